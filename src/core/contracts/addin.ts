@@ -1,0 +1,43 @@
+/**
+ * What an addin contributes: definitions from which core makes stores, providers and the rest.
+ *
+ * A definition is data and one factory. Its settings are validated against `settingsSchema` (JSON
+ * Schema 2020-12) before the factory sees them; properties marked `"x-secret": true` arrive resolved
+ * from their reference (`env:NAME`, `file:PATH`).
+ */
+
+import type { Panel } from './panel.ts';
+import type { Provider, ProviderCapabilities, ProviderInput } from './provider.ts';
+import type { Store } from './store.ts';
+
+export type Settings = Readonly<Record<string, unknown>>;
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+interface Definition {
+  /** What `use` says in a configuration, e.g. `local`. */
+  readonly name: string;
+  readonly version: string;
+  /** Version of the contract it was written for. */
+  readonly contract: number;
+  /** Schema of the settings, `use` included. */
+  readonly settingsSchema: JsonSchema;
+}
+
+export interface StoreDefinition extends Definition {
+  readonly kind: 'store';
+  /** Opens the store. Must not write; an absent directory or bucket is not yet an error. */
+  open(settings: Settings): Promise<Store>;
+}
+
+export interface ProviderDefinition extends Definition {
+  readonly kind: 'provider';
+  readonly capabilities: ProviderCapabilities;
+  open(input: ProviderInput): Promise<Provider>;
+}
+
+export interface PanelDefinition extends Definition {
+  readonly kind: 'panel';
+  open(settings: Settings): Promise<Panel>;
+}
+
+export type AddinDefinition = StoreDefinition | ProviderDefinition | PanelDefinition;

@@ -1,0 +1,112 @@
+/**
+ * The database engine contract: discover, export, import, grants, on one configured server.
+ *
+ * Exports are logical and complete: a body that ends normally was proved complete by the engine
+ * (exit status, trailer as the last line, not empty). Anything else rejects; a short export is never
+ * yielded as a good one. Raw data directories are never read.
+ *
+ * Units: sizes are bytes, instants are milliseconds since the Unix epoch (UTC).
+ * Errors: DATABASE_UNREACHABLE from any method; EXPORT_FAILED from a body.
+ * Concurrency: methods may overlap; the bodies of one `ExportSet` must be read side by side.
+ */
+
+import type { DatabaseSelector } from './panel.ts';
+import type { CallOptions } from './store.ts';
+
+export const databaseContract = 1;
+
+export type DatabaseFamily = DatabaseSelector['family'];
+
+export interface DiscoveredDatabase {
+  readonly name: string;
+  /** The server's own estimate of its size. */
+  readonly estimatedBytes: number;
+  /** Why it belongs to the account: by prefix, by owner or grant, or by name. */
+  readonly matchedBy: 'prefix' | 'owner' | 'name';
+}
+
+/** Something worth knowing about one database; ends in the manifest and in the warning band. */
+export interface DatabaseWarning {
+  /** Kebab-case, documented in docs/errors.md under "Warnings". */
+  readonly code: string;
+  readonly database: string;
+  readonly message: string;
+}
+
+/** How the exports of one account relate in time. */
+export type Consistency =
+  /** All from one instant: read locks on the account's tables were held until each dump had begun. */
+  | 'barrier'
+  /** All from one instant: one dump of all of them, because the locks could not be had. */
+  | 'joint'
+  /** Each from an instant of its own. */
+  | 'single';
+
+export interface ExportRequest extends CallOptions {
+  readonly databases: readonly string[];
+  /** The account's selector, for its users and roles. */
+  readonly selector: DatabaseSelector;
+}
+
+/** A short text kept beside an export, e.g. grants, or the text of a view that cannot be dumped. */
+export interface BesideText {
+  /** File name after `<database>.`, e.g. `grants.sql`. */
+  readonly suffix: string;
+  readonly text: string;
+}
+
+export interface ExportResult {
+  readonly warnings: readonly DatabaseWarning[];
+  readonly besides: readonly BesideText[];
+}
+
+export interface DatabaseExport {
+  /** One name, or several in a joint dump. */
+  readonly databases: readonly [string, ...string[]];
+  readonly format: 'sql' | 'pgdump';
+  /** When the transaction that this export reads from began. */
+  readonly instantMs: number;
+  /** Read once. Ends normally only if the export is complete; rejects with EXPORT_FAILED otherwise. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Resolves after the body has ended normally; rejects as the body does. */
+  result(): Promise<ExportResult>;
+}
+
+export interface ExportSet {
+  readonly consistency: Consistency;
+  /** How long writers to the account's tables were kept waiting. 0 without a barrier. */
+  readonly lockHeldMs: number;
+  readonly exports: readonly DatabaseExport[];
+  readonly warnings: readonly DatabaseWarning[];
+}
+
+export interface EngineCheck {
+  readonly name: string;
+  readonly state: 'ok' | 'warning' | 'error';
+  readonly detail: string;
+}
+
+export interface DatabaseEngine {
+  /** `name` of the entry in `databases` of the configuration. */
+  readonly instance: string;
+  /** `mariadb`, `mysql` or `postgresql`. */
+  readonly engine: string;
+  readonly family: DatabaseFamily;
+
+  /** Connection, privileges, client and server versions, as `doctor` shows them. Never rejects. */
+  check(options: CallOptions): Promise<readonly EngineCheck[]>;
+
+  /** The account's databases, by name. System databases never match. */
+  discover(
+    request: { readonly selector: DatabaseSelector } & CallOptions,
+  ): Promise<readonly DiscoveredDatabase[]>;
+
+  /**
+   * Starts the exports of one account and returns once each has its instant. Abort the signal, or
+   * end an iteration early, to stop them; no client process outlives that.
+   */
+  exports(request: ExportRequest): Promise<ExportSet>;
+
+  /** Releases connections. A second call does nothing. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,80 @@
+/**
+ * The panel contract: which accounts there are, and what belongs to each.
+ *
+ * A panel adapter reads; it changes nothing on the panel but through `afterRestore`. Text it returns
+ * (names, domains, metadata) is controlled by strangers: core escapes it wherever it is shown.
+ *
+ * Units: instants are milliseconds since the Unix epoch (UTC). Paths are absolute, without `..`.
+ * Errors: PANEL_UNREADABLE where the panel as a whole cannot be read. One broken account never hides
+ * the others: it is listed with `problem` set.
+ */
+
+import type { CallOptions } from './store.ts';
+
+export const panelContract = 1;
+
+/** A named root that is captured with full fidelity. */
+export interface Tree {
+  /** First component of every path inside a snapshot, e.g. `shadow`. `[a-z][a-z0-9-]*`. */
+  readonly name: string;
+  readonly path: string;
+  /**
+   * Paths relative to the root whose contents are left out; the directory's own entry stays.
+   * `*` and `?` match inside one component, nothing matches a slash.
+   */
+  readonly exclude: readonly string[];
+  /** Where given: only what matches one of these patterns (same grammar), and what lies below it. */
+  readonly include?: readonly string[];
+}
+
+/** How to recognise an account's databases on one kind of engine. */
+export interface DatabaseSelector {
+  /** `mysql` covers MariaDB as well. */
+  readonly family: 'mysql' | 'postgresql';
+  /** Literal prefix of database and user names, e.g. `exa_`. `_` is no wildcard. */
+  readonly prefix: string | null;
+  /** The account's database administrator: databases it owns or is granted belong to the account. */
+  readonly admin: string | null;
+  /** Names given outright, where a panel lists them. */
+  readonly names: readonly string[];
+}
+
+export type AccountState = 'active' | 'suspended' | 'editing';
+
+export interface Account {
+  /** The panel's own handle, e.g. `site12`; `_system` for files that belong to no account. May be re-used. */
+  readonly site: string;
+  /** Directory that carries the account's UUID as an xattr; null where there is none. */
+  readonly home: string | null;
+  readonly domain: string | null;
+  readonly aliases: readonly string[];
+  readonly plan: string | null;
+  readonly state: AccountState;
+  /** Why the account cannot be described fully, or null. Such an account is still backed up. */
+  readonly problem: string | null;
+  readonly owner: { readonly uid: number; readonly gid: number } | null;
+  readonly trees: readonly Tree[];
+  readonly databases: readonly DatabaseSelector[];
+  /** The panel's description of the account, kept in the manifest's body. Plain JSON. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+export interface Panel {
+  readonly name: string;
+
+  /** Every account, `_system` last where the panel has system files, the others by natural order of site. */
+  accounts(options: CallOptions): Promise<readonly Account[]>;
+
+  /**
+   * Where a restore in place must write so that the panel's file system layers stay right: a mounted
+   * path for the tree, or the tree's own path. Null where writing is not safe, with the reason.
+   */
+  writablePath(
+    request: { readonly account: Account; readonly tree: string } & CallOptions,
+  ): Promise<{ readonly path: string } | { readonly path: null; readonly reason: string }>;
+
+  /** Remounts, refreshes or touches what the panel caches. Safe to repeat. */
+  afterRestore(
+    request: { readonly account: Account; readonly trees: readonly string[] } & CallOptions,
+  ): Promise<void>;
+}

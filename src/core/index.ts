@@ -1,0 +1,9 @@
+/** The public SDK: what an addin may import. Re-exports only. */
+
+export * from './contracts/addin.ts';
+export * from './contracts/database.ts';
+export * from './contracts/panel.ts';
+export * from './contracts/provider.ts';
+export * from './contracts/scope.ts';
+export * from './contracts/store.ts';
+export * from './errors.ts';
