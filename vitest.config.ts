@@ -1,0 +1,21 @@
+/**
+ * One process per test file, no retries: a test that fails now and then is a broken test. Files named
+ * `*.long.test.ts` run in `--mode long` only (`npm run test:long`).
+ */
+
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig(({ mode }) => ({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: mode === 'long' ? [] : ['**/*.long.test.ts'],
+    globalSetup: ['test/support/prerequisites.ts'],
+    reporters: ['default', './test/support/count-reporter.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    retry: 0,
+    testTimeout: mode === 'long' ? 1_800_000 : 60_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 20_000,
+  },
+}));
