@@ -1,0 +1,156 @@
+/**
+ * Growing writer and bounds-checked reader for the binary parts of the format (docs/format.md).
+ *
+ * Numbers are unsigned LEB128 varints unless said otherwise. A reader that meets the end of its bytes
+ * too early throws OBJECT_DAMAGED: whatever lies in a store is treated as possibly hostile.
+ */
+
+import { HoldfastError } from '../errors.ts';
+
+const high = 0x80000000;
+
+export class ByteWriter {
+  #buffer: Buffer;
+  length = 0;
+
+  constructor(capacity = 4096) {
+    this.#buffer = Buffer.allocUnsafe(capacity);
+  }
+
+  #room(size: number): Buffer {
+    if (this.length + size > this.#buffer.length) {
+      const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.length + size));
+      this.#buffer.copy(grown, 0, 0, this.length);
+      this.#buffer = grown;
+    }
+    return this.#buffer;
+  }
+
+  byte(value: number): void {
+    this.#room(1)[this.length++] = value;
+  }
+
+  /** A non-negative safe integer. */
+  varint(value: number): void {
+    const buffer = this.#room(10);
+    let rest = value;
+    while (rest >= high) {
+      buffer[this.length++] = (rest % 128) | 0x80;
+      rest = Math.floor(rest / 128);
+    }
+    while (rest >= 0x80) {
+      buffer[this.length++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    buffer[this.length++] = rest;
+  }
+
+  varint64(value: bigint): void {
+    if (value <= 0x1fffffffffffffn) {
+      this.varint(Number(value));
+      return;
+    }
+    let rest = value;
+    while (rest >= 0x80n) {
+      this.byte(Number(rest & 0x7fn) | 0x80);
+      rest >>= 7n;
+    }
+    this.byte(Number(rest));
+  }
+
+  zigzag(value: number): void {
+    this.varint(value >= 0 ? value * 2 : -value * 2 - 1);
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#room(bytes.length).set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.varint(bytes.length);
+    this.raw(bytes);
+  }
+
+  /** A view of what was written; valid until the next write. */
+  view(): Buffer {
+    return this.#buffer.subarray(0, this.length);
+  }
+
+  /** A copy of what was written. */
+  copy(): Buffer {
+    return Buffer.from(this.view());
+  }
+
+  reset(): void {
+    this.length = 0;
+  }
+}
+
+export class ByteReader {
+  readonly #buffer: Buffer;
+  readonly end: number;
+  offset: number;
+
+  constructor(buffer: Buffer, start = 0, end = buffer.length) {
+    this.#buffer = buffer;
+    this.offset = start;
+    this.end = end;
+  }
+
+  get done(): boolean {
+    return this.offset >= this.end;
+  }
+
+  #short(): never {
+    throw new HoldfastError('OBJECT_DAMAGED', 'an index ends in the middle of a record', {
+      hint: 'Run `holdfast verify` to see which snapshots are affected.',
+    });
+  }
+
+  byte(): number {
+    if (this.offset >= this.end) this.#short();
+    return this.#buffer[this.offset++]!;
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (;;) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) break;
+      scale *= 128;
+      if (scale > 2 ** 56) this.#short();
+    }
+    if (!Number.isSafeInteger(value)) this.#short();
+    return value;
+  }
+
+  varint64(): bigint {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = this.byte();
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    return this.#short();
+  }
+
+  zigzag(): number {
+    const value = this.varint();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
+  /** A view into the underlying buffer. */
+  raw(length: number): Buffer {
+    if (this.offset + length > this.end) this.#short();
+    const start = this.offset;
+    this.offset += length;
+    return this.#buffer.subarray(start, this.offset);
+  }
+
+  bytes(): Buffer {
+    return this.raw(this.varint());
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * Segments and exports as a row of independent zstd frames with a seek table at the end.
+ *
+ * `FrameWriter` collects plain bytes in one reused buffer, compresses each full frame at once (no
+ * streams: one call per 4 MiB) and hands it to `emit`. The layout is the zstd seekable format
+ * (facebook/zstd, contrib/seekable_format), so any zstd decompresses it.
+ */
+
+import { createHash, type Hash } from 'node:crypto';
+import { constants, zstdCompressSync } from 'node:zlib';
+import type { FrameSizes } from './root.ts';
+
+/** Plain bytes in a frame, at most. */
+export const frameBytes = 4 * 1024 * 1024;
+
+const compressParams = {
+  [constants.ZSTD_c_compressionLevel]: 3,
+  [constants.ZSTD_c_checksumFlag]: 1,
+  [constants.ZSTD_c_contentSizeFlag]: 1,
+};
+
+/** One frame, at the level all data objects use. */
+export function compressFrame(plain: Uint8Array): Buffer {
+  return zstdCompressSync(plain, { params: compressParams });
+}
+
+export function seekTable(frames: readonly FrameSizes[]): Buffer {
+  const table = Buffer.alloc(8 + frames.length * 8 + 9);
+  table.writeUInt32LE(0x184d2a5e, 0);
+  table.writeUInt32LE(table.length - 8, 4);
+  let at = 8;
+  for (const frame of frames) {
+    table.writeUInt32LE(frame.compressed, at);
+    table.writeUInt32LE(frame.plain, at + 4);
+    at += 8;
+  }
+  table.writeUInt32LE(frames.length, at);
+  table.writeUInt32LE(0x8f92eab1, at + 5);
+  return table;
+}
+
+export class FrameWriter {
+  /** Fill it up to `frameBytes` from `used`, then `advance`. */
+  readonly buffer: Buffer = Buffer.allocUnsafeSlow(frameBytes);
+  used = 0;
+  readonly frames: FrameSizes[] = [];
+  storedBytes = 0;
+  /** Plain bytes of the frames already emitted. */
+  plainBytes = 0;
+  readonly #hash: Hash = createHash('sha256');
+  readonly #emit: (frame: Buffer) => void;
+
+  constructor(emit: (frame: Buffer) => void) {
+    this.#emit = emit;
+  }
+
+  /** Offset in the plain stream at which the next byte will stand. */
+  get position(): number {
+    return this.plainBytes + this.used;
+  }
+
+  get room(): number {
+    return frameBytes - this.used;
+  }
+
+  /** Says that `length` bytes were put at `used`. Closes the frame when it is full. */
+  advance(length: number): void {
+    this.used += length;
+    if (this.used === frameBytes) this.flush();
+  }
+
+  write(bytes: Uint8Array): void {
+    let from = 0;
+    while (from < bytes.length) {
+      const part = Math.min(this.room, bytes.length - from);
+      this.buffer.set(bytes.subarray(from, from + part), this.used);
+      from += part;
+      this.advance(part);
+    }
+  }
+
+  /** Compresses and emits what has been collected. */
+  flush(): void {
+    if (this.used === 0) return;
+    const frame = compressFrame(this.buffer.subarray(0, this.used));
+    this.frames.push({ compressed: frame.length, plain: this.used });
+    this.plainBytes += this.used;
+    this.used = 0;
+    this.#out(frame);
+  }
+
+  /** Emits the rest and the seek table. @returns SHA-256 of all that was emitted */
+  finish(): Buffer {
+    this.flush();
+    this.#out(seekTable(this.frames));
+    return this.#hash.digest();
+  }
+
+  #out(bytes: Buffer): void {
+    this.#hash.update(bytes);
+    this.storedBytes += bytes.length;
+    this.#emit(bytes);
+  }
+}
+
+/** Finds frames of one object by plain offset. */
+export class FrameMap {
+  readonly #plainStarts: number[] = [];
+  readonly #storedStarts: number[] = [];
+  readonly frames: readonly FrameSizes[];
+
+  constructor(frames: readonly FrameSizes[]) {
+    this.frames = frames;
+    let [plain, stored] = [0, 0];
+    for (const frame of frames) {
+      this.#plainStarts.push(plain);
+      this.#storedStarts.push(stored);
+      plain += frame.plain;
+      stored += frame.compressed;
+    }
+  }
+
+  /** Number of the frame that holds the byte at `offset`; -1 where none does. */
+  find(offset: number): number {
+    let [low, high] = [0, this.frames.length - 1];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.#plainStarts[middle]! <= offset) low = middle;
+      else high = middle - 1;
+    }
+    const frame = this.frames[low];
+    if (frame === undefined || offset < 0 || offset >= this.#plainStarts[low]! + frame.plain) return -1;
+    return low;
+  }
+
+  plainStart(frame: number): number {
+    return this.#plainStarts[frame]!;
+  }
+
+  storedStart(frame: number): number {
+    return this.#storedStarts[frame]!;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Names of objects: made here, parsed here, nowhere else. docs/format.md, section 1.
+ */
+
+import type { Level } from '../contracts/provider.ts';
+
+export type SnapshotState = 'complete' | 'partial';
+export const storeFileKey = 'holdfast.json';
+
+export interface ManifestName {
+  readonly server: string;
+  readonly owner: string;
+  readonly sequence: number;
+  /** Whole seconds, as milliseconds since the epoch. */
+  readonly atMs: number;
+  readonly level: Level;
+  readonly state: SnapshotState;
+  readonly id: string;
+  readonly revision: number;
+}
+
+/** `20261121T031500Z` */
+export function compactUtc(atMs: number): string {
+  return `${new Date(atMs).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
+}
+
+const fiveDigits = (number: number): string => String(number).padStart(5, '0');
+
+export const segmentKey = (server: string, owner: string, objectId: string, number: number): string =>
+  `data/${server}/${owner}/${objectId}-${fiveDigits(number)}.tar.zst`;
+
+export const exportKey = (
+  server: string,
+  owner: string,
+  objectId: string,
+  number: number,
+  format: 'sql' | 'pgdump',
+): string => `data/${server}/${owner}/${objectId}-${fiveDigits(number)}.${format}.zst`;
+
+export const indexKey = (server: string, owner: string, objectId: string): string =>
+  `index/${server}/${owner}/${objectId}.idx`;
+
+export const runKey = (server: string, atMs: number, id: string): string =>
+  `runs/${server}/${compactUtc(atMs)}-${id}.json`;
+
+export function manifestKey(name: ManifestName): string {
+  const revision = name.revision === 0 ? '' : `-r${name.revision}`;
+  const sequence = String(name.sequence).padStart(8, '0');
+  return `manifests/${name.server}/${name.owner}/${sequence}-${compactUtc(name.atMs)}-${name.level}-${name.state}-${name.id}${revision}.manifest`;
+}
+
+const pattern =
+  /^manifests\/([^/]+)\/([^/]+)\/(\d{8,})-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-(full|differential|incremental)-(complete|partial)-([0-9a-f]{12})(?:-r(\d+))?\.manifest$/;
+
+/** Null where the key is no manifest's. */
+export function parseManifestKey(key: string): ManifestName | null {
+  const m = pattern.exec(key);
+  if (m === null) return null;
+  const [, server, owner, sequence, year, month, day, hour, minute, second, level, state, id, revision] = m;
+  return {
+    server: server!,
+    owner: owner!,
+    sequence: Number(sequence),
+    atMs: Date.UTC(+year!, +month! - 1, +day!, +hour!, +minute!, +second!),
+    level: level as Level,
+    state: state as SnapshotState,
+    id: id!,
+    revision: Number(revision ?? 0),
+  };
+}
+
+/** Names as file names and in keys: everything but `[A-Za-z0-9_.-]` percent-encoded, bytes as UTF-8. */
+export function encodeName(name: string): string {
+  let out = '';
+  for (const byte of Buffer.from(name)) {
+    const char = String.fromCharCode(byte);
+    out += /[A-Za-z0-9_.-]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return out === '.' || out === '..' ? out.replaceAll('.', '%2E') : out;
+}

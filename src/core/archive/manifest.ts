@@ -1,0 +1,224 @@
+/**
+ * The manifest: three lines that make a snapshot exist. docs/format.md, section 5.
+ *
+ * Encodes, decodes and checks; knows no store. Properties a newer writer added survive as unknown.
+ */
+
+import { hash } from 'node:crypto';
+import type { Consistency } from '../contracts/database.ts';
+import type { Level } from '../contracts/provider.ts';
+import { HoldfastError } from '../errors.ts';
+import type { SnapshotState } from './keys.ts';
+
+export const formatVersion = 1;
+/** A manifest is read whole; a larger one is not ours. */
+export const manifestLimitBytes = 64 * 1024 * 1024;
+
+export interface ObjectRef {
+  readonly number: number;
+  readonly key: string;
+  readonly kind: 'segment' | 'index' | 'export' | 'beside';
+  /** Bytes as stored. */
+  readonly size: number;
+  /** SHA-256 as stored, hex. */
+  readonly sha256: string;
+}
+
+export interface AddinRef {
+  readonly name: string;
+  readonly version: string;
+  readonly contract: number;
+}
+
+export interface ManifestHeader {
+  readonly format: number;
+  readonly features: readonly string[];
+  readonly kind: 'snapshot';
+  readonly store: string;
+  readonly server: string;
+  readonly owner: string;
+  readonly addin: { readonly id: string; readonly name: string };
+  readonly lineage: string;
+  readonly sequence: number;
+  readonly revision: number;
+  readonly replaces: string | null;
+  readonly writtenBy: string;
+  readonly id: string;
+  readonly objectId: string;
+  readonly level: Level;
+  readonly state: SnapshotState;
+  readonly parents: readonly string[];
+  readonly startedAt: string;
+  readonly committedAt: string;
+  readonly storeClockAt: string | null;
+  readonly objects: readonly ObjectRef[];
+  readonly references: readonly ObjectRef[];
+  readonly tools: {
+    readonly holdfast: string;
+    readonly store: AddinRef;
+    readonly provider: AddinRef;
+    readonly panel: AddinRef;
+  };
+  readonly digest: string;
+  readonly previous: string | null;
+}
+
+interface ComponentError {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface TreeComponent {
+  readonly type: 'tree';
+  readonly name: string;
+  readonly state: 'complete' | 'failed';
+  readonly error?: ComponentError;
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly device: number;
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+export interface BesideRef {
+  readonly suffix: string;
+  readonly object: number;
+  readonly plainBytes: number;
+  readonly sha256: string;
+}
+
+export interface DatabaseComponent {
+  readonly type: 'database';
+  readonly name: string;
+  readonly instance: string;
+  readonly engine: string;
+  readonly databases: readonly string[];
+  readonly format: 'sql' | 'pgdump';
+  readonly state: 'complete' | 'failed';
+  readonly error?: ComponentError;
+  readonly instant: string | null;
+  readonly consistency: Consistency | null;
+  readonly lockHeldMs: number;
+  readonly object: number | null;
+  readonly plainBytes: number;
+  readonly sha256: string | null;
+  readonly besides: readonly BesideRef[];
+}
+
+export type Component = TreeComponent | DatabaseComponent;
+
+/** Something that was not captured or not captured quietly. Codes: docs/errors.md, "Warnings". */
+export interface Warning {
+  readonly code: string;
+  readonly component: string;
+  readonly path?: string;
+  readonly pathEncoding?: 'percent';
+  readonly message: string;
+}
+
+export interface ManifestBody {
+  readonly account: {
+    readonly site: string;
+    readonly domain: string | null;
+    readonly aliases: readonly string[];
+    readonly plan: string | null;
+    readonly state: string;
+    readonly uid: number | null;
+    readonly gid: number | null;
+    readonly metadata: Readonly<Record<string, unknown>>;
+  };
+  readonly components: readonly Component[];
+  readonly warnings: readonly Warning[];
+  readonly warningCounts: Readonly<Record<string, number>>;
+  readonly exclusions: Readonly<Record<string, readonly string[]>>;
+  readonly counts: {
+    readonly entries: number;
+    readonly files: number;
+    readonly directories: number;
+    readonly links: number;
+    readonly bytes: number;
+    readonly tarBytes: number;
+    readonly storedBytes: number;
+  };
+  readonly index: {
+    readonly object: number;
+    readonly offset: number;
+    readonly length: number;
+    readonly plainBytes: number;
+    readonly sha256: string;
+  } | null;
+  readonly contentRoot: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly unconfiguredEngines: readonly string[];
+}
+
+export interface Manifest {
+  readonly header: ManifestHeader;
+  readonly body: ManifestBody;
+}
+
+const sha256 = (bytes: string | Uint8Array): string => hash('sha256', bytes, 'hex');
+
+/** Over what compaction and re-keying never change; the next snapshot's `previous`. */
+export function snapshotDigest(
+  header: Omit<ManifestHeader, 'digest'>,
+  body: Pick<ManifestBody, 'components' | 'contentRoot'>,
+): string {
+  const results = body.components.map((component) => [
+    component.type,
+    component.name,
+    component.state,
+    component.type === 'database' ? component.sha256 : null,
+  ]);
+  return sha256(
+    JSON.stringify([
+      header.id,
+      header.server,
+      header.owner,
+      header.addin.id,
+      header.lineage,
+      header.sequence,
+      header.startedAt,
+      header.level,
+      header.state,
+      results,
+      body.contentRoot,
+    ]),
+  );
+}
+
+export function encodeManifest(manifest: Manifest): Buffer {
+  const signed = `${JSON.stringify(manifest.header)}\n${JSON.stringify(manifest.body)}\n`;
+  return Buffer.from(`${signed}${JSON.stringify({ sha256: sha256(signed) })}\n`);
+}
+
+/**
+ * @throws OBJECT_DAMAGED not three lines, a wrong seal, or not JSON
+ * @throws FORMAT_UNSUPPORTED a format or mandatory feature this release does not know
+ */
+export function decodeManifest(bytes: Buffer, key: string): Manifest {
+  const text = bytes.toString('utf8');
+  const lines = text.split('\n');
+  const damaged = (why: string, cause?: unknown): HoldfastError =>
+    new HoldfastError('OBJECT_DAMAGED', `manifest ${key} is damaged: ${why}`, {
+      cause,
+      hint: 'Restore from another snapshot of the account, and run `holdfast verify` on the store.',
+    });
+  if (lines.length !== 4 || lines[3] !== '') throw damaged('it does not have three lines');
+  const parse = (line: string): unknown => {
+    try {
+      return JSON.parse(line);
+    } catch (cause) {
+      throw damaged('a line is not JSON', cause);
+    }
+  };
+  const seal = parse(lines[2]!) as { sha256?: unknown };
+  if (seal.sha256 !== sha256(`${lines[0]}\n${lines[1]}\n`)) throw damaged('its seal does not match');
+  const header = parse(lines[0]!) as ManifestHeader;
+  if (header.format !== formatVersion || header.features.length > 0 || header.kind !== 'snapshot') {
+    throw new HoldfastError('FORMAT_UNSUPPORTED', `manifest ${key} needs a newer release`, {
+      hint: 'Use the Holdfast release that wrote this store, or a newer one.',
+    });
+  }
+  return { header, body: parse(lines[1]!) as ManifestBody };
+}

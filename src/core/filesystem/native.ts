@@ -1,0 +1,241 @@
+/**
+ * Every system call that Node lacks, declared in this one file and nowhere else.
+ *
+ * Calls return what the kernel returns, or the negated errno: callers decide what an error means.
+ * Paths and names are Buffers that end in NUL (`zName`), so any bytes pass. A wrong signature here
+ * corrupts memory; each was checked against Node's own view of the same files (Linux, glibc, 64 bit).
+ *
+ * It knows nothing of trees, archives or policy.
+ */
+
+import { constants as os } from 'node:os';
+import koffi from 'koffi';
+
+const libc = koffi.load('libc.so.6');
+
+type Call = (...args: readonly unknown[]) => number;
+const declare = (prototype: string): Call => libc.func(prototype) as Call;
+
+const c = {
+  openat: declare('int openat(int dirfd, const void *path, int flags, uint32_t mode)'),
+  statx: declare('int statx(int dirfd, const void *path, int flags, uint32_t mask, void *buf)'),
+  syscall: declare('int64_t syscall(int64_t number, int64_t a, void *b, int64_t c)'),
+  getxattr: declare('int64_t getxattr(const void *path, const void *name, void *value, size_t size)'),
+  listxattr: declare('int64_t listxattr(const void *path, void *list, size_t size)'),
+  setxattr: declare(
+    'int setxattr(const void *path, const void *name, const void *value, size_t size, int flags)',
+  ),
+  removexattr: declare('int removexattr(const void *path, const void *name)'),
+  fgetxattr: declare('int64_t fgetxattr(int fd, const void *name, void *value, size_t size)'),
+  flistxattr: declare('int64_t flistxattr(int fd, void *list, size_t size)'),
+  fsetxattr: declare('int fsetxattr(int fd, const void *name, const void *value, size_t size, int flags)'),
+  fremovexattr: declare('int fremovexattr(int fd, const void *name)'),
+  utimensat: declare('int utimensat(int dirfd, const void *path, const void *times, int flags)'),
+  mknodat: declare('int mknodat(int dirfd, const void *path, uint32_t mode, uint64_t dev)'),
+  mkdirat: declare('int mkdirat(int dirfd, const void *path, uint32_t mode)'),
+  symlinkat: declare('int symlinkat(const void *target, int dirfd, const void *path)'),
+  linkat: declare(
+    'int linkat(int olddirfd, const void *oldpath, int newdirfd, const void *newpath, int flags)',
+  ),
+  unlinkat: declare('int unlinkat(int dirfd, const void *path, int flags)'),
+  renameat: declare('int renameat(int olddirfd, const void *oldpath, int newdirfd, const void *newpath)'),
+  readlinkat: declare('int64_t readlinkat(int dirfd, const void *path, void *buf, size_t size)'),
+  fchownat: declare('int fchownat(int dirfd, const void *path, uint32_t uid, uint32_t gid, int flags)'),
+  fchown: declare('int fchown(int fd, uint32_t uid, uint32_t gid)'),
+  fchmod: declare('int fchmod(int fd, uint32_t mode)'),
+  ftruncate: declare('int ftruncate(int fd, int64_t length)'),
+  lseek: declare('int64_t lseek(int fd, int64_t offset, int whence)'),
+  fadvise: declare('int posix_fadvise(int fd, int64_t offset, int64_t len, int advice)'),
+  flock: declare('int flock(int fd, int operation)'),
+  syncfs: declare('int syncfs(int fd)'),
+  close: declare('int close(int fd)'),
+};
+
+export const O = {
+  RDONLY: 0,
+  WRONLY: 1,
+  CREAT: 0o100,
+  EXCL: 0o200,
+  NONBLOCK: 0o4000,
+  DIRECTORY: process.arch === 'arm64' ? 0o40000 : 0o200000,
+  NOFOLLOW: process.arch === 'arm64' ? 0o100000 : 0o400000,
+  NOATIME: 0o1000000,
+  CLOEXEC: 0o2000000,
+  PATH: 0o10000000,
+} as const;
+
+export const AT_FDCWD = -100;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_REMOVEDIR = 0x200;
+export const AT_EMPTY_PATH = 0x1000;
+export const SEEK_DATA = 3;
+export const SEEK_HOLE = 4;
+export const FADV_WILLNEED = 3;
+export const FADV_DONTNEED = 4;
+const LOCK_EX_NB = 2 | 4;
+
+export const errno = os.errno;
+const errnoNames = new Map<number, string>(Object.entries(os.errno).map(([name, value]) => [value, name]));
+
+/** Name of an errno, e.g. `ENOENT`; takes either sign. */
+export function errnoName(value: number): string {
+  return errnoNames.get(Math.abs(value)) ?? `errno ${Math.abs(value)}`;
+}
+
+const result = (value: number): number => (value === -1 ? -koffi.errno() : value);
+const empty = Buffer.from([0]);
+
+/** A name or path as the calls here take it. */
+export function zName(name: Uint8Array | string): Buffer {
+  const bytes = typeof name === 'string' ? Buffer.from(name) : name;
+  const out = Buffer.allocUnsafe(bytes.length + 1);
+  out.set(bytes);
+  out[bytes.length] = 0;
+  return out;
+}
+
+/** What statx said of one inode; a plain record that is filled again and again. */
+export class Stat {
+  mode = 0;
+  uid = 0;
+  gid = 0;
+  nlink = 0;
+  inode = 0n;
+  size = 0;
+  blocks = 0;
+  ctimeSeconds = 0;
+  ctimeNanoseconds = 0;
+  mtimeSeconds = 0;
+  mtimeNanoseconds = 0;
+  deviceMajor = 0;
+  deviceMinor = 0;
+  rdevMajor = 0;
+  rdevMinor = 0;
+  /** 0 where the kernel does not tell. */
+  mountId = 0n;
+
+  sameInode(other: Stat): boolean {
+    return (
+      this.inode === other.inode &&
+      this.deviceMajor === other.deviceMajor &&
+      this.deviceMinor === other.deviceMinor
+    );
+  }
+}
+
+const statBuffer = Buffer.alloc(256);
+const STATX_MNT_ID = 0x1000;
+const STATX_MASK = 0x7ff | STATX_MNT_ID;
+
+function fillStat(out: Stat): void {
+  const b = statBuffer;
+  out.nlink = b.readUInt32LE(16);
+  out.uid = b.readUInt32LE(20);
+  out.gid = b.readUInt32LE(24);
+  out.mode = b.readUInt16LE(28);
+  out.inode = b.readBigUInt64LE(32);
+  out.size = b.readUInt32LE(40) + b.readUInt32LE(44) * 0x100000000;
+  out.blocks = b.readUInt32LE(48) + b.readUInt32LE(52) * 0x100000000;
+  out.ctimeSeconds = b.readUInt32LE(96) + b.readInt32LE(100) * 0x100000000;
+  out.ctimeNanoseconds = b.readUInt32LE(104);
+  out.mtimeSeconds = b.readUInt32LE(112) + b.readInt32LE(116) * 0x100000000;
+  out.mtimeNanoseconds = b.readUInt32LE(120);
+  out.rdevMajor = b.readUInt32LE(128);
+  out.rdevMinor = b.readUInt32LE(132);
+  out.deviceMajor = b.readUInt32LE(136);
+  out.deviceMinor = b.readUInt32LE(140);
+  out.mountId = (b.readUInt32LE(0) & STATX_MNT_ID) === 0 ? 0n : b.readBigUInt64LE(144);
+}
+
+/** Never follows a link at the last component. */
+export function statAt(dirfd: number, name: Buffer, out: Stat): number {
+  const rc = c.statx(dirfd, name, AT_SYMLINK_NOFOLLOW, STATX_MASK, statBuffer);
+  if (rc === -1) return -koffi.errno();
+  fillStat(out);
+  return 0;
+}
+
+export function statFd(fd: number, out: Stat): number {
+  const rc = c.statx(fd, empty, AT_EMPTY_PATH, STATX_MASK, statBuffer);
+  if (rc === -1) return -koffi.errno();
+  fillStat(out);
+  return 0;
+}
+
+/** Always close-on-exec. */
+export function openAt(dirfd: number, name: Buffer, flags: number, mode = 0): number {
+  return result(c.openat(dirfd, name, flags | O.CLOEXEC, mode));
+}
+
+export function closeFd(fd: number): void {
+  c.close(fd);
+}
+
+const getdentsNumber: number =
+  { x64: 217, arm64: 61, riscv64: 61, ppc64: 202 }[process.arch as string] ?? 217;
+
+/** Fills `buffer` with `struct linux_dirent64` records; bytes filled, 0 at the end. */
+export function readDirectory(fd: number, buffer: Buffer): number {
+  return result(c.syscall(getdentsNumber, fd, buffer, buffer.length));
+}
+
+export const listXattrs = (path: Buffer, list: Buffer): number =>
+  result(c.listxattr(path, list, list.length));
+export const getXattr = (path: Buffer, name: Buffer, value: Buffer): number =>
+  result(c.getxattr(path, name, value, value.length));
+export const setXattr = (path: Buffer, name: Buffer, value: Uint8Array): number =>
+  result(c.setxattr(path, name, value, value.length, 0));
+export const removeXattr = (path: Buffer, name: Buffer): number => result(c.removexattr(path, name));
+export const listXattrsFd = (fd: number, list: Buffer): number => result(c.flistxattr(fd, list, list.length));
+export const getXattrFd = (fd: number, name: Buffer, value: Buffer): number =>
+  result(c.fgetxattr(fd, name, value, value.length));
+export const setXattrFd = (fd: number, name: Buffer, value: Uint8Array): number =>
+  result(c.fsetxattr(fd, name, value, value.length, 0));
+export const removeXattrFd = (fd: number, name: Buffer): number => result(c.fremovexattr(fd, name));
+
+const timesBuffer = Buffer.alloc(32);
+const UTIME_OMIT = 0x3ffffffe;
+
+/** Sets mtime exactly and leaves atime. `name` null: of `dirfd` itself (not an O_PATH descriptor). */
+export function setMtime(dirfd: number, name: Buffer | null, seconds: number, nanoseconds: number): number {
+  timesBuffer.writeBigInt64LE(BigInt(UTIME_OMIT), 8);
+  timesBuffer.writeBigInt64LE(BigInt(seconds), 16);
+  timesBuffer.writeBigInt64LE(BigInt(nanoseconds), 24);
+  return result(c.utimensat(dirfd, name, timesBuffer, name === null ? 0 : AT_SYMLINK_NOFOLLOW));
+}
+
+/** Device numbers as glibc packs them. */
+export function makeDevice(major: number, minor: number): bigint {
+  const [a, i] = [BigInt(major), BigInt(minor)];
+  return ((a & 0xfffff000n) << 32n) | ((a & 0xfffn) << 8n) | ((i & 0xffffff00n) << 12n) | (i & 0xffn);
+}
+
+export const makeNodeAt = (dirfd: number, name: Buffer, mode: number, device: bigint): number =>
+  result(c.mknodat(dirfd, name, mode, device));
+export const makeDirectoryAt = (dirfd: number, name: Buffer, mode: number): number =>
+  result(c.mkdirat(dirfd, name, mode));
+export const symlinkAt = (target: Buffer, dirfd: number, name: Buffer): number =>
+  result(c.symlinkat(target, dirfd, name));
+export const linkAt = (fromFd: number, from: Buffer, toFd: number, to: Buffer): number =>
+  result(c.linkat(fromFd, from, toFd, to, 0));
+export const unlinkAt = (dirfd: number, name: Buffer, flags = 0): number =>
+  result(c.unlinkat(dirfd, name, flags));
+export const renameAt = (fromFd: number, from: Buffer, toFd: number, to: Buffer): number =>
+  result(c.renameat(fromFd, from, toFd, to));
+export const readLinkAt = (dirfd: number, name: Buffer, buffer: Buffer): number =>
+  result(c.readlinkat(dirfd, name, buffer, buffer.length));
+/** Acts on a link itself. */
+export const chownAt = (dirfd: number, name: Buffer, uid: number, gid: number): number =>
+  result(c.fchownat(dirfd, name, uid, gid, AT_SYMLINK_NOFOLLOW));
+export const chownFd = (fd: number, uid: number, gid: number): number => result(c.fchown(fd, uid, gid));
+export const chmodFd = (fd: number, mode: number): number => result(c.fchmod(fd, mode));
+export const truncateFd = (fd: number, length: number): number => result(c.ftruncate(fd, BigInt(length)));
+export const seek = (fd: number, offset: number, whence: number): number =>
+  Number(result(c.lseek(fd, offset, whence)));
+/** Advice only; an error means nothing. */
+export const advise = (fd: number, offset: number, length: number, advice: number): void => {
+  c.fadvise(fd, offset, length, advice);
+};
+/** 0, or -EWOULDBLOCK where another open file holds it. The kernel releases it when we die. */
+export const lockExclusive = (fd: number): number => result(c.flock(fd, LOCK_EX_NB));
+export const syncFileSystem = (fd: number): number => result(c.syncfs(fd));
