@@ -7,3 +7,5 @@ export * from './contracts/provider.ts';
 export * from './contracts/scope.ts';
 export * from './contracts/store.ts';
 export * from './errors.ts';
+export * from './interruption.ts';
+export * from './store-key.ts';

@@ -1,0 +1,59 @@
+/**
+ * What a conformance check is: data with one function.
+ *
+ * The test suites turn each check into a test, `addin verify` runs the same lists against a customer's
+ * own bucket. Nothing in this folder imports a test runner; a check fails by rejecting.
+ */
+
+import type { Provider, ProviderCapabilities } from '../contracts/provider.ts';
+import type { CallOptions, Store, StoreCapabilities } from '../contracts/store.ts';
+import { HoldfastError } from '../errors.ts';
+
+/** What every check is given. Checks leave objects behind; the caller removes them with `sweep`. */
+export interface CheckContext extends CallOptions {
+  /** Begins every key the check uses. Ends with a slash; nothing else uses it. */
+  readonly prefix: string;
+  /** Bytes that do not compress and do not repeat between calls. */
+  randomBytes(length: number): Uint8Array;
+}
+
+export interface StoreCheck {
+  /** A sentence that completes "the store …". */
+  readonly name: string;
+  /** Where given: the check applies only to stores that claim the ability. */
+  readonly when?: (capabilities: StoreCapabilities) => boolean;
+  run(subject: Store, context: CheckContext): Promise<void>;
+}
+
+export interface ProviderCheckContext extends CheckContext {
+  /** The store beneath the subject. It must be a sound one. */
+  readonly store: Store;
+  /** Makes another provider like the subject, over another store. */
+  open(store: Store): Promise<Provider>;
+}
+
+export interface ProviderCheck {
+  /** A sentence that completes "the provider …". */
+  readonly name: string;
+  readonly when?: (capabilities: ProviderCapabilities) => boolean;
+  run(subject: Provider, context: ProviderCheckContext): Promise<void>;
+}
+
+/**
+ * Removes every object below a prefix. Safe to repeat.
+ *
+ * @throws STORE_DENIED the credentials can write only
+ */
+export async function sweep(store: Store, prefix: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const page = await store.list({ prefix, limit: 1000, signal });
+    await Promise.all(page.objects.map(({ key }) => store.remove({ key, signal })));
+    if (page.next === null) return;
+    if (page.objects.length === 0) {
+      throw new HoldfastError(
+        'STORE_UNAVAILABLE',
+        `store ${store.name} lists nothing below ${prefix}, yet more pages`,
+      );
+    }
+  }
+}

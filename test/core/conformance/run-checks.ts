@@ -1,0 +1,44 @@
+/** Runs single conformance checks in tests, each below a prefix of its own. */
+
+import { randomBytes } from 'node:crypto';
+import type {
+  CheckContext,
+  ProviderCheck,
+  ProviderCheckContext,
+  StoreCheck,
+} from '../../../src/core/conformance/index.ts';
+import type { ProviderDefinition, Store } from '../../../src/core/index.ts';
+
+let prefixes = 0;
+
+export function checkContext(): CheckContext {
+  prefixes += 1;
+  const prefix = `checks/${prefixes.toString().padStart(6, '0')}/`;
+  return { prefix, signal: new AbortController().signal, randomBytes: (length) => randomBytes(length) };
+}
+
+/** What went wrong, or null: the check passed or does not apply. */
+export async function storeCheckFailure(check: StoreCheck, store: Store): Promise<unknown> {
+  if (check.when !== undefined && !check.when(store.capabilities)) return null;
+  return failureOf(check.run(store, checkContext()));
+}
+
+export async function runProviderCheck(
+  check: ProviderCheck,
+  definition: Pick<ProviderDefinition, 'open'>,
+  store: Store,
+): Promise<void> {
+  const open = (over: Store) => definition.open({ store: over, settings: {} });
+  const context: ProviderCheckContext = { ...checkContext(), store, open };
+  const subject = await open(store);
+  if (check.when === undefined || check.when(subject.capabilities)) await check.run(subject, context);
+}
+
+export async function failureOf(work: Promise<unknown>): Promise<unknown> {
+  try {
+    await work;
+    return null;
+  } catch (error) {
+    return error;
+  }
+}

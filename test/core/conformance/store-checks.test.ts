@@ -1,0 +1,352 @@
+import { AssertionError } from 'node:assert';
+import { describe, expect, it } from 'vitest';
+import { memoryStore, storeChecks, sweep } from '../../../src/core/conformance/index.ts';
+import { HoldfastError, isHoldfastError, type Store } from '../../../src/core/index.ts';
+import { storeCheckFailure } from './run-checks.ts';
+
+const { signal } = new AbortController();
+
+async function drain(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function* once(bytes: Uint8Array) {
+  yield bytes;
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+/** A memory store with some of its methods replaced by wrong ones. */
+function defective(change: (sound: Store) => Partial<Store>): () => Store {
+  return () => {
+    const sound = memoryStore();
+    return { ...sound, ...change(sound) };
+  };
+}
+
+interface Defect {
+  readonly defect: string;
+  readonly store: () => Store;
+  /** The check that must catch it. */
+  readonly check: string;
+}
+
+const defects: readonly Defect[] = [
+  {
+    defect: 'ignores the declared size',
+    store: defective((sound) => ({ put: ({ sizeBytes: _, ...request }) => sound.put(request) })),
+    check: 'refuses a body shorter than declared and shows nothing of it',
+  },
+  {
+    defect: 'stores the first bytes of a body longer than declared',
+    store: defective((sound) => ({
+      put: async (request) => {
+        const bytes = await drain(request.body);
+        const { sizeBytes = bytes.length } = request;
+        return sound.put({ ...request, body: once(bytes.subarray(0, sizeBytes)) });
+      },
+    })),
+    check: 'refuses a body longer than declared and shows nothing of it',
+  },
+  {
+    defect: 'keeps what came before a body broke',
+    store: defective((sound) => ({
+      put: async (request) => {
+        const chunks: Uint8Array[] = [];
+        try {
+          for await (const chunk of request.body) chunks.push(chunk);
+        } catch (error) {
+          await sound.put({ ...request, body: once(Buffer.concat(chunks)) });
+          throw error;
+        }
+        return sound.put({ ...request, body: once(Buffer.concat(chunks)) });
+      },
+    })),
+    check: 'shows nothing of a put whose body breaks',
+  },
+  {
+    defect: 'removes the old object before it reads the new body',
+    store: defective((sound) => ({
+      put: async (request) => {
+        if (request.createOnly !== true) await sound.remove(request);
+        return sound.put(request);
+      },
+    })),
+    check: 'keeps what was there when a body breaks',
+  },
+  {
+    defect: 'shows an object that is not finished',
+    store: defective((sound) => ({
+      put: async (request) => {
+        await sound.put({ ...request, body: nothing() });
+        return sound.put(request);
+      },
+    })),
+    check: 'shows an object only when its put has finished',
+  },
+  {
+    defect: 'does not listen to the signal of a put',
+    store: defective((sound) => ({ put: (request) => sound.put({ ...request, signal }) })),
+    check: 'stops an interrupted put with INTERRUPTED and shows nothing of it',
+  },
+  {
+    defect: 'listens to the signal only between chunks',
+    store: defective((sound) => ({
+      put: async (request) => {
+        const bytes = await drain(request.body);
+        return sound.put({ ...request, body: once(bytes) });
+      },
+    })),
+    check: 'stops an interrupted put although its body stalls',
+  },
+  {
+    defect: 'ignores createOnly',
+    store: defective((sound) => ({ put: ({ createOnly: _, ...request }) => sound.put(request) })),
+    check: 'refuses to create an object twice and keeps the first',
+  },
+  {
+    defect: 'looks first and writes later',
+    store: defective((sound) => ({
+      put: async ({ createOnly, ...request }) => {
+        if (createOnly === true && (await sound.head(request)) !== null) {
+          throw new HoldfastError('OBJECT_EXISTS', request.key);
+        }
+        return sound.put(request);
+      },
+    })),
+    check: 'lets exactly one of eight racing puts create an object',
+  },
+  {
+    defect: 'replaces an object in two steps',
+    store: defective((sound) => ({
+      put: async (request) => {
+        const bytes = await drain(request.body);
+        await sound.put({ ...request, body: once(bytes.subarray(0, 1000)) });
+        await new Promise(setImmediate);
+        return sound.put({ ...request, body: once(bytes) });
+      },
+    })),
+    check: 'replaces an object so that a reader sees all of the old or all of the new',
+  },
+  {
+    defect: 'takes the end of a range for inclusive',
+    store: defective((sound) => ({
+      get: ({ range, ...request }) =>
+        sound.get(range ? { ...request, range: { ...range, length: range.length - 1 } } : request),
+    })),
+    check: 'gives ranges from the start, the middle and the last byte',
+  },
+  {
+    defect: 'cuts a range at the end of the object',
+    store: defective((sound) => ({
+      get: async function* ({ range, ...request }) {
+        const bytes = await drain(sound.get(request));
+        yield range === undefined ? bytes : bytes.subarray(range.offset, range.offset + range.length);
+      },
+    })),
+    check: 'calls a range that ends beyond the object OBJECT_DAMAGED',
+  },
+  {
+    defect: 'gives an absent object as an empty one',
+    store: defective((sound) => ({
+      get: async function* (request) {
+        if ((await sound.head(request)) !== null) yield* sound.get(request);
+      },
+    })),
+    check: 'calls an absent key OBJECT_MISSING',
+  },
+  {
+    defect: 'throws at head of an absent key',
+    store: defective((sound) => ({
+      head: async (request) => {
+        const info = await sound.head(request);
+        if (info === null) throw new HoldfastError('OBJECT_MISSING', request.key);
+        return info;
+      },
+    })),
+    check: 'answers null to head of an absent key',
+  },
+  {
+    defect: 'throws when an absent key is removed',
+    store: defective((sound) => ({
+      remove: async (request) => {
+        if ((await sound.head(request)) === null) throw new HoldfastError('OBJECT_MISSING', request.key);
+        return sound.remove(request);
+      },
+    })),
+    check: 'removes an object, and removes it again without complaint',
+  },
+  {
+    defect: 'removes all that begins with the key',
+    store: defective((sound) => ({
+      remove: ({ key, signal }) => sweep(sound, key, signal),
+    })),
+    check: 'removes an object, and removes it again without complaint',
+  },
+  {
+    defect: 'ends short when the object goes away',
+    store: defective((sound) => ({
+      get: async function* (request) {
+        for await (const chunk of sound.get(request)) {
+          yield chunk;
+          if ((await sound.head(request)) === null) return;
+        }
+      },
+    })),
+    check: 'never ends short in silence when an object goes while it is read',
+  },
+  {
+    defect: 'lists in the order of a locale',
+    store: defective((sound) => ({
+      list: async (request) => {
+        const page = await sound.list({ ...request, limit: 1_000_000 });
+        return { objects: page.objects.toSorted((a, b) => a.key.localeCompare(b.key)), next: null };
+      },
+    })),
+    check: 'lists keys by their bytes, from any prefix, after any key, in pages of any size',
+  },
+  {
+    defect: 'takes a prefix for a directory',
+    store: defective((sound) => ({
+      list: (request) => sound.list({ ...request, prefix: request.prefix.replace(/\/?$/, '/') }),
+    })),
+    check: 'lists keys by their bytes, from any prefix, after any key, in pages of any size',
+  },
+  {
+    defect: 'begins a page with the key it should begin after',
+    store: defective((sound) => ({
+      list: async ({ after, ...request }) => {
+        const { objects } = await sound.list({ ...request, limit: 1_000_000 });
+        return { objects: objects.filter(({ key }) => key >= (after ?? '')), next: null };
+      },
+    })),
+    check: 'lists keys by their bytes, from any prefix, after any key, in pages of any size',
+  },
+  {
+    defect: 'forgets that there are more pages',
+    store: defective((sound) => ({
+      list: async (request) => ({ ...(await sound.list(request)), next: null }),
+    })),
+    check: 'lists thousands of keys, each once',
+  },
+  {
+    defect: 'loses the first key of every page but the first',
+    store: defective((sound) => ({
+      list: async (request) => {
+        const page = await sound.list(request);
+        return request.after === undefined ? page : { ...page, objects: page.objects.slice(1) };
+      },
+    })),
+    check: 'lists thousands of keys, each once',
+  },
+  {
+    defect: 'counts pages instead of remembering keys',
+    store: defective((sound) => {
+      const pages = new Map<string | undefined, number>();
+      return {
+        list: async ({ after, limit = 1000, ...request }) => {
+          const start = pages.get(after) ?? 0;
+          const { objects } = await sound.list({ ...request, limit: 1_000_000 });
+          const page = objects.slice(start, start + limit);
+          const next = start + limit < objects.length ? (page.at(-1)?.key ?? null) : null;
+          if (next !== null) pages.set(next, start + limit);
+          return { objects: page, next };
+        },
+      };
+    }),
+    check: 'goes on listing after objects it has listed were removed',
+  },
+  {
+    defect: 'answers a listing from an old one',
+    store: defective((sound) => {
+      const answers = new Map<string, ReturnType<Store['list']>>();
+      return {
+        list: (request) => {
+          const question = JSON.stringify([request.prefix, request.after, request.limit]);
+          if (!answers.has(question)) answers.set(question, sound.list(request));
+          return answers.get(question)!;
+        },
+      };
+    }),
+    check: 'shows a new object to every listing that begins after its put',
+  },
+  {
+    defect: 'decodes percent signs in keys',
+    store: defective((sound) => ({
+      put: (request) => sound.put({ ...request, key: request.key.replace('%20', '_') }),
+      get: (request) => sound.get({ ...request, key: request.key.replace('%20', '_') }),
+    })),
+    check: 'keeps every legal key as it is, however odd or long',
+  },
+  {
+    defect: 'folds case',
+    store: defective((sound) => ({
+      put: (request) => sound.put({ ...request, key: request.key.toLowerCase() }),
+      get: (request) => sound.get({ ...request, key: request.key.toLowerCase() }),
+    })),
+    check: 'keeps every legal key as it is, however odd or long',
+  },
+  {
+    defect: 'does not store empty objects',
+    store: defective((sound) => ({
+      put: async (request) => {
+        const bytes = await drain(request.body);
+        if (bytes.length === 0) return { sizeBytes: 0, version: null, storedAtMs: null };
+        return sound.put({ ...request, body: once(bytes) });
+      },
+    })),
+    check: 'gives back an empty object put with its size unknown',
+  },
+  {
+    defect: 'tells the wrong size',
+    store: defective((sound) => ({
+      head: async (request) => {
+        const info = await sound.head(request);
+        return info === null ? null : { ...info, sizeBytes: info.sizeBytes + 1 };
+      },
+    })),
+    check: 'tells the same of an object in head and in list',
+  },
+];
+
+describe('storeChecks', () => {
+  describe('pass on the reference store: it', () => {
+    for (const check of storeChecks) {
+      it(check.name, { timeout: 60_000 }, async () => {
+        expect(await storeCheckFailure(check, memoryStore())).toBeNull();
+      });
+    }
+  });
+
+  it('have names that are sentences and unique', () => {
+    const names = storeChecks.map((check) => check.name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.filter((name) => !/^[a-z][^.]+$/.test(name))).toEqual([]);
+  });
+
+  describe('catch a store that', () => {
+    it.each(defects)('$defect', { timeout: 60_000 }, async ({ store, check: name }) => {
+      const check = storeChecks.find((one) => one.name === name);
+      expect(check, `there is no check "${name}"`).toBeDefined();
+
+      const failure = await storeCheckFailure(check!, store());
+
+      expect(failure instanceof AssertionError || isHoldfastError(failure), String(failure)).toBe(true);
+    });
+  });
+
+  it('do not ask a write-only store to read', async () => {
+    const store = memoryStore();
+    const subject: Store = {
+      ...store,
+      capabilities: { ...store.capabilities, putOnly: true },
+      get: () => {
+        throw new HoldfastError('STORE_DENIED', 'planted');
+      },
+      list: () => Promise.reject(new HoldfastError('STORE_DENIED', 'planted')),
+    };
+    for (const check of storeChecks) expect(await storeCheckFailure(check, subject)).toBeNull();
+  });
+});
