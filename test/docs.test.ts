@@ -1,0 +1,35 @@
+/** Keeps the pages that promise something equal to the code that has to hold it. */
+
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { errorCodes } from '../src/core/errors.ts';
+
+const sections = readFileSync('docs/errors.md', 'utf8')
+  .split(/^## /m)
+  .slice(1)
+  .flatMap((section) => {
+    const code = /^`([A-Z_]+)`$/m.exec(section.split('\n')[0] ?? '')?.[1];
+    return code === undefined ? [] : [{ code, section }];
+  });
+
+describe('docs/errors.md', () => {
+  it('has one heading per error code, and no other', () => {
+    expect(sections.map(({ code }) => code).sort()).toEqual(Object.keys(errorCodes).sort());
+  });
+
+  it.each(Object.entries(errorCodes))('states what the table says of %s', (code, { exit, retryable }) => {
+    const section = sections.find((found) => found.code === code)?.section ?? '';
+
+    expect(section).toContain(`\n\nExit status ${exit}, ${retryable ? 'retryable' : 'not retryable'}.\n\n`);
+    expect(section).toMatch(/^What to do: /m);
+  });
+});
+
+describe('the error table', () => {
+  it('keeps each exit status to one code, in a band', () => {
+    const statuses = Object.values(errorCodes).map(({ exit }) => exit);
+
+    expect(new Set(statuses).size).toBe(statuses.length);
+    expect(statuses.filter((status) => status < 2 || status > 165)).toEqual([]);
+  });
+});
