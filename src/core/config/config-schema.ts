@@ -1,0 +1,129 @@
+/**
+ * The schema of `config.json`, and with it the type: one source for validation, editors and code.
+ *
+ * Settings of a panel are not described here: each panel's definition brings its own schema, and a
+ * core that knew them would know the panels.
+ */
+
+import type { FromSchema } from 'json-schema-to-ts';
+
+export const configSchema = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  $id: 'urn:holdfast:schema:config',
+  title: 'Holdfast configuration',
+  description:
+    'What is on this server: its panel and its database servers. Lives in /etc/holdfast/config.json.',
+  type: 'object',
+  additionalProperties: false,
+  required: ['panel'],
+  properties: {
+    $schema: {
+      type: 'string',
+      description: 'Where an editor finds this schema. Holdfast ignores it.',
+      examples: ['./schemas/config.schema.json'],
+    },
+    panel: {
+      type: 'object',
+      description:
+        'The hosting panel whose accounts are backed up. Other properties are settings of that panel.',
+      examples: [{ use: 'apiscp', root: '/' }],
+      required: ['use'],
+      properties: {
+        use: {
+          type: 'string',
+          minLength: 1,
+          description: 'Name of the panel adapter.',
+          examples: ['apiscp', 'generic'],
+        },
+      },
+    },
+    databases: {
+      type: 'array',
+      description: 'Database servers to export from. A server that is not listed is not exported.',
+      default: [],
+      examples: [
+        [
+          {
+            name: 'mariadb',
+            engine: 'mariadb',
+            socket: '/var/lib/mysql/mysql.sock',
+            user: 'root',
+            password: 'file:/root/.holdfast/mariadb',
+          },
+        ],
+      ],
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['name', 'engine'],
+        properties: {
+          name: {
+            type: 'string',
+            pattern: '^[a-z][a-z0-9-]{0,62}$',
+            description:
+              'How this server is called in snapshots and restored paths: lower case, digits, hyphens.',
+            examples: ['mariadb'],
+          },
+          engine: {
+            enum: ['mariadb', 'mysql', 'postgresql'],
+            description: 'What kind of server it is.',
+            examples: ['mariadb'],
+          },
+          socket: {
+            type: 'string',
+            pattern: '^/',
+            description: 'Absolute path of its Unix socket. Give either this or a host.',
+            examples: ['/var/lib/mysql/mysql.sock'],
+          },
+          host: {
+            type: 'string',
+            minLength: 1,
+            description: 'Its host name or address.',
+            examples: ['127.0.0.1'],
+          },
+          port: {
+            type: 'integer',
+            minimum: 1,
+            maximum: 65535,
+            description: 'Its TCP port; without it, the usual one of the engine.',
+            examples: [5432],
+          },
+          user: {
+            type: 'string',
+            minLength: 1,
+            description: 'The user to log in as; it must be able to read every database.',
+            examples: ['root'],
+          },
+          password: {
+            type: 'string',
+            'x-secret': true,
+            description:
+              'Reference to the password: env:NAME, or file:PATH of a file with mode 0600. Leave out for socket authentication.',
+            examples: ['file:/root/.holdfast/mariadb'],
+          },
+        },
+      },
+    },
+    concurrency: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 64,
+      default: 2,
+      description: 'Accounts in flight at once. Adds no threads: those are as many as there are cores.',
+      examples: [2],
+    },
+    stateDir: {
+      type: 'string',
+      pattern: '^/',
+      description:
+        'Absolute path of the local state. Without it: /var/lib/holdfast, or DIR/state where --config DIR names another configuration.',
+      examples: ['/var/lib/holdfast'],
+    },
+  },
+} as const;
+
+export type ConfigDocument = FromSchema<typeof configSchema>;
+export type DatabaseSettings = ConfigDocument['databases'][number];
+
+/** For `resolveSecrets` on one entry of `databases`. */
+export const databaseSettingsSchema = configSchema.properties.databases.items;

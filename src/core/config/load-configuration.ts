@@ -1,0 +1,242 @@
+/**
+ * Reads and validates `config.json` and `addins.d/*.json`.
+ *
+ * Finds every problem before it gives up, so that one round mends them all. Opens nothing and
+ * resolves no secret; knows no addin but by the definitions it is given.
+ */
+
+import { readdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { AddinDefinition, JsonSchema, Settings } from '../contracts/addin.ts';
+import { didYouMean } from '../near-matches.ts';
+import { printable, quoted } from '../printable.ts';
+import {
+  type AddinDocument,
+  addinConfigurationSchema,
+  type Encryption,
+  type Retention,
+  type ScheduleEntry,
+} from './addin-schema.ts';
+import { type ConfigDocument, configSchema, type DatabaseSettings } from './config-schema.ts';
+import { parseJson } from './parse-json.ts';
+import { type ConfigProblem, configInvalid, describeErrors } from './problems.ts';
+import { isSecretReference, secretsIn } from './secrets.ts';
+import { validate } from './validate.ts';
+
+export const systemConfigDir = '/etc/holdfast';
+export const systemStateDir = '/var/lib/holdfast';
+
+export type UseSettings = Settings & { readonly use: string };
+
+/** One file of `addins.d`, defaults filled in. Secrets are still references. */
+export interface AddinConfiguration {
+  readonly file: string;
+  readonly name: string;
+  readonly provider: UseSettings;
+  readonly store: UseSettings;
+  readonly accounts: { readonly include: readonly string[]; readonly exclude: readonly string[] };
+  readonly schedule: readonly ScheduleEntry[];
+  /** Null: nothing is ever removed. */
+  readonly retention: Retention | null;
+  readonly encryption: Encryption;
+}
+
+export interface Configuration {
+  readonly dir: string;
+  readonly stateDir: string;
+  readonly panel: UseSettings;
+  readonly databases: readonly DatabaseSettings[];
+  readonly concurrency: number;
+  /** By name. */
+  readonly addins: readonly AddinConfiguration[];
+}
+
+const largestBytes = 1024 * 1024;
+
+/** @throws CONFIG_INVALID anything is wrong in any file; the message names every problem */
+export async function loadConfiguration(
+  dir: string,
+  definitions: readonly AddinDefinition[],
+): Promise<Configuration> {
+  const { configuration, problems } = await checkConfiguration(dir, definitions);
+  if (configuration === null) throw configInvalid(problems);
+  return configuration;
+}
+
+/** As `loadConfiguration`, but hands back the problems: for `doctor` and `addin validate`. */
+export async function checkConfiguration(
+  dir: string,
+  definitions: readonly AddinDefinition[],
+): Promise<{ configuration: Configuration | null; problems: readonly ConfigProblem[] }> {
+  const home = resolve(dir);
+  const problems: ConfigProblem[] = [];
+  const config = await readConfig(join(home, 'config.json'), definitions, problems);
+  const addins: AddinConfiguration[] = [];
+  for (const file of await addinFiles(home, problems)) {
+    const addin = await readAddinConfiguration(file, definitions, problems);
+    if (addin === null) continue;
+    const other = addins.find(({ name }) => name === addin.name);
+    if (other === undefined) addins.push(addin);
+    else {
+      const message = `the name ${quoted(addin.name)} is taken by ${printable(other.file)}`;
+      problems.push({
+        file,
+        pointer: '/name',
+        message,
+        hint: 'Give each addin configuration a name of its own.',
+      });
+    }
+  }
+  if (config === null || problems.length > 0) return { configuration: null, problems };
+  const { panel, databases, concurrency } = config;
+  const stateDir = config.stateDir ?? (home === systemConfigDir ? systemStateDir : join(home, 'state'));
+  addins.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { configuration: { dir: home, stateDir, panel, databases, concurrency, addins }, problems };
+}
+
+/** One addin configuration, or null with what is wrong added to `problems`. */
+export async function readAddinConfiguration(
+  file: string,
+  definitions: readonly AddinDefinition[],
+  problems: ConfigProblem[],
+): Promise<AddinConfiguration | null> {
+  const before = problems.length;
+  const value = await readDocument(file, addinConfigurationSchema, problems);
+  if (value === null) return null;
+  const { provider, store } = value as Partial<AddinDocument>;
+  checkUse('provider', provider, '/provider', { file, definitions, problems });
+  checkUse('store', store, '/store', { file, definitions, problems });
+  if (problems.length > before) return null;
+  const { name, accounts, schedule, retention, encryption } = value as AddinDocument;
+  return {
+    file,
+    name,
+    provider: provider as UseSettings,
+    store: store as UseSettings,
+    accounts: { include: accounts.include ?? ['*'], exclude: accounts.exclude ?? [] },
+    schedule,
+    retention: retention ?? null,
+    encryption,
+  };
+}
+
+async function readConfig(
+  file: string,
+  definitions: readonly AddinDefinition[],
+  problems: ConfigProblem[],
+): Promise<ConfigDocument | null> {
+  const before = problems.length;
+  const value = await readDocument(file, configSchema, problems);
+  if (value === null) return null;
+  const config = value as ConfigDocument;
+  if (problems.length === before) problems.push(...databaseProblems(file, config.databases));
+  checkUse('panel', config.panel, '/panel', { file, definitions, problems });
+  return problems.length > before ? null : config;
+}
+
+/** What a schema cannot say about database servers. */
+function databaseProblems(file: string, databases: readonly DatabaseSettings[]): ConfigProblem[] {
+  return databases.flatMap(({ name, socket, host }, index) => {
+    const first = databases.findIndex((other) => other.name === name);
+    const pointer = `/databases/${index}`;
+    const taken = {
+      message: `the name ${quoted(name)} is taken by /databases/${first}`,
+      hint: 'Name each server apart.',
+    };
+    const both = { message: 'has both a socket and a host', hint: 'Remove either socket or host.' };
+    return [
+      ...(first < index ? [{ file, pointer: `${pointer}/name`, ...taken }] : []),
+      ...(socket !== undefined && host !== undefined ? [{ file, pointer, ...both }] : []),
+    ];
+  });
+}
+
+/** Parses, validates and checks secrets. Null only where there is no object to look at any further. */
+async function readDocument(
+  file: string,
+  schema: JsonSchema,
+  problems: ConfigProblem[],
+): Promise<Settings | null> {
+  const problem = (message: string, hint: string): null => {
+    problems.push({ file, pointer: '', message, hint });
+    return null;
+  };
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (cause) {
+    const code = String((cause as NodeJS.ErrnoException).code);
+    if (code !== 'ENOENT') return problem(`cannot be read: ${code}`, 'Let Holdfast read the file.');
+    return problem('there is no such file', 'Create it, or name another configuration with --config DIR.');
+  }
+  if (bytes.length > largestBytes) return problem('is larger than 1 MiB', 'Put the right file in its place.');
+  const parsed = parseJson(bytes.toString('utf8').replace(/^\ufeff/, ''));
+  if ('fault' in parsed) {
+    const { line, column, what } = parsed.fault;
+    return problem(`line ${line}, column ${column}: ${what}`, `Correct the JSON at line ${line}.`);
+  }
+  problems.push(...describeErrors(file, validate(parsed.value, schema)));
+  problems.push(...inlineSecrets(file, parsed.value, schema, ''));
+  const { value } = parsed;
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Settings) : null;
+}
+
+/** Validates the settings beside `use` against the schema of the addin it names. */
+function checkUse(
+  kind: AddinDefinition['kind'],
+  settings: unknown,
+  pointer: string,
+  {
+    file,
+    definitions,
+    problems,
+  }: { file: string; definitions: readonly AddinDefinition[]; problems: ConfigProblem[] },
+): void {
+  const use = (settings as { use?: unknown } | null | undefined)?.use;
+  if (typeof use !== 'string' || use === '') return;
+  const installed = definitions.filter((one) => one.kind === kind);
+  const definition = installed.find(({ name }) => name === use);
+  if (definition !== undefined) {
+    problems.push(...describeErrors(file, validate(settings, definition.settingsSchema), pointer));
+    problems.push(...inlineSecrets(file, settings, definition.settingsSchema, pointer));
+    return;
+  }
+  const names = installed.map(({ name }) => name).sort();
+  const list = names.length === 0 ? 'none is installed' : `installed are ${names.join(', ')}`;
+  const guess = didYouMean(use, names);
+  const message = `there is no ${kind} ${quoted(use)}; ${list}${guess === null ? '' : `; ${guess}`}`;
+  problems.push({ file, pointer: `${pointer}/use`, message, hint: `Name an installed ${kind}.` });
+}
+
+function inlineSecrets(file: string, value: unknown, schema: JsonSchema, base: string): ConfigProblem[] {
+  return secretsIn(value, schema)
+    .filter(({ reference }) => !isSecretReference(reference))
+    .map(({ pointer }) => ({
+      file,
+      pointer: `${base}${pointer}`,
+      message: 'must be a reference to the secret (env:NAME or file:/absolute/path), never the secret itself',
+      hint: 'Move the secret to a file with mode 0600 and write file:PATH here.',
+    }));
+}
+
+async function addinFiles(home: string, problems: ConfigProblem[]): Promise<string[]> {
+  const dir = join(home, 'addins.d');
+  try {
+    const names = await readdir(dir);
+    return names
+      .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+      .sort()
+      .map((name) => join(dir, name));
+  } catch (cause) {
+    const code = String((cause as NodeJS.ErrnoException).code);
+    if (code !== 'ENOENT') {
+      problems.push({
+        file: dir,
+        pointer: '',
+        message: `cannot be read: ${code}`,
+        hint: 'Let Holdfast read it.',
+      });
+    }
+    return [];
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * The accounts of an ApisCP server, read from `home/virtual`.
+ *
+ * Only real directories named `site<N>` count: the panel keeps links by domain and by system group
+ * beside them, and following those would yield every account three times. `fst/`, the composite
+ * mount, is never entered.
+ */
+
+import { lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Account, type CallOptions, HoldfastError, type Tree } from '../../core/index.ts';
+import { throwIfInterrupted } from '../../core/interruption.ts';
+import { printable } from '../../core/printable.ts';
+import { Directory, UnexpectedEntry } from './directory.ts';
+import { readSiteMetadata, type SiteMetadata } from './site-metadata.ts';
+
+/** The overlay keeps its scratch directories in `info`; database files are no backup of a database. */
+const excluded = { info: ['work', 'index'], shadow: ['var/lib/mysql', 'var/lib/pgsql'] } as const;
+
+/** Files of the server itself that the panel's vendor recommends to keep. */
+const systemFiles = ['var/log/mailer_table*', 'var/lib/mysql/mysql-grants*', 'var/lib/pgsql/*/backups'];
+
+const siteForm = /^site[1-9][0-9]*$/;
+
+/** @throws PANEL_UNREADABLE there is no `home/virtual` under the root */
+export async function listAccounts(root: string, { signal }: CallOptions): Promise<Account[]> {
+  const virtual = join(root, 'home/virtual');
+  let names: string[];
+  try {
+    names = readdirSync(virtual).filter((name) => siteForm.test(name));
+  } catch (cause) {
+    throw new HoldfastError('PANEL_UNREADABLE', `cannot list ${printable(virtual)}`, {
+      cause,
+      hint: 'Set "root" of the panel to where home/virtual lies.',
+    });
+  }
+  names.sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+  const accounts: Account[] = [];
+  for (const [index, name] of names.entries()) {
+    // Reading is synchronous; now and then others get their turn.
+    if (index % 50 === 49) await new Promise(setImmediate);
+    throwIfInterrupted(signal, 'listing accounts');
+    const home = join(virtual, name);
+    if (lstatSync(home, { throwIfNoEntry: false })?.isDirectory()) accounts.push(describeSite(home, name));
+  }
+  return [...withSharedPrefixes(accounts), systemAccount(root)];
+}
+
+const nothing: SiteMetadata = {
+  domain: null,
+  aliases: [],
+  plan: null,
+  adminUser: null,
+  databases: [],
+  metadata: {},
+  problems: [],
+};
+
+function describeSite(home: string, site: string): Account {
+  const problems: string[] = [];
+  let found = nothing;
+  let state: Account['state'] = 'active';
+  let owner: Account['owner'] = null;
+  try {
+    using base = Directory.at(home, '');
+    if (base === null) problems.push('vanished while it was read');
+    using info = base === null ? null : attempt(problems, () => base.directory('info'), 'info');
+    if (info !== null) {
+      found = readSiteMetadata(info);
+      problems.push(...found.problems);
+      state = stateOf(info);
+    }
+    using shadow = base === null ? null : attempt(problems, () => base.directory('shadow'), 'shadow');
+    if (shadow !== null) owner = ownerOf(shadow, found.adminUser);
+  } catch (error) {
+    problems.push(error instanceof UnexpectedEntry ? error.message : `cannot be read: ${codeOf(error)}`);
+  }
+  return {
+    site,
+    home,
+    domain: found.domain,
+    aliases: found.aliases,
+    plan: found.plan,
+    state,
+    problem: problems.length === 0 ? null : printable(problems.join('; '), 2000),
+    owner,
+    trees: (['shadow', 'info'] as const).map(
+      (name): Tree => ({ name, path: join(home, name), exclude: excluded[name] }),
+    ),
+    databases: found.databases,
+    metadata: found.metadata,
+  };
+}
+
+/** The directory, or null with the reason among the problems. */
+function attempt(problems: string[], open: () => Directory | null, name: string): Directory | null {
+  try {
+    const directory = open();
+    if (directory === null) problems.push(`${name} is missing`);
+    return directory;
+  } catch (error) {
+    if (!(error instanceof UnexpectedEntry)) throw error;
+    problems.push(error.message);
+    return null;
+  }
+}
+
+/** A pending edit weighs more than a suspension: it decides whether a restore in place is safe. */
+function stateOf(info: Directory): Account['state'] {
+  using pending = info.stat('new')?.isDirectory() ? info.directory('new') : null;
+  if (pending !== null && !pending.isEmpty()) return 'editing';
+  return info.stat('disabled') === null ? 'active' : 'suspended';
+}
+
+/** Of the administrator's home where there is one, else of the tree. */
+function ownerOf(shadow: Directory, adminUser: string | null): Account['owner'] {
+  let stat = shadow.own();
+  try {
+    using homes = shadow.directory('home');
+    const home = adminUser === null ? null : homes?.stat(adminUser);
+    if (home?.isDirectory() && home.uid !== 0) stat = home;
+  } catch (error) {
+    if (!(error instanceof UnexpectedEntry)) throw error;
+  }
+  return { uid: stat.uid, gid: stat.gid };
+}
+
+/** Names accounts whose prefixes overlap: each would get databases of the other. */
+function withSharedPrefixes(accounts: readonly Account[]): Account[] {
+  const holders = new Map<string, string[]>();
+  for (const { site, databases } of accounts) {
+    for (const { family, prefix } of databases) {
+      if (prefix === null) continue;
+      const key = `${family} ${prefix}`;
+      holders.set(key, [...(holders.get(key) ?? []), site]);
+    }
+  }
+  return accounts.map((account) => {
+    const clashes = account.databases.flatMap(({ family, prefix }) => {
+      const others = (holders.get(`${family} ${prefix}`) ?? []).filter((site) => site !== account.site);
+      return others.length === 0 ? [] : [`${family} prefix ${prefix} is also that of ${others.join(', ')}`];
+    });
+    if (clashes.length === 0) return account;
+    return { ...account, problem: [account.problem, ...clashes].filter((text) => text !== null).join('; ') };
+  });
+}
+
+function systemAccount(root: string): Account {
+  return {
+    site: '_system',
+    home: null,
+    domain: null,
+    aliases: [],
+    plan: null,
+    state: 'active',
+    problem: null,
+    owner: { uid: 0, gid: 0 },
+    trees: [{ name: 'system', path: root, exclude: [], include: systemFiles }],
+    databases: [],
+    metadata: {},
+  };
+}
+
+function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException).code ?? 'unknown');
+}

@@ -1,0 +1,1 @@
+export { apiscpPanel } from './apiscp-panel.ts';

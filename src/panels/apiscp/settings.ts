@@ -1,0 +1,26 @@
+/** The settings of the apiscp panel: what stands in `panel` of the configuration. */
+
+import type { FromSchema } from 'json-schema-to-ts';
+
+export const apiscpSettingsSchema = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  $id: 'urn:holdfast:schema:panel-apiscp',
+  title: 'Settings of the apiscp panel',
+  description: 'Accounts of an ApisCP server.',
+  type: 'object',
+  additionalProperties: false,
+  required: ['use'],
+  properties: {
+    use: { const: 'apiscp', description: 'Selects this panel.', examples: ['apiscp'] },
+    root: {
+      type: 'string',
+      pattern: '^/',
+      default: '/',
+      description:
+        'Absolute path under which home/virtual lies: / on a live server, else where a copy is mounted.',
+      examples: ['/'],
+    },
+  },
+} as const;
+
+export type ApiscpSettings = FromSchema<typeof apiscpSettingsSchema>;

@@ -1,0 +1,1 @@
+export { genericPanel } from './generic-panel.ts';

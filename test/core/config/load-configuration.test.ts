@@ -1,0 +1,290 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkConfiguration, loadConfiguration } from '../../../src/core/config/load-configuration.ts';
+import type { AddinDefinition } from '../../../src/core/index.ts';
+import { apiscpPanel } from '../../../src/panels/apiscp/index.ts';
+import { genericPanel } from '../../../src/panels/generic/index.ts';
+
+const unused = async (): Promise<never> => {
+  throw new Error('nothing is opened while a configuration is read');
+};
+const common = { version: '1.0.0', contract: 1 };
+const object = { type: 'object', additionalProperties: false, required: ['use'] };
+const definitions: readonly AddinDefinition[] = [
+  apiscpPanel,
+  genericPanel,
+  {
+    ...common,
+    kind: 'provider',
+    name: 's3-tar',
+    capabilities: { levels: ['full'] },
+    settingsSchema: { ...object, properties: { use: { const: 's3-tar' } } },
+    open: unused,
+  },
+  {
+    ...common,
+    kind: 'store',
+    name: 'local',
+    settingsSchema: {
+      ...object,
+      required: ['use', 'path'],
+      properties: {
+        use: { const: 'local' },
+        path: { type: 'string', description: 'Where to keep objects.' },
+        url: { type: 'string', format: 'uri' },
+        sync: { type: 'boolean', default: true },
+        token: { type: 'string', 'x-secret': true },
+      },
+    },
+    open: unused,
+  },
+];
+
+const config = { panel: { use: 'apiscp', root: '/' } };
+const nightly = {
+  name: 'nightly',
+  provider: { use: 's3-tar' },
+  store: { use: 'local', path: '/backups' },
+  encryption: 'none',
+};
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'holdfast-config-'));
+  await mkdir(join(dir, 'addins.d'));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+const write = (name: string, value: unknown) =>
+  writeFile(join(dir, name), typeof value === 'string' ? value : JSON.stringify(value));
+const problemsOf = async () =>
+  (await checkConfiguration(dir, definitions)).problems.map(
+    ({ file, pointer, message }) => `${file.slice(dir.length + 1)} ${pointer}: ${message}`,
+  );
+async function problemWith(name: string, value: unknown): Promise<string[]> {
+  await write('config.json', config);
+  await write(name, value);
+  return problemsOf();
+}
+
+describe('loadConfiguration', () => {
+  it('fills in what was left out', async () => {
+    await write('config.json', config);
+    await write('addins.d/nightly.json', nightly);
+
+    const loaded = await loadConfiguration(dir, definitions);
+
+    expect(loaded).toEqual({
+      dir,
+      stateDir: join(dir, 'state'),
+      panel: { use: 'apiscp', root: '/' },
+      databases: [],
+      concurrency: 2,
+      addins: [
+        {
+          file: join(dir, 'addins.d/nightly.json'),
+          name: 'nightly',
+          provider: { use: 's3-tar' },
+          store: { use: 'local', path: '/backups', sync: true },
+          accounts: { include: ['*'], exclude: [] },
+          schedule: [],
+          retention: null,
+          encryption: 'none',
+        },
+      ],
+    });
+  });
+
+  it('takes a state directory, database servers and addins in the order of their names', async () => {
+    const databases = [
+      { name: 'mariadb', engine: 'mariadb', socket: '/run/m.sock', user: 'root', password: 'env:NOT_SET' },
+      { name: 'pg', engine: 'postgresql', host: '127.0.0.1', port: 5432 },
+    ];
+    await write('config.json', { ...config, stateDir: '/srv/state', concurrency: 4, databases });
+    await write('addins.d/a.json', { ...nightly, name: 'zulu' });
+    await write('addins.d/b.json', { ...nightly, name: 'alpha', accounts: { exclude: ['site7'] } });
+    await write('addins.d/notes.txt', 'not a configuration');
+
+    const loaded = await loadConfiguration(dir, definitions);
+
+    expect(loaded).toMatchObject({ stateDir: '/srv/state', concurrency: 4, databases });
+    expect(loaded.addins.map(({ name }) => name)).toEqual(['alpha', 'zulu']);
+    expect(loaded.addins[0]?.accounts).toEqual({ include: ['*'], exclude: ['site7'] });
+  });
+
+  it('does without the directory of addin configurations', async () => {
+    await rm(join(dir, 'addins.d'), { recursive: true });
+    await write('config.json', config);
+
+    expect((await loadConfiguration(dir, definitions)).addins).toEqual([]);
+  });
+
+  it('names every problem of every file in one CONFIG_INVALID with a hint', async () => {
+    await write('config.json', { ...config, concurency: 2 });
+    await write('addins.d/nightly.json', { ...nightly, store: { use: 'locall' } });
+
+    const error = await loadConfiguration(dir, definitions).catch((caught: unknown) => caught);
+
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', hint: 'Correct or remove "concurency".' });
+    expect(String(error)).toContain(
+      `${dir}/config.json: unknown property "concurency"; did you mean "concurrency"?`,
+    );
+    expect(String(error)).toContain(`${dir}/addins.d/nightly.json /store/use: there is no store "locall"`);
+  });
+
+  it('says that there is no configuration', async () => {
+    expect(await problemsOf()).toEqual(['config.json : there is no such file']);
+  });
+});
+
+describe('a wrong configuration', () => {
+  it('that is no JSON is told by line and column, without its text', async () => {
+    const problems = await problemWith(
+      'addins.d/nightly.json',
+      '{\n  "name": "nightly",\n  "store": s3cr3t\n}',
+    );
+
+    expect(problems).toEqual(['addins.d/nightly.json : line 3, column 12: expected a value']);
+  });
+
+  it('without encryption is told to say so on purpose', async () => {
+    const { encryption: _, ...without } = nightly;
+    await write('config.json', config);
+    await write('addins.d/nightly.json', without);
+
+    await expect(loadConfiguration(dir, definitions)).rejects.toMatchObject({
+      message: expect.stringContaining('property "encryption" is missing'),
+      hint: expect.stringMatching(/recipients.*"encryption": "none" on purpose/),
+    });
+  });
+
+  it.each([
+    [null, '/encryption: must be recipients or "none"'],
+    ['plain', '/encryption: must be recipients or "none"'],
+    [{ recipients: [] }, '/encryption/recipients: must NOT have fewer than 1 items'],
+    [
+      { recipients: ['age1x'], identiy: 'x' },
+      '/encryption: unknown property "identiy"; did you mean "identity"?',
+    ],
+    [
+      { recipients: ['age1x'], identity: 'AGE-SECRET-KEY-1' },
+      '/encryption/identity: must be a reference to the secret (env:NAME or file:/absolute/path), never the secret itself',
+    ],
+  ])('with encryption %j gets one line about it', async (encryption, line) => {
+    expect(await problemWith('addins.d/nightly.json', { ...nightly, encryption })).toEqual([
+      `addins.d/nightly.json ${line}`,
+    ]);
+  });
+
+  it('with a property far from any other lists those there are', async () => {
+    const [problem] = await problemWith('addins.d/nightly.json', { ...nightly, qqqqqq: 1 });
+
+    expect(problem).toMatch(/unknown property "qqqqqq"; known are name, provider, store,/);
+  });
+
+  it('with an addin that is not installed lists the installed ones', async () => {
+    expect(await problemWith('config.json', { panel: { use: 'apiscq' } })).toEqual([
+      'config.json /panel/use: there is no panel "apiscq"; installed are apiscp, generic; did you mean "apiscp"?',
+    ]);
+  });
+
+  it('is checked against the schema of the addin it uses', async () => {
+    const problems = await problemWith('addins.d/nightly.json', {
+      ...nightly,
+      store: { use: 'local', url: 'no uri', pathh: 1 },
+    });
+
+    expect(problems).toEqual([
+      'addins.d/nightly.json /store: property "path" is missing (Where to keep objects.)',
+      'addins.d/nightly.json /store: unknown property "pathh"; did you mean "path"?',
+      'addins.d/nightly.json /store/url: "no uri" has the wrong form',
+    ]);
+  });
+
+  it.each([['hunter2-hunter2'], ['file:relative/path'], ['env:'], ['ENV:NAME']])(
+    'with the inline secret %j is refused, and the secret is not shown',
+    async (password) => {
+      const databases = [{ name: 'm', engine: 'mysql', password }];
+      const store = { use: 'local', path: '/b', token: password };
+      await write('addins.d/nightly.json', { ...nightly, store });
+
+      const problems = await problemWith('config.json', { ...config, databases });
+
+      expect(problems.map((line) => line.split(':')[0])).toEqual([
+        'config.json /databases/0/password',
+        'addins.d/nightly.json /store/token',
+      ]);
+      expect(problems.join()).not.toContain(password === 'env:' ? 'env: ' : password);
+    },
+  );
+
+  it('with one name for two addin configurations is refused', async () => {
+    await write('addins.d/a.json', nightly);
+
+    expect(await problemWith('addins.d/b.json', nightly)).toEqual([
+      `addins.d/b.json /name: the name "nightly" is taken by ${dir}/addins.d/a.json`,
+    ]);
+  });
+
+  it('with two database servers of one name, or with socket and host, is refused', async () => {
+    const databases = [
+      { name: 'm', engine: 'mysql', socket: '/s', host: 'h' },
+      { name: 'm', engine: 'mysql' },
+    ];
+
+    expect(await problemWith('config.json', { ...config, databases })).toEqual([
+      'config.json /databases/0: has both a socket and a host',
+      'config.json /databases/1/name: the name "m" is taken by /databases/0',
+    ]);
+  });
+
+  it.each([
+    [[], 'config.json : must be object, is array'],
+    ['null', 'config.json : must be object, is null'],
+    [{ panel: 'apiscp' }, 'config.json /panel: must be object, is string'],
+    [{ ...config, concurrency: '2' }, 'config.json /concurrency: must be integer, is string'],
+    [
+      { ...config, databases: [{ name: 'm', engine: 'oracle' }] },
+      'config.json /databases/0/engine: must be one of "mariadb", "mysql", "postgresql", is "oracle"',
+    ],
+    [{ ...config, databases: [null] }, 'config.json /databases/0: must be object, is null'],
+  ])('%j is explained', async (value, line) => {
+    expect(await problemWith('config.json', value)).toEqual([line]);
+  });
+
+  it('that tries to reach the prototype of objects is refused', async () => {
+    const text = JSON.stringify({ ...nightly, x: 1 }).replace('"x"', '"__proto__"');
+
+    expect(await problemWith('addins.d/nightly.json', text)).toHaveLength(1);
+  });
+});
+
+describe('the documented examples', () => {
+  it('are valid, apart from the settings of the store that is not at hand here', async () => {
+    await write('config.json', config);
+    await write('addins.d/nightly.json', await readFile('addin.example.json', 'utf8'));
+    const s3: AddinDefinition = { ...(definitions[3] as AddinDefinition), name: 's3', settingsSchema: {} };
+
+    const { addins } = await loadConfiguration(dir, [...definitions, s3]);
+
+    expect(addins[0]).toMatchObject({
+      name: 'nightly',
+      retention: { keepDaily: 7, keepWeekly: 4, keepMonthly: 12 },
+    });
+  });
+
+  it('in docs/configuration.md are valid', async () => {
+    const page = await readFile('docs/configuration.md', 'utf8');
+    const examples = [...page.matchAll(/^```json\n(.*?)^```/gms)].map(
+      ([, text]) => JSON.parse(text ?? '') as object,
+    );
+
+    expect(examples).toHaveLength(3);
+    for (const example of examples) {
+      await write('config.json', 'use' in example ? { panel: example } : example);
+      expect(await problemsOf()).toEqual([]);
+    }
+  });
+});
