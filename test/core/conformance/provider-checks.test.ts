@@ -2,7 +2,7 @@ import { AssertionError } from 'node:assert';
 import { describe, expect, it } from 'vitest';
 import { memoryStore, providerChecks } from '../../../src/core/conformance/index.ts';
 import { HoldfastError, isHoldfastError, type Provider, type Store } from '../../../src/core/index.ts';
-import { failureOf, runProviderCheck } from './run-checks.ts';
+import { failureOf, runProviderCheck } from '../../support/run-checks.ts';
 
 /** The smallest sound provider, with some of its methods replaced by wrong ones. */
 function plain(store: Store, change: (sound: Provider) => Partial<Provider> = () => ({})): Provider {

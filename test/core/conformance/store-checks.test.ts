@@ -2,7 +2,7 @@ import { AssertionError } from 'node:assert';
 import { describe, expect, it } from 'vitest';
 import { memoryStore, storeChecks, sweep } from '../../../src/core/conformance/index.ts';
 import { HoldfastError, isHoldfastError, type Store } from '../../../src/core/index.ts';
-import { storeCheckFailure } from './run-checks.ts';
+import { storeCheckFailure } from '../../support/run-checks.ts';
 
 const { signal } = new AbortController();
 

@@ -6,8 +6,8 @@ import type {
   ProviderCheck,
   ProviderCheckContext,
   StoreCheck,
-} from '../../../src/core/conformance/index.ts';
-import type { ProviderDefinition, Store } from '../../../src/core/index.ts';
+} from '../../src/core/conformance/index.ts';
+import type { ProviderDefinition, Store } from '../../src/core/index.ts';
 
 let prefixes = 0;
 

@@ -1,0 +1,109 @@
+/**
+ * Directories of the store, made durable.
+ *
+ * A new name survives a loss of power only after an fsync of the directory that holds it. A directory
+ * that exists may have been made by a process that died before that fsync, so its parent is synced
+ * once per process in any case; where nothing is dirty that costs next to nothing.
+ */
+
+import { lstat, mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { HoldfastError } from '../../core/index.ts';
+import { errnoOf } from './system-error.ts';
+
+const directoryMode = 0o700;
+/** Forgetting costs a mkdir and an fsync, remembering costs memory. */
+const mostRemembered = 20_000;
+
+export class Directories {
+  readonly #root: string;
+  readonly #ready = new Map<string, Promise<void>>();
+  readonly #syncs = new Map<string, { running: Promise<void>; next: Promise<void> | null }>();
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Makes the directory and its parents where they are missing. Safe to repeat. */
+  async ensure(directory: string): Promise<void> {
+    let ready = this.#ready.get(directory);
+    if (ready === undefined) {
+      if (this.#ready.size >= mostRemembered) this.#ready.clear();
+      ready = directory === this.#root ? this.#makeRoot() : this.#make(directory);
+      this.#ready.set(directory, ready);
+      ready.catch(() => this.#ready.delete(directory));
+    }
+    await ready;
+  }
+
+  /** To be called when a directory turned out to be gone: it is made again next time. */
+  forgetAll(): void {
+    this.#ready.clear();
+  }
+
+  /**
+   * Syncs a directory. Calls that come while one is running share the next one: eight puts into one
+   * directory cost two syncs instead of eight.
+   */
+  sync(directory: string): Promise<void> {
+    const state = this.#syncs.get(directory);
+    if (state === undefined) {
+      const running = syncOnce(directory);
+      this.#syncs.set(directory, { running, next: null });
+      this.#settle(directory, running);
+      return running;
+    }
+    state.next ??= state.running
+      .catch(() => {})
+      .then(() => {
+        const running = syncOnce(directory);
+        this.#syncs.set(directory, { running, next: null });
+        this.#settle(directory, running);
+        return running;
+      });
+    return state.next;
+  }
+
+  #settle(directory: string, running: Promise<void>): void {
+    const forget = () => {
+      const state = this.#syncs.get(directory);
+      if (state?.running === running && state.next === null) this.#syncs.delete(directory);
+    };
+    running.then(forget, forget);
+  }
+
+  async #makeRoot(): Promise<void> {
+    const first = await mkdir(this.#root, { recursive: true, mode: directoryMode });
+    if (first === undefined) return;
+    for (let made = this.#root; made.length >= first.length; made = dirname(made))
+      await this.sync(dirname(made));
+  }
+
+  async #make(directory: string): Promise<void> {
+    const parent = dirname(directory);
+    await this.ensure(parent);
+    try {
+      await mkdir(directory, { mode: directoryMode });
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+      if (!(await lstat(directory)).isDirectory()) {
+        throw new HoldfastError('STORE_UNAVAILABLE', `${directory} is not a directory`, {
+          hint: 'Remove the file or link that lies in the store where a directory belongs.',
+        });
+      }
+    }
+    await this.sync(parent);
+  }
+}
+
+async function syncOnce(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some network and FUSE file systems have no fsync of directories and make names durable themselves.
+    if (errnoOf(error) !== 'EINVAL' && errnoOf(error) !== 'ENOTSUP') throw error;
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,34 @@
+/** The store `local`: a directory on this machine or on whatever is mounted there. */
+
+import { resolve } from 'node:path';
+import type { StoreDefinition } from '../../core/index.ts';
+import { storeContract } from '../../core/index.ts';
+import { LocalStore } from './local-store.ts';
+
+export const localStore: StoreDefinition = {
+  kind: 'store',
+  name: 'local',
+  version: '1.0.0',
+  contract: storeContract,
+  settingsSchema: {
+    type: 'object',
+    title: 'Store in a directory',
+    description: 'Keeps backups in a directory; it is made at the first backup, for its owner alone.',
+    additionalProperties: false,
+    required: ['use', 'path'],
+    properties: {
+      use: { const: 'local', description: 'Selects this store.' },
+      path: {
+        type: 'string',
+        pattern: '^/.*[^/]',
+        description: 'Absolute path of the directory. Keep it on another disk than the accounts.',
+        examples: ['/var/backups/holdfast'],
+      },
+    },
+  },
+  async open(settings) {
+    const { path } = settings;
+    if (typeof path !== 'string') throw new TypeError('the local store needs the setting path');
+    return new LocalStore(resolve(path));
+  },
+};

@@ -1,0 +1,92 @@
+/**
+ * Pages of a listing. A walk that is not at its end is kept, so that the next page goes on where this
+ * one stopped instead of reading every directory again.
+ *
+ * Only a page that follows on such a walk uses it. A listing that begins anew always reads anew, and so
+ * sees every object whose put finished before. What is put behind a walk's back may be missing in it.
+ */
+
+import { lstat } from 'node:fs/promises';
+import type { ListPage, ListRequest, ObjectInfo } from '../../core/index.ts';
+import { throwIfInterrupted } from '../../core/index.ts';
+import { pathOf } from './layout.ts';
+import { walkKeys } from './list-keys.ts';
+import { isAbsent } from './read-object.ts';
+import { system } from './system-error.ts';
+
+const mostPerPage = 1000;
+const mostKept = 8;
+
+interface KeptWalk {
+  readonly keys: AsyncGenerator<string>;
+  /** Already taken from the walk to know that there is more. */
+  readonly first: string;
+}
+
+export class Listings {
+  readonly #root: string;
+  readonly #kept = new Map<string, KeptWalk>();
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async page({ prefix, after = '', limit = mostPerPage, signal }: ListRequest): Promise<ListPage> {
+    throwIfInterrupted(signal, `list of ${prefix}`);
+    const { walk, keys } = this.#take(prefix, after);
+    const wanted = Math.min(limit, mostPerPage);
+    const more = await system(`cannot list ${prefix}`, fill(keys, walk, wanted));
+    const next = more === null ? null : keys.at(-1)!;
+    if (more !== null && next !== null) this.#keep(prefix, next, { keys: walk, first: more });
+    const infos = await Promise.all(keys.map((key) => objectInfo(this.#root, key)));
+    // Null: removed between the walk and now.
+    return { objects: infos.filter((info) => info !== null), next };
+  }
+
+  close(): void {
+    this.#kept.clear();
+  }
+
+  #take(prefix: string, after: string): { walk: AsyncGenerator<string>; keys: string[] } {
+    const name = `${prefix}\0${after}`;
+    const kept = this.#kept.get(name);
+    if (kept === undefined) return { walk: walkKeys({ root: this.#root, prefix, after }), keys: [] };
+    this.#kept.delete(name);
+    return { walk: kept.keys, keys: [kept.first] };
+  }
+
+  #keep(prefix: string, next: string, walk: KeptWalk): void {
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size >= mostKept && oldest !== undefined) this.#kept.delete(oldest);
+    this.#kept.set(`${prefix}\0${next}`, walk);
+  }
+}
+
+/** Fills `keys` up to `wanted`; gives the key after them, or null at the end. */
+async function fill(keys: string[], walk: AsyncGenerator<string>, wanted: number): Promise<string | null> {
+  for (;;) {
+    const step = await walk.next();
+    if (step.done === true) return null;
+    if (keys.length === wanted) return step.value;
+    keys.push(step.value);
+  }
+}
+
+/** Null where there is no regular file of that name. */
+export async function objectInfo(root: string, key: string): Promise<ObjectInfo | null> {
+  try {
+    const stat = await lstat(pathOf(root, key));
+    if (!stat.isFile()) return null;
+    return {
+      key,
+      sizeBytes: stat.size,
+      modifiedAtMs: Math.floor(stat.mtimeMs),
+      version: null,
+      storageClass: null,
+      readable: true,
+    };
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw error;
+  }
+}

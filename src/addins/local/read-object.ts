@@ -1,0 +1,67 @@
+/** Reads an object or a range of it, and never ends short in silence. */
+
+import { constants, type FileHandle, open } from 'node:fs/promises';
+import { type GetRequest, HoldfastError, throwIfInterrupted } from '../../core/index.ts';
+import { pathOf } from './layout.ts';
+import { errnoOf, storeError, system } from './system-error.ts';
+
+const readBytes = 1024 * 1024;
+// O_NONBLOCK: a FIFO that lies in the store must not make the open wait.
+const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+export async function* readObject(root: string, request: GetRequest): AsyncGenerator<Uint8Array> {
+  const { key, range, signal } = request;
+  const what = `get of ${key}`;
+  throwIfInterrupted(signal, what);
+  const handle = await openObject(root, request);
+  try {
+    const stat = await system(`cannot read ${key}`, handle.stat());
+    if (!stat.isFile()) throw missing(key);
+    const { offset, length } = range ?? { offset: 0, length: stat.size };
+    if (offset + length > stat.size) {
+      throw new HoldfastError(
+        'OBJECT_DAMAGED',
+        `object ${key} has ${stat.size} bytes, ${offset + length} are wanted`,
+      );
+    }
+    for (let position = offset; position < offset + length; ) {
+      const buffer = Buffer.allocUnsafeSlow(Math.min(readBytes, offset + length - position));
+      const { bytesRead } = await system(
+        `cannot read ${key}`,
+        handle.read(buffer, 0, buffer.length, position),
+      );
+      if (bytesRead === 0) {
+        throw new HoldfastError(
+          'OBJECT_DAMAGED',
+          `object ${key} ends at ${position} of ${offset + length} bytes`,
+        );
+      }
+      position += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+      throwIfInterrupted(signal, what);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openObject(root: string, { key, version }: GetRequest): Promise<FileHandle> {
+  // There are no versions here, so whoever asks for one means an object of another store.
+  if (version !== undefined) throw missing(`${key} version ${version}`);
+  try {
+    return await open(pathOf(root, key), openFlags);
+  } catch (error) {
+    if (isAbsent(error)) throw missing(key);
+    if (error instanceof TypeError) throw error;
+    throw storeError(error, `cannot read ${key}`);
+  }
+}
+
+/** Whether a path leads nowhere: no such name, or a file where a directory would be. */
+export function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'ENXIO'].includes(errnoOf(error) ?? '');
+}
+
+function missing(what: string): HoldfastError {
+  return new HoldfastError('OBJECT_MISSING', `there is no object ${what}`);
+}
