@@ -21,7 +21,8 @@ const compressParams = {
 
 /** One frame, at the level all data objects use. */
 export function compressFrame(plain: Uint8Array): Buffer {
-  return zstdCompressSync(plain, { params: compressParams });
+  // Room for the whole result at once: zstd then works in one pass, which is faster and a little smaller.
+  return zstdCompressSync(plain, { params: compressParams, chunkSize: plain.length + 65536 });
 }
 
 export function seekTable(frames: readonly FrameSizes[]): Buffer {

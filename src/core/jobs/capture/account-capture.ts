@@ -1,0 +1,159 @@
+/**
+ * One worker's part in the capture of one account: its open segment, its pages, its warnings.
+ *
+ * Everything here is synchronous and speaks to the main thread only through `Outlet`.
+ */
+
+import { comparePaths } from '../../archive/entry.ts';
+import { type FinishedPage, PageWriter } from '../../archive/pages.ts';
+import { isHoldfastError } from '../../errors.ts';
+import { displayName, type XattrBackend } from '../../filesystem/xattrs.ts';
+import { noCounts } from './counts.ts';
+import { captureLinked, type LinkContext, writeDirectories, writeHardLinks } from './link-capture.ts';
+import { type CaptureTree, type FromWorker, jobControl, type TreeFailure } from './messages.ts';
+import { SegmentWriter } from './segment-writer.ts';
+import { TreeCapture, type TreeContext } from './tree-capture.ts';
+
+export interface JobOutlet {
+  send(message: FromWorker): void;
+  /** Sends bytes, after waiting until the main thread has taken enough of what was sent before. */
+  sendBytes(job: number, number: number, bytes: Buffer): void;
+  wantsHandOver(): boolean;
+  claimHandOver(): boolean;
+  /** @throws INTERRUPTED the job was stopped */
+  checkStop(): void;
+}
+
+export class AccountCapture {
+  readonly #job: number;
+  readonly #trees: readonly CaptureTree[];
+  readonly #outlet: JobOutlet;
+  readonly #xattrs: XattrBackend;
+  readonly #now: () => number;
+  readonly segments: SegmentWriter;
+  readonly #directories = new PageWriter();
+  readonly #linked = new PageWriter();
+  readonly #directoryPages: FinishedPage[] = [];
+  readonly #linkedPages: FinishedPage[] = [];
+
+  constructor(
+    job: number,
+    trees: readonly CaptureTree[],
+    control: Int32Array,
+    outlet: JobOutlet,
+    world: { readonly xattrs: XattrBackend; readonly now: () => number },
+  ) {
+    this.#job = job;
+    this.#trees = trees;
+    this.#outlet = outlet;
+    this.#xattrs = world.xattrs;
+    this.#now = world.now;
+    this.segments = new SegmentWriter({
+      nextNumber: () => Atomics.add(control, jobControl.nextNumber, 1),
+      bytes: (number, bytes) => outlet.sendBytes(job, number, bytes),
+      done: (done) => outlet.send({ type: 'segment', job, done }),
+    });
+  }
+
+  /** Captures one sub-tree. A tree that cannot be opened is reported, not thrown. */
+  task(treeNumber: number, path: string): void {
+    const job = this.#job;
+    const tree = this.#trees[treeNumber]!;
+    const pages = new PageWriter();
+    const counts = noCounts();
+    const context: TreeContext = {
+      segments: this.segments,
+      pages,
+      directories: this.#directories,
+      linked: this.#linked,
+      counts,
+      xattrs: this.#xattrs,
+      now: this.#now,
+      flushPages: (cut) => this.#flushPages(pages, cut),
+      warn: (code, where, message) => this.#warn(code, tree.name, where, message),
+      wantsHandOver: () => this.#outlet.wantsHandOver(),
+      claimHandOver: () => this.#outlet.claimHandOver(),
+      handOver: (where) => this.#outlet.send({ type: 'hand-over', job, tree: treeNumber, path: where }),
+      checkStop: () => this.#outlet.checkStop(),
+    };
+    let failure: TreeFailure | null = null;
+    try {
+      new TreeCapture(tree, context).run(path);
+    } catch (error) {
+      if (!isHoldfastError(error) || error.code !== 'TREE_UNREADABLE') throw error;
+      failure = { tree: treeNumber, code: error.code, message: error.message };
+    }
+    this.#flushPages(pages, true);
+    this.#outlet.send({
+      type: 'task-done',
+      job,
+      tree: treeNumber,
+      counts,
+      failure,
+      openSegment: this.segments.number,
+    });
+  }
+
+  /** Pages end where a directory begins, or inside a directory that is larger than a page. */
+  #flushPages(pages: PageWriter, cut: boolean): void {
+    if (cut || pages.full) {
+      const page = pages.finish();
+      if (page !== null) this.#outlet.send({ type: 'page', job: this.#job, page });
+    }
+    if (this.#directories.full) this.#directoryPages.push(this.#directories.finish()!);
+    if (this.#linked.full) this.#linkedPages.push(this.#linked.finish()!);
+  }
+
+  #warn(code: string, component: string, path: string, message: string): void {
+    const warning =
+      path === '' ? { code, component, message } : { code, component, ...shownPath(path), message };
+    this.#outlet.send({ type: 'warning', job: this.#job, warning });
+  }
+
+  release(): void {
+    this.segments.close();
+    const { directories, linked } = this.#rest();
+    this.#outlet.send({ type: 'released', job: this.#job, directories, linked });
+  }
+
+  #rest(): { directories: FinishedPage[]; linked: FinishedPage[] } {
+    const lastDirectories = this.#directories.finish();
+    if (lastDirectories !== null) this.#directoryPages.push(lastDirectories);
+    const lastLinked = this.#linked.finish();
+    if (lastLinked !== null) this.#linkedPages.push(lastLinked);
+    return { directories: this.#directoryPages, linked: this.#linkedPages };
+  }
+
+  /** The final segment: linked files, hard links, directories, end of archive, in this order. */
+  finish(others: {
+    readonly directories: readonly FinishedPage[];
+    readonly linked: readonly FinishedPage[];
+  }): void {
+    const counts = noCounts();
+    const own = this.#rest();
+    const byPath = (a: FinishedPage, b: FinishedPage): number => comparePaths(a.first, b.first);
+    const linked = [...own.linked, ...others.linked].sort(byPath);
+    const directories = [...own.directories, ...others.directories].sort(byPath);
+    const context: LinkContext = {
+      trees: this.#trees,
+      segments: this.segments,
+      counts,
+      warn: (code, tree, path, message) => this.#warn(code, tree, path, message),
+      page: (page) => this.#outlet.send({ type: 'link-page', job: this.#job, page }),
+      checkStop: () => this.#outlet.checkStop(),
+    };
+    const groups = captureLinked(linked, context);
+    writeHardLinks(linked, groups, context);
+    writeDirectories(directories, context);
+    this.segments.writeEnd();
+    this.segments.close();
+    this.#outlet.send({ type: 'finished', job: this.#job, counts });
+  }
+}
+
+/** A latin1 byte path as a manifest may show it. */
+function shownPath(path: string): { path: string; pathEncoding?: 'percent' } {
+  const text = Buffer.from(path, 'latin1').toString('utf8');
+  const plain = !/[\p{Cc}\p{Cf}\u2028\u2029\ufffd]/u.test(text);
+  return plain ? { path: text } : { path: displayName(path).replaceAll('%2F', '/'), pathEncoding: 'percent' };
+}

@@ -1,0 +1,171 @@
+/**
+ * Reads one open regular file into the current segment and says where its content lies.
+ *
+ * A file that changes meanwhile is captured once more and the later copy counts; if that one changed
+ * too, it is marked. Sizes in headers are promises, so a file that shrinks is filled up with zeros.
+ */
+
+import { createHash, hash } from 'node:crypto';
+import { readSync } from 'node:fs';
+import type { Content, Entry } from '../../archive/entry.ts';
+import { type DataRange, padding, sparseMap } from '../../archive/tar.ts';
+import { SEEK_DATA, SEEK_HOLE, Stat, seek, statFd } from '../../filesystem/native.ts';
+import { extentsOf, memberOf, type SegmentWriter } from './segment-writer.ts';
+
+export interface CapturedFile {
+  readonly content: Content;
+  /** The entry as it was when its content was read. */
+  readonly entry: Entry;
+  readonly changed: boolean;
+  /** xattrs the tar had no room for. */
+  readonly omitted: readonly string[];
+  /** Bytes of data, holes left out. */
+  readonly dataBytes: number;
+  /** Name of the error that ended reading early; what follows is zeros. */
+  readonly readError: string | null;
+}
+
+/** Files up to this size are read in place and can be taken back. */
+const smallBytes = 1024 * 1024;
+const after = new Stat();
+const none: readonly DataRange[] = [];
+const zeros = Buffer.alloc(65536);
+
+function unchanged(fd: number, before: Stat): boolean {
+  return (
+    statFd(fd, after) === 0 &&
+    after.size === before.size &&
+    after.mtimeNanoseconds === before.mtimeNanoseconds &&
+    after.mtimeSeconds === before.mtimeSeconds &&
+    after.ctimeNanoseconds === before.ctimeNanoseconds &&
+    after.ctimeSeconds === before.ctimeSeconds
+  );
+}
+
+/**
+ * @param stat of `fd`; filled anew where the file changed
+ * @param describe makes the entry from `stat` (and the descriptor's xattrs)
+ */
+export function captureFile(
+  fd: number,
+  stat: Stat,
+  describe: () => Entry,
+  segments: SegmentWriter,
+): CapturedFile {
+  for (let attempt = 0; ; attempt++) {
+    const entry = describe();
+    const ranges = stat.size > 0 && stat.blocks * 512 < stat.size ? dataRanges(fd, stat.size) : null;
+    const small = ranges === null && stat.size <= smallBytes;
+    const captured = small
+      ? captureSmall(fd, stat, entry, segments, attempt)
+      : captureLarge(fd, stat, entry, ranges, segments);
+    if (captured !== null && (!captured.changed || captured.readError !== null || attempt > 0))
+      return captured;
+    statFd(fd, stat);
+  }
+}
+
+/** Null where the file changed and was taken back. */
+function captureSmall(
+  fd: number,
+  stat: Stat,
+  entry: Entry,
+  segments: SegmentWriter,
+  attempt: number,
+): CapturedFile | null {
+  const { size } = stat;
+  const header = segments.tar.header(memberOf(entry, '0', null, size, null), null);
+  const omitted = segments.tar.omitted;
+  const total = header.length + size + padding(size);
+  const frames = segments.reserve(total);
+  const start = frames.used + header.length;
+  frames.buffer.set(header, frames.used);
+  const read = size === 0 ? 0 : readFully(fd, frames.buffer, start, size, 0);
+  const changed = read < size || !unchanged(fd, stat);
+  if (changed && attempt === 0) return null;
+  frames.buffer.fill(0, start + read, start + size + padding(size));
+  const data = frames.buffer.subarray(start, start + size);
+  const sha256 = size === 0 ? null : hash('sha256', data, 'buffer');
+  const tarOffset = frames.position + header.length;
+  frames.advance(total);
+  const ranges = size === 0 ? none : [{ offset: 0, length: size }];
+  const content = { size, sha256, extents: extentsOf(ranges, segments.number, tarOffset) };
+  return { content, entry, changed, omitted, dataBytes: size, readError: null };
+}
+
+function captureLarge(
+  fd: number,
+  stat: Stat,
+  entry: Entry,
+  ranges: readonly DataRange[] | null,
+  segments: SegmentWriter,
+): CapturedFile {
+  const { size } = stat;
+  const map = ranges === null ? null : sparseMap(ranges, size);
+  const header = segments.tar.header(memberOf(entry, '0', null, size, ranges), map);
+  const omitted = segments.tar.omitted;
+  const stored = ranges ?? [{ offset: 0, length: size }];
+  const dataBytes = stored.reduce((sum, range) => sum + range.length, 0);
+  const frames = segments.open(header.length + dataBytes + (map?.length ?? 0));
+  frames.write(header);
+  if (map !== null) frames.write(map);
+  const tarOffset = frames.position;
+  const digest = createHash('sha256');
+  const place = Buffer.alloc(16);
+  let short = false;
+  let readError: string | null = null;
+  for (const { offset, length } of stored) {
+    if (ranges !== null) {
+      place.writeBigUInt64LE(BigInt(offset), 0);
+      place.writeBigUInt64LE(BigInt(length), 8);
+      digest.update(place);
+    }
+    for (let at = 0; at < length; ) {
+      const part = Math.min(length - at, frames.room);
+      let read = 0;
+      try {
+        if (readError === null) read = readFully(fd, frames.buffer, frames.used, part, offset + at);
+      } catch (error) {
+        // The header has promised the size: the member is completed, or every later one would be lost.
+        readError = (error as NodeJS.ErrnoException).code ?? 'an error';
+      }
+      if (read < part) short = true;
+      frames.buffer.fill(0, frames.used + read, frames.used + part);
+      digest.update(frames.buffer.subarray(frames.used, frames.used + part));
+      frames.advance(part);
+      at += part;
+    }
+  }
+  frames.write(zeros.subarray(0, padding(dataBytes)));
+  const extents = extentsOf(stored, segments.number, tarOffset);
+  const content = { size, sha256: digest.digest(), extents };
+  return { content, entry, changed: short || !unchanged(fd, stat), omitted, dataBytes, readError };
+}
+
+function readFully(fd: number, buffer: Buffer, at: number, length: number, position: number): number {
+  let done = 0;
+  while (done < length) {
+    const read = readSync(fd, buffer, at + done, length - done, position + done);
+    if (read === 0) break;
+    done += read;
+  }
+  return done;
+}
+
+/** Data ranges of a file with holes; null where there are none (or the file system cannot tell). */
+function dataRanges(fd: number, size: number): readonly DataRange[] | null {
+  const ranges: DataRange[] = [];
+  for (let at = 0; at < size; ) {
+    const data = seek(fd, at, SEEK_DATA);
+    if (data < 0 || data >= size) break; // ENXIO: only a hole follows
+    const hole = seek(fd, data, SEEK_HOLE);
+    const end = hole < 0 ? size : Math.min(hole, size);
+    ranges.push({ offset: data, length: end - data });
+    at = end;
+  }
+  const only = ranges[0];
+  if (ranges.length === 1 && only !== undefined && only.length === size) return null;
+  // The map's ranges must fill whole blocks but for the last, or other tars lose their place.
+  if (ranges.some((range, i) => i < ranges.length - 1 && range.length % 512 !== 0)) return null;
+  return ranges;
+}

@@ -1,0 +1,162 @@
+/**
+ * Captures files with several names, once the walk has met all of them: content once, then hard links.
+ *
+ * Runs in the worker that writes the final segment. Each name is reached again from its tree's root, one
+ * component at a time; a name that now means another inode is passed over for the next of its group.
+ */
+
+import { type Entry, fileType, type LinkRecord, typeOf } from '../../archive/entry.ts';
+import { decompressPart, type FinishedPage, LinkPageWriter, readPage } from '../../archive/pages.ts';
+import { closeFd, O, Stat, statFd } from '../../filesystem/native.ts';
+import { openBelow } from '../../filesystem/open-below.ts';
+import { captureFile } from './file-capture.ts';
+import type { CaptureCounts, CaptureTree } from './messages.ts';
+import { linkTarget, plainTarType, type SegmentWriter } from './segment-writer.ts';
+
+export interface LinkContext {
+  readonly trees: readonly CaptureTree[];
+  readonly segments: SegmentWriter;
+  readonly counts: CaptureCounts;
+  warn(code: string, tree: string, path: string, message: string): void;
+  page(page: FinishedPage): void;
+  checkStop(): void;
+}
+
+interface Group {
+  readonly tree: CaptureTree;
+  readonly firstPath: string;
+  /** Name under which the tar holds it; null until its content is there. */
+  primary: Buffer | null;
+}
+
+/** Writes contents first; returns what the hard links are, to be written by `writeHardLinks`. */
+export function captureLinked(pages: readonly FinishedPage[], context: LinkContext): Map<string, Group> {
+  const groups = new Map<string, Group>();
+  const records: LinkRecord[] = [];
+  const stat = new Stat();
+  for (const entry of entriesOf(pages)) {
+    context.checkStop();
+    const tree = treeOf(entry, context.trees);
+    const group = groupOf(groups, entry, tree);
+    if (group.primary !== null) continue;
+    if (typeOf(entry) === fileType.regular) {
+      const record = captureGroup(entry, tree, stat, context);
+      if (record === null) continue;
+      records.push(record);
+    } else {
+      const type = plainTarType(entry);
+      if (type !== null) context.segments.writePlain(entry, type, linkTarget(entry));
+    }
+    group.primary = entry.path;
+  }
+  for (const group of groups.values()) {
+    if (group.primary !== null) continue;
+    context.warn(
+      'vanished',
+      group.tree.name,
+      group.firstPath,
+      'vanished under all its names before it was read',
+    );
+  }
+  writeRecords(records, context);
+  return groups;
+}
+
+export function writeHardLinks(
+  pages: readonly FinishedPage[],
+  groups: ReadonlyMap<string, Group>,
+  context: LinkContext,
+): void {
+  for (const entry of entriesOf(pages)) {
+    const tree = treeOf(entry, context.trees);
+    const primary = groups.get(keyOf(entry, tree))?.primary ?? null;
+    if (primary === null || primary.equals(entry.path)) continue;
+    if (typeOf(entry) === fileType.socket) continue;
+    context.segments.writePlain(entry, '1', primary);
+    context.counts.links++;
+  }
+}
+
+function captureGroup(entry: Entry, tree: CaptureTree, stat: Stat, context: LinkContext): LinkRecord | null {
+  const relative = entry.path.subarray(tree.name.length + 1);
+  const fd = openBelow(tree.path, relative, O.NOFOLLOW | O.NONBLOCK | O.NOATIME);
+  if (fd < 0) return null;
+  try {
+    if (
+      statFd(fd, stat) < 0 ||
+      stat.inode !== entry.inode ||
+      (stat.mode & fileType.mask) !== fileType.regular
+    ) {
+      return null;
+    }
+    const sameCtime =
+      stat.ctimeSeconds === entry.ctimeSeconds && stat.ctimeNanoseconds === entry.ctimeNanoseconds;
+    const captured = captureFile(fd, stat, () => entry, context.segments);
+    const path = relative.toString('latin1');
+    if (captured.changed || !sameCtime) {
+      context.warn(
+        'changed',
+        tree.name,
+        path,
+        'changed while the account was read; its times may be older than its content',
+      );
+    }
+    context.counts.files++;
+    context.counts.bytes += captured.dataBytes;
+    return { device: tree.device, inode: entry.inode, path: entry.path, content: captured.content };
+  } finally {
+    closeFd(fd);
+  }
+}
+
+function writeRecords(records: LinkRecord[], context: LinkContext): void {
+  records.sort((a, b) => a.device - b.device || (a.inode < b.inode ? -1 : a.inode > b.inode ? 1 : 0));
+  const writer = new LinkPageWriter();
+  for (const record of records) {
+    writer.add(record);
+    if (writer.full) context.page(writer.finish()!);
+  }
+  const last = writer.finish();
+  if (last !== null) context.page(last);
+}
+
+function* entriesOf(pages: readonly FinishedPage[]): Generator<Entry> {
+  for (const page of pages) {
+    yield* readPage(decompressPart(Buffer.from(page.frame), page.plainBytes, 'a page in memory'), null);
+  }
+}
+
+function treeOf(entry: Entry, trees: readonly CaptureTree[]): CaptureTree {
+  const end = entry.path.indexOf(0x2f);
+  const name = entry.path.toString('latin1', 0, end < 0 ? entry.path.length : end);
+  return trees.find((tree) => tree.name === name)!;
+}
+
+const keyOf = (entry: Entry, tree: CaptureTree): string => `${tree.device}:${entry.inode}`;
+
+function groupOf(groups: Map<string, Group>, entry: Entry, tree: CaptureTree): Group {
+  const key = keyOf(entry, tree);
+  let group = groups.get(key);
+  if (group === undefined) {
+    group = { tree, firstPath: entry.path.subarray(tree.name.length + 1).toString('latin1'), primary: null };
+    groups.set(key, group);
+  }
+  return group;
+}
+
+/** Directories, as the last members of the archive. */
+export function writeDirectories(pages: readonly FinishedPage[], context: LinkContext): void {
+  for (const entry of entriesOf(pages)) {
+    const omitted = context.segments.writePlain(entry, '5', null);
+    if (omitted.length > 0) {
+      const tree = treeOf(entry, context.trees);
+      const path = entry.path.subarray(tree.name.length + 1).toString('latin1');
+      context.warn(
+        'tar-xattrs-left-out',
+        tree.name,
+        path,
+        'has more than 1 MiB of attributes; the tar lacks some',
+      );
+    }
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * What the main thread and the capture workers say to each other. Plain data; buffers are transferred.
+ *
+ * Shared memory carries only flow control: how many bytes of a worker wait in the main thread, how many
+ * workers have nothing to do, and whether to stop.
+ */
+
+import type { Warning } from '../../archive/manifest.ts';
+import type { FinishedPage } from '../../archive/pages.ts';
+import type { FrameSizes } from '../../archive/root.ts';
+
+export interface CaptureTree {
+  readonly name: string;
+  readonly path: string;
+  /** Device number within the snapshot: trees on one device share it. */
+  readonly device: number;
+  readonly exclude: readonly string[];
+  readonly include?: readonly string[];
+}
+
+export interface CaptureCounts {
+  entries: number;
+  files: number;
+  directories: number;
+  links: number;
+  /** Apparent bytes of file contents, holes left out. */
+  bytes: number;
+}
+
+/** Shared memory of a pool and of one worker in it. */
+export interface WorkerSetup {
+  /** Workers idle while no task waits: others hand over sub-trees as long as it is above 0. */
+  readonly hungry: Int32Array;
+  /** Bytes this worker has sent that the main thread has not finished with. */
+  readonly underWay: Int32Array;
+}
+
+/** Places in a job's shared memory: the next object number, and whether to stop. */
+export const jobControl = { nextNumber: 0, stop: 1, size: 2 } as const;
+
+export type ToWorker =
+  | {
+      readonly type: 'begin';
+      readonly job: number;
+      readonly trees: readonly CaptureTree[];
+      /** See `jobControl`. */
+      readonly control: Int32Array;
+    }
+  /** Capture one directory and what lies below. `path` is relative to the tree's root, latin1. */
+  | { readonly type: 'task'; readonly job: number; readonly tree: number; readonly path: string }
+  /** Close what is open and hand over what the final segment needs. */
+  | { readonly type: 'release'; readonly job: number }
+  /** Write the final segment: linked files, hard links, directories, end of archive. */
+  | {
+      readonly type: 'finish';
+      readonly job: number;
+      readonly directories: readonly FinishedPage[];
+      readonly linked: readonly FinishedPage[];
+    }
+  | { readonly type: 'quit' };
+
+export interface SegmentDone {
+  readonly number: number;
+  readonly storedBytes: number;
+  readonly plainBytes: number;
+  readonly sha256: Uint8Array;
+  readonly frames: readonly FrameSizes[];
+}
+
+export interface TreeFailure {
+  readonly tree: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | { readonly type: 'bytes'; readonly job: number; readonly number: number; readonly bytes: Uint8Array }
+  | { readonly type: 'segment'; readonly job: number; readonly done: SegmentDone }
+  | { readonly type: 'page'; readonly job: number; readonly page: FinishedPage }
+  | { readonly type: 'link-page'; readonly job: number; readonly page: FinishedPage }
+  | { readonly type: 'hand-over'; readonly job: number; readonly tree: number; readonly path: string }
+  | {
+      readonly type: 'task-done';
+      readonly job: number;
+      readonly tree: number;
+      readonly counts: CaptureCounts;
+      readonly failure: TreeFailure | null;
+      /** Number of the segment that stays open, -1 for none. */
+      readonly openSegment: number;
+    }
+  | {
+      readonly type: 'released';
+      readonly job: number;
+      readonly directories: readonly FinishedPage[];
+      readonly linked: readonly FinishedPage[];
+    }
+  | { readonly type: 'finished'; readonly job: number; readonly counts: CaptureCounts }
+  | { readonly type: 'warning'; readonly job: number; readonly warning: Warning }
+  | { readonly type: 'failed'; readonly job: number; readonly code: string; readonly message: string };
+
+/** Bytes a worker may have under way before it waits. */
+export const windowBytes = 24 * 1024 * 1024;
+/** Tar bytes after which a segment is closed. A file is never split over segments. */
+export const segmentLimitBytes = 512 * 1024 * 1024;

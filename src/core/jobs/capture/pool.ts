@@ -1,0 +1,307 @@
+/**
+ * The capture workers of this process and who does what: as many threads as cores, shared by all accounts.
+ *
+ * An account's work is a queue of sub-trees. It begins with one task per tree; a worker that meets a
+ * directory while another is idle hands a waiting one over. When no task is left, one worker writes the
+ * account's final segment. Nothing here touches files or stores.
+ */
+
+import { Worker } from 'node:worker_threads';
+import type { Warning } from '../../archive/manifest.ts';
+import type { FinishedPage } from '../../archive/pages.ts';
+import { type ErrorCode, errorCodes, HoldfastError } from '../../errors.ts';
+import { ByteQueue } from '../byte-queue.ts';
+import { noCounts } from './counts.ts';
+import {
+  type CaptureCounts,
+  type CaptureTree,
+  type FromWorker,
+  jobControl,
+  type SegmentDone,
+  type ToWorker,
+  type TreeFailure,
+  type WorkerSetup,
+} from './messages.ts';
+
+export interface CaptureSink {
+  /** A segment begins; its bytes follow in `body`, which must be read to its end or abandoned. */
+  segment(number: number, body: AsyncIterable<Uint8Array>): void;
+  segmentDone(done: SegmentDone): void;
+  page(page: FinishedPage): void;
+  linkPage(page: FinishedPage): void;
+  warning(warning: Warning): void;
+}
+
+export interface CaptureResult {
+  readonly counts: CaptureCounts;
+  /** Per tree, by its number. */
+  readonly trees: readonly { counts: CaptureCounts; endedAtMs: number; failure: TreeFailure | null }[];
+}
+
+interface Job {
+  readonly id: number;
+  readonly trees: readonly CaptureTree[];
+  readonly control: Int32Array;
+  readonly sink: CaptureSink;
+  readonly results: { counts: CaptureCounts; endedAtMs: number; failure: TreeFailure | null }[];
+  readonly queue: { tree: number; path: string }[];
+  readonly bodies: Map<number, ByteQueue>;
+  /** Workers that hold a part of this job, with the number of their open segment. */
+  readonly parts: Map<Thread, number>;
+  readonly directories: FinishedPage[];
+  readonly linked: FinishedPage[];
+  running: number;
+  phase: 'walk' | 'release' | 'finish';
+  finisher: Thread | null;
+  resolve(result: CaptureResult): void;
+  reject(error: unknown): void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  readonly underWay: Int32Array;
+  /** Messages given to it that it has not finished. */
+  pending: number;
+}
+
+export class CapturePool {
+  readonly #threads: Thread[] = [];
+  readonly #hungry = new Int32Array(new SharedArrayBuffer(4));
+  readonly #jobs = new Map<number, Job>();
+  readonly #size: number;
+  readonly #now: () => number;
+  #nextJob = 1;
+
+  constructor(options: { readonly threads: number; readonly now: () => number }) {
+    this.#size = options.threads;
+    this.#now = options.now;
+  }
+
+  /**
+   * Captures the trees of one account. Resolves when every byte has been handed to the sink.
+   *
+   * @throws INTERRUPTED the signal was aborted; whatever the sink has taken is garbage
+   */
+  capture(
+    request: {
+      readonly trees: readonly CaptureTree[];
+      readonly firstNumber: number;
+      readonly signal: AbortSignal;
+    },
+    sink: CaptureSink,
+  ): Promise<CaptureResult & { readonly nextNumber: number }> {
+    request.signal.throwIfAborted();
+    this.#start();
+    const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
+    control[jobControl.nextNumber] = request.firstNumber;
+    const { promise, resolve, reject } = Promise.withResolvers<CaptureResult>();
+    const job: Job = {
+      id: this.#nextJob++,
+      trees: request.trees,
+      control,
+      sink,
+      results: request.trees.map(() => ({ counts: noCounts(), endedAtMs: this.#now(), failure: null })),
+      queue: request.trees.map((_, tree) => ({ tree, path: '' })),
+      bodies: new Map(),
+      parts: new Map(),
+      directories: [],
+      linked: [],
+      running: 0,
+      phase: 'walk',
+      finisher: null,
+      resolve,
+      reject,
+    };
+    this.#jobs.set(job.id, job);
+    const stop = (): void => this.#fail(job, new HoldfastError('INTERRUPTED', 'the backup was interrupted'));
+    request.signal.addEventListener('abort', stop, { once: true });
+    this.#schedule();
+    return promise
+      .then((result) => ({ ...result, nextNumber: Atomics.load(control, jobControl.nextNumber) }))
+      .finally(() => {
+        request.signal.removeEventListener('abort', stop);
+        this.#jobs.delete(job.id);
+      });
+  }
+
+  /** Lets every worker end its present message and exit. */
+  async close(): Promise<void> {
+    await Promise.all(
+      this.#threads.splice(0).map(async ({ worker }) => {
+        const exited = new Promise((resolve) => worker.once('exit', resolve));
+        worker.postMessage({ type: 'quit' } satisfies ToWorker);
+        await exited;
+      }),
+    );
+  }
+
+  #start(): void {
+    while (this.#threads.length < this.#size) {
+      const underWay = new Int32Array(new SharedArrayBuffer(4));
+      const setup: WorkerSetup = { hungry: this.#hungry, underWay };
+      const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+      const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData: setup });
+      const thread: Thread = { worker, underWay, pending: 0 };
+      worker.on('message', (message: FromWorker) => this.#hear(thread, message));
+      worker.on('error', (error) => this.#died(thread, error));
+      worker.unref();
+      this.#threads.push(thread);
+    }
+  }
+
+  #died(thread: Thread, cause: Error): void {
+    this.#threads.splice(this.#threads.indexOf(thread), 1);
+    for (const job of [...this.#jobs.values()]) {
+      if (job.parts.has(thread)) {
+        this.#fail(job, new HoldfastError('INTERNAL', `a capture thread died: ${cause.message}`, { cause }));
+      }
+    }
+    this.#start();
+    this.#schedule();
+  }
+
+  /** Gives waiting tasks to idle threads, the oldest job first, a thread that knows the job by preference. */
+  #schedule(): void {
+    for (const job of this.#jobs.values()) {
+      while (job.phase === 'walk' && job.queue.length > 0) {
+        const idle = this.#threads.filter((thread) => thread.pending === 0);
+        const thread = idle.find((one) => job.parts.has(one)) ?? idle[0];
+        if (thread === undefined) break;
+        if (!job.parts.has(thread)) {
+          job.parts.set(thread, -1);
+          this.#post(thread, { type: 'begin', job: job.id, trees: job.trees, control: job.control });
+        }
+        job.running++;
+        this.#post(thread, { type: 'task', job: job.id, ...job.queue.shift()! });
+      }
+    }
+    const waiting = [...this.#jobs.values()].reduce((sum, job) => sum + job.queue.length, 0);
+    const idle = this.#threads.filter((thread) => thread.pending === 0).length;
+    Atomics.store(this.#hungry, 0, Math.max(0, idle - waiting));
+    for (const thread of this.#threads) this.#jobs.size > 0 ? thread.worker.ref() : thread.worker.unref();
+  }
+
+  #post(thread: Thread, message: ToWorker): void {
+    if (message.type !== 'begin') thread.pending++;
+    thread.worker.postMessage(message);
+  }
+
+  #hear(thread: Thread, message: FromWorker): void {
+    if (message.type === 'ready') {
+      thread.pending--;
+      this.#schedule();
+      return;
+    }
+    const job = this.#jobs.get(message.job);
+    if (job === undefined) {
+      if (message.type === 'bytes') credit(thread, message.bytes.length);
+      return;
+    }
+    try {
+      this.#advance(thread, job, message);
+    } catch (error) {
+      this.#fail(job, error);
+    }
+  }
+
+  #advance(thread: Thread, job: Job, message: Exclude<FromWorker, { type: 'ready' }>): void {
+    switch (message.type) {
+      case 'bytes':
+        this.#bytes(thread, job, message.number, message.bytes);
+        return;
+      case 'segment':
+        job.sink.segmentDone(message.done);
+        job.bodies.get(message.done.number)?.end();
+        job.bodies.delete(message.done.number);
+        return;
+      case 'page':
+        job.sink.page(message.page);
+        return;
+      case 'link-page':
+        job.sink.linkPage(message.page);
+        return;
+      case 'warning':
+        job.sink.warning(message.warning);
+        return;
+      case 'hand-over':
+        job.queue.push({ tree: message.tree, path: message.path });
+        this.#schedule();
+        return;
+      case 'task-done': {
+        const result = job.results[message.tree]!;
+        add(result.counts, message.counts);
+        result.endedAtMs = this.#now();
+        result.failure ??= message.failure;
+        job.parts.set(thread, message.openSegment);
+        job.running--;
+        if (job.running === 0 && job.queue.length === 0) this.#conclude(job);
+        return;
+      }
+      case 'released':
+        job.directories.push(...message.directories);
+        job.linked.push(...message.linked);
+        job.parts.delete(thread);
+        if (job.parts.size === 1) this.#finish(job);
+        return;
+      case 'finished': {
+        const counts = noCounts();
+        for (const result of job.results) add(counts, result.counts);
+        add(counts, message.counts);
+        job.resolve({ counts, trees: job.results });
+        return;
+      }
+      case 'failed': {
+        const known = message.code in errorCodes ? (message.code as ErrorCode) : 'INTERNAL';
+        this.#fail(job, new HoldfastError(known, message.message));
+      }
+    }
+  }
+
+  #bytes(thread: Thread, job: Job, number: number, bytes: Uint8Array): void {
+    let body = job.bodies.get(number);
+    if (body === undefined) {
+      body = new ByteQueue((taken) => credit(thread, taken));
+      job.bodies.set(number, body);
+      job.sink.segment(number, body);
+    }
+    body.push(bytes);
+  }
+
+  /** The walk is over: the thread with the highest open segment finishes, the others let go. */
+  #conclude(job: Job): void {
+    job.phase = 'release';
+    const [last] = [...job.parts].sort(([, a], [, b]) => b - a)[0]!;
+    job.finisher = last;
+    for (const thread of job.parts.keys()) {
+      if (thread !== last) this.#post(thread, { type: 'release', job: job.id });
+    }
+    if (job.parts.size === 1) this.#finish(job);
+  }
+
+  #finish(job: Job): void {
+    job.phase = 'finish';
+    const { directories, linked } = job;
+    this.#post(job.finisher!, { type: 'finish', job: job.id, directories, linked });
+  }
+
+  #fail(job: Job, error: unknown): void {
+    Atomics.store(job.control, jobControl.stop, 1);
+    for (const body of job.bodies.values()) body.fail(error);
+    this.#jobs.delete(job.id);
+    job.reject(error);
+    this.#schedule();
+  }
+}
+
+function credit(thread: Thread, bytes: number): void {
+  Atomics.sub(thread.underWay, 0, bytes);
+  Atomics.notify(thread.underWay, 0);
+}
+
+function add(to: CaptureCounts, from: CaptureCounts): void {
+  to.entries += from.entries;
+  to.files += from.files;
+  to.directories += from.directories;
+  to.links += from.links;
+  to.bytes += from.bytes;
+}

@@ -1,0 +1,91 @@
+/**
+ * Entry point of a capture worker thread: takes messages, runs them to their end, one at a time.
+ *
+ * All file access is synchronous. The thread waits on shared memory while the main thread is behind, and
+ * looks there whether it must stop; it is never terminated from outside while a job runs.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { systemXattrs } from '../../filesystem/xattrs.ts';
+import { AccountCapture, type JobOutlet } from './account-capture.ts';
+import { type FromWorker, jobControl, type ToWorker, type WorkerSetup, windowBytes } from './messages.ts';
+
+const { hungry, underWay } = workerData as WorkerSetup;
+const port = parentPort!;
+const captures = new Map<number, AccountCapture>();
+const now = (): number => performance.timeOrigin + performance.now();
+
+const send = (message: FromWorker): void => port.postMessage(message);
+
+function outletOf(control: Int32Array): JobOutlet {
+  const checkStop = (): void => {
+    if (Atomics.load(control, jobControl.stop) !== 0) {
+      throw new HoldfastError('INTERRUPTED', 'the capture was stopped');
+    }
+  };
+  return {
+    send,
+    checkStop,
+    sendBytes(job, number, bytes) {
+      for (;;) {
+        const waiting = Atomics.load(underWay, 0);
+        if (waiting < windowBytes) break;
+        checkStop();
+        Atomics.wait(underWay, 0, waiting, 1000);
+      }
+      // An exact copy: compressed buffers come with slack that would cross the threads as well.
+      const exact = new Uint8Array(bytes);
+      Atomics.add(underWay, 0, exact.length);
+      const message: FromWorker = { type: 'bytes', job, number, bytes: exact };
+      port.postMessage(message, [exact.buffer]);
+    },
+    wantsHandOver: () => Atomics.load(hungry, 0) > 0,
+    claimHandOver() {
+      for (;;) {
+        const count = Atomics.load(hungry, 0);
+        if (count <= 0) return false;
+        if (Atomics.compareExchange(hungry, 0, count, count - 1) === count) return true;
+      }
+    },
+  };
+}
+
+function handle(message: ToWorker): void {
+  switch (message.type) {
+    case 'begin':
+      captures.set(
+        message.job,
+        new AccountCapture(message.job, message.trees, message.control, outletOf(message.control), {
+          xattrs: systemXattrs,
+          now,
+        }),
+      );
+      return;
+    case 'task':
+      captures.get(message.job)?.task(message.tree, message.path);
+      return;
+    case 'release':
+      captures.get(message.job)?.release();
+      captures.delete(message.job);
+      return;
+    case 'finish':
+      captures.get(message.job)?.finish(message);
+      captures.delete(message.job);
+      return;
+    case 'quit':
+      port.close();
+  }
+}
+
+port.on('message', (message: ToWorker) => {
+  try {
+    handle(message);
+  } catch (error) {
+    if (message.type === 'quit') return;
+    captures.delete(message.job);
+    const code = isHoldfastError(error) ? error.code : 'INTERNAL';
+    send({ type: 'failed', job: message.job, code, message: (error as Error).message });
+  }
+  if (message.type !== 'begin' && message.type !== 'quit') send({ type: 'ready' });
+});
