@@ -17,7 +17,7 @@ export type SitesByUuid = ReadonlyMap<string, string>;
 /**
  * The accounts that `wanted` names, each once.
  *
- * @throws ACCOUNT_NOT_FOUND a name fits none; the message has names that are close
+ * @throws ACCOUNT_NOT_FOUND a name fits none; the hint has names that are close
  * @throws USAGE a domain is claimed by several accounts
  */
 export function resolveAccounts(

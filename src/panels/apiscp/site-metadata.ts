@@ -57,7 +57,7 @@ export function readSiteMetadata(info: Directory): SiteMetadata {
     problems.push(messageOf(error));
   }
   const siteinfo = files.get('siteinfo');
-  if (files.size > 0 && siteinfo === undefined) problems.push('info/current/siteinfo is missing');
+  if (siteinfo === undefined && problems.length === 0) problems.push('info/current/siteinfo is missing');
   return {
     domain: siteinfo === undefined ? null : domainOf(siteinfo, problems),
     aliases: aliasesOf(files.get('aliases'), problems),
