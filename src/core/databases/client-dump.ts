@@ -1,0 +1,171 @@
+/**
+ * One dump in flight: a client's output on its way to the reader, and the proof that it is whole.
+ *
+ * A body ends normally only if the client ended with status 0, printed something, and the engine's
+ * own check agrees. Bytes are passed on as they come, never spooled: a slow reader slows the client.
+ * Whoever stops reading, aborts, or closes the engine ends the client as well.
+ */
+
+import type { ExportResult } from '../contracts/database.ts';
+import { HoldfastError } from '../errors.ts';
+import { printable, quoted } from '../printable.ts';
+import type { ClientEnd, ClientProcess } from './client-process.ts';
+
+/** What an engine knows about complete dumps. */
+export interface DumpCheck {
+  /** Sees every chunk, in order, before the reader does. */
+  chunk(bytes: Uint8Array): void | Promise<void>;
+  /** After the client ended with status 0: null, or what is wrong, as the end of a sentence. */
+  end(): Promise<string | null>;
+  /** Releases what the check holds; waits until it is gone. */
+  stop(): Promise<void>;
+}
+
+export interface ClientDumpOptions {
+  readonly databases: readonly [string, ...string[]];
+  readonly client: ClientProcess;
+  readonly check: DumpCheck;
+  /** Made once the body is complete. */
+  readonly result: ExportResult;
+  readonly signal: AbortSignal;
+  /** Texts that must not show in an error. */
+  readonly secrets: readonly string[];
+}
+
+/** Bytes that may come before a dump says that it has begun. More is no dump. */
+const longestHead = 1024 * 1024;
+
+export class ClientDump {
+  readonly #options: ClientDumpOptions;
+  readonly #chunks: AsyncIterator<Buffer>;
+  readonly #head: Buffer[] = [];
+  readonly #outcome = Promise.withResolvers<ExportResult>();
+  #stopped: HoldfastError | null = null;
+  #read = false;
+
+  constructor(options: ClientDumpOptions) {
+    this.#options = options;
+    this.#chunks = chunksOf(options.client);
+    this.#outcome.promise.catch(() => {});
+    const onAbort = () => void this.stop(interrupted(this.#what, options.signal.reason));
+    options.signal.addEventListener('abort', onAbort, { once: true });
+    void options.client.ended.then(() => options.signal.removeEventListener('abort', onAbort));
+    if (options.signal.aborted) onAbort();
+  }
+
+  get #what(): string {
+    return `export of ${this.#options.databases.map((name) => quoted(name)).join(', ')}`;
+  }
+
+  /**
+   * Waits until `begun` says that the bytes so far prove an open snapshot, or the output ends. Reads
+   * no further than that. Never rejects: what went wrong shows when the body is read.
+   */
+  async begin(begun: (head: Buffer) => boolean): Promise<void> {
+    let size = 0;
+    for (;;) {
+      const step = await this.#chunks.next().catch(() => null);
+      if (step === null || step.done === true) return;
+      this.#head.push(step.value);
+      size += step.value.length;
+      const head = Buffer.concat(this.#head);
+      if (begun(head)) return;
+      if (size > longestHead) return void (await this.stop(this.#failed('what it prints is no dump')));
+    }
+  }
+
+  /** Read once. */
+  get body(): AsyncIterable<Uint8Array> {
+    return { [Symbol.asyncIterator]: () => this.#bytes() };
+  }
+
+  result(): Promise<ExportResult> {
+    return this.#outcome.promise;
+  }
+
+  /** Kills the client; resolves when nothing of it is left. The body and the result reject with `reason`. */
+  async stop(reason?: HoldfastError): Promise<void> {
+    this.#stopped ??= reason ?? this.#failed('it was stopped before its end');
+    this.#outcome.reject(this.#stopped);
+    this.#options.client.kill();
+    await this.#options.check.stop();
+    await this.#options.client.ended;
+  }
+
+  async *#bytes(): AsyncGenerator<Uint8Array, void, undefined> {
+    if (this.#read) throw new TypeError(`${this.#what} is read a second time`);
+    this.#read = true;
+    let complete = false;
+    try {
+      let empty = true;
+      for (let chunk = await this.#next(); chunk !== null; chunk = await this.#next()) {
+        empty = false;
+        await this.#options.check.chunk(chunk);
+        yield chunk;
+      }
+      await this.#prove(empty);
+      complete = true;
+      this.#outcome.resolve(this.#options.result);
+    } catch (error) {
+      throw this.#stopped ?? this.#settle(error);
+    } finally {
+      if (!complete) await this.stop();
+    }
+  }
+
+  async #next(): Promise<Buffer | null> {
+    if (this.#stopped !== null) throw this.#stopped;
+    const kept = this.#head.shift();
+    if (kept !== undefined) return kept;
+    const step = await this.#chunks.next();
+    return step.done === true ? null : step.value;
+  }
+
+  async #prove(empty: boolean): Promise<void> {
+    const end = await this.#options.client.ended;
+    if (this.#stopped !== null) throw this.#stopped;
+    const failure = describeEnd(end, this.#options.client.name, this.#options.secrets);
+    if (failure !== null) throw this.#failed(failure, end.failure);
+    if (empty) throw this.#failed(`${this.#options.client.name} printed nothing`);
+    const wrong = await this.#options.check.end();
+    if (this.#stopped !== null) throw this.#stopped;
+    if (wrong !== null) throw this.#failed(wrong);
+  }
+
+  /** Fixes the outcome at the first failure; later ones are its consequences. */
+  #settle(error: unknown): HoldfastError {
+    this.#stopped =
+      error instanceof HoldfastError ? error : this.#failed('its output could not be read', error);
+    this.#outcome.reject(this.#stopped);
+    return this.#stopped;
+  }
+
+  #failed(why: string, cause?: unknown): HoldfastError {
+    return new HoldfastError('EXPORT_FAILED', `${this.#what} failed: ${why}`, {
+      cause: cause ?? undefined,
+      hint: 'Mend what the client complains about, then back up the account again.',
+    });
+  }
+}
+
+/** Null for a client that ended well, else how it ended, safe to print. */
+export function describeEnd(end: ClientEnd, name: string, secrets: readonly string[]): string | null {
+  if (end.failure !== null) return `${name} could not be started: ${printable(end.failure.message)}`;
+  if (end.status === 0) return null;
+  const how = end.signal === null ? `ended with status ${end.status}` : `was killed by ${end.signal}`;
+  const complaint = secrets
+    .filter((secret) => secret !== '')
+    .reduce((text, secret) => text.replaceAll(secret, '***'), end.complaint);
+  const lines = complaint.split('\n').map((line) => printable(line, 500));
+  return complaint === '' ? `${name} ${how}` : `${name} ${how}: ${lines.join(' | ')}`;
+}
+
+function chunksOf(client: ClientProcess): AsyncIterator<Buffer> {
+  const stdout = client.stdout;
+  if (stdout === null) return (async function* () {})();
+  return (stdout as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+}
+
+function interrupted(what: string, cause: unknown): HoldfastError {
+  return new HoldfastError('INTERRUPTED', `${what} was interrupted`, { cause });
+}

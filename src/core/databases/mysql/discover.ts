@@ -1,0 +1,62 @@
+/** Which databases of a MariaDB or MySQL server belong to an account. */
+
+import type { DiscoveredDatabase } from '../../contracts/database.ts';
+import type { DatabaseSelector } from '../../contracts/panel.ts';
+import { coversAnything, grantCovers, isSystemDatabase } from './names.ts';
+import { type Session, text } from './session.ts';
+
+/**
+ * By name, ascending by code units. The server compares names without regard to case and trailing
+ * space, so every comparison is made here, on the exact text.
+ */
+export async function discoverDatabases(
+  session: Session,
+  selector: DatabaseSelector,
+): Promise<readonly DiscoveredDatabase[]> {
+  const existing = (await session.rows('SELECT SCHEMA_NAME FROM information_schema.SCHEMATA'))
+    .map(([name]) => text(name))
+    .filter((name) => !isSystemDatabase(name));
+  const granted = selector.admin === null ? [] : await patternsGrantedTo(session, selector.admin);
+  const matched = existing.flatMap((name) => {
+    const matchedBy = matchOf(name, selector, granted);
+    return matchedBy === null ? [] : [{ name, matchedBy }];
+  });
+  const sizes = await estimateSizes(
+    session,
+    matched.map(({ name }) => name),
+  );
+  return matched
+    .map(({ name, matchedBy }) => ({ name, matchedBy, estimatedBytes: sizes.get(name) ?? 0 }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function matchOf(
+  name: string,
+  { prefix, names }: DatabaseSelector,
+  granted: readonly string[],
+): DiscoveredDatabase['matchedBy'] | null {
+  if (prefix !== null && prefix !== '' && name.startsWith(prefix)) return 'prefix';
+  if (granted.some((pattern) => grantCovers(pattern, name, 'percent-only'))) return 'owner';
+  return names.includes(name) ? 'name' : null;
+}
+
+async function patternsGrantedTo(session: Session, admin: string): Promise<readonly string[]> {
+  const rows = await session.rows('SELECT Db, User FROM mysql.db WHERE User = ?', [admin]);
+  return rows
+    .filter(([, user]) => text(user) === admin)
+    .map(([pattern]) => text(pattern))
+    .filter((pattern) => !coversAnything(pattern));
+}
+
+async function estimateSizes(
+  session: Session,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  if (names.length === 0) return new Map();
+  const rows = await session.rows(
+    `SELECT TABLE_SCHEMA, SUM(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0))
+     FROM information_schema.TABLES WHERE TABLE_SCHEMA IN (?) GROUP BY BINARY TABLE_SCHEMA`,
+    [names],
+  );
+  return new Map(rows.map(([name, bytes]) => [text(name), Number(bytes)]));
+}

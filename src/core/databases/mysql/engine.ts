@@ -1,0 +1,119 @@
+/** MariaDB and MySQL as a database engine: puts together what the other files of this folder know. */
+
+import type {
+  DatabaseEngine,
+  DatabaseExport,
+  DatabaseWarning,
+  DiscoveredDatabase,
+  EngineCheck,
+  ExportRequest,
+  ExportSet,
+} from '../../contracts/database.ts';
+import type { DatabaseSelector } from '../../contracts/panel.ts';
+import type { CallOptions } from '../../contracts/store.ts';
+import { printable } from '../../printable.ts';
+import type { ClientDump } from '../client-dump.ts';
+import { LiveDumps, refusedExport } from '../live-dumps.ts';
+import type { DatabaseInstanceConfig, EngineDependencies } from '../types.ts';
+import { checkServer } from './check.ts';
+import { type MysqlClient, probeClient } from './client.ts';
+import { discoverDatabases } from './discover.ts';
+import { startExports } from './export-set.ts';
+import { readUsers } from './grants.ts';
+import { type DumpPlan, inspectDatabase } from './inspect.ts';
+import { ownGrants } from './privileges.ts';
+import { errorNumber, type Session, text, withSession } from './session.ts';
+
+export class MysqlEngine implements DatabaseEngine {
+  readonly family = 'mysql';
+  readonly instance: string;
+  readonly engine: string;
+  readonly #config: DatabaseInstanceConfig;
+  readonly #now: () => number;
+  readonly #live = new LiveDumps();
+  #client: Promise<MysqlClient> | undefined;
+
+  constructor(config: DatabaseInstanceConfig, { now }: EngineDependencies) {
+    this.instance = config.name;
+    this.engine = config.engine;
+    this.#config = config;
+    this.#now = now;
+  }
+
+  async check(options: CallOptions): Promise<readonly EngineCheck[]> {
+    return await checkServer(this.#config, options.signal);
+  }
+
+  async discover(
+    request: { readonly selector: DatabaseSelector } & CallOptions,
+  ): Promise<readonly DiscoveredDatabase[]> {
+    return await withSession(this.#config, request.signal, (session) =>
+      discoverDatabases(session, request.selector),
+    );
+  }
+
+  async exports({ databases, selector, signal }: ExportRequest): Promise<ExportSet> {
+    this.#client ??= probeClient(this.#config);
+    const client = await this.#client.catch((error: unknown) => {
+      this.#client = undefined;
+      throw error;
+    });
+    return await withSession(this.#config, signal, async (session) => {
+      const warnings: DatabaseWarning[] = [];
+      const users = await readUsers(session, selector).catch((error: unknown) => {
+        warnings.push(...grantsWarnings(error, databases));
+        return [];
+      });
+      const plans = await this.#plan(session, databases);
+      const set = await startExports(
+        session,
+        plans.filter(({ refusal }) => refusal === null),
+        {
+          config: this.#config,
+          client,
+          signal,
+          now: this.#now,
+          users,
+          onStart: (dump: ClientDump) => this.#live.add(dump),
+        },
+      );
+      const refused = plans.flatMap(({ database, refusal }): DatabaseExport[] =>
+        refusal === null ? [] : [refusedExport(database, 'sql', refusal, this.#now())],
+      );
+      return { ...set, exports: [...set.exports, ...refused], warnings: [...set.warnings, ...warnings] };
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#live.stop();
+  }
+
+  async #plan(session: Session, databases: readonly string[]): Promise<readonly DumpPlan[]> {
+    const grants = await ownGrants(session);
+    const rows = await session.rows('SELECT SCHEMA_NAME FROM information_schema.SCHEMATA');
+    const existing = new Set(rows.map(([name]) => text(name)));
+    const plans: DumpPlan[] = [];
+    for (const database of new Set(databases)) {
+      if (!existing.has(database)) {
+        plans.push(refusedPlan(database, 'there is no such database'));
+        continue;
+      }
+      const plan = await inspectDatabase(session, database, grants).catch((error: unknown) => {
+        if (errorNumber(error) === undefined) throw error;
+        return refusedPlan(database, printable((error as Error).message));
+      });
+      plans.push(plan);
+    }
+    return plans;
+  }
+}
+
+function refusedPlan(database: string, refusal: string): DumpPlan {
+  return { database, tables: [], brokenViews: [], hasHistory: false, warnings: [], besides: [], refusal };
+}
+
+function grantsWarnings(error: unknown, databases: readonly string[]): DatabaseWarning[] {
+  if (errorNumber(error) === undefined) throw error;
+  const message = `users and grants could not be read: ${printable((error as Error).message)}`;
+  return databases.map((database) => ({ code: 'grants-unreadable', database, message }));
+}

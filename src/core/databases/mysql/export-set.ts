@@ -1,0 +1,152 @@
+/**
+ * Starts the dumps of one account so that they share an instant: by the barrier, else as one joint
+ * dump. A database that cannot be dumped never costs the others: it fails alone.
+ */
+
+import type { Consistency, DatabaseExport, DatabaseWarning, ExportSet } from '../../contracts/database.ts';
+import type { ClientDump } from '../client-dump.ts';
+import { within } from '../within.ts';
+import { lockTables, unlockTables } from './barrier.ts';
+import { type DumpContext, snapshotIsOpen, startDump } from './dump.ts';
+import { grantsText, type readUsers } from './grants.ts';
+import type { DumpPlan } from './inspect.ts';
+import { type Session, text } from './session.ts';
+
+export interface ExportContext extends DumpContext {
+  readonly now: () => number;
+  readonly users: Awaited<ReturnType<typeof readUsers>>;
+  /** Called with every dump that is started, so that closing the engine ends it. */
+  readonly onStart: (dump: ClientDump) => void;
+}
+
+/** Longest time that writers wait for dumps to begin; then the barrier is given up. */
+const longestHoldMs = 10_000;
+/** Connections of the server that we leave to its other users. */
+const sparedConnections = 10;
+
+/** Only `exports`, of plans without refusal, in their order; a joint one first. */
+export async function startExports(
+  session: Session,
+  plans: readonly DumpPlan[],
+  context: ExportContext,
+): Promise<ExportSet> {
+  if (plans.length < 2) return oneByOne(plans, context);
+  const crowded = await lackOfConnections(session, plans.length);
+  if (crowded !== null) return joint(plans, crowded, context);
+
+  const outcome = await lockTables(session, plans, context.signal);
+  if (!outcome.held) return joint(plans, outcome.reason, context);
+  const apart = plans.filter(({ database }) => outcome.excluded.has(database));
+  const together = plans.filter(({ database }) => !outcome.excluded.has(database));
+  const set = await underLock(session, together, context);
+  if (apart.length === 0) return set;
+  const others = await oneByOne(apart, context);
+  return {
+    ...set,
+    exports: [...set.exports, ...others.exports],
+    warnings: [
+      ...set.warnings,
+      ...apart.map(({ database }) => ({
+        code: 'not-locked',
+        database,
+        message: `exported from an instant of its own: ${outcome.excluded.get(database)}`,
+      })),
+    ],
+  };
+}
+
+async function underLock(
+  session: Session,
+  plans: readonly DumpPlan[],
+  context: ExportContext,
+): Promise<ExportSet> {
+  const instantMs = context.now();
+  const dumps = startAll(plans, context);
+  try {
+    const begun = await within(longestHoldMs, Promise.all(dumps.map((dump) => dump.begin(snapshotIsOpen))));
+    const intact = await unlockTables(session);
+    const lockHeldMs = context.now() - instantMs;
+    if (begun && intact) return exportSet('barrier', lockHeldMs, plans, dumps, instantMs);
+    await Promise.all(dumps.map((dump) => dump.stop()));
+    const reason = intact ? `the dumps had not begun after ${longestHoldMs} ms` : 'the locks were lost';
+    return await joint(plans, reason, context, lockHeldMs);
+  } catch (error) {
+    await Promise.all(dumps.map((dump) => dump.stop()));
+    throw error;
+  }
+}
+
+async function oneByOne(plans: readonly DumpPlan[], context: ExportContext): Promise<ExportSet> {
+  const instantMs = context.now();
+  const dumps = startAll(plans, context);
+  // A dump that waits for a lock has its instant already; it shows when its body is read.
+  await within(longestHoldMs, Promise.all(dumps.map((dump) => dump.begin(snapshotIsOpen))));
+  return exportSet('single', 0, plans, dumps, instantMs);
+}
+
+async function joint(
+  plans: readonly DumpPlan[],
+  reason: string,
+  context: ExportContext,
+  lockHeldMs = 0,
+): Promise<ExportSet> {
+  const [first, ...others] = plans;
+  if (first === undefined) return exportSet('single', lockHeldMs, [], [], 0);
+  const databases: [string, ...string[]] = [first.database, ...others.map(({ database }) => database)];
+  const instantMs = context.now();
+  const dump = startDump([first, ...others], grantsText(context.users, databases), context);
+  context.onStart(dump);
+  await within(longestHoldMs, dump.begin(snapshotIsOpen));
+  const warning: DatabaseWarning = {
+    code: 'export-joint',
+    database: databases.join(', '),
+    message: `all databases are in one export, since their tables could not be locked: ${reason}`,
+  };
+  return {
+    consistency: 'joint',
+    lockHeldMs,
+    exports: [exportOf(databases, dump, instantMs)],
+    warnings: [warning],
+  };
+}
+
+function startAll(plans: readonly DumpPlan[], context: ExportContext): readonly ClientDump[] {
+  const started: ClientDump[] = [];
+  try {
+    for (const plan of plans) {
+      const dump = startDump([plan], grantsText(context.users, [plan.database]), context);
+      context.onStart(dump);
+      started.push(dump);
+    }
+    return started;
+  } catch (error) {
+    for (const dump of started) void dump.stop();
+    throw error;
+  }
+}
+
+function exportSet(
+  consistency: Consistency,
+  lockHeldMs: number,
+  plans: readonly DumpPlan[],
+  dumps: readonly ClientDump[],
+  instantMs: number,
+): ExportSet {
+  const exports = dumps.map((dump, at) => exportOf([plans[at]?.database ?? ''], dump, instantMs));
+  return { consistency, lockHeldMs, exports, warnings: [] };
+}
+
+function exportOf(databases: [string, ...string[]], dump: ClientDump, instantMs: number): DatabaseExport {
+  return { databases, format: 'sql', instantMs, body: dump.body, result: () => dump.result() };
+}
+
+async function lackOfConnections(session: Session, needed: number): Promise<string | null> {
+  const [limits] = await session.rows('SELECT @@max_connections, @@max_user_connections');
+  const [status] = await session.rows("SHOW GLOBAL STATUS LIKE 'Threads_connected'");
+  const perUser = Number(text(limits?.[1]));
+  const free = Number(text(limits?.[0])) - Number(text(status?.[1]));
+  const usable = Math.min(free - sparedConnections, perUser === 0 ? free : perUser - 1);
+  return needed <= usable
+    ? null
+    : `the server has room for ${Math.max(usable, 0)} connections, ${needed} are needed`;
+}

@@ -1,0 +1,142 @@
+/**
+ * Looks at a database before it is dumped: what has to be locked, what would make the client fail, and
+ * what lies outside the transaction of the dump.
+ */
+
+import type { BesideText, DatabaseWarning } from '../../contracts/database.ts';
+import { printable, quoted } from '../../printable.ts';
+import { quoteName } from './names.ts';
+import { type Grant, missingPrivileges } from './privileges.ts';
+import { errorNumber, type Session, text } from './session.ts';
+
+export interface DumpPlan {
+  readonly database: string;
+  /** Names of tables that the barrier locks. */
+  readonly tables: readonly string[];
+  /** Names of views that cannot be dumped. */
+  readonly brokenViews: readonly string[];
+  /** Holds tables that keep their own history. */
+  readonly hasHistory: boolean;
+  readonly warnings: readonly DatabaseWarning[];
+  readonly besides: readonly BesideText[];
+  /** Why a dump would be short, as the end of a sentence; null where nothing speaks against it. */
+  readonly refusal: string | null;
+}
+
+/** Engines whose tables a consistent snapshot covers. Sequences and views have none. */
+const transactional: ReadonlySet<string> = new Set([
+  'innodb',
+  'rocksdb',
+  'tokudb',
+  'ndbcluster',
+  'partition',
+]);
+
+interface Table {
+  readonly name: string;
+  readonly type: string;
+  readonly engine: string;
+}
+
+export async function inspectDatabase(
+  session: Session,
+  database: string,
+  grants: readonly Grant[],
+): Promise<DumpPlan> {
+  const tables = await listTables(session, database);
+  const base = tables.filter(({ type }) => type === 'BASE TABLE' || type === 'SYSTEM VERSIONED');
+  const broken = await findBrokenViews(
+    session,
+    database,
+    tables.filter(({ type }) => type === 'VIEW').map(({ name }) => name),
+  );
+  const outside = base.filter(({ engine }) => engine !== '' && !transactional.has(engine.toLowerCase()));
+  const missing = missingPrivileges(grants, database);
+  return {
+    database,
+    tables: base.map(({ name }) => name),
+    brokenViews: broken.map(({ name }) => name),
+    hasHistory: base.some(({ type }) => type === 'SYSTEM VERSIONED'),
+    warnings: [
+      ...broken.map(({ name, why }) => ({
+        code: 'view-broken',
+        database,
+        message: `view ${quoted(name)} cannot be dumped and is kept as text beside the export: ${printable(why)}`,
+      })),
+      ...(outside.length === 0 ? [] : [outsideWarning(database, outside)]),
+    ],
+    besides: broken.length === 0 ? [] : [brokenViewText(broken)],
+    refusal:
+      missing.length === 0
+        ? null
+        : `the configured user lacks ${missing.join(', ')}, so the dump would be short`,
+  };
+}
+
+async function listTables(session: Session, database: string): Promise<readonly Table[]> {
+  // No column that makes the server open each table: a thousand databases are asked in seconds.
+  const rows = await session.rows(
+    'SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?',
+    [database],
+  );
+  return rows
+    .filter(([schema]) => text(schema) === database)
+    .map(([, name, type, engine]) => ({ name: text(name), type: text(type), engine: text(engine) }));
+}
+
+interface BrokenView {
+  readonly name: string;
+  readonly why: string;
+  readonly statement: string;
+}
+
+/** Asks for each view what the dump client asks; what fails here would end the dump. */
+async function findBrokenViews(
+  session: Session,
+  database: string,
+  views: readonly string[],
+): Promise<readonly BrokenView[]> {
+  const broken: BrokenView[] = [];
+  for (const name of views) {
+    const path = `${quoteName(database)}.${quoteName(name)}`;
+    try {
+      await session.rows(`SHOW CREATE TABLE ${path}`);
+      await session.rows(`SHOW FIELDS FROM ${path}`);
+    } catch (error) {
+      if (errorNumber(error) === undefined) throw error;
+      const why = (error as Error).message;
+      broken.push({ name, why, statement: await viewStatement(session, database, name) });
+    }
+  }
+  return broken;
+}
+
+async function viewStatement(session: Session, database: string, name: string): Promise<string> {
+  try {
+    const [row] = await session.rows(`SHOW CREATE VIEW ${quoteName(database)}.${quoteName(name)}`);
+    if (row !== undefined) return text(row[1]);
+  } catch (error) {
+    if (errorNumber(error) === undefined) throw error;
+  }
+  const rows = await session.rows(
+    'SELECT TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?',
+    [database, name],
+  );
+  const body = text(rows.find(([view]) => text(view) === name)?.[1]);
+  return `CREATE VIEW ${quoteName(name)} AS ${body}`;
+}
+
+function brokenViewText(broken: readonly BrokenView[]): BesideText {
+  const statements = broken.map(({ statement, why }) => `-- ${printable(why)}\n${statement};\n`);
+  return { suffix: 'broken-views.sql', text: statements.join('\n') };
+}
+
+function outsideWarning(database: string, outside: readonly Table[]): DatabaseWarning {
+  const shown = outside.slice(0, 20).map(({ name, engine }) => `${quoted(name)} (${printable(engine)})`);
+  const more = outside.length > shown.length ? ` and ${outside.length - shown.length} more` : '';
+  return {
+    code: 'table-not-transactional',
+    database,
+    message: `tables outside the instant of the export, since their engine has no transactions: ${shown.join(', ')}${more}`,
+  };
+}

@@ -1,0 +1,34 @@
+/** Which databases of a PostgreSQL server belong to an account. */
+
+import type { DiscoveredDatabase } from '../../contracts/database.ts';
+import type { DatabaseSelector } from '../../contracts/panel.ts';
+import { maintenanceDatabase, type Session } from './session.ts';
+
+/**
+ * By name, ascending by code units. The account's administrator has a database by owning it or by a
+ * grant of CREATE on it; CONNECT alone is what every role has.
+ */
+export async function discoverDatabases(
+  session: Session,
+  { prefix, admin, names }: DatabaseSelector,
+): Promise<readonly DiscoveredDatabase[]> {
+  const rows = await session.rows(
+    `SELECT d.datname AS name,
+            pg_get_userbyid(d.datdba) AS owner,
+            EXISTS (SELECT FROM aclexplode(d.datacl) a JOIN pg_roles r ON r.oid = a.grantee
+                    WHERE r.rolname = $1 AND a.privilege_type = 'CREATE') AS granted,
+            CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) ELSE 0 END AS bytes
+     FROM pg_database d WHERE NOT d.datistemplate`,
+    [admin],
+  );
+  const found: DiscoveredDatabase[] = [];
+  for (const row of rows) {
+    const name = String(row['name']);
+    if (name === maintenanceDatabase) continue;
+    const byPrefix = prefix !== null && prefix !== '' && name.startsWith(prefix);
+    const byAdmin = admin !== null && (row['owner'] === admin || row['granted'] === true);
+    const matchedBy = byPrefix ? 'prefix' : byAdmin ? 'owner' : names.includes(name) ? 'name' : null;
+    if (matchedBy !== null) found.push({ name, matchedBy, estimatedBytes: Number(row['bytes']) });
+  }
+  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+}

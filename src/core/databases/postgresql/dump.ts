@@ -1,0 +1,88 @@
+/**
+ * One run of pg_dump from an exported snapshot, proved by a full read: pg_restore is given the same
+ * bytes as the reader, and only if both end with status 0 is the archive whole. Its table of contents
+ * alone would not show a truncation.
+ */
+
+import { once } from 'node:events';
+import type { ExportResult } from '../../contracts/database.ts';
+import { ClientDump, type DumpCheck, describeEnd } from '../client-dump.ts';
+import { type ClientProcess, startClient } from '../client-process.ts';
+import type { DatabaseInstanceConfig } from '../types.ts';
+import { connectionEnvironment, localEnvironment, type PostgresqlClients } from './clients.ts';
+
+export interface DumpContext {
+  readonly config: DatabaseInstanceConfig;
+  readonly clients: PostgresqlClients;
+  readonly signal: AbortSignal;
+}
+
+/** Longest wait of pg_dump for another session's lock on a table. */
+const lockWaitMs = 60_000;
+
+export function startDump(
+  database: string,
+  snapshot: string,
+  result: ExportResult,
+  { config, clients, signal }: DumpContext,
+): ClientDump {
+  // Row-level security that would cut this role's view makes pg_dump fail; --enable-row-security would not.
+  const args = ['-Fc', '-Z0', '--no-password', `--snapshot=${snapshot}`, `--lock-wait-timeout=${lockWaitMs}`];
+  return new ClientDump({
+    databases: [database],
+    client: startClient({ path: clients.dump, args, env: connectionEnvironment(config, database) }),
+    check: new ReadBackCheck(clients.restore),
+    result,
+    signal,
+    secrets: config.password === undefined ? [] : [config.password],
+  });
+}
+
+/** Starts pg_restore with the first bytes, so that a dump that never begins costs no process. */
+export class ReadBackCheck implements DumpCheck {
+  readonly #path: string;
+  #reader: ClientProcess | undefined;
+  #gone = false;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async chunk(bytes: Uint8Array): Promise<void> {
+    const stdin = this.#start().stdin;
+    // A reader that has gone early says why in its exit status, at the end.
+    if (this.#gone || stdin === null || stdin.destroyed || stdin.write(bytes)) return;
+    const drained = new AbortController();
+    const { signal } = drained;
+    await Promise.race([once(stdin, 'drain', { signal }), once(stdin, 'close', { signal })]).catch(() => {});
+    drained.abort();
+  }
+
+  async end(): Promise<string | null> {
+    const reader = this.#start();
+    reader.stdin?.end();
+    const failure = describeEnd(await reader.ended, reader.name, []);
+    return failure === null ? null : `the archive cannot be read back: ${failure}`;
+  }
+
+  async stop(): Promise<void> {
+    this.#reader?.kill();
+    await this.#reader?.ended;
+  }
+
+  #start(): ClientProcess {
+    if (this.#reader !== undefined) return this.#reader;
+    const reader = startClient({
+      path: this.#path,
+      args: ['-f', '/dev/null'],
+      env: localEnvironment(),
+      input: true,
+      output: false,
+    });
+    void reader.ended.then(() => {
+      this.#gone = true;
+    });
+    this.#reader = reader;
+    return reader;
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * PostgreSQL as a database engine. Each database has an instant of its own, since a snapshot cannot be
+ * shared across databases: a session holds it until pg_dump has taken it over.
+ */
+
+import type {
+  DatabaseEngine,
+  DatabaseExport,
+  DiscoveredDatabase,
+  EngineCheck,
+  ExportRequest,
+  ExportResult,
+  ExportSet,
+} from '../../contracts/database.ts';
+import type { DatabaseSelector } from '../../contracts/panel.ts';
+import type { CallOptions } from '../../contracts/store.ts';
+import { isHoldfastError } from '../../errors.ts';
+import { throwIfInterrupted } from '../../interruption.ts';
+import { printable } from '../../printable.ts';
+import { LiveDumps, refusedExport } from '../live-dumps.ts';
+import type { DatabaseInstanceConfig, EngineDependencies } from '../types.ts';
+import { within } from '../within.ts';
+import { checkServer } from './check.ts';
+import { findClients } from './clients.ts';
+import { discoverDatabases } from './discover.ts';
+import { type DumpContext, startDump } from './dump.ts';
+import { grantsFailure, readGrants } from './grants.ts';
+import { openSession, type Session, withSession } from './session.ts';
+
+/** Databases whose snapshot is being opened at once; each takes a connection more for that time. */
+const openings = 4;
+/** How long a dump may take to begin before the export set is returned without waiting for it. */
+const longestBeginMs = 10_000;
+
+export class PostgresqlEngine implements DatabaseEngine {
+  readonly family = 'postgresql';
+  readonly engine = 'postgresql';
+  readonly instance: string;
+  readonly #config: DatabaseInstanceConfig;
+  readonly #now: () => number;
+  readonly #live = new LiveDumps();
+
+  constructor(config: DatabaseInstanceConfig, { now }: EngineDependencies) {
+    this.instance = config.name;
+    this.#config = config;
+    this.#now = now;
+  }
+
+  async check(options: CallOptions): Promise<readonly EngineCheck[]> {
+    return await checkServer(this.#config, options.signal);
+  }
+
+  async discover(
+    request: { readonly selector: DatabaseSelector } & CallOptions,
+  ): Promise<readonly DiscoveredDatabase[]> {
+    return await withSession(this.#config, request.signal, (session) =>
+      discoverDatabases(session, request.selector),
+    );
+  }
+
+  async exports({ databases, selector, signal }: ExportRequest): Promise<ExportSet> {
+    const context: DumpContext = { config: this.#config, clients: findClients(this.#config), signal };
+    // One answer for the whole server first: were it down, every database would fail one by one.
+    await withSession(this.#config, signal, (session) => session.rows('SELECT 1'));
+    const waiting = [...new Set(databases)].entries();
+    const exports: DatabaseExport[] = [];
+    const open = async () => {
+      for (const [at, database] of waiting) exports[at] = await this.#open(database, selector, context);
+    };
+    await Promise.all(Array.from({ length: openings }, open));
+    throwIfInterrupted(signal, 'starting the exports');
+    return { consistency: 'single', lockHeldMs: 0, exports, warnings: [] };
+  }
+
+  async close(): Promise<void> {
+    await this.#live.stop();
+  }
+
+  async #open(database: string, selector: DatabaseSelector, context: DumpContext): Promise<DatabaseExport> {
+    let session: Session | undefined;
+    let instantMs = this.#now();
+    try {
+      session = await openSession(context.config, database, context.signal);
+      const result = await describe(session, database, selector);
+      await session.rows('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      instantMs = this.#now();
+      const [row] = await session.rows('SELECT pg_export_snapshot() AS id');
+      const dump = startDump(database, String(row?.['id']), result, context);
+      this.#live.add(dump);
+      // pg_dump prints nothing before it has taken the snapshot over and read the catalog in it.
+      const begun = dump.begin(() => true);
+      const inTime = await within(longestBeginMs, begun);
+      if (!inTime) {
+        const held = session;
+        session = undefined;
+        void begun.then(() => held.close());
+      }
+      return {
+        databases: [database],
+        format: 'pgdump',
+        instantMs,
+        body: dump.body,
+        result: () => dump.result(),
+      };
+    } catch (error) {
+      if (isHoldfastError(error) && error.code === 'INTERRUPTED') throw error;
+      return refusedExport(database, 'pgdump', whyOf(error), instantMs);
+    } finally {
+      await session?.close();
+    }
+  }
+}
+
+async function describe(
+  session: Session,
+  database: string,
+  selector: DatabaseSelector,
+): Promise<ExportResult> {
+  try {
+    const { beside, warnings } = await readGrants(session, database, selector);
+    return { besides: [beside], warnings };
+  } catch (error) {
+    return { besides: [], warnings: [grantsFailure(database, error)] };
+  }
+}
+
+function whyOf(error: unknown): string {
+  const cause = isHoldfastError(error) ? (error.cause ?? error) : error;
+  return printable(cause instanceof Error ? cause.message : String(cause), 500);
+}

@@ -1,0 +1,114 @@
+/** One connection to one database of a PostgreSQL server. The driver loads here only. */
+
+import { HoldfastError } from '../../errors.ts';
+import { throwIfInterrupted } from '../../interruption.ts';
+import { printable, quoted } from '../../printable.ts';
+import type { DatabaseInstanceConfig } from '../types.ts';
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export interface Session {
+  rows(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** Ends the connection; also after a failure. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** Where a client finds the server, for the driver and for pg_dump's environment alike. */
+export interface Address {
+  /** A name, or the directory of a socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+}
+
+export function addressOf(config: DatabaseInstanceConfig): Address {
+  const socket = /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(config.socket ?? '');
+  return {
+    host: socket?.[1] ?? config.socket ?? config.host ?? '127.0.0.1',
+    port: config.port ?? Number(socket?.[2] ?? 5432),
+    user: config.user ?? 'postgres',
+  };
+}
+
+/** Where the server keeps what concerns all its databases. */
+export const maintenanceDatabase = 'postgres';
+
+/** The server's five characters for what went wrong; undefined for errors of another origin. */
+export function sqlState(error: unknown): string | undefined {
+  const { code, severity } = error as { code?: unknown; severity?: unknown };
+  return typeof code === 'string' && typeof severity === 'string' ? code : undefined;
+}
+
+/** @throws DATABASE_UNREACHABLE, whose cause is the driver's error */
+export async function openSession(
+  config: DatabaseInstanceConfig,
+  database: string,
+  signal: AbortSignal,
+): Promise<Session> {
+  const what = `work on ${quoted(config.name)}`;
+  throwIfInterrupted(signal, what);
+  const { default: pg } = await import('pg');
+  const client = new pg.Client({
+    ...addressOf(config),
+    database,
+    ...(config.password === undefined ? {} : { password: config.password }),
+    connectionTimeoutMillis: 10_000,
+    application_name: 'holdfast',
+    // Given outright, so that the driver does not look into our environment.
+    options: '-c search_path=pg_catalog -c statement_timeout=0 -c idle_in_transaction_session_timeout=0',
+  });
+  // Errors of an idle connection come here; the next query fails with them as well.
+  client.on('error', () => {});
+  const onAbort = () => void client.end().catch(() => {});
+  const session: Session = {
+    async rows(sql, values = []) {
+      throwIfInterrupted(signal, what);
+      try {
+        return (await client.query<Record<string, unknown>>(sql, [...values])).rows;
+      } catch (error) {
+        throwIfInterrupted(signal, what);
+        throw error;
+      }
+    },
+    async close() {
+      signal.removeEventListener('abort', onAbort);
+      await client.end().catch(() => {});
+    },
+  };
+  try {
+    await client.connect();
+    signal.addEventListener('abort', onAbort, { once: true });
+    return session;
+  } catch (cause) {
+    await session.close();
+    throw unreachable(config, cause);
+  }
+}
+
+/** Opens a session for the time of `work`. Failures of a query become DATABASE_UNREACHABLE. */
+export async function withSession<T>(
+  config: DatabaseInstanceConfig,
+  signal: AbortSignal,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = await openSession(config, maintenanceDatabase, signal);
+  try {
+    return await work(session);
+  } catch (cause) {
+    throw unreachable(config, cause);
+  } finally {
+    await session.close();
+  }
+}
+
+function unreachable(config: DatabaseInstanceConfig, cause: unknown): HoldfastError {
+  if (cause instanceof HoldfastError) return cause;
+  const { message, code } = cause as { message?: string; code?: string };
+  const why = printable(message === undefined || message === '' ? (code ?? 'unknown error') : message);
+  const { host, port } = addressOf(config);
+  return new HoldfastError(
+    'DATABASE_UNREACHABLE',
+    `database server ${quoted(config.name)} at ${printable(host)}:${port} does not answer: ${why}`,
+    { cause, hint: 'Check that it runs, and the host, user and password in config.json.' },
+  );
+}
