@@ -11,7 +11,7 @@ nothing in it is ever changed), Python 3.6 or newer and the program `zstd`. Be r
     python3 rescue.py verify latest --account site12
 
 Every file is compared with its SHA-256. What is damaged or cannot be restored is named on a line of its own that
-begins with "problem:", the rest goes on, and the exit status is 1 in the end (0: all is well, 2: nothing was done).
+begins with "problem:", the rest goes on, and the exit status is 1 in the end (0: all is well, 2: stopped, the last line says why).
 
 How it fits together: a manifest (three lines of JSON) names the root of an index; the root names pages; a page holds
 entries (a file's metadata and hash) and extents (which bytes of which object are its content); an object is a tar
@@ -33,7 +33,7 @@ import sys
 import time
 
 KNOWN_FORMAT = 1
-CHANGED, LINKED, HAS_XATTRS = 2, 4, 16  # of an entry's flags, those that matter here
+LINKED, HAS_XATTRS = 4, 16  # of an entry's flags, those that matter here
 ACLS = ('system.posix_acl_access', 'system.posix_acl_default')
 MANIFEST = re.compile(r'(\d{8,})-(\d{8}T\d{6}Z)-([a-z]+)-([a-z]+)-([0-9a-f]{12})(?:-r(\d+))?\.manifest')
 FRAME_LIMIT = 64 << 20   # bytes; the format says 4 MiB, more than this is nonsense
@@ -96,11 +96,11 @@ class Fields:
                 byte = self.data[self.at]
                 self.at += 1
                 value |= (byte & 127) << shift
+                shift += 7
+                if value >> 64 or shift > 70:
+                    raise Damaged('a number is longer than 64 bits')
                 if byte < 128:
                     return value
-                shift += 7
-                if shift > 63:
-                    raise Damaged('a number is longer than 64 bits')
         except IndexError:
             raise Damaged('it ends too early')
 
@@ -252,9 +252,11 @@ class Store:
             raise Damaged('it is not JSON as it should be (%s)' % error)
 
     def report_damaged(self, place=None):
-        for server, owner, text in self.damaged:
-            if place is None or place == (server, owner):
-                problem(text)
+        """Names the damaged manifests, all or those of one (server, owner). Returns whether there are any."""
+        texts = [text for server, owner, text in self.damaged if place is None or place == (server, owner)]
+        for text in texts:
+            problem(text)
+        return bool(texts)
 
 
 def warn_unknown(what, document):
@@ -319,7 +321,8 @@ def choose(store, wanted, account):
         store.report_damaged()
         raise Stop('%s fits %s: %s' % (show(wanted), 'several snapshots' if fitting else 'no snapshot',
                                        ', '.join(show(id_of(s)) for s in fitting) or 'try `list`'))
-    store.report_damaged((fitting[0].server, fitting[0].owner))
+    if store.report_damaged((fitting[0].server, fitting[0].owner)) and wanted == 'latest':
+        note('the damaged ones were passed over: latest is the newest whole one, %s' % show(id_of(fitting[0])))
     return fitting[0]
 
 
@@ -432,16 +435,23 @@ class Index:
         self.keys = {}
         self.links = collections.OrderedDict()  # link pages used lately: number -> {(device, inode): Content}
         self.trees, self.pages, self.link_pages = [], [], []
-        self.place = snapshot.body.get('index')
+        self.place, self.content_root = snapshot.body.get('index'), snapshot.body.get('contentRoot')
         for item in snapshot.header['objects'] + snapshot.header['references']:
             self.keys[item['number']] = item['key']
+        try:
+            self.open()
+        except Damaged as error:  # exports can be had without it
+            self.place, self.trees, self.pages, self.link_pages = None, [], [], []
+            problem('the index is damaged, so no tree can be read (RESTORE.md tells how tar may help): %s' % error)
+
+    def open(self):
         if self.place:
-            raw = store.read(self.keys.get(self.place['object'], ''), self.place['offset'], self.place['length'])
+            raw = self.store.read(self.keys.get(self.place['object'], ''), self.place['offset'], self.place['length'])
             if hashlib.sha256(raw).hexdigest() != self.place['sha256']:
                 raise Damaged('the root of the index does not fit its hash')
             self.read_root(Fields(unzstd(raw) or b''))
             digests = b''.join(page.digest for page in self.pages + self.link_pages)
-            if hashlib.sha256(digests).hexdigest() != snapshot.body['contentRoot']:
+            if hashlib.sha256(digests).hexdigest() != self.content_root:
                 problem('the content root in the manifest does not fit the index')
 
     def read_root(self, root):
@@ -463,7 +473,7 @@ class Index:
             place = [root.varint() for _ in range(5)]
             digest, shared = root.take(32), root.varint()
             first = first[:shared] + root.bytes()
-            self.pages.append(Page(*place, digest, components(first)))
+            self.pages.append(Page(*place, digest, first.split(b'/')))
         for _ in range(root.varint()):
             place = [root.varint() for _ in range(5)]
             self.link_pages.append(Page(*place, root.take(32), (root.varint(), root.varint())))
@@ -522,15 +532,22 @@ class Index:
         previous = []
         for page, data in self.unpacked(chosen):
             try:
-                for entry in self.entries_of(page, data):
-                    if entry.parts <= previous:
-                        raise Damaged('entries are not in order at ' + show(entry.path))
-                    previous = entry.parts
-                    if wanted is None or any(related(entry.parts, parts) for parts in wanted):
-                        yield entry
-            except Damaged as error:
+                found = self.entries_of(page, data)
+            except (Damaged, OverflowError, ValueError) as error:
                 problem('index page beginning with %s is damaged, its %d entries are lost: %s'
                         % (show(b'/'.join(page.first)), page.count, error))
+                continue
+            for entry in found:
+                try:
+                    entry.parts = components(entry.path)
+                    if entry.parts <= previous:
+                        raise Damaged('%s is not in order, it is left out' % show(entry.path))
+                except Damaged as error:
+                    problem(str(error))
+                    continue
+                previous = entry.parts
+                if wanted is None or any(related(entry.parts, parts) for parts in wanted):
+                    yield entry
 
     def entries_of(self, page, data):
         fields, extents = self.parts_of(page, data)
@@ -539,7 +556,6 @@ class Index:
             entry = Entry()
             shared = fields.varint()
             entry.path = path = path[:shared] + fields.bytes()
-            entry.parts = components(path)
             entry.flags, entry.mode, entry.uid, entry.gid = (fields.varint() for _ in range(4))
             entry.mtime_ns = fields.zigzag() * 1000000000 + fields.varint()
             fields.zigzag(), fields.varint()  # ctime, which nobody can restore
@@ -557,7 +573,7 @@ class Index:
                 major = fields.varint()
                 entry.device = os.makedev(major, fields.varint())
             found.append(entry)
-        if len(found) != page.count or found[0].parts != page.first:
+        if len(found) != page.count or found[0].path != b'/'.join(page.first):
             raise Damaged('it does not hold what the root says')
         return found
 
@@ -727,6 +743,8 @@ class Target:
             action()
         except Damaged as error:
             problem('%s: %s' % (show(entry.path), error))
+        except (ValueError, OverflowError) as error:  # a number no system call takes, a NUL where none may be
+            problem('%s: %s' % (show(entry.path), error))
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise Stop('%s: %s' % (show(entry.path), error.strerror))
@@ -823,8 +841,8 @@ class Target:
         for name in names:
             try:
                 os.setxattr(place, name, entry.xattrs[name], **follow)
-            except OSError as error:
-                problem('%s: attribute %s is lost: %s' % (show(entry.path), show(name), error.strerror))
+            except (OSError, ValueError) as error:
+                problem('%s: attribute %s is lost: %s' % (show(entry.path), show(name), error))
 
 
 def read_xattrs(fd, names):
@@ -886,11 +904,16 @@ def pour_export(store, key, plain_bytes, sha256, write):
 
 
 def restore_exports(store, snapshot, index, target, wanted):
-    """Writes the exports to databases/<instance>/. One that is damaged gets a name no import script expects."""
+    """Writes the exports to databases/<instance>/. One that is damaged gets a name no import script expects.
+
+    Returns the numbers of those `wanted` paths that something was found for.
+    """
+    matched = set()
     for part, name, number, plain_bytes, sha256 in exports(snapshot):
         place = [b'databases', file_name(part['instance'])]
         if wanted is not None and not any(related(place + [name], parts) for parts in wanted):
             continue
+        matched.update(n for n, parts in enumerate(wanted or []) if related(place + [name], parts))
         shown = show(b'/'.join(place + [name]))
         try:
             parent = target.root
@@ -917,6 +940,7 @@ def restore_exports(store, snapshot, index, target, wanted):
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise Stop('%s: %s' % (shown, error.strerror))
             problem('%s: %s' % (shown, error.strerror))
+    return matched
 
 
 # ---- Commands ------------------------------------------------------------------------------------------------------
@@ -941,6 +965,9 @@ def command_restore(store, options):
     snapshot = choose(store, options.snapshot, options.account)
     warn_unknown(snapshot.key, snapshot.header)
     index = Index(store, snapshot)
+    for code, count in sorted((snapshot.body.get('warningCounts') or {}).items()):
+        note('%s warnings %s were given when this snapshot was made; line 2 of %s names the paths'
+             % (count, show(code), show(snapshot.key)))
     if os.geteuid() != 0:
         note('you are not root: owners, devices, trusted.* and security.* attributes will be lost')
     target = Target(options.to)
@@ -948,10 +975,10 @@ def command_restore(store, options):
     for entry in index.entries(wanted):
         target.put(entry, index)
         matched.update(n for n, parts in enumerate(wanted or []) if entry.parts[:len(parts)] == parts)
-    restore_exports(store, snapshot, index, target, wanted)
+    matched.update(restore_exports(store, snapshot, index, target, wanted))
     target.close()
     for number, parts in enumerate(wanted or []):
-        if number not in matched and parts[0] != b'databases':
+        if number not in matched:
             problem('%s is not in this snapshot' % show(b'/'.join(parts)))
     say('restored %s to %s: %d entries, %d bytes' % (show(id_of(snapshot)), show(options.to), target.entries,
                                                     target.bytes))
