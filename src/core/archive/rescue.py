@@ -26,6 +26,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 import struct
 import subprocess
@@ -1079,13 +1080,10 @@ def main():
     if not options.command:
         parser.error('say what to do: list, restore or verify')
     try:
+        if not shutil.which('zstd') and options.command != 'list':
+            raise Stop('the program zstd is missing, install it first: apt-get install zstd')
         run = {'list': command_list, 'restore': command_restore, 'verify': command_verify}[options.command]
         run(Store(options.store), options)
-    except FileNotFoundError as error:
-        if error.filename != 'zstd':
-            raise
-        say('stopped: the program zstd is missing, install it first: apt-get install zstd', sys.stderr)
-        return 2
     except (Stop, Damaged) as error:
         say('stopped: %s' % error, sys.stderr)
         return 2
