@@ -1,0 +1,30 @@
+/** What a write says about an object beside its bytes: class, tags, encryption, checksum, write id. */
+
+import type { PutRequest } from '../../core/index.ts';
+import { sha256 } from './client.ts';
+import { writeIdName } from './metadata.ts';
+import type { S3Settings } from './settings.ts';
+
+/** The same for both ways of writing. */
+export function attributes(settings: S3Settings, request: PutRequest, writeId: string | null) {
+  const storageClass = request.storageClass ?? settings.storageClass;
+  const tags = new URLSearchParams(settings.tags).toString();
+  return {
+    ContentType: 'application/octet-stream',
+    // The SDK lists the classes of AWS only.
+    ...(storageClass === undefined ? {} : { StorageClass: storageClass as 'STANDARD' }),
+    ...(tags === '' ? {} : { Tagging: tags }),
+    ...(settings.encryption === undefined ? {} : { ServerSideEncryption: settings.encryption }),
+    ...(settings.kmsKeyId === undefined ? {} : { SSEKMSKeyId: settings.kmsKeyId }),
+    ...(writeId === null ? {} : { Metadata: { [writeIdName]: writeId } }),
+  };
+}
+
+/** The checksum header, where the settings ask for one that has to be given with the command. */
+export async function checksumOf(
+  settings: S3Settings,
+  body: Uint8Array,
+): Promise<{ ChecksumSHA256?: string }> {
+  if (settings.checksum !== 'sha256') return {};
+  return { ChecksumSHA256: (await sha256(body)).toString('base64') };
+}

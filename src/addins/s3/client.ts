@@ -1,0 +1,97 @@
+/**
+ * One SDK client per store, and the few things the SDK leaves open.
+ *
+ * A body's SHA-256 is computed off the main thread and signed, so that any service that checks
+ * signatures also checks bytes. A write counts only when the answer names what was written: a 200
+ * that holds an error instead is a failure. The service's clock is handed on with each answer.
+ */
+
+import { createHash, webcrypto } from 'node:crypto';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { PatientRetries } from './retry.ts';
+import type { S3Settings } from './settings.ts';
+
+/** Answers of these carry an ETag, always; those of the last one are checked by the SDK as well. */
+const writes = new Set(['PutObjectCommand', 'UploadPartCommand', 'CompleteMultipartUploadCommand']);
+
+interface Request {
+  headers: Record<string, string>;
+  body?: unknown;
+}
+
+interface Output {
+  ETag?: unknown;
+  $metadata: { httpStatusCode?: number };
+}
+
+const dates = new WeakMap<object, number>();
+
+/** The service's own clock when it answered; null where it did not tell. */
+export function answeredAtMs(output: object): number | null {
+  return dates.get(output) ?? null;
+}
+
+export function makeClient(settings: S3Settings): S3Client {
+  const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+  const config: S3ClientConfig = {
+    ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
+    ...(settings.region === undefined ? {} : { region: settings.region }),
+    ...(settings.credentials === undefined ? {} : { credentials: settings.credentials }),
+    forcePathStyle: settings.pathStyle,
+    // Other services refuse the SDK's newer trailing checksums; see docs/s3.md.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    // It costs a round trip and a new connection for each part.
+    expectContinueHeader: false,
+    maxAttempts: settings.maxAttempts,
+    retryStrategy: new PatientRetries(settings.maxAttempts, settings.retryDelayMs),
+    requestHandler: {
+      connectionTimeout: Math.min(settings.timeoutMs, 10_000),
+      socketTimeout: settings.timeoutMs,
+      httpAgent: { maxSockets: 256, keepAlive: true },
+      httpsAgent: { maxSockets: 256, keepAlive: true },
+      logger: silent,
+    },
+    logger: silent,
+  };
+  const client = new S3Client(config);
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      await signBody(args.request as Request, settings);
+      return next(args);
+    },
+    { step: 'build', name: 'holdfastBodyHash' },
+  );
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      const result = await next(args);
+      const output = result.output as Output;
+      if (writes.has(context.commandName ?? '') && typeof output.ETag !== 'string') {
+        throw Object.assign(new Error('a success without an ETag'), {
+          name: 'ErrorInSuccess',
+          $metadata: { httpStatusCode: 200 },
+        });
+      }
+      const { headers } = result.response as { headers?: Record<string, string> };
+      const date = Date.parse(headers?.['date'] ?? '');
+      if (Number.isFinite(date)) dates.set(output, date);
+      return result;
+    },
+    { step: 'deserialize', name: 'holdfastAnswer', priority: 'high' },
+  );
+  return client;
+}
+
+async function signBody(request: Request, settings: S3Settings): Promise<void> {
+  const { headers, body } = request;
+  if (!(body instanceof Uint8Array) || body.length === 0) return;
+  const known = headers['x-amz-checksum-sha256'];
+  const digest = known === undefined ? await sha256(body) : Buffer.from(known, 'base64');
+  headers['x-amz-content-sha256'] = digest.toString('hex');
+  if (settings.checksum === 'md5') headers['content-md5'] = createHash('md5').update(body).digest('base64');
+}
+
+/** Runs in the thread pool, so that the main thread keeps feeding sockets. */
+export async function sha256(bytes: Uint8Array): Promise<Buffer> {
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+}

@@ -1,0 +1,109 @@
+/**
+ * `list`: one page per call, with no state between calls.
+ *
+ * Where the bucket has versions the newest of each key is listed with its version id, so that removing
+ * it later gives its space back; rights for that lacking, plain listing does.
+ */
+
+import {
+  type _Object,
+  ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  type ObjectVersion,
+} from '@aws-sdk/client-s3';
+import { HoldfastError, type ListPage, type ListRequest, type ObjectInfo } from '../../core/index.ts';
+import type { Bucket } from './bucket.ts';
+import { isAbsent, isDenied } from './failures.ts';
+import { wholeSeconds } from './metadata.ts';
+import { archiveClasses } from './settings.ts';
+
+const largestPage = 1000;
+
+export async function listObjects(bucket: Bucket, request: ListRequest): Promise<ListPage> {
+  if (bucket.findings.versions === 'yes') {
+    try {
+      return await listVersions(bucket, request);
+    } catch (error) {
+      if (!isDenied(error) && !isAbsent(error)) throw error;
+    }
+  }
+  const { settings, client } = bucket;
+  const page = await client.send(
+    new ListObjectsV2Command({
+      Bucket: settings.bucket,
+      Prefix: settings.prefix + request.prefix,
+      MaxKeys: pageSize(request),
+      ...(request.after === undefined ? {} : { StartAfter: settings.prefix + request.after }),
+    }),
+    { abortSignal: request.signal },
+  );
+  const objects = (page.Contents ?? []).map((object) => describe(bucket, object, null));
+  checkOrder(bucket, request, objects);
+  return { objects, next: page.IsTruncated === true ? (objects.at(-1)?.key ?? null) : null };
+}
+
+async function listVersions(bucket: Bucket, request: ListRequest): Promise<ListPage> {
+  const { settings, client } = bucket;
+  const after = request.after === undefined ? '' : settings.prefix + request.after;
+  let marker: { KeyMarker?: string; VersionIdMarker?: string } = after === '' ? {} : { KeyMarker: after };
+  for (;;) {
+    const page = await client.send(
+      new ListObjectVersionsCommand({
+        Bucket: settings.bucket,
+        Prefix: settings.prefix + request.prefix,
+        MaxKeys: pageSize(request),
+        ...marker,
+      }),
+      { abortSignal: request.signal },
+    );
+    // Ceph begins with the versions of the marker's key, AWS after them.
+    const objects = (page.Versions ?? [])
+      .filter(({ IsLatest, Key = '' }) => IsLatest === true && Key > after)
+      .map((version) => describe(bucket, version, version.VersionId ?? null));
+    checkOrder(bucket, request, objects);
+    const { IsTruncated, NextKeyMarker, NextVersionIdMarker } = page;
+    if (IsTruncated !== true) return { objects, next: null };
+    const last = objects.at(-1);
+    if (last !== undefined) return { objects, next: last.key };
+    // Old versions and markers only.
+    if (NextKeyMarker === undefined) throw disorder(bucket, request);
+    const sameAsBefore = NextKeyMarker === marker.KeyMarker && NextVersionIdMarker === marker.VersionIdMarker;
+    if (sameAsBefore) throw disorder(bucket, request);
+    marker = { KeyMarker: NextKeyMarker };
+    if (NextVersionIdMarker !== undefined) marker.VersionIdMarker = NextVersionIdMarker;
+  }
+}
+
+function pageSize({ limit = largestPage }: ListRequest): number {
+  return Math.min(largestPage, Math.max(1, limit));
+}
+
+function describe(bucket: Bucket, object: _Object | ObjectVersion, version: string | null): ObjectInfo {
+  const storageClass = object.StorageClass ?? 'STANDARD';
+  return {
+    key: (object.Key ?? '').slice(bucket.settings.prefix.length),
+    sizeBytes: object.Size ?? 0,
+    modifiedAtMs: wholeSeconds(object.LastModified),
+    version,
+    storageClass,
+    // A listing does not tell what has been thawed; head does.
+    readable: !archiveClasses.includes(storageClass),
+  };
+}
+
+/** A service that ignores `after` or sorts otherwise would make callers miss keys or never end. */
+function checkOrder(bucket: Bucket, request: ListRequest, objects: readonly ObjectInfo[]): void {
+  let last = request.after ?? '';
+  for (const { key } of objects) {
+    if (key <= last || !key.startsWith(request.prefix)) throw disorder(bucket, request);
+    last = key;
+  }
+}
+
+function disorder(bucket: Bucket, request: ListRequest): HoldfastError {
+  return new HoldfastError(
+    'STORE_UNAVAILABLE',
+    `bucket ${bucket.settings.bucket} lists keys below ${request.prefix} out of order`,
+    { hint: 'Use a service that lists by ListObjectsV2 in the order of bytes.' },
+  );
+}

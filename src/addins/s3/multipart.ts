@@ -1,0 +1,191 @@
+/**
+ * Upload in parts: several on their way at once, memory bounded, all or nothing.
+ *
+ * A put always has memory for one part; more come from a budget shared by all puts, so many puts
+ * neither fill the memory nor wait for each other. After any failure the upload is aborted; where that
+ * fails too, `leftovers.ts` finds it later.
+ */
+
+import {
+  AbortMultipartUploadCommand,
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { HoldfastError, type PutRequest, type PutResult } from '../../core/index.ts';
+import { attributes, checksumOf } from './attributes.ts';
+import type { BodyReader } from './body-reader.ts';
+import { at, type Bucket, type Call, inBucket, versionOf } from './bucket.ts';
+import { answeredAtMs } from './client.ts';
+import { isRefusal, refuseExisting, settle } from './create-only.ts';
+import { isDenied } from './failures.ts';
+import { headObject, writeIdName } from './metadata.ts';
+import { nextPartBytes } from './part-sizes.ts';
+
+const abortPatienceMs = 15_000;
+
+interface Upload {
+  readonly bucket: Bucket;
+  readonly request: PutRequest;
+  readonly uploadId: string;
+  readonly writeId: string;
+  readonly parts: CompletedPart[];
+}
+
+/** `stop` ends reading and sending when a part fails. */
+export async function uploadParts(
+  bucket: Bucket,
+  request: PutRequest,
+  body: BodyReader,
+  call: Call,
+  stop: AbortController,
+): Promise<PutResult> {
+  const { key } = request;
+  if (request.createOnly === true) await refuseExisting(bucket, key, call);
+  const writeId = bucket.newId();
+  const created = await bucket.client.send(
+    new CreateMultipartUploadCommand({
+      ...at(bucket, key),
+      ...attributes(bucket.settings, request, writeId),
+      ...(bucket.settings.checksum === 'sha256' ? { ChecksumAlgorithm: 'SHA256' } : {}),
+    }),
+    call,
+  );
+  const uploadId = created.UploadId;
+  if (uploadId === undefined) {
+    throw new HoldfastError('STORE_UNAVAILABLE', `${inBucket(bucket, `put ${key}`)}: no upload id came`);
+  }
+  const upload: Upload = { bucket, request, uploadId, writeId, parts: [] };
+  try {
+    await sendParts(upload, body, call, stop);
+    return await complete(upload, body.readBytes, call);
+  } catch (error) {
+    await abort(upload);
+    throw error;
+  }
+}
+
+async function sendParts(upload: Upload, body: BodyReader, call: Call, stop: AbortController): Promise<void> {
+  const { memory, settings } = upload.bucket;
+  const plan = { partSize: settings.partSize, sizeBytes: upload.request.sizeBytes };
+  const underWay = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  const fail = (error: unknown) => {
+    failures.push(error);
+    stop.abort();
+  };
+  let sentBytes = 0;
+  try {
+    for (let number = 1; !(await body.atEnd()); number += 1) {
+      const bytes = nextPartBytes(plan, sentBytes);
+      const lease = await takeMemory(upload.bucket, bytes, underWay);
+      const part = await body.take(bytes).catch((error: unknown) => {
+        memory.giveBack(lease);
+        throw error;
+      });
+      sentBytes += part.length;
+      const sending: Promise<void> = sendPart(upload, number, part, call)
+        .catch(fail)
+        .finally(() => {
+          memory.giveBack(lease);
+          underWay.delete(sending);
+        });
+      underWay.add(sending);
+    }
+  } catch (error) {
+    // Where a part failed, the reader was stopped: what it says is only the consequence.
+    fail(error);
+  }
+  await Promise.all(underWay);
+  if (failures.length > 0) throw failures[0];
+}
+
+/** Bytes to give back later: 0 for the only part under way, which needs no lease. */
+async function takeMemory(
+  bucket: Bucket,
+  bytes: number,
+  underWay: ReadonlySet<Promise<void>>,
+): Promise<number> {
+  while (underWay.size > 0) {
+    if (underWay.size < bucket.settings.parallelParts && bucket.memory.tryTake(bytes)) return bytes;
+    await Promise.race(underWay);
+  }
+  return 0;
+}
+
+async function sendPart(upload: Upload, number: number, body: Uint8Array, call: Call): Promise<void> {
+  const { bucket, request, uploadId, parts } = upload;
+  const checksum = await checksumOf(bucket.settings, body);
+  const output = await bucket.client.send(
+    new UploadPartCommand({
+      ...at(bucket, request.key),
+      ...checksum,
+      UploadId: uploadId,
+      PartNumber: number,
+      Body: body,
+      ContentLength: body.length,
+    }),
+    call,
+  );
+  parts[number - 1] = { PartNumber: number, ETag: output.ETag, ...checksum };
+}
+
+async function complete(upload: Upload, sentBytes: number, call: Call): Promise<PutResult> {
+  const { bucket, request, uploadId, writeId, parts } = upload;
+  const { findings } = bucket;
+  const createOnly = request.createOnly === true;
+  if (createOnly && findings.conditionalComplete !== 'yes') await refuseExisting(bucket, request.key, call);
+  try {
+    const output = await bucket.client.send(
+      new CompleteMultipartUploadCommand({
+        ...at(bucket, request.key),
+        UploadId: uploadId,
+        MultipartUpload: { Parts: parts },
+        ...(createOnly ? { IfNoneMatch: '*' } : {}),
+      }),
+      call,
+    );
+    await verify(upload, sentBytes, call);
+    return {
+      sizeBytes: sentBytes,
+      version: versionOf(bucket, output.VersionId),
+      storedAtMs: answeredAtMs(output),
+    };
+  } catch (error) {
+    if (call.abortSignal.aborted || error instanceof HoldfastError) throw error;
+    if (createOnly && isRefusal(error)) findings.conditionalComplete = 'yes';
+    // The answer to an earlier attempt may have got lost: then the upload is gone and the object there.
+    const result = await settle(bucket, request.key, writeId, error, call);
+    await verify(upload, sentBytes, call);
+    return result;
+  }
+}
+
+/** A service that lost a part must not go unnoticed. Costs one HEAD; cannot be had in put-only mode. */
+async function verify({ bucket, request, writeId }: Upload, sentBytes: number, call: Call): Promise<void> {
+  if (bucket.settings.putOnly) return;
+  const head = await headObject(bucket, request.key, call).catch((error: unknown) => {
+    if (isDenied(error)) return undefined;
+    throw error;
+  });
+  if (head === undefined || head?.ContentLength === sentBytes) return;
+  // Where another write won meanwhile, the object is not ours to judge.
+  if (head !== null && head.Metadata?.[writeIdName] !== writeId) return;
+  if (head !== null) {
+    const version = versionOf(bucket, head.VersionId);
+    const which = { ...at(bucket, request.key), ...(version === null ? {} : { VersionId: version }) };
+    await bucket.client.send(new DeleteObjectCommand(which), call);
+  }
+  throw new HoldfastError(
+    'OBJECT_DAMAGED',
+    `${inBucket(bucket, `put ${request.key}`)}: the service keeps ${head?.ContentLength ?? 'no'} bytes of ${sentBytes}`,
+  );
+}
+
+async function abort({ bucket, request, uploadId }: Upload): Promise<void> {
+  const call = { abortSignal: AbortSignal.timeout(abortPatienceMs) };
+  const command = new AbortMultipartUploadCommand({ ...at(bucket, request.key), UploadId: uploadId });
+  await bucket.client.send(command, call).catch(() => {});
+}

@@ -1,0 +1,89 @@
+/** What the tests of the s3 store share: buckets, stores over them, bodies, and looking from outside. */
+
+import { randomBytes } from 'node:crypto';
+import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
+import { s3Store } from '../../../src/addins/s3/index.ts';
+import type { Store } from '../../../src/core/index.ts';
+import type { S3Server } from '../../support/s3.ts';
+
+export const mebibyte = 1024 * 1024;
+export const signal = AbortSignal.timeout(300_000);
+
+export function adminClient(server: S3Server, endpoint = server.endpoint): S3Client {
+  return new S3Client({
+    endpoint,
+    region: server.region,
+    forcePathStyle: true,
+    credentials: { accessKeyId: server.accessKey, secretAccessKey: server.secretKey },
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+  });
+}
+
+let buckets = 0;
+
+export async function newBucket(server: S3Server, options: { versions?: boolean } = {}): Promise<string> {
+  buckets += 1;
+  const name = `bucket-${buckets}`;
+  const client = adminClient(server);
+  await client.send(new CreateBucketCommand({ Bucket: name }));
+  if (options.versions === true) {
+    const VersioningConfiguration = { Status: 'Enabled' } as const;
+    await client.send(new PutBucketVersioningCommand({ Bucket: name, VersioningConfiguration }));
+  }
+  client.destroy();
+  return name;
+}
+
+/** Quick to retry, so that tests of failures take no minute. */
+export function openStore(
+  server: S3Server,
+  bucket: string,
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<Store> {
+  return s3Store.open({
+    use: 's3',
+    endpoint: server.endpoint,
+    region: server.region,
+    bucket,
+    prefix: 'fleet/',
+    accessKeyId: server.accessKey,
+    secretAccessKey: server.secretKey,
+    partSize: 5 * mebibyte,
+    maxAttempts: 4,
+    retryDelayMs: 5,
+    ...settings,
+  });
+}
+
+export async function* bodyOf(bytes: Uint8Array, chunk = 300_001): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += chunk) yield bytes.subarray(at, at + chunk);
+}
+
+export function put(
+  store: Store,
+  key: string,
+  bytes: Uint8Array,
+  extra: { createOnly?: boolean; sizeBytes?: number } = {},
+) {
+  return store.put({ key, body: bodyOf(bytes), signal, ...extra });
+}
+
+export async function read(
+  store: Store,
+  key: string,
+  range?: { offset: number; length: number },
+): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of store.get({ key, signal, ...(range === undefined ? {} : { range }) }))
+    chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** The bytes as rclone reads them: hexadecimal SHA-256 by key, all objects of the bucket. */
+export async function seenByRclone(server: S3Server, bucket: string): Promise<Map<string, string>> {
+  const text = await server.rclone('hashsum', 'sha256', '--download', `s3:${bucket}`);
+  const lines = text.split('\n').filter((line) => line !== '');
+  return new Map(lines.map((line) => [line.slice(66), line.slice(0, 64)]));
+}
+
+export { randomBytes };

@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { storeChecks } from '../../../src/core/conformance/store-checks.ts';
+import type { Store } from '../../../src/core/index.ts';
+import { type S3Server, startS3 } from '../../support/s3.ts';
+import { newBucket, openStore, put, signal } from './bench-of-store.ts';
+
+let server: S3Server;
+beforeAll(async () => {
+  server = await startS3();
+});
+afterAll(() => server.stop());
+
+describe.each([
+  // Enforced on buckets without versions only: found out by the store, known of this service.
+  { kind: 'a plain bucket', options: {}, settings: {}, conditionalCreate: true, versions: false },
+  {
+    kind: 'a bucket with versions',
+    options: { versions: true },
+    settings: {},
+    conditionalCreate: false,
+    versions: true,
+  },
+  {
+    kind: 'credentials that can only put',
+    options: {},
+    settings: { putOnly: true },
+    conditionalCreate: true,
+    versions: false,
+  },
+])('the s3 store on $kind', ({ options, settings, conditionalCreate, versions }) => {
+  let store: Store;
+  beforeAll(async () => {
+    store = await openStore(server, await newBucket(server, options), settings);
+    await put(store, 'first/create-only/put', new Uint8Array(10), { createOnly: true });
+  });
+  afterAll(() => store.close());
+
+  it('finds out what the bucket can do', () => {
+    const putOnly = settings.putOnly === true;
+    expect(store.capabilities).toMatchObject({ conditionalCreate, versions, putOnly });
+  });
+
+  for (const [index, check] of storeChecks.entries()) {
+    const claims = {
+      conditionalCreate,
+      versions,
+      objectLock: false,
+      storageClasses: [],
+      serverSideCopy: false,
+      putOnly: settings.putOnly === true,
+    };
+    if (check.when?.(claims) === false) continue;
+    it(check.name, () =>
+      check.run(store, { prefix: `check-${index}/`, signal, randomBytes: (length) => randomBytes(length) }),
+    );
+  }
+});

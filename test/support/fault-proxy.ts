@@ -1,0 +1,270 @@
+/**
+ * An HTTP proxy between an S3 client and a real service that plays scripted faults and counts requests.
+ *
+ * It knows S3 just well enough to name operations (path style). What no rule matches passes unchanged,
+ * `Host` included, so that signatures stay valid.
+ */
+
+import { once } from 'node:events';
+import {
+  Agent,
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { keyOf, type Operation, operationOf, writes } from './s3-operation.ts';
+
+export type Fault =
+  /** Answers by itself; the service sees nothing. */
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly code?: string;
+      readonly headers?: Record<string, string>;
+    }
+  /** Closes the connection: before the service sees the request, or when it has answered (a lost answer). */
+  | { readonly kind: 'drop'; readonly when: 'before' | 'after' }
+  /** Takes the request and stays silent. */
+  | { readonly kind: 'stall' }
+  /** Passes so many bytes of the answer's body, then closes the connection or stays silent. */
+  | { readonly kind: 'cut'; readonly bytes: number; readonly then?: 'close' | 'silence' }
+  /** Tells another length than the answer has; the connection closes after the body. */
+  | { readonly kind: 'length'; readonly difference: number }
+  /** Cuts the body short and tells the short length: only the end can find out. */
+  | { readonly kind: 'shorten'; readonly bytes: number }
+  /** 200 with an error in the body; `forward` lets the service do the work first. */
+  | { readonly kind: 'error-in-success'; readonly forward?: boolean }
+  /** Changes one byte in the middle of the request's body. */
+  | { readonly kind: 'corrupt' }
+  /** Answers with the answer to the first request of this path and query it has seen. */
+  | { readonly kind: 'stale' };
+
+export interface Rule {
+  readonly on?: Operation | readonly Operation[];
+  readonly key?: RegExp;
+  /** Lets so many matching requests pass first. Default 0. */
+  readonly after?: number;
+  /** Plays so many times. Default 1. */
+  readonly times?: number;
+  readonly fault: Fault;
+}
+
+export interface Seen {
+  readonly method: string;
+  readonly operation: Operation;
+  readonly key: string;
+  /** What the client was told; 0 where it was told nothing. */
+  status: number;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: string[];
+  readonly body: Buffer;
+}
+
+export interface FaultProxy {
+  readonly endpoint: string;
+  readonly seen: readonly Seen[];
+  /** Milliseconds added to every request. */
+  latencyMs: number;
+  play(...rules: Rule[]): void;
+  /** Forgets rules and requests. */
+  clear(): void;
+  count(operation: Operation): number;
+  /** Requests that can change something. */
+  writeCount(): number;
+  stop(): Promise<void>;
+}
+
+export async function startFaultProxy(target: string): Promise<FaultProxy> {
+  const upstream = new URL(target);
+  const agent = new Agent({ keepAlive: true, maxSockets: 512 });
+  const sockets = new Set<Socket>();
+  const firstAnswers = new Map<string, Answer>();
+  const seen: Seen[] = [];
+  let rules: { readonly rule: Rule; passed: number; played: number }[] = [];
+
+  const server = createServer((incoming, outgoing) => {
+    serve(incoming, outgoing).catch(() => incoming.socket.destroy());
+  });
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => {});
+  });
+  server.keepAliveTimeout = 60_000;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  const proxy: FaultProxy = {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    seen,
+    latencyMs: 0,
+    play: (...more) => void rules.push(...more.map((rule) => ({ rule, passed: 0, played: 0 }))),
+    clear: () => {
+      rules = [];
+      seen.length = 0;
+      firstAnswers.clear();
+    },
+    count: (operation) => seen.filter((entry) => entry.operation === operation).length,
+    writeCount: () => seen.filter((entry) => writes(entry.operation)).length,
+    stop: async () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      agent.destroy();
+    },
+  };
+  return proxy;
+
+  function faultFor(entry: Seen): Fault | undefined {
+    for (const state of rules) {
+      const { on, key, after = 0, times = 1 } = state.rule;
+      if (on !== undefined && !(typeof on === 'string' ? [on] : on).includes(entry.operation)) continue;
+      if (key !== undefined && !key.test(entry.key)) continue;
+      if (state.passed < after) {
+        state.passed += 1;
+        continue;
+      }
+      if (state.played >= times) continue;
+      state.played += 1;
+      return state.rule.fault;
+    }
+    return undefined;
+  }
+
+  async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const method = incoming.method ?? '';
+    const path = incoming.url ?? '/';
+    const operation = operationOf(method, path, incoming.headers);
+    const entry: Seen = { method, operation, key: keyOf(path), status: 0 };
+    seen.push(entry);
+    const fault = faultFor(entry);
+    if (proxy.latencyMs > 0) await sleep(proxy.latencyMs);
+    const { socket } = incoming;
+    if (fault?.kind === 'drop' && fault.when === 'before') return void socket.destroy();
+    if (fault?.kind === 'stall') return void incoming.resume();
+    if (fault?.kind === 'answer' || (fault?.kind === 'error-in-success' && fault.forward !== true)) {
+      incoming.resume();
+      await once(incoming, 'end');
+      return tell(fault.kind === 'answer' ? refusal(fault) : errorInSuccess);
+    }
+    if (fault === undefined && operation !== 'ListObjectsV2') return pass(incoming, outgoing, entry);
+
+    const body = await collect(incoming);
+    if (fault?.kind === 'corrupt' && body.length > 0) body[body.length >> 1]! ^= 1;
+    const answer = await ask(incoming, body);
+    if (!firstAnswers.has(path)) firstAnswers.set(path, answer);
+    switch (fault?.kind) {
+      case 'drop':
+        return void socket.destroy();
+      case 'cut':
+        entry.status = answer.status;
+        socket.write(
+          Buffer.concat([head(answer, answer.body.length), answer.body.subarray(0, fault.bytes)]),
+          () => {
+            if (fault.then !== 'silence') socket.destroy();
+          },
+        );
+        return;
+      case 'length':
+        entry.status = answer.status;
+        socket.end(Buffer.concat([head(answer, answer.body.length + fault.difference), answer.body]));
+        return;
+      case 'shorten':
+        return tell({ ...answer, body: answer.body.subarray(0, fault.bytes) });
+      case 'error-in-success':
+        return tell(errorInSuccess);
+      case 'stale':
+        return tell(firstAnswers.get(path) ?? answer);
+      default:
+        return tell(answer);
+    }
+
+    function tell(answer: Answer): void {
+      entry.status = answer.status;
+      outgoing.writeHead(answer.status, withLength(answer.headers, answer.body.length, method));
+      outgoing.end(method === 'HEAD' ? undefined : answer.body);
+    }
+  }
+
+  function forward(incoming: IncomingMessage) {
+    return httpRequest({
+      agent,
+      host: upstream.hostname,
+      port: upstream.port,
+      method: incoming.method,
+      path: incoming.url,
+      headers: incoming.rawHeaders,
+    });
+  }
+
+  function pass(incoming: IncomingMessage, outgoing: ServerResponse, entry: Seen): void {
+    const request = forward(incoming);
+    request.on('error', () => incoming.socket.destroy());
+    outgoing.on('close', () => request.destroy());
+    request.on('response', (response) => {
+      entry.status = response.statusCode ?? 0;
+      outgoing.writeHead(entry.status, response.rawHeaders);
+      response.on('error', () => incoming.socket.destroy());
+      response.pipe(outgoing);
+    });
+    incoming.pipe(request);
+  }
+
+  async function ask(incoming: IncomingMessage, body: Buffer): Promise<Answer> {
+    const request = forward(incoming);
+    request.end(body);
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    return {
+      status: response.statusCode ?? 0,
+      headers: response.rawHeaders,
+      body: await collect(response),
+    };
+  }
+}
+
+function errorBody(code: string): Buffer {
+  return Buffer.from(
+    `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><RequestId>1</RequestId></Error>`,
+  );
+}
+
+const xml = ['Content-Type', 'application/xml'];
+const errorInSuccess: Answer = { status: 200, headers: xml, body: errorBody('InternalError') };
+
+function refusal(fault: Extract<Fault, { kind: 'answer' }>): Answer {
+  const headers = [...xml, ...Object.entries(fault.headers ?? {}).flat()];
+  return {
+    status: fault.status,
+    headers,
+    body: fault.code === undefined ? Buffer.alloc(0) : errorBody(fault.code),
+  };
+}
+
+/** Flat header list with the length told anew; HEAD keeps what the service told. */
+function withLength(headers: readonly string[], length: number, method: string): string[] {
+  if (method === 'HEAD') return [...headers];
+  const kept: string[] = [];
+  for (let at = 0; at < headers.length; at += 2) {
+    if (!/^(content-length|transfer-encoding)$/i.test(headers[at]!))
+      kept.push(headers[at]!, headers[at + 1]!);
+  }
+  return [...kept, 'Content-Length', String(length)];
+}
+
+function head(answer: Answer, length: number): Buffer {
+  const headers = withLength(answer.headers, length, 'GET');
+  const lines = [`HTTP/1.1 ${answer.status} Scripted`];
+  for (let at = 0; at < headers.length; at += 2) lines.push(`${headers[at]}: ${headers[at + 1]}`);
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+}
+
+async function collect(stream: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
