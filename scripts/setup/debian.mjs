@@ -10,7 +10,6 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 const demo = [
-  'ca-certificates',
   'python3',
   'zstd',
   'attr',
