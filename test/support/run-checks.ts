@@ -1,11 +1,12 @@
 /** Runs single conformance checks in tests, each below a prefix of its own. */
 
 import { randomBytes } from 'node:crypto';
-import type {
-  CheckContext,
-  ProviderCheck,
-  ProviderCheckContext,
-  StoreCheck,
+import {
+  type CheckContext,
+  type ProviderCheck,
+  type ProviderCheckContext,
+  type StoreCheck,
+  storeChecks,
 } from '../../src/core/conformance/index.ts';
 import type { ProviderDefinition, Store } from '../../src/core/index.ts';
 
@@ -15,6 +16,11 @@ export function checkContext(): CheckContext {
   prefixes += 1;
   const prefix = `checks/${prefixes.toString().padStart(6, '0')}/`;
   return { prefix, signal: new AbortController().signal, randomBytes: (length) => randomBytes(length) };
+}
+
+/** The checks that apply to a store by its own declaration. */
+export function checksFor({ capabilities }: Pick<Store, 'capabilities'>): readonly StoreCheck[] {
+  return storeChecks.filter(({ when }) => when?.(capabilities) ?? true);
 }
 
 /** What went wrong, or null: the check passed or does not apply. */
