@@ -31,7 +31,8 @@ class FragileFileSystem {
   }
 
   remove(): void {
-    execFileSync('umount', [this.path]);
+    // Lazily: a test that failed half-way may still have a file open.
+    execFileSync('umount', ['--lazy', this.path]);
     this.#scratch[Symbol.dispose]();
   }
 

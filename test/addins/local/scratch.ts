@@ -27,7 +27,8 @@ export function smallFileSystem(sizeBytes: number): Scratch & { remount(options:
     path,
     remount: (options) => void execFileSync('mount', ['-o', `remount,${options}`, path]),
     [Symbol.dispose]: () => {
-      execFileSync('umount', [path]);
+      // Lazily: a test that failed half-way may still have a file open.
+      execFileSync('umount', ['--lazy', path]);
       outer[Symbol.dispose]();
     },
   };
