@@ -1,0 +1,100 @@
+/**
+ * What was seen of each account, by UUID: its sites and domains with dates.
+ *
+ * Pure functions over records. Which UUID an account has is not decided here but by what its
+ * directory carries.
+ */
+
+import type { Account } from '../contracts/panel.ts';
+import { isUuid } from './server-identity.ts';
+
+/** Site and domain as they were for a time. Instants are milliseconds since the epoch. */
+export interface AccountAttributes {
+  readonly site: string;
+  readonly domain: string | null;
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+}
+
+export interface AccountRecord {
+  readonly uuid: string;
+  /** Where the UUID was last found; null for an account without a directory. */
+  readonly home: string | null;
+  /** The directory carries the UUID; false where it has none or its file system keeps no xattrs. */
+  readonly marked: boolean;
+  /** Oldest first; the last is how it is now, or was when it was seen last. Never empty. */
+  readonly attributes: readonly [AccountAttributes, ...AccountAttributes[]];
+}
+
+export type AccountRecords = ReadonlyMap<string, AccountRecord>;
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+export interface Sighting {
+  readonly uuid: string;
+  readonly marked: boolean;
+  readonly account: Account;
+  readonly nowMs: number;
+}
+
+/** The record after a sighting, or null where it says nothing new: dates are kept to the day. */
+export function sighted(record: AccountRecord | undefined, sighting: Sighting): AccountRecord | null {
+  const { uuid, marked, account, nowMs } = sighting;
+  const { site, domain } = account;
+  const seen: AccountAttributes = { site, domain, firstSeenMs: nowMs, lastSeenMs: nowMs };
+  if (record === undefined) return { uuid, home: account.home, marked, attributes: [seen] };
+  // An account whose directory is missing today keeps the place where it was.
+  const home = account.home ?? record.home;
+  const place = { uuid, home, marked: account.home === null ? record.marked : marked };
+  const last = present(record);
+  const [first, ...rest] = record.attributes;
+  if (last.site !== site || last.domain !== domain) return { ...place, attributes: [first, ...rest, seen] };
+  if (record.home === home && record.marked === place.marked && nowMs - last.lastSeenMs < dayMs) return null;
+  const now = { ...last, lastSeenMs: nowMs };
+  return { ...place, attributes: rest.length === 0 ? [now] : [first, ...rest.slice(0, -1), now] };
+}
+
+export function present(record: AccountRecord): AccountAttributes {
+  return record.attributes.at(-1) ?? record.attributes[0];
+}
+
+/** Site by UUID. A site number that was used again belongs to whoever was seen there last. */
+export function sitesByUuid(records: AccountRecords): ReadonlyMap<string, string> {
+  const holders = new Map<string, AccountRecord>();
+  for (const record of records.values()) {
+    const { site, firstSeenMs, lastSeenMs } = present(record);
+    const other = holders.get(site);
+    const rival = other === undefined ? undefined : present(other);
+    const later =
+      rival === undefined ||
+      lastSeenMs > rival.lastSeenMs ||
+      (lastSeenMs === rival.lastSeenMs && firstSeenMs > rival.firstSeenMs);
+    if (later) holders.set(site, record);
+  }
+  return new Map([...holders].map(([site, { uuid }]) => [uuid, site]));
+}
+
+/** Null where the value is no list of records. */
+export function parseRecords(value: unknown): Map<string, AccountRecord> | null {
+  const list = (value as { version?: unknown; accounts?: unknown } | null)?.accounts;
+  if (!Array.isArray(list) || !list.every(isRecord)) return null;
+  return new Map(list.map((record) => [record.uuid, record]));
+}
+
+function isRecord(value: unknown): value is AccountRecord {
+  const record = value as Partial<AccountRecord> | null;
+  return (
+    isUuid(record?.uuid) &&
+    (record.home === null || typeof record.home === 'string') &&
+    typeof record.marked === 'boolean' &&
+    Array.isArray(record.attributes) &&
+    record.attributes.length > 0 &&
+    record.attributes.every(
+      (one: Partial<AccountAttributes> | null) =>
+        typeof one?.site === 'string' &&
+        (one.domain === null || typeof one.domain === 'string') &&
+        Number.isSafeInteger(one.firstSeenMs) &&
+        Number.isSafeInteger(one.lastSeenMs),
+    )
+  );
+}

@@ -1,0 +1,79 @@
+/**
+ * Small JSON files that are always whole: written beside, synced, then put in place.
+ */
+
+import { constants } from 'node:fs';
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+let written = 0;
+
+export type ReadJson = { readonly value: unknown } | { readonly missing: true } | { readonly broken: true };
+
+/** @throws a system error where there is a file that cannot be read */
+export async function readJsonFile(path: string): Promise<ReadJson> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { missing: true };
+    throw error;
+  }
+  try {
+    return { value: JSON.parse(text) as unknown };
+  } catch {
+    return { broken: true };
+  }
+}
+
+/**
+ * Puts the value under `path`, mode 0600. After a failure or a loss of power the file is what it was
+ * before, or new and whole.
+ *
+ * @returns false where `createOnly` and there is such a file already; it is left as it is
+ */
+export async function writeJsonFile(
+  path: string,
+  value: unknown,
+  options: { readonly createOnly?: boolean } = {},
+): Promise<boolean> {
+  written += 1;
+  const directory = dirname(path);
+  const temporary = join(directory, `.${basename(path)}.${process.pid}-${written}.tmp`);
+  const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
+  try {
+    // Truncating, since a process of this number may have died here before.
+    const file = await open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+    try {
+      await file.writeFile(`${JSON.stringify(value, null, 2)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    if (options.createOnly !== true) await rename(temporary, path);
+    else if (!(await linked(temporary, path))) return false;
+    await syncDirectory(directory);
+    return true;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function linked(temporary: string, path: string): Promise<boolean> {
+  try {
+    await link(temporary, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

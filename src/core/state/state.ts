@@ -1,0 +1,265 @@
+/**
+ * The local state: who this server is, which UUID each account has, which store belongs to which
+ * addin configuration.
+ *
+ * A cache: stores alone are enough to restore, and a lost state costs full snapshots and nothing else.
+ * The UUID of an account rules where it is kept, as an xattr of the account's own directory, because a
+ * panel uses site numbers again. The directory is 0700, files are 0600 and always whole.
+ */
+
+import { lstat, mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Account } from '../contracts/panel.ts';
+import { HoldfastError, isHoldfastError } from '../errors.ts';
+import { printable } from '../printable.ts';
+import {
+  type AccountRecord,
+  type AccountRecords,
+  parseRecords,
+  present,
+  sighted,
+  sitesByUuid,
+} from './account-records.ts';
+import { readJsonFile, writeJsonFile } from './atomic-file.ts';
+import { type IdentityDependencies, isUuid, openIdentity, type ServerIdentity } from './server-identity.ts';
+
+export const accountXattr = 'trusted.holdfast.account';
+
+export interface StateDependencies extends IdentityDependencies {
+  /** Null where the path has no such attribute, or its file system keeps none. Follows no link. */
+  readonly readXattr: (path: string, name: string) => Promise<Uint8Array | null>;
+  /** Rejects where the attribute cannot be kept. Follows no link. */
+  readonly writeXattr: (path: string, name: string, value: Uint8Array) => Promise<void>;
+}
+
+export interface State {
+  readonly server: ServerIdentity;
+  /** What an administrator should know: a cloned machine, a directory that keeps no xattrs, damage. */
+  readonly notes: readonly string[];
+  /** The UUID of an account, given at first sight and remembered. Safe to repeat. */
+  accountId(account: Account): Promise<string>;
+  /** The same where there is one, changing nothing. */
+  knownAccountId(account: Account): Promise<string | null>;
+  /** Everything ever seen, `_system` left out. */
+  accounts(): readonly AccountRecord[];
+  /** Site by UUID, for the accounts that hold their site now. */
+  sites(): ReadonlyMap<string, string>;
+  rememberStore(name: string, id: string): Promise<void>;
+  /** Id of the store that an addin configuration last used; null for a first use. */
+  storeId(name: string): string | null;
+}
+
+/**
+ * @throws PREREQUISITE_MISSING the directory cannot be made, read or written
+ * @throws CONFIG_INVALID others than its owner can write into the directory
+ */
+export async function openState(stateDir: string, deps: StateDependencies): Promise<State> {
+  try {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+    await refuseShared(stateDir);
+    const notes: string[] = [];
+    const server = await openIdentity(join(stateDir, 'server.json'), deps, notes);
+    const files = { accounts: join(stateDir, 'accounts.json'), stores: join(stateDir, 'stores.json') };
+    const records = (await readOrSetAside(files.accounts, parseRecords, deps, notes)) ?? new Map();
+    const stores = (await readOrSetAside(files.stores, parseStores, deps, notes)) ?? new Map();
+    return new StateDirectory({ server, notes, files, records, stores, deps });
+  } catch (cause) {
+    if (isHoldfastError(cause)) throw cause;
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new HoldfastError(
+      'PREREQUISITE_MISSING',
+      `cannot use the state in ${printable(stateDir)}: ${code}`,
+      {
+        cause,
+        hint: 'Run Holdfast as root, or set "stateDir" in config.json to a directory it can write.',
+      },
+    );
+  }
+}
+
+interface Parts {
+  readonly server: ServerIdentity;
+  readonly notes: string[];
+  readonly files: { readonly accounts: string; readonly stores: string };
+  readonly records: Map<string, AccountRecord>;
+  readonly stores: Map<string, string>;
+  readonly deps: StateDependencies;
+}
+
+class StateDirectory implements State {
+  readonly #parts: Parts;
+  /** Records not yet on disk, and the write that will take them: many sightings share one. */
+  #dirty = new Map<string, AccountRecord>();
+  #next: Promise<void> | null = null;
+  #running: Promise<void> = Promise.resolve();
+  /** One at a time, so that a directory and its copy cannot both pass for the original. */
+  #sightings: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  get server(): ServerIdentity {
+    return this.#parts.server;
+  }
+
+  get notes(): readonly string[] {
+    return this.#parts.notes;
+  }
+
+  async accountId(account: Account): Promise<string> {
+    if (account.site === '_system') return this.server.systemUuid;
+    const sighting = this.#sightings.then(() => this.#sight(account));
+    this.#sightings = sighting.catch(() => {});
+    const uuid = await sighting;
+    if (this.#dirty.has(uuid)) await this.#flush();
+    return uuid;
+  }
+
+  async knownAccountId(account: Account): Promise<string | null> {
+    if (account.site === '_system') return this.server.systemUuid;
+    const carried = account.home === null ? null : await this.#carried(account.home);
+    if (carried !== null) return (await this.#isCopy(carried, account)) ? null : carried;
+    return this.#remembered(account);
+  }
+
+  accounts(): readonly AccountRecord[] {
+    return [...this.#parts.records.values()];
+  }
+
+  sites(): ReadonlyMap<string, string> {
+    return new Map([...sitesByUuid(this.#parts.records), [this.server.systemUuid, '_system']]);
+  }
+
+  async rememberStore(name: string, id: string): Promise<void> {
+    const { stores, files } = this.#parts;
+    if (stores.get(name) === id) return;
+    const onDisk = await readJsonFile(files.stores);
+    const merged = ('value' in onDisk && parseStores(onDisk.value)) || new Map<string, string>();
+    merged.set(name, id);
+    await writeJsonFile(files.stores, { version: 1, stores: Object.fromEntries(merged) });
+    stores.set(name, id);
+  }
+
+  storeId(name: string): string | null {
+    return this.#parts.stores.get(name) ?? null;
+  }
+
+  async #sight(account: Account): Promise<string> {
+    const { records, deps } = this.#parts;
+    const uuid = (await this.knownAccountId(account)) ?? (await this.#giveId(account));
+    const marked = account.home !== null && (await this.#carried(account.home)) === uuid;
+    const record = sighted(records.get(uuid), { uuid, marked, account, nowMs: deps.now() });
+    if (record !== null) {
+      records.set(uuid, record);
+      this.#dirty.set(uuid, record);
+    }
+    return uuid;
+  }
+
+  async #giveId({ home, site }: Account): Promise<string> {
+    const { deps, notes } = this.#parts;
+    const uuid = deps.newUuid();
+    if (home === null) return uuid;
+    try {
+      await deps.writeXattr(home, accountXattr, Buffer.from(uuid));
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+      notes.push(`${printable(site)}: its directory cannot carry its UUID (${printable(String(code))})`);
+      return uuid;
+    }
+    // Another process may have been at it too: what stands there counts for both.
+    return (await this.#carried(home)) ?? uuid;
+  }
+
+  async #carried(home: string): Promise<string | null> {
+    const value = await this.#parts.deps.readXattr(home, accountXattr);
+    const text = value === null ? null : Buffer.from(value).toString('latin1');
+    return isUuid(text) ? text : null;
+  }
+
+  /** A directory copied with its xattrs is another account as long as the original is there. */
+  async #isCopy(uuid: string, { home }: Account): Promise<boolean> {
+    const original = this.#parts.records.get(uuid)?.home ?? null;
+    if (original === null || original === home) return false;
+    return (await this.#carried(original).catch(() => null)) === uuid;
+  }
+
+  /**
+   * From the state alone: for an account without a directory, and for directories that could not take
+   * the UUID. One that could and has it no more is another account on the same site number.
+   */
+  #remembered({ site, domain, home }: Account): string | null {
+    let found: AccountRecord | null = null;
+    for (const record of this.#parts.records.values()) {
+      const last = present(record);
+      const same = last.site === site && last.domain === domain;
+      if (!same || (home !== null && (record.marked || record.home !== home))) continue;
+      if (found === null || present(found).lastSeenMs <= last.lastSeenMs) found = record;
+    }
+    return found?.uuid ?? null;
+  }
+
+  /** Resolves when all that is dirty now is on disk. */
+  #flush(): Promise<void> {
+    this.#next ??= this.#running.then(() => {
+      this.#next = null;
+      const taken = this.#dirty;
+      this.#dirty = new Map();
+      const writing = this.#write(taken).catch((error: unknown) => {
+        this.#dirty = new Map([...taken, ...this.#dirty]);
+        throw error;
+      });
+      this.#running = writing.catch(() => {});
+      return writing;
+    });
+    return this.#next;
+  }
+
+  async #write(taken: AccountRecords): Promise<void> {
+    const { files } = this.#parts;
+    const onDisk = await readJsonFile(files.accounts);
+    // Others write too; their records are kept.
+    const merged = ('value' in onDisk && parseRecords(onDisk.value)) || new Map<string, AccountRecord>();
+    for (const [uuid, record] of taken) merged.set(uuid, record);
+    await writeJsonFile(files.accounts, { version: 1, accounts: [...merged.values()] });
+  }
+}
+
+async function refuseShared(stateDir: string): Promise<void> {
+  const stat = await lstat(stateDir);
+  const ours = stat.uid === 0 || stat.uid === process.getuid?.();
+  if (stat.isDirectory() && ours && (stat.mode & 0o022) === 0) return;
+  throw new HoldfastError(
+    'CONFIG_INVALID',
+    `others can write into the state directory ${printable(stateDir)}`,
+    {
+      hint: 'Let root own it with mode 0700, or set "stateDir" in config.json to another directory.',
+    },
+  );
+}
+
+async function readOrSetAside<T>(
+  path: string,
+  parse: (value: unknown) => T | null,
+  deps: StateDependencies,
+  notes: string[],
+): Promise<T | null> {
+  const read = await readJsonFile(path);
+  if ('missing' in read) return null;
+  const parsed = 'value' in read ? parse(read.value) : null;
+  if (parsed !== null) return parsed;
+  const aside = `${path}.broken-${deps.now()}`;
+  await rename(path, aside);
+  notes.push(`${printable(path)} was damaged and is now ${printable(aside)}`);
+  return null;
+}
+
+function parseStores(value: unknown): Map<string, string> | null {
+  const stores = (value as { stores?: unknown } | null)?.stores;
+  if (typeof stores !== 'object' || stores === null || Array.isArray(stores)) return null;
+  const entries = Object.entries(stores);
+  return entries.every((entry): entry is [string, string] => typeof entry[1] === 'string')
+    ? new Map(entries)
+    : null;
+}
