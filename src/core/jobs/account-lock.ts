@@ -1,0 +1,40 @@
+/**
+ * One job at a time per account on this machine: a lock that dies with its holder.
+ *
+ * The kernel's flock on a file under the state directory: no stale locks, nothing to unlock by hand.
+ */
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { HoldfastError } from '../errors.ts';
+import { AT_FDCWD, closeFd, errnoName, lockExclusive, O, openAt, zName } from '../filesystem/native.ts';
+
+export interface AccountLock {
+  release(): void;
+}
+
+/** @throws ACCOUNT_LOCKED another job holds it; PREREQUISITE_MISSING the lock file cannot be made */
+export function lockAccount(stateDir: string, owner: string, site: string): AccountLock {
+  const directory = join(stateDir, 'locks');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, owner);
+  const fd = openAt(AT_FDCWD, zName(path), O.CREAT | O.WRONLY | O.NOFOLLOW, 0o600);
+  if (fd < 0) {
+    throw new HoldfastError('PREREQUISITE_MISSING', `cannot make the lock ${path}: ${errnoName(fd)}`, {
+      hint: 'Check the state directory.',
+    });
+  }
+  if (lockExclusive(fd) < 0) {
+    closeFd(fd);
+    throw new HoldfastError('ACCOUNT_LOCKED', `account ${site} is being worked on by another job`, {
+      hint: 'Wait until that job ends, then run this one again.',
+    });
+  }
+  let held = true;
+  return {
+    release() {
+      if (held) closeFd(fd);
+      held = false;
+    },
+  };
+}

@@ -1,0 +1,176 @@
+/**
+ * One run: backs up many accounts, several at once, and says how each ended.
+ *
+ * Accounts are independent: one that fails never stops the others. The account whose last good snapshot
+ * is oldest comes first, so that a run that is cut short does most where it is needed most.
+ */
+
+import { runKey } from '../../archive/keys.ts';
+import type { AddinRef } from '../../archive/manifest.ts';
+import type { DatabaseEngine } from '../../contracts/database.ts';
+import type { Account } from '../../contracts/panel.ts';
+import type { RequestedLevel } from '../../contracts/provider.ts';
+import { errorCodes, exitStatusOf, HoldfastError, isHoldfastError } from '../../errors.ts';
+import type { State } from '../../state/state.ts';
+import { lockAccount } from '../account-lock.ts';
+import { holdfastVersion, type OpenAddin } from '../addin.ts';
+import type { CapturePool } from '../capture/pool.ts';
+import { listSnapshots, type Snapshot } from '../catalog.ts';
+import { claimStore } from '../store-identity.ts';
+import { bytesOf } from '../streams.ts';
+import { type BackUpWorld, backUpAccount } from './back-up-account.ts';
+
+export interface BackUpRun {
+  readonly addin: OpenAddin;
+  readonly panelRef: AddinRef;
+  readonly accounts: readonly Account[];
+  readonly engines: readonly DatabaseEngine[];
+  readonly state: State;
+  readonly stateDir: string;
+  readonly level: RequestedLevel;
+  /** Accounts under way at once. */
+  readonly concurrency: number;
+  readonly pool: CapturePool;
+  readonly world: BackUpWorld & { readonly newUuid: () => string };
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: BackUpEvent) => void;
+}
+
+export type BackUpEvent =
+  | { readonly type: 'started'; readonly site: string }
+  /** Plain bytes taken in since the last event. */
+  | { readonly type: 'bytes'; readonly site: string; readonly bytes: number }
+  | { readonly type: 'ended'; readonly outcome: AccountOutcome };
+
+export type AccountOutcome =
+  | { readonly account: Account; readonly snapshot: Snapshot; readonly error: null }
+  | { readonly account: Account; readonly snapshot: null; readonly error: HoldfastError };
+
+export interface BackUpReport {
+  readonly runId: string;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  /** In the order in which they ended. */
+  readonly outcomes: readonly AccountOutcome[];
+  /** Status for the process: of the worst account. */
+  readonly exitStatus: number;
+}
+
+/**
+ * @throws STORE_FOREIGN, STORE_UNAVAILABLE, STORE_DENIED before the first account; later trouble is in
+ *   the outcomes
+ */
+export async function backUp(run: BackUpRun): Promise<BackUpReport> {
+  const { addin, state, world, signal } = run;
+  const startedAtMs = world.now();
+  const runId = world.newObjectId().slice(0, 12);
+  const storeId = await claimStore(addin.store, state.storeId(addin.name), { ...world, signal });
+  await state.rememberStore(addin.name, storeId);
+  const queue = await inOrderOfNeed(run);
+  const outcomes: AccountOutcome[] = [];
+  const worker = async (): Promise<void> => {
+    for (let account = queue.shift(); account !== undefined; account = queue.shift()) {
+      const outcome = await one(run, account, storeId);
+      outcomes.push(outcome);
+      run.onEvent({ type: 'ended', outcome });
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, run.concurrency) }, worker));
+  const report = { runId, startedAtMs, endedAtMs: world.now(), outcomes };
+  const exitStatus = signal.aborted ? errorCodes.INTERRUPTED.exit : worst(outcomes);
+  if (!signal.aborted) await writeRun(run, { ...report, exitStatus });
+  return { ...report, exitStatus };
+}
+
+async function one(run: BackUpRun, account: Account, storeId: string): Promise<AccountOutcome> {
+  const { site } = account;
+  try {
+    run.signal.throwIfAborted();
+    run.onEvent({ type: 'started', site });
+    const owner = await run.state.accountId(account);
+    const lock = lockAccount(run.stateDir, owner, site);
+    try {
+      const snapshot = await backUpAccount({
+        ...run,
+        account,
+        owner,
+        storeId,
+        server: run.state.server.uuid,
+        onBytes: (bytes) => run.onEvent({ type: 'bytes', site, bytes }),
+      });
+      return { account, snapshot, error: null };
+    } finally {
+      lock.release();
+    }
+  } catch (cause) {
+    return { account, snapshot: null, error: asError(cause, run.signal) };
+  }
+}
+
+function asError(cause: unknown, signal: AbortSignal): HoldfastError {
+  if (signal.aborted) return new HoldfastError('INTERRUPTED', 'the backup was interrupted', { cause });
+  if (isHoldfastError(cause)) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new HoldfastError('INTERNAL', message, { cause, hint: 'Please report this as a defect.' });
+}
+
+/** Exit status of one account: its error's, that of a partial snapshot, of warnings, or 0. */
+export function statusOf(outcome: AccountOutcome): number {
+  if (outcome.error !== null) return exitStatusOf(outcome.error);
+  const { header, body } = outcome.snapshot;
+  if (header.state === 'partial') return errorCodes.SNAPSHOT_PARTIAL.exit;
+  return Object.keys(body.warningCounts).length > 0 ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
+}
+
+/** Errors outrank warnings, warnings outrank success; among errors a lost account outranks a partial one. */
+function worst(outcomes: readonly AccountOutcome[]): number {
+  const statuses = outcomes.map(statusOf);
+  const errors = statuses.filter((status) => status > 0 && status < 100);
+  const failed = errors.filter((status) => status !== errorCodes.SNAPSHOT_PARTIAL.exit);
+  return failed[0] ?? errors[0] ?? Math.max(0, ...statuses);
+}
+
+async function inOrderOfNeed(run: BackUpRun): Promise<Account[]> {
+  if (run.addin.store.capabilities.putOnly) return [...run.accounts];
+  const lastGood = new Map<string, number>();
+  for (const { owner, state, atMs } of await listSnapshots(
+    run.addin.store,
+    { server: run.state.server.uuid },
+    run.signal,
+  )) {
+    if (state === 'complete') lastGood.set(owner, atMs);
+  }
+  const withTime = await Promise.all(
+    run.accounts.map(async (account) => {
+      const owner = await run.state.knownAccountId(account);
+      return { account, atMs: (owner === null ? undefined : lastGood.get(owner)) ?? 0 };
+    }),
+  );
+  return withTime.sort((a, b) => a.atMs - b.atMs).map(({ account }) => account);
+}
+
+/** Says in the store that the run ended, and with which manifests. */
+async function writeRun(run: BackUpRun, report: BackUpReport): Promise<void> {
+  const { addin, state, signal } = run;
+  const document = {
+    format: 1,
+    id: report.runId,
+    server: state.server.uuid,
+    addin: { id: addin.id, name: addin.name },
+    startedAt: new Date(report.startedAtMs).toISOString(),
+    endedAt: new Date(report.endedAtMs).toISOString(),
+    exitStatus: report.exitStatus,
+    manifests: report.outcomes.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot.key])),
+    failed: report.outcomes.filter(({ error }) => error !== null).length,
+    writtenBy: holdfastVersion,
+  };
+  const text = Buffer.from(`${JSON.stringify(document)}\n`);
+  await addin.provider.put({
+    kind: 'run',
+    key: runKey(state.server.uuid, report.startedAtMs, report.runId),
+    body: bytesOf(text),
+    sizeBytes: text.length,
+    createOnly: true,
+    signal,
+  });
+}

@@ -1,0 +1,135 @@
+/**
+ * The database part of one snapshot: discover, export side by side, record each as a component.
+ *
+ * A database that fails is a failed component; the others, and the files, go on. Only a failing store
+ * stops everything, and that is for the caller to see in the writer.
+ */
+
+import { encodeName } from '../../archive/keys.ts';
+import type { BesideRef, DatabaseComponent } from '../../archive/manifest.ts';
+import type { DatabaseEngine, DatabaseExport, ExportSet } from '../../contracts/database.ts';
+import type { Account, DatabaseSelector } from '../../contracts/panel.ts';
+import { isHoldfastError } from '../../errors.ts';
+import { bytesOf } from '../streams.ts';
+import type { SnapshotWriter } from './snapshot-writer.ts';
+import type { WarningList } from './warnings.ts';
+
+export interface ExportContext {
+  readonly account: Account;
+  readonly engines: readonly DatabaseEngine[];
+  readonly writer: SnapshotWriter;
+  readonly warnings: WarningList;
+  readonly onBytes: (bytes: number) => void;
+}
+
+export async function exportDatabases(context: ExportContext): Promise<{
+  readonly components: readonly DatabaseComponent[];
+  /** Families the account uses that no engine of the configuration exports. */
+  readonly unconfigured: readonly string[];
+}> {
+  const components: DatabaseComponent[] = [];
+  const unconfigured: string[] = [];
+  for (const selector of context.account.databases) {
+    const engines = context.engines.filter((engine) => engine.family === selector.family);
+    if (engines.length === 0) unconfigured.push(selector.family);
+    for (const engine of engines) {
+      components.push(...(await exportFrom(engine, selector, context)));
+      if (context.writer.failed !== null) throw context.writer.failed;
+    }
+  }
+  return { components, unconfigured };
+}
+
+async function exportFrom(
+  engine: DatabaseEngine,
+  selector: DatabaseSelector,
+  context: ExportContext,
+): Promise<DatabaseComponent[]> {
+  const { signal } = context.writer;
+  let set: ExportSet;
+  let names: string[] = [];
+  try {
+    names = (await engine.discover({ selector, signal })).map(({ name }) => name);
+    if (names.length === 0) return [];
+    set = await engine.exports({ databases: names, selector, signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    const failed = names.length > 0 ? names : ['_unknown'];
+    return failed.map((name) => failedComponent(engine, [name], 'sql', error));
+  }
+  for (const warning of set.warnings) addWarning(context, engine, warning);
+  return Promise.all(set.exports.map((one) => writeOne(engine, set, one, context)));
+}
+
+async function writeOne(
+  engine: DatabaseEngine,
+  set: ExportSet,
+  one: DatabaseExport,
+  context: ExportContext,
+): Promise<DatabaseComponent> {
+  const { writer } = context;
+  try {
+    const written = await writer.writeExport('export', one.format, one.body, context.onBytes);
+    const result = await one.result();
+    for (const warning of result.warnings) addWarning(context, engine, warning);
+    const besides: BesideRef[] = [];
+    for (const { suffix, text } of result.besides) {
+      const beside = await writer.writeExport('beside', 'sql', bytesOf(Buffer.from(text)), context.onBytes);
+      besides.push({ suffix, object: beside.number, plainBytes: beside.plainBytes, sha256: beside.sha256 });
+    }
+    return {
+      ...common(engine, one.databases, one.format),
+      state: 'complete',
+      instant: new Date(one.instantMs).toISOString(),
+      consistency: set.consistency,
+      lockHeldMs: set.lockHeldMs,
+      object: written.number,
+      plainBytes: written.plainBytes,
+      sha256: written.sha256,
+      besides,
+    };
+  } catch (error) {
+    if (writer.failed !== null || writer.signal.aborted) throw error;
+    return failedComponent(engine, one.databases, one.format, error);
+  }
+}
+
+function common(
+  engine: DatabaseEngine,
+  databases: readonly string[],
+  format: 'sql' | 'pgdump',
+): Pick<DatabaseComponent, 'type' | 'name' | 'instance' | 'engine' | 'databases' | 'format'> {
+  const base = databases.length === 1 ? encodeName(databases[0]!) : '_joint';
+  const name = `${engine.instance}/${base}`;
+  return { type: 'database', name, instance: engine.instance, engine: engine.engine, databases, format };
+}
+
+function failedComponent(
+  engine: DatabaseEngine,
+  databases: readonly string[],
+  format: 'sql' | 'pgdump',
+  error: unknown,
+): DatabaseComponent {
+  const code = isHoldfastError(error) ? error.code : 'INTERNAL';
+  return {
+    ...common(engine, databases, format),
+    state: 'failed',
+    error: { code, message: error instanceof Error ? error.message : String(error) },
+    instant: null,
+    consistency: null,
+    lockHeldMs: 0,
+    object: null,
+    plainBytes: 0,
+    sha256: null,
+    besides: [],
+  };
+}
+
+function addWarning(
+  context: ExportContext,
+  engine: DatabaseEngine,
+  warning: { readonly code: string; readonly database: string; readonly message: string },
+): void {
+  const component = `${engine.instance}/${encodeName(warning.database)}`;
+  context.warnings.add({ code: warning.code, component, message: warning.message });
+}

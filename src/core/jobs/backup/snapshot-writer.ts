@@ -1,0 +1,132 @@
+/**
+ * The objects of one snapshot on their way to the store: numbers, keys, puts under way, what was written.
+ *
+ * Every put must have resolved before the manifest's begins; `settled` is that moment. The first put that
+ * fails stops the whole snapshot through `failed`.
+ */
+
+import { exportKey, indexKey, segmentKey } from '../../archive/keys.ts';
+import type { ObjectRef } from '../../archive/manifest.ts';
+import type { FrameSizes, ObjectRow } from '../../archive/root.ts';
+import { objectKinds } from '../../archive/root.ts';
+import type { ObjectKind, Provider } from '../../contracts/provider.ts';
+import { FrameStream } from './frame-stream.ts';
+
+export interface SnapshotNames {
+  readonly server: string;
+  readonly owner: string;
+  readonly objectId: string;
+}
+
+export interface WrittenExport {
+  readonly number: number;
+  readonly plainBytes: number;
+  readonly sha256: string;
+}
+
+export class SnapshotWriter {
+  readonly names: SnapshotNames;
+  readonly objects: ObjectRef[] = [];
+  readonly rows: ObjectRow[] = [];
+  nextNumber = 0;
+  storeClockMs: number | null = null;
+  readonly #provider: Provider;
+  readonly #controller = new AbortController();
+  readonly #pending = new Set<Promise<void>>();
+  #error: unknown = null;
+
+  constructor(names: SnapshotNames, provider: Provider, signal: AbortSignal) {
+    this.names = names;
+    this.#provider = provider;
+    const stop = (): void => this.#controller.abort(signal.reason);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  }
+
+  /** Aborted where the run is interrupted or a put has failed. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** The first put that failed, or null. */
+  get failed(): unknown {
+    return this.#error;
+  }
+
+  /** Starts a put of a segment or an index; failures surface in `settled`. */
+  start(kind: ObjectKind, key: string, body: AsyncIterable<Uint8Array>): void {
+    const put = this.put(kind, key, body).catch((error: unknown) => {
+      this.#error ??= error;
+      this.#controller.abort(error);
+    });
+    const tracked: Promise<void> = put.then(() => {
+      this.#pending.delete(tracked);
+    });
+    this.#pending.add(tracked);
+  }
+
+  async put(
+    kind: ObjectKind,
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    sizeBytes?: number,
+  ): Promise<void> {
+    const size = sizeBytes === undefined ? {} : { sizeBytes };
+    const request = { kind, key, body, createOnly: true, signal: this.signal, ...size };
+    const { storedAtMs } = await this.#provider.put(request);
+    if (storedAtMs !== null) this.storeClockMs = Math.max(this.storeClockMs ?? 0, storedAtMs);
+  }
+
+  /** @throws whatever made the first put fail */
+  async settled(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
+    if (this.#error !== null) throw this.#error;
+  }
+
+  segmentKey(number: number): string {
+    const { server, owner, objectId } = this.names;
+    return segmentKey(server, owner, objectId, number);
+  }
+
+  indexKey(): string {
+    const { server, owner, objectId } = this.names;
+    return indexKey(server, owner, objectId);
+  }
+
+  addSegment(number: number, storedBytes: number, sha256: Buffer, frames: readonly FrameSizes[]): void {
+    const key = this.segmentKey(number);
+    this.objects.push({ number, key, kind: 'segment', size: storedBytes, sha256: sha256.toString('hex') });
+    this.rows.push({ number, key, kind: objectKinds.segment, storedBytes, sha256, frames });
+  }
+
+  addIndex(number: number, storedBytes: number, sha256: string): void {
+    this.objects.push({ number, key: this.indexKey(), kind: 'index', size: storedBytes, sha256 });
+  }
+
+  /**
+   * Compresses and stores one export or text. Rejects with what the body threw where the body failed; a
+   * failing store stops the snapshot as well.
+   */
+  async writeExport(
+    kind: 'export' | 'beside',
+    format: 'sql' | 'pgdump',
+    body: AsyncIterable<Uint8Array>,
+    onBytes: (bytes: number) => void,
+  ): Promise<WrittenExport> {
+    const number = this.nextNumber++;
+    const { server, owner, objectId } = this.names;
+    const key = exportKey(server, owner, objectId, number, format);
+    const stream = new FrameStream(body, onBytes);
+    try {
+      await this.put('export', key, stream);
+    } catch (error) {
+      if (stream.sourceError !== null) throw stream.sourceError;
+      this.#error ??= error;
+      this.#controller.abort(error);
+      throw error;
+    }
+    const { plain, stored } = stream.digests();
+    this.objects.push({ number, key, kind, size: stream.storedBytes, sha256: stored });
+    return { number, plainBytes: stream.plainBytes, sha256: plain };
+  }
+}

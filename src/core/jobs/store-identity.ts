@@ -1,0 +1,117 @@
+/**
+ * Makes a store ours, once, and recognises it ever after.
+ *
+ * An empty store is initialised; one that holds other things, or is not the one this configuration wrote
+ * to before, is refused: backups must not mix with strangers' files, nor silently begin anew elsewhere.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { storeFileKey } from '../archive/keys.ts';
+import { formatVersion } from '../archive/manifest.ts';
+import type { Store } from '../contracts/store.ts';
+import { HoldfastError, isHoldfastError } from '../errors.ts';
+import { bytesOf, collect } from './streams.ts';
+
+export interface StoreFile {
+  readonly format: number;
+  readonly store: string;
+  readonly features: readonly string[];
+  readonly createdAt: string;
+}
+
+const companions = ['RESTORE.md', 'rescue.py'] as const;
+const storeFileLimit = 1024 * 1024;
+
+/** Null where the store has not been initialised. @throws FORMAT_UNSUPPORTED, OBJECT_DAMAGED */
+export async function readStoreFile(store: Store, signal: AbortSignal): Promise<StoreFile | null> {
+  let bytes: Buffer;
+  try {
+    bytes = await collect(store.get({ key: storeFileKey, signal }), storeFileLimit);
+  } catch (error) {
+    if (isHoldfastError(error) && error.code === 'OBJECT_MISSING') return null;
+    throw error;
+  }
+  let file: StoreFile;
+  try {
+    file = JSON.parse(bytes.toString('utf8')) as StoreFile;
+  } catch (cause) {
+    throw new HoldfastError('OBJECT_DAMAGED', `${storeFileKey} of the store is not JSON`, {
+      cause,
+      hint: 'Put back the file from a copy of the store; restores work without it.',
+    });
+  }
+  if (file.format !== formatVersion || file.features.length > 0) {
+    throw new HoldfastError('FORMAT_UNSUPPORTED', 'the store was written by a newer release', {
+      hint: 'Upgrade Holdfast on this server, or use another store.',
+    });
+  }
+  return file;
+}
+
+/**
+ * The id of the store, which exists and is ours when this resolves. Safe to repeat and to race.
+ *
+ * @param remembered the id this configuration wrote to before, or null
+ * @throws STORE_FOREIGN not empty and not initialised, or not the one remembered
+ */
+export async function claimStore(
+  store: Store,
+  remembered: string | null,
+  world: { readonly now: () => number; readonly newUuid: () => string; readonly signal: AbortSignal },
+): Promise<string> {
+  const { signal } = world;
+  if (store.capabilities.putOnly && remembered !== null) return remembered;
+  const found = await readStoreFile(store, signal);
+  if (found !== null) {
+    if (remembered !== null && remembered !== found.store) {
+      throw new HoldfastError(
+        'STORE_FOREIGN',
+        `the store has the id ${found.store}, this server wrote to ${remembered} before`,
+        { hint: 'Correct the store in the addin configuration, or give the configuration a new name.' },
+      );
+    }
+    return found.store;
+  }
+  if (remembered !== null) {
+    throw new HoldfastError('STORE_FOREIGN', `the store ${remembered} has lost its ${storeFileKey}`, {
+      hint: 'Check that the right directory or bucket is mounted; give the configuration a new name to begin anew.',
+    });
+  }
+  const page = await store.list({ prefix: '', limit: 1, signal });
+  const other = page.objects[0];
+  if (other !== undefined) {
+    throw new HoldfastError(
+      'STORE_FOREIGN',
+      `the store is not empty and not a store of Holdfast (it holds ${other.key})`,
+      {
+        hint: 'Point the addin configuration at an empty directory, bucket or prefix.',
+      },
+    );
+  }
+  const file: StoreFile = {
+    format: formatVersion,
+    store: world.newUuid(),
+    features: [],
+    createdAt: new Date(world.now()).toISOString(),
+  };
+  for (const name of companions) {
+    const text = await readFile(new URL(`../archive/${name}`, import.meta.url));
+    await store.put({ key: name, body: bytesOf(text), sizeBytes: text.length, signal });
+  }
+  const text = Buffer.from(`${JSON.stringify(file, null, 2)}\n`);
+  try {
+    await store.put({
+      key: storeFileKey,
+      body: bytesOf(text),
+      sizeBytes: text.length,
+      createOnly: true,
+      signal,
+    });
+  } catch (error) {
+    if (!isHoldfastError(error) || error.code !== 'OBJECT_EXISTS') throw error;
+    const winner = await readStoreFile(store, signal);
+    if (winner !== null) return winner.store;
+    throw error;
+  }
+  return file.store;
+}

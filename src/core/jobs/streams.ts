@@ -1,0 +1,25 @@
+/**
+ * Byte streams in and out of memory.
+ */
+
+import { HoldfastError } from '../errors.ts';
+
+export async function* bytesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
+}
+
+/** All bytes of a stream. @throws OBJECT_DAMAGED more than `limitBytes` come */
+export async function collect(stream: AsyncIterable<Uint8Array>, limitBytes: number): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of stream) {
+    length += piece.length;
+    if (length > limitBytes) {
+      throw new HoldfastError('OBJECT_DAMAGED', `an object is larger than ${limitBytes} bytes`, {
+        hint: 'Run `holdfast verify`; the object was not written by Holdfast.',
+      });
+    }
+    pieces.push(piece);
+  }
+  return pieces.length === 1 ? Buffer.from(pieces[0]!) : Buffer.concat(pieces);
+}
