@@ -18,14 +18,17 @@ export async function startMariadb(dir?: string): Promise<MariadbServer> {
   return { ...server, config };
 }
 
-/** Runs SQL with the command-line client, as root; returns what it prints, without column names. */
+/**
+ * Runs SQL with the command-line client, as root; returns what it prints, without column names. Comments
+ * are sent, or routines would lose theirs.
+ */
 export async function mariadb(
   server: MariadbServer,
   sql: string | Uint8Array,
   database = '',
 ): Promise<string> {
   const args = ['--no-defaults', '--user=root', `--socket=${server.config.socket}`];
-  const options = ['--default-character-set=utf8mb4', '--batch', '--skip-column-names', '--'];
+  const options = ['--default-character-set=utf8mb4', '--batch', '--skip-column-names', '--comments', '--'];
   const child = spawn('mariadb', [...args, ...options, ...(database === '' ? [] : [database])]);
   child.stdin.on('error', () => {});
   child.stdin.end(sql);

@@ -148,6 +148,9 @@ export class ClientDump {
   }
 }
 
+/** Characters of a client's complaint that an error repeats. */
+const shownComplaint = 500;
+
 /** Null for a client that ended well, else how it ended, safe to print. */
 export function describeEnd(end: ClientEnd, name: string, secrets: readonly string[]): string | null {
   if (end.failure !== null) return `${name} could not be started: ${printable(end.failure.message)}`;
@@ -156,8 +159,13 @@ export function describeEnd(end: ClientEnd, name: string, secrets: readonly stri
   const complaint = secrets
     .filter((secret) => secret !== '')
     .reduce((text, secret) => text.replaceAll(secret, '***'), end.complaint);
-  const lines = complaint.split('\n').map((line) => printable(line, 500));
-  return complaint === '' ? `${name} ${how}` : `${name} ${how}: ${lines.join(' | ')}`;
+  if (complaint === '') return `${name} ${how}`;
+  // The last words say why it ended; a client may have said much before.
+  const shown = complaint.length > shownComplaint ? `…${complaint.slice(-shownComplaint)}` : complaint;
+  return `${name} ${how}: ${shown
+    .split('\n')
+    .map((line) => printable(line, shown.length))
+    .join(' | ')}`;
 }
 
 function chunksOf(client: ClientProcess): AsyncIterator<Buffer> {

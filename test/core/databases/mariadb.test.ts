@@ -1,0 +1,477 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createConnection } from 'mysql2/promise';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DatabaseExport, ExportSet } from '../../../src/core/contracts/database.ts';
+import type { DatabaseSelector } from '../../../src/core/contracts/panel.ts';
+import { type DatabaseInstanceConfig, openDatabaseEngine } from '../../../src/core/databases/index.ts';
+import { clientsBelowUs, readBody, readExports, writeClient } from '../../support/clients.ts';
+import { type MariadbServer, mariadb, startMariadb } from '../../support/mariadb.ts';
+
+const signal = new AbortController().signal;
+const oddNames = ['odd_a`b"c\'d', 'odd_-- x', 'odd_new\nline;', 'odd_ü€ $(id)', 'odd_a.b/c\\d'];
+let server: MariadbServer;
+let scripts: string;
+
+beforeAll(async () => {
+  server = await startMariadb();
+  scripts = mkdtempSync(join(tmpdir(), 'hf-clients-'));
+});
+
+afterAll(async () => {
+  rmSync(scripts, { recursive: true, force: true });
+  await server.stop();
+});
+
+function quote(name: string): string {
+  return `\`${name.replaceAll('`', '``')}\``;
+}
+
+function open(config: Partial<DatabaseInstanceConfig> = {}) {
+  return openDatabaseEngine({ ...server.config, ...config }, { now: () => performance.now() });
+}
+
+function selectorOf(prefix: string | null, admin: string | null = null): DatabaseSelector {
+  return { family: 'mysql', prefix, admin, names: [] };
+}
+
+async function exportAll(
+  databases: readonly string[],
+  config: Partial<DatabaseInstanceConfig> = {},
+  selector = selectorOf(null),
+): Promise<ExportSet> {
+  return await (await open(config)).exports({ databases, selector, signal });
+}
+
+async function exportOne(
+  database: string,
+  config: Partial<DatabaseInstanceConfig> = {},
+): Promise<DatabaseExport> {
+  const [only] = (await exportAll([database], config)).exports;
+  if (only === undefined) throw new Error('nothing exported');
+  return only;
+}
+
+describe('discovering MariaDB databases', () => {
+  beforeAll(async () => {
+    const names = ['exa_shop', 'exaorg_x', 'exa', 'EXA_upper', 'shared_by_grant', 'exaXshop', 'listed'];
+    await mariadb(
+      server,
+      `${names.map((name) => `CREATE DATABASE ${name};`).join('')}
+       CREATE USER exa@localhost; CREATE USER exa@'%'; GRANT SELECT ON \`shared\\_by\\_grant\`.* TO exa@localhost;
+       GRANT ALL ON \`exa_shop\`.* TO exa@localhost; GRANT ALL ON \`%\`.* TO exa@'%';
+       CREATE USER wild@localhost; GRANT ALL ON \`exa_%\`.* TO wild@localhost;`,
+    );
+  });
+
+  it('takes a prefix literally', async () => {
+    const found = await (await open()).discover({ selector: selectorOf('exa_'), signal });
+    expect(found.map(({ name, matchedBy }) => [name, matchedBy])).toEqual([['exa_shop', 'prefix']]);
+  });
+
+  it('takes what the administrator is granted, but no grant on everything', async () => {
+    const found = await (await open()).discover({ selector: selectorOf(null, 'exa'), signal });
+    expect(found.map(({ name }) => name)).toEqual(['exa_shop', 'shared_by_grant']);
+    const wild = await (await open()).discover({ selector: selectorOf(null, 'wild'), signal });
+    expect(wild.map(({ name }) => name)).toEqual(['exa_shop']);
+  });
+
+  it('takes names given outright where they exist, and never a system database', async () => {
+    const selector = { ...selectorOf('mys'), names: ['listed', 'gone', 'mysql', 'sys', 'LISTED'] };
+    const found = await (await open()).discover({ selector, signal });
+    expect(found.map(({ name, matchedBy }) => [name, matchedBy])).toEqual([['listed', 'name']]);
+  });
+
+  it('says which server does not answer', async () => {
+    const engine = await open({ socket: '/nonexistent/sock' });
+    const failed = engine.discover({ selector: selectorOf('x'), signal });
+    await expect(failed).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' });
+  });
+});
+
+describe('checking a MariaDB server', () => {
+  it('describes server, client and privileges', async () => {
+    const checks = await (await open()).check({ signal });
+    expect(checks.filter(({ state }) => state !== 'ok').map(({ name }) => name)).toEqual([
+      'net-write-timeout',
+    ]);
+    expect(checks.map(({ detail }) => detail).join()).toMatch(/server 1\d\.\d.*mariadb-dump/s);
+  });
+
+  it('reports what fails and does not reject', async () => {
+    const checks = await (await open({ socket: '/nonexistent', clientPath: '/nonexistent' })).check({
+      signal,
+    });
+    expect(checks.map(({ name, state }) => [name, state])).toEqual([
+      ['connection', 'error'],
+      ['client', 'error'],
+    ]);
+  });
+
+  it('names privileges without which a dump would be short, and refuses to make it', async () => {
+    await mariadb(
+      server,
+      `CREATE DATABASE narrow; CREATE TABLE narrow.t (i int);
+       CREATE USER reader@localhost IDENTIFIED BY 'r'; GRANT SELECT, LOCK TABLES ON *.* TO reader@localhost`,
+    );
+    const reader = { user: 'reader', password: 'r' };
+    const checks = await (await open(reader)).check({ signal });
+    expect(checks.find(({ name }) => name === 'privileges')).toMatchObject({ state: 'error' });
+    const { body } = await exportOne('narrow', reader);
+    await expect(readBody(body)).rejects.toMatchObject({
+      code: 'EXPORT_FAILED',
+      message: expect.stringContaining('SHOW VIEW, TRIGGER, EVENT'),
+    });
+  });
+});
+
+describe('exporting MariaDB databases', () => {
+  it('keeps every kind of object through a restore', async () => {
+    await mariadb(server, everyKind);
+    const first = await readBody((await exportOne('kinds')).body);
+    await mariadb(server, 'CREATE DATABASE kinds2');
+    await mariadb(server, first, 'kinds2');
+    const second = await readBody((await exportOne('kinds2')).body);
+    expect(second.toString().replace(/(Database: |for database ')kinds2/g, '$1kinds')).toBe(first.toString());
+    expect(first.toString()).toMatch(
+      /row_start[\s\S]*CREATE.*EVENT[\s\S]*CREATE.*PROCEDURE[\s\S]*-- Dump completed\nSELECT[\s\S]*VIEW `v` AS select/,
+    );
+  });
+
+  it('is the same bytes for the same data', async () => {
+    await mariadb(
+      server,
+      'CREATE DATABASE same; CREATE TABLE same.t (i int); INSERT INTO same.t VALUES (1),(2)',
+    );
+    const [one, two] = [await exportOne('same'), await exportOne('same')];
+    expect(await readBody(one.body)).toEqual(await readBody(two.body));
+  });
+
+  it('handles names that hold quotes, dashes, newlines and dots', async () => {
+    for (const name of oddNames) {
+      const db = quote(name);
+      await mariadb(
+        server,
+        `CREATE DATABASE ${db}; CREATE TABLE ${db}.${db} (v text); INSERT INTO ${db}.${db} VALUES ('here');
+         CREATE TABLE ${db}.g (i int); CREATE VIEW ${db}.\`v.\`\`'"\n-x\` AS SELECT * FROM ${db}.g; DROP TABLE ${db}.g;`,
+      );
+    }
+    await mariadb(server, 'CREATE DATABASE `--help`; CREATE TABLE `--help`.t AS SELECT 7 AS seven');
+    const found = await (await open()).discover({ selector: selectorOf('odd_'), signal });
+    expect(found.map(({ name }) => name)).toEqual([...oddNames].sort());
+    const set = await exportAll([...oddNames, '--help']);
+    expect(set.consistency).toBe('barrier');
+    const dumps = await readExports(set.exports);
+    expect(dumps.get('--help')?.toString()).toContain('(7)');
+    await mariadb(server, 'CREATE DATABASE odd_target');
+    for (const name of oddNames) {
+      await mariadb(server, dumps.get(name) ?? '', 'odd_target');
+      expect(await mariadb(server, `SELECT v FROM ${quote(name)}`, 'odd_target')).toBe('here\n');
+    }
+  });
+
+  it('keeps the rest of a database with broken views, and their text beside', async () => {
+    await mariadb(
+      server,
+      `CREATE DATABASE broken; USE broken; CREATE TABLE kept (i int); CREATE TABLE gone (i int);
+       CREATE VIEW good AS SELECT * FROM kept; CREATE VIEW bad AS SELECT * FROM gone;
+       CREATE VIEW worse AS SELECT * FROM bad; CREATE DEFINER=nobody@nowhere VIEW orphan AS SELECT * FROM kept; DROP TABLE gone`,
+    );
+    const set = await exportAll(['broken', 'same']);
+    expect(set.consistency).toBe('barrier');
+    const dumps = await readExports(set.exports);
+    expect(dumps.get('broken')?.toString()).toMatch(/CREATE TABLE `kept`[\s\S]*VIEW `good`/);
+    const { warnings, besides } = (await set.exports[0]?.result()) ?? { warnings: [], besides: [] };
+    expect(warnings.map(({ code, database }) => [code, database])).toContainEqual(['view-broken', 'broken']);
+    const text = besides.find(({ suffix }) => suffix === 'broken-views.sql')?.text;
+    expect(text).toMatch(/VIEW `broken`.`bad` AS select[\s\S]*VIEW `broken`.`worse`/);
+  });
+
+  it('names tables that lie outside the transaction', async () => {
+    await mariadb(
+      server,
+      'CREATE DATABASE mixed; USE mixed; CREATE TABLE i (a int); CREATE TABLE m (a int) ENGINE=MyISAM',
+    );
+    const only = await exportOne('mixed');
+    await readBody(only.body);
+    const { warnings } = await only.result();
+    expect(warnings).toEqual([
+      {
+        code: 'table-not-transactional',
+        database: 'mixed',
+        message: expect.stringContaining('"m" (MyISAM)'),
+      },
+    ]);
+  });
+
+  it('lets one missing database fail alone', async () => {
+    const { exports } = await exportAll(['same', 'vanished']);
+    expect((await readBody(exports[0]?.body ?? empty())).length).toBeGreaterThan(100);
+    await expect(exports[1]?.result()).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
+    await expect(readBody(exports[1]?.body ?? empty())).rejects.toThrow('there is no such database');
+  });
+
+  it('dumps sixty databases side by side', async () => {
+    const names = Array.from({ length: 60 }, (_, at) => `many_${String(at).padStart(2, '0')}`);
+    await mariadb(
+      server,
+      names.map((name) => `CREATE DATABASE ${name}; CREATE TABLE ${name}.t AS SELECT 1 a;`).join(''),
+    );
+    const set = await exportAll(names);
+    expect(set.consistency).toBe('barrier');
+    expect(set.lockHeldMs).toBeGreaterThan(0);
+    expect((await readExports(set.exports)).size).toBe(60);
+  });
+});
+
+describe('the instant of MariaDB exports', () => {
+  beforeAll(async () => {
+    await mariadb(
+      server,
+      `CREATE DATABASE pair_a; CREATE DATABASE pair_b; CREATE TABLE pair_a.t (id int PRIMARY KEY);
+       CREATE TABLE pair_b.t (id int PRIMARY KEY); CREATE DATABASE pair_c; USE pair_c; CREATE TABLE pair_c.filler (v text);
+       INSERT INTO pair_c.filler SELECT REPEAT('x', 500) FROM seq_1_to_500;`,
+    );
+  });
+
+  async function whileWriting<T>(work: () => Promise<T>): Promise<T> {
+    const connection = await createConnection({ socketPath: server.config.socket, user: 'root' });
+    let writing = true;
+    const writer = (async () => {
+      const [rows] = await connection.query('SELECT COALESCE(MAX(id), 0) AS last FROM pair_a.t');
+      let id = (rows as { last: number }[])[0]?.last ?? 0;
+      while (writing) {
+        id += 1;
+        await connection.query('BEGIN');
+        await connection.query('INSERT INTO pair_a.t VALUES (?)', [id]);
+        await connection.query('INSERT INTO pair_b.t VALUES (?)', [id]);
+        await connection.query('COMMIT');
+      }
+    })();
+    try {
+      return await work();
+    } finally {
+      writing = false;
+      await writer;
+      await connection.end();
+    }
+  }
+
+  function lastId(dump: Buffer | undefined): number {
+    return Math.max(0, ...[...(dump?.toString() ?? '').matchAll(/^\((\d+)\)/gm)].map(([, id]) => Number(id)));
+  }
+
+  it('is one for all databases of an account while pairs are written', async () => {
+    const pairs = await whileWriting(async () => {
+      const seen: [number, number][] = [];
+      for (let run = 0; run < 20; run += 1) {
+        const set = await exportAll(['pair_a', 'pair_c', 'pair_b']);
+        expect(set.consistency).toBe('barrier');
+        const dumps = await readExports(set.exports);
+        seen.push([lastId(dumps.get('pair_a')), lastId(dumps.get('pair_b'))]);
+      }
+      return seen;
+    });
+    expect(pairs.filter(([a, b]) => a !== b)).toEqual([]);
+    expect(new Set(pairs.map(([a]) => a)).size).toBeGreaterThan(5);
+  });
+
+  it('differs without the barrier, so the trial above can fail', async () => {
+    const differing = await whileWriting(async () => {
+      let count = 0;
+      for (let run = 0; run < 5; run += 1) {
+        const [a, b] = [await exportOne('pair_a'), await exportOne('pair_b')];
+        if (lastId(await readBody(a.body)) !== lastId(await readBody(b.body))) count += 1;
+      }
+      return count;
+    });
+    expect(differing).toBeGreaterThan(0);
+  });
+
+  it('comes from one joint dump where the tables cannot be locked', async () => {
+    const holder = await createConnection({ socketPath: server.config.socket, user: 'root' });
+    await holder.query('BEGIN');
+    await holder.query('INSERT INTO pair_b.t VALUES (1000000000)');
+    const set = await exportAll(['pair_a', 'pair_b']);
+    await holder.query('ROLLBACK');
+    await holder.end();
+    expect(set).toMatchObject({ consistency: 'joint', lockHeldMs: 0 });
+    expect(set.exports.map(({ databases }) => databases)).toEqual([['pair_a', 'pair_b']]);
+    expect(set.warnings).toMatchObject([{ code: 'export-joint', database: 'pair_a, pair_b' }]);
+    const [dump] = (await readExports(set.exports)).values();
+    expect(dump?.toString()).toMatch(/^USE `pair_a`;[\s\S]*^USE `pair_b`;/m);
+  });
+});
+
+describe('a MariaDB dump that goes wrong', () => {
+  beforeAll(async () => {
+    await mariadb(
+      server,
+      `CREATE DATABASE large; USE large; CREATE TABLE large.t (v text);
+       INSERT INTO large.t SELECT REPEAT('x', 4000) FROM seq_1_to_5000;`,
+    );
+  });
+
+  async function failureWith(script: string): Promise<unknown> {
+    const clientPath = writeClient(scripts, 'false-dump', script);
+    const only = await exportOne('large', { clientPath });
+    const error = await readBody(only.body).then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    await expect(only.result()).rejects.toBe(error);
+    return error;
+  }
+
+  const failed = (message: string) => ({ code: 'EXPORT_FAILED', message: expect.stringContaining(message) });
+
+  it('fails when it is cut short with status 0', async () => {
+    expect(await failureWith('mariadb-dump "$@" | head -c 200000; exit 0')).toMatchObject(
+      failed('cut short'),
+    );
+    expect(await failureWith('mariadb-dump "$@"; echo "-- more"')).toMatchObject(failed('cut short'));
+  });
+
+  it('fails when all came and the status is not 0', async () => {
+    const script = 'mariadb-dump "$@"; printf "no\\033[2Jspace\\nleft" >&2; exit 3';
+    expect(await failureWith(script)).toMatchObject(failed('ended with status 3: no\\u{1b}[2Jspace | left'));
+  });
+
+  it('fails when nothing came', async () => {
+    expect(await failureWith('exit 0')).toMatchObject(failed('printed nothing'));
+  });
+
+  it('keeps only the end of what a client complains about', async () => {
+    const before = process.memoryUsage().rss;
+    const script =
+      'case "$*" in *--help*) exec mariadb-dump --help;; esac; head -c 400000000 /dev/zero >&2; echo the end >&2; exit 2';
+    const error = (await failureWith(script)) as Error;
+    expect(error.message).toMatch(/status 2: .*the end/s);
+    expect(error.message.length).toBeLessThan(5000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(150e6);
+  });
+
+  it('fails when the client is killed halfway', async () => {
+    const only = await exportOne('large');
+    let bytes = 0;
+    const reading = (async () => {
+      for await (const chunk of only.body) {
+        if (bytes === 0) for (const { pid } of clientsBelowUs('mariadb-dump')) process.kill(pid, 'SIGKILL');
+        bytes += chunk.length;
+      }
+    })();
+    await expect(reading).rejects.toMatchObject(failed('was killed by SIGKILL'));
+    expect(bytes).toBeGreaterThan(0);
+  });
+
+  it('leaves no client behind when aborted, abandoned or closed', async () => {
+    const clientPath = writeClient(scripts, 'wrapped-dump', 'mariadb-dump "$@"');
+    const engine = await open({ clientPath });
+    const abort = new AbortController();
+    const start = async (from: AbortSignal) => {
+      const set = await engine.exports({
+        databases: ['large', 'same'],
+        selector: selectorOf(null),
+        signal: from,
+      });
+      expect(clientsBelowUs('mariadb-dump').length).toBeGreaterThan(0);
+      return set.exports;
+    };
+    const aborted = await start(abort.signal);
+    abort.abort();
+    await expect(readBody(aborted[0]?.body ?? empty())).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    await expect(aborted[1]?.result()).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    const abandoned = await start(signal);
+    for (const { body } of abandoned) for await (const _ of body) break;
+    await expect(abandoned[0]?.result()).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
+    expect(clientsBelowUs('mariadb-dump')).toEqual([]);
+    const closed = await start(signal);
+    await engine.close();
+    expect(clientsBelowUs('mariadb-dump')).toEqual([]);
+    await expect(readBody(closed[0]?.body ?? empty())).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
+  });
+});
+
+describe('users of a MariaDB server', () => {
+  it('log in through a password that no command line shows', async () => {
+    const password = 'p#"w\'\\ $;`=\t[x]';
+    await mariadb(
+      server,
+      `CREATE USER 'odd user'@localhost IDENTIFIED BY '${password.replace(/['\\]/g, '\\$&')}'; GRANT ALL ON *.* TO 'odd user'@localhost`,
+    );
+    const over = [{ socket: server.config.socket }, { host: '127.0.0.1', port: server.port }];
+    for (const way of over) {
+      const { socket: _, ...rest } = server.config;
+      const engine = await openDatabaseEngine(
+        { ...rest, ...way, user: 'odd user', password },
+        { now: () => performance.now() },
+      );
+      const { exports } = await engine.exports({ databases: ['large'], selector: selectorOf(null), signal });
+      const lines = clientsBelowUs('mariadb-dump').map(({ commandLine }) => commandLine);
+      expect(lines.length).toBe(1);
+      expect(lines.join()).not.toContain('p#');
+      await readExports(exports);
+    }
+  });
+
+  it('are kept beside each export as SQL that replays', async () => {
+    await mariadb(
+      server,
+      `CREATE DATABASE acc_one; CREATE DATABASE acc_two; CREATE TABLE acc_one.t (a int, b int);
+       CREATE PROCEDURE acc_one.p() SELECT 1; CREATE DATABASE foreign_db;
+       CREATE USER acc@localhost IDENTIFIED BY 'x'; CREATE USER 'acc_o''dd'@'%'; CREATE USER accother@localhost;
+       GRANT ALL ON \`acc\\_%\`.* TO acc@localhost WITH GRANT OPTION; GRANT FILE ON *.* TO acc@localhost;
+       GRANT SELECT (a), UPDATE (b) ON acc_one.t TO 'acc_o''dd'@'%'; GRANT EXECUTE ON PROCEDURE acc_one.p TO 'acc_o''dd'@'%';
+       GRANT SELECT ON acc_two.* TO 'acc_o''dd'@'%'; GRANT SELECT ON foreign_db.* TO 'acc_o''dd'@'%'`,
+    );
+    const { exports } = await exportAll(['acc_one', 'acc_two'], {}, selectorOf('acc_', 'acc'));
+    await readExports(exports);
+    const texts = await Promise.all(
+      exports.map(
+        async (each) =>
+          (await each.result()).besides.find(({ suffix }) => suffix === 'grants.sql')?.text ?? '',
+      ),
+    );
+    expect(texts[0]).toMatch(/-- not replayed: FILE on the whole server, held by acc@localhost/);
+    expect(texts.join()).not.toMatch(/foreign_db|accother/);
+    expect(texts[0]).not.toContain('acc_two');
+    const shown = async () =>
+      (await mariadb(server, "SHOW GRANTS FOR acc@localhost; SHOW GRANTS FOR 'acc_o''dd'@'%'"))
+        .split('\n')
+        .filter((line) => !/foreign_db/.test(line))
+        .map((line) => line.replace('GRANT FILE ON', 'GRANT USAGE ON'));
+    const before = await shown();
+    await mariadb(server, "DROP USER acc@localhost, 'acc_o''dd'@'%'");
+    for (const text of texts) await mariadb(server, text);
+    expect(await shown()).toEqual(before);
+  });
+});
+
+async function* empty(): AsyncGenerator<Uint8Array> {}
+
+const everyKind = `
+CREATE DATABASE kinds; USE kinds;
+CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, v varchar(50) CHARACTER SET utf8mb4, b blob, bits bit(5), bin binary(4),
+  d decimal(65,30), ts timestamp(6) NULL, e enum('a','b'), j json, n int DEFAULT 4, g int AS (n + 1) STORED, p point, dbl double,
+  zero date, hidden int INVISIBLE DEFAULT 3, FULLTEXT (v));
+SET sql_mode = '';
+INSERT INTO t (v, b, bits, bin, d, ts, e, j, p, dbl, zero) VALUES
+  ('𝄞 ü \\\\ '' \\n', x'00ff0a0d1a22275c', b'10101', x'01000000', 1.5, '2020-02-02 02:02:02.123456', 'b', '{"a":1}',
+   POINT(1, 2), 1.1754943508222875e-38, '0000-00-00'), (NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+CREATE TABLE child (id int, FOREIGN KEY (id) REFERENCES t (id) ON DELETE CASCADE);
+CREATE TABLE versioned (i int PRIMARY KEY) WITH SYSTEM VERSIONING;
+INSERT INTO versioned VALUES (1); UPDATE versioned SET i = 2;
+CREATE SEQUENCE s START WITH 5; SELECT NEXTVAL(s);
+CREATE VIEW v AS SELECT id, v FROM t; CREATE VIEW a_view_on_view AS SELECT * FROM v;
+DELIMITER //
+CREATE TRIGGER tr BEFORE INSERT ON child FOR EACH ROW BEGIN SET NEW.id = NEW.id; END//
+CREATE DEFINER=foreign_user@'%' PROCEDURE proc (IN a int) BEGIN
+-- Current Database: \`other\`
+USE_it: LOOP LEAVE USE_it; END LOOP;
+-- Dump completed
+SELECT a; END//
+CREATE FUNCTION f () RETURNS int DETERMINISTIC RETURN 4//
+CREATE EVENT ev ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01 00:00:00' DO BEGIN DELETE FROM child; END//
+DELIMITER ;
+`;
