@@ -50,13 +50,15 @@ export class Directory implements Disposable {
     const fd = open(this.#path(name), 0, label);
     if (fd === null) return null;
     try {
-      if (!fstatSync(fd).isFile()) throw new UnexpectedEntry(`${label} is not a regular file`);
-      const bytes = Buffer.alloc(largestBytes + 1);
+      const stat = fstatSync(fd);
+      if (!stat.isFile()) throw new UnexpectedEntry(`${label} is not a regular file`);
+      if (stat.size > largestBytes)
+        throw new UnexpectedEntry(`${label} is larger than ${largestBytes} bytes`);
+      const bytes = Buffer.allocUnsafe(stat.size);
       let length = 0;
       for (let read = -1; read !== 0 && length < bytes.length; length += read) {
         read = readSync(fd, bytes, length, bytes.length - length, length);
       }
-      if (length > largestBytes) throw new UnexpectedEntry(`${label} is larger than ${largestBytes} bytes`);
       return bytes.subarray(0, length);
     } finally {
       closeSync(fd);

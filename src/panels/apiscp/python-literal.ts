@@ -30,12 +30,13 @@ export function parsePythonValue(text: string): PythonValue {
     const value = reader.literal(0);
     if (reader.atEndOrComment()) return value;
   } catch (error) {
-    if (!(error instanceof NoLiteral)) throw error;
+    if (error !== noLiteral) throw error;
   }
   return bare;
 }
 
-class NoLiteral extends Error {}
+/** Thrown for most values of most files; made once, because each stack trace costs more than a parse. */
+const noLiteral = new Error('no literal');
 
 class Reader {
   readonly #text: string;
@@ -46,7 +47,7 @@ class Reader {
   }
 
   literal(depth: number): PythonValue {
-    if (depth > deepest) throw new NoLiteral();
+    if (depth > deepest) throw noLiteral;
     const first = this.#text[this.#at];
     if (first === '[') return this.#list(']', depth);
     if (first === '(') return this.#list(')', depth);
@@ -72,7 +73,7 @@ class Reader {
       items.push(this.literal(depth + 1));
       this.#match(/\s*/y);
       if (this.#text[this.#at] === ',') this.#at += 1;
-      else if (this.#text[this.#at] !== close) throw new NoLiteral();
+      else if (this.#text[this.#at] !== close) throw noLiteral;
     }
   }
 
@@ -81,7 +82,7 @@ class Reader {
     let value = '';
     for (this.#at += 1; ; this.#at += 1) {
       const char = this.#text[this.#at];
-      if (char === undefined) throw new NoLiteral();
+      if (char === undefined) throw noLiteral;
       if (char === quote) break;
       value += char === '\\' ? this.#escape() : char;
     }
@@ -97,7 +98,7 @@ class Reader {
       // The caller steps over one more character.
       this.#at -= 1;
       const code = /^[0-7]/.test(coded) ? Number.parseInt(coded, 8) : Number.parseInt(coded.slice(1), 16);
-      if (code > 0x10ffff) throw new NoLiteral();
+      if (code > 0x10ffff) throw noLiteral;
       return String.fromCodePoint(code);
     }
     const char = this.#text[this.#at] ?? '';
@@ -106,13 +107,13 @@ class Reader {
 
   #word(inList: boolean): PythonValue {
     const word = this.#match(inList ? /[^\s,[\]()'"]+/y : /\S+/y);
-    if (word === null) throw new NoLiteral();
+    if (word === null) throw noLiteral;
     if (/^(?:None|null)$/.test(word)) return null;
     if (word === 'True' || word === 'False') return word === 'True';
     if (/^(?:0|-?[1-9][0-9]{0,14})$/.test(word)) return Number(word);
     // The panel also writes lists without quotes; outside of one a bare word is simply text.
     if (inList) return word;
-    throw new NoLiteral();
+    throw noLiteral;
   }
 
   #match(pattern: RegExp): string | null {

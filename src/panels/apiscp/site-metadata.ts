@@ -11,17 +11,7 @@ import type { PythonValue } from './python-literal.ts';
 import { parseServiceFile } from './service-file.ts';
 
 /** The services worth keeping with a snapshot; the others are in the tree `info` anyway. */
-const services = [
-  'siteinfo',
-  'aliases',
-  'mysql',
-  'pgsql',
-  'diskquota',
-  'bandwidth',
-  'billing',
-  'apache',
-  'users',
-] as const;
+const services = ['siteinfo', 'aliases', 'mysql', 'pgsql', 'diskquota'] as const;
 
 const largestFileBytes = 256 * 1024;
 const secretKey = /passw|secret|token|^key$|_key$/i;
