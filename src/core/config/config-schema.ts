@@ -101,6 +101,13 @@ export const configSchema = {
               'Reference to the password: env:NAME, or file:PATH of a file with mode 0600. Leave out for socket authentication.',
             examples: ['file:/root/.holdfast/mariadb'],
           },
+          clientPath: {
+            type: 'string',
+            pattern: '^/',
+            description:
+              'Absolute path of the dump client, or of the directory it lies in. Without it Holdfast looks where packages put it.',
+            examples: ['/opt/mariadb/bin'],
+          },
         },
       },
     },

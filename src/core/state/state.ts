@@ -7,7 +7,6 @@
  * panel uses site numbers again. The directory is 0700, files are 0600 and always whole.
  */
 
-import { lstat, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Account } from '../contracts/panel.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
@@ -22,6 +21,7 @@ import {
 } from './account-records.ts';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 import { type IdentityDependencies, isUuid, openIdentity, type ServerIdentity } from './server-identity.ts';
+import { ensurePrivateDirectory, readOrSetAside } from './state-files.ts';
 
 export const accountXattr = 'trusted.holdfast.account';
 
@@ -55,13 +55,12 @@ export interface State {
  */
 export async function openState(stateDir: string, deps: StateDependencies): Promise<State> {
   try {
-    await mkdir(stateDir, { recursive: true, mode: 0o700 });
-    await refuseShared(stateDir);
+    await ensurePrivateDirectory(stateDir);
     const notes: string[] = [];
     const server = await openIdentity(join(stateDir, 'server.json'), deps, notes);
     const files = { accounts: join(stateDir, 'accounts.json'), stores: join(stateDir, 'stores.json') };
-    const records = (await readOrSetAside(files.accounts, parseRecords, deps, notes)) ?? new Map();
-    const stores = (await readOrSetAside(files.stores, parseStores, deps, notes)) ?? new Map();
+    const records = (await readOrSetAside(files.accounts, parseRecords, deps.now(), notes)) ?? new Map();
+    const stores = (await readOrSetAside(files.stores, parseStores, deps.now(), notes)) ?? new Map();
     return new StateDirectory({ server, notes, files, records, stores, deps });
   } catch (cause) {
     if (isHoldfastError(cause)) throw cause;
@@ -224,35 +223,6 @@ class StateDirectory implements State {
     for (const [uuid, record] of taken) merged.set(uuid, record);
     await writeJsonFile(files.accounts, { version: 1, accounts: [...merged.values()] });
   }
-}
-
-async function refuseShared(stateDir: string): Promise<void> {
-  const stat = await lstat(stateDir);
-  const ours = stat.uid === 0 || stat.uid === process.getuid?.();
-  if (stat.isDirectory() && ours && (stat.mode & 0o022) === 0) return;
-  throw new HoldfastError(
-    'CONFIG_INVALID',
-    `others can write into the state directory ${printable(stateDir)}`,
-    {
-      hint: 'Let root own it with mode 0700, or set "stateDir" in config.json to another directory.',
-    },
-  );
-}
-
-async function readOrSetAside<T>(
-  path: string,
-  parse: (value: unknown) => T | null,
-  deps: StateDependencies,
-  notes: string[],
-): Promise<T | null> {
-  const read = await readJsonFile(path);
-  if ('missing' in read) return null;
-  const parsed = 'value' in read ? parse(read.value) : null;
-  if (parsed !== null) return parsed;
-  const aside = `${path}.broken-${deps.now()}`;
-  await rename(path, aside);
-  notes.push(`${printable(path)} was damaged and is now ${printable(aside)}`);
-  return null;
 }
 
 function parseStores(value: unknown): Map<string, string> | null {

@@ -2,6 +2,8 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { s3Store } from '../../../src/addins/s3/index.ts';
+import { s3TarProvider } from '../../../src/addins/s3-tar/index.ts';
 import { checkConfiguration, loadConfiguration } from '../../../src/core/config/load-configuration.ts';
 import type { AddinDefinition } from '../../../src/core/index.ts';
 import { apiscpPanel } from '../../../src/panels/apiscp/index.ts';
@@ -262,15 +264,16 @@ describe('a wrong configuration', () => {
 });
 
 describe('the documented examples', () => {
-  it('are valid, apart from the settings of the store that is not at hand here', async () => {
+  it('are valid, addin.example.json with its real provider and store', async () => {
     await write('config.json', config);
     await write('addins.d/nightly.json', await readFile('addin.example.json', 'utf8'));
-    const s3: AddinDefinition = { ...(definitions[3] as AddinDefinition), name: 's3', settingsSchema: {} };
 
-    const { addins } = await loadConfiguration(dir, [...definitions, s3]);
+    const { addins } = await loadConfiguration(dir, [apiscpPanel, s3Store, s3TarProvider]);
 
     expect(addins[0]).toMatchObject({
       name: 'nightly',
+      provider: { use: 's3-tar' },
+      store: { use: 's3', bucket: 'panel-backups', secretAccessKey: 'env:AWS_SECRET_ACCESS_KEY' },
       retention: { keepDaily: 7, keepWeekly: 4, keepMonthly: 12 },
     });
   });
