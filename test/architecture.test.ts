@@ -148,7 +148,7 @@ function readSource(path: string): SourceFile {
   const text = readFileSync(path, 'utf8');
   const code = withoutComments(text);
   // `from '…'`, `import '…'`, `import('…')`, `new Worker(new URL('…', import.meta.url))`.
-  const pattern = /\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]|new URL\(\s*['"](\.[^'"]+)['"]/g;
+  const pattern = /\b(?:from\s*|import\s*\(?\s*)['"]([^'"]+)['"]|new URL\(\s*['"](\.[^'"]+)['"]/g;
   const specifiers = [...code.matchAll(pattern)].map((match) => match[1] ?? match[2] ?? '');
   return { path, code, lines: text.split('\n').length - 1, specifiers };
 }

@@ -1,16 +1,21 @@
 /** Keeps the pages that promise something equal to the code that has to hold it. */
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { errorCodes } from '../src/core/errors.ts';
 
-const sections = readFileSync('docs/errors.md', 'utf8')
+const page = readFileSync('docs/errors.md', 'utf8');
+const sections = page
   .split(/^## /m)
   .slice(1)
   .flatMap((section) => {
     const code = /^`([A-Z_]+)`$/m.exec(section.split('\n')[0] ?? '')?.[1];
     return code === undefined ? [] : [{ code, section }];
   });
+
+/** `code: 'view-broken'` of a warning's literal, or `warn('changed', …)`. */
+const warningCode = /(?:\bcode: |\bwarn\()'([a-z]+(?:-[a-z]+)*)'/g;
 
 describe('docs/errors.md', () => {
   it('has one heading per error code, and no other', () => {
@@ -22,6 +27,18 @@ describe('docs/errors.md', () => {
 
     expect(section).toContain(`\n\nExit status ${exit}, ${retryable ? 'retryable' : 'not retryable'}.\n\n`);
     expect(section).toMatch(/^What to do: /m);
+  });
+});
+
+describe('the table of warnings in docs/errors.md', () => {
+  it('has every code that the source gives to a warning', () => {
+    const used = readdirSync('src', { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .flatMap((name) => [...readFileSync(join('src', name), 'utf8').matchAll(warningCode)])
+      .map((match) => match[1] ?? '');
+    const documented = [...page.matchAll(/^\| `([a-z-]+)` \|/gm)].map((match) => match[1] ?? '');
+
+    expect([...new Set(used)].filter((code) => !documented.includes(code))).toEqual([]);
   });
 });
 
