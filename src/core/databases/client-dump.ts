@@ -10,6 +10,7 @@ import type { ExportResult } from '../contracts/database.ts';
 import { HoldfastError } from '../errors.ts';
 import { printable, quoted } from '../printable.ts';
 import type { ClientEnd, ClientProcess } from './client-process.ts';
+import { ReadAhead, type ReadAheadOptions } from './read-ahead.ts';
 
 /** What an engine knows about complete dumps. */
 export interface DumpCheck {
@@ -28,6 +29,8 @@ export interface ClientDumpOptions {
   /** Made once the body is complete. */
   readonly result: ExportResult;
   readonly signal: AbortSignal;
+  /** Where the server would give up on a client that stalls. */
+  readonly readAhead?: ReadAheadOptions;
   /** Texts that must not show in an error. */
   readonly secrets: readonly string[];
 }
@@ -37,19 +40,19 @@ const longestHead = 1024 * 1024;
 
 export class ClientDump {
   readonly #options: ClientDumpOptions;
-  readonly #chunks: AsyncIterator<Buffer>;
-  readonly #head: Buffer[] = [];
+  readonly #chunks: ReadAhead;
   readonly #outcome = Promise.withResolvers<ExportResult>();
   #stopped: HoldfastError | null = null;
   #read = false;
 
   constructor(options: ClientDumpOptions) {
     this.#options = options;
-    this.#chunks = chunksOf(options.client);
-    this.#outcome.promise.catch(() => {});
+    this.#chunks = new ReadAhead(chunksOf(options.client), options.readAhead ?? null);
     const onAbort = () => void this.stop(interrupted(this.#what, options.signal.reason));
     options.signal.addEventListener('abort', onAbort, { once: true });
-    void options.client.ended.then(() => options.signal.removeEventListener('abort', onAbort));
+    // Not until the client ends but until the outcome is known: a short dump waits whole in a pipe.
+    const forget = () => options.signal.removeEventListener('abort', onAbort);
+    this.#outcome.promise.then(forget, forget);
     if (options.signal.aborted) onAbort();
   }
 
@@ -62,16 +65,12 @@ export class ClientDump {
    * no further than that. Never rejects: what went wrong shows when the body is read.
    */
   async begin(begun: (head: Buffer) => boolean): Promise<void> {
-    let size = 0;
-    for (;;) {
-      const step = await this.#chunks.next().catch(() => null);
-      if (step === null || step.done === true) return;
-      this.#head.push(step.value);
-      size += step.value.length;
-      const head = Buffer.concat(this.#head);
-      if (begun(head)) return;
-      if (size > longestHead) return void (await this.stop(this.#failed('what it prints is no dump')));
-    }
+    let foreign = false;
+    await this.#chunks.fill((head) => {
+      foreign = head.length > longestHead;
+      return foreign || begun(head);
+    });
+    if (foreign) await this.stop(this.#failed('what it prints is no dump'));
   }
 
   /** Read once. */
@@ -88,6 +87,7 @@ export class ClientDump {
     this.#stopped ??= reason ?? this.#failed('it was stopped before its end');
     this.#outcome.reject(this.#stopped);
     this.#options.client.kill();
+    this.#chunks.stop();
     await this.#options.check.stop();
     await this.#options.client.ended;
   }
@@ -115,10 +115,7 @@ export class ClientDump {
 
   async #next(): Promise<Buffer | null> {
     if (this.#stopped !== null) throw this.#stopped;
-    const kept = this.#head.shift();
-    if (kept !== undefined) return kept;
-    const step = await this.#chunks.next();
-    return step.done === true ? null : step.value;
+    return await this.#chunks.next();
   }
 
   async #prove(empty: boolean): Promise<void> {

@@ -9,6 +9,7 @@
 import type { BesideText, DatabaseWarning } from '../../contracts/database.ts';
 import { ClientDump, type DumpCheck } from '../client-dump.ts';
 import { startClient } from '../client-process.ts';
+import type { ReadAheadOptions } from '../read-ahead.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
 import { clientEnvironment, type MysqlClient } from './client.ts';
 import type { DumpPlan } from './inspect.ts';
@@ -18,13 +19,14 @@ export interface DumpContext {
   readonly config: DatabaseInstanceConfig;
   readonly client: MysqlClient;
   readonly signal: AbortSignal;
+  readonly readAhead: ReadAheadOptions;
 }
 
 /** Several plans make one joint dump, which names its databases; a single one does not. */
 export function startDump(
   plans: readonly [DumpPlan, ...DumpPlan[]],
   grants: BesideText | null,
-  { config, client, signal }: DumpContext,
+  { config, client, signal, readAhead }: DumpContext,
 ): ClientDump {
   const [first, ...others] = plans;
   const args = [optionFileArgument, ...dumpOptions(plans, client.options)];
@@ -41,6 +43,7 @@ export function startDump(
       besides: [...mergeBesides(plans), ...(grants === null ? [] : [grants])],
     },
     signal,
+    readAhead,
     secrets: config.password === undefined ? [] : [config.password],
   });
 }

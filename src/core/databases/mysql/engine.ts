@@ -14,6 +14,7 @@ import type { CallOptions } from '../../contracts/store.ts';
 import { printable } from '../../printable.ts';
 import type { ClientDump } from '../client-dump.ts';
 import { LiveDumps, refusedExport } from '../live-dumps.ts';
+import type { ReadAheadBudget, ReadAheadOptions } from '../read-ahead.ts';
 import type { DatabaseInstanceConfig, EngineDependencies } from '../types.ts';
 import { checkServer } from './check.ts';
 import { type MysqlClient, probeClient } from './client.ts';
@@ -24,6 +25,9 @@ import { type DumpPlan, inspectDatabase } from './inspect.ts';
 import { ownGrants } from './privileges.ts';
 import { errorNumber, type Session, text, withSession } from './session.ts';
 
+/** Memory that stalled dumps may fill, so that the server keeps waiting for their readers. */
+const readAheadBytes = 32 * 1024 * 1024;
+
 export class MysqlEngine implements DatabaseEngine {
   readonly family = 'mysql';
   readonly instance: string;
@@ -31,6 +35,7 @@ export class MysqlEngine implements DatabaseEngine {
   readonly #config: DatabaseInstanceConfig;
   readonly #now: () => number;
   readonly #live = new LiveDumps();
+  readonly #budget: ReadAheadBudget = { left: readAheadBytes };
   #client: Promise<MysqlClient> | undefined;
 
   constructor(config: DatabaseInstanceConfig, { now }: EngineDependencies) {
@@ -72,6 +77,7 @@ export class MysqlEngine implements DatabaseEngine {
           config: this.#config,
           client,
           signal,
+          readAhead: await this.#readAhead(session),
           now: this.#now,
           users,
           onStart: (dump: ClientDump) => this.#live.add(dump),
@@ -86,6 +92,12 @@ export class MysqlEngine implements DatabaseEngine {
 
   async close(): Promise<void> {
     await this.#live.stop();
+  }
+
+  /** Three sips within the time after which the server gives up. */
+  async #readAhead(session: Session): Promise<ReadAheadOptions> {
+    const [row] = await session.rows('SELECT @@global.net_write_timeout');
+    return { everyMs: (Number(text(row?.[0])) * 1000) / 3, budget: this.#budget };
   }
 
   async #plan(session: Session, databases: readonly string[]): Promise<readonly DumpPlan[]> {
