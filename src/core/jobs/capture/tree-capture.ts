@@ -181,7 +181,13 @@ export class TreeCapture {
     this.#context.warn('unstable', path, 'kept changing its type while it was read; it is left out');
   }
 
+  /** A tree that names what it wants may span file systems; inodes of several devices do not make links. */
+  #spansDevices(): boolean {
+    return this.#tree.include !== undefined;
+  }
+
   #isForeign(stat: Stat): boolean {
+    if (this.#spansDevices()) return false;
     const root = this.#rootStat;
     return (
       stat.deviceMajor !== root.deviceMajor ||
@@ -291,7 +297,7 @@ export class TreeCapture {
       if (rc < 0) this.#unreadable(path, rc);
       if (rc < 0) return true;
       if ((stat.mode & fileType.mask) !== fileType.regular || this.#isForeign(stat)) return false;
-      if (stat.nlink > 1) {
+      if (stat.nlink > 1 && !this.#spansDevices()) {
         this.#emit(this.#entry(path, stat, this.#xattrs(fd, path), entryFlags.linked));
         return true;
       }
@@ -346,7 +352,7 @@ export class TreeCapture {
         if (length < 0) return false;
         target = Buffer.from(targetBuffer.subarray(0, length));
       }
-      const flags = stat.nlink > 1 ? entryFlags.linked : 0;
+      const flags = stat.nlink > 1 && !this.#spansDevices() ? entryFlags.linked : 0;
       const entry = { ...this.#entry(path, stat, this.#xattrs(magicPath(fd), path), flags), target };
       this.#emit(entry);
       const tarType = plainTarType(entry);

@@ -37,7 +37,6 @@ export interface RestoreFailure {
 
 export interface RestoreReport {
   readonly entries: number;
-  readonly files: number;
   readonly bytes: number;
   /** Entries that `resume` found already there. */
   readonly kept: number;

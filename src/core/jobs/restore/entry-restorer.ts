@@ -1,0 +1,282 @@
+/**
+ * Restores entries, in path order, into an open target directory.
+ *
+ * Files come with content and all metadata. Directories are only made; they get their metadata last, after
+ * everything inside them exists (`finishDirectory`). Entries with several names wait for `restoreLinked`.
+ */
+
+import { createHash, hash } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import {
+  type Content,
+  type Entry,
+  entryFlags,
+  fileType,
+  hasHoles,
+  type LinkRecord,
+  typeOf,
+} from '../../archive/entry.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { closeFd, errno, errnoName, linkAt, truncateFd, unlinkAt } from '../../filesystem/native.ts';
+import { OpenDirectories } from '../../filesystem/open-directories.ts';
+import {
+  applyToDescriptor,
+  createFile,
+  createSpecial,
+  isComplete,
+  lastName,
+} from '../../filesystem/write-entry.ts';
+import { displayName, type XattrBackend } from '../../filesystem/xattrs.ts';
+import type { FrameRef, Frames } from './frames.ts';
+
+export interface RestoreOutlet {
+  warn(code: string, path: Buffer, message: string): void;
+  failed(path: Buffer, message: string): void;
+  progress(entries: number, bytes: number): void;
+  kept(): void;
+}
+
+export interface RestorerOptions {
+  readonly resume: boolean;
+  readonly xattrs: XattrBackend;
+  readonly frames: Frames;
+  readonly outlet: RestoreOutlet;
+}
+
+/** What stops the whole restore instead of costing one entry. */
+function isFatal(error: unknown): boolean {
+  if (!isHoldfastError(error)) return true;
+  const codes = [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO].map(errnoName);
+  const full = error.code === 'TARGET_UNWRITABLE' && codes.some((code) => error.message.endsWith(code));
+  return (
+    full ||
+    error.code === 'INTERRUPTED' ||
+    error.code === 'STORE_UNAVAILABLE' ||
+    error.code === 'STORE_DENIED'
+  );
+}
+
+export class EntryRestorer {
+  readonly #directories: OpenDirectories;
+  readonly #options: RestorerOptions;
+
+  constructor(target: number, options: RestorerOptions) {
+    this.#directories = new OpenDirectories(target);
+    this.#options = options;
+  }
+
+  close(): void {
+    this.#directories.close();
+  }
+
+  /** Frames that these entries need, in order, each once. */
+  framesOf(entries: readonly Entry[]): FrameRef[] {
+    const refs: FrameRef[] = [];
+    for (const { content } of entries) {
+      for (const { object, tarOffset, length } of content?.extents ?? []) {
+        for (const ref of this.#options.frames.covering(object, tarOffset, length)) {
+          const last = refs.at(-1);
+          if (last === undefined || last.object !== ref.object || last.frame !== ref.frame) refs.push(ref);
+        }
+      }
+    }
+    return refs;
+  }
+
+  /** @returns true where the entry waits for a later step: a directory's metadata, or its links */
+  async restore(entry: Entry): Promise<boolean> {
+    return this.#guard(entry, async () => {
+      if (typeOf(entry) === fileType.directory) {
+        this.#directories.at(entry.path);
+        return true;
+      }
+      if ((entry.flags & entryFlags.linked) !== 0) return true;
+      await this.#make(entry, entry.content);
+      return false;
+    });
+  }
+
+  async #guard(entry: Entry, action: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await action();
+    } catch (error) {
+      if (isFatal(error)) throw error;
+      this.#options.outlet.failed(entry.path, (error as Error).message);
+      return false;
+    }
+  }
+
+  async #make(entry: Entry, content: Content | null): Promise<void> {
+    const { outlet, resume, xattrs } = this.#options;
+    const parent = this.#directories.parentOf(entry.path);
+    const name = lastName(entry.path);
+    const size = content?.size ?? 0;
+    if (resume && isComplete(parent, name, entry, size, xattrs)) {
+      outlet.kept();
+      outlet.progress(1, size);
+      return;
+    }
+    const refused = (code: string, message: string): void => outlet.warn(code, entry.path, message);
+    if (typeOf(entry) !== fileType.regular) {
+      createSpecial(parent, name, entry, { replace: resume, xattrs, refused });
+    } else {
+      const fd = createFile(parent, name, resume);
+      try {
+        if (content !== null && content.size > 0) await this.#fill(fd, content);
+        applyToDescriptor(fd, entry, xattrs, refused);
+      } catch (error) {
+        unlinkAt(parent, name); // nothing half-done stays under a real name
+        throw error;
+      } finally {
+        closeFd(fd);
+      }
+    }
+    if ((entry.flags & entryFlags.changed) !== 0) {
+      outlet.warn('changed', entry.path, 'changed while it was backed up; the copy may be torn');
+    }
+    outlet.progress(1, size);
+  }
+
+  /** Writes and checks the content. @throws OBJECT_DAMAGED its hash is not the one captured */
+  async #fill(fd: number, content: Content): Promise<void> {
+    const sparse = hasHoles(content);
+    if (sparse) truncate(fd, content.size);
+    const digest = await eachRange(content, this.#options.frames, (data, offset) => write(fd, data, offset));
+    if (content.sha256 === null || !digest.equals(content.sha256)) {
+      throw new HoldfastError('OBJECT_DAMAGED', 'its content does not have the hash it was captured with', {
+        hint: 'Restore this path from another snapshot, and run `holdfast verify --read-data`.',
+      });
+    }
+  }
+
+  /** All names of linked files, in path order: the first of each is made, the others are links to it. */
+  async restoreLinked(
+    entries: AsyncIterable<Entry>,
+    deviceOf: (entry: Entry) => number,
+    recordOf: (device: number, inode: bigint) => Promise<LinkRecord | null>,
+  ): Promise<void> {
+    const first = new Map<string, Buffer>();
+    const links = new OpenDirectories(this.#directories.open([]));
+    try {
+      for await (const entry of entries) {
+        const key = `${deviceOf(entry)}:${entry.inode}`;
+        const made = first.get(key);
+        await this.#guard(entry, async () => {
+          if (made !== undefined) this.#link(links, made, entry);
+          else {
+            const regular = typeOf(entry) === fileType.regular;
+            const record = regular ? await recordOf(deviceOf(entry), entry.inode) : null;
+            if (regular && record === null) {
+              throw new HoldfastError(
+                'OBJECT_MISSING',
+                'its content was not captured (it vanished during the backup)',
+              );
+            }
+            await this.#make(entry, record?.content ?? null);
+            first.set(key, entry.path);
+          }
+          return false;
+        });
+      }
+    } finally {
+      links.close();
+    }
+  }
+
+  #link(links: OpenDirectories, made: Buffer, entry: Entry): void {
+    const from = links.parentOf(made);
+    const to = this.#directories.parentOf(entry.path);
+    const name = lastName(entry.path);
+    let rc = linkAt(from, lastName(made), to, name);
+    if (rc === -errno.EEXIST && this.#options.resume) {
+      unlinkAt(to, name);
+      rc = linkAt(from, lastName(made), to, name);
+    }
+    if (rc < 0) {
+      throw new HoldfastError(
+        'TARGET_UNWRITABLE',
+        `cannot link it to ${displayName(made)}: ${errnoName(rc)}`,
+        {
+          hint: 'Check that the target file system supports hard links.',
+        },
+      );
+    }
+    this.#options.outlet.progress(1, 0);
+  }
+
+  /** Metadata of a directory; call it when nothing below it will be made any more. */
+  async finishDirectory(entry: Entry): Promise<void> {
+    const { outlet, xattrs } = this.#options;
+    await this.#guard(entry, async () => {
+      const fd = this.#directories.at(entry.path);
+      applyToDescriptor(fd, entry, xattrs, (code, message) => outlet.warn(code, entry.path, message));
+      outlet.progress(1, 0);
+      return false;
+    });
+  }
+}
+
+/** Runs over a file's data in order and returns its hash as docs/format.md, section 4, defines it. */
+export async function eachRange(
+  content: Content,
+  frames: Frames,
+  take: (data: Buffer, offset: number) => void,
+): Promise<Buffer> {
+  const sparse = hasHoles(content);
+  const [only] = content.extents;
+  if (!sparse && only !== undefined && content.extents.length === 1) {
+    const refs = frames.covering(only.object, only.tarOffset, only.length);
+    if (refs.length === 1) {
+      const plain = frames.peek(refs[0]!) ?? (await frames.plain(refs[0]!));
+      const start = only.tarOffset - frames.plainStart(refs[0]!);
+      const data = plain.subarray(start, start + only.length);
+      take(data, 0);
+      return hash('sha256', data, 'buffer');
+    }
+  }
+  const digest = createHash('sha256');
+  const place = Buffer.alloc(16);
+  let rangeEnd = -1;
+  for (const [i, { object, tarOffset, length, offset }] of content.extents.entries()) {
+    if (sparse && offset !== rangeEnd) {
+      let whole = length;
+      for (let j = i + 1; content.extents[j]?.offset === offset + whole; j++)
+        whole += content.extents[j]!.length;
+      place.writeBigUInt64LE(BigInt(offset), 0);
+      place.writeBigUInt64LE(BigInt(whole), 8);
+      digest.update(place);
+    }
+    rangeEnd = offset + length;
+    for (const ref of frames.covering(object, tarOffset, length)) {
+      const plain = frames.peek(ref) ?? (await frames.plain(ref));
+      const start = frames.plainStart(ref);
+      const from = Math.max(tarOffset, start);
+      const to = Math.min(tarOffset + length, start + plain.length);
+      const data = plain.subarray(from - start, to - start);
+      digest.update(data);
+      take(data, offset + (from - tarOffset));
+    }
+  }
+  return digest.digest();
+}
+
+function write(fd: number, data: Buffer, offset: number): void {
+  try {
+    for (let done = 0; done < data.length; )
+      done += writeSync(fd, data, done, data.length - done, offset + done);
+  } catch (cause) {
+    throw new HoldfastError('TARGET_UNWRITABLE', `cannot write: ${(cause as NodeJS.ErrnoException).code}`, {
+      cause,
+      hint: 'Make room (or raise the quota) and go on with --resume.',
+    });
+  }
+}
+
+function truncate(fd: number, size: number): void {
+  const rc = truncateFd(fd, size);
+  if (rc < 0) {
+    throw new HoldfastError('TARGET_UNWRITABLE', `cannot set the size ${size}: ${errnoName(rc)}`, {
+      hint: 'The target file system may not hold files of this size.',
+    });
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * What the main thread and the restore workers say to each other.
+ */
+
+import type { FinishedPage } from '../../archive/pages.ts';
+import type { ObjectRow } from '../../archive/root.ts';
+
+export interface RestoreWorkerSetup {
+  /** Descriptor of the target directory; descriptors are shared by all threads. */
+  readonly target: number;
+  readonly objects: readonly ObjectRow[];
+  readonly resume: boolean;
+  /** Check contents instead of writing them. */
+  readonly verifyOnly: boolean;
+}
+
+export interface PageWork {
+  readonly plain: Uint8Array;
+  readonly digest: Uint8Array;
+  /** Only entries within one of these paths; null for all. */
+  readonly within: readonly Uint8Array[] | null;
+}
+
+export type ToRestoreWorker =
+  | { readonly type: 'pages'; readonly pages: readonly PageWork[] }
+  | { readonly type: 'frame'; readonly id: number; readonly bytes: Uint8Array }
+  | { readonly type: 'no-frame'; readonly id: number; readonly code: string; readonly message: string }
+  | { readonly type: 'end' };
+
+export type FromRestoreWorker =
+  | { readonly type: 'want'; readonly id: number; readonly object: number; readonly frame: number }
+  | {
+      readonly type: 'progress';
+      readonly entries: number;
+      readonly bytes: number;
+
+      readonly kept: number;
+    }
+  | { readonly type: 'warning'; readonly code: string; readonly path: Uint8Array; readonly message: string }
+  | { readonly type: 'failure'; readonly path: Uint8Array; readonly message: string }
+  | { readonly type: 'pages-done' }
+  | { readonly type: 'fatal'; readonly code: string; readonly message: string }
+  | {
+      readonly type: 'ended';
+      readonly directories: readonly FinishedPage[];
+      readonly linked: readonly FinishedPage[];
+    };

@@ -1,0 +1,81 @@
+/**
+ * Restores whole index pages: the unit of work, in a worker thread or, for small restores, in the main one.
+ *
+ * Keeps directories and linked entries for the last steps in compressed pages, so that memory stays small.
+ */
+
+import { type Entry, entryFlags, fileType, isWithin, typeOf } from '../../archive/entry.ts';
+import { type FinishedPage, PageWriter, readPage } from '../../archive/pages.ts';
+import { isHoldfastError } from '../../errors.ts';
+import type { XattrBackend } from '../../filesystem/xattrs.ts';
+import { EntryRestorer, eachRange, type RestoreOutlet } from './entry-restorer.ts';
+import type { Frames } from './frames.ts';
+import type { PageWork } from './messages.ts';
+
+export interface PageRestorerOptions {
+  readonly target: number;
+  readonly resume: boolean;
+  readonly verifyOnly: boolean;
+  readonly frames: Frames;
+  readonly xattrs: XattrBackend;
+  readonly outlet: RestoreOutlet;
+  readonly checkStop: () => void;
+}
+
+export class PageRestorer {
+  readonly restorer: EntryRestorer;
+  readonly #options: PageRestorerOptions;
+  readonly #directories = new PageWriter();
+  readonly #linked = new PageWriter();
+  readonly #directoryPages: FinishedPage[] = [];
+  readonly #linkedPages: FinishedPage[] = [];
+
+  constructor(options: PageRestorerOptions) {
+    this.#options = options;
+    this.restorer = new EntryRestorer(options.target, options);
+  }
+
+  async run(work: PageWork): Promise<void> {
+    const { within } = work;
+    const entries: Entry[] = [];
+    for (const entry of readPage(Buffer.from(work.plain), Buffer.from(work.digest))) {
+      if (within === null || within.some((path) => isWithin(entry.path, path))) entries.push(entry);
+    }
+    this.#options.frames.expect(this.restorer.framesOf(entries));
+    for (const entry of entries) {
+      this.#options.checkStop();
+      if (this.#options.verifyOnly) await this.#verify(entry);
+      else if (await this.restorer.restore(entry)) this.#keep(entry);
+    }
+  }
+
+  async #verify(entry: Entry): Promise<void> {
+    const { outlet, frames } = this.#options;
+    if (typeOf(entry) === fileType.regular && entry.content !== null && entry.content.size > 0) {
+      try {
+        const digest = await eachRange(entry.content, frames, () => {});
+        if (!digest.equals(entry.content.sha256!)) outlet.failed(entry.path, 'its content has another hash');
+      } catch (error) {
+        if (!isHoldfastError(error) || !error.code.startsWith('OBJECT_')) throw error;
+        outlet.failed(entry.path, error.message);
+      }
+    }
+    outlet.progress(1, entry.content?.size ?? 0);
+  }
+
+  #keep(entry: Entry): void {
+    const linked = (entry.flags & entryFlags.linked) !== 0;
+    const writer = linked ? this.#linked : this.#directories;
+    writer.add(entry);
+    if (writer.full) (linked ? this.#linkedPages : this.#directoryPages).push(writer.finish()!);
+  }
+
+  end(): { directories: FinishedPage[]; linked: FinishedPage[] } {
+    this.restorer.close();
+    const lastDirectories = this.#directories.finish();
+    if (lastDirectories !== null) this.#directoryPages.push(lastDirectories);
+    const lastLinked = this.#linked.finish();
+    if (lastLinked !== null) this.#linkedPages.push(lastLinked);
+    return { directories: this.#directoryPages, linked: this.#linkedPages };
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Writes the exports of a snapshot as files: `databases/<instance>/<name>.sql`, texts kept beside them too.
+ *
+ * A file appears under its name only when all its bytes were there and had the right hash.
+ */
+
+import { createHash } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import { plainFrames } from '../../archive/frame-splitter.ts';
+import { encodeName } from '../../archive/keys.ts';
+import type { Component, DatabaseComponent } from '../../archive/manifest.ts';
+import type { Provider } from '../../contracts/provider.ts';
+import { HoldfastError } from '../../errors.ts';
+import {
+  closeFd,
+  errnoName,
+  renameAt,
+  Stat,
+  statAt,
+  syncFileSystem,
+  unlinkAt,
+  zName,
+} from '../../filesystem/native.ts';
+import { OpenDirectories } from '../../filesystem/open-directories.ts';
+import { createFile } from '../../filesystem/write-entry.ts';
+import { quoted } from '../../printable.ts';
+import type { Snapshot } from '../catalog.ts';
+
+/** One file to write. */
+export interface DatabaseFile {
+  readonly component: DatabaseComponent;
+  /** Below the target. */
+  readonly path: string;
+  readonly object: number;
+  readonly plainBytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * @param names plain or `<instance>/<name>`; null for all
+ * @throws PATH_NOT_FOUND a name is in no complete component
+ */
+export function databaseFiles(snapshot: Snapshot, names: readonly string[] | null): DatabaseFile[] {
+  const all = snapshot.body.components.filter(isDatabase);
+  const wanted = new Set<DatabaseComponent>();
+  if (names === null) for (const one of all) wanted.add(one);
+  for (const name of names ?? []) {
+    const found = all.filter(
+      (one) =>
+        one.name === name ||
+        one.databases.some((database) => database === name || `${one.instance}/${database}` === name),
+    );
+    const complete = found.filter((one) => one.state === 'complete');
+    if (complete.length === 0) {
+      const why = found.length > 0 ? 'its export failed in this snapshot' : 'it is not in this snapshot';
+      throw new HoldfastError('PATH_NOT_FOUND', `cannot restore database ${quoted(name)}: ${why}`, {
+        hint: 'Run `holdfast snapshots --json` to see the databases of each snapshot.',
+      });
+    }
+    for (const one of complete) wanted.add(one);
+  }
+  return [...wanted].flatMap(filesOf);
+}
+
+const isDatabase = (component: Component): component is DatabaseComponent => component.type === 'database';
+
+function filesOf(component: DatabaseComponent): DatabaseFile[] {
+  if (component.state !== 'complete' || component.object === null || component.sha256 === null) return [];
+  const base = component.databases.length === 1 ? encodeName(component.databases[0]!) : '_joint';
+  const directory = `databases/${encodeName(component.instance)}`;
+  const { object, plainBytes, sha256 } = component;
+  const main = { component, path: `${directory}/${base}.${component.format}`, object, plainBytes, sha256 };
+  const besides = component.besides.map((beside) => ({
+    ...beside,
+    component,
+    path: `${directory}/${base}.${encodeName(beside.suffix)}`,
+  }));
+  return [main, ...besides];
+}
+
+/** @returns false where it was there already. @throws OBJECT_DAMAGED, OBJECT_MISSING, TARGET_UNWRITABLE */
+export async function writeDatabaseFile(
+  target: number,
+  file: DatabaseFile,
+  snapshot: Snapshot,
+  options: {
+    readonly provider: Provider;
+    readonly resume: boolean;
+    readonly signal: AbortSignal;
+    readonly onBytes: (bytes: number) => void;
+  },
+): Promise<boolean> {
+  const directories = new OpenDirectories(target);
+  try {
+    const parent = directories.parentOf(Buffer.from(file.path));
+    const base = file.path.slice(file.path.lastIndexOf('/') + 1);
+    const name = zName(base);
+    if (options.resume && statAt(parent, name, new Stat()) === 0) return false;
+    const temporary = zName(`.${base}.partial`);
+    const fd = createFile(parent, temporary, true);
+    try {
+      await copy(fd, file, snapshot, options);
+      syncFileSystem(fd);
+      const rc = renameAt(parent, temporary, parent, name);
+      if (rc < 0) throw new HoldfastError('TARGET_UNWRITABLE', `cannot name ${file.path}: ${errnoName(rc)}`);
+    } catch (error) {
+      unlinkAt(parent, temporary);
+      throw error;
+    } finally {
+      closeFd(fd);
+    }
+    return true;
+  } finally {
+    directories.close();
+  }
+}
+
+async function copy(
+  fd: number,
+  file: DatabaseFile,
+  snapshot: Snapshot,
+  options: {
+    readonly provider: Provider;
+    readonly signal: AbortSignal;
+    readonly onBytes: (bytes: number) => void;
+  },
+): Promise<void> {
+  const digest = createHash('sha256');
+  for await (const plain of readExport(file, snapshot, options)) {
+    digest.update(plain);
+    for (let done = 0; done < plain.length; ) done += writeSync(fd, plain, done);
+    options.onBytes(plain.length);
+  }
+  if (digest.digest('hex') !== file.sha256) {
+    throw new HoldfastError(
+      'OBJECT_DAMAGED',
+      `the export of ${quoted(file.component.name)} has another hash`,
+      {
+        hint: 'Restore the database from another snapshot.',
+      },
+    );
+  }
+}
+
+/** Plain bytes of an export. @throws OBJECT_MISSING, OBJECT_DAMAGED */
+export function readExport(
+  file: { readonly object: number },
+  snapshot: Snapshot,
+  options: { readonly provider: Provider; readonly signal: AbortSignal },
+): AsyncGenerator<Buffer> {
+  const object = [...snapshot.header.objects, ...snapshot.header.references].find(
+    (one) => one.number === file.object,
+  );
+  if (object === undefined) {
+    throw new HoldfastError(
+      'OBJECT_DAMAGED',
+      `the manifest of ${snapshot.name} does not name its own exports`,
+    );
+  }
+  const stored = options.provider.get({ key: object.key, signal: options.signal });
+  return plainFrames(stored, `object ${object.key}`);
+}

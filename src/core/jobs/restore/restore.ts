@@ -1,0 +1,274 @@
+/**
+ * Restores a snapshot, or paths and databases of it, into a directory of its own.
+ *
+ * Order: files and special entries (in worker threads where there are many), then entries with several
+ * names, then the metadata of directories, then databases. The cost follows what is restored, not how
+ * many snapshots came before.
+ */
+
+import { comparePaths, type Entry, isWithin } from '../../archive/entry.ts';
+import { decompressPart, type FinishedPage, readPage } from '../../archive/pages.ts';
+import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
+import { displayName, systemXattrs } from '../../filesystem/xattrs.ts';
+import { WarningList } from '../backup/warnings.ts';
+import { type IndexReader, openIndex } from '../index-reader.ts';
+import type { EntryRestorer, RestoreOutlet } from './entry-restorer.ts';
+import { Frames, fetchFrom } from './frames.ts';
+import type { PageWork } from './messages.ts';
+import { PageRestorer } from './page-restorer.ts';
+import { databaseFiles, writeDatabaseFile } from './restore-databases.ts';
+import { type Leftovers, restoreInThreads } from './restore-pool.ts';
+import { openTarget } from './target.ts';
+import type { RestoreFailure, RestoreReport, RestoreRequest } from './types.ts';
+
+/** Up to this many pages are restored without starting threads. */
+const inlinePages = 4;
+const batchPages = 8;
+const listedFailures = 1000;
+
+interface Progress {
+  entries: number;
+  bytes: number;
+  kept: number;
+  failureCount: number;
+  readonly failures: RestoreFailure[];
+  readonly warnings: WarningList;
+}
+
+/**
+ * @throws PATH_NOT_FOUND a path or database is not in the snapshot; nothing was written
+ * @throws TARGET_NOT_EMPTY, TARGET_UNWRITABLE, OBJECT_MISSING, OBJECT_DAMAGED, STORE_UNAVAILABLE,
+ *   INTERRUPTED: what was restored so far stays, and `resume` goes on from there
+ */
+export async function restore(request: RestoreRequest): Promise<RestoreReport> {
+  const { provider, snapshot, signal } = request;
+  const reader = await openIndex(provider, snapshot, signal);
+  const files = filesWanted(request);
+  const within = treesWanted(request) ? await pathsWanted(reader, request) : null;
+  request.onEvent({ type: 'planned', ...(await sizes(reader, request, within)) });
+  const progress: Progress = {
+    entries: 0,
+    bytes: 0,
+    kept: 0,
+    failureCount: 0,
+    failures: [],
+    warnings: new WarningList(),
+  };
+  const outlet = outletOf(progress, request);
+  const target = openTarget(request.target, request.resume);
+  const written: string[] = [];
+  try {
+    if (within !== null) await restoreTrees(request, reader, within, target.fd, outlet);
+    for (const file of files) {
+      try {
+        const onBytes = (bytes: number): void => outlet.progress(0, bytes);
+        if (!(await writeDatabaseFile(target.fd, file, snapshot, { ...request, onBytes }))) outlet.kept();
+        written.push(file.path);
+      } catch (error) {
+        if (!isHoldfastError(error) || !error.code.startsWith('OBJECT_')) throw error;
+        outlet.failed(Buffer.from(file.path), error.message);
+      }
+    }
+  } catch (error) {
+    target.abandon();
+    throw error;
+  }
+  target.finish();
+  return reportOf(progress, written);
+}
+
+const treesWanted = (request: RestoreRequest): boolean => request.everything || request.paths.length > 0;
+
+const filesWanted = (request: RestoreRequest): ReturnType<typeof databaseFiles> =>
+  databaseFiles(request.snapshot, request.everything ? null : request.databases);
+
+/** What a restore would write, without writing. @throws PATH_NOT_FOUND */
+export async function planRestore(request: RestoreRequest): Promise<{
+  readonly entries: number;
+  readonly bytes: number;
+  /** Files below the target. */
+  readonly databases: readonly string[];
+  readonly paths: readonly Buffer[];
+}> {
+  const reader = await openIndex(request.provider, request.snapshot, request.signal);
+  const files = filesWanted(request);
+  const within = treesWanted(request) ? await pathsWanted(reader, request) : null;
+  let [entries, bytes] = [0, files.reduce((sum, file) => sum + file.plainBytes, 0)];
+  for (const path of within ?? []) {
+    for await (const entry of reader.entries(path)) {
+      entries++;
+      bytes += entry.content?.size ?? 0;
+    }
+  }
+  return { entries, bytes, databases: files.map((file) => file.path), paths: within ?? [] };
+}
+
+/** The paths to restore, none within another; one empty path for everything. */
+async function pathsWanted(reader: IndexReader, request: RestoreRequest): Promise<readonly Buffer[]> {
+  if (request.everything) return [Buffer.alloc(0)];
+  const paths = request.paths.map((path) => {
+    const text = path
+      .toString('latin1')
+      .replace(/^\/+|\/+$/g, '')
+      .replace(/\/{2,}/g, '/');
+    return Buffer.from(text, 'latin1');
+  });
+  for (const path of paths) {
+    if (path.length > 0 && (await reader.lookup(path)) === null) {
+      throw new HoldfastError(
+        'PATH_NOT_FOUND',
+        `there is no ${displayName(path)} in ${request.snapshot.name}`,
+        {
+          hint: 'Paths begin with the tree, e.g. shadow/var/www; `holdfast ls` shows what is there.',
+        },
+      );
+    }
+  }
+  return paths.filter(
+    (path, i) =>
+      !paths.some((other, j) => j !== i && isWithin(path, other) && (other.length < path.length || j < i)),
+  );
+}
+
+async function sizes(
+  reader: IndexReader,
+  request: RestoreRequest,
+  within: readonly Buffer[] | null,
+): Promise<{ entries: number; bytes: number }> {
+  if (within === null)
+    return { entries: 0, bytes: filesWanted(request).reduce((sum, file) => sum + file.plainBytes, 0) };
+  const rows = new Set(within.flatMap((path) => [...reader.pagesWithin(path)]));
+  const entries = [...rows].reduce((sum, row) => sum + row.count, 0);
+  const { counts } = request.snapshot.body;
+  const share = counts.entries === 0 ? 0 : Math.min(1, entries / counts.entries);
+  return { entries, bytes: Math.round(counts.bytes * share) };
+}
+
+async function restoreTrees(
+  request: RestoreRequest,
+  reader: IndexReader,
+  within: readonly Buffer[],
+  target: number,
+  outlet: RestoreOutlet,
+): Promise<void> {
+  const { objects, trees } = reader.root;
+  const fetch = fetchFrom(request.provider, objects, request.signal);
+  const pages = new PageRestorer({
+    target,
+    resume: request.resume,
+    verifyOnly: false,
+    frames: new Frames(objects, fetch),
+    xattrs: systemXattrs,
+    outlet,
+    checkStop: () => request.signal.throwIfAborted(),
+  });
+  const rows = [...new Set(within.flatMap((path) => [...reader.pagesWithin(path)]))];
+  const selected = within.some((path) => path.length === 0) ? null : within;
+  const works = pageWorks(reader, rows, selected);
+  let leftovers: Leftovers = { directories: [], linked: [] };
+  if (rows.length <= inlinePages || request.threads < 2) {
+    for await (const work of works) await pages.run(work);
+  } else {
+    const setup = { target, objects, resume: request.resume, verifyOnly: false };
+    leftovers = await restoreInThreads(batches(works, rows.length, request.threads), {
+      ...request,
+      setup,
+      fetch,
+      outlet,
+    });
+  }
+  const devices = new Map(trees.map((tree) => [tree.name, tree.device]));
+  const deviceOf = (entry: Entry): number => devices.get(treeName(entry)) ?? 0;
+  const own = pages.end();
+  const { restorer } = pages;
+  const linked = sorted([...own.linked, ...leftovers.linked]);
+  await restorer.restoreLinked(entriesOf(linked, false), deviceOf, (device, inode) =>
+    reader.linkRecord(device, inode),
+  );
+  await finishDirectories(restorer, sorted([...own.directories, ...leftovers.directories]), request.signal);
+  restorer.close();
+}
+
+/** From the last to the first, so that a directory comes after everything below it. */
+async function finishDirectories(
+  restorer: EntryRestorer,
+  pages: readonly FinishedPage[],
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const entry of entriesOf(pages, true)) {
+    signal.throwIfAborted();
+    await restorer.finishDirectory(entry);
+  }
+}
+
+const treeName = (entry: Entry): string => {
+  const end = entry.path.indexOf(0x2f);
+  return entry.path.toString('latin1', 0, end < 0 ? entry.path.length : end);
+};
+
+const sorted = (pages: readonly FinishedPage[]): FinishedPage[] =>
+  [...pages].sort((a, b) => comparePaths(Buffer.from(a.first), Buffer.from(b.first)));
+
+async function* entriesOf(pages: readonly FinishedPage[], backwards: boolean): AsyncGenerator<Entry> {
+  for (const page of backwards ? [...pages].reverse() : pages) {
+    const plain = decompressPart(Buffer.from(page.frame), page.plainBytes, 'a page in memory');
+    const entries = [...readPage(plain, null)];
+    yield* backwards ? entries.reverse() : entries;
+  }
+}
+
+async function* pageWorks(
+  reader: IndexReader,
+  rows: Parameters<IndexReader['pages']>[0],
+  within: readonly Buffer[] | null,
+): AsyncGenerator<PageWork> {
+  for await (const { row, plain } of reader.pages(rows)) yield { plain, digest: row.digest, within };
+}
+
+/** Neighbouring pages together; small enough that every thread gets some. */
+export async function* batches(
+  works: AsyncIterable<PageWork>,
+  total: number,
+  threads: number,
+): AsyncGenerator<readonly PageWork[]> {
+  const size = Math.max(1, Math.min(batchPages, Math.ceil(total / (threads * 4))));
+  let batch: PageWork[] = [];
+  for await (const work of works) {
+    batch.push(work);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function outletOf(progress: Progress, request: RestoreRequest): RestoreOutlet {
+  return {
+    warn(code, path, message) {
+      const component = path.toString('latin1').split('/', 1)[0]!;
+      progress.warnings.add({ code, component, path: displayName(path), message });
+    },
+    failed(path, message) {
+      progress.failureCount++;
+      if (progress.failures.length < listedFailures)
+        progress.failures.push({ path: displayName(path), message });
+    },
+    progress(entries, bytes) {
+      progress.entries += entries;
+      progress.bytes += bytes;
+      request.onEvent({ type: 'progress', entries, bytes });
+    },
+    kept: () => progress.kept++,
+  };
+}
+
+function reportOf(progress: Progress, databaseFiles: readonly string[]): RestoreReport {
+  const { warnings, ...rest } = progress;
+  const exitStatus =
+    progress.failureCount > 0
+      ? errorCodes.RESTORE_INCOMPLETE.exit
+      : warnings.total > 0
+        ? errorCodes.FINISHED_WITH_WARNINGS.exit
+        : 0;
+  return { ...rest, databaseFiles, warnings: warnings.first, warningCounts: warnings.counts, exitStatus };
+}

@@ -1,0 +1,78 @@
+/**
+ * Entry point of a restore worker thread: restores pages, asks the main thread for stored frames.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { type ErrorCode, errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
+import { systemXattrs } from '../../filesystem/xattrs.ts';
+import { Frames } from './frames.ts';
+import type { FromRestoreWorker, RestoreWorkerSetup, ToRestoreWorker } from './messages.ts';
+import { PageRestorer } from './page-restorer.ts';
+
+const setup = workerData as RestoreWorkerSetup;
+const port = parentPort!;
+const send = (message: FromRestoreWorker): void => port.postMessage(message);
+const waiting = new Map<number, { resolve: (bytes: Uint8Array) => void; reject: (error: Error) => void }>();
+let nextId = 1;
+let stopped = false;
+
+const objects = setup.objects.map((row) => ({ ...row, sha256: Buffer.from(row.sha256) }));
+const frames = new Frames(objects, (object, frame) => {
+  const id = nextId++;
+  return new Promise((resolve, reject) => {
+    waiting.set(id, { resolve, reject });
+    send({ type: 'want', id, object, frame });
+  });
+});
+
+const counted = { entries: 0, bytes: 0, kept: 0 };
+function report(force: boolean): void {
+  if (counted.entries === 0 || (!force && counted.entries < 200 && counted.bytes < 16 * 1024 * 1024)) return;
+  send({ type: 'progress', ...counted });
+  Object.assign(counted, { entries: 0, bytes: 0, kept: 0 });
+}
+
+const pages = new PageRestorer({
+  ...setup,
+  frames,
+  xattrs: systemXattrs,
+  outlet: {
+    warn: (code, path, message) => send({ type: 'warning', code, path, message }),
+    failed: (path, message) => send({ type: 'failure', path, message }),
+    progress(entries, bytes) {
+      counted.entries += entries;
+      counted.bytes += bytes;
+      report(false);
+    },
+    kept: () => counted.kept++,
+  },
+  checkStop() {
+    if (stopped) throw new HoldfastError('INTERRUPTED', 'the restore was interrupted');
+  },
+});
+
+async function handle(message: ToRestoreWorker): Promise<void> {
+  if (message.type === 'frame') {
+    waiting.get(message.id)?.resolve(message.bytes);
+    waiting.delete(message.id);
+  } else if (message.type === 'no-frame') {
+    const code = message.code in errorCodes ? (message.code as ErrorCode) : 'INTERNAL';
+    waiting.get(message.id)?.reject(new HoldfastError(code, message.message));
+    waiting.delete(message.id);
+    if (code === 'INTERRUPTED') stopped = true;
+  } else if (message.type === 'pages') {
+    for (const page of message.pages) await pages.run(page);
+    report(true);
+    send({ type: 'pages-done' });
+  } else {
+    send({ type: 'ended', ...pages.end() });
+    port.close();
+  }
+}
+
+port.on('message', (message: ToRestoreWorker) => {
+  handle(message).catch((error: unknown) => {
+    const code = isHoldfastError(error) ? error.code : 'INTERNAL';
+    send({ type: 'fatal', code, message: (error as Error).message });
+  });
+});
