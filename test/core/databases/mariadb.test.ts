@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -300,6 +300,43 @@ describe('the instant of MariaDB exports', () => {
     expect(set.warnings).toMatchObject([{ code: 'export-joint', database: 'pair_a, pair_b' }]);
     const [dump] = (await readExports(set.exports)).values();
     expect(dump?.toString()).toMatch(/^USE `pair_a`;[\s\S]*^USE `pair_b`;/m);
+  });
+});
+
+describe('the barrier', () => {
+  it('falls back to one joint dump for a user that may not lock', async () => {
+    await mariadb(
+      server,
+      'CREATE USER nolock@localhost; GRANT ALL ON *.* TO nolock@localhost; REVOKE LOCK TABLES ON *.* FROM nolock@localhost',
+    );
+    const set = await exportAll(['pair_a', 'pair_b'], { user: 'nolock' });
+    expect(set.consistency).toBe('joint');
+    expect((await readExports(set.exports)).size).toBe(1);
+  });
+
+  it('leaves out only the database whose tables cannot be opened', async () => {
+    await mariadb(server, 'CREATE DATABASE torn; CREATE TABLE torn.t (i int); FLUSH TABLES');
+    writeFileSync(`${server.dir}/data/torn/t.frm`, 'garbage');
+    const { consistency, exports, warnings } = await exportAll(['pair_a', 'torn', 'pair_b']);
+    expect(consistency).toBe('barrier');
+    expect(warnings.map(({ code, database }) => [code, database])).toEqual([['not-locked', 'torn']]);
+    const [a, b, torn] = exports;
+    expect((await readExports(exports.slice(0, 2))).size).toBe(2);
+    expect([a?.databases, b?.databases, torn?.databases]).toEqual([['pair_a'], ['pair_b'], ['torn']]);
+    await expect(readBody(torn?.body ?? empty())).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
+  });
+
+  it('is given up after seconds when another session waits in front of a dump', async () => {
+    const limit = 5_500;
+    let altering = true;
+    const ddl = (async () => {
+      while (altering) await mariadb(server, "ALTER TABLE pair_a.t COMMENT 'x'");
+    })();
+    const set = await exportAll(['pair_a', 'pair_b']);
+    altering = false;
+    await ddl;
+    expect(set.lockHeldMs).toBeLessThan(limit);
+    expect([...(await readExports(set.exports)).values()].every((dump) => dump.length > 0)).toBe(true);
   });
 });
 

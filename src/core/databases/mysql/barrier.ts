@@ -19,10 +19,12 @@ export interface LockRequest {
   readonly tables: readonly string[];
 }
 
-export type LockOutcome =
-  /** Databases that could not be locked at all are named with the reason; the others are locked. */
-  | { readonly held: true; readonly excluded: ReadonlyMap<string, string> }
-  | { readonly held: false; readonly reason: string };
+export interface LockOutcome {
+  /** Null: the tables are locked. Else why they are not. */
+  readonly refused: string | null;
+  /** Databases that cannot be locked at all, with the reason; never among the locked ones. */
+  readonly excluded: ReadonlyMap<string, string>;
+}
 
 const attempts = 4;
 const lockWaitSeconds = 1;
@@ -40,17 +42,16 @@ export async function lockTables(
   let reason = '';
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
     const refused = await tryLock(session, wanted);
-    if (refused === null) return { held: true, excluded };
+    if (refused === null) return { refused: null, excluded };
     reason = printable(refused.message);
     if (!busy.has(refused.number)) {
       // A table was dropped since we looked, or cannot be opened: leave out only what is in the way.
       wanted = await lockable(session, wanted, excluded);
-      if (excluded.size > 0 && wanted.length === 0) return { held: false, reason };
       continue;
     }
     if (attempt < attempts) await pause(signal);
   }
-  return { held: false, reason };
+  return { refused: reason, excluded };
 }
 
 /** False where the session is gone: the locks were then lost at an unknown time. */

@@ -20,7 +20,7 @@ export interface ExportContext extends DumpContext {
 }
 
 /** Longest time that writers wait for dumps to begin; then the barrier is given up. */
-const longestHoldMs = 10_000;
+const longestHoldMs = 5_000;
 /** Connections of the server that we leave to its other users. */
 const sparedConnections = 10;
 
@@ -35,10 +35,13 @@ export async function startExports(
   if (crowded !== null) return joint(plans, crowded, context);
 
   const outcome = await lockTables(session, plans, context.signal);
-  if (!outcome.held) return joint(plans, outcome.reason, context);
   const apart = plans.filter(({ database }) => outcome.excluded.has(database));
   const together = plans.filter(({ database }) => !outcome.excluded.has(database));
-  const set = await underLock(session, together, context);
+  if (together.length === 0) return joint(plans, [...outcome.excluded.values()][0] ?? '', context);
+  const set =
+    outcome.refused === null
+      ? await underLock(session, together, context)
+      : await joint(together, outcome.refused, context);
   if (apart.length === 0) return set;
   const others = await oneByOne(apart, context);
   return {
