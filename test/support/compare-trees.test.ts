@@ -111,12 +111,12 @@ const planted: readonly (readonly [
   ],
 ];
 
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
 describe('compareTrees', () => {
   beforeAll(async () => {
     for (const tree of [a, b]) await buildFixtureTree(tree, { files: 20 });
   });
-
-  afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
   it('finds no difference between two equal fixtures', async () => {
     const { entries, differences } = await compareTrees(a, b);
