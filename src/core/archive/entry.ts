@@ -91,9 +91,12 @@ export function isWithin(path: Uint8Array, ancestor: Uint8Array): boolean {
   return path.length === ancestor.length || path[ancestor.length] === slash;
 }
 
-/** True where the extents leave out a part of the file. */
-export function hasHoles(content: Content): boolean {
+/** Bytes of a file's data, holes left out. */
+export function dataBytes(content: Content | null): number {
   let covered = 0;
-  for (const extent of content.extents) covered += extent.length;
-  return covered < content.size;
+  for (const extent of content?.extents ?? []) covered += extent.length;
+  return covered;
 }
+
+/** True where the extents leave out a part of the file. */
+export const hasHoles = (content: Content): boolean => dataBytes(content) < content.size;

@@ -31,6 +31,7 @@ const c = {
   fsetxattr: declare('int fsetxattr(int fd, const void *name, const void *value, size_t size, int flags)'),
   fremovexattr: declare('int fremovexattr(int fd, const void *name)'),
   utimensat: declare('int utimensat(int dirfd, const void *path, const void *times, int flags)'),
+  futimens: declare('int futimens(int fd, const void *times)'),
   mknodat: declare('int mknodat(int dirfd, const void *path, uint32_t mode, uint64_t dev)'),
   mkdirat: declare('int mkdirat(int dirfd, const void *path, uint32_t mode)'),
   symlinkat: declare('int symlinkat(const void *target, int dirfd, const void *path)'),
@@ -201,7 +202,8 @@ export function setMtime(dirfd: number, name: Buffer | null, seconds: number, na
   timesBuffer.writeBigInt64LE(BigInt(UTIME_OMIT), 8);
   timesBuffer.writeBigInt64LE(BigInt(seconds), 16);
   timesBuffer.writeBigInt64LE(BigInt(nanoseconds), 24);
-  return result(c.utimensat(dirfd, name, timesBuffer, name === null ? 0 : AT_SYMLINK_NOFOLLOW));
+  if (name === null) return result(c.futimens(dirfd, timesBuffer));
+  return result(c.utimensat(dirfd, name, timesBuffer, AT_SYMLINK_NOFOLLOW));
 }
 
 /** Device numbers as glibc packs them. */

@@ -128,6 +128,7 @@ export class CapturePool {
   async close(): Promise<void> {
     await Promise.all(
       this.#threads.splice(0).map(async ({ worker }) => {
+        worker.ref();
         const exited = new Promise((resolve) => worker.once('exit', resolve));
         worker.postMessage({ type: 'quit' } satisfies ToWorker);
         await exited;

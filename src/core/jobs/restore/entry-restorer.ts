@@ -9,6 +9,7 @@ import { createHash, hash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import {
   type Content,
+  dataBytes,
   type Entry,
   entryFlags,
   fileType,
@@ -113,7 +114,7 @@ export class EntryRestorer {
     const size = content?.size ?? 0;
     if (resume && isComplete(parent, name, entry, size, xattrs)) {
       outlet.kept();
-      outlet.progress(1, size);
+      outlet.progress(1, dataBytes(content));
       return;
     }
     const refused = (code: string, message: string): void => outlet.warn(code, entry.path, message);
@@ -134,7 +135,7 @@ export class EntryRestorer {
     if ((entry.flags & entryFlags.changed) !== 0) {
       outlet.warn('changed', entry.path, 'changed while it was backed up; the copy may be torn');
     }
-    outlet.progress(1, size);
+    outlet.progress(1, dataBytes(content));
   }
 
   /** Writes and checks the content. @throws OBJECT_DAMAGED its hash is not the one captured */

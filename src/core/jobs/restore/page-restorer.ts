@@ -4,7 +4,7 @@
  * Keeps directories and linked entries for the last steps in compressed pages, so that memory stays small.
  */
 
-import { type Entry, entryFlags, fileType, isWithin, typeOf } from '../../archive/entry.ts';
+import { dataBytes, type Entry, entryFlags, fileType, isWithin, typeOf } from '../../archive/entry.ts';
 import { type FinishedPage, PageWriter, readPage } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
@@ -60,7 +60,7 @@ export class PageRestorer {
         outlet.failed(entry.path, error.message);
       }
     }
-    outlet.progress(1, entry.content?.size ?? 0);
+    outlet.progress(1, dataBytes(entry.content));
   }
 
   #keep(entry: Entry): void {

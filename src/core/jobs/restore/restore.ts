@@ -6,7 +6,7 @@
  * many snapshots came before.
  */
 
-import { comparePaths, type Entry, isWithin } from '../../archive/entry.ts';
+import { comparePaths, dataBytes, type Entry, isWithin } from '../../archive/entry.ts';
 import { decompressPart, type FinishedPage, readPage } from '../../archive/pages.ts';
 import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
 import { displayName, systemXattrs } from '../../filesystem/xattrs.ts';
@@ -14,8 +14,8 @@ import { WarningList } from '../backup/warnings.ts';
 import { type IndexReader, openIndex } from '../index-reader.ts';
 import type { EntryRestorer, RestoreOutlet } from './entry-restorer.ts';
 import { Frames, fetchFrom } from './frames.ts';
-import type { PageWork } from './messages.ts';
 import { PageRestorer } from './page-restorer.ts';
+import { batches, pageWorks } from './page-works.ts';
 import { databaseFiles, writeDatabaseFile } from './restore-databases.ts';
 import { type Leftovers, restoreInThreads } from './restore-pool.ts';
 import { openTarget } from './target.ts';
@@ -23,7 +23,6 @@ import type { RestoreFailure, RestoreReport, RestoreRequest } from './types.ts';
 
 /** Up to this many pages are restored without starting threads. */
 const inlinePages = 4;
-const batchPages = 8;
 const listedFailures = 1000;
 
 interface Progress {
@@ -97,7 +96,7 @@ export async function planRestore(request: RestoreRequest): Promise<{
   for (const path of within ?? []) {
     for await (const entry of reader.entries(path)) {
       entries++;
-      bytes += entry.content?.size ?? 0;
+      bytes += dataBytes(entry.content);
     }
   }
   return { entries, bytes, databases: files.map((file) => file.path), paths: within ?? [] };
@@ -215,31 +214,6 @@ async function* entriesOf(pages: readonly FinishedPage[], backwards: boolean): A
     const entries = [...readPage(plain, null)];
     yield* backwards ? entries.reverse() : entries;
   }
-}
-
-async function* pageWorks(
-  reader: IndexReader,
-  rows: Parameters<IndexReader['pages']>[0],
-  within: readonly Buffer[] | null,
-): AsyncGenerator<PageWork> {
-  for await (const { row, plain } of reader.pages(rows)) yield { plain, digest: row.digest, within };
-}
-
-/** Neighbouring pages together; small enough that every thread gets some. */
-export async function* batches(
-  works: AsyncIterable<PageWork>,
-  total: number,
-  threads: number,
-): AsyncGenerator<readonly PageWork[]> {
-  const size = Math.max(1, Math.min(batchPages, Math.ceil(total / (threads * 4))));
-  let batch: PageWork[] = [];
-  for await (const work of works) {
-    batch.push(work);
-    if (batch.length < size) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
 }
 
 function outletOf(progress: Progress, request: RestoreRequest): RestoreOutlet {

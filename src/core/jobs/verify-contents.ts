@@ -1,0 +1,42 @@
+/**
+ * Checks the content of every file of a snapshot against its hash, in the threads that restores use.
+ */
+
+import type { Provider } from '../contracts/provider.ts';
+import { isHoldfastError } from '../errors.ts';
+import type { IndexReader } from './index-reader.ts';
+import { eachRange, type RestoreOutlet } from './restore/entry-restorer.ts';
+import { Frames, fetchFrom } from './restore/frames.ts';
+import { batches, pageWorks } from './restore/page-works.ts';
+import { restoreInThreads } from './restore/restore-pool.ts';
+
+export interface ContentsRequest {
+  readonly provider: Provider;
+  readonly threads: number;
+  readonly signal: AbortSignal;
+}
+
+/** `failed` hears of each path whose content is damaged or missing. */
+export async function verifyContents(
+  request: ContentsRequest,
+  reader: IndexReader,
+  failed: (path: Buffer, message: string) => void,
+): Promise<void> {
+  const { objects, pages } = reader.root;
+  const fetch = fetchFrom(request.provider, objects, request.signal);
+  const outlet: RestoreOutlet = { warn: () => {}, failed, progress: () => {}, kept: () => {} };
+  const works = pageWorks(reader, pages, null);
+  const setup = { target: -1, objects, resume: false, verifyOnly: true };
+  await restoreInThreads(batches(works, pages.length, request.threads), { ...request, setup, fetch, outlet });
+  const frames = new Frames(objects, fetch);
+  for await (const { path, content } of reader.linkRecords()) {
+    if (content.sha256 === null) continue;
+    try {
+      const digest = await eachRange(content, frames, () => {});
+      if (!digest.equals(content.sha256)) failed(path, 'its content has another hash');
+    } catch (error) {
+      if (!isHoldfastError(error) || !error.code.startsWith('OBJECT_')) throw error;
+      failed(path, error.message);
+    }
+  }
+}
