@@ -10,6 +10,7 @@ import {
   Agent,
   createServer,
   request as httpRequest,
+  type IncomingHttpHeaders,
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
@@ -24,13 +25,15 @@ export type Fault =
       readonly status: number;
       readonly code?: string;
       readonly headers?: Record<string, string>;
+      /** Instead of an error with the code. */
+      readonly body?: string;
     }
   /** Closes the connection: before the service sees the request, or when it has answered (a lost answer). */
   | { readonly kind: 'drop'; readonly when: 'before' | 'after' }
   /** Takes the request and stays silent. */
   | { readonly kind: 'stall' }
   /** Passes so many bytes of the answer's body, then closes the connection or stays silent. */
-  | { readonly kind: 'cut'; readonly bytes: number; readonly then?: 'close' | 'silence' }
+  | { readonly kind: 'cut'; readonly bytes: number; readonly end?: 'close' | 'silence' }
   /** Tells another length than the answer has; the connection closes after the body. */
   | { readonly kind: 'length'; readonly difference: number }
   /** Cuts the body short and tells the short length: only the end can find out. */
@@ -56,6 +59,7 @@ export interface Seen {
   readonly method: string;
   readonly operation: Operation;
   readonly key: string;
+  readonly headers: IncomingHttpHeaders;
   /** What the client was told; 0 where it was told nothing. */
   status: number;
 }
@@ -140,7 +144,8 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     const method = incoming.method ?? '';
     const path = incoming.url ?? '/';
     const operation = operationOf(method, path, incoming.headers);
-    const entry: Seen = { method, operation, key: keyOf(path), status: 0 };
+    const { headers } = incoming;
+    const entry: Seen = { method, operation, key: keyOf(path), headers, status: 0 };
     seen.push(entry);
     const fault = faultFor(entry);
     if (proxy.latencyMs > 0) await sleep(proxy.latencyMs);
@@ -166,7 +171,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
         socket.write(
           Buffer.concat([head(answer, answer.body.length), answer.body.subarray(0, fault.bytes)]),
           () => {
-            if (fault.then !== 'silence') socket.destroy();
+            if (fault.end !== 'silence') socket.destroy();
           },
         );
         return;
@@ -210,6 +215,8 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       entry.status = response.statusCode ?? 0;
       outgoing.writeHead(entry.status, response.rawHeaders);
       response.on('error', () => incoming.socket.destroy());
+      // A refusal may come before the body is read; what is left of it must not block the connection.
+      response.on('end', () => incoming.unpipe(request).resume());
       response.pipe(outgoing);
     });
     incoming.pipe(request);
@@ -241,7 +248,7 @@ function refusal(fault: Extract<Fault, { kind: 'answer' }>): Answer {
   return {
     status: fault.status,
     headers,
-    body: fault.code === undefined ? Buffer.alloc(0) : errorBody(fault.code),
+    body: fault.code === undefined ? Buffer.from(fault.body ?? '') : errorBody(fault.code),
   };
 }
 

@@ -29,24 +29,35 @@ is_ours() {
   pid=$(cat "$dir/$1.pid" 2>/dev/null) && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$conf"
 }
 
-end() { # daemon [signal]: after two seconds KILL; waits until it is gone and its port free
-  is_ours "$1" || { rm -f "$dir/$1.pid"; return 0; }
-  local pid turn
-  pid=$(cat "$dir/$1.pid")
-  kill -"${2:-TERM}" "$pid" 2>/dev/null || true
-  for turn in $(seq 400); do
-    is_ours "$1" || break
-    [ "$turn" != 80 ] || kill -KILL "$pid" 2>/dev/null || true
-    sleep 0.025
-  done
+kill_daemon() { # daemon: and wait until it is gone
+  local pid
+  if is_ours "$1"; then
+    pid=$(cat "$dir/$1.pid")
+    kill -KILL "$pid" 2>/dev/null || true
+    while is_ours "$1"; do sleep 0.02; done
+  fi
   rm -f "$dir/$1.pid"
+}
+
+answers() { curl -fsS --noproxy '*' -m 5 -o /dev/null "http://127.0.0.1:$(cat "$dir/port")/"; }
+
+# A killed gateway leaves watches behind, for which the next one waits half a minute; a terminated one
+# closes its port at once and then takes up to ten seconds to go. So it goes by itself, unwatched.
+retire_gateway() {
+  is_ours gateway || return 0
+  kill -TERM "$(cat "$dir/gateway.pid")"
+  for _ in $(seq 500); do
+    answers 2>/dev/null || break
+    sleep 0.02
+  done
+  mv "$dir/gateway.pid" "$dir/retired-$(cat "$dir/gateway.pid").pid"
 }
 
 # The caller and its pipes may be gone already. Nothing is worth a graceful end: all data is in memory.
 end_all() {
   trap '' TERM INT HUP PIPE
   exec >/dev/null 2>&1
-  for daemon in gateway osd mon; do end $daemon KILL; done
+  for pid_file in "$dir"/*.pid; do kill_daemon "$(basename "$pid_file" .pid)"; done
   rm -rf "$dir"
 }
 
@@ -78,7 +89,7 @@ free_port() {
 gateway() {
   launch gateway radosgw -c "$conf" -n client.rgw -f \
     --rgw_frontends "beast endpoint=127.0.0.1:$(cat "$dir/port") tcp_nodelay=1"
-  await gateway curl -fsS --noproxy '*' -m 5 -o /dev/null "http://127.0.0.1:$(cat "$dir/port")/"
+  await gateway answers
 }
 
 configure() { # monitor's port
@@ -181,7 +192,7 @@ run() {
 
 case $command in
   run) run ;;
-  down) end gateway ;;
+  down) retire_gateway ;;
   up) is_ours gateway || gateway ;;
   admin) shift 2; exec radosgw-admin -c "$conf" "$@" ;;
   *) fail "unknown command $command" ;;

@@ -8,7 +8,10 @@ import type { S3Settings } from './settings.ts';
 /** The same for both ways of writing. */
 export function attributes(settings: S3Settings, request: PutRequest, writeId: string | null) {
   const storageClass = request.storageClass ?? settings.storageClass;
-  const tags = new URLSearchParams(settings.tags).toString();
+  // Not as a form: some services keep its `+` for a space.
+  const tags = Object.entries(settings.tags)
+    .map((pair) => pair.map(encodeURIComponent).join('='))
+    .join('&');
   return {
     ContentType: 'application/octet-stream',
     // The SDK lists the classes of AWS only.

@@ -8,6 +8,7 @@
 
 import { createHash, webcrypto } from 'node:crypto';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { scanListings } from './listed-objects.ts';
 import { PatientRetries } from './retry.ts';
 import type { S3Settings } from './settings.ts';
 
@@ -79,6 +80,7 @@ export function makeClient(settings: S3Settings): S3Client {
     },
     { step: 'deserialize', name: 'holdfastAnswer', priority: 'high' },
   );
+  scanListings(client);
   return client;
 }
 

@@ -64,7 +64,7 @@ export async function settle(
     return {
       sizeBytes: head.ContentLength ?? 0,
       version: versionOf(bucket, head.VersionId),
-      storedAtMs: wholeSeconds(head.LastModified),
+      storedAtMs: wholeSeconds(head.LastModified?.getTime()),
     };
   }
   if (isRefusal(error)) throw exists(bucket, key);

@@ -5,15 +5,11 @@
  * it later gives its space back; rights for that lacking, plain listing does.
  */
 
-import {
-  type _Object,
-  ListObjectsV2Command,
-  ListObjectVersionsCommand,
-  type ObjectVersion,
-} from '@aws-sdk/client-s3';
+import { ListObjectsV2Command, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { HoldfastError, type ListPage, type ListRequest, type ObjectInfo } from '../../core/index.ts';
 import type { Bucket } from './bucket.ts';
 import { isAbsent, isDenied } from './failures.ts';
+import { type ListedObject, listedObjects } from './listed-objects.ts';
 import { wholeSeconds } from './metadata.ts';
 import { archiveClasses } from './settings.ts';
 
@@ -37,7 +33,7 @@ export async function listObjects(bucket: Bucket, request: ListRequest): Promise
     }),
     { abortSignal: request.signal },
   );
-  const objects = (page.Contents ?? []).map((object) => describe(bucket, object, null));
+  const objects = listedObjects(page).map((object) => describe(bucket, object));
   checkOrder(bucket, request, objects);
   return { objects, next: page.IsTruncated === true ? (objects.at(-1)?.key ?? null) : null };
 }
@@ -57,9 +53,9 @@ async function listVersions(bucket: Bucket, request: ListRequest): Promise<ListP
       { abortSignal: request.signal },
     );
     // Ceph begins with the versions of the marker's key, AWS after them.
-    const objects = (page.Versions ?? [])
-      .filter(({ IsLatest, Key = '' }) => IsLatest === true && Key > after)
-      .map((version) => describe(bucket, version, version.VersionId ?? null));
+    const objects = listedObjects(page)
+      .filter(({ latest, key }) => latest && key > after)
+      .map((object) => describe(bucket, object));
     checkOrder(bucket, request, objects);
     const { IsTruncated, NextKeyMarker, NextVersionIdMarker } = page;
     if (IsTruncated !== true) return { objects, next: null };
@@ -78,12 +74,12 @@ function pageSize({ limit = largestPage }: ListRequest): number {
   return Math.min(largestPage, Math.max(1, limit));
 }
 
-function describe(bucket: Bucket, object: _Object | ObjectVersion, version: string | null): ObjectInfo {
-  const storageClass = object.StorageClass ?? 'STANDARD';
+function describe(bucket: Bucket, object: ListedObject): ObjectInfo {
+  const { key, sizeBytes, modifiedAtMs, version, storageClass } = object;
   return {
-    key: (object.Key ?? '').slice(bucket.settings.prefix.length),
-    sizeBytes: object.Size ?? 0,
-    modifiedAtMs: wholeSeconds(object.LastModified),
+    key: key.slice(bucket.settings.prefix.length),
+    sizeBytes,
+    modifiedAtMs: wholeSeconds(modifiedAtMs),
     version,
     storageClass,
     // A listing does not tell what has been thawed; head does.

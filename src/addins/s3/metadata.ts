@@ -28,7 +28,7 @@ export function describe(bucket: Bucket, key: string, head: HeadObjectCommandOut
   return {
     key,
     sizeBytes: head.ContentLength ?? 0,
-    modifiedAtMs: wholeSeconds(head.LastModified),
+    modifiedAtMs: wholeSeconds(head.LastModified?.getTime()),
     version: versionOf(bucket, head.VersionId),
     storageClass: head.StorageClass ?? 'STANDARD',
     readable: !archived || /ongoing-request="false"/.test(head.Restore ?? ''),
@@ -36,6 +36,6 @@ export function describe(bucket: Bucket, key: string, head: HeadObjectCommandOut
 }
 
 /** Listings tell milliseconds, HEAD does not; both are to say the same. */
-export function wholeSeconds(date: Date | undefined): number {
-  return Math.floor((date?.getTime() ?? 0) / 1000) * 1000;
+export function wholeSeconds(atMs: number | undefined): number {
+  return Math.floor((atMs ?? 0) / 1000) * 1000;
 }

@@ -1,8 +1,9 @@
 /** What the tests of the s3 store share: buckets, stores over them, bodies, and looking from outside. */
 
-import { randomBytes } from 'node:crypto';
 import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { s3Store } from '../../../src/addins/s3/index.ts';
+import { openS3Store } from '../../../src/addins/s3/s3-store.ts';
+import { readSettings } from '../../../src/addins/s3/settings.ts';
 import type { Store } from '../../../src/core/index.ts';
 import type { S3Server } from '../../support/s3.ts';
 
@@ -39,8 +40,9 @@ export function openStore(
   server: S3Server,
   bucket: string,
   settings: Readonly<Record<string, unknown>> = {},
+  newId?: () => string,
 ): Promise<Store> {
-  return s3Store.open({
+  const all = {
     use: 's3',
     endpoint: server.endpoint,
     region: server.region,
@@ -52,7 +54,8 @@ export function openStore(
     maxAttempts: 4,
     retryDelayMs: 5,
     ...settings,
-  });
+  };
+  return newId === undefined ? s3Store.open(all) : openS3Store(readSettings(all), newId);
 }
 
 export async function* bodyOf(bytes: Uint8Array, chunk = 300_001): AsyncGenerator<Uint8Array> {
@@ -85,5 +88,3 @@ export async function seenByRclone(server: S3Server, bucket: string): Promise<Ma
   const lines = text.split('\n').filter((line) => line !== '');
   return new Map(lines.map((line) => [line.slice(66), line.slice(0, 64)]));
 }
-
-export { randomBytes };

@@ -1,0 +1,18 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type S3Server, startS3 } from '../../support/s3.ts';
+import { bucketOfKeys, listInOwnProcess } from './many-keys.ts';
+
+let server: S3Server;
+beforeAll(async () => {
+  server = await startS3();
+});
+afterAll(() => server.stop());
+
+it('lists 20,000 keys, each once and in order, in bounded memory', async () => {
+  const bucket = await bucketOfKeys(server, 20_000);
+
+  const listing = await listInOwnProcess(server, bucket);
+
+  expect(listing).toMatchObject({ keys: 20_000, ordered: true });
+  expect(listing.grownBytes).toBeLessThan(100_000_000);
+});
