@@ -4,6 +4,7 @@
  * Add a schema here and run `npm run schemas`; a test fails while the files differ from the source.
  */
 
+import { jsonDocuments } from '../src/cli/documents/index.ts';
 import { addinConfigurationSchema } from '../src/core/config/addin-schema.ts';
 import { configSchema } from '../src/core/config/config-schema.ts';
 import type { JsonSchema } from '../src/core/index.ts';
@@ -15,6 +16,7 @@ export const schemaDocuments: Readonly<Record<string, JsonSchema>> = {
   'addin-configuration.schema.json': addinConfigurationSchema,
   'panel-apiscp.schema.json': apiscpSettingsSchema,
   'panel-generic.schema.json': genericSettingsSchema,
+  ...jsonDocuments,
 };
 
 export function schemaText(schema: JsonSchema): string {

@@ -47,3 +47,14 @@ function through<T>(
   const code = errnoName(outcome);
   throw Object.assign(new Error(`${what} of a path: ${code}`), { code });
 }
+
+/** Whether the file system of a path keeps attributes such as this one; it need not have it. */
+export function supportsXattr(path: string, name: string): boolean {
+  const fd = openAt(AT_FDCWD, zName(path), O.PATH | O.NOFOLLOW);
+  if (fd < 0) return false;
+  try {
+    return getXattr(magicPath(fd), zName(name), value) !== -errno.EOPNOTSUPP;
+  } finally {
+    closeFd(fd);
+  }
+}

@@ -1,0 +1,123 @@
+/** What a backup would do, found out without writing anything: for `backup --dry-run`. */
+
+import { isHoldfastError } from '../core/errors.ts';
+import type { Account, DatabaseEngine, RequestedLevel } from '../core/index.ts';
+import { listSnapshots } from '../core/jobs/catalog.ts';
+import { printable, quoted } from '../core/printable.ts';
+import type { State } from '../core/state/state.ts';
+import type { BackupPlanDocument } from './documents/backup.ts';
+import { bytesText, plural } from './format.ts';
+import type { OpenedStore } from './opened.ts';
+import type { Output } from './output.ts';
+import type { World } from './world.ts';
+
+export interface PlanInput {
+  readonly accounts: readonly Account[];
+  readonly unmatched: readonly string[];
+  readonly opened: OpenedStore;
+  readonly engines: readonly DatabaseEngine[];
+  readonly state: State | null;
+  readonly level: RequestedLevel;
+  readonly world: World;
+  readonly signal: AbortSignal;
+}
+
+type PlannedAccount = BackupPlanDocument['accounts'][number];
+type PlannedError = PlannedAccount['error'];
+
+export async function planBackUp(input: PlanInput): Promise<BackupPlanDocument> {
+  const accounts: PlannedAccount[] = [];
+  for (const account of input.accounts) accounts.push(await planAccount(input, account));
+  return { addin: input.opened.name, accounts, unmatched: [...input.unmatched] };
+}
+
+async function planAccount(input: PlanInput, account: Account): Promise<PlannedAccount> {
+  const { state, engines } = input;
+  const uuid = state === null ? null : await state.knownAccountId(account);
+  const { site, domain, problem, trees } = account;
+  const families = account.databases.map(({ family }) => family);
+  return {
+    account: site,
+    uuid,
+    domain,
+    state: account.state,
+    problem,
+    ...(await levelOf(input, uuid)),
+    trees: trees.map(({ name, path, exclude }) => ({ name, path, exclude: [...exclude] })),
+    databases: await databasesOf(input, account),
+    unconfiguredEngines: families.filter((one) => !engines.some(({ family }) => family === one)),
+  };
+}
+
+async function levelOf(
+  { opened, state, level, world, signal }: PlanInput,
+  owner: string | null,
+): Promise<Pick<PlannedAccount, 'level' | 'reason' | 'parents' | 'error' | 'snapshots'>> {
+  const { store, provider } = opened;
+  const server = state?.server.uuid;
+  const readable = server !== undefined && owner !== null && !store.capabilities.putOnly;
+  const listed = readable ? await listSnapshots(store, { server, owner }, signal) : [];
+  const history = listed.map((item) => ({ ...item, manifestKey: item.key }));
+  try {
+    const request = { owner: owner ?? 'new', requested: level, history, nowMs: world.now(), signal };
+    const plan = await provider.plan(request);
+    const { reason, parents } = plan;
+    return { level: plan.level, reason, parents: [...parents], error: null, snapshots: listed.length };
+  } catch (error) {
+    return { level: null, reason: null, parents: [], error: describeError(error), snapshots: listed.length };
+  }
+}
+
+async function databasesOf(
+  { engines, signal }: PlanInput,
+  account: Account,
+): Promise<PlannedAccount['databases']> {
+  const found: PlannedAccount['databases'] = [];
+  for (const selector of account.databases) {
+    for (const engine of engines.filter(({ family }) => family === selector.family)) {
+      const { instance } = engine;
+      try {
+        for (const { name, matchedBy, estimatedBytes } of await engine.discover({ selector, signal })) {
+          found.push({ instance, name, matchedBy, estimatedBytes, error: null });
+        }
+      } catch (error) {
+        const nothing = { name: null, matchedBy: null, estimatedBytes: null };
+        found.push({ instance, ...nothing, error: describeError(error) });
+      }
+    }
+  }
+  return found;
+}
+
+/** Rethrows what is no error of ours. */
+function describeError(error: unknown): NonNullable<PlannedError> {
+  if (!isHoldfastError(error)) throw error;
+  return { code: error.code, message: error.message, hint: error.hint ?? null };
+}
+
+export function printPlan(plan: BackupPlanDocument, output: Output): void {
+  for (const account of plan.accounts) {
+    const level = account.error === null ? `${account.level} (${account.reason})` : account.error.message;
+    output.line(`${printable(account.account)}  ${printable(account.domain ?? '-')}  ${level}`);
+    if (account.problem !== null) output.line(`  problem: ${account.problem}`);
+    for (const { name, path, exclude } of account.trees) {
+      const without =
+        exclude.length === 0 ? '' : `  without ${exclude.map((one) => printable(one)).join(', ')}`;
+      output.line(`  tree ${printable(name)}  ${printable(path, 4096)}${without}`);
+    }
+    for (const { instance, name, matchedBy, estimatedBytes, error } of account.databases) {
+      if (error !== null) output.line(`  databases of ${instance}: ${error.code}: ${error.message}`);
+      else
+        output.line(
+          `  database ${instance}/${printable(name ?? '')}  about ${bytesText(estimatedBytes ?? 0)}  by ${matchedBy}`,
+        );
+    }
+    for (const family of account.unconfiguredEngines) {
+      output.line(`  databases of ${family}: no such server is configured, so none is exported`);
+    }
+  }
+  for (const pattern of plan.unmatched) output.line(`no account fits ${quoted(pattern)}`);
+  output.info(
+    `would back up ${plural(plan.accounts.length, 'account')} with ${plan.addin}; nothing was written`,
+  );
+}

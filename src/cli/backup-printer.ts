@@ -1,0 +1,118 @@
+/**
+ * Shows a backup as it goes: a bar on a terminal, a line for each account as it ends, and a summary; or
+ * the document of `--json` at the end.
+ */
+
+import { errorCodes } from '../core/errors.ts';
+import type { AccountOutcome, BackUpEvent, BackUpReport } from '../core/jobs/backup/back-up.ts';
+import type { Snapshot } from '../core/jobs/catalog.ts';
+import { printable } from '../core/printable.ts';
+import type { BackupDocument } from './documents/backup.ts';
+import { describeSnapshot } from './documents/snapshot.ts';
+import { bytesText, countText, durationText, plural } from './format.ts';
+import type { Output } from './output.ts';
+import type { Progress } from './progress.ts';
+
+interface Dependencies {
+  readonly output: Output;
+  readonly progress: Progress;
+  readonly now: () => number;
+  readonly total: number;
+}
+
+export class BackUpPrinter {
+  readonly #parts: Dependencies;
+  /** When each account under way began. */
+  readonly #underWay = new Map<string, number>();
+  #bytes = 0;
+  #done = 0;
+
+  constructor(parts: Dependencies) {
+    this.#parts = parts;
+  }
+
+  event(event: BackUpEvent): void {
+    if (event.type === 'started') this.#underWay.set(event.site, this.#parts.now());
+    if (event.type === 'bytes') this.#bytes += event.bytes;
+    if (event.type === 'ended') this.#ended(event.outcome);
+    const { total, progress } = this.#parts;
+    const sites = [...this.#underWay.keys()].map((site) => printable(site, 40)).join(', ');
+    const detail = `${this.#done}/${total} accounts  ${sites}`;
+    progress.show({ share: total === 1 ? null : this.#done / total, bytes: this.#bytes, detail });
+  }
+
+  close(): void {
+    this.#parts.progress.close();
+  }
+
+  report(report: BackUpReport, about: { addin: string; server: string; unmatched: readonly string[] }): void {
+    this.close();
+    const { output } = this.#parts;
+    const snapshots = report.outcomes.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot]));
+    const failed = report.outcomes.filter((outcome) => outcome.error !== null);
+    const partial = snapshots.filter(({ header }) => header.state === 'partial').length;
+    const warnings = snapshots.reduce((sum, { body }) => sum + warningsOf(body.warningCounts), 0);
+    const bytes = snapshots.reduce((sum, snapshot) => sum + describeSnapshot(snapshot).bytes, 0);
+    const parts = [
+      `${plural(snapshots.length, 'snapshot')}${partial > 0 ? ` (${partial} partial)` : ''}`,
+      ...(failed.length > 0 ? [`${failed.length} failed`] : []),
+      bytesText(bytes),
+      ...(warnings > 0 ? [plural(warnings, 'warning')] : []),
+      durationText(report.endedAtMs - report.startedAtMs),
+    ];
+    output.info(`run ${report.runId}: ${parts.join(', ')}`);
+    if (report.exitStatus === errorCodes.INTERRUPTED.exit) output.note('holdfast: interrupted');
+    output.document<BackupDocument>({
+      run: report.runId,
+      addin: about.addin,
+      server: about.server,
+      startedAt: new Date(report.startedAtMs).toISOString(),
+      endedAt: new Date(report.endedAtMs).toISOString(),
+      exitStatus: report.exitStatus,
+      snapshots: snapshots.map(describeSnapshot),
+      failed: report.outcomes.flatMap(({ account, error }) => {
+        if (error === null) return [];
+        const { code, message, hint } = error;
+        const { site, domain } = account;
+        return [{ account: site, domain, error: { code, message, hint: hint ?? null } }];
+      }),
+      unmatched: [...about.unmatched],
+    });
+  }
+
+  #ended({ account, snapshot, error }: AccountOutcome): void {
+    const { output, now } = this.#parts;
+    const startedAtMs = this.#underWay.get(account.site) ?? now();
+    this.#underWay.delete(account.site);
+    this.#done += 1;
+    const name = `${printable(account.site)}  ${printable(account.domain ?? '-')}`;
+    const took = durationText(now() - startedAtMs);
+    if (snapshot === null) {
+      output.line(`${name}  failed  ${took}`);
+      output.line(`  ${error.code}: ${error.message}`);
+      if (error.hint !== undefined) output.line(`  hint: ${error.hint}`);
+      return;
+    }
+    const { state } = snapshot.header;
+    const warnings = warningsOf(snapshot.body.warningCounts);
+    const item = describeSnapshot(snapshot);
+    const parts = [name, state, bytesText(item.bytes), `${countText(item.entries)} entries`];
+    if (warnings > 0) parts.push(plural(warnings, 'warning'));
+    const line = [...parts, took].join('  ');
+    if (state === 'complete') output.info(line);
+    else output.line(line);
+    for (const reason of failuresOf(snapshot)) output.line(`  ${reason}`);
+    for (const [code, count] of Object.entries(snapshot.body.warningCounts)) {
+      output.info(`  warning: ${code}${count > 1 ? ` (${countText(count)} times)` : ''}`);
+    }
+  }
+}
+
+const warningsOf = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0);
+
+function failuresOf({ body }: Snapshot): string[] {
+  return body.components.flatMap(({ type, name, error }) =>
+    error === undefined ? [] : [`${type} ${printable(name)} failed: ${error.code}: ${error.message}`],
+  );
+}

@@ -1,0 +1,44 @@
+/** What a check of `doctor` says, and how errors become one. */
+
+import { type ErrorCode, isHoldfastError } from '../../core/errors.ts';
+import type { DoctorDocument } from '../documents/doctor.ts';
+
+export type Check = DoctorDocument['checks'][number];
+
+export const ok = (name: string, detail: string): Check => ({
+  name,
+  state: 'ok',
+  detail,
+  hint: null,
+  code: null,
+});
+
+export const warn = (name: string, detail: string, hint: string | null = null): Check => ({
+  name,
+  state: 'warn',
+  detail,
+  hint,
+  code: null,
+});
+
+export const fault = (name: string, code: ErrorCode, detail: string, hint: string | null = null): Check => ({
+  name,
+  state: 'error',
+  detail,
+  hint,
+  code,
+});
+
+/** What `action` finds, or the error it ends with. */
+export async function attempt(
+  name: string,
+  action: () => Promise<readonly Check[]>,
+): Promise<readonly Check[]> {
+  try {
+    return await action();
+  } catch (error) {
+    if (isHoldfastError(error)) return [fault(name, error.code, error.message, error.hint ?? null)];
+    const message = error instanceof Error ? error.message : String(error);
+    return [fault(name, 'INTERNAL', message)];
+  }
+}

@@ -1,0 +1,80 @@
+/** The configuration, its secrets, and the local state. */
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { databaseSettingsSchema } from '../../core/config/config-schema.ts';
+import type { ConfigProblem } from '../../core/config/problems.ts';
+import { readSecret, secretsIn } from '../../core/config/secrets.ts';
+import type { JsonSchema, Settings } from '../../core/index.ts';
+import { printable } from '../../core/printable.ts';
+import type { State } from '../../core/state/state.ts';
+import type { Loaded } from '../configuration.ts';
+import { openStateOf } from '../opened.ts';
+import type { World } from '../world.ts';
+import { attempt, type Check, fault, ok, warn } from './check.ts';
+
+export const describeProblem = ({ file, pointer, message, hint }: ConfigProblem): Check =>
+  fault(
+    'configuration',
+    'CONFIG_INVALID',
+    `${printable(file, 4096)} ${printable(pointer)}: ${message}`,
+    hint,
+  );
+
+export function checkAddins({ configuration: { dir, addins } }: Loaded): Check {
+  if (addins.length === 0) {
+    const hint = 'Write one in addins.d; addin.example.json is a complete example.';
+    return warn('configuration', `${dir} is valid and has no addin configuration`, hint);
+  }
+  return ok(
+    'configuration',
+    `${dir} is valid; addin configurations: ${addins.map(({ name }) => name).join(', ')}`,
+  );
+}
+
+/** Each secret of the configuration by itself, so that all broken ones are told at once. */
+export async function checkSecrets(
+  { configuration, definitions }: Loaded,
+  world: Pick<World, 'env'>,
+): Promise<readonly Check[]> {
+  const schemaOf = (kind: string, use: string): JsonSchema =>
+    definitions.find((one) => one.kind === kind && one.name === use)?.settingsSchema ?? {};
+  const holders: readonly (readonly [string, Settings, JsonSchema])[] = [
+    ['panel', configuration.panel, schemaOf('panel', configuration.panel.use)],
+    ...configuration.databases.map((one) => [`database ${one.name}`, one, databaseSettingsSchema] as const),
+    ...configuration.addins.flatMap(({ name, store, provider }) => [
+      [`store of ${name}`, store, schemaOf('store', store.use)] as const,
+      [`provider of ${name}`, provider, schemaOf('provider', provider.use)] as const,
+    ]),
+  ];
+  const checks = holders.flatMap(([holder, settings, schema]) =>
+    secretsIn(settings, schema).map(({ pointer, reference }) => {
+      const name = `secret ${pointer.slice(1)} of ${holder}`;
+      return attempt(name, async () => {
+        await readSecret(reference, world);
+        return [ok(name, `${reference} can be read`)];
+      });
+    }),
+  );
+  return (await Promise.all(checks)).flat();
+}
+
+/** Opens the state where there is one, and hands it on to the checks that follow. */
+export async function checkState(
+  { configuration }: Loaded,
+  world: World,
+): Promise<{ readonly checks: readonly Check[]; readonly state: State | null }> {
+  const { stateDir } = configuration;
+  const shown = printable(stateDir, 4096);
+  if (!existsSync(join(stateDir, 'server.json'))) {
+    return { checks: [ok('state', `${shown} is made at the first backup`)], state: null };
+  }
+  let state: State | null = null;
+  const checks = await attempt('state', async () => {
+    state = await openStateOf(configuration, world);
+    const notes = state.notes.map((note) => warn('state', note));
+    const count = state.accounts().length;
+    return [ok('state', `${shown}: server ${state.server.uuid}, ${count} accounts seen`), ...notes];
+  });
+  return { checks, state };
+}

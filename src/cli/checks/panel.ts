@@ -1,0 +1,99 @@
+/** The panel's accounts, and whether their trees can be captured whole. */
+
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Account, DatabaseEngine, Tree } from '../../core/index.ts';
+import { printable } from '../../core/printable.ts';
+import { plural } from '../format.ts';
+import { type Check, fault, ok, warn } from './check.ts';
+
+const named = 5;
+
+export function checkAccounts(accounts: readonly Account[], panel: string): readonly Check[] {
+  const troubled = accounts.filter(({ problem }) => problem !== null);
+  const checks = [ok('panel', `${panel}: ${plural(accounts.length, 'account')}`)];
+  for (const { site, problem } of troubled.slice(0, named)) {
+    checks.push(warn('panel', `${printable(site)}: ${problem}`));
+  }
+  if (troubled.length > named) {
+    const more = `${plural(troubled.length - named, 'account')} more with a problem`;
+    checks.push(warn('panel', more, 'Run holdfast accounts to see them all.'));
+  }
+  return checks;
+}
+
+/** One line for each file system: what it keeps of attributes and access lists. */
+export async function checkTrees(accounts: readonly Account[]): Promise<readonly Check[]> {
+  const { supportsXattr } = await import('../../core/filesystem/path-xattrs.ts');
+  const byDevice = new Map<number, string>();
+  const missing: string[] = [];
+  for (const { path } of accounts.flatMap(({ trees }) => trees)) {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) missing.push(path);
+    else if (!byDevice.has(stat.dev)) byDevice.set(stat.dev, path);
+  }
+  const checks = [...byDevice.values()].map((path): Check => {
+    const lacks = [
+      ...(supportsXattr(path, 'user.holdfast') ? [] : ['extended attributes of users']),
+      ...(supportsXattr(path, 'system.posix_acl_access') ? [] : ['access control lists']),
+    ];
+    const where = `the file system of ${printable(path, 4096)}`;
+    if (lacks.length === 0) return ok('trees', `${where} keeps extended attributes and access control lists`);
+    return warn('trees', `${where} keeps no ${lacks.join(' and no ')}`);
+  });
+  if (missing.length > 0) {
+    const detail = `${plural(missing.length, 'tree')} missing, first ${printable(missing[0]!, 4096)}`;
+    checks.push(fault('trees', 'TREE_UNREADABLE', detail, 'Mount what belongs there.'));
+  }
+  return checks;
+}
+
+const rawDirectories = ['var/lib/mysql', 'var/lib/pgsql', 'var/lib/postgresql'];
+
+/** Files of a running database server are no backup of it, and large. */
+export function checkRawData(accounts: readonly Account[]): readonly Check[] {
+  const found = accounts.flatMap(({ site, trees }) =>
+    trees.flatMap((tree) => rawIn(tree).map((path) => ({ site, tree: tree.name, path }))),
+  );
+  if (found.length === 0) return [ok('raw data', 'directories of database servers are left out')];
+  return found.slice(0, named).map(({ site, tree, path }) => {
+    const detail = `tree ${tree} of ${printable(site)} holds ${path}, the raw files of a database server`;
+    return warn(
+      'raw data',
+      detail,
+      `Add "${path}" to what the tree excludes; databases are exported instead.`,
+    );
+  });
+}
+
+function rawIn({ path, exclude, include }: Tree): string[] {
+  if (include !== undefined) return [];
+  return rawDirectories.filter((raw) => !exclude.includes(raw) && existsSync(join(path, raw)));
+}
+
+export async function checkDatabases(
+  engines: readonly DatabaseEngine[],
+  accounts: readonly Account[],
+  signal: AbortSignal,
+): Promise<readonly Check[]> {
+  const checks = await Promise.all(
+    engines.map(async (engine) => {
+      const results = await engine.check({ signal });
+      return results.map(({ name, state, detail }): Check => {
+        const what = `database ${engine.instance}: ${name}`;
+        if (state === 'ok') return ok(what, detail);
+        return state === 'warning' ? warn(what, detail) : fault(what, 'DATABASE_UNREACHABLE', detail);
+      });
+    }),
+  );
+  const families = new Set(accounts.flatMap(({ databases }) => databases.map(({ family }) => family)));
+  const unconfigured = [...families].filter((one) => !engines.some(({ family }) => family === one));
+  return [
+    ...checks.flat(),
+    ...unconfigured.map((family) => {
+      const users = accounts.filter(({ databases }) => databases.some((one) => one.family === family)).length;
+      const detail = `${plural(users, 'account')} may have ${family} databases, and no such server is configured`;
+      return warn('databases', detail, 'Add it to "databases" in config.json, or nothing of it is exported.');
+    }),
+  ];
+}

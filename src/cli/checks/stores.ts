@@ -1,0 +1,81 @@
+/** Whether the store of an addin configuration can be reached, is the right one, and has room. */
+
+import type { StatsFs } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { AddinConfiguration } from '../../core/config/load-configuration.ts';
+import { readStoreFile } from '../../core/jobs/store-identity.ts';
+import { printable } from '../../core/printable.ts';
+import type { State } from '../../core/state/state.ts';
+import type { Loaded } from '../configuration.ts';
+import { bytesText } from '../format.ts';
+import { openStore } from '../opened.ts';
+import type { World } from '../world.ts';
+import { attempt, type Check, fault, ok, warn } from './check.ts';
+
+const smallestShare = 0.1;
+
+export async function checkStore(
+  loaded: Loaded,
+  addin: AddinConfiguration,
+  {
+    state,
+    world,
+    signal,
+  }: { readonly state: State | null; readonly world: World; readonly signal: AbortSignal },
+): Promise<readonly Check[]> {
+  const name = `store of ${addin.name}`;
+  return attempt(name, async () => {
+    const { store } = await openStore(loaded, addin, world);
+    try {
+      const file = await readStoreFile(store, signal);
+      const remembered = state?.storeId(addin.name) ?? null;
+      const checks = [
+        warn(`encryption of ${addin.name}`, 'none: whoever can read the store can read the backups'),
+      ];
+      if (file === null)
+        checks.push(await checkUnused(name, remembered, () => store.list({ prefix: '', limit: 1, signal })));
+      else if (remembered !== null && remembered !== file.store) {
+        const detail = `it has the id ${file.store}, and this server wrote to ${remembered} before`;
+        checks.push(fault(name, 'STORE_FOREIGN', detail, 'Correct the store in the addin configuration.'));
+      } else checks.push(ok(name, `${addin.store.use} ${file.store} can be read`));
+      return [...checks, ...(await checkRoom(name, addin))];
+    } finally {
+      await store.close();
+    }
+  });
+}
+
+async function checkUnused(
+  name: string,
+  remembered: string | null,
+  list: () => Promise<{ readonly objects: readonly { readonly key: string }[] }>,
+): Promise<Check> {
+  const other = (await list()).objects[0];
+  if (remembered !== null) {
+    const hint = 'Check that the right directory or bucket is mounted.';
+    return fault(name, 'STORE_FOREIGN', `the store ${remembered} is not there any more`, hint);
+  }
+  if (other === undefined) return ok(name, 'is empty, and is made ready by the first backup');
+  const detail = `is not empty and no store of Holdfast (it holds ${printable(other.key)})`;
+  return fault(name, 'STORE_FOREIGN', detail, 'Use an empty directory, bucket or prefix.');
+}
+
+/** Only a directory can tell. */
+async function checkRoom(name: string, { store }: AddinConfiguration): Promise<readonly Check[]> {
+  const path = store.use === 'local' ? store['path'] : undefined;
+  if (typeof path !== 'string') return [];
+  const found = await nearestStatfs(path);
+  if (found === null) return [];
+  const free = found.bavail * found.bsize;
+  const detail = `${bytesText(free)} free of ${bytesText(found.blocks * found.bsize)}`;
+  if (found.bavail >= found.blocks * smallestShare) return [ok(name, detail)];
+  return [warn(name, detail, 'Make room, or use another disk.')];
+}
+
+async function nearestStatfs(path: string): Promise<StatsFs | null> {
+  for (let at = path; ; at = dirname(at)) {
+    const found = await statfs(at).catch(() => null);
+    if (found !== null || at === '/') return found;
+  }
+}

@@ -1,0 +1,72 @@
+/** Every command by its words: what it does in a line, and how to load the rest. */
+
+import type { CliCommand } from './command.ts';
+
+export interface CommandEntry {
+  /** `backup`, or two words such as `addin list`. */
+  readonly words: string;
+  readonly summary: string;
+  readonly load: () => Promise<CliCommand>;
+}
+
+export const groups: Readonly<Record<string, string>> = {
+  addin: 'show and check addins and their configurations',
+};
+
+export const commandTable: readonly CommandEntry[] = [
+  {
+    words: 'doctor',
+    summary: 'check whether backups can run on this machine',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+  {
+    words: 'accounts',
+    summary: 'list the accounts of the panel',
+    load: async () => (await import('./commands/accounts.ts')).accounts,
+  },
+  {
+    words: 'status',
+    summary: 'show how old the last good snapshot of each account is',
+    load: async () => (await import('./commands/status.ts')).status,
+  },
+  {
+    words: 'backup',
+    summary: 'back up accounts: trees and databases',
+    load: async () => (await import('./commands/backup.ts')).backup,
+  },
+  {
+    words: 'snapshots',
+    summary: 'list committed snapshots, newest last',
+    load: async () => (await import('./commands/snapshots.ts')).snapshots,
+  },
+  {
+    words: 'ls',
+    summary: 'list a directory of a snapshot',
+    load: async () => (await import('./commands/ls.ts')).ls,
+  },
+  {
+    words: 'find',
+    summary: 'search snapshots for names or paths',
+    load: async () => (await import('./commands/find.ts')).find,
+  },
+  {
+    words: 'restore',
+    summary: 'bring a snapshot, or parts of it, back into a directory',
+    load: async () => (await import('./commands/restore.ts')).restore,
+  },
+  {
+    words: 'verify',
+    summary: 'check that snapshots can be restored',
+    load: async () => (await import('./commands/verify.ts')).verify,
+  },
+  {
+    words: 'addin list',
+    summary: 'list installed addins and addin configurations',
+    load: async () => (await import('./commands/addin-list.ts')).addinList,
+  },
+  {
+    words: 'addin validate',
+    summary: 'check one addin configuration',
+    load: async () => (await import('./commands/addin-validate.ts')).addinValidate,
+  },
+];

@@ -1,0 +1,123 @@
+/** `holdfast accounts`: what the panel has, and when each was last backed up. */
+
+import { errorCodes, isHoldfastError } from '../../core/errors.ts';
+import type { Account } from '../../core/index.ts';
+import type { CliCommand, CliContext } from '../command.ts';
+import { type Loaded, loadConfigured } from '../configuration.ts';
+import type { AccountsDocument } from '../documents/accounts.ts';
+import { listCandidates } from '../find-snapshot.ts';
+import { ageText } from '../format.ts';
+import { openPanel, openStateIfAny, openStore } from '../opened.ts';
+
+export const accounts: CliCommand = {
+  exits: ['PANEL_UNREADABLE', 'FINISHED_WITH_WARNINGS'],
+
+  define(command) {
+    command.addHelpText(
+      'after',
+      '\nThe last good snapshot is looked for in every configured store; a store that cannot be\nread is a warning.',
+    );
+  },
+
+  async run(context) {
+    const { configDir, world, output, signal } = context;
+    const loaded = await loadConfigured(configDir);
+    const { panel } = await openPanel(loaded, world);
+    const found = await panel.accounts({ signal });
+    const state = await openStateIfAny(loaded.configuration, world);
+    const { lastGood, complete } = await lastGoodOf(context, loaded);
+    const described = await Promise.all(
+      found.map(async (account) => {
+        const uuid = state === null ? null : await state.knownAccountId(account);
+        const atMs = uuid === null ? undefined : lastGood.get(uuid);
+        return describeAccount(account, uuid, atMs === undefined ? null : new Date(atMs).toISOString());
+      }),
+    );
+    output.table(
+      columns,
+      described.map((account) => rowOf(account, world.now())),
+    );
+    for (const { site, problem } of found) if (problem !== null) output.note(`note: ${site}: ${problem}`);
+    output.document<AccountsDocument>({ panel: panel.name, accounts: described });
+    return complete ? 0 : errorCodes.FINISHED_WITH_WARNINGS.exit;
+  },
+};
+
+type AccountItem = AccountsDocument['accounts'][number];
+
+const columns = [
+  { title: 'SITE' },
+  { title: 'DOMAIN', shrinks: true },
+  { title: 'ALIASES', align: 'right' },
+  { title: 'STATE' },
+  { title: 'TREES' },
+  { title: 'DATABASES', shrinks: true },
+  { title: 'KNOWN' },
+  { title: 'LAST GOOD', align: 'right' },
+] as const;
+
+function rowOf(account: AccountItem, nowMs: number): string[] {
+  const { site, domain, aliases, state, trees, databases, uuid, lastGoodAt } = account;
+  const selectors = databases.map(
+    ({ family, prefix, admin, names }) => `${family} ${prefix ?? admin ?? names.join(' ')}`,
+  );
+  return [
+    site,
+    domain ?? '-',
+    String(aliases.length),
+    account.problem === null ? state : `${state}, problem`,
+    trees.map(({ name }) => name).join(' ') || '-',
+    selectors.join(', ') || '-',
+    uuid === null ? 'no' : 'yes',
+    lastGoodAt === null ? 'never' : ageText(nowMs - Date.parse(lastGoodAt)),
+  ];
+}
+
+function describeAccount(account: Account, uuid: string | null, lastGoodAt: string | null): AccountItem {
+  const { site, domain, aliases, plan, state, problem, home } = account;
+  return {
+    site,
+    uuid,
+    domain,
+    aliases: [...aliases],
+    plan,
+    state,
+    problem,
+    home,
+    trees: account.trees.map(({ name, path, exclude }) => ({ name, path, exclude: [...exclude] })),
+    databases: account.databases.map(({ family, prefix, admin, names }) => ({
+      family,
+      prefix,
+      admin,
+      names: [...names],
+    })),
+    lastGoodAt,
+  };
+}
+
+/** When the last complete snapshot of each owner was made, over all stores that can be read. */
+async function lastGoodOf(
+  { world, output, signal }: CliContext,
+  loaded: Loaded,
+): Promise<{ lastGood: ReadonlyMap<string, number>; complete: boolean }> {
+  const lastGood = new Map<string, number>();
+  let complete = true;
+  for (const addin of loaded.configuration.addins) {
+    try {
+      const { store, provider } = await openStore(loaded, addin, world);
+      try {
+        const search = { store, provider, state: null, panelAccounts: async () => [], signal };
+        for (const { owner, state, atMs } of await listCandidates(search, null)) {
+          if (state === 'complete') lastGood.set(owner, Math.max(lastGood.get(owner) ?? 0, atMs));
+        }
+      } finally {
+        await store.close();
+      }
+    } catch (error) {
+      if (!isHoldfastError(error) || signal.aborted) throw error;
+      output.note(`warning: ${addin.name}: ${error.message}`);
+      complete = false;
+    }
+  }
+  return { lastGood, complete };
+}

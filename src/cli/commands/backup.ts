@@ -1,0 +1,168 @@
+/** `holdfast backup`: one run of an addin configuration over its accounts. */
+
+import { availableParallelism } from 'node:os';
+import { Option } from 'commander';
+import { HoldfastError } from '../../core/errors.ts';
+import type { Account, DatabaseEngine, Panel, RequestedLevel } from '../../core/index.ts';
+import { resolveAccounts, type SitesByUuid, selectAccounts } from '../../core/jobs/resolve-accounts.ts';
+import { quoted } from '../../core/printable.ts';
+import { BackUpPrinter } from '../backup-printer.ts';
+import type { CliCommand, CliContext, Invocation } from '../command.ts';
+import { collected } from '../command.ts';
+import { chooseAddin, type Loaded, loadConfigured } from '../configuration.ts';
+import {
+  addinId,
+  type OpenedStore,
+  openEngines,
+  openPanel,
+  openStateIfAny,
+  openStateOf,
+  openStore,
+} from '../opened.ts';
+import { openProgress } from '../progress.ts';
+
+interface Options {
+  readonly addin?: string;
+  readonly account?: readonly string[];
+  readonly level: RequestedLevel;
+  readonly dryRun?: true;
+}
+
+export const backup: CliCommand = {
+  exits: [
+    'PREREQUISITE_MISSING',
+    'ACCOUNT_LOCKED',
+    'ACCOUNT_NOT_FOUND',
+    'PANEL_UNREADABLE',
+    'SNAPSHOT_PARTIAL',
+    'RUN_FAILED',
+    'STORE_UNAVAILABLE',
+    'STORE_FULL',
+    'STORE_DENIED',
+    'STORE_FOREIGN',
+    'FINISHED_WITH_WARNINGS',
+  ],
+
+  define(command) {
+    command
+      .option('--addin <name>', 'addin configuration; may be left out where there is only one')
+      .option(
+        '--account <account>',
+        'site, domain or UUID; may be repeated (default: those of the configuration)',
+        collected,
+      )
+      .addOption(
+        new Option('--level <level>', 'what to store anew')
+          .choices(['full', 'differential', 'incremental', 'auto'])
+          .default('auto'),
+      )
+      .option('--dry-run', 'show accounts, levels, databases and exclusions; write nothing');
+  },
+
+  async run(context, { options }: Invocation) {
+    const { world, configDir } = context;
+    const chosen = options as unknown as Options;
+    const loaded = await loadConfigured(configDir);
+    const addin = chooseAddin(loaded.configuration, chosen.addin);
+    const opened = await openStore(loaded, addin, world);
+    let engines: readonly DatabaseEngine[] = [];
+    try {
+      const { panel, panelRef } = await openPanel(loaded, world);
+      engines = await openEngines(loaded.configuration, world);
+      const parts = { loaded, opened, panel, engines, chosen };
+      if (chosen.dryRun === true) return await dryRun(context, parts);
+      return await run(context, { ...parts, panelRef });
+    } finally {
+      await Promise.all(engines.map((engine) => engine.close()));
+      await opened.store.close();
+    }
+  },
+};
+
+interface Parts {
+  readonly loaded: Loaded;
+  readonly opened: OpenedStore;
+  readonly panel: Panel;
+  readonly engines: readonly DatabaseEngine[];
+  readonly chosen: Options;
+}
+
+async function run(
+  context: CliContext,
+  { loaded, opened, panel, engines, chosen, panelRef }: Parts & { panelRef: OpenedStore['storeRef'] },
+): Promise<number> {
+  const { world, output, signal } = context;
+  const { configuration } = loaded;
+  const state = await openStateOf(configuration, world);
+  for (const note of state.notes) output.note(`note: ${note}`);
+  const selected = await select(context, { loaded, panel, chosen }, state.sites());
+  const { CapturePool } = await import('../../core/jobs/capture/pool.ts');
+  const { backUp } = await import('../../core/jobs/backup/back-up.ts');
+  const pool = new CapturePool({ threads: availableParallelism(), now: world.now });
+  const printer = new BackUpPrinter({
+    output,
+    now: world.now,
+    total: selected.accounts.length,
+    progress: await openProgress(output, world.now),
+  });
+  try {
+    const report = await backUp({
+      addin: { ...opened, id: addinId(state.server.uuid, opened.name) },
+      panelRef,
+      accounts: selected.accounts,
+      engines,
+      state,
+      stateDir: configuration.stateDir,
+      level: chosen.level,
+      concurrency: configuration.concurrency,
+      pool,
+      world,
+      signal,
+      onEvent: (event) => printer.event(event),
+    });
+    printer.report(report, { addin: opened.name, server: state.server.uuid, unmatched: selected.unmatched });
+    return report.exitStatus;
+  } finally {
+    printer.close();
+    await pool.close();
+  }
+}
+
+async function dryRun(
+  context: CliContext,
+  { loaded, opened, panel, engines, chosen }: Parts,
+): Promise<number> {
+  const state = await openStateIfAny(loaded.configuration, context.world);
+  const selected = await select(context, { loaded, panel, chosen }, state?.sites() ?? new Map());
+  const { planBackUp, printPlan } = await import('../backup-plan.ts');
+  const plan = await planBackUp({ ...selected, opened, engines, state, level: chosen.level, ...context });
+  printPlan(plan, context.output);
+  context.output.document(plan);
+  return 0;
+}
+
+interface Selected {
+  readonly accounts: readonly Account[];
+  readonly unmatched: readonly string[];
+}
+
+/** @throws ACCOUNT_NOT_FOUND nothing is left to back up */
+async function select(
+  { output, signal }: CliContext,
+  { loaded, panel, chosen }: Pick<Parts, 'loaded' | 'panel' | 'chosen'>,
+  sites: SitesByUuid,
+): Promise<Selected> {
+  const all = await panel.accounts({ signal });
+  if (chosen.account !== undefined) {
+    return { accounts: resolveAccounts(all, chosen.account, sites), unmatched: [] };
+  }
+  const addin = chooseAddin(loaded.configuration, chosen.addin);
+  const selected = selectAccounts(all, addin.accounts, sites);
+  if (selected.accounts.length === 0) {
+    throw new HoldfastError('ACCOUNT_NOT_FOUND', `the configuration ${addin.name} selects no account`, {
+      hint: 'Correct "accounts" in the addin configuration; holdfast accounts shows what there is.',
+    });
+  }
+  for (const pattern of selected.unmatched) output.note(`note: no account fits ${quoted(pattern)}`);
+  return selected;
+}

@@ -1,0 +1,93 @@
+/** `holdfast doctor`: every reason why a backup could fail here, all at once. */
+
+import { type ErrorCode, errorCodes } from '../../core/errors.ts';
+import type { Account, DatabaseEngine } from '../../core/index.ts';
+import { attempt, type Check } from '../checks/check.ts';
+import { checkAddins, checkSecrets, checkState, describeProblem } from '../checks/configuration.ts';
+import { checkHost } from '../checks/host.ts';
+import { checkAccounts, checkDatabases, checkRawData, checkTrees } from '../checks/panel.ts';
+import { checkStore } from '../checks/stores.ts';
+import type { CliCommand, CliContext } from '../command.ts';
+import { checkConfigured, type Loaded } from '../configuration.ts';
+import type { DoctorDocument } from '../documents/doctor.ts';
+import { openEngines, openPanel } from '../opened.ts';
+
+export const doctor: CliCommand = {
+  exits: [
+    'PREREQUISITE_MISSING',
+    'PANEL_UNREADABLE',
+    'TREE_UNREADABLE',
+    'DATABASE_UNREACHABLE',
+    'STORE_UNAVAILABLE',
+    'STORE_DENIED',
+    'STORE_FOREIGN',
+    'FINISHED_WITH_WARNINGS',
+  ],
+
+  define(command) {
+    command.addHelpText(
+      'after',
+      '\nEach line is ok, warn or error, what was looked at, and what was found. The status is that of\nthe first error; with warnings only, 100. Nothing is written to any store.',
+    );
+  },
+
+  async run(context) {
+    const { output } = context;
+    const checks: Check[] = [];
+    const add = (found: readonly Check[]): void => {
+      for (const check of found) {
+        checks.push(check);
+        if (check.state === 'ok' && output.quiet) continue;
+        output.line(`${check.state.padEnd(5)}  ${check.name.padEnd(24)}  ${check.detail}`);
+        if (check.hint !== null) output.line(`       hint: ${check.hint}`);
+      }
+    };
+    add(await checkHost());
+    const { configuration, definitions, problems } = await checkConfigured(context.configDir);
+    if (configuration === null) add(problems.map(describeProblem));
+    else await checkConfiguredParts(context, { configuration, definitions }, add);
+    const exitStatus = statusOf(checks);
+    output.document<DoctorDocument>({ exitStatus, checks });
+    return exitStatus;
+  },
+};
+
+async function checkConfiguredParts(
+  { world, signal }: CliContext,
+  loaded: Loaded,
+  add: (checks: readonly Check[]) => void,
+): Promise<void> {
+  const { configuration } = loaded;
+  add([checkAddins(loaded)]);
+  add(await checkSecrets(loaded, world));
+  const { checks, state } = await checkState(loaded, world);
+  add(checks);
+  let accounts: readonly Account[] = [];
+  add(
+    await attempt('panel', async () => {
+      const { panel } = await openPanel(loaded, world);
+      accounts = await panel.accounts({ signal });
+      return checkAccounts(accounts, panel.name);
+    }),
+  );
+  add(await attempt('trees', () => checkTrees(accounts)));
+  add(checkRawData(accounts));
+  let engines: readonly DatabaseEngine[] = [];
+  try {
+    add(
+      await attempt('databases', async () => {
+        engines = await openEngines(configuration, world);
+        return checkDatabases(engines, accounts, signal);
+      }),
+    );
+  } finally {
+    await Promise.all(engines.map((engine) => engine.close()));
+  }
+  for (const addin of configuration.addins) add(await checkStore(loaded, addin, { state, world, signal }));
+}
+
+function statusOf(checks: readonly Check[]): number {
+  const failed = checks.find(({ state }) => state === 'error');
+  if (failed !== undefined) return errorCodes[failed.code as ErrorCode].exit;
+  return checks.some(({ state }) => state === 'warn') ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
+}

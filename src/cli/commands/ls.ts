@@ -1,0 +1,71 @@
+/** `holdfast ls`: a directory of a snapshot, like `ls -l`. */
+
+import { type Entry, fileType, typeOf } from '../../core/archive/entry.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import { openIndex } from '../../core/jobs/index-reader.ts';
+import { quoted } from '../../core/printable.ts';
+import type { CliCommand } from '../command.ts';
+import type { EntryDocument } from '../documents/entry.ts';
+import { contentOf, describeEntry, describeExport, entryLine } from '../entry-view.ts';
+import { resolveSnapshot } from '../find-snapshot.ts';
+import { snapshotPath } from '../snapshot-path.ts';
+import { withStore } from '../store-session.ts';
+
+export const ls: CliCommand = {
+  exits: [
+    'ACCOUNT_NOT_FOUND',
+    'SNAPSHOT_NOT_FOUND',
+    'OBJECT_DAMAGED',
+    'OBJECT_MISSING',
+    'PATH_NOT_FOUND',
+    'STORE_UNAVAILABLE',
+  ],
+
+  define(command) {
+    command
+      .argument('<snapshot>', 'id, a unique beginning of it, or latest')
+      .argument('[path]', 'begins with the tree, e.g. shadow/var/www; without it: trees and databases')
+      .option('--account <account>', 'site, domain or UUID; needed with latest')
+      .option('--addin <name>', 'addin configuration; may be left out where there is only one')
+      .option('-R, --recursive', 'everything below as well');
+  },
+
+  async run(context, { args, options }) {
+    const { output, signal } = context;
+    return withStore(context, options['addin'], async ({ search, opened }) => {
+      const snapshot = await resolveSnapshot(search, args[0]!, options['account'] as string | undefined);
+      const reader = await openIndex(opened.provider, snapshot, signal);
+      const path = snapshotPath(args[1] ?? '');
+      const show = async (entry: Entry): Promise<void> => {
+        const content = await contentOf(reader, entry);
+        if (output.json) output.record<EntryDocument>(describeEntry(entry, content));
+        else output.line(entryLine(entry, content));
+      };
+      const top = path.length === 0 ? null : await reader.lookup(path);
+      if (path.length > 0 && top === null) {
+        const message = `${snapshot.name} holds no ${quoted(args[1]!, 4096)}`;
+        throw new HoldfastError('PATH_NOT_FOUND', message, {
+          hint: `Paths begin with the tree; run holdfast ls ${snapshot.name} to see them.`,
+        });
+      }
+      if (top !== null && typeOf(top) !== fileType.directory) {
+        await show(top);
+        return 0;
+      }
+      const prefix = path.length === 0 ? 0 : path.length + 1;
+      for await (const entry of reader.entries(path)) {
+        if (entry.path.length <= prefix) continue;
+        if (options['recursive'] === true || !entry.path.includes(0x2f, prefix)) await show(entry);
+      }
+      if (path.length > 0) return 0;
+      for (const component of snapshot.body.components) {
+        const item = describeExport(component);
+        if (item === null) continue;
+        const time = item.modifiedAt?.slice(0, 16).replace('T', ' ') ?? '-';
+        output.line(`${'database'.padEnd(25)} ${String(item.size).padStart(12)} ${time} ${item.path}`);
+        output.record<EntryDocument>(item);
+      }
+      return 0;
+    });
+  },
+};

@@ -1,0 +1,108 @@
+/** `holdfast snapshots`: what has been committed, newest last. */
+
+import { errorCodes } from '../../core/errors.ts';
+import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
+import { utcOf } from '../../core/jobs/catalog.ts';
+import type { CliCommand } from '../command.ts';
+import { describeSnapshot } from '../documents/snapshot.ts';
+import type { SnapshotsDocument } from '../documents/snapshots.ts';
+import { listCandidates, ownerOf, type ReadResult, readEach } from '../find-snapshot.ts';
+import { ageText, bytesText, countText } from '../format.ts';
+import { withStore } from '../store-session.ts';
+
+const columns = [
+  { title: 'ID' },
+  { title: 'DOMAIN', shrinks: true },
+  { title: 'LEVEL' },
+  { title: 'STATE' },
+  { title: 'AGE', align: 'right' },
+  { title: 'ENTRIES', align: 'right' },
+  { title: 'SIZE', align: 'right' },
+  { title: 'STORED', align: 'right' },
+  { title: 'FAILED', align: 'right' },
+  { title: 'WARNINGS', align: 'right' },
+] as const;
+
+export const snapshots: CliCommand = {
+  exits: ['ACCOUNT_NOT_FOUND', 'OBJECT_DAMAGED', 'STORE_UNAVAILABLE', 'STORE_DENIED'],
+
+  define(command) {
+    command
+      .option('--account <account>', 'site, domain or UUID')
+      .option('--addin <name>', 'addin configuration; may be left out where there is only one')
+      .addHelpText(
+        'after',
+        '\nShows the snapshots of this server; where it has none in the store, those of every server.',
+      );
+  },
+
+  async run(context, { options }) {
+    const { output, world } = context;
+    return withStore(context, options['addin'], async ({ addin, search }) => {
+      const account = options['account'] as string | undefined;
+      const owner = account === undefined ? null : await ownerOf(search, account);
+      const results = await readEach(search, newestLast(await listCandidates(search, owner)));
+      output.table(
+        columns,
+        results.map((result) => rowOf(result, world.now())),
+      );
+      const damaged = results.flatMap(({ listed, error }) => (error === null ? [] : [{ listed, error }]));
+      for (const { error } of damaged) output.note(`holdfast: ${error.message}`);
+      output.document<SnapshotsDocument>({
+        addin: addin.name,
+        snapshots: results.flatMap(({ snapshot }) => (snapshot === null ? [] : [describeSnapshot(snapshot)])),
+        damaged: damaged.map(({ listed, error: { code, message, hint } }) => {
+          const { id, owner: of, key } = listed;
+          return { id, owner: of, key, error: { code, message, hint: hint ?? null } };
+        }),
+      });
+      return damaged.length > 0 ? errorCodes.OBJECT_DAMAGED.exit : 0;
+    });
+  },
+};
+
+/** By time over all owners, while each owner's keep their sequence even where a clock went back. */
+function newestLast(listed: readonly ListedSnapshot[]): ListedSnapshot[] {
+  const latest = new Map<string, number>();
+  const timed = listed.map((one) => {
+    const lane = `${one.server}/${one.owner}`;
+    const atMs = Math.max(latest.get(lane) ?? 0, one.atMs);
+    latest.set(lane, atMs);
+    return { one, atMs };
+  });
+  return timed.sort((a, b) => a.atMs - b.atMs).map(({ one }) => one);
+}
+
+function rowOf({ listed, snapshot }: ReadResult, nowMs: number): string[] {
+  const age = ageText(nowMs - listed.atMs);
+  if (snapshot === null) {
+    return [
+      `?-${utcOf(listed.key)}-${listed.id}`,
+      '-',
+      listed.level,
+      'damaged',
+      age,
+      '-',
+      '-',
+      '-',
+      '-',
+      '-',
+    ];
+  }
+  const { id, domain, level, state, entries, bytes, storedBytes, components, warningCounts } =
+    describeSnapshot(snapshot);
+  const failed = components.filter((component) => component.state === 'failed').length;
+  const warnings = Object.values(warningCounts).reduce((sum, count) => sum + count, 0);
+  return [
+    id,
+    domain ?? '-',
+    level,
+    state,
+    age,
+    countText(entries),
+    bytesText(bytes),
+    bytesText(storedBytes),
+    String(failed),
+    String(warnings),
+  ];
+}

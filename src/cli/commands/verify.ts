@@ -1,0 +1,88 @@
+/** `holdfast verify`: whether snapshots can be restored. */
+
+import { availableParallelism } from 'node:os';
+import { verify as verifySnapshots } from '../../core/jobs/verify.ts';
+import { printable } from '../../core/printable.ts';
+import type { CliCommand } from '../command.ts';
+import type { VerifyDocument } from '../documents/verify.ts';
+import { listCandidates, ownerOf, resolveSnapshot } from '../find-snapshot.ts';
+import { bytesText, durationText, plural } from '../format.ts';
+import { openProgress } from '../progress.ts';
+import { withStore } from '../store-session.ts';
+
+export const verify: CliCommand = {
+  exits: ['ACCOUNT_NOT_FOUND', 'SNAPSHOT_NOT_FOUND', 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'STORE_UNAVAILABLE'],
+
+  define(command) {
+    command
+      .argument('[snapshot]', 'id, a unique beginning of it, or latest (default: all)')
+      .option('--account <account>', 'site, domain or UUID')
+      .option('--addin <name>', 'addin configuration; may be left out where there is only one')
+      .option('--read-data', 'read every byte, not the structure alone');
+  },
+
+  async run(context, { args, options }) {
+    const { output, world, signal } = context;
+    const account = options['account'] as string | undefined;
+    const readData = options['readData'] === true;
+    return withStore(context, options['addin'], async ({ addin, search, opened }) => {
+      const { store, provider } = opened;
+      const candidates = async () =>
+        listCandidates(search, account === undefined ? null : await ownerOf(search, account));
+      const only = args[0] === undefined ? null : await resolveSnapshot(search, args[0], account);
+      const snapshots =
+        only === null
+          ? await candidates()
+          : [{ ...only.header, key: only.key, atMs: Date.parse(only.header.startedAt) }];
+      const startedAtMs = world.now();
+      const progress = await openProgress(output, world.now);
+      let bytes = 0;
+      const report = await verifySnapshots({
+        provider,
+        store,
+        snapshots,
+        readData,
+        threads: availableParallelism(),
+        signal,
+        onEvent: (event) => {
+          bytes += event.bytes;
+          progress.show({ share: null, bytes, detail: plural(snapshots.length, 'snapshot') });
+        },
+      }).finally(() => progress.close());
+      signal.throwIfAborted();
+      for (const { name, key, problems } of report.snapshots) {
+        if (problems.length === 0) output.info(`${name ?? key}  ok`);
+        else output.line(`${name ?? key}  ${plural(problems.length, 'problem')}`);
+        for (const { object, component, path, message } of problems) {
+          const place = [component, path, object]
+            .filter((part) => part !== null)
+            .map((part) => printable(part, 4096));
+          output.line(`  ${[...place, message].join(': ')}`);
+        }
+      }
+      const bad = report.snapshots.filter(({ problems }) => problems.length > 0).length;
+      const verdict = bad === 0 ? 'no problem' : `${plural(bad, 'snapshot')} with problems`;
+      const what = `${plural(report.snapshots.length, 'snapshot')}, ${plural(report.objectsChecked, 'object')}`;
+      const took = durationText(world.now() - startedAtMs);
+      output.info(`${what}, ${bytesText(report.bytesRead)} read in ${took}: ${verdict}`);
+      output.document<VerifyDocument>({
+        addin: addin.name,
+        readData,
+        exitStatus: report.exitStatus,
+        objectsChecked: report.objectsChecked,
+        bytesRead: report.bytesRead,
+        snapshots: report.snapshots.map(({ name, key, problems }) => ({
+          id: name,
+          key,
+          problems: problems.map(({ object, component, path, message }) => ({
+            object,
+            component,
+            path,
+            message,
+          })),
+        })),
+      });
+      return report.exitStatus;
+    });
+  },
+};

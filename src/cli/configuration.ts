@@ -1,0 +1,76 @@
+/**
+ * The configuration of this invocation, read with no more addins than it names.
+ */
+
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type AddinConfiguration,
+  type Configuration,
+  checkConfiguration,
+} from '../core/config/load-configuration.ts';
+import { type ConfigProblem, configInvalid } from '../core/config/problems.ts';
+import { HoldfastError } from '../core/errors.ts';
+import type { AddinDefinition } from '../core/index.ts';
+import { didYouMean } from '../core/near-matches.ts';
+import { quoted } from '../core/printable.ts';
+import { addinsNamed, allAddins } from './builtin-addins.ts';
+
+export interface Loaded {
+  readonly configuration: Configuration;
+  readonly definitions: readonly AddinDefinition[];
+}
+
+/** @throws CONFIG_INVALID the message names every problem */
+export async function loadConfigured(dir: string): Promise<Loaded> {
+  const { configuration, definitions, problems } = await checkConfigured(dir);
+  if (configuration === null) throw configInvalid(problems);
+  return { configuration, definitions };
+}
+
+export async function checkConfigured(dir: string): Promise<{
+  readonly configuration: Configuration | null;
+  readonly definitions: readonly AddinDefinition[];
+  readonly problems: readonly ConfigProblem[];
+}> {
+  const definitions = await addinsNamed(await namesUsed(dir));
+  const first = await checkConfiguration(dir, definitions);
+  if (first.configuration !== null) return { ...first, definitions };
+  // Only with all of them at hand can a message tell what is installed.
+  const all = await allAddins();
+  return { ...(await checkConfiguration(dir, all)), definitions: all };
+}
+
+/** Names after `use`, found without parsing; what is wrong with a file is told elsewhere. */
+async function namesUsed(dir: string): Promise<string[]> {
+  const addins = await readdir(join(dir, 'addins.d')).catch((): string[] => []);
+  const files = [join(dir, 'config.json'), ...addins.map((name) => join(dir, 'addins.d', name))];
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
+  return texts.flatMap((text) => [...text.matchAll(/"use"\s*:\s*"([^"\\]+)"/g)].map(([, name]) => name!));
+}
+
+/**
+ * The addin configuration that `--addin` names, or the only one.
+ *
+ * @throws USAGE several are configured and none was named, or there is none of that name
+ */
+export function chooseAddin(configuration: Configuration, name: string | undefined): AddinConfiguration {
+  const { addins, dir } = configuration;
+  const names = addins.map((addin) => addin.name);
+  if (name === undefined) {
+    if (addins.length === 1) return addins[0]!;
+    if (addins.length > 1) {
+      const message = `several addin configurations exist: ${names.join(', ')}`;
+      throw new HoldfastError('USAGE', message, { hint: 'Name one with --addin NAME.' });
+    }
+    throw new HoldfastError('CONFIG_INVALID', `there is no addin configuration in ${join(dir, 'addins.d')}`, {
+      hint: 'Write one; addin.example.json is a complete example.',
+    });
+  }
+  const found = addins.find((addin) => addin.name === name);
+  if (found !== undefined) return found;
+  const guess = didYouMean(name, names);
+  throw new HoldfastError('USAGE', `there is no addin configuration ${quoted(name)}`, {
+    hint: guess === null ? `Name one of ${names.join(', ')}.` : `Name another one; ${guess}`,
+  });
+}

@@ -1,0 +1,41 @@
+/** `accounts --json`: what the panel has. */
+
+import type { FromSchema } from 'json-schema-to-ts';
+import { choice, document, instantOrNull, list, record, text, textOrNull, texts } from './schema.ts';
+
+export const accountsDocument = document('accounts', 'The accounts of the panel.', {
+  panel: text('Name of the panel adapter.'),
+  accounts: list(
+    'In natural order of site, `_system` last.',
+    record('An account.', {
+      site: text('The panel’s own handle; may be used again for another account.'),
+      uuid: textOrNull('UUID of the account; null until its first backup.'),
+      domain: textOrNull('Primary domain.'),
+      aliases: texts('Other domains.'),
+      plan: textOrNull('Plan of the account.'),
+      state: choice('As the panel has it.', 'active', 'suspended', 'editing'),
+      problem: textOrNull('Why the panel cannot describe the account fully.'),
+      home: textOrNull('Directory of the account.'),
+      trees: list(
+        'Captured roots.',
+        record('A tree.', {
+          name: text('First component of its paths in a snapshot.'),
+          path: text('Where it lies.'),
+          exclude: texts('Patterns whose contents are left out.'),
+        }),
+      ),
+      databases: list(
+        'How its databases are recognised.',
+        record('A selector.', {
+          family: choice('Kind of server; mysql covers MariaDB.', 'mysql', 'postgresql'),
+          prefix: textOrNull('Literal prefix of names.'),
+          admin: textOrNull('User whose databases are the account’s.'),
+          names: texts('Names given outright.'),
+        }),
+      ),
+      lastGoodAt: instantOrNull('When its last complete snapshot was made, in any store.'),
+    }),
+  ),
+});
+
+export type AccountsDocument = FromSchema<typeof accountsDocument>;

@@ -1,0 +1,88 @@
+/** `backup --json`, and `backup --dry-run --json`. */
+
+import type { FromSchema } from 'json-schema-to-ts';
+import { errorParts } from './error.ts';
+import {
+  choice,
+  count,
+  countOrNull,
+  document,
+  instant,
+  integer,
+  list,
+  record,
+  recordOrNull,
+  text,
+  textOrNull,
+  texts,
+} from './schema.ts';
+import { snapshotItem } from './snapshot.ts';
+
+const error = recordOrNull('Why it could not be told, or null.', errorParts);
+
+export const backupDocument = document('backup', 'One run of a backup.', {
+  run: text('Id of the run, twelve hex digits.'),
+  addin: text('Name of the addin configuration.'),
+  server: text('UUID of this server.'),
+  startedAt: instant('When the run began.'),
+  endedAt: instant('When it ended.'),
+  exitStatus: count('Status of the process: that of the worst account.'),
+  snapshots: list('Committed by this run, in the order of their commits.', snapshotItem),
+  failed: list(
+    'Accounts without a snapshot.',
+    record('An account that failed.', {
+      account: text('Site of the account.'),
+      domain: textOrNull('Its domain.'),
+      error: record('Why.', errorParts),
+    }),
+  ),
+  unmatched: texts('Patterns of the configuration that fit no account.'),
+});
+
+export const backupPlanDocument = document('backup-plan', 'What a backup would do; nothing was written.', {
+  addin: text('Name of the addin configuration.'),
+  accounts: list(
+    'In the order of the panel.',
+    record('An account.', {
+      account: text('Site of the account.'),
+      uuid: textOrNull('UUID of the account; null before its first backup.'),
+      domain: textOrNull('Its domain.'),
+      state: choice('As the panel has it.', 'active', 'suspended', 'editing'),
+      problem: textOrNull('Why the panel cannot describe the account fully.'),
+      level: choice(
+        'Level of the snapshot; null where it cannot be told.',
+        'full',
+        'differential',
+        'incremental',
+        null,
+      ),
+      reason: textOrNull('Why this level.'),
+      parents: texts('Snapshots it would refer to, nearest first.'),
+      error,
+      snapshots: integer('Snapshots the account has.'),
+      trees: list(
+        'What would be captured.',
+        record('A tree.', {
+          name: text('Its name.'),
+          path: text('Where it lies.'),
+          exclude: texts('Patterns whose contents would be left out.'),
+        }),
+      ),
+      databases: list(
+        'What would be exported.',
+        record('A database, or a server that cannot be asked.', {
+          instance: text('Name of the database server in config.json.'),
+          name: textOrNull('Name of the database; null where the server cannot be asked.'),
+          matchedBy: choice('Why it belongs to the account.', 'prefix', 'owner', 'name', null),
+          estimatedBytes: countOrNull('The server’s own estimate.'),
+          error,
+        }),
+      ),
+      unconfiguredEngines: texts('Kinds of databases the account uses and that nothing exports.'),
+    }),
+  ),
+  unmatched: texts('Patterns of the configuration that fit no account.'),
+});
+
+export type BackupDocument = FromSchema<typeof backupDocument>;
+export type BackupPlanDocument = FromSchema<typeof backupPlanDocument>;

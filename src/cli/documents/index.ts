@@ -1,0 +1,29 @@
+/** The schema of every `--json` document, by file name under `schemas/`. */
+
+import type { JsonSchema } from '../../core/index.ts';
+import { accountsDocument } from './accounts.ts';
+import { addinsDocument, validationDocument } from './addins.ts';
+import { backupDocument, backupPlanDocument } from './backup.ts';
+import { doctorDocument } from './doctor.ts';
+import { entryDocument, matchDocument } from './entry.ts';
+import { errorDocument } from './error.ts';
+import { restoreDocument, restorePlanDocument } from './restore.ts';
+import { snapshotsDocument, statusDocument } from './snapshots.ts';
+import { verifyDocument } from './verify.ts';
+
+export const jsonDocuments = {
+  'accounts.schema.json': accountsDocument,
+  'addins.schema.json': addinsDocument,
+  'backup.schema.json': backupDocument,
+  'backup-plan.schema.json': backupPlanDocument,
+  'doctor.schema.json': doctorDocument,
+  'entry.schema.json': entryDocument,
+  'error.schema.json': errorDocument,
+  'match.schema.json': matchDocument,
+  'restore.schema.json': restoreDocument,
+  'restore-plan.schema.json': restorePlanDocument,
+  'snapshots.schema.json': snapshotsDocument,
+  'status.schema.json': statusDocument,
+  'validation.schema.json': validationDocument,
+  'verify.schema.json': verifyDocument,
+} as const satisfies Readonly<Record<string, JsonSchema>>;

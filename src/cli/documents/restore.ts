@@ -1,0 +1,36 @@
+/** `restore --json`, and `restore --dry-run --json`. */
+
+import type { FromSchema } from 'json-schema-to-ts';
+import { count, counts, document, list, record, text, texts } from './schema.ts';
+import { warningItem } from './snapshot.ts';
+
+export const restoreDocument = document('restore', 'What a restore did.', {
+  snapshot: text('Id of the snapshot.'),
+  target: text('Directory it was restored to.'),
+  exitStatus: count('Status of the process.'),
+  entries: count('Entries restored.'),
+  bytes: count('Plain bytes written.'),
+  kept: count('Entries that --resume found already there.'),
+  databaseFiles: texts('Files of the databases, below the target.'),
+  warnings: list('The first thousand warnings.', warningItem),
+  warningCounts: counts('All warnings, counted by code.'),
+  failures: list(
+    'What could not be restored, at most a thousand.',
+    record('A failure.', {
+      path: text('Path in the snapshot, escaped.'),
+      message: text('What happened.'),
+    }),
+  ),
+  failureCount: count('All failures.'),
+});
+
+export const restorePlanDocument = document('restore-plan', 'What a restore would do; nothing was written.', {
+  snapshot: text('Id of the snapshot.'),
+  target: text('Directory it would be restored to.'),
+  entries: count('Entries to restore.'),
+  bytes: count('Plain bytes of files.'),
+  databases: texts('Databases to restore.'),
+});
+
+export type RestoreDocument = FromSchema<typeof restoreDocument>;
+export type RestorePlanDocument = FromSchema<typeof restorePlanDocument>;

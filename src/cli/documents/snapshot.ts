@@ -1,0 +1,130 @@
+/** One committed snapshot as `backup`, `snapshots` and others show it. */
+
+import type { FromSchema } from 'json-schema-to-ts';
+import type { Component, Warning } from '../../core/archive/manifest.ts';
+import type { Snapshot } from '../../core/jobs/catalog.ts';
+import {
+  choice,
+  count,
+  countOrNull,
+  counts,
+  instant,
+  instantOrNull,
+  integer,
+  list,
+  record,
+  recordOrNull,
+  text,
+  textOrNull,
+  texts,
+} from './schema.ts';
+
+export const warningItem = record('A warning.', {
+  code: text('Kebab-case; docs/errors.md has them all.'),
+  component: text('Tree or database, or `account`.'),
+  path: textOrNull('Path in the snapshot, where the warning is about one.'),
+  pathEncoding: choice('`percent` where the path is percent-encoded.', 'percent', null),
+  message: text('What happened.'),
+});
+
+const componentError = recordOrNull('Why the component failed, or null.', {
+  code: text('Code of the error.'),
+  message: text('What happened.'),
+});
+
+const componentItem = record('A tree or a database.', {
+  type: choice('What it is.', 'tree', 'database'),
+  name: text('Name of the tree, or `<instance>/<name>`.'),
+  state: choice('Whether it can be restored.', 'complete', 'failed'),
+  error: componentError,
+  bytes: count('Plain bytes.'),
+  entries: countOrNull('Entries of a tree; null for a database.'),
+  startedAt: instantOrNull('When the walk of a tree began; null for a database.'),
+  endedAt: instantOrNull('When the walk of a tree ended; null for a database.'),
+  instant: instantOrNull('The instant a database was exported from; null for a tree.'),
+  databases: texts('Names of the databases in the export; empty for a tree.'),
+  consistency: choice('How the exports of the account relate in time.', 'barrier', 'joint', 'single', null),
+  lockHeldMs: countOrNull('How long writers had to wait for the export, in milliseconds.'),
+});
+
+export const snapshotItem = record('A committed snapshot.', {
+  id: text('`<site>-<UTC>-<12 hex>`; commands take it as SNAPSHOT.'),
+  account: text('Site of the account; commands take it as --account.'),
+  owner: text('UUID of the account.'),
+  server: text('UUID of the server that made the snapshot.'),
+  domain: textOrNull('Domain of the account at that time.'),
+  addin: text('Name of the addin configuration.'),
+  sequence: count('Order of the account’s snapshots under this configuration, from 1.'),
+  level: choice('What was stored anew.', 'full', 'differential', 'incremental'),
+  state: choice('`partial` where a component failed.', 'complete', 'partial'),
+  parent: textOrNull('Twelve hex digits of the snapshot this one refers to first; null for a full.'),
+  parents: texts('All it refers to, nearest first.'),
+  startedAt: instant('When the backup of the account began.'),
+  committedAt: instant('When the manifest was written.'),
+  durationMs: integer('From the one to the other, in milliseconds.'),
+  entries: count('Entries in all trees.'),
+  files: count('Regular files in all trees.'),
+  bytes: count('Plain bytes of files and exports.'),
+  storedBytes: count('Bytes of the objects stored for this snapshot.'),
+  components: list('Its trees and databases.', componentItem),
+  warnings: list('The first thousand warnings.', warningItem),
+  warningCounts: counts('All warnings, counted by code.'),
+  unconfiguredEngines: texts('Kinds of databases the account uses and that nothing exports.'),
+});
+
+export type SnapshotItem = FromSchema<typeof snapshotItem>;
+
+export function describeSnapshot({ name, header, body }: Snapshot): SnapshotItem {
+  const databases = body.components.filter((component) => component.type === 'database');
+  return {
+    id: name,
+    account: body.account.site,
+    owner: header.owner,
+    server: header.server,
+    domain: body.account.domain,
+    addin: header.addin.name,
+    sequence: header.sequence,
+    level: header.level,
+    state: header.state,
+    parent: header.parents[0] ?? null,
+    parents: [...header.parents],
+    startedAt: header.startedAt,
+    committedAt: header.committedAt,
+    durationMs: Date.parse(header.committedAt) - Date.parse(header.startedAt),
+    entries: body.counts.entries,
+    files: body.counts.files,
+    bytes: body.counts.bytes + databases.reduce((sum, { plainBytes }) => sum + plainBytes, 0),
+    storedBytes: header.objects.reduce((sum, { size }) => sum + size, 0),
+    components: body.components.map(describeComponent),
+    warnings: body.warnings.map(describeWarning),
+    warningCounts: { ...body.warningCounts },
+    unconfiguredEngines: [...body.unconfiguredEngines],
+  };
+}
+
+export function describeWarning(warning: Warning): FromSchema<typeof warningItem> {
+  const { code, component, path, pathEncoding, message } = warning;
+  return { code, component, path: path ?? null, pathEncoding: pathEncoding ?? null, message };
+}
+
+function describeComponent(component: Component): SnapshotItem['components'][number] {
+  const { type, name, state, error: why } = component;
+  const error = why === undefined ? null : { code: why.code, message: why.message };
+  const common = { type, name, state, error };
+  if (component.type === 'tree') {
+    const { bytes, entries, startedAt, endedAt } = component;
+    const noDatabase = { instant: null, databases: [], consistency: null, lockHeldMs: null };
+    return { ...common, bytes, entries, startedAt, endedAt, ...noDatabase };
+  }
+  const { plainBytes, instant: at, databases, consistency, lockHeldMs } = component;
+  const noTree = { entries: null, startedAt: null, endedAt: null };
+  return {
+    ...common,
+    bytes: plainBytes,
+    ...noTree,
+    instant: at,
+    databases: [...databases],
+    consistency,
+    lockHeldMs,
+  };
+}

@@ -1,0 +1,50 @@
+/** `snapshots --json` and `status --json`. */
+
+import type { FromSchema } from 'json-schema-to-ts';
+import { errorParts } from './error.ts';
+import {
+  choice,
+  count,
+  countOrNull,
+  document,
+  instantOrNull,
+  list,
+  record,
+  text,
+  textOrNull,
+} from './schema.ts';
+import { snapshotItem } from './snapshot.ts';
+
+export const snapshotsDocument = document('snapshots', 'The committed snapshots of a store.', {
+  addin: text('Name of the addin configuration whose store was read.'),
+  snapshots: list('Oldest first.', snapshotItem),
+  damaged: list(
+    'Snapshots whose manifest cannot be read.',
+    record('A damaged snapshot.', {
+      id: text('Its twelve hex digits.'),
+      owner: text('UUID of the account.'),
+      key: text('Key of the manifest in the store.'),
+      error: record('What is wrong.', errorParts),
+    }),
+  ),
+});
+
+export const statusDocument = document('status', 'How old the last good snapshot of each account is.', {
+  addin: text('Name of the addin configuration whose store was read.'),
+  accounts: list(
+    'The accounts that the configuration selects, as the panel orders them.',
+    record('An account.', {
+      account: text('Site of the account.'),
+      uuid: textOrNull('UUID of the account; null before its first backup.'),
+      domain: textOrNull('Its domain.'),
+      snapshots: count('Committed snapshots.'),
+      lastState: choice('State of the newest snapshot.', 'complete', 'partial', null),
+      lastAt: instantOrNull('When the newest snapshot was made.'),
+      lastGoodAt: instantOrNull('When the last complete snapshot was made.'),
+      lastGoodAgeSeconds: countOrNull('How long ago that was.'),
+    }),
+  ),
+});
+
+export type SnapshotsDocument = FromSchema<typeof snapshotsDocument>;
+export type StatusDocument = FromSchema<typeof statusDocument>;

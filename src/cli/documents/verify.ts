@@ -1,0 +1,30 @@
+/** `verify --json`. */
+
+import type { FromSchema } from 'json-schema-to-ts';
+import { count, document, flag, list, record, text, textOrNull } from './schema.ts';
+
+export const verifyDocument = document('verify', 'Whether snapshots can be restored.', {
+  addin: text('Name of the addin configuration whose store was read.'),
+  readData: flag('Every byte was read; otherwise the structure was checked.'),
+  exitStatus: count('Status of the process.'),
+  objectsChecked: count('Objects looked at.'),
+  bytesRead: count('Bytes read from the store.'),
+  snapshots: list(
+    'Each with its problems.',
+    record('A snapshot.', {
+      id: textOrNull('Id of the snapshot; null where its manifest cannot be read.'),
+      key: text('Key of its manifest.'),
+      problems: list(
+        'Empty where it can be restored whole.',
+        record('A problem.', {
+          object: textOrNull('Key of the object at fault.'),
+          component: textOrNull('Tree or database that suffers.'),
+          path: textOrNull('Path that suffers, escaped.'),
+          message: text('What is wrong.'),
+        }),
+      ),
+    }),
+  ),
+});
+
+export type VerifyDocument = FromSchema<typeof verifyDocument>;

@@ -1,0 +1,127 @@
+/** Entries of a snapshot as `ls` and `find` show them. */
+
+import { type Content, type Entry, entryFlags, fileType, typeOf } from '../core/archive/entry.ts';
+import { encodeName } from '../core/archive/keys.ts';
+import type { Component } from '../core/archive/manifest.ts';
+import { displayName } from '../core/filesystem/xattrs.ts';
+import type { IndexReader } from '../core/jobs/index-reader.ts';
+import { printable } from '../core/printable.ts';
+import type { EntryDocument } from './documents/entry.ts';
+
+const typeNames = new Map<number, { readonly name: EntryDocument['type']; readonly letter: string }>([
+  [fileType.regular, { name: 'file', letter: '-' }],
+  [fileType.directory, { name: 'directory', letter: 'd' }],
+  [fileType.link, { name: 'symlink', letter: 'l' }],
+  [fileType.fifo, { name: 'fifo', letter: 'p' }],
+  [fileType.socket, { name: 'socket', letter: 's' }],
+  [fileType.block, { name: 'block', letter: 'b' }],
+  [fileType.character, { name: 'character', letter: 'c' }],
+]);
+
+export const typeName = (entry: Entry): EntryDocument['type'] => typeNames.get(typeOf(entry))?.name ?? 'file';
+
+/** Content also of files with several names, which lies in pages of its own. */
+export async function contentOf(reader: IndexReader, entry: Entry): Promise<Content | null> {
+  if (entry.content !== null || (entry.flags & entryFlags.linked) === 0) return entry.content;
+  if (typeOf(entry) !== fileType.regular) return null;
+  const tree = entry.path.toString('latin1').split('/')[0];
+  const device = reader.root.trees.find(({ name }) => name === tree)?.device;
+  if (device === undefined) return null;
+  return (await reader.linkRecord(device, entry.inode))?.content ?? null;
+}
+
+const odd = /[\p{Cc}\p{Cf}\u2028\u2029\ufffd]/u;
+
+/** Text where the bytes are plain UTF-8, else percent-encoded. */
+export function encodedPath(path: Buffer): {
+  readonly path: string;
+  readonly pathEncoding: 'percent' | null;
+} {
+  const text = path.toString('utf8');
+  if (!odd.test(text)) return { path: text, pathEncoding: null };
+  return { path: percentEncoded(path), pathEncoding: 'percent' };
+}
+
+const percentEncoded = (bytes: Buffer): string => displayName(bytes).replaceAll('%2F', '/');
+
+/** Milliseconds are enough here; the exact time stands beside it. */
+export function modifiedAt({ mtimeSeconds, mtimeNanoseconds }: Entry): string | null {
+  const year9999 = 253_402_300_799;
+  if (mtimeSeconds < -62_167_219_200 || mtimeSeconds > year9999) return null;
+  return new Date(mtimeSeconds * 1000 + Math.floor(mtimeNanoseconds / 1e6)).toISOString();
+}
+
+export function describeEntry(entry: Entry, content: Content | null): EntryDocument {
+  const { target } = entry;
+  const percent = encodedPath(entry.path).pathEncoding !== null || (target !== null && odd.test(`${target}`));
+  const text = (bytes: Buffer): string => (percent ? percentEncoded(bytes) : bytes.toString('utf8'));
+  return {
+    path: text(entry.path),
+    pathEncoding: percent ? 'percent' : null,
+    type: typeName(entry),
+    mode: (entry.mode & 0o7777).toString(8).padStart(4, '0'),
+    uid: entry.uid,
+    gid: entry.gid,
+    size: content?.size ?? 0,
+    modifiedAt: modifiedAt(entry),
+    mtimeSeconds: entry.mtimeSeconds,
+    mtimeNanoseconds: entry.mtimeNanoseconds,
+    target: target === null ? null : text(target),
+    sha256: content?.sha256?.toString('hex') ?? null,
+    linked: (entry.flags & entryFlags.linked) !== 0,
+    changed: (entry.flags & entryFlags.changed) !== 0,
+    xattrs: entry.xattrs.map(({ name }) => displayName(name)),
+  };
+}
+
+/** As `ls -l` has it; the path is whole, so that it can be given to `restore --path`. */
+export function entryLine(entry: Entry, content: Content | null): string {
+  const bits = `${permissions(entry.mode)}${entry.xattrs.length > 0 ? '+' : ' '}`;
+  const owner = `${String(entry.uid).padStart(6)} ${String(entry.gid).padStart(6)}`;
+  const size = String(content?.size ?? 0).padStart(12);
+  const time = modifiedAt(entry)?.slice(0, 16).replace('T', ' ') ?? `@${entry.mtimeSeconds}`;
+  const arrow = entry.target === null ? '' : ` -> ${shown(entry.target)}`;
+  return `${bits} ${owner} ${size} ${time} ${shown(entry.path)}${arrow}`;
+}
+
+/** Bytes that are no UTF-8 are shown percent-encoded, as `--path-percent` takes them. */
+export function shown(path: Buffer): string {
+  const text = path.toString('utf8');
+  return text.includes('\ufffd') ? percentEncoded(path) : printable(text, 8192);
+}
+
+function permissions(mode: number): string {
+  const letter = typeNames.get(mode & fileType.mask)?.letter ?? '?';
+  const three = (shift: number, special: number, mark: string): string => {
+    const bits = mode >> shift;
+    const runs = (bits & 1) !== 0;
+    const last = (mode & special) === 0 ? (runs ? 'x' : '-') : runs ? mark : mark.toUpperCase();
+    return `${(bits & 4) === 0 ? '-' : 'r'}${(bits & 2) === 0 ? '-' : 'w'}${last}`;
+  };
+  return `${letter}${three(6, 0o4000, 's')}${three(3, 0o2000, 's')}${three(0, 0o1000, 't')}`;
+}
+
+/** The exports of a snapshot, as the entries they become when restored. */
+export function describeExport(component: Component): EntryDocument | null {
+  if (component.type !== 'database' || component.state !== 'complete') return null;
+  const { instance, databases, format, plainBytes, instant } = component;
+  const name = databases.length === 1 ? encodeName(databases[0]!) : '_joint';
+  const at = instant === null ? 0 : Date.parse(instant);
+  return {
+    path: `databases/${instance}/${name}.${format}`,
+    pathEncoding: null,
+    type: 'database',
+    mode: null,
+    uid: null,
+    gid: null,
+    size: plainBytes,
+    modifiedAt: instant,
+    mtimeSeconds: Math.floor(at / 1000),
+    mtimeNanoseconds: (at % 1000) * 1e6,
+    target: null,
+    sha256: component.sha256,
+    linked: false,
+    changed: false,
+    xattrs: [],
+  };
+}

@@ -1,0 +1,191 @@
+/**
+ * Which snapshots, and whose: from what was typed to manifests.
+ *
+ * The store alone is enough: state and panel only make the search shorter, or know names that no manifest
+ * has. Where this server has snapshots in the store, those of other servers are looked at only by full id
+ * or UUID.
+ */
+
+import { HoldfastError, isHoldfastError } from '../core/errors.ts';
+import type { Account, Provider, Store } from '../core/index.ts';
+import {
+  findSnapshot,
+  type ListedSnapshot,
+  listSnapshots,
+  readSnapshot,
+  type Snapshot,
+} from '../core/jobs/catalog.ts';
+import { resolveAccount } from '../core/jobs/resolve-accounts.ts';
+import { quoted } from '../core/printable.ts';
+import { present } from '../core/state/account-records.ts';
+import { isUuid } from '../core/state/server-identity.ts';
+import type { State } from '../core/state/state.ts';
+
+export interface Search {
+  readonly store: Store;
+  readonly provider: Provider;
+  readonly state: State | null;
+  /** Rejects where the panel cannot be read. */
+  readonly panelAccounts: () => Promise<readonly Account[]>;
+  readonly signal: AbortSignal;
+}
+
+/** Of this server under all its UUIDs, else of every server; oldest first, an owner's in their sequence. */
+export async function listCandidates(search: Search, owner: string | null): Promise<ListedSnapshot[]> {
+  const mine = await ofThisServer(search, owner);
+  return mine.length > 0 ? mine : ofAnyServer(search, owner);
+}
+
+async function ofThisServer(
+  { store, state, signal }: Search,
+  owner: string | null,
+): Promise<ListedSnapshot[]> {
+  const servers = state === null ? [] : [...state.server.previous, state.server].map(({ uuid }) => uuid);
+  const where = owner === null ? {} : { owner };
+  const lists = await Promise.all(
+    servers.map((server) => listSnapshots(store, { server, ...where }, signal)),
+  );
+  return lists.flat();
+}
+
+const ofAnyServer = ({ store, signal }: Search, owner: string | null): Promise<ListedSnapshot[]> =>
+  listSnapshots(store, owner === null ? {} : { owner }, signal);
+
+/**
+ * UUID of the account that a site, domain, alias or UUID means.
+ *
+ * @throws ACCOUNT_NOT_FOUND nothing knows it
+ * @throws USAGE it fits several accounts
+ */
+export async function ownerOf(search: Search, wanted: string): Promise<string> {
+  const name = wanted.toLowerCase();
+  if (isUuid(name)) return name;
+  return (
+    fromState(search.state, wanted) ??
+    (await fromPanel(search, wanted)) ??
+    (await fromManifests(search, wanted))
+  );
+}
+
+function fromState(state: State | null, wanted: string): string | null {
+  if (state === null) return null;
+  const holders = state.sites();
+  for (const [uuid, site] of holders) if (site === wanted) return uuid;
+  const name = wanted.toLowerCase();
+  const found = state
+    .accounts()
+    .filter((record) => holders.has(record.uuid) && present(record).domain?.toLowerCase() === name);
+  return found.length === 1 ? found[0]!.uuid : null;
+}
+
+async function fromPanel({ state, panelAccounts }: Search, wanted: string): Promise<string | null> {
+  if (state === null) return null;
+  try {
+    const account = resolveAccount(await panelAccounts(), wanted, state.sites());
+    return await state.knownAccountId(account);
+  } catch (error) {
+    // An account that is gone, or a panel that is: manifests may still know it.
+    if (isHoldfastError(error) && error.code !== 'USAGE') return null;
+    throw error;
+  }
+}
+
+/** Reads the newest manifest of every owner: slow, and the last resort on a machine that knows nothing. */
+async function fromManifests(search: Search, wanted: string): Promise<string> {
+  const name = wanted.toLowerCase();
+  const newest = new Map<string, ListedSnapshot>();
+  for (const listed of await listCandidates(search, null)) newest.set(listed.owner, listed);
+  const snapshots = await readEach(search, [...newest.values()]);
+  const found = snapshots.flatMap(({ snapshot }) => {
+    if (snapshot === null) return [];
+    const { site, domain, aliases } = snapshot.body.account;
+    const names = [domain ?? '', ...aliases].map((one) => one.toLowerCase());
+    return site === wanted || names.includes(name) ? [snapshot.header.owner] : [];
+  });
+  if (found.length === 1) return found[0]!;
+  if (found.length === 0) {
+    throw new HoldfastError('ACCOUNT_NOT_FOUND', `no snapshot and no account is called ${quoted(wanted)}`, {
+      hint: 'Run holdfast snapshots, or holdfast accounts, to see what there is.',
+    });
+  }
+  throw new HoldfastError('USAGE', `${quoted(wanted)} fits several accounts: ${found.join(', ')}`, {
+    hint: 'Name the account by its UUID.',
+  });
+}
+
+export interface ReadResult {
+  readonly listed: ListedSnapshot;
+  readonly snapshot: Snapshot | null;
+  /** OBJECT_DAMAGED, OBJECT_MISSING or FORMAT_UNSUPPORTED where it could not be read. */
+  readonly error: HoldfastError | null;
+}
+
+const damage: readonly string[] = ['OBJECT_DAMAGED', 'OBJECT_MISSING', 'FORMAT_UNSUPPORTED'];
+
+/** All manifests, several at a time, in the order of the list. A damaged one stops nothing. */
+export async function readEach(
+  { provider, signal }: Pick<Search, 'provider' | 'signal'>,
+  listed: readonly ListedSnapshot[],
+): Promise<ReadResult[]> {
+  const results: ReadResult[] = [];
+  let next = 0;
+  const reader = async (): Promise<void> => {
+    for (let i = next++; i < listed.length; i = next++) {
+      const one = listed[i]!;
+      try {
+        results[i] = { listed: one, snapshot: await readSnapshot(provider, one, signal), error: null };
+      } catch (error) {
+        if (!isHoldfastError(error) || !damage.includes(error.code)) throw error;
+        results[i] = { listed: one, snapshot: null, error };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, reader));
+  return results;
+}
+
+/**
+ * The snapshot that SNAPSHOT and `--account` name.
+ *
+ * @throws SNAPSHOT_NOT_FOUND, ACCOUNT_NOT_FOUND
+ * @throws USAGE `latest` without an account
+ */
+export async function resolveSnapshot(
+  search: Search,
+  wanted: string,
+  account: string | undefined,
+): Promise<Snapshot> {
+  const { provider, signal } = search;
+  if (wanted === 'latest' && account === undefined) {
+    throw new HoldfastError('USAGE', '"latest" needs an account', { hint: 'Add --account A.' });
+  }
+  if (account !== undefined) {
+    return findSnapshot(
+      provider,
+      await listCandidates(search, await ownerOf(search, account)),
+      wanted,
+      signal,
+    );
+  }
+  const guess = ownerInId(search.state, wanted);
+  for (const candidates of [
+    ...(guess === null ? [] : [() => ofThisServer(search, guess)]),
+    () => ofThisServer(search, null),
+  ]) {
+    try {
+      return await findSnapshot(provider, await candidates(), wanted, signal);
+    } catch (error) {
+      const unknown = isHoldfastError(error) && error.code === 'SNAPSHOT_NOT_FOUND';
+      if (!unknown) throw error;
+    }
+  }
+  return findSnapshot(provider, await ofAnyServer(search, null), wanted, signal);
+}
+
+/** An id begins with its site, and the state may know whose that is now. */
+function ownerInId(state: State | null, wanted: string): string | null {
+  const site = /^(.+)-\d{8}T/.exec(wanted)?.[1];
+  if (site === undefined || state === null) return null;
+  for (const [uuid, holds] of state.sites()) if (holds === site) return uuid;
+  return null;
+}

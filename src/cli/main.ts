@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+/**
+ * Where `holdfast` begins and ends: the real clock, signals, the process's own streams, and the exit.
+ *
+ * Starts fast: compiled code is cached where nobody else can write, and everything is loaded when it is
+ * needed.
+ */
+
+import { lstatSync, mkdirSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
+
+process.umask(0o077);
+useCompileCache();
+
+if (process.argv.length === 3 && process.argv[2] === '--version') {
+  const { holdfastVersion } = await import('../core/jobs/addin.ts');
+  process.stdout.write(`${holdfastVersion}\n`);
+} else {
+  process.exit(await run());
+}
+
+async function run(): Promise<number> {
+  const { randomBytes, randomUUID } = await import('node:crypto');
+  const { runCommandLine } = await import('./program.ts');
+  // A reader that has seen enough, as in `holdfast ls … | head`.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? 141 : 70),
+  );
+  return runCommandLine(process.argv.slice(2), {
+    now: Date.now,
+    newUuid: randomUUID,
+    newObjectId: () => randomBytes(16).toString('hex'),
+    env: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: stopSignal(),
+  });
+}
+
+/** The first signal asks the work to stop; the second ends the process at once. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  const stop = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    process.stderr.write('holdfast: stopping; once more to stop at once\n');
+    controller.abort();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  return controller.signal;
+}
+
+/**
+ * Whoever can write into the cache can run code as us. Node's default lies below /tmp, where any account may
+ * have made it first; so only a directory of our own will do, and none is better than a shared one.
+ */
+function useCompileCache(): void {
+  const home = process.env['HOME'];
+  const base = process.getuid?.() === 0 ? '/var/cache' : home === undefined ? undefined : `${home}/.cache`;
+  if (base === undefined || process.env['NODE_COMPILE_CACHE'] !== undefined) return;
+  const directory = `${base}/holdfast`;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const stat = lstatSync(directory);
+    const ours = stat.isDirectory() && stat.uid === process.getuid?.() && (stat.mode & 0o022) === 0;
+    if (ours) enableCompileCache(directory);
+  } catch {
+    // Slower, and nothing else.
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Opens what a configuration names: stores, the panel, database servers, the state.
+ *
+ * Secrets are resolved here, at the last moment. Whoever opens a store or an engine closes it.
+ */
+
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AddinRef } from '../core/archive/manifest.ts';
+import { databaseSettingsSchema } from '../core/config/config-schema.ts';
+import type { AddinConfiguration, Configuration } from '../core/config/load-configuration.ts';
+import { resolveSecrets } from '../core/config/secrets.ts';
+import { HoldfastError, isHoldfastError } from '../core/errors.ts';
+import type {
+  AddinDefinition,
+  DatabaseEngine,
+  Panel,
+  PanelDefinition,
+  Provider,
+  ProviderDefinition,
+  Store,
+  StoreDefinition,
+} from '../core/index.ts';
+import { openState, type State } from '../core/state/state.ts';
+import type { Loaded } from './configuration.ts';
+import { unusableEngine } from './unusable-engine.ts';
+import type { World } from './world.ts';
+
+export interface OpenedStore {
+  readonly name: string;
+  readonly store: Store;
+  readonly provider: Provider;
+  readonly storeRef: AddinRef;
+  readonly providerRef: AddinRef;
+}
+
+type Kinds = { store: StoreDefinition; provider: ProviderDefinition; panel: PanelDefinition };
+
+function definitionOf<K extends keyof Kinds>(
+  definitions: readonly AddinDefinition[],
+  kind: K,
+  name: string,
+): Kinds[K] {
+  const found = definitions.find((one) => one.kind === kind && one.name === name);
+  if (found === undefined) throw new TypeError(`the ${kind} ${name} was not loaded`);
+  return found as Kinds[K];
+}
+
+const refOf = ({ name, version, contract }: AddinDefinition): AddinRef => ({ name, version, contract });
+
+/**
+ * @throws CONFIG_INVALID it asks for encryption, which this release cannot do
+ * @throws SECRET_UNUSABLE a secret of the store or the provider cannot be read
+ */
+export async function openStore(
+  { definitions }: Pick<Loaded, 'definitions'>,
+  addin: AddinConfiguration,
+  world: Pick<World, 'env'>,
+): Promise<OpenedStore> {
+  if (addin.encryption !== 'none') throw cannotEncrypt(addin);
+  const storeDefinition = definitionOf(definitions, 'store', addin.store.use);
+  const providerDefinition = definitionOf(definitions, 'provider', addin.provider.use);
+  const settings = await resolveSecrets(addin.provider, providerDefinition.settingsSchema, world);
+  const store = await storeDefinition.open(
+    await resolveSecrets(addin.store, storeDefinition.settingsSchema, world),
+  );
+  const provider = await providerDefinition.open({ store, settings });
+  const refs = { storeRef: refOf(storeDefinition), providerRef: refOf(providerDefinition) };
+  return { name: addin.name, store, provider, ...refs };
+}
+
+/** Never plain where encryption was asked for. */
+export function cannotEncrypt({ file, name }: AddinConfiguration): HoldfastError {
+  const message = `this release cannot encrypt, and the addin configuration ${name} asks for it (${file})`;
+  return new HoldfastError('CONFIG_INVALID', message, {
+    hint: 'Wait for a release that can, or write "encryption": "none" to store plain backups on purpose.',
+  });
+}
+
+export async function openPanel(
+  { configuration, definitions }: Loaded,
+  world: Pick<World, 'env'>,
+): Promise<{ readonly panel: Panel; readonly panelRef: AddinRef }> {
+  const definition = definitionOf(definitions, 'panel', configuration.panel.use);
+  const settings = await resolveSecrets(configuration.panel, definition.settingsSchema, world);
+  return { panel: await definition.open(settings), panelRef: refOf(definition) };
+}
+
+/** One engine for each configured server; one whose secret cannot be read fails when it is used. */
+export async function openEngines(
+  { databases }: Configuration,
+  world: Pick<World, 'env' | 'now'>,
+): Promise<readonly DatabaseEngine[]> {
+  if (databases.length === 0) return [];
+  const { openDatabaseEngine } = await import('../core/databases/index.ts');
+  return Promise.all(
+    databases.map(async (settings) => {
+      try {
+        return await openDatabaseEngine(await resolveSecrets(settings, databaseSettingsSchema, world), world);
+      } catch (error) {
+        if (isHoldfastError(error)) return unusableEngine(settings, error);
+        throw error;
+      }
+    }),
+  );
+}
+
+/** Makes the state directory where there is none. */
+export async function openStateOf(
+  { stateDir }: Configuration,
+  { now, newUuid }: Pick<World, 'now' | 'newUuid'>,
+): Promise<State> {
+  return openState(stateDir, {
+    now,
+    newUuid,
+    machineId: () => readFile('/etc/machine-id', 'utf8').catch(() => null),
+    readXattr: async (path, name) => (await pathXattrs()).readPathXattr(path, name),
+    writeXattr: async (path, name, value) => (await pathXattrs()).writePathXattr(path, name, value),
+  });
+}
+
+const pathXattrs = () => import('../core/filesystem/path-xattrs.ts');
+
+/** For commands that only read: null where there is no state, or none that can be used. */
+export async function openStateIfAny(
+  configuration: Configuration,
+  world: Pick<World, 'now' | 'newUuid'>,
+): Promise<State | null> {
+  if (!existsSync(join(configuration.stateDir, 'server.json'))) return null;
+  return openStateOf(configuration, world).catch(() => null);
+}
+
+/** Stable for one server and one configuration name. */
+export const addinId = (server: string, name: string): string =>
+  createHash('sha256').update(`${server}\n${name}`).digest('hex').slice(0, 32);

@@ -1,0 +1,136 @@
+/**
+ * The command line: finds the command, loads it and nothing else, runs it, and turns every error into a
+ * message and an exit status.
+ *
+ * Global options may stand anywhere. Only the commands whose names appear among the arguments are loaded.
+ */
+
+import { Command, CommanderError, Option } from 'commander';
+import { systemConfigDir } from '../core/config/load-configuration.ts';
+import { type ErrorCode, errorCodes, exitStatusOf, HoldfastError, isHoldfastError } from '../core/errors.ts';
+import { holdfastVersion } from '../core/jobs/addin.ts';
+import type { CliContext } from './command.ts';
+import { type CommandEntry, commandTable, groups } from './command-table.ts';
+import type { ErrorDocument } from './documents/error.ts';
+import { Output } from './output.ts';
+import type { World } from './world.ts';
+
+/** Resolves with the exit status; never rejects. Everything printed has been written then. */
+export async function runCommandLine(argv: readonly string[], world: World): Promise<number> {
+  const given = (name: string): boolean => argv.includes(name);
+  const output = new Output(world, { json: given('--json'), quiet: given('--quiet') });
+  let status = 0;
+  try {
+    const program = await programFor(argv, world, output, (ended) => {
+      status = ended;
+    });
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    status = report(error, output, world.signal);
+  }
+  output.flush();
+  return status;
+}
+
+async function programFor(
+  argv: readonly string[],
+  world: World,
+  output: Output,
+  onEnd: (status: number) => void,
+): Promise<Command> {
+  const program = new Command('holdfast');
+  program
+    .description('Backs up the accounts of a hosting panel, and restores them exactly.')
+    .usage('[options] COMMAND')
+    .version(holdfastVersion, '--version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => output.raw(text), writeErr: () => {} })
+    .showSuggestionAfterError(true)
+    .addOption(
+      new Option('--config <dir>', 'directory of config.json and addins.d')
+        .env('HOLDFAST_CONFIG_DIR')
+        .default(systemConfigDir),
+    )
+    .option('--json', 'print one JSON document, or JSON Lines, as schemas/ describes')
+    .option('--quiet', 'print no progress and no summaries');
+  const parents = new Map<string, Command>();
+  for (const entry of commandTable) {
+    const [first, second] = entry.words.split(' ');
+    let parent = program;
+    if (second !== undefined) {
+      parent = parents.get(first!) ?? program.command(first!).summary(groups[first!]!).usage('COMMAND');
+      parents.set(first!, parent);
+    }
+    const command = parent.command(second ?? first!).summary(entry.summary);
+    command.description(`${entry.summary[0]?.toUpperCase()}${entry.summary.slice(1)}.`);
+    if (argv.includes(first!)) await attach(command, entry, { world, output, onEnd });
+  }
+  return program;
+}
+
+async function attach(
+  command: Command,
+  entry: CommandEntry,
+  { world, output, onEnd }: { world: World; output: Output; onEnd: (status: number) => void },
+): Promise<void> {
+  const implementation = await entry.load();
+  implementation.define(command);
+  command.addHelpText('after', () => globalHelp + statusHelp(implementation.exits));
+  command.action(async () => {
+    const options = command.optsWithGlobals<{ config: string }>();
+    const context: CliContext = { world, output, configDir: options.config, signal: world.signal };
+    onEnd(await implementation.run(context, { args: command.processedArgs as string[], options }));
+  });
+}
+
+const globalHelp = `
+Global options, anywhere on the line:
+  --config DIR  directory of config.json and addins.d (or HOLDFAST_CONFIG_DIR; default ${systemConfigDir})
+  --json        print one JSON document, or JSON Lines, as schemas/ describes
+  --quiet       print no progress and no summaries
+`;
+
+const always: readonly ErrorCode[] = [
+  'USAGE',
+  'CONFIG_INVALID',
+  'SECRET_UNUSABLE',
+  'INTERNAL',
+  'INTERRUPTED',
+];
+
+function statusHelp(codes: readonly ErrorCode[]): string {
+  const all = [...new Set([...always, ...codes])].sort((a, b) => errorCodes[a].exit - errorCodes[b].exit);
+  const lines = all.map((code) => `  ${String(errorCodes[code].exit).padStart(3)}  ${code}`);
+  return `\nExit status (docs/errors.md explains each):\n    0  success\n${lines.join('\n')}\n`;
+}
+
+/** Prints what went wrong; the exit status for it. */
+function report(error: unknown, output: Output, signal: AbortSignal): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  const shown = asHoldfastError(error, signal);
+  output.note(`holdfast: ${shown.message}`);
+  if (shown.hint !== undefined) output.note(`hint: ${shown.hint}`);
+  const { code, message, hint } = shown;
+  output.document<ErrorDocument>({ error: { code, message, hint: hint ?? null } });
+  return exitStatusOf(shown);
+}
+
+function asHoldfastError(error: unknown, signal: AbortSignal): HoldfastError {
+  if (error instanceof CommanderError) return usageError(error);
+  if (signal.aborted) return new HoldfastError('INTERRUPTED', 'interrupted', { cause: error });
+  if (isHoldfastError(error)) return error;
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new HoldfastError('INTERNAL', message, {
+    cause: error,
+    hint: 'Please report this as a defect, with the output of holdfast doctor --json.',
+  });
+}
+
+function usageError(error: CommanderError): HoldfastError {
+  const hint = 'Run holdfast --help, or holdfast COMMAND --help.';
+  if (error.code === 'commander.help') return new HoldfastError('USAGE', 'no command was given', { hint });
+  const [message, ...guesses] = error.message.replace(/^error: /, '').split('\n');
+  const guess = guesses.join(' ').replace(/^\((.*)\)$/, '$1');
+  return new HoldfastError('USAGE', message!, { hint: guess === '' ? hint : guess });
+}

@@ -1,0 +1,15 @@
+/** The outside world as commands see it; `main.ts` makes the real one. */
+
+import type { Writable } from 'node:stream';
+
+export interface World {
+  readonly now: () => number;
+  readonly newUuid: () => string;
+  /** 32 random hex digits. */
+  readonly newObjectId: () => string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stderr: Writable;
+  /** Fires when the user or the system asks to stop. */
+  readonly signal: AbortSignal;
+}
