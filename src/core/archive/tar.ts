@@ -46,6 +46,17 @@ const asciiName = (path: Buffer): boolean => {
   return true;
 };
 
+/** False for what is not UTF-8, and for decomposed letters, which bsdtar would compose. */
+function isSafeText(path: Buffer): boolean {
+  if (!isUtf8(path)) return false;
+  for (const byte of path) {
+    if (byte < 0x80) continue;
+    const text = path.toString();
+    return text.normalize('NFC') === text;
+  }
+  return true;
+}
+
 export const padding = (size: number): number => (blockBytes - (size % blockBytes)) % blockBytes;
 
 /** The map that precedes the data of a sparse member, padded to whole blocks. */
@@ -95,7 +106,9 @@ export class TarEncoder {
 
   #records(member: TarMember, storedBytes: number): void {
     const { path, linkPath } = member;
-    if (!isUtf8(path) || (linkPath !== null && !isUtf8(linkPath))) this.#record('hdrcharset', 'BINARY');
+    if (!isSafeText(path) || (linkPath !== null && !isSafeText(linkPath))) {
+      this.#record('hdrcharset', 'BINARY');
+    }
     if (member.ranges === null && !asciiName(path)) this.#record('path', path);
     if (linkPath !== null && !asciiName(linkPath)) this.#record('linkpath', linkPath);
     if (storedBytes > 0o77777777777) this.#record('size', String(storedBytes));

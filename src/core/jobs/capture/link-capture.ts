@@ -144,9 +144,16 @@ function groupOf(groups: Map<string, Group>, entry: Entry, tree: CaptureTree): G
   return group;
 }
 
-/** Directories, as the last members of the archive. */
+/**
+ * Directories, as the last members of the archive, each after all that lies below it: a tar that makes an
+ * empty directory changes the time of the directory above, and some set that only once.
+ */
 export function writeDirectories(pages: readonly FinishedPage[], context: LinkContext): void {
-  for (const entry of entriesOf(pages)) {
+  for (const page of [...pages].reverse()) writePageOfDirectories(page, context);
+}
+
+function writePageOfDirectories(page: FinishedPage, context: LinkContext): void {
+  for (const entry of [...entriesOf([page])].reverse()) {
     const omitted = context.segments.writePlain(entry, '5', null);
     if (omitted.length > 0) {
       const tree = treeOf(entry, context.trees);
