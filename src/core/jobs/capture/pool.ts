@@ -141,7 +141,11 @@ export class CapturePool {
       const underWay = new Int32Array(new SharedArrayBuffer(4));
       const setup: WorkerSetup = { hungry: this.#hungry, underWay };
       const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-      const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData: setup });
+      const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+        workerData: setup,
+        // Entries live shortly: a small young generation costs no time and saves tens of megabytes.
+        resourceLimits: { maxYoungGenerationSizeMb: 12 },
+      });
       const thread: Thread = { worker, underWay, pending: 0 };
       worker.on('message', (message: FromWorker) => this.#hear(thread, message));
       worker.on('error', (error) => this.#died(thread, error));

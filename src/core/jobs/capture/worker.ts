@@ -34,11 +34,10 @@ function outletOf(control: Int32Array): JobOutlet {
         checkStop();
         Atomics.wait(underWay, 0, waiting, 1000);
       }
-      // An exact copy: compressed buffers come with slack that would cross the threads as well.
-      const exact = new Uint8Array(bytes);
-      Atomics.add(underWay, 0, exact.length);
-      const message: FromWorker = { type: 'bytes', job, number, bytes: exact };
-      port.postMessage(message, [exact.buffer]);
+      Atomics.add(underWay, 0, bytes.length);
+      const message: FromWorker = { type: 'bytes', job, number, bytes };
+      // A frame owns its memory, which moves; small pieces may lie in Node's pool and are copied.
+      port.postMessage(message, bytes.length > 65536 ? [bytes.buffer as ArrayBuffer] : []);
     },
     wantsHandOver: () => Atomics.load(hungry, 0) > 0,
     claimHandOver() {
