@@ -45,7 +45,11 @@ async function programFor(
     .version(holdfastVersion, '--version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .exitOverride()
-    .configureOutput({ writeOut: (text) => output.raw(text), writeErr: () => {} })
+    .configureOutput({
+      writeOut: (text) => output.raw(text),
+      // Messages are printed by `report`; what is left is the help after an incomplete command.
+      writeErr: (text) => text.startsWith('Usage:') && world.stderr.write(`${text}\n`),
+    })
     .showSuggestionAfterError(true)
     .addOption(
       new Option('--config <dir>', 'directory of config.json and addins.d')

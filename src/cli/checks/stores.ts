@@ -30,9 +30,7 @@ export async function checkStore(
     try {
       const file = await readStoreFile(store, signal);
       const remembered = state?.storeId(addin.name) ?? null;
-      const checks = [
-        warn(`encryption of ${addin.name}`, 'none: whoever can read the store can read the backups'),
-      ];
+      const checks = [ok(`encryption of ${addin.name}`, 'none, as the configuration says')];
       if (file === null)
         checks.push(await checkUnused(name, remembered, () => store.list({ prefix: '', limit: 1, signal })));
       else if (remembered !== null && remembered !== file.store) {
