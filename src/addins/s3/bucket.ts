@@ -21,6 +21,8 @@ export interface Findings {
   conditionalPut: Finding;
   /** The same for `CompleteMultipartUpload`. */
   conditionalComplete: Finding;
+  /** Small create-only puts so far that could have told, but were not asked to. */
+  createOnlyPuts: number;
 }
 
 export interface Bucket {

@@ -2,9 +2,10 @@
  * Creating an object only where there is none.
  *
  * Services differ: some refuse the second write atomically, some only on buckets without versions, some
- * ignore the condition. So it is found out: the first small object is put a second time, which must be
- * refused (and changes nothing where it is not, as the bytes are the same). Where the service does not
- * enforce it, a HEAD before the write is the best there is.
+ * ignore the condition. The condition is always sent; until the service is known to enforce it a HEAD
+ * comes first, which is the best there is elsewhere. It becomes known by a refusal, or by a probe: one
+ * small object is put a second time, which changes nothing where it is not refused, as the bytes are
+ * the same. The probe waits for the eighth such put, so that a run of one account never pays for it.
  *
  * A refusal may answer the repetition of a write of ours whose first answer got lost. Each write
  * carries an id in its metadata, and an object with that id is ours.
@@ -18,6 +19,7 @@ import { headObject, wholeSeconds, writeIdName } from './metadata.ts';
 
 /** Larger objects are not sent twice to find something out. */
 const largestProbeBytes = 256 * 1024;
+const putsBeforeProbe = 8;
 
 export function isRefusal(error: unknown): boolean {
   const { name, status } = answerOf(error);
@@ -77,7 +79,7 @@ function vanished(bucket: Bucket, key: string): HoldfastError {
   });
 }
 
-/** Puts the same object again, once per process, to learn whether the service refuses. */
+/** Puts the same object again, at most once per process, to learn whether the service refuses. */
 export async function probeConditionalPut(
   bucket: Bucket,
   input: PutObjectCommandInput,
@@ -87,6 +89,8 @@ export async function probeConditionalPut(
   const { findings, client } = bucket;
   if (findings.conditionalPut !== 'unknown') return;
   if ((input.ContentLength ?? 0) > largestProbeBytes) return;
+  findings.createOnlyPuts += 1;
+  if (findings.createOnlyPuts !== putsBeforeProbe) return;
   try {
     const again = await client.send(new PutObjectCommand(input), call);
     findings.conditionalPut = 'no';
@@ -95,7 +99,7 @@ export async function probeConditionalPut(
     await client.send(new DeleteObjectCommand({ ...at(bucket, key), VersionId: version }), call);
   } catch (error) {
     if (isRefusal(error)) findings.conditionalPut = 'yes';
-    // Anything else says nothing: the object is stored, and the next put asks again.
+    // Anything else says nothing; the object is stored all the same.
   }
 }
 

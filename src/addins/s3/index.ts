@@ -6,7 +6,7 @@ import { readSettings, settingsSchema } from './settings.ts';
 export const s3Store: StoreDefinition = {
   kind: 'store',
   name: 's3',
-  version: '0.1.0',
+  version: '1.0.0',
   contract: storeContract,
   settingsSchema,
   async open(settings) {

@@ -43,7 +43,6 @@ export async function uploadParts(
   stop: AbortController,
 ): Promise<PutResult> {
   const { key } = request;
-  if (request.createOnly === true) await refuseExisting(bucket, key, call);
   const writeId = bucket.newId();
   const created = await bucket.client.send(
     new CreateMultipartUploadCommand({

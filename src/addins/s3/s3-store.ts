@@ -54,6 +54,7 @@ export async function openS3Store(settings: S3Settings, newId: () => string = ra
       objectLock: 'unknown',
       conditionalPut: 'unknown',
       conditionalComplete: 'unknown',
+      createOnlyPuts: 0,
     },
     newId,
   };
@@ -72,7 +73,7 @@ class S3Store implements Store {
     this.#leftovers = new Leftovers(bucket);
   }
 
-  /** As far as known: `conditionalCreate` is settled by the first small create-only put. */
+  /** As far as known: `conditionalCreate` is settled by a refusal or the eighth small create-only put. */
   get capabilities(): StoreCapabilities {
     const { findings, settings } = this.#bucket;
     const classes = settings.storageClass === undefined ? [] : [settings.storageClass];

@@ -14,19 +14,13 @@ import { answeredAtMs } from './client.ts';
 import { isRefusal, isUnsupported, probeConditionalPut, refuseExisting, settle } from './create-only.ts';
 import { uploadParts } from './multipart.ts';
 
-/** Services enforce create-only best for single requests, so it is worth this much memory, in bytes. */
-const largestCreateOnlyBytes = 64 * 1024 * 1024;
-
 export async function putObject(bucket: Bucket, request: PutRequest): Promise<PutResult> {
   const { key, signal, sizeBytes } = request;
   const stop = new AbortController();
   const call = { abortSignal: AbortSignal.any([signal, stop.signal]) };
   const body = new BodyReader(request.body, sizeBytes, call.abortSignal, inBucket(bucket, `put ${key}`));
-  const { partSize } = bucket.settings;
   try {
-    const first = await body.take(
-      request.createOnly === true ? Math.max(partSize, largestCreateOnlyBytes) : partSize,
-    );
+    const first = await body.take(bucket.settings.partSize);
     if (await body.atEnd()) return await putWhole(bucket, request, first, call);
     body.untake(first);
     return await uploadParts(bucket, request, body, call, stop);

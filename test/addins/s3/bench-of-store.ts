@@ -88,3 +88,10 @@ export async function seenByRclone(server: S3Server, bucket: string): Promise<Ma
   const lines = text.split('\n').filter((line) => line !== '');
   return new Map(lines.map((line) => [line.slice(66), line.slice(0, 64)]));
 }
+
+/** After so many small create-only puts the store knows whether the service enforces them. */
+export async function findOutCreateOnly(store: Store): Promise<void> {
+  for (let turn = 0; turn < 8; turn += 1) {
+    await put(store, `first/puts/${turn}`, new Uint8Array(10), { createOnly: true });
+  }
+}

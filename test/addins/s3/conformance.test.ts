@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { storeChecks } from '../../../src/core/conformance/store-checks.ts';
 import type { Store } from '../../../src/core/index.ts';
 import { type S3Server, startS3 } from '../../support/s3.ts';
-import { newBucket, openStore, put, signal } from './bench-of-store.ts';
+import { findOutCreateOnly, newBucket, openStore, signal } from './bench-of-store.ts';
 
 let server: S3Server;
 beforeAll(async () => {
@@ -32,7 +32,7 @@ describe.each([
   let store: Store;
   beforeAll(async () => {
     store = await openStore(server, await newBucket(server, options), settings);
-    await put(store, 'first/create-only/put', new Uint8Array(10), { createOnly: true });
+    await findOutCreateOnly(store);
   });
   afterAll(() => store.close());
 
