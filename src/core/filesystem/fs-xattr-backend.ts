@@ -8,7 +8,7 @@
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { HoldfastError } from '../errors.ts';
-import { displayName, type XattrBackend, XattrError, type XattrSubject } from './xattrs.ts';
+import { displayName, isCaptured, type XattrBackend, XattrError, type XattrSubject } from './xattrs.ts';
 
 interface FsXattr {
   listAttributesSync(path: string): string[];
@@ -49,7 +49,7 @@ export function fsXattrBackend(): XattrBackend {
     read(subject) {
       const path = pathOf(subject);
       return attempt('list', '', () => library.listAttributesSync(path))
-        .filter((name) => name !== 'trusted.overlay.origin' && name !== 'trusted.overlay.impure')
+        .filter(isCaptured)
         .map((name) => ({
           name: Buffer.from(name),
           value: attempt('read', name, () => library.getAttributeSync(path, name)),

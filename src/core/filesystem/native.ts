@@ -197,13 +197,16 @@ export const removeXattrFd = (fd: number, name: Buffer): number => result(c.frem
 const timesBuffer = Buffer.alloc(32);
 const UTIME_OMIT = 0x3ffffffe;
 
-/** Sets mtime exactly and leaves atime. `name` null: of `dirfd` itself (not an O_PATH descriptor). */
-export function setMtime(dirfd: number, name: Buffer | null, seconds: number, nanoseconds: number): number {
+/**
+ * Sets mtime exactly and leaves atime. `subject` is an open descriptor, or the magic path of an O_PATH one
+ * (`/proc/self/fd/N`), which reaches the inode itself, also a symbolic link.
+ */
+export function setMtime(subject: number | Buffer, seconds: number, nanoseconds: number): number {
   timesBuffer.writeBigInt64LE(BigInt(UTIME_OMIT), 8);
   timesBuffer.writeBigInt64LE(BigInt(seconds), 16);
   timesBuffer.writeBigInt64LE(BigInt(nanoseconds), 24);
-  if (name === null) return result(c.futimens(dirfd, timesBuffer));
-  return result(c.utimensat(dirfd, name, timesBuffer, AT_SYMLINK_NOFOLLOW));
+  if (typeof subject === 'number') return result(c.futimens(subject, timesBuffer));
+  return result(c.utimensat(AT_FDCWD, subject, timesBuffer, 0));
 }
 
 /** Device numbers as glibc packs them. */
@@ -226,9 +229,9 @@ export const renameAt = (fromFd: number, from: Buffer, toFd: number, to: Buffer)
   result(c.renameat(fromFd, from, toFd, to));
 export const readLinkAt = (dirfd: number, name: Buffer, buffer: Buffer): number =>
   result(c.readlinkat(dirfd, name, buffer, buffer.length));
-/** Acts on a link itself. */
-export const chownAt = (dirfd: number, name: Buffer, uid: number, gid: number): number =>
-  result(c.fchownat(dirfd, name, uid, gid, AT_SYMLINK_NOFOLLOW));
+/** Of the inode that an O_PATH descriptor stands for, also a symbolic link. */
+export const chownInode = (fd: number, uid: number, gid: number): number =>
+  result(c.fchownat(fd, empty, uid, gid, AT_EMPTY_PATH));
 export const chownFd = (fd: number, uid: number, gid: number): number => result(c.fchown(fd, uid, gid));
 export const chmodFd = (fd: number, mode: number): number => result(c.fchmod(fd, mode));
 export const truncateFd = (fd: number, length: number): number => result(c.ftruncate(fd, BigInt(length)));

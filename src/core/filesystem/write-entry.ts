@@ -7,11 +7,12 @@
 
 import { chmodSync } from 'node:fs';
 import { type Entry, fileType, typeOf, type Xattr } from '../archive/entry.ts';
+import { decimalTime } from '../archive/tar.ts';
 import { HoldfastError } from '../errors.ts';
 import {
   chmodFd,
-  chownAt,
   chownFd,
+  chownInode,
   closeFd,
   errno,
   errnoName,
@@ -27,6 +28,8 @@ import {
   zName,
 } from './native.ts';
 import { displayName, magicPath, type XattrBackend, XattrError, type XattrSubject } from './xattrs.ts';
+
+const present = new Stat();
 
 /** Hears of what the target refused; the rest of the entry is restored all the same. */
 export type Refused = (code: string, message: string) => void;
@@ -59,8 +62,20 @@ export function applyToDescriptor(fd: number, entry: Entry, xattrs: XattrBackend
   rc = chmodFd(fd, entry.mode & 0o7777);
   if (rc < 0) refused('mode-refused', `mode ${(entry.mode & 0o7777).toString(8)}: ${errnoName(rc)}`);
   applyXattrs(fd, entry.xattrs, xattrs, refused);
-  rc = setMtime(fd, null, entry.mtimeSeconds, entry.mtimeNanoseconds);
+  applyTime(fd, fd, entry, refused);
+}
+
+/** A file system that cannot hold a time keeps the nearest it can, and says nothing. */
+function applyTime(subject: XattrSubject, fd: number, entry: Entry, refused: Refused): void {
+  const { mtimeSeconds: seconds, mtimeNanoseconds: nanoseconds } = entry;
+  const rc = setMtime(subject, seconds, nanoseconds);
   if (rc < 0) refused('time-refused', `modification time: ${errnoName(rc)}`);
+  else if (seconds < 0 || seconds > 0x7fffffff) {
+    statFd(fd, present);
+    if (present.mtimeSeconds !== seconds || present.mtimeNanoseconds !== nanoseconds) {
+      refused('time-refused', `modification time ${decimalTime(seconds, nanoseconds)}: cannot be held here`);
+    }
+  }
 }
 
 /** Sets what was captured and removes what is there besides, such as inherited ACLs. */
@@ -117,22 +132,31 @@ function applyToSpecial(
   const fd = openAt(dirfd, name, O.PATH | O.NOFOLLOW);
   if (fd < 0) fail('cannot reach the entry just made', fd);
   try {
-    const stat = new Stat();
-    statFd(fd, stat);
-    if ((stat.mode & fileType.mask) !== typeOf(entry))
+    statFd(fd, present);
+    // Somebody who can write to the directory may have put another inode here meanwhile, perhaps one with
+    // a second name elsewhere. From here on the name is not used again.
+    if ((present.mode & fileType.mask) !== typeOf(entry) || present.nlink !== 1) {
       fail('the entry just made was replaced', -errno.ESTALE);
-    const rc = chownAt(dirfd, name, entry.uid, entry.gid);
+    }
+    const subject = magicPath(fd);
+    const rc = chownInode(fd, entry.uid, entry.gid);
     if (rc < 0) refused('owner-refused', `owner ${entry.uid}:${entry.gid}: ${errnoName(rc)}`);
-    if (typeOf(entry) !== fileType.link) chmodSync(`/proc/self/fd/${fd}`, entry.mode & 0o7777);
-    applyXattrs(magicPath(fd), entry.xattrs, xattrs, refused);
-    const set = setMtime(dirfd, name, entry.mtimeSeconds, entry.mtimeNanoseconds);
-    if (set < 0) refused('time-refused', `modification time: ${errnoName(set)}`);
+    if (typeOf(entry) !== fileType.link) applyMode(fd, entry, refused);
+    applyXattrs(subject, entry.xattrs, xattrs, refused);
+    applyTime(subject, fd, entry, refused);
   } finally {
     closeFd(fd);
   }
 }
 
-const present = new Stat();
+function applyMode(fd: number, entry: Entry, refused: Refused): void {
+  try {
+    chmodSync(`/proc/self/fd/${fd}`, entry.mode & 0o7777);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    refused('mode-refused', `mode ${(entry.mode & 0o7777).toString(8)}: ${code}`);
+  }
+}
 
 /** True where the name is already exactly this file or special entry, as an earlier run completed it. */
 export function isComplete(

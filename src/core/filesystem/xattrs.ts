@@ -3,7 +3,8 @@
  *
  * `XattrBackend` has two implementations: the system calls here, and fs-xattr (fs-xattr-backend.ts).
  * Names are raw bytes. Which attributes are worth keeping is decided here too: of OverlayFS's own,
- * `origin` and `impure` are file handles and hints of one mounted instance and mean nothing elsewhere.
+ * `origin` and `impure` are file handles and hints of one mounted instance and mean nothing elsewhere. Nor
+ * are XFS's own names for the ACLs kept, which `system.posix_acl_*` hold already.
  */
 
 import type { Xattr } from '../archive/entry.ts';
@@ -48,7 +49,16 @@ export class XattrError extends Error {
   }
 }
 
-const notCaptured = new Set(['trusted.overlay.origin', 'trusted.overlay.impure']);
+const notCaptured = new Set([
+  'trusted.overlay.origin',
+  'trusted.overlay.impure',
+  'trusted.SGI_ACL_FILE',
+  'trusted.SGI_ACL_DEFAULT',
+]);
+
+/** By its name, as latin1. */
+export const isCaptured = (name: string): boolean => !notCaptured.has(name);
+
 const listBuffer = Buffer.allocUnsafeSlow(65536);
 const valueBuffer = Buffer.allocUnsafeSlow(65536);
 const none: Xattr[] = [];
@@ -66,7 +76,7 @@ export const systemXattrs: XattrBackend = {
       const name = names.subarray(at, end);
       const cName = names.subarray(at, end + 1);
       at = end + 1;
-      if (notCaptured.has(name.toString('latin1'))) continue;
+      if (!isCaptured(name.toString('latin1'))) continue;
       const length =
         typeof subject === 'number'
           ? getXattrFd(subject, cName, valueBuffer)

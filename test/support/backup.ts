@@ -1,0 +1,197 @@
+/**
+ * A laboratory for the jobs: a fresh local store, its provider, a state, one pool of capture threads.
+ *
+ * Drives the jobs as the commands do, without configuration or panel. Needs root.
+ */
+
+import { spawn } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { localStore } from '../../src/addins/local/index.ts';
+import { s3TarProvider } from '../../src/addins/s3-tar/index.ts';
+import type { DatabaseEngine } from '../../src/core/contracts/database.ts';
+import type { Account, DatabaseSelector, Tree } from '../../src/core/contracts/panel.ts';
+import type { Provider } from '../../src/core/contracts/provider.ts';
+import type { Store } from '../../src/core/contracts/store.ts';
+import type { OpenAddin } from '../../src/core/jobs/addin.ts';
+import { type BackUpReport, backUp } from '../../src/core/jobs/backup/back-up.ts';
+import { CapturePool } from '../../src/core/jobs/capture/pool.ts';
+import { findSnapshot, listSnapshots, type Snapshot } from '../../src/core/jobs/catalog.ts';
+import { restore } from '../../src/core/jobs/restore/restore.ts';
+import type { RestoreReport, RestoreRequest } from '../../src/core/jobs/restore/types.ts';
+import { type VerifyReport, verify } from '../../src/core/jobs/verify.ts';
+import { openState } from '../../src/core/state/state.ts';
+
+/** A tree's path, or the tree with its exclusions. */
+export type LabTree = string | { readonly path: string; readonly exclude: readonly string[] };
+
+export interface LabBackup {
+  readonly engines?: readonly DatabaseEngine[];
+  readonly databases?: readonly DatabaseSelector[];
+  readonly now?: () => number;
+}
+
+export interface Lab {
+  readonly store: Store;
+  readonly provider: Provider;
+  readonly storePath: string;
+  readonly pool: CapturePool;
+  /** Backs up one account, `site1`. @throws whatever made it fail as a whole */
+  backUp(
+    trees: Readonly<Record<string, LabTree>>,
+    options?: LabBackup,
+  ): Promise<{ readonly snapshot: Snapshot; readonly exitStatus: number }>;
+  /** The run's report, also where the account failed. */
+  run(trees: Readonly<Record<string, LabTree>>, options?: LabBackup): Promise<BackUpReport>;
+  /** Of the latest snapshot, whole, where nothing else is said. */
+  restore(target: string, options?: Partial<RestoreRequest>): Promise<RestoreReport>;
+  /** Of every snapshot in the store. */
+  verify(readData: boolean): Promise<VerifyReport>;
+  latest(): Promise<Snapshot>;
+  /** Runs the `rescue.py` that lies in the store. */
+  rescue(...args: readonly string[]): Promise<RescueOutcome>;
+  close(): Promise<void>;
+}
+
+export interface RescueOutcome {
+  readonly status: number;
+  readonly stdout: string;
+  /** What it could not do, one line each, without the word `problem: `. */
+  readonly problems: readonly string[];
+  readonly stderr: string;
+}
+
+const signal = new AbortController().signal;
+const ref = { name: 'lab', version: '1.0.0', contract: 1 };
+export const labThreads = 2;
+
+/** Makes `directory/store` and `directory/state`, or goes on in them. */
+export async function openLab(directory: string): Promise<Lab> {
+  process.umask(0o77);
+  const storePath = join(directory, 'store');
+  const stateDir = join(directory, 'state');
+  mkdirSync(stateDir, { recursive: true });
+  const store = await localStore.open({ use: 'local', path: storePath });
+  const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+  const addin: OpenAddin = {
+    name: 'nightly',
+    id: 'a'.repeat(32),
+    store,
+    provider,
+    storeRef: ref,
+    providerRef: ref,
+  };
+  const pool = new CapturePool({ threads: labThreads, now: Date.now });
+  const state = await openState(stateDir, {
+    now: Date.now,
+    newUuid: randomUUID,
+    machineId: async () => 'lab',
+    readXattr: async () => null,
+    writeXattr: async () => {},
+  });
+  const run: Lab['run'] = (trees, options = {}) =>
+    backUp({
+      addin,
+      panelRef: ref,
+      accounts: [accountOf(trees, options.databases ?? [])],
+      engines: options.engines ?? [],
+      state,
+      stateDir,
+      level: 'auto',
+      concurrency: 1,
+      pool,
+      world: {
+        now: options.now ?? Date.now,
+        newObjectId: () => randomBytes(16).toString('hex'),
+        newUuid: randomUUID,
+      },
+      signal,
+      onEvent: () => {},
+    });
+  const latest: Lab['latest'] = async () =>
+    findSnapshot(provider, await listSnapshots(store, {}, signal), 'latest', signal);
+  return {
+    store,
+    provider,
+    storePath,
+    pool,
+    run,
+    latest,
+    async backUp(trees, options) {
+      const { outcomes, exitStatus } = await run(trees, options);
+      const [outcome] = outcomes;
+      if (outcome?.snapshot) return { snapshot: outcome.snapshot, exitStatus };
+      throw outcome?.error ?? new Error('no account was backed up');
+    },
+    restore: async (target, options = {}) =>
+      restore({
+        provider,
+        snapshot: options.snapshot ?? (await latest()),
+        target,
+        paths: [],
+        databases: [],
+        everything: options.paths === undefined && options.databases === undefined,
+        resume: false,
+        threads: labThreads,
+        signal,
+        onEvent: () => {},
+        ...options,
+      }),
+    verify: async (readData) =>
+      verify({
+        provider,
+        store,
+        snapshots: await listSnapshots(store, {}, signal),
+        readData,
+        threads: labThreads,
+        signal,
+        onEvent: () => {},
+      }),
+    rescue: (...args) => runRescue(storePath, args),
+    async close() {
+      await pool.close();
+      await store.close();
+    },
+  };
+}
+
+function accountOf(
+  trees: Readonly<Record<string, LabTree>>,
+  databases: readonly DatabaseSelector[],
+): Account {
+  const treeOf = ([name, tree]: [string, LabTree]): Tree =>
+    typeof tree === 'string' ? { name, path: tree, exclude: [] } : { name, ...tree };
+  return {
+    site: 'site1',
+    home: null,
+    domain: 'lab.example',
+    aliases: [],
+    plan: null,
+    state: 'active',
+    problem: null,
+    owner: null,
+    trees: Object.entries(trees).map(treeOf),
+    databases,
+    metadata: {},
+  };
+}
+
+function runRescue(storePath: string, args: readonly string[]): Promise<RescueOutcome> {
+  const child = spawn('python3', ['-B', 'rescue.py', ...args], { cwd: storePath });
+  const [out, complaints]: [Buffer[], Buffer[]] = [[], []];
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => complaints.push(chunk));
+  child.stdin.end();
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status) => {
+      const stderr = Buffer.concat(complaints).toString();
+      const problems = stderr
+        .split('\n')
+        .filter((line) => line.startsWith('problem: '))
+        .map((line) => line.slice('problem: '.length));
+      resolve({ status: status ?? -1, stdout: Buffer.concat(out).toString(), problems, stderr });
+    });
+  });
+}
