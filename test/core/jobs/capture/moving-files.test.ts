@@ -1,0 +1,233 @@
+/**
+ * Files that change under the reader. The change happens at a chosen moment (when the attributes of a
+ * certain entry are read), so that every case is met in every run.
+ */
+
+import { spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Entry,
+  entryFlags,
+  fileType,
+  type LinkRecord,
+  typeOf,
+} from '../../../../src/core/archive/entry.ts';
+import { decompressPart, readLinkPage, readPage } from '../../../../src/core/archive/page-reader.ts';
+import { endOfArchive } from '../../../../src/core/archive/tar.ts';
+import { systemXattrs } from '../../../../src/core/filesystem/xattrs.ts';
+import { AccountCapture } from '../../../../src/core/jobs/capture/account-capture.ts';
+import { type FromWorker, jobControl } from '../../../../src/core/jobs/capture/messages.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'holdfast-moving-'));
+let tree = '';
+let count = 0;
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+beforeEach(() => {
+  tree = join(directory, String(count++));
+  mkdirSync(tree);
+});
+
+interface Captured {
+  readonly entries: ReadonlyMap<string, Entry>;
+  readonly records: readonly LinkRecord[];
+  readonly warnings: readonly string[];
+  readonly tar: Buffer;
+}
+
+/** Captures `tree` as `t`; `meanwhile` runs each time the attributes of the entry of that name are read. */
+function capture(meanwhile: Readonly<Record<string, () => void>>, now = Date.now): Captured {
+  const messages: FromWorker[] = [];
+  const frames: Buffer[] = [];
+  const xattrs: typeof systemXattrs = {
+    ...systemXattrs,
+    read(subject) {
+      const link = typeof subject === 'number' ? `/proc/self/fd/${subject}` : subject.toString().slice(0, -1);
+      const name = readlinkSync(link).slice(tree.length + 1);
+      const found = systemXattrs.read(subject);
+      meanwhile[name]?.();
+      return found;
+    },
+  };
+  const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
+  const outlet = {
+    send: (message: FromWorker) => void messages.push(message),
+    sendBytes: (_job: number, _number: number, bytes: Buffer) => void frames.push(Buffer.from(bytes)),
+    wantsHandOver: () => false,
+    claimHandOver: () => false,
+    checkStop: () => {},
+  };
+  const trees = [{ name: 't', path: tree, device: 0, exclude: [] }];
+  const job = new AccountCapture(1, trees, control, outlet, { xattrs, now });
+  job.task(0, '');
+  job.finish({ directories: [], linked: [] });
+  const pages = messages.flatMap((message) => (message.type === 'page' ? [message.page] : []));
+  const linkPages = messages.flatMap((message) => (message.type === 'link-page' ? [message.page] : []));
+  const plain = ({ frame, plainBytes }: (typeof pages)[number]) => decompressPart(frame, plainBytes, 'page');
+  const entries = pages.flatMap((page) => [...readPage(plain(page), page.digest)]);
+  return {
+    entries: new Map(entries.map((entry) => [entry.path.toString(), entry])),
+    records: linkPages.flatMap((page) => [...readLinkPage(plain(page), page.digest)]),
+    warnings: messages.flatMap((message) =>
+      message.type === 'warning' ? [`${message.warning.code} ${message.warning.path}`] : [],
+    ),
+    tar: Buffer.concat(frames.slice(0, -1).map((frame) => zstdDecompressSync(frame))),
+  };
+}
+
+/** Content by the entry's extents, holes left out. */
+function contentOf({ tar }: Captured, content: Entry['content']): string {
+  const pieces = (content?.extents ?? []).map(({ tarOffset, length }) =>
+    tar.subarray(tarOffset, tarOffset + length),
+  );
+  return Buffer.concat(pieces).toString();
+}
+
+/** What GNU tar, which knows nothing of the index, makes of the member. */
+const extracted = ({ tar }: Captured, name: string): string =>
+  spawnSync('tar', ['-xOf', '-', name], { input: tar, maxBuffer: tar.length }).stdout.toString().slice(-200);
+
+const file = (name: string): string => join(tree, name);
+const isChanged = (entry: Entry | undefined): boolean => ((entry?.flags ?? 0) & entryFlags.changed) !== 0;
+
+describe.each([
+  ['small', 100],
+  ['large', 3 * 1024 * 1024],
+])('a %s file', (_, size) => {
+  beforeEach(() => writeFileSync(file('log'), 'x'.repeat(size)));
+
+  it('that grows once while it is read is captured again, and the last copy wins', () => {
+    let grown = 0;
+    const captured = capture({ log: () => grown++ === 0 && appendFileSync(file('log'), 'more') });
+    const entry = captured.entries.get('t/log');
+
+    expect(captured.warnings).toEqual([]);
+    expect(isChanged(entry)).toBe(false);
+    expect(entry?.content?.size).toBe(size + 4);
+    expect(contentOf(captured, entry!.content)).toBe(`${'x'.repeat(size)}more`);
+    expect(extracted(captured, 't/log')).toMatch(/^x+more$/);
+  });
+
+  it('that never stops growing is captured twice and marked as changed', () => {
+    const captured = capture({ log: () => appendFileSync(file('log'), 'more') });
+    const entry = captured.entries.get('t/log');
+
+    expect(captured.warnings).toEqual(['changed log']);
+    expect(isChanged(entry)).toBe(true);
+    expect(entry?.content?.size).toBe(size + 4);
+  });
+
+  it('that shrinks keeps its place in the tar: the rest is zeros, and what follows is whole', () => {
+    let length = size;
+    writeFileSync(file('next'), 'after the one that shrank');
+    const captured = capture({
+      log: () => {
+        length -= 10;
+        truncateSync(file('log'), length);
+      },
+    });
+    const entry = captured.entries.get('t/log');
+
+    expect(captured.warnings).toEqual(['changed log']);
+    expect(contentOf(captured, entry!.content)).toBe('x'.repeat(size - 20) + '\0'.repeat(10));
+    expect(extracted(captured, 't/next')).toBe('after the one that shrank');
+    expect(captured.tar.subarray(-1024)).toEqual(endOfArchive);
+  });
+});
+
+describe('an entry that is gone or another when its turn comes', () => {
+  beforeEach(() => {
+    for (const name of ['a', 'b', 'c']) writeFileSync(file(name), name);
+  });
+
+  it('is left out with a warning where it vanished', () => {
+    const captured = capture({ a: () => unlinkSync(file('b')) });
+
+    expect([...captured.entries.keys()]).toEqual(['t', 't/a', 't/c']);
+    expect(captured.warnings).toEqual(['vanished b']);
+  });
+
+  it('is what it is now where a link took the place of a directory, whose target is not entered', () => {
+    mkdirSync(file('d'));
+    mkdirSync(file('d/inner'));
+    const captured = capture({
+      a: () => {
+        renameSync(file('d'), join(directory, 'moved-away'));
+        symlinkSync(directory, file('d'));
+      },
+    });
+
+    expect([...captured.entries.keys()]).toEqual(['t', 't/a', 't/b', 't/c', 't/d']);
+    expect(typeOf(captured.entries.get('t/d')!)).toBe(fileType.link);
+  });
+
+  it('costs only itself where a directory is renamed while it is walked', () => {
+    mkdirSync(file('d'));
+    for (const name of ['1', '2']) writeFileSync(file(`d/${name}`), name);
+    const captured = capture({ 'd/1': () => renameSync(file('d'), file('renamed')) });
+
+    expect([...captured.entries.keys()].slice(-3)).toEqual(['t/d', 't/d/1', 't/d/2']);
+    expect(captured.warnings).toEqual([]);
+  });
+});
+
+describe('a file with several names', () => {
+  beforeEach(() => {
+    writeFileSync(file('a'), 'shared');
+    linkSync(file('a'), file('b'));
+    writeFileSync(file('z'), 'last');
+  });
+
+  it('is read through its second name where the first has become another file', () => {
+    const captured = capture({
+      z: () => {
+        unlinkSync(file('a'));
+        writeFileSync(file('a'), 'another');
+      },
+    });
+
+    expect(captured.records.map(({ path }) => path.toString())).toEqual(['t/b']);
+    expect(contentOf(captured, captured.records[0]!.content)).toBe('shared');
+  });
+
+  it('is named in a warning where it vanished under all its names', () => {
+    const captured = capture({
+      z: () => {
+        unlinkSync(file('a'));
+        unlinkSync(file('b'));
+      },
+    });
+
+    expect(captured.records).toEqual([]);
+    expect(captured.warnings).toEqual(['vanished a']);
+  });
+});
+
+describe('the racy mark', () => {
+  it('is on what changed within two seconds of its capture, and on nothing older', () => {
+    writeFileSync(file('a'), 'a');
+    const racy = (now: () => number) =>
+      ((capture({}, now).entries.get('t/a')?.flags ?? 0) & entryFlags.racy) !== 0;
+
+    expect([racy(Date.now), racy(() => Date.now() + 1500), racy(() => Date.now() + 3000)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+});
