@@ -6,23 +6,12 @@
  */
 
 import { hash } from 'node:crypto';
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { HoldfastError } from '../errors.ts';
-import { ByteReader, ByteWriter } from './bytes.ts';
-import {
-  type Content,
-  type Entry,
-  type Extent,
-  entryFlags,
-  fileType,
-  type LinkRecord,
-  typeOf,
-} from './entry.ts';
+import { constants, zstdCompressSync } from 'node:zlib';
+import { ByteWriter } from './bytes.ts';
+import { type Content, type Entry, entryFlags, fileType, type LinkRecord, typeOf } from './entry.ts';
 
 /** A page is closed once its entries part has this many bytes. */
 export const pageTargetBytes = 64 * 1024;
-/** What a reader will decompress at most; a page holds one entry more than the target at worst. */
-const pageLimitBytes = 256 * 1024 * 1024;
 
 export interface FinishedPage {
   /** Path of the first entry; for link pages device and inode of the first record. */
@@ -43,25 +32,6 @@ export function compressPart(plain: Uint8Array): Buffer {
       [constants.ZSTD_c_checksumFlag]: 1,
       [constants.ZSTD_c_contentSizeFlag]: 1,
     },
-  });
-}
-
-/** @throws OBJECT_DAMAGED not a zstd frame, a wrong checksum, or more bytes than expected */
-export function decompressPart(frame: Uint8Array, plainBytes: number, what: string): Buffer {
-  if (plainBytes > pageLimitBytes) throw damaged(what);
-  try {
-    const plain = zstdDecompressSync(frame, { maxOutputLength: Math.max(plainBytes, 1) });
-    if (plain.length !== plainBytes) throw damaged(what);
-    return plain;
-  } catch (cause) {
-    throw damaged(what, cause);
-  }
-}
-
-function damaged(what: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('OBJECT_DAMAGED', `${what} is damaged`, {
-    cause,
-    hint: 'Run `holdfast verify` to see which snapshots are affected, and restore from another snapshot.',
   });
 }
 
@@ -175,97 +145,4 @@ export function sharedBytes(a: Uint8Array, b: Uint8Array): number {
   let i = 0;
   while (i < shorter && a[i] === b[i]) i++;
   return i;
-}
-
-interface Parts {
-  readonly entries: ByteReader;
-  readonly extents: ByteReader;
-  readonly digest: Buffer;
-}
-
-function parts(plain: Buffer): Parts {
-  const head = new ByteReader(plain);
-  const length = head.varint();
-  const start = head.offset;
-  const body = head.raw(length);
-  return {
-    entries: new ByteReader(plain, start, start + length),
-    extents: new ByteReader(plain, start + length),
-    digest: hash('sha256', body, 'buffer'),
-  };
-}
-
-function readContent(from: Parts): Content {
-  const size = from.entries.varint();
-  if (size === 0) return { size, sha256: null, extents: [] };
-  const sha256 = from.entries.raw(32);
-  const extents: Extent[] = [];
-  let end = 0;
-  for (let count = from.extents.varint(); count > 0; count--) {
-    const offset = end + from.extents.varint();
-    const length = from.extents.varint();
-    end = offset + length;
-    if (end > size) throw damaged('an index page');
-    extents.push({ offset, length, object: from.extents.varint(), tarOffset: from.extents.varint() });
-  }
-  return { size, sha256, extents };
-}
-
-/** Yields a page's entries in order. @throws OBJECT_DAMAGED also where the digest differs */
-export function* readPage(plain: Buffer, digest: Buffer | null): Generator<Entry> {
-  const from = parts(plain);
-  if (digest !== null && !digest.equals(from.digest)) throw damaged('an index page');
-  let path: Buffer = Buffer.alloc(0);
-  const { entries } = from;
-  while (!entries.done) {
-    const shared = entries.varint();
-    if (shared > path.length) throw damaged('an index page');
-    path = Buffer.concat([path.subarray(0, shared), entries.bytes()]);
-    const flags = entries.varint();
-    const mode = entries.varint();
-    const [uid, gid] = [entries.varint(), entries.varint()];
-    const [mtimeSeconds, mtimeNanoseconds] = [entries.zigzag(), entries.varint()];
-    const [ctimeSeconds, ctimeNanoseconds] = [entries.zigzag(), entries.varint()];
-    const inode = entries.varint64();
-    const xattrs: { name: Buffer; value: Buffer }[] = [];
-    if ((flags & entryFlags.xattrs) !== 0) {
-      for (let count = entries.varint(); count > 0; count--) {
-        xattrs.push({ name: entries.bytes(), value: entries.bytes() });
-      }
-    }
-    const type = mode & fileType.mask;
-    const device = type === fileType.character || type === fileType.block;
-    const content = type === fileType.regular && (flags & entryFlags.linked) === 0 ? readContent(from) : null;
-    const target = type === fileType.link ? entries.bytes() : null;
-    const rdevMajor = device ? entries.varint() : 0;
-    const rdevMinor = device ? entries.varint() : 0;
-    yield {
-      path,
-      flags,
-      mode,
-      uid,
-      gid,
-      mtimeSeconds,
-      mtimeNanoseconds,
-      ctimeSeconds,
-      ctimeNanoseconds,
-      inode,
-      xattrs,
-      content,
-      target,
-      rdevMajor,
-      rdevMinor,
-    };
-  }
-}
-
-export function* readLinkPage(plain: Buffer, digest: Buffer | null): Generator<LinkRecord> {
-  const from = parts(plain);
-  if (digest !== null && !digest.equals(from.digest)) throw damaged('an index page');
-  while (!from.entries.done) {
-    const device = from.entries.varint();
-    const inode = from.entries.varint64();
-    const path = from.entries.bytes();
-    yield { device, inode, path, content: readContent(from) };
-  }
 }

@@ -7,7 +7,7 @@
 
 import { hash } from 'node:crypto';
 import { comparePaths, type Entry, isWithin, type LinkRecord } from '../archive/entry.ts';
-import { decompressPart, readLinkPage, readPage } from '../archive/pages.ts';
+import { decompressPart, readLinkPage, readPage } from '../archive/page-reader.ts';
 import { decodeRoot, type LinkPageRow, type PageRow, type Root } from '../archive/root.ts';
 import type { Provider } from '../contracts/provider.ts';
 import { HoldfastError } from '../errors.ts';

@@ -5,7 +5,8 @@
 import type { Provider } from '../contracts/provider.ts';
 import { isHoldfastError } from '../errors.ts';
 import type { IndexReader } from './index-reader.ts';
-import { eachRange, type RestoreOutlet } from './restore/entry-restorer.ts';
+import { eachRange } from './restore/contents.ts';
+import type { RestoreOutlet } from './restore/entry-restorer.ts';
 import { Frames, fetchFrom } from './restore/frames.ts';
 import { batches, pageWorks } from './restore/page-works.ts';
 import { restoreInThreads } from './restore/restore-pool.ts';

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { type Content, fileType, typeOf } from '../archive/entry.ts';
 import { plainFrames } from '../archive/frame-splitter.ts';
 import type { DatabaseComponent, ObjectRef } from '../archive/manifest.ts';
-import { readLinkPage, readPage } from '../archive/pages.ts';
+import { readLinkPage, readPage } from '../archive/page-reader.ts';
 import { contentRoot } from '../archive/root.ts';
 import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';

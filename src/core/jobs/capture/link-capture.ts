@@ -6,7 +6,8 @@
  */
 
 import { type Entry, fileType, type LinkRecord, typeOf } from '../../archive/entry.ts';
-import { decompressPart, type FinishedPage, LinkPageWriter, readPage } from '../../archive/pages.ts';
+import { decompressPart, readPage } from '../../archive/page-reader.ts';
+import { type FinishedPage, LinkPageWriter } from '../../archive/pages.ts';
 import { closeFd, O, Stat, statFd } from '../../filesystem/native.ts';
 import { openBelow } from '../../filesystem/open-below.ts';
 import { captureFile } from './file-capture.ts';

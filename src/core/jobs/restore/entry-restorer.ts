@@ -5,7 +5,6 @@
  * everything inside them exists (`finishDirectory`). Entries with several names wait for `restoreLinked`.
  */
 
-import { createHash, hash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import {
   type Content,
@@ -28,6 +27,7 @@ import {
   lastName,
 } from '../../filesystem/write-entry.ts';
 import { displayName, type XattrBackend } from '../../filesystem/xattrs.ts';
+import { eachRange } from './contents.ts';
 import type { FrameRef, Frames } from './frames.ts';
 
 export interface RestoreOutlet {
@@ -215,50 +215,6 @@ export class EntryRestorer {
       return false;
     });
   }
-}
-
-/** Runs over a file's data in order and returns its hash as docs/format.md, section 4, defines it. */
-export async function eachRange(
-  content: Content,
-  frames: Frames,
-  take: (data: Buffer, offset: number) => void,
-): Promise<Buffer> {
-  const sparse = hasHoles(content);
-  const [only] = content.extents;
-  if (!sparse && only !== undefined && content.extents.length === 1) {
-    const refs = frames.covering(only.object, only.tarOffset, only.length);
-    if (refs.length === 1) {
-      const plain = frames.peek(refs[0]!) ?? (await frames.plain(refs[0]!));
-      const start = only.tarOffset - frames.plainStart(refs[0]!);
-      const data = plain.subarray(start, start + only.length);
-      take(data, 0);
-      return hash('sha256', data, 'buffer');
-    }
-  }
-  const digest = createHash('sha256');
-  const place = Buffer.alloc(16);
-  let rangeEnd = -1;
-  for (const [i, { object, tarOffset, length, offset }] of content.extents.entries()) {
-    if (sparse && offset !== rangeEnd) {
-      let whole = length;
-      for (let j = i + 1; content.extents[j]?.offset === offset + whole; j++)
-        whole += content.extents[j]!.length;
-      place.writeBigUInt64LE(BigInt(offset), 0);
-      place.writeBigUInt64LE(BigInt(whole), 8);
-      digest.update(place);
-    }
-    rangeEnd = offset + length;
-    for (const ref of frames.covering(object, tarOffset, length)) {
-      const plain = frames.peek(ref) ?? (await frames.plain(ref));
-      const start = frames.plainStart(ref);
-      const from = Math.max(tarOffset, start);
-      const to = Math.min(tarOffset + length, start + plain.length);
-      const data = plain.subarray(from - start, to - start);
-      digest.update(data);
-      take(data, offset + (from - tarOffset));
-    }
-  }
-  return digest.digest();
 }
 
 function write(fd: number, data: Buffer, offset: number): void {

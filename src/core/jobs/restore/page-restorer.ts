@@ -5,10 +5,12 @@
  */
 
 import { dataBytes, type Entry, entryFlags, fileType, isWithin, typeOf } from '../../archive/entry.ts';
-import { type FinishedPage, PageWriter, readPage } from '../../archive/pages.ts';
+import { readPage } from '../../archive/page-reader.ts';
+import { type FinishedPage, PageWriter } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
-import { EntryRestorer, eachRange, type RestoreOutlet } from './entry-restorer.ts';
+import { eachRange } from './contents.ts';
+import { EntryRestorer, type RestoreOutlet } from './entry-restorer.ts';
 import type { Frames } from './frames.ts';
 import type { PageWork } from './messages.ts';
 

@@ -7,7 +7,8 @@
  */
 
 import { comparePaths, dataBytes, type Entry, isWithin } from '../../archive/entry.ts';
-import { decompressPart, type FinishedPage, readPage } from '../../archive/pages.ts';
+import { decompressPart, readPage } from '../../archive/page-reader.ts';
+import type { FinishedPage } from '../../archive/pages.ts';
 import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
 import { displayName, systemXattrs } from '../../filesystem/xattrs.ts';
 import { WarningList } from '../backup/warnings.ts';
