@@ -157,8 +157,20 @@ function meaningOf(error: unknown): Meaning {
     };
   }
   const times = answer.attempts === 1 ? '' : ` after ${answer.attempts} attempts`;
-  const status = answer.status === 0 ? '' : `, status ${answer.status}`;
-  return { code: 'STORE_UNAVAILABLE', says: `${answer.name}${status}${times}` };
+  if (answer.status !== 0) {
+    return { code: 'STORE_UNAVAILABLE', says: `${answer.name}, status ${answer.status}${times}` };
+  }
+  return {
+    code: 'STORE_UNAVAILABLE',
+    says: `no usable answer (${networkCode(error) ?? answer.name})${times}`,
+    hint: 'Check "endpoint" and the network, then run the command again.',
+  };
+}
+
+/** The SDK calls every broken connection a TimeoutError; the system's code says more. */
+function networkCode(error: unknown): string | undefined {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' && /^[A-Z0-9_]{3,40}$/.test(code) ? code : undefined;
 }
 
 function plainCause(error: unknown): Error {

@@ -90,7 +90,7 @@ export const settingsSchema: JsonSchema = {
     },
     prefix: {
       type: 'string',
-      pattern: '^([A-Za-z0-9_.-]+/)*$',
+      pattern: '^((?!\\.{1,2}/)[A-Za-z0-9_.-]+/)*$',
       maxLength: 120,
       default: '',
       description: 'Begins every key. Empty, or ends with a slash.',
@@ -107,7 +107,7 @@ export const settingsSchema: JsonSchema = {
     storageClass: {
       type: 'string',
       minLength: 1,
-      not: { enum: [...archiveClasses] },
+      pattern: `^(?!(${archiveClasses.join('|')})$)`,
       description:
         'Class of all objects. Archive classes are refused: manifests and indexes must stay readable.',
       examples: ['STANDARD_IA'],

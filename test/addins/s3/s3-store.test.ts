@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
@@ -314,6 +315,46 @@ describe('rights', () => {
     }
   });
 
+  it('that docs/s3.md gives a writer are enough to put, and only below its own server', async () => {
+    const bucket = await newBucket(server);
+    const keys = await newUser('w4');
+    await grant(bucket, 'w4', documentedPolicy(0, bucket));
+    const store = await opened(bucket, { ...keys, putOnly: true });
+    await put(await opened(bucket), 'data/mine/by-another', randomBytes(10));
+
+    await put(store, 'data/mine/large', randomBytes(6 * mebibyte), { createOnly: true });
+    await put(store, 'manifests/mine/small', randomBytes(10), { createOnly: true });
+
+    for (const work of [
+      () => put(store, 'data/other/x', randomBytes(10)),
+      () => put(store, 'holdfast.json', randomBytes(10)),
+      () => read(store, 'data/mine/by-another'),
+      () => store.list({ prefix: 'data/mine/', signal }),
+      () => store.remove({ key: 'data/mine/large', signal }),
+    ]) {
+      expect(await failure(work())).toMatchObject({ code: 'STORE_DENIED' });
+    }
+  });
+
+  it('that docs/s3.md gives a reader are enough to read, and no more', async () => {
+    const bucket = await newBucket(server, { versions: true });
+    const keys = await newUser('reader');
+    await put(await opened(bucket), 'data/mine/x', Buffer.from('bytes'));
+    await grant(bucket, 'reader', documentedPolicy(1, bucket));
+    const store = await opened(bucket, keys);
+
+    expect(store.capabilities.versions).toBe(true);
+    expect((await read(store, 'data/mine/x')).toString()).toBe('bytes');
+    expect(await store.head({ key: 'data/mine/absent', signal })).toBeNull();
+    expect((await store.list({ prefix: 'data/', signal })).objects).toHaveLength(1);
+    for (const work of [
+      () => put(store, 'data/mine/y', randomBytes(10)),
+      () => store.remove({ key: 'data/mine/x', signal }),
+    ]) {
+      expect(await failure(work())).toMatchObject({ code: 'STORE_DENIED' });
+    }
+  });
+
   it('that are missing, wrong keys and a full quota have codes of their own', async () => {
     const bucket = await newBucket(server);
     const stranger = await newUser('w3');
@@ -435,16 +476,24 @@ async function newUser(name: string): Promise<{ accessKeyId: string; secretAcces
 }
 
 async function allow(bucket: string, user: string, actions: readonly string[]): Promise<void> {
-  const Policy = JSON.stringify({
-    Version: '2012-10-17',
-    Statement: [
-      {
-        Effect: 'Allow',
-        Principal: { AWS: [`arn:aws:iam:::user/${user}`] },
-        Action: actions,
-        Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
-      },
-    ],
-  });
-  await admin.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
+  const Resource = [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`];
+  await grant(bucket, user, [{ Effect: 'Allow', Action: actions, Resource }]);
+}
+
+async function grant(bucket: string, user: string, statements: readonly object[]): Promise<void> {
+  const Principal = { AWS: [`arn:aws:iam:::user/${user}`] };
+  const Statement = statements.map((statement) => ({ ...statement, Principal }));
+  await admin.send(
+    new PutBucketPolicyCommand({
+      Bucket: bucket,
+      Policy: JSON.stringify({ Version: '2012-10-17', Statement }),
+    }),
+  );
+}
+
+/** Statements of the n-th policy in docs/s3.md, for this bucket and the server `mine`. */
+function documentedPolicy(index: number, bucket: string): readonly object[] {
+  const policies = readFileSync('docs/s3.md', 'utf8').match(/^\{ "Version"[^`]*/gm) ?? [];
+  const text = policies[index]!.replaceAll('panel-backups', bucket).replaceAll('SERVER', 'mine');
+  return (JSON.parse(text) as { Statement: object[] }).Statement;
 }
