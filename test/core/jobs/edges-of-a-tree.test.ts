@@ -1,0 +1,176 @@
+/** What crosses the edge of a tree: links into other trees, exclusions, mounts, roots that are not there. */
+
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Lab, openLab } from '../../support/backup.ts';
+import { compareTrees } from '../../support/compare-trees.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'holdfast-edges-'));
+let count = 0;
+let lab: Lab;
+let site: string;
+let target: string;
+const mounts: string[] = [];
+
+beforeEach(async () => {
+  const base = join(directory, String(count++));
+  site = join(base, 'site');
+  target = join(base, 'target');
+  for (const name of ['shadow', 'info', 'outside']) mkdirSync(join(site, name), { recursive: true });
+  lab = await openLab(base);
+});
+afterEach(async () => {
+  for (const mount of mounts.splice(0)) execFileSync('umount', [mount]);
+  await lab.close();
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const both = () => ({ shadow: join(site, 'shadow'), info: join(site, 'info') });
+const inode = (path: string): number => statSync(path).ino;
+const codes = ({ body }: { body: { warnings: readonly { code: string; path?: string }[] } }) =>
+  body.warnings.map(({ code, path }) => `${code} ${path}`).sort();
+
+function mount(...args: readonly string[]): void {
+  execFileSync('mount', args);
+  mounts.push(args.at(-1)!);
+}
+
+describe('hard links', () => {
+  it('between trees on one file system come back as links, by our restore and by rescue.py', async () => {
+    writeFileSync(join(site, 'shadow/a'), 'shared');
+    linkSync(join(site, 'shadow/a'), join(site, 'info/z'));
+    symlinkSync('nowhere', join(site, 'info/link'));
+    linkSync(join(site, 'info/link'), join(site, 'shadow/link'));
+    await lab.backUp(both());
+    await lab.restore(target);
+    await lab.rescue('restore', 'latest', '--account', 'site1', '--to', `${target}-rescued`);
+    const options = { ignore: ['outside'] };
+
+    expect(inode(join(target, 'shadow/a'))).toBe(inode(join(target, 'info/z')));
+    expect(
+      (await compareTrees(site, target, { ...options, ignoreFields: ['mode', 'mtime'] })).differences,
+    ).toEqual([]);
+    expect((await compareTrees(join(site, 'info'), join(target, 'info'))).differences).toEqual([]);
+    expect(
+      (await compareTrees(site, `${target}-rescued`, { ...options, ignoreFields: ['mode', 'mtime'] }))
+        .differences,
+    ).toEqual([]);
+  });
+
+  it('to names that are excluded or lie outside cost nothing of the names inside', async () => {
+    mkdirSync(join(site, 'shadow/cut'));
+    for (const name of ['a', 'b', 'alone']) writeFileSync(join(site, 'shadow', name), name);
+    linkSync(join(site, 'shadow/a'), join(site, 'shadow/cut/a'));
+    linkSync(join(site, 'shadow/a'), join(site, 'shadow/z'));
+    linkSync(join(site, 'shadow/alone'), join(site, 'outside/alone'));
+    const { exitStatus } = await lab.backUp({ shadow: { path: join(site, 'shadow'), exclude: ['cut'] } });
+    await lab.restore(target);
+
+    expect(exitStatus).toBe(0);
+    expect(statSync(join(target, 'shadow/a')).nlink).toBe(2);
+    expect(readFileSync(join(target, 'shadow/z'), 'utf8')).toBe('a');
+    expect(readFileSync(join(target, 'shadow/alone'), 'utf8')).toBe('alone');
+  });
+
+  it('of which only one name is restored become a plain file with its content', async () => {
+    for (const name of ['a', 'b']) mkdirSync(join(site, 'shadow', name));
+    writeFileSync(join(site, 'shadow/a/file'), 'shared');
+    linkSync(join(site, 'shadow/a/file'), join(site, 'shadow/b/file'));
+    await lab.backUp(both());
+    await lab.restore(target, { paths: [Buffer.from('shadow/b')] });
+
+    expect(readFileSync(join(target, 'shadow/b/file'), 'utf8')).toBe('shared');
+  });
+});
+
+describe('an excluded directory', () => {
+  it('keeps its own entry with all attributes and loses its contents; an excluded file is gone', async () => {
+    mkdirSync(join(site, 'shadow/var/cache'), { recursive: true });
+    writeFileSync(join(site, 'shadow/var/cache/page'), 'gone');
+    writeFileSync(join(site, 'shadow/var/keep'), 'kept');
+    writeFileSync(join(site, 'shadow/var/x.tmp'), 'gone');
+    chmodSync(join(site, 'shadow/var/cache'), 0o2770);
+    execFileSync('setfattr', ['-n', 'user.kept', '-v', '1', join(site, 'shadow/var/cache')]);
+    execFileSync('setfacl', ['-m', 'u:33:rwx,d:u:33:rwx', join(site, 'shadow/var/cache')]);
+    const exclude = ['var/cache', 'var/*.tmp'];
+    const { snapshot } = await lab.backUp({ shadow: { path: join(site, 'shadow'), exclude } });
+    await lab.restore(target);
+    const left = { ignoreBelow: ['var/cache'], ignore: ['var/x.tmp'] };
+
+    expect((await compareTrees(join(site, 'shadow'), join(target, 'shadow'), left)).differences).toEqual([]);
+    expect(statSync(join(target, 'shadow/var/cache')).size).toBeGreaterThan(0);
+    expect(() => statSync(join(target, 'shadow/var/cache/page'))).toThrow('ENOENT');
+    expect(() => statSync(join(target, 'shadow/var/x.tmp'))).toThrow('ENOENT');
+    expect(snapshot.body.exclusions).toEqual({ shadow: exclude });
+  });
+});
+
+describe('a mount inside a tree', () => {
+  it('is left out with a warning, also where it shows a part of the same file system', async () => {
+    for (const name of ['tmpfs', 'bind', 'plain']) mkdirSync(join(site, 'shadow', name));
+    for (const name of ['outside/secret', 'shadow/file', 'shadow/plain/kept'])
+      writeFileSync(join(site, name), 'x');
+    mount('-t', 'tmpfs', 'tmpfs', join(site, 'shadow/tmpfs'));
+    writeFileSync(join(site, 'shadow/tmpfs/inside'), 'x');
+    mount('--bind', join(site, 'outside'), join(site, 'shadow/bind'));
+    mount('--bind', join(site, 'outside/secret'), join(site, 'shadow/file'));
+    const { snapshot, exitStatus } = await lab.backUp(both());
+    await lab.restore(target);
+
+    expect(codes(snapshot)).toEqual(['bind', 'file', 'tmpfs'].map((name) => `other-file-system ${name}`));
+    expect(exitStatus).toBe(100);
+    expect(
+      execFileSync('find', ['shadow', '-mindepth', '1'], { cwd: target, encoding: 'utf8' })
+        .split('\n')
+        .sort(),
+    ).toEqual(['', 'shadow/bind', 'shadow/plain', 'shadow/plain/kept', 'shadow/tmpfs']);
+  });
+});
+
+describe('a root that is', () => {
+  it.each<[string, () => void]>([
+    ['missing', () => rmSync(join(site, 'info'), { recursive: true })],
+    [
+      'a symbolic link',
+      () => {
+        rmSync(join(site, 'info'), { recursive: true });
+        symlinkSync(join(site, 'outside'), join(site, 'info'));
+      },
+    ],
+  ])('%s makes its component failed and the snapshot partial; the other tree is kept', async (_, breakIt) => {
+    writeFileSync(join(site, 'shadow/a'), 'kept');
+    writeFileSync(join(site, 'outside/secret'), 'secret');
+    breakIt();
+    const { snapshot, exitStatus } = await lab.backUp(both());
+    const { failures } = await lab.restore(target);
+
+    expect(exitStatus).toBe(25);
+    expect(snapshot.header.state).toBe('partial');
+    expect(snapshot.body.components.map((one) => [one.name, one.state, one.error?.code])).toEqual([
+      ['shadow', 'complete', undefined],
+      ['info', 'failed', 'TREE_UNREADABLE'],
+    ]);
+    expect(failures).toEqual([]);
+    expect(execFileSync('find', [target, '-type', 'f'], { encoding: 'utf8' })).toBe(`${target}/shadow/a\n`);
+  });
+
+  it('missing in every tree leaves no snapshot', async () => {
+    const report = await lab.run({ shadow: join(site, 'nowhere'), info: join(site, 'nor-here') });
+
+    expect(report.outcomes.map(({ error }) => error?.code)).toEqual(['RUN_FAILED']);
+    await expect(lab.latest()).rejects.toMatchObject({ code: 'SNAPSHOT_NOT_FOUND' });
+  });
+});
