@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commandTable } from '../../src/cli/command-table.ts';
+import { errorCodes } from '../../src/core/errors.ts';
+import { holdfastVersion } from '../../src/core/jobs/addin.ts';
+import {
+  type CliSite,
+  documentOf,
+  ended,
+  holdfast,
+  makeSite,
+  startHoldfast,
+  writeJson,
+} from '../support/cli.ts';
+
+let site: CliSite;
+beforeAll(() => {
+  site = makeSite({ panel: { use: 'generic', accounts: [{ path: '/nonexistent/*' }] } });
+});
+afterAll(() => site.remove());
+
+describe('the command line', () => {
+  it('prints its version', async () => {
+    expect(await holdfast('--version')).toMatchObject({
+      status: 0,
+      stdout: `${holdfastVersion}\n`,
+      stderr: '',
+    });
+  });
+
+  it('loads nothing heavy to do so', async () => {
+    const env = { ...process.env, NODE_DEBUG: 'esm' };
+    const { stderr } = await ended(startHoldfast(['--version'], env));
+
+    expect(stderr).toContain('jobs/addin.ts');
+    expect(stderr).not.toMatch(/node_modules/);
+  });
+
+  it.each([
+    [['nonsense'], "unknown command 'nonsense'"],
+    [['backup', '--levle', 'full'], "unknown option '--levle'"],
+    [['backup', '--level', 'daily'], 'is invalid'],
+    [['restore'], "missing required argument 'snapshot'"],
+    [['ls', 'a', 'b', 'c'], 'too many arguments'],
+    [['restore', 'latest', '--account', 'a'], 'not said where to restore to'],
+    [['restore', 'latest', '--in-place'], '--in-place comes with a later release'],
+    [['restore', 'latest', '--to', '/x', '--delete'], '--delete comes with a later release'],
+    [['ls', 'latest'], '"latest" needs an account'],
+    [['snapshots', '--addin', 'nihgtly'], 'there is no addin configuration "nihgtly"'],
+    [[], 'no command was given'],
+    [['addin'], 'no command was given'],
+  ])('refuses %j with status 2 and says why', async (args, message) => {
+    const { status, stdout, stderr } = await site.holdfast(...args);
+
+    expect(status).toBe(errorCodes.USAGE.exit);
+    expect(stdout).toBe('');
+    expect(stderr).toContain(`holdfast: `);
+    expect(stderr).toContain(message);
+    expect(stderr).toMatch(/^hint: /m);
+  });
+
+  it('guesses what was meant', async () => {
+    expect((await holdfast('backpu')).stderr).toContain('hint: Did you mean backup?');
+  });
+
+  it('prints errors as a document with --json, which may stand anywhere', async () => {
+    for (const args of [
+      ['--json', 'nonsense'],
+      ['ls', '--json', 'latest'],
+      ['snapshots', '--config=/none', '--json'],
+    ]) {
+      const result = await site.holdfast(...args);
+      const { error } = documentOf<{ error: { code: string; hint: string } }>('error', result);
+
+      expect(result.status).toBe(errorCodes[error.code as 'USAGE'].exit);
+      expect(error.hint).not.toBe('');
+    }
+  });
+
+  it('takes the configuration from --config, else from the environment', async () => {
+    const env = { ...process.env, HOLDFAST_CONFIG_DIR: '/nonexistent/by-environment' };
+    const fromEnvironment = await ended(startHoldfast(['accounts'], env));
+    const fromOption = await ended(startHoldfast(['accounts', '--config', '/nonexistent/by-option'], env));
+
+    expect(fromEnvironment).toMatchObject({ status: errorCodes.CONFIG_INVALID.exit });
+    expect(fromEnvironment.stderr).toContain('/nonexistent/by-environment/config.json');
+    expect(fromOption.stderr).toContain('/nonexistent/by-option/config.json');
+  });
+
+  it.each(commandTable.map(({ words }) => words))('%s --help lists its exit statuses', async (words) => {
+    const { status, stdout } = await holdfast(...words.split(' '), '--help');
+
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^ +2 {2}USAGE$/m);
+    expect(stdout).toContain('--json');
+  });
+
+  it('lists every command in its help', async () => {
+    const { stdout } = await holdfast('--help');
+
+    for (const { words } of commandTable) expect(stdout).toContain(`  ${words.split(' ')[0]} `);
+  });
+});
+
+describe('addin', () => {
+  it('lists what is installed and what is configured', async () => {
+    const result = await site.holdfast('addin', 'list', '--json');
+    const { addins, configurations } = documentOf<{
+      addins: { name: string }[];
+      configurations: { name: string }[];
+    }>('addins', result);
+
+    expect(addins.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['apiscp', 'generic', 'local', 's3', 's3-tar']),
+    );
+    expect(configurations).toMatchObject([
+      { name: 'nightly', provider: 's3-tar', store: 'local', encrypted: false },
+    ]);
+    expect((await site.holdfast('addin', 'list')).stdout).toMatch(/^nightly +s3-tar +local +no/m);
+  });
+
+  it('validates a configuration', async () => {
+    expect(await site.holdfast('addin', 'validate', 'addin.example.json')).toMatchObject({
+      status: 0,
+      stdout: 'addin.example.json is valid\n',
+    });
+  });
+
+  it('names every problem of one that is wrong', async () => {
+    const file = `${site.dir}/wrong.json`;
+    writeJson(file, { name: 'Wrong', provider: { use: 's3-tra' }, store: { use: 'local' } });
+    const result = await site.holdfast('addin', 'validate', file, '--json');
+    const { valid, problems } = documentOf<{ valid: boolean; problems: { pointer: string }[] }>(
+      'validation',
+      result,
+    );
+
+    expect(result.status).toBe(errorCodes.CONFIG_INVALID.exit);
+    expect(valid).toBe(false);
+    expect(problems.map(({ pointer }) => pointer)).toEqual(
+      expect.arrayContaining(['/name', '/provider/use', '/store']),
+    );
+  });
+
+  it('never writes plain backups where encryption is asked for', async () => {
+    const other = makeSite({ panel: { use: 'generic', accounts: [{ path: '/nonexistent/*' }] } });
+    writeJson(`${other.config}/addins.d/nightly.json`, {
+      name: 'nightly',
+      provider: { use: 's3-tar' },
+      store: { use: 'local', path: other.store },
+      encryption: { recipients: ['age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq'] },
+    });
+    const { status, stderr } = await other.holdfast('backup');
+    other.remove();
+
+    expect(status).toBe(errorCodes.CONFIG_INVALID.exit);
+    expect(stderr).toContain('this release cannot encrypt');
+  });
+});
