@@ -9,10 +9,11 @@ import { type FinishedPage, PageWriter } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { displayName, type XattrBackend } from '../../filesystem/xattrs.ts';
 import { noCounts } from './counts.ts';
+import type { TreeContext } from './entry-log.ts';
 import { captureLinked, type LinkContext, writeDirectories, writeHardLinks } from './link-capture.ts';
 import { type CaptureTree, type FromWorker, jobControl, type TreeFailure } from './messages.ts';
 import { SegmentWriter } from './segment-writer.ts';
-import { TreeCapture, type TreeContext } from './tree-capture.ts';
+import { TreeCapture } from './tree-capture.ts';
 
 export interface JobOutlet {
   send(message: FromWorker): void;

@@ -7,62 +7,27 @@
  */
 
 import { Worker } from 'node:worker_threads';
-import type { Warning } from '../../archive/manifest.ts';
-import type { FinishedPage } from '../../archive/pages.ts';
 import { type ErrorCode, errorCodes, HoldfastError } from '../../errors.ts';
 import { ByteQueue } from '../byte-queue.ts';
 import { noCounts } from './counts.ts';
 import {
-  type CaptureCounts,
+  addCounts,
+  type CaptureResult,
+  type CaptureSink,
+  credit,
+  type Job,
+  newJob,
+  type Thread,
+} from './job.ts';
+import {
   type CaptureTree,
   type FromWorker,
   jobControl,
-  type SegmentDone,
   type ToWorker,
-  type TreeFailure,
   type WorkerSetup,
 } from './messages.ts';
 
-export interface CaptureSink {
-  /** A segment begins; its bytes follow in `body`, which must be read to its end or abandoned. */
-  segment(number: number, body: AsyncIterable<Uint8Array>): void;
-  segmentDone(done: SegmentDone): void;
-  page(page: FinishedPage): void;
-  linkPage(page: FinishedPage): void;
-  warning(warning: Warning): void;
-}
-
-export interface CaptureResult {
-  readonly counts: CaptureCounts;
-  /** Per tree, by its number. */
-  readonly trees: readonly { counts: CaptureCounts; endedAtMs: number; failure: TreeFailure | null }[];
-}
-
-interface Job {
-  readonly id: number;
-  readonly trees: readonly CaptureTree[];
-  readonly control: Int32Array;
-  readonly sink: CaptureSink;
-  readonly results: { counts: CaptureCounts; endedAtMs: number; failure: TreeFailure | null }[];
-  readonly queue: { tree: number; path: string }[];
-  readonly bodies: Map<number, ByteQueue>;
-  /** Workers that hold a part of this job, with the number of their open segment. */
-  readonly parts: Map<Thread, number>;
-  readonly directories: FinishedPage[];
-  readonly linked: FinishedPage[];
-  running: number;
-  phase: 'walk' | 'release' | 'finish';
-  finisher: Thread | null;
-  resolve(result: CaptureResult): void;
-  reject(error: unknown): void;
-}
-
-interface Thread {
-  readonly worker: Worker;
-  readonly underWay: Int32Array;
-  /** Messages given to it that it has not finished. */
-  pending: number;
-}
+export type { CaptureResult, CaptureSink } from './job.ts';
 
 export class CapturePool {
   readonly #threads: Thread[] = [];
@@ -95,23 +60,13 @@ export class CapturePool {
     const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
     control[jobControl.nextNumber] = request.firstNumber;
     const { promise, resolve, reject } = Promise.withResolvers<CaptureResult>();
-    const job: Job = {
-      id: this.#nextJob++,
-      trees: request.trees,
+    const job = newJob(this.#nextJob++, request.trees, {
       control,
       sink,
-      results: request.trees.map(() => ({ counts: noCounts(), endedAtMs: this.#now(), failure: null })),
-      queue: request.trees.map((_, tree) => ({ tree, path: '' })),
-      bodies: new Map(),
-      parts: new Map(),
-      directories: [],
-      linked: [],
-      running: 0,
-      phase: 'walk',
-      finisher: null,
       resolve,
       reject,
-    };
+      nowMs: this.#now(),
+    });
     this.#jobs.set(job.id, job);
     const stop = (): void => this.#fail(job, new HoldfastError('INTERRUPTED', 'the backup was interrupted'));
     request.signal.addEventListener('abort', stop, { once: true });
@@ -220,21 +175,18 @@ export class CapturePool {
         job.bodies.delete(message.done.number);
         return;
       case 'page':
-        job.sink.page(message.page);
-        return;
+        return job.sink.page(message.page);
       case 'link-page':
-        job.sink.linkPage(message.page);
-        return;
+        return job.sink.linkPage(message.page);
       case 'warning':
-        job.sink.warning(message.warning);
-        return;
+        return job.sink.warning(message.warning);
       case 'hand-over':
         job.queue.push({ tree: message.tree, path: message.path });
         this.#schedule();
         return;
       case 'task-done': {
         const result = job.results[message.tree]!;
-        add(result.counts, message.counts);
+        addCounts(result.counts, message.counts);
         result.endedAtMs = this.#now();
         result.failure ??= message.failure;
         job.parts.set(thread, message.openSegment);
@@ -250,8 +202,8 @@ export class CapturePool {
         return;
       case 'finished': {
         const counts = noCounts();
-        for (const result of job.results) add(counts, result.counts);
-        add(counts, message.counts);
+        for (const result of job.results) addCounts(counts, result.counts);
+        addCounts(counts, message.counts);
         job.resolve({ counts, trees: job.results });
         return;
       }
@@ -296,17 +248,4 @@ export class CapturePool {
     job.reject(error);
     this.#schedule();
   }
-}
-
-function credit(thread: Thread, bytes: number): void {
-  Atomics.sub(thread.underWay, 0, bytes);
-  Atomics.notify(thread.underWay, 0);
-}
-
-function add(to: CaptureCounts, from: CaptureCounts): void {
-  to.entries += from.entries;
-  to.files += from.files;
-  to.directories += from.directories;
-  to.links += from.links;
-  to.bytes += from.bytes;
 }

@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { type ErrorCode, errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { Frames } from './frames.ts';
-import type { FromRestoreWorker, RestoreWorkerSetup, ToRestoreWorker } from './messages.ts';
+import type { FromRestoreWorker, PageWork, RestoreWorkerSetup, ToRestoreWorker } from './messages.ts';
 import { PageRestorer } from './page-restorer.ts';
 
 const setup = workerData as RestoreWorkerSetup;
@@ -20,6 +20,7 @@ const objects = setup.objects.map((row) => ({ ...row, sha256: Buffer.from(row.sh
 const frames = new Frames(objects, (object, frame) => {
   const id = nextId++;
   return new Promise((resolve, reject) => {
+    if (stopped) return reject(new HoldfastError('INTERRUPTED', 'the restore was interrupted'));
     waiting.set(id, { resolve, reject });
     send({ type: 'want', id, object, frame });
   });
@@ -51,28 +52,49 @@ const pages = new PageRestorer({
   },
 });
 
-async function handle(message: ToRestoreWorker): Promise<void> {
-  if (message.type === 'frame') {
-    waiting.get(message.id)?.resolve(message.bytes);
-    waiting.delete(message.id);
-  } else if (message.type === 'no-frame') {
-    const code = message.code in errorCodes ? (message.code as ErrorCode) : 'INTERNAL';
-    waiting.get(message.id)?.reject(new HoldfastError(code, message.message));
-    waiting.delete(message.id);
-    if (code === 'INTERRUPTED') stopped = true;
-  } else if (message.type === 'pages') {
-    for (const page of message.pages) await pages.run(page);
+/** Pages one after the other: they share open directories. */
+let work = Promise.resolve();
+
+function stop(): void {
+  stopped = true;
+  for (const { reject } of waiting.values())
+    reject(new HoldfastError('INTERRUPTED', 'the restore was interrupted'));
+  waiting.clear();
+}
+
+async function restorePages(batch: readonly PageWork[]): Promise<void> {
+  try {
+    for (const page of batch) await pages.run(page);
     report(true);
     send({ type: 'pages-done' });
-  } else {
-    send({ type: 'ended', ...pages.end() });
-    port.close();
+  } catch (error) {
+    const code = isHoldfastError(error) ? error.code : 'INTERNAL';
+    send({ type: 'fatal', code, message: (error as Error).message });
   }
 }
 
+function end(): void {
+  send({ type: 'ended', ...pages.end() });
+  port.close();
+}
+
 port.on('message', (message: ToRestoreWorker) => {
-  handle(message).catch((error: unknown) => {
-    const code = isHoldfastError(error) ? error.code : 'INTERNAL';
-    send({ type: 'fatal', code, message: (error as Error).message });
-  });
+  switch (message.type) {
+    case 'frame':
+      waiting.get(message.id)?.resolve(message.bytes);
+      waiting.delete(message.id);
+      return;
+    case 'no-frame': {
+      const code = message.code in errorCodes ? (message.code as ErrorCode) : 'INTERNAL';
+      waiting.get(message.id)?.reject(new HoldfastError(code, message.message));
+      waiting.delete(message.id);
+      if (code === 'INTERRUPTED') stop();
+      return;
+    }
+    case 'pages':
+      work = work.then(() => restorePages(message.pages));
+      return;
+    case 'end':
+      work = work.then(end);
+  }
 });

@@ -1,0 +1,105 @@
+/**
+ * Describes what the walk meets and writes it down: entries into pages, trouble into warnings.
+ */
+
+import { type Entry, entryFlags, fileType } from '../../archive/entry.ts';
+import type { PageWriter } from '../../archive/pages.ts';
+import { errno, errnoName, type Stat } from '../../filesystem/native.ts';
+import { type XattrBackend, XattrError, type XattrSubject } from '../../filesystem/xattrs.ts';
+import type { CaptureCounts, CaptureTree } from './messages.ts';
+import type { SegmentWriter } from './segment-writer.ts';
+
+/** An entry whose ctime is younger than this may change again without its ctime changing. */
+const racyMs = 2000;
+const noXattrs: Entry['xattrs'] = [];
+
+export interface TreeContext {
+  readonly segments: SegmentWriter;
+  readonly pages: PageWriter;
+  /** Directories, and entries with several names, for the final segment. */
+  readonly directories: PageWriter;
+  readonly linked: PageWriter;
+  readonly counts: CaptureCounts;
+  readonly xattrs: XattrBackend;
+  readonly now: () => number;
+  flushPages(cut: boolean): void;
+  warn(code: string, path: string, message: string): void;
+  /** True where another worker has nothing to do. */
+  wantsHandOver(): boolean;
+  /** Takes the place of that worker, once; false where it has found work meanwhile. */
+  claimHandOver(): boolean;
+  handOver(path: string): void;
+  /** Throws where the job was stopped. */
+  checkStop(): void;
+}
+
+export class EntryLog {
+  readonly #tree: CaptureTree;
+  readonly #context: TreeContext;
+
+  constructor(tree: CaptureTree, context: TreeContext) {
+    this.#tree = tree;
+    this.#context = context;
+  }
+
+  /** `subject` null: its xattrs are not looked at. `path` is relative to the root, latin1. */
+  describe(path: string, stat: Stat, subject: XattrSubject | null, flags: number): Entry {
+    const full = path === '' ? this.#tree.name : `${this.#tree.name}/${path}`;
+    const ctimeMs = stat.ctimeSeconds * 1000 + stat.ctimeNanoseconds / 1e6;
+    return {
+      path: Buffer.from(full, 'latin1'),
+      flags: this.#context.now() - ctimeMs < racyMs ? flags | entryFlags.racy : flags,
+      mode: stat.mode,
+      uid: stat.uid,
+      gid: stat.gid,
+      mtimeSeconds: stat.mtimeSeconds,
+      mtimeNanoseconds: stat.mtimeNanoseconds,
+      ctimeSeconds: stat.ctimeSeconds,
+      ctimeNanoseconds: stat.ctimeNanoseconds,
+      inode: stat.inode,
+      xattrs: subject === null ? noXattrs : this.#xattrs(subject, path),
+      content: null,
+      target: null,
+      rdevMajor: stat.rdevMajor,
+      rdevMinor: stat.rdevMinor,
+    };
+  }
+
+  #xattrs(subject: XattrSubject, path: string): Entry['xattrs'] {
+    try {
+      return this.#context.xattrs.read(subject);
+    } catch (error) {
+      if (!(error instanceof XattrError)) throw error;
+      this.#context.warn('xattr-unreadable', path, error.message);
+      return noXattrs;
+    }
+  }
+
+  emit(entry: Entry): void {
+    const { pages, counts, directories, linked } = this.#context;
+    counts.entries++;
+    pages.add(entry);
+    if ((entry.mode & fileType.mask) === fileType.directory) {
+      counts.directories++;
+      directories.add(entry);
+    }
+    if ((entry.flags & entryFlags.linked) !== 0) linked.add(entry);
+    this.#context.flushPages(false);
+  }
+
+  omitted(path: string, attributes: readonly string[]): void {
+    if (attributes.length === 0) return;
+    const message = 'has more than 1 MiB of attributes; the tar lacks some, the index has all';
+    this.#context.warn('tar-xattrs-left-out', path, message);
+  }
+
+  /** `rc` is a negated errno. */
+  lost(path: string, rc: number): void {
+    if (rc === -errno.ENOENT) this.#context.warn('vanished', path, 'vanished before it was read');
+    else this.unreadable(path, errnoName(rc));
+  }
+
+  unreadable(path: string, why: string): void {
+    this.#context.warn('unreadable', path, `cannot be read: ${why}; it is left out`);
+  }
+}

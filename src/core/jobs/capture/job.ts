@@ -1,0 +1,87 @@
+/**
+ * One account in the capture pool: its waiting sub-trees, its open bodies, what came of it so far.
+ */
+
+import type { Worker } from 'node:worker_threads';
+import type { Warning } from '../../archive/manifest.ts';
+import type { FinishedPage } from '../../archive/pages.ts';
+import type { ByteQueue } from '../byte-queue.ts';
+import { noCounts } from './counts.ts';
+import type { CaptureCounts, CaptureTree, SegmentDone, TreeFailure } from './messages.ts';
+
+export interface CaptureSink {
+  /** A segment begins; its bytes follow in `body`, which must be read to its end or abandoned. */
+  segment(number: number, body: AsyncIterable<Uint8Array>): void;
+  segmentDone(done: SegmentDone): void;
+  page(page: FinishedPage): void;
+  linkPage(page: FinishedPage): void;
+  warning(warning: Warning): void;
+}
+
+export interface CaptureResult {
+  readonly counts: CaptureCounts;
+  /** Per tree, by its number. */
+  readonly trees: readonly { counts: CaptureCounts; endedAtMs: number; failure: TreeFailure | null }[];
+}
+
+export interface Job {
+  readonly id: number;
+  readonly trees: readonly CaptureTree[];
+  readonly control: Int32Array;
+  readonly sink: CaptureSink;
+  readonly results: { counts: CaptureCounts; endedAtMs: number; failure: TreeFailure | null }[];
+  readonly queue: { tree: number; path: string }[];
+  readonly bodies: Map<number, ByteQueue>;
+  /** Workers that hold a part of this job, with the number of their open segment. */
+  readonly parts: Map<Thread, number>;
+  readonly directories: FinishedPage[];
+  readonly linked: FinishedPage[];
+  running: number;
+  phase: 'walk' | 'release' | 'finish';
+  finisher: Thread | null;
+  resolve(result: CaptureResult): void;
+  reject(error: unknown): void;
+}
+
+export interface Thread {
+  readonly worker: Worker;
+  readonly underWay: Int32Array;
+  /** Messages given to it that it has not finished. */
+  pending: number;
+}
+
+export function newJob(
+  id: number,
+  trees: readonly CaptureTree[],
+  rest: Pick<Job, 'control' | 'sink' | 'resolve' | 'reject'> & { readonly nowMs: number },
+): Job {
+  const { nowMs, ...given } = rest;
+  return {
+    id,
+    trees,
+    ...given,
+    results: trees.map(() => ({ counts: noCounts(), endedAtMs: nowMs, failure: null })),
+    queue: trees.map((_, tree) => ({ tree, path: '' })),
+    bodies: new Map(),
+    parts: new Map(),
+    directories: [],
+    linked: [],
+    running: 0,
+    phase: 'walk',
+    finisher: null,
+  };
+}
+
+/** Says that the main thread is done with bytes of this thread. */
+export function credit(thread: Thread, bytes: number): void {
+  Atomics.sub(thread.underWay, 0, bytes);
+  Atomics.notify(thread.underWay, 0);
+}
+
+export function addCounts(to: CaptureCounts, from: CaptureCounts): void {
+  to.entries += from.entries;
+  to.files += from.files;
+  to.directories += from.directories;
+  to.links += from.links;
+  to.bytes += from.bytes;
+}

@@ -1,0 +1,113 @@
+/**
+ * Captures one name that is no directory: a regular file with its content, or a special entry.
+ *
+ * Each is opened once, checked after opening, and described from the descriptor alone.
+ */
+
+import { type Entry, entryFlags, fileType } from '../../archive/entry.ts';
+import {
+  closeFd,
+  errno,
+  errnoName,
+  O,
+  openAt,
+  readLinkAt,
+  type Stat,
+  statFd,
+} from '../../filesystem/native.ts';
+import { magicPath, XattrError } from '../../filesystem/xattrs.ts';
+import type { EntryLog, TreeContext } from './entry-log.ts';
+import { captureFile } from './file-capture.ts';
+import { linkTarget, plainTarType } from './segment-writer.ts';
+
+export interface LeafContext {
+  readonly context: TreeContext;
+  readonly log: EntryLog;
+  /** Scratch; holds the entry's state afterwards. */
+  readonly stat: Stat;
+  /** True for what lies on a file system that is not captured. */
+  readonly isForeign: (stat: Stat) => boolean;
+  /** Whether files with several names are one file, to be stored once. */
+  readonly joinsLinks: boolean;
+}
+
+const targetBuffer = Buffer.alloc(65536);
+const emptyName = Buffer.from([0]);
+
+/** @returns false where it is no regular file any more */
+export function captureRegular(leaf: LeafContext, dirfd: number, name: Buffer, path: string): boolean {
+  const { log, stat } = leaf;
+  const flags = O.NOFOLLOW | O.NONBLOCK;
+  let fd = openAt(dirfd, name, flags | O.NOATIME);
+  if (fd === -errno.EPERM) fd = openAt(dirfd, name, flags);
+  if (fd === -errno.ELOOP || fd === -errno.ENXIO || fd === -errno.EISDIR) return false;
+  if (fd < 0) {
+    log.lost(path, fd);
+    return true;
+  }
+  try {
+    const rc = statFd(fd, stat);
+    if (rc < 0) {
+      log.unreadable(path, errnoName(rc));
+      return true;
+    }
+    if ((stat.mode & fileType.mask) !== fileType.regular || leaf.isForeign(stat)) return false;
+    if (stat.nlink > 1 && leaf.joinsLinks) log.emit(log.describe(path, stat, fd, entryFlags.linked));
+    else captureContent(leaf, fd, path);
+    return true;
+  } finally {
+    closeFd(fd);
+  }
+}
+
+function captureContent({ context, log, stat }: LeafContext, fd: number, path: string): void {
+  const { segments, counts } = context;
+  try {
+    const captured = captureFile(fd, stat, (): Entry => log.describe(path, stat, fd, 0), segments);
+    const flags = captured.entry.flags | (captured.changed ? entryFlags.changed : 0);
+    if (captured.readError !== null) {
+      context.warn('unreadable', path, `${captured.readError} while it was read; the rest is zeros`);
+    } else if (captured.changed) {
+      context.warn('changed', path, 'changed while it was read, twice; the copy may be torn');
+    }
+    log.omitted(path, captured.omitted);
+    counts.files++;
+    counts.bytes += captured.dataBytes;
+    log.emit({ ...captured.entry, flags, content: captured.content });
+  } catch (error) {
+    const { errno: number, code } = error as NodeJS.ErrnoException;
+    if (typeof number !== 'number' || error instanceof XattrError) throw error;
+    log.unreadable(path, code ?? 'an error');
+  }
+}
+
+/** Links, FIFOs, sockets, devices: reached through O_PATH, which opens nothing. @returns as `captureRegular` */
+export function captureSpecial(leaf: LeafContext, dirfd: number, name: Buffer, path: string): boolean {
+  const { context, log, stat } = leaf;
+  const fd = openAt(dirfd, name, O.PATH | O.NOFOLLOW);
+  if (fd < 0) {
+    log.lost(path, fd);
+    return true;
+  }
+  try {
+    if (statFd(fd, stat) < 0 || leaf.isForeign(stat)) return false;
+    const type = stat.mode & fileType.mask;
+    if (type === fileType.directory || type === fileType.regular) return false;
+    let target: Buffer | null = null;
+    if (type === fileType.link) {
+      const length = readLinkAt(fd, emptyName, targetBuffer);
+      if (length < 0) return false;
+      target = Buffer.from(targetBuffer.subarray(0, length));
+    }
+    const flags = stat.nlink > 1 && leaf.joinsLinks ? entryFlags.linked : 0;
+    const entry = { ...log.describe(path, stat, magicPath(fd), flags), target };
+    log.emit(entry);
+    const tarType = plainTarType(entry);
+    if (flags === 0 && tarType !== null) {
+      log.omitted(path, context.segments.writePlain(entry, tarType, linkTarget(entry)));
+    }
+    return true;
+  } finally {
+    closeFd(fd);
+  }
+}

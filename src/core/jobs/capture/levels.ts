@@ -1,0 +1,27 @@
+/** The open directories of a walk, and names as the walk hands them to the kernel. */
+
+export interface Level {
+  readonly fd: number;
+  readonly names: readonly string[];
+  /** Path of the directory relative to the root, ending in `/`; empty for the root. */
+  readonly prefix: string;
+  next: number;
+  /** Names from here on that were handed over, newest first. */
+  readonly given: Set<string>;
+}
+
+const nameBuffer = Buffer.alloc(512);
+
+/** `name` is latin1, possibly followed by NUL and more. Valid until the next call. */
+export function cName(name: string): Buffer {
+  const length = nameBuffer.write(name, 0, 'latin1');
+  nameBuffer[length] = 0;
+  return nameBuffer;
+}
+
+/** Number of components of a path that is not empty. */
+export function depthOf(path: string): number {
+  let depth = 1;
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) depth++;
+  return depth;
+}
