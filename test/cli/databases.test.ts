@@ -1,0 +1,136 @@
+/** Databases through the command line, with real servers. */
+
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BackupDocument, BackupPlanDocument } from '../../src/cli/documents/backup.ts';
+import type { DoctorDocument } from '../../src/cli/documents/doctor.ts';
+import type { RestoreDocument } from '../../src/cli/documents/restore.ts';
+import { errorCodes } from '../../src/core/errors.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+import { type MariadbServer, startMariadb } from '../support/mariadb.ts';
+import { type PostgresqlServer, startPostgresql } from '../support/postgresql.ts';
+import { populateDatabases } from '../support/sample-databases.ts';
+import { buildSamplePanel, type SamplePanel } from '../support/sample-panel.ts';
+
+let site: CliSite;
+let panel: SamplePanel;
+let mysql: MariadbServer;
+let postgres: PostgresqlServer;
+let config: Readonly<Record<string, unknown>>;
+
+beforeAll(async () => {
+  const dir = makeDirectory();
+  [panel, mysql, postgres] = await Promise.all([
+    buildSamplePanel(join(dir, 'panel'), { accounts: 2, filesPerAccount: 10 }),
+    startMariadb(),
+    startPostgresql(),
+  ]);
+  await populateDatabases({
+    accounts: panel.accounts,
+    mariadb: { socketPath: mysql.config.socket, user: 'root' },
+    postgresql: { host: '127.0.0.1', port: postgres.port, user: 'postgres', database: 'postgres' },
+    rows: 20,
+  });
+  config = { panel: { use: 'apiscp', root: panel.root }, databases: [mysql.config, postgres.config] };
+  site = makeSite(config, dir);
+});
+afterAll(async () => {
+  await Promise.all([mysql?.stop(), postgres?.stop()]);
+  site?.remove();
+});
+
+const all = ['mariadb/exa_shop', 'mariadb/exa_wp', 'postgresql/exa_app'];
+
+describe('databases', () => {
+  it('are told by a dry run, with why they belong to the account', async () => {
+    const result = await site.holdfast('backup', '--dry-run', '--account', 'site1', '--json');
+    const { databases } = documentOf<BackupPlanDocument>('backup-plan', result).accounts[0]!;
+
+    expect(databases.map(({ instance, name }) => `${instance}/${name}`).sort()).toEqual(all);
+    expect(databases.every(({ matchedBy }) => matchedBy === 'prefix')).toBe(true);
+  });
+
+  it('are checked by doctor, together with secrets', async () => {
+    const secret = join(site.dir, 'password');
+    writeFileSync(secret, 'never shown', { mode: 0o644 });
+    const [first, ...rest] = config['databases'] as object[];
+    writeJson(join(site.config, 'config.json'), {
+      ...config,
+      databases: [{ ...first, password: `file:${secret}` }, ...rest],
+    });
+    const result = await site.holdfast('doctor', '--json');
+    writeJson(join(site.config, 'config.json'), config);
+    const { checks } = documentOf<DoctorDocument>('doctor', result);
+
+    expect(result.status).toBe(errorCodes.SECRET_UNUSABLE.exit);
+    expect(checks.find(({ state }) => state === 'error')).toMatchObject({ code: 'SECRET_UNUSABLE' });
+    expect(result.stdout).not.toContain('never shown');
+    expect((await site.holdfast('doctor')).stdout).toMatch(/^ok +database postgresql: /m);
+  });
+
+  it('are exported with the trees, and restored by name', async () => {
+    const result = await site.holdfast('backup', '--account', 'site1', '--json');
+    const snapshot = documentOf<BackupDocument>('backup', result).snapshots[0]!;
+    const exported = snapshot.components.filter(({ type }) => type === 'database');
+    const top = await site.holdfast('ls', snapshot.id);
+
+    expect(snapshot.state).toBe('complete');
+    expect(exported.map(({ name }) => name).sort()).toEqual(all);
+    expect(
+      exported.filter(({ name }) => name.startsWith('mariadb/')).map(({ consistency }) => consistency),
+    ).toEqual(['barrier', 'barrier']);
+    expect(top.stdout).toMatch(/^database .* databases\/mariadb\/exa_wp\.sql$/m);
+
+    const to = join(site.dir, 'one');
+    const restored = await site.holdfast(
+      'restore',
+      snapshot.id,
+      '--database',
+      'exa_wp',
+      '--to',
+      to,
+      '--json',
+    );
+
+    expect(documentOf<RestoreDocument>('restore', restored).databaseFiles).toContain(
+      'databases/mariadb/exa_wp.sql',
+    );
+    expect(readFileSync(join(to, 'databases/mariadb/exa_wp.sql'), 'utf8')).toContain('CREATE TABLE `posts`');
+    expect(readdirSync(to)).toEqual(['databases']);
+    expect(existsSync(join(to, 'databases/mariadb/exa_wp.grants.sql'))).toBe(true);
+    expect(
+      await site.holdfast('restore', snapshot.id, '--database', 'exaorg_wp', '--to', join(site.dir, 'no')),
+    ).toMatchObject({
+      status: errorCodes.PATH_NOT_FOUND.exit,
+    });
+  });
+
+  it.each([
+    ['that does not answer', { host: '127.0.0.1', port: 1 }, 'DATABASE_UNREACHABLE'],
+    [
+      'whose password cannot be read',
+      { host: '127.0.0.1', password: 'env:HOLDFAST_TEST_UNSET' },
+      'SECRET_UNUSABLE',
+    ],
+  ])('on a server %s cost nothing else', async (_, connection, code) => {
+    const [first] = config['databases'] as object[];
+    const broken = { name: 'postgresql', engine: 'postgresql', user: 'postgres', ...connection };
+    writeJson(join(site.config, 'config.json'), { ...config, databases: [first, broken] });
+    const result = await site.holdfast('backup', '--account', 'site2', '--json');
+    writeJson(join(site.config, 'config.json'), config);
+    const { components, state } = documentOf<BackupDocument>('backup', result).snapshots[0]!;
+
+    expect(result.status).toBe(errorCodes.SNAPSHOT_PARTIAL.exit);
+    expect(state).toBe('partial');
+    expect(components.filter((one) => one.state === 'failed').map(({ error }) => error?.code)).toEqual([
+      code,
+    ]);
+    expect(
+      components
+        .filter((one) => one.state === 'complete')
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(['info', 'mariadb/exaorg_shop', 'mariadb/exaorg_wp', 'shadow']);
+  });
+});
