@@ -5,7 +5,7 @@
 import type { Worker } from 'node:worker_threads';
 import type { Warning } from '../../archive/manifest.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
-import type { ByteQueue } from '../byte-queue.ts';
+import { ByteQueue } from '../byte-queue.ts';
 import { noCounts } from './counts.ts';
 import type { CaptureCounts, CaptureTree, SegmentDone, TreeFailure } from './messages.ts';
 
@@ -84,4 +84,15 @@ export function addCounts(to: CaptureCounts, from: CaptureCounts): void {
   to.directories += from.directories;
   to.links += from.links;
   to.bytes += from.bytes;
+}
+
+/** Bytes of a segment, on their way to the sink; the first ones announce the segment. */
+export function takeBytes(thread: Thread, job: Job, number: number, bytes: Uint8Array): void {
+  let body = job.bodies.get(number);
+  if (body === undefined) {
+    body = new ByteQueue((taken) => credit(thread, taken));
+    job.bodies.set(number, body);
+    job.sink.segment(number, body);
+  }
+  body.push(bytes);
 }

@@ -8,7 +8,6 @@
 
 import { Worker } from 'node:worker_threads';
 import { type ErrorCode, errorCodes, HoldfastError } from '../../errors.ts';
-import { ByteQueue } from '../byte-queue.ts';
 import { noCounts } from './counts.ts';
 import {
   addCounts,
@@ -18,6 +17,7 @@ import {
   type Job,
   newJob,
   type Thread,
+  takeBytes,
 } from './job.ts';
 import {
   type CaptureTree,
@@ -167,7 +167,7 @@ export class CapturePool {
   #advance(thread: Thread, job: Job, message: Exclude<FromWorker, { type: 'ready' }>): void {
     switch (message.type) {
       case 'bytes':
-        this.#bytes(thread, job, message.number, message.bytes);
+        takeBytes(thread, job, message.number, message.bytes);
         return;
       case 'segment':
         job.sink.segmentDone(message.done);
@@ -175,11 +175,14 @@ export class CapturePool {
         job.bodies.delete(message.done.number);
         return;
       case 'page':
-        return job.sink.page(message.page);
+        job.sink.page(message.page);
+        return;
       case 'link-page':
-        return job.sink.linkPage(message.page);
+        job.sink.linkPage(message.page);
+        return;
       case 'warning':
-        return job.sink.warning(message.warning);
+        job.sink.warning(message.warning);
+        return;
       case 'hand-over':
         job.queue.push({ tree: message.tree, path: message.path });
         this.#schedule();
@@ -212,16 +215,6 @@ export class CapturePool {
         this.#fail(job, new HoldfastError(known, message.message));
       }
     }
-  }
-
-  #bytes(thread: Thread, job: Job, number: number, bytes: Uint8Array): void {
-    let body = job.bodies.get(number);
-    if (body === undefined) {
-      body = new ByteQueue((taken) => credit(thread, taken));
-      job.bodies.set(number, body);
-      job.sink.segment(number, body);
-    }
-    body.push(bytes);
   }
 
   /** The walk is over: the thread with the highest open segment finishes, the others let go. */
