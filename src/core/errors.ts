@@ -25,6 +25,7 @@ export const errorCodes = {
   EXPORT_FAILED: { exit: 24, retryable: true },
   SNAPSHOT_PARTIAL: { exit: 25, retryable: true },
   RUN_FAILED: { exit: 26, retryable: true },
+  COPY_FAILED: { exit: 27, retryable: true },
   SNAPSHOT_NOT_FOUND: { exit: 40, retryable: false },
   CHAIN_BROKEN: { exit: 41, retryable: false },
   OBJECT_DAMAGED: { exit: 42, retryable: false },

@@ -10,6 +10,44 @@ import type { FromSchema } from 'json-schema-to-ts';
 const keep = (what: string, example: number) =>
   ({ type: 'integer', minimum: 1, maximum: 100_000, description: what, examples: [example] }) as const;
 
+const store = {
+  type: 'object',
+  description: 'Where the bytes go. Other properties are settings of that store.',
+  examples: [{ use: 'local', path: '/var/backups/holdfast' }],
+  required: ['use'],
+  properties: {
+    use: {
+      type: 'string',
+      minLength: 1,
+      description: 'Name of the store.',
+      examples: ['local', 's3', 'rclone'],
+    },
+  },
+} as const;
+
+const retention = {
+  type: 'object',
+  additionalProperties: false,
+  minProperties: 1,
+  description:
+    'A snapshot stays while any rule keeps it, or while one that stays needs it. Without retention nothing is ever removed.',
+  examples: [{ keepDaily: 7, keepWeekly: 4, keepMonthly: 12 }],
+  properties: {
+    keepLast: keep('Keep the newest N snapshots of an account.', 3),
+    keepHourly: keep('Keep the newest snapshot of each of the last N hours that have one.', 24),
+    keepDaily: keep('Keep the newest snapshot of each of the last N days that have one.', 7),
+    keepWeekly: keep('Keep the newest snapshot of each of the last N weeks that have one.', 4),
+    keepMonthly: keep('Keep the newest snapshot of each of the last N months that have one.', 12),
+    keepYearly: keep('Keep the newest snapshot of each of the last N years that have one.', 2),
+    keepWithin: {
+      type: 'string',
+      pattern: '^[1-9][0-9]{0,4}[hdwmy]$',
+      description: 'Keep every snapshot younger than this: a number and h, d, w, m (months) or y.',
+      examples: ['30d'],
+    },
+  },
+} as const;
+
 export const addinConfigurationSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   $id: 'urn:holdfast:schema:addin-configuration',
@@ -47,20 +85,7 @@ export const addinConfigurationSchema = {
         },
       },
     },
-    store: {
-      type: 'object',
-      description: 'Where the bytes go. Other properties are settings of that store.',
-      examples: [{ use: 'local', path: '/var/backups/holdfast' }],
-      required: ['use'],
-      properties: {
-        use: {
-          type: 'string',
-          minLength: 1,
-          description: 'Name of the store.',
-          examples: ['local', 's3', 'rclone'],
-        },
-      },
-    },
+    store,
     accounts: {
       type: 'object',
       additionalProperties: false,
@@ -109,25 +134,35 @@ export const addinConfigurationSchema = {
         },
       },
     },
-    retention: {
-      type: 'object',
-      additionalProperties: false,
-      minProperties: 1,
+    retention,
+    copies: {
+      type: 'array',
+      maxItems: 16,
       description:
-        'A snapshot stays while any rule keeps it, or while one that stays needs it. Without retention nothing is ever removed.',
-      examples: [{ keepDaily: 7, keepWeekly: 4, keepMonthly: 12 }],
-      properties: {
-        keepLast: keep('Keep the newest N snapshots of an account.', 3),
-        keepHourly: keep('Keep the newest snapshot of each of the last N hours that have one.', 24),
-        keepDaily: keep('Keep the newest snapshot of each of the last N days that have one.', 7),
-        keepWeekly: keep('Keep the newest snapshot of each of the last N weeks that have one.', 4),
-        keepMonthly: keep('Keep the newest snapshot of each of the last N months that have one.', 12),
-        keepYearly: keep('Keep the newest snapshot of each of the last N years that have one.', 2),
-        keepWithin: {
-          type: 'string',
-          pattern: '^[1-9][0-9]{0,4}[hdwmy]$',
-          description: 'Keep every snapshot younger than this: a number and h, d, w, m (months) or y.',
-          examples: ['30d'],
+        'Further stores that get every finished snapshot after it was committed. A copy is a store of its own.',
+      default: [],
+      examples: [[{ name: 'offsite', store: { use: 'local', path: '/mnt/offsite/holdfast' } }]],
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['store'],
+        properties: {
+          name: {
+            type: 'string',
+            pattern: '^[a-z][a-z0-9-]{0,62}$',
+            description:
+              'What --copy calls it: lower case, digits, hyphens. Required where there are several; a single one is called copy without it. A new name begins a new copy.',
+            examples: ['offsite'],
+          },
+          store: {
+            ...store,
+            description: 'Where the copy goes; another place than the main store.',
+          },
+          retention: {
+            ...retention,
+            description:
+              'What stays in the copy, by the same rules. Without it nothing is ever removed from the copy.',
+          },
         },
       },
     },

@@ -18,6 +18,7 @@ import {
   type ScheduleEntry,
 } from './addin-schema.ts';
 import { type ConfigDocument, configSchema, type DatabaseSettings } from './config-schema.ts';
+import { type CopyConfiguration, copiesOf, copyProblems, copyStores } from './copies.ts';
 import { parseJson } from './parse-json.ts';
 import { type ConfigProblem, configInvalid, describeErrors } from './problems.ts';
 import { isSecretReference, secretsIn } from './secrets.ts';
@@ -38,6 +39,7 @@ export interface AddinConfiguration {
   readonly schedule: readonly ScheduleEntry[];
   /** Null: nothing is ever removed. */
   readonly retention: Retention | null;
+  readonly copies: readonly CopyConfiguration[];
   readonly encryption: Encryption;
 }
 
@@ -103,9 +105,13 @@ export async function readAddinConfiguration(
   const before = problems.length;
   const value = await readDocument(file, addinConfigurationSchema, problems);
   if (value === null) return null;
-  const { provider, store } = value as Partial<AddinDocument>;
+  const { provider, store, copies } = value as Partial<AddinDocument>;
   checkUse('provider', provider, '/provider', { file, definitions, problems });
   checkUse('store', store, '/store', { file, definitions, problems });
+  for (const [pointer, settings] of copyStores(copies)) {
+    checkUse('store', settings, pointer, { file, definitions, problems });
+  }
+  if (problems.length === before) problems.push(...copyProblems(file, copies ?? []));
   if (problems.length > before) return null;
   const { name, accounts, schedule, retention, encryption } = value as AddinDocument;
   return {
@@ -116,6 +122,7 @@ export async function readAddinConfiguration(
     accounts: { include: accounts.include ?? ['*'], exclude: accounts.exclude ?? [] },
     schedule,
     retention: retention ?? null,
+    copies: copiesOf(copies ?? []),
     encryption,
   };
 }

@@ -93,6 +93,7 @@ describe('loadConfiguration', () => {
           accounts: { include: ['*'], exclude: [] },
           schedule: [],
           retention: null,
+          copies: [],
           encryption: 'none',
         },
       ],
@@ -114,6 +115,54 @@ describe('loadConfiguration', () => {
     expect(loaded).toMatchObject({ stateDir: '/srv/state', concurrency: 4, databases });
     expect(loaded.addins.map(({ name }) => name)).toEqual(['alpha', 'zulu']);
     expect(loaded.addins[0]?.accounts).toEqual({ include: ['*'], exclude: ['site7'] });
+  });
+
+  it('takes copies, a single one without a name', async () => {
+    const store = { use: 'local', path: '/mnt/offsite', token: 'env:NOT_SET' };
+    const retention = { keepDaily: 3 };
+    const named = [
+      { name: 'near', store },
+      { name: 'far', store: { use: 'local', path: '/mnt/far' }, retention },
+    ];
+    await write('config.json', config);
+    await write('addins.d/a.json', { ...nightly, name: 'one', copies: [{ store }] });
+    await write('addins.d/b.json', { ...nightly, name: 'two', copies: named });
+
+    const { addins } = await loadConfiguration(dir, definitions);
+
+    expect(addins.map(({ copies }) => copies)).toEqual([
+      [{ name: 'copy', store: { ...store, sync: true }, retention: null }],
+      [
+        { name: 'near', store: { ...store, sync: true }, retention: null },
+        { name: 'far', store: { use: 'local', path: '/mnt/far', sync: true }, retention },
+      ],
+    ]);
+  });
+
+  it('validates the store of each copy like the main one', async () => {
+    const copies = [
+      { name: 'a', store: { use: 'local', path: '/x', token: 'hunter2' } },
+      { name: 'b', store: { use: 'locla', path: '/y' } },
+      { name: 'c', store: { use: 'local' } },
+    ];
+
+    const problems = await problemWith('addins.d/nightly.json', { ...nightly, copies });
+
+    expect(problems).toEqual([
+      expect.stringContaining('/copies/0/store/token: must be a reference to the secret'),
+      expect.stringContaining('/copies/1/store/use: there is no store "locla"'),
+      expect.stringContaining('/copies/2/store: property "path" is missing'),
+    ]);
+  });
+
+  it('wants several copies told apart', async () => {
+    const store = { use: 'local', path: '/x' };
+    const copies = [{ store }, { name: 'far', store }, { name: 'far', store }];
+
+    expect(await problemWith('addins.d/nightly.json', { ...nightly, copies })).toEqual([
+      expect.stringContaining('/copies/0: property "name" is missing'),
+      expect.stringContaining('/copies/2/name: the name "far" is taken by /copies/1'),
+    ]);
   });
 
   it('does without the directory of addin configurations', async () => {
