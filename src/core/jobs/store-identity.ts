@@ -60,7 +60,7 @@ export async function claimStore(
   world: { readonly now: () => number; readonly newUuid: () => string; readonly signal: AbortSignal },
 ): Promise<string> {
   const { signal } = world;
-  if (store.capabilities.putOnly && remembered !== null) return remembered;
+  if (store.capabilities.putOnly) return remembered ?? initialise(store, world);
   const found = await readStoreFile(store, signal);
   if (found !== null) {
     if (remembered !== null && remembered !== found.store) {
@@ -77,8 +77,9 @@ export async function claimStore(
       hint: 'Check that the right directory or bucket is mounted; give the configuration a new name to begin anew.',
     });
   }
-  const page = await store.list({ prefix: '', limit: 1, signal });
-  const other = page.objects[0];
+  // An initialisation that was cut short may have left its companions.
+  const page = await store.list({ prefix: '', limit: companions.length + 1, signal });
+  const other = page.objects.find(({ key }) => !companions.some((name) => name === key));
   if (other !== undefined) {
     throw new HoldfastError(
       'STORE_FOREIGN',
@@ -88,6 +89,15 @@ export async function claimStore(
       },
     );
   }
+  return initialise(store, world);
+}
+
+/** Writes what makes an empty store ours, its identity last; another server may have been faster. */
+async function initialise(
+  store: Store,
+  world: { readonly now: () => number; readonly newUuid: () => string; readonly signal: AbortSignal },
+): Promise<string> {
+  const { signal } = world;
   const file: StoreFile = {
     format: formatVersion,
     store: world.newUuid(),
@@ -109,9 +119,16 @@ export async function claimStore(
     });
   } catch (error) {
     if (!isHoldfastError(error) || error.code !== 'OBJECT_EXISTS') throw error;
-    const winner = await readStoreFile(store, signal);
+    const winner = store.capabilities.putOnly ? null : await readStoreFile(store, signal);
     if (winner !== null) return winner.store;
-    throw error;
+    throw new HoldfastError(
+      'STORE_FOREIGN',
+      'the store belongs to somebody already, and cannot be read to tell whom',
+      {
+        cause: error,
+        hint: 'Run one backup with credentials that can read, so that this server learns the id of its store.',
+      },
+    );
   }
   return file.store;
 }

@@ -20,6 +20,7 @@ import type { DatabaseEngine } from '../../contracts/database.ts';
 import type { Account } from '../../contracts/panel.ts';
 import type { RequestedLevel } from '../../contracts/provider.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { type LastSnapshot, readLastSnapshot, rememberLastSnapshot } from '../../state/lineages.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
 import type { CapturePool } from '../capture/pool.ts';
 import { type ListedSnapshot, listSnapshots, readSnapshot, type Snapshot } from '../catalog.ts';
@@ -38,6 +39,7 @@ export interface BackUpWorld {
 export interface BackUpAccount {
   readonly addin: OpenAddin;
   readonly storeId: string;
+  readonly stateDir: string;
   readonly server: string;
   readonly owner: string;
   readonly account: Account;
@@ -100,8 +102,8 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
     server,
     owner,
     addin: { id: addin.id, name: addin.name },
-    lineage: history.last?.header.lineage ?? createHash('sha256').update(objectId).digest('hex').slice(0, 32),
-    sequence: (history.last?.header.sequence ?? 0) + 1,
+    lineage: history.last?.lineage ?? createHash('sha256').update(objectId).digest('hex').slice(0, 32),
+    sequence: (history.last?.sequence ?? 0) + 1,
     revision: 0,
     replaces: null,
     writtenBy: holdfastVersion,
@@ -121,9 +123,12 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
       provider: addin.providerRef,
       panel: request.panelRef,
     },
-    previous: history.last?.header.digest ?? null,
+    previous: history.last?.digest ?? null,
   };
-  return commit(writer, { header: { ...header, digest: snapshotDigest(header, body) }, body }, startedAtMs);
+  const manifest = { header: { ...header, digest: snapshotDigest(header, body) }, body };
+  const snapshot = await commit(writer, manifest, startedAtMs);
+  await rememberLastSnapshot(request.stateDir, addin.id, owner, snapshot.header);
+  return snapshot;
 }
 
 async function commit(writer: SnapshotWriter, manifest: Manifest, atMs: number): Promise<Snapshot> {
@@ -139,14 +144,16 @@ async function commit(writer: SnapshotWriter, manifest: Manifest, atMs: number):
 /** The account's snapshots of this addin configuration, and the newest of them. */
 async function historyOf(
   request: BackUpAccount,
-): Promise<{ readonly items: readonly ListedSnapshot[]; readonly last: Snapshot | null }> {
-  const { addin, server, owner, signal } = request;
-  if (addin.store.capabilities.putOnly) return { items: [], last: null };
+): Promise<{ readonly items: readonly ListedSnapshot[]; readonly last: LastSnapshot | null }> {
+  const { addin, server, owner, signal, stateDir } = request;
+  if (addin.store.capabilities.putOnly) {
+    return { items: [], last: await readLastSnapshot(stateDir, addin.id, owner) };
+  }
   const all = await listSnapshots(addin.store, { server, owner }, signal);
   for (let i = all.length - 1; i >= 0; i--) {
     try {
       const snapshot = await readSnapshot(addin.provider, all[i]!, signal);
-      if (snapshot.header.addin.id === addin.id) return { items: all.slice(0, i + 1), last: snapshot };
+      if (snapshot.header.addin.id === addin.id) return { items: all.slice(0, i + 1), last: snapshot.header };
     } catch (error) {
       // A damaged manifest must not stop new backups; `verify` reports it.
       if (!isHoldfastError(error) || error.code !== 'OBJECT_DAMAGED') throw error;
