@@ -40,8 +40,10 @@ const test = [
   'make',
 ];
 
+const bench = ['python3', 'attr', 'tar', 'zstd', 'restic', 'borgbackup', 'util-linux'];
+
 /** Packages by purpose. */
-export const packageSets = { demo, test, bench: [...test, 'restic', 'borgbackup', 'time'] };
+export const packageSets = { demo, test, bench };
 
 const policyPath = '/usr/sbin/policy-rc.d';
 const panelMarks = ['/usr/local/apnscp', '/usr/local/apiscp', '/etc/virtualhosting'];

@@ -1,0 +1,57 @@
+/** Holdfast itself: the built package as it is installed, or the source. */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, run } from '../measure.ts';
+import type { MediumTree } from '../medium-tree.ts';
+import type { Contestant } from './contestant.ts';
+
+const checkout = join(import.meta.dirname, '../..');
+
+export interface Holdfast extends Contestant {
+  /** The command line that prints the version. */
+  readonly versionCommand: Command;
+}
+
+/** Builds the package first, unless the source shall run. */
+export function holdfast({ source }: { readonly source: boolean }): Holdfast {
+  if (!source) run([process.execPath, join(checkout, 'scripts/build.mjs')], { cwd: checkout });
+  const program = [process.execPath, join(checkout, source ? 'src/cli/main.ts' : 'dist/cli/main.js')];
+  const at = (place: string, ...rest: string[]): Command => ({
+    stages: [[...program, '--config', join(place, 'config'), '--quiet', ...rest]],
+  });
+  return {
+    name: 'holdfast',
+    version: run([...program, '--version']).trim(),
+    settings: 's3-tar provider, local store, not encrypted, fsync of every object',
+    prepare: writeConfiguration,
+    backup: (_tree, place) => [at(place, 'backup', '--addin', 'bench')],
+    // One command for each account: that is what an administrator has.
+    restore: (tree, place, target) =>
+      tree.accounts.map((account) =>
+        at(place, 'restore', 'latest', '--account', account, '--to', join(target, account)),
+      ),
+    restoreOne: ({ oneFile: { account, path } }, place, target) => [
+      at(place, 'restore', 'latest', '--account', account, '--path', path, '--to', join(target, account)),
+    ],
+    repository: (place) => join(place, 'store'),
+    restored: (_tree, target, path) => join(target, path.slice('home/virtual/'.length)),
+    versionCommand: { stages: [[...program, '--version']] },
+  };
+}
+
+function writeConfiguration({ root }: MediumTree, place: string): void {
+  const config = join(place, 'config');
+  mkdirSync(join(config, 'addins.d'), { recursive: true });
+  const write = (name: string, value: unknown): void =>
+    writeFileSync(join(config, name), `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+  write('config.json', { panel: { use: 'apiscp', root }, databases: [], concurrency: 2 });
+  write('addins.d/bench.json', {
+    name: 'bench',
+    provider: { use: 's3-tar' },
+    store: { use: 'local', path: join(place, 'store') },
+    accounts: { include: ['site*'], exclude: [] },
+    schedule: [],
+    encryption: 'none',
+  });
+}

@@ -1,0 +1,37 @@
+/** restic with its defaults, which encrypt. Its repository is made outside the timing. */
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, run } from '../measure.ts';
+import { pathOfOneFile, pathsOf } from '../medium-tree.ts';
+import type { Contestant } from './contestant.ts';
+
+const repository = (place: string): string => join(place, 'repository');
+
+export function restic(): Contestant {
+  const env = (place: string) => ({
+    RESTIC_REPOSITORY: repository(place),
+    RESTIC_CACHE_DIR: join(place, 'cache'),
+    RESTIC_PASSWORD: 'not-a-secret',
+  });
+  const at = (place: string, ...rest: string[]): Command => ({
+    stages: [['restic', '--quiet', ...rest]],
+    env: env(place),
+  });
+  return {
+    name: 'restic',
+    version: run(['restic', 'version']).trim(),
+    settings: 'restic backup, restic restore: defaults (encrypted, compression auto)',
+    prepare: (_tree, place) => {
+      mkdirSync(join(place, 'cache'));
+      run(['restic', '--quiet', 'init'], { env: env(place) });
+    },
+    backup: (tree, place) => [{ ...at(place, 'backup', ...pathsOf(tree)), cwd: tree.root }],
+    restore: (_tree, place, target) => [at(place, 'restore', 'latest', '--target', target)],
+    restoreOne: (tree, place, target) => [
+      at(place, 'restore', 'latest', '--target', target, '--include', join(tree.root, pathOfOneFile(tree))),
+    ],
+    repository,
+    restored: (tree, target, path) => join(target, tree.root, path),
+  };
+}
