@@ -10,7 +10,7 @@ import { comparePaths, type Entry, isWithin, type LinkRecord } from '../archive/
 import { decompressPart, readLinkPage, readPage } from '../archive/page-reader.ts';
 import { decodeRoot, type LinkPageRow, type PageRow, type Root } from '../archive/root.ts';
 import type { Provider } from '../contracts/provider.ts';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError, isHoldfastError } from '../errors.ts';
 import type { Snapshot } from './catalog.ts';
 import { collect } from './streams.ts';
 
@@ -29,8 +29,15 @@ export interface IndexReader {
   entries(within?: Buffer): AsyncGenerator<Entry>;
   /** Rows of the pages that can hold entries within a path. */
   pagesWithin(within?: Buffer): readonly PageRow[];
-  /** Decompressed pages in the order of `rows`, fetched in large pieces. */
-  pages<R extends Row>(rows: readonly R[]): AsyncGenerator<{ readonly row: R; readonly plain: Buffer }>;
+  /**
+   * Decompressed pages in the order of `rows`, fetched in large pieces.
+   *
+   * @param damaged hears of pages that cannot be read, which are then passed over; without it they throw
+   */
+  pages<R extends Row>(
+    rows: readonly R[],
+    damaged?: (row: R, message: string) => void,
+  ): AsyncGenerator<{ readonly row: R; readonly plain: Buffer }>;
   lookup(path: Buffer): Promise<Entry | null>;
   linkRecord(device: number, inode: bigint): Promise<LinkRecord | null>;
   linkRecords(): AsyncGenerator<LinkRecord>;
@@ -48,15 +55,20 @@ export async function openIndex(
     (one) => one.number === index.object,
   );
   if (object === undefined || index.plainBytes > rootLimitBytes)
-    throw damaged(`manifest of ${snapshot.name}`);
+    throw damagedObject(`manifest of ${snapshot.name}`);
   const range = { offset: index.offset, length: index.length };
   const frame = await collect(provider.get({ key: object.key, range, signal }), index.length);
-  if (hash('sha256', frame, 'hex') !== index.sha256) throw damaged(`index ${object.key}`);
+  if (hash('sha256', frame, 'hex') !== index.sha256) throw damagedObject(`index ${object.key}`);
   const root = decodeRoot(decompressPart(frame, index.plainBytes, `index ${object.key}`));
   return new Reader(provider, root, signal);
 }
 
-function damaged(what: string): HoldfastError {
+function reportOrThrow<R>(error: unknown, row: R, report?: (row: R, message: string) => void): void {
+  if (report === undefined || !isHoldfastError(error) || !error.code.startsWith('OBJECT_')) throw error;
+  report(row, error.message);
+}
+
+function damagedObject(what: string): HoldfastError {
   return new HoldfastError('OBJECT_DAMAGED', `${what} is damaged`, {
     hint: 'Run `holdfast verify` to see which snapshots are affected, and restore from another one.',
   });
@@ -90,21 +102,37 @@ class Reader implements IndexReader {
     return pages.slice(from, to);
   }
 
-  async *pages<R extends Row>(rows: readonly R[]): AsyncGenerator<{ row: R; plain: Buffer }> {
+  async *pages<R extends Row>(
+    rows: readonly R[],
+    damaged?: (row: R, message: string) => void,
+  ): AsyncGenerator<{ row: R; plain: Buffer }> {
     for (let at = 0; at < rows.length; ) {
       const batch = batchFrom(rows, at);
       const [first] = batch;
       const offset = Math.min(...batch.map((row) => row.offset));
       const end = Math.max(...batch.map((row) => row.offset + row.length));
       const key = this.#keys.get(first!.object);
-      if (key === undefined) throw damaged('an index root');
+      if (key === undefined) throw damagedObject('an index root');
+      at += batch.length;
       const range = { offset, length: end - offset };
-      const bytes = await collect(this.#provider.get({ key, range, signal: this.#signal }), range.length);
+      let bytes: Buffer;
+      try {
+        bytes = await collect(this.#provider.get({ key, range, signal: this.#signal }), range.length);
+      } catch (error) {
+        for (const row of batch) reportOrThrow(error, row, damaged);
+        continue;
+      }
       for (const row of batch) {
         const frame = bytes.subarray(row.offset - offset, row.offset - offset + row.length);
-        yield { row, plain: decompressPart(frame, row.plainBytes, `a page of index ${key}`) };
+        let plain: Buffer;
+        try {
+          plain = decompressPart(frame, row.plainBytes, `a page of index ${key}`);
+        } catch (error) {
+          reportOrThrow(error, row, damaged);
+          continue;
+        }
+        yield { row, plain };
       }
-      at += batch.length;
     }
   }
 

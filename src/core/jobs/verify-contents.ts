@@ -26,7 +26,7 @@ export async function verifyContents(
   const { objects, pages } = reader.root;
   const fetch = fetchFrom(request.provider, objects, request.signal);
   const outlet: RestoreOutlet = { warn: () => {}, failed, progress: () => {}, kept: () => {} };
-  const works = pageWorks(reader, pages, null);
+  const works = pageWorks(reader, pages, null, { failed: () => {} });
   const setup = { target: -1, objects, resume: false, verifyOnly: true };
   await restoreInThreads(batches(works, pages.length, request.threads), { ...request, setup, fetch, outlet });
   const frames = new Frames(objects, fetch);

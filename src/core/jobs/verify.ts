@@ -10,7 +10,7 @@ import { type Content, fileType, typeOf } from '../archive/entry.ts';
 import { plainFrames } from '../archive/frame-splitter.ts';
 import type { DatabaseComponent, ObjectRef } from '../archive/manifest.ts';
 import { readLinkPage, readPage } from '../archive/page-reader.ts';
-import { contentRoot } from '../archive/root.ts';
+import { contentRoot, type PageRow } from '../archive/root.ts';
 import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
 import { type ErrorCode, errorCodes, HoldfastError, isHoldfastError } from '../errors.ts';
@@ -18,6 +18,7 @@ import { displayName } from '../filesystem/xattrs.ts';
 import { type ListedSnapshot, readSnapshot, type Snapshot } from './catalog.ts';
 import { type IndexReader, openIndex } from './index-reader.ts';
 import { Frames } from './restore/frames.ts';
+import { damagedPage } from './restore/page-works.ts';
 import { verifyContents } from './verify-contents.ts';
 
 export interface VerifyProblem {
@@ -187,9 +188,14 @@ async function checkPages(
       problem(path, (error as Error).message);
     }
   };
-  for await (const { row, plain } of reader.pages(reader.root.pages)) {
-    for (const entry of readPage(plain, row.digest)) {
-      if (typeOf(entry) === fileType.regular && entry.content !== null) check(entry.path, entry.content);
+  const lost = (row: PageRow, message: string): void => problem(row.first, damagedPage(row.count, message));
+  for await (const { row, plain } of reader.pages(reader.root.pages, lost)) {
+    try {
+      for (const entry of readPage(plain, row.digest)) {
+        if (typeOf(entry) === fileType.regular && entry.content !== null) check(entry.path, entry.content);
+      }
+    } catch (error) {
+      lost(row, (error as Error).message);
     }
   }
   for await (const { row, plain } of reader.pages(reader.root.linkPages)) {

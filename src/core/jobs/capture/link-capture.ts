@@ -94,7 +94,10 @@ function captureGroup(entry: Entry, tree: CaptureTree, stat: Stat, context: Link
       stat.ctimeSeconds === entry.ctimeSeconds && stat.ctimeNanoseconds === entry.ctimeNanoseconds;
     const captured = captureFile(fd, stat, () => entry, context.segments);
     const path = relative.toString('latin1');
-    if (captured.changed || !sameCtime) {
+    if (captured.readError !== null) {
+      const message = `${captured.readError} while it was read; the rest is zeros`;
+      context.warn('unreadable', tree.name, path, message);
+    } else if (captured.changed || !sameCtime) {
       context.warn(
         'changed',
         tree.name,
@@ -105,6 +108,11 @@ function captureGroup(entry: Entry, tree: CaptureTree, stat: Stat, context: Link
     context.counts.files++;
     context.counts.bytes += captured.dataBytes;
     return { device: tree.device, inode: entry.inode, path: entry.path, content: captured.content };
+  } catch (error) {
+    const { code, errno } = error as NodeJS.ErrnoException;
+    if (typeof errno !== 'number') throw error;
+    context.warn('unreadable', tree.name, relative.toString('latin1'), `cannot be read: ${code}`);
+    return null;
   } finally {
     closeFd(fd);
   }

@@ -70,12 +70,12 @@ export class EntryRestorer {
     this.#directories.close();
   }
 
-  /** Frames that these entries need, in order, each once. */
+  /** Frames that these entries need, in order, each once. What points outside fails when it is restored. */
   framesOf(entries: readonly Entry[]): FrameRef[] {
     const refs: FrameRef[] = [];
     for (const { content } of entries) {
       for (const { object, tarOffset, length } of content?.extents ?? []) {
-        for (const ref of this.#options.frames.covering(object, tarOffset, length)) {
+        for (const ref of this.#options.frames.known(object, tarOffset, length)) {
           const last = refs.at(-1);
           if (last === undefined || last.object !== ref.object || last.frame !== ref.frame) refs.push(ref);
         }
@@ -156,6 +156,7 @@ export class EntryRestorer {
     deviceOf: (entry: Entry) => number,
     recordOf: (device: number, inode: bigint) => Promise<LinkRecord | null>,
   ): Promise<void> {
+    const { outlet } = this.#options;
     const first = new Map<string, Buffer>();
     const links = new OpenDirectories(this.#directories.open([]));
     try {
@@ -168,10 +169,8 @@ export class EntryRestorer {
             const regular = typeOf(entry) === fileType.regular;
             const record = regular ? await recordOf(deviceOf(entry), entry.inode) : null;
             if (regular && record === null) {
-              throw new HoldfastError(
-                'OBJECT_MISSING',
-                'its content was not captured (it vanished during the backup)',
-              );
+              outlet.warn('vanished', entry.path, 'its content could not be read when it was backed up');
+              return false;
             }
             await this.#make(entry, record?.content ?? null);
             first.set(key, entry.path);

@@ -9,7 +9,7 @@ import { decompressFrame } from '../../archive/frame-splitter.ts';
 import { FrameMap } from '../../archive/frames.ts';
 import type { ObjectRow } from '../../archive/root.ts';
 import type { Provider } from '../../contracts/provider.ts';
-import { HoldfastError } from '../../errors.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { collect } from '../streams.ts';
 
 export interface FrameRef {
@@ -36,7 +36,21 @@ export class Frames {
     this.#fetch = fetch;
   }
 
-  /** The frames that hold a range of an object's plain bytes, in order. */
+  /** As `covering`; none where the range points outside. */
+  known(object: number, tarOffset: number, length: number): FrameRef[] {
+    try {
+      return this.covering(object, tarOffset, length);
+    } catch (error) {
+      if (isHoldfastError(error) && error.code === 'OBJECT_DAMAGED') return [];
+      throw error;
+    }
+  }
+
+  /**
+   * The frames that hold a range of an object's plain bytes, in order.
+   *
+   * @throws OBJECT_DAMAGED the range is not within the object, or there is no such object
+   */
   covering(object: number, tarOffset: number, length: number): FrameRef[] {
     const map = this.#map(object);
     const refs: FrameRef[] = [];

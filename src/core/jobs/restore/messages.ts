@@ -17,6 +17,9 @@ export interface RestoreWorkerSetup {
 export interface PageWork {
   readonly plain: Uint8Array;
   readonly digest: Uint8Array;
+  /** Path of its first entry, and how many it has. */
+  readonly first: Uint8Array;
+  readonly count: number;
   /** Only entries within one of these paths; null for all. */
   readonly within: readonly Uint8Array[] | null;
 }
@@ -33,7 +36,6 @@ export type FromRestoreWorker =
       readonly type: 'progress';
       readonly entries: number;
       readonly bytes: number;
-
       readonly kept: number;
     }
   | { readonly type: 'warning'; readonly code: string; readonly path: Uint8Array; readonly message: string }

@@ -13,6 +13,7 @@ import { eachRange } from './contents.ts';
 import { EntryRestorer, type RestoreOutlet } from './entry-restorer.ts';
 import type { Frames } from './frames.ts';
 import type { PageWork } from './messages.ts';
+import { damagedPage } from './page-works.ts';
 
 export interface PageRestorerOptions {
   readonly target: number;
@@ -38,17 +39,28 @@ export class PageRestorer {
   }
 
   async run(work: PageWork): Promise<void> {
-    const { within } = work;
-    const entries: Entry[] = [];
-    for (const entry of readPage(Buffer.from(work.plain), Buffer.from(work.digest))) {
-      if (within === null || within.some((path) => isWithin(entry.path, path))) entries.push(entry);
-    }
+    const entries = this.#entriesOf(work);
     this.#options.frames.expect(this.restorer.framesOf(entries));
     for (const entry of entries) {
       this.#options.checkStop();
       if (this.#options.verifyOnly) await this.#verify(entry);
       else if (await this.restorer.restore(entry)) this.#keep(entry);
     }
+  }
+
+  /** Those before the damage, where there is some. */
+  #entriesOf({ plain, digest, first, count, within }: PageWork): Entry[] {
+    const entries: Entry[] = [];
+    try {
+      for (const entry of readPage(Buffer.from(plain), Buffer.from(digest))) {
+        if (within === null || within.some((path) => isWithin(entry.path, path))) entries.push(entry);
+      }
+    } catch (error) {
+      if (!isHoldfastError(error) || error.code !== 'OBJECT_DAMAGED') throw error;
+      const path = entries.at(-1)?.path ?? Buffer.from(first);
+      this.#options.outlet.failed(path, damagedPage(count - entries.length, error.message));
+    }
+    return entries;
   }
 
   async #verify(entry: Entry): Promise<void> {

@@ -1,8 +1,10 @@
 /**
- * Index pages as work for threads: fetched in order, neighbours together.
+ * Index pages as work for threads: fetched in order, neighbours together. A damaged page costs its entries only.
  */
 
+import type { PageRow } from '../../archive/root.ts';
 import type { IndexReader } from '../index-reader.ts';
+import type { RestoreOutlet } from './entry-restorer.ts';
 import type { PageWork } from './messages.ts';
 
 const batchPages = 8;
@@ -10,11 +12,20 @@ const batchPages = 8;
 /** `within`: only entries below one of these paths; null for all. */
 export async function* pageWorks(
   reader: IndexReader,
-  rows: Parameters<IndexReader['pages']>[0],
+  rows: readonly PageRow[],
   within: readonly Buffer[] | null,
+  outlet: Pick<RestoreOutlet, 'failed'>,
 ): AsyncGenerator<PageWork> {
-  for await (const { row, plain } of reader.pages(rows)) yield { plain, digest: row.digest, within };
+  const damaged = (row: PageRow, message: string): void =>
+    outlet.failed(row.first, damagedPage(row.count, message));
+  for await (const { row, plain } of reader.pages(rows, damaged)) {
+    yield { plain, digest: row.digest, first: row.first, count: row.count, within };
+  }
 }
+
+/** Of the path at which the page begins. */
+export const damagedPage = (count: number, message: string): string =>
+  `${count} entries from here on are lost: ${message}`;
 
 /** Small enough that every thread gets some. */
 export async function* batches(

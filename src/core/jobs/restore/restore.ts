@@ -14,7 +14,7 @@ import { displayName, systemXattrs } from '../../filesystem/xattrs.ts';
 import { WarningList } from '../backup/warnings.ts';
 import { type IndexReader, openIndex } from '../index-reader.ts';
 import type { EntryRestorer, RestoreOutlet } from './entry-restorer.ts';
-import { Frames, fetchFrom } from './frames.ts';
+import { type FetchFrame, Frames, fetchFrom } from './frames.ts';
 import { PageRestorer } from './page-restorer.ts';
 import { batches, pageWorks } from './page-works.ts';
 import { databaseFiles, writeDatabaseFile } from './restore-databases.ts';
@@ -41,11 +41,8 @@ interface Progress {
  *   INTERRUPTED: what was restored so far stays, and `resume` goes on from there
  */
 export async function restore(request: RestoreRequest): Promise<RestoreReport> {
-  const { provider, snapshot, signal } = request;
-  const reader = await openIndex(provider, snapshot, signal);
+  const { snapshot } = request;
   const files = filesWanted(request);
-  const within = treesWanted(request) ? await pathsWanted(reader, request) : null;
-  request.onEvent({ type: 'planned', ...(await sizes(reader, request, within)) });
   const progress: Progress = {
     entries: 0,
     bytes: 0,
@@ -55,10 +52,12 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
     warnings: new WarningList(),
   };
   const outlet = outletOf(progress, request);
+  const trees = await openTrees(request, files.length > 0, outlet);
+  request.onEvent({ type: 'planned', ...sizes(trees, request) });
   const target = openTarget(request.target, request.resume);
   const written: string[] = [];
   try {
-    if (within !== null) await restoreTrees(request, reader, within, target.fd, outlet);
+    if (trees !== null) await restoreTrees(request, trees.reader, trees.within, target.fd, outlet);
     for (const file of files) {
       try {
         const onBytes = (bytes: number): void => outlet.progress(0, bytes);
@@ -75,6 +74,32 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   }
   target.finish();
   return reportOf(progress, written);
+}
+
+interface WantedTrees {
+  readonly reader: IndexReader;
+  readonly within: readonly Buffer[];
+}
+
+/** Null where no trees are wanted, or where their index is lost and there are databases to go on with. */
+async function openTrees(
+  request: RestoreRequest,
+  databases: boolean,
+  outlet: RestoreOutlet,
+): Promise<WantedTrees | null> {
+  if (!treesWanted(request)) return null;
+  const { provider, snapshot, signal } = request;
+  try {
+    const reader = await openIndex(provider, snapshot, signal);
+    return { reader, within: await pathsWanted(reader, request) };
+  } catch (error) {
+    const lost = isHoldfastError(error) && error.code.startsWith('OBJECT_');
+    if (!lost || !databases || !request.everything) throw error;
+    for (const component of snapshot.body.components) {
+      if (component.type === 'tree') outlet.failed(Buffer.from(component.name), error.message);
+    }
+    return null;
+  }
 }
 
 const treesWanted = (request: RestoreRequest): boolean => request.everything || request.paths.length > 0;
@@ -130,13 +155,10 @@ async function pathsWanted(reader: IndexReader, request: RestoreRequest): Promis
   );
 }
 
-async function sizes(
-  reader: IndexReader,
-  request: RestoreRequest,
-  within: readonly Buffer[] | null,
-): Promise<{ entries: number; bytes: number }> {
-  if (within === null)
+function sizes(trees: WantedTrees | null, request: RestoreRequest): { entries: number; bytes: number } {
+  if (trees === null)
     return { entries: 0, bytes: filesWanted(request).reduce((sum, file) => sum + file.plainBytes, 0) };
+  const { reader, within } = trees;
   const rows = new Set(within.flatMap((path) => [...reader.pagesWithin(path)]));
   const entries = [...rows].reduce((sum, row) => sum + row.count, 0);
   const { counts } = request.snapshot.body;
@@ -151,7 +173,7 @@ async function restoreTrees(
   target: number,
   outlet: RestoreOutlet,
 ): Promise<void> {
-  const { objects, trees } = reader.root;
+  const { objects } = reader.root;
   const fetch = fetchFrom(request.provider, objects, request.signal);
   const pages = new PageRestorer({
     target,
@@ -162,20 +184,32 @@ async function restoreTrees(
     outlet,
     checkStop: () => request.signal.throwIfAborted(),
   });
+  try {
+    await restorePages(request, reader, within, pages, { target, fetch, outlet });
+  } finally {
+    pages.restorer.close();
+  }
+}
+
+async function restorePages(
+  request: RestoreRequest,
+  reader: IndexReader,
+  within: readonly Buffer[],
+  pages: PageRestorer,
+  context: { readonly target: number; readonly fetch: FetchFrame; readonly outlet: RestoreOutlet },
+): Promise<void> {
+  const { objects, trees } = reader.root;
+  const { outlet } = context;
   const rows = [...new Set(within.flatMap((path) => [...reader.pagesWithin(path)]))];
   const selected = within.some((path) => path.length === 0) ? null : within;
-  const works = pageWorks(reader, rows, selected);
+  const works = pageWorks(reader, rows, selected, outlet);
   let leftovers: Leftovers = { directories: [], linked: [] };
   if (rows.length <= inlinePages || request.threads < 2) {
     for await (const work of works) await pages.run(work);
   } else {
-    const setup = { target, objects, resume: request.resume, verifyOnly: false };
-    leftovers = await restoreInThreads(batches(works, rows.length, request.threads), {
-      ...request,
-      setup,
-      fetch,
-      outlet,
-    });
+    const setup = { target: context.target, objects, resume: request.resume, verifyOnly: false };
+    const work = batches(works, rows.length, request.threads);
+    leftovers = await restoreInThreads(work, { ...request, ...context, setup });
   }
   const devices = new Map(trees.map((tree) => [tree.name, tree.device]));
   const deviceOf = (entry: Entry): number => devices.get(treeName(entry)) ?? 0;
@@ -186,7 +220,6 @@ async function restoreTrees(
     reader.linkRecord(device, inode),
   );
   await finishDirectories(restorer, sorted([...own.directories, ...leftovers.directories]), request.signal);
-  restorer.close();
 }
 
 /** From the last to the first, so that a directory comes after everything below it. */
