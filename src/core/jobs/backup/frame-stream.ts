@@ -7,9 +7,11 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
-import { frameBytes, seekTable } from '../../archive/frames.ts';
+import { seekTable } from '../../archive/frames.ts';
 import type { FrameSizes } from '../../archive/root.ts';
 
+/** Smaller than a segment's frames: all databases of an account stream at once, each with its own. */
+const frameBytes = 1024 * 1024;
 const compress = promisify(zstdCompress);
 const params = {
   [constants.ZSTD_c_compressionLevel]: 3,

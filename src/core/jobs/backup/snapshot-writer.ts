@@ -26,6 +26,8 @@ export interface WrittenExport {
 
 export class SnapshotWriter {
   readonly names: SnapshotNames;
+  /** Aborted where the run is interrupted or a put has failed. */
+  readonly signal: AbortSignal;
   readonly objects: ObjectRef[] = [];
   readonly rows: ObjectRow[] = [];
   nextNumber = 0;
@@ -38,14 +40,8 @@ export class SnapshotWriter {
   constructor(names: SnapshotNames, provider: Provider, signal: AbortSignal) {
     this.names = names;
     this.#provider = provider;
-    const stop = (): void => this.#controller.abort(signal.reason);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  }
-
-  /** Aborted where the run is interrupted or a put has failed. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
+    // `any` holds its sources weakly: a run over ten thousand accounts keeps none of their writers.
+    this.signal = AbortSignal.any([signal, this.#controller.signal]);
   }
 
   /** The first put that failed, or null. */
