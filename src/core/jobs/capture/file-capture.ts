@@ -124,7 +124,12 @@ function captureLarge(
       const part = Math.min(length - at, frames.room);
       let read = 0;
       try {
-        if (readError === null) read = readFully(fd, frames.buffer, frames.used, part, offset + at);
+        // Piece by piece, so that what came before an error is kept.
+        while (readError === null && read < part) {
+          const got = readSync(fd, frames.buffer, frames.used + read, part - read, offset + at + read);
+          if (got === 0) break;
+          read += got;
+        }
       } catch (error) {
         // The header has promised the size: the member is completed, or every later one would be lost.
         readError = (error as NodeJS.ErrnoException).code ?? 'an error';

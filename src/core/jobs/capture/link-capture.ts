@@ -28,6 +28,8 @@ interface Group {
   readonly firstPath: string;
   /** Name under which the tar holds it; null until its content is there. */
   primary: Buffer | null;
+  /** The disk does not give its content back, under whatever name. */
+  unreadable: boolean;
 }
 
 /** Writes contents first; returns what the hard links are, to be written by `writeHardLinks`. */
@@ -39,9 +41,9 @@ export function captureLinked(pages: readonly FinishedPage[], context: LinkConte
     context.checkStop();
     const tree = treeOf(entry, context.trees);
     const group = groupOf(groups, entry, tree);
-    if (group.primary !== null) continue;
+    if (group.primary !== null || group.unreadable) continue;
     if (typeOf(entry) === fileType.regular) {
-      const record = captureGroup(entry, tree, stat, context);
+      const record = captureGroup(group, entry, stat, context);
       if (record === null) continue;
       records.push(record);
     } else {
@@ -51,7 +53,7 @@ export function captureLinked(pages: readonly FinishedPage[], context: LinkConte
     group.primary = entry.path;
   }
   for (const group of groups.values()) {
-    if (group.primary !== null) continue;
+    if (group.primary !== null || group.unreadable) continue;
     context.warn(
       'vanished',
       group.tree.name,
@@ -78,7 +80,8 @@ export function writeHardLinks(
   }
 }
 
-function captureGroup(entry: Entry, tree: CaptureTree, stat: Stat, context: LinkContext): LinkRecord | null {
+function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkContext): LinkRecord | null {
+  const tree = treeOf(entry, context.trees);
   const relative = entry.path.subarray(tree.name.length + 1);
   const fd = openBelow(tree.path, relative, O.NOFOLLOW | O.NONBLOCK | O.NOATIME);
   if (fd < 0) return null;
@@ -111,7 +114,9 @@ function captureGroup(entry: Entry, tree: CaptureTree, stat: Stat, context: Link
   } catch (error) {
     const { code, errno } = error as NodeJS.ErrnoException;
     if (typeof errno !== 'number') throw error;
-    context.warn('unreadable', tree.name, relative.toString('latin1'), `cannot be read: ${code}`);
+    group.unreadable = true;
+    const message = `cannot be read: ${code}; its content is left out`;
+    context.warn('unreadable', tree.name, relative.toString('latin1'), message);
     return null;
   } finally {
     closeFd(fd);
@@ -147,7 +152,12 @@ function groupOf(groups: Map<string, Group>, entry: Entry, tree: CaptureTree): G
   const key = keyOf(entry, tree);
   let group = groups.get(key);
   if (group === undefined) {
-    group = { tree, firstPath: entry.path.subarray(tree.name.length + 1).toString('latin1'), primary: null };
+    group = {
+      tree,
+      firstPath: entry.path.subarray(tree.name.length + 1).toString('latin1'),
+      primary: null,
+      unreadable: false,
+    };
     groups.set(key, group);
   }
   return group;

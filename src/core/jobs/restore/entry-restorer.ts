@@ -169,7 +169,7 @@ export class EntryRestorer {
             const regular = typeOf(entry) === fileType.regular;
             const record = regular ? await recordOf(deviceOf(entry), entry.inode) : null;
             if (regular && record === null) {
-              outlet.warn('vanished', entry.path, 'its content could not be read when it was backed up');
+              outlet.warn('unreadable', entry.path, 'its content could not be read when it was backed up');
               return false;
             }
             await this.#make(entry, record?.content ?? null);
