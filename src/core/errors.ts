@@ -37,6 +37,7 @@ export const errorCodes = {
   STORE_DENIED: { exit: 52, retryable: false },
   STORE_FOREIGN: { exit: 53, retryable: false },
   OBJECT_EXISTS: { exit: 54, retryable: false },
+  STORE_UNSOUND: { exit: 55, retryable: false },
   TARGET_NOT_EMPTY: { exit: 60, retryable: false },
   TARGET_UNWRITABLE: { exit: 61, retryable: false },
   RESTORE_INCOMPLETE: { exit: 62, retryable: true },

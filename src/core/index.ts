@@ -6,6 +6,8 @@ export * from './contracts/panel.ts';
 export * from './contracts/provider.ts';
 export * from './contracts/scope.ts';
 export * from './contracts/store.ts';
+export * from './contracts/store-setup.ts';
 export * from './errors.ts';
 export * from './interruption.ts';
+export * from './key-classes.ts';
 export * from './store-key.ts';

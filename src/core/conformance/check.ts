@@ -6,7 +6,7 @@
  */
 
 import type { Provider, ProviderCapabilities } from '../contracts/provider.ts';
-import type { CallOptions, Store, StoreCapabilities } from '../contracts/store.ts';
+import type { CallOptions, ObjectInfo, Store, StoreCapabilities } from '../contracts/store.ts';
 import { HoldfastError } from '../errors.ts';
 
 /** What every check is given. Checks leave objects behind; the caller removes them with `sweep`. */
@@ -40,20 +40,25 @@ export interface ProviderCheck {
 }
 
 /**
- * Removes every object below a prefix. Safe to repeat.
+ * Removes every object below a prefix, by version where the store tells one, so that older versions come
+ * to light and go as well. Safe to repeat.
  *
  * @throws STORE_DENIED the credentials can write only
+ * @throws STORE_UNSOUND the store says that it has removed an object and goes on listing it
  */
 export async function sweep(store: Store, prefix: string, signal: AbortSignal): Promise<void> {
+  let before = '';
   for (;;) {
     const page = await store.list({ prefix, limit: 1000, signal });
-    await Promise.all(page.objects.map(({ key }) => store.remove({ key, signal })));
-    if (page.next === null) return;
-    if (page.objects.length === 0) {
-      throw new HoldfastError(
-        'STORE_UNAVAILABLE',
-        `store ${store.name} lists nothing below ${prefix}, yet more pages`,
-      );
+    const [first] = page.objects;
+    if (first === undefined && page.next === null) return;
+    const now = `${first?.key} ${first?.version}`;
+    if (first === undefined || now === before) {
+      throw new HoldfastError('STORE_UNSOUND', `store ${store.name} goes on listing below ${prefix}`);
     }
+    before = now;
+    const remove = ({ key, version }: ObjectInfo) =>
+      store.remove(version === null ? { key, signal } : { key, version, signal });
+    await Promise.all(page.objects.map(remove));
   }
 }

@@ -9,6 +9,7 @@
 import type { Panel } from './panel.ts';
 import type { Provider, ProviderCapabilities, ProviderInput } from './provider.ts';
 import type { Store } from './store.ts';
+import type { StoreSetup } from './store-setup.ts';
 
 export type Settings = Readonly<Record<string, unknown>>;
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -27,6 +28,8 @@ export interface StoreDefinition extends Definition {
   readonly kind: 'store';
   /** Opens the store. Must not write; an absent directory or bucket is not yet an error. */
   open(settings: Settings): Promise<Store>;
+  /** Optional: looks after the place itself, for `store init` and `doctor`. Must not write either. */
+  setup?(settings: Settings): Promise<StoreSetup>;
 }
 
 export interface ProviderDefinition extends Definition {
