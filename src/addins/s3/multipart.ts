@@ -19,7 +19,7 @@ import { attributes, checksumOf } from './attributes.ts';
 import type { BodyReader } from './body-reader.ts';
 import { at, type Bucket, type Call, inBucket, versionOf } from './bucket.ts';
 import { answeredAtMs } from './client.ts';
-import { isRefusal, refuseExisting, settle } from './create-only.ts';
+import { exists, isRefusal, refuseExisting, settle } from './create-only.ts';
 import { isDenied } from './failures.ts';
 import { headObject, writeIdName } from './metadata.ts';
 import { nextPartBytes } from './part-sizes.ts';
@@ -169,9 +169,14 @@ async function verify({ bucket, request, writeId }: Upload, sentBytes: number, c
     if (isDenied(error)) return undefined;
     throw error;
   });
-  if (head === undefined || head?.ContentLength === sentBytes) return;
-  // Where another write won meanwhile, the object is not ours to judge.
-  if (head !== null && head.Metadata?.[writeIdName] !== writeId) return;
+  if (head === undefined) return;
+  const foundId = head?.Metadata?.[writeIdName];
+  if (foundId !== undefined && foundId !== writeId) {
+    // Another write came after ours; where both were to create, ours is the one that did not.
+    if (request.createOnly === true) throw exists(bucket, request.key);
+    return;
+  }
+  if (head?.ContentLength === sentBytes) return;
   if (head !== null) {
     const version = versionOf(bucket, head.VersionId);
     const which = { ...at(bucket, request.key), ...(version === null ? {} : { VersionId: version }) };

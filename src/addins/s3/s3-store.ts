@@ -31,7 +31,7 @@ import type { S3Settings } from './settings.ts';
 import { putObject } from './upload.ts';
 
 const openPatienceMs = 5_000;
-const closePatienceMs = 10_000;
+const closePatienceMs = 5_000;
 
 const awsClasses = [
   'STANDARD',
