@@ -21,7 +21,7 @@ import { findSnapshot, listSnapshots, type Snapshot } from '../../src/core/jobs/
 import { restore } from '../../src/core/jobs/restore/restore.ts';
 import type { RestoreReport, RestoreRequest } from '../../src/core/jobs/restore/types.ts';
 import { type VerifyReport, verify } from '../../src/core/jobs/verify.ts';
-import { openState } from '../../src/core/state/state.ts';
+import { openState, type State } from '../../src/core/state/state.ts';
 
 /** A tree's path, or the tree with its exclusions. */
 export type LabTree = string | { readonly path: string; readonly exclude: readonly string[] };
@@ -33,6 +33,9 @@ export interface LabBackup {
 }
 
 export interface Lab {
+  readonly addin: OpenAddin;
+  readonly state: State;
+  readonly stateDir: string;
   readonly store: Store;
   readonly provider: Provider;
   readonly storePath: string;
@@ -112,6 +115,9 @@ export async function openLab(directory: string): Promise<Lab> {
   const latest: Lab['latest'] = async () =>
     findSnapshot(provider, await listSnapshots(store, {}, signal), 'latest', signal);
   return {
+    addin,
+    state,
+    stateDir,
     store,
     provider,
     storePath,
@@ -177,7 +183,8 @@ function accountOf(
   };
 }
 
-function runRescue(storePath: string, args: readonly string[]): Promise<RescueOutcome> {
+/** Runs the `rescue.py` that lies in a store. */
+export function runRescue(storePath: string, args: readonly string[]): Promise<RescueOutcome> {
   const child = spawn('python3', ['-B', 'rescue.py', ...args], { cwd: storePath });
   const [out, complaints]: [Buffer[], Buffer[]] = [[], []];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));

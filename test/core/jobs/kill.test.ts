@@ -1,0 +1,95 @@
+/**
+ * Backups and a restore that are killed with -9 wherever they happen to be. Nothing is unlocked, cleaned or
+ * repaired by hand afterwards.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Lab, openLab } from '../../support/backup.ts';
+import { compareTrees } from '../../support/compare-trees.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'holdfast-kill-'));
+const tree = join(directory, 'tree');
+const random = seededRandom(40);
+
+beforeAll(() => {
+  for (let i = 0; i < 30; i++) {
+    mkdirSync(join(tree, `directory-${i}`), { recursive: true });
+    for (let j = 0; j < 100; j++) {
+      const size = j === 0 ? 300_000 : Math.floor(random() * 4000);
+      writeFileSync(join(tree, `directory-${i}`, `${j}`), Buffer.alloc(size, `${i} ${j} ${random()}`));
+    }
+  }
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+function start(job: 'backup' | 'restore'): ChildProcess {
+  const script = join(import.meta.dirname, 'backup-child.ts');
+  return spawn(process.execPath, [script, job, directory], { stdio: ['pipe', 'pipe', 'inherit'] });
+}
+
+/** Lets it begin and kills it after a while, unless it has ended. */
+async function killAfter(child: ChildProcess, milliseconds: number): Promise<void> {
+  const begun = once(child.stdout!, 'data');
+  const closed = once(child, 'close');
+  child.stdin!.write('\n');
+  await begun;
+  await sleep(milliseconds);
+  child.kill('SIGKILL');
+  await closed;
+}
+
+describe('after forty backups were killed at random moments', () => {
+  let lab: Lab;
+  beforeAll(async () => {
+    // The next one loads its modules while the present one works.
+    let next = start('backup');
+    for (let i = 0; i < 40; i++) {
+      const child = next;
+      next = start('backup');
+      await killAfter(child, random() * (i % 4 === 0 ? 60 : 500));
+    }
+    next.kill('SIGKILL');
+    lab = await openLab(directory);
+  });
+  afterAll(() => lab.close());
+
+  it('the next run succeeds by itself', async () => {
+    const { snapshot, exitStatus } = await lab.backUp({ shadow: tree });
+
+    expect(exitStatus).toBe(0);
+    expect(snapshot.body.counts.entries).toBe(3031);
+  });
+
+  it('every listed snapshot is whole to its last byte', async () => {
+    const { snapshots, exitStatus } = await lab.verify(true);
+
+    expect(snapshots.filter(({ problems }) => problems.length > 0)).toEqual([]);
+    expect(exitStatus).toBe(0);
+    // Some backups got through before the kill, or nothing was proved.
+    expect(snapshots.length).toBeGreaterThan(3);
+  });
+
+  it('the sequence has no gap and each snapshot names the one before', async () => {
+    const { header } = await lab.latest();
+    const { snapshots } = await lab.verify(false);
+
+    expect(header.sequence).toBe(snapshots.length);
+  });
+
+  it('a killed restore is completed by resume', async () => {
+    const target = join(directory, 'target');
+    await killAfter(start('restore'), 150);
+    const { exitStatus, kept } = await lab.restore(target, { resume: true });
+
+    expect(exitStatus).toBe(0);
+    expect(kept).toBeGreaterThan(0);
+    expect((await compareTrees(tree, join(target, 'shadow'))).differences).toEqual([]);
+  });
+});
