@@ -13,7 +13,7 @@ export const ok = (name: string, detail: string): Check => ({
   code: null,
 });
 
-export const warn = (name: string, detail: string, hint: string | null = null): Check => ({
+export const caution = (name: string, detail: string, hint: string | null = null): Check => ({
   name,
   state: 'warn',
   detail,

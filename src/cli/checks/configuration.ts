@@ -11,7 +11,7 @@ import type { State } from '../../core/state/state.ts';
 import type { Loaded } from '../configuration.ts';
 import { openStateOf } from '../opened.ts';
 import type { World } from '../world.ts';
-import { attempt, type Check, fault, ok, warn } from './check.ts';
+import { attempt, type Check, caution, fault, ok } from './check.ts';
 
 export const describeProblem = ({ file, pointer, message, hint }: ConfigProblem): Check =>
   fault(
@@ -24,7 +24,7 @@ export const describeProblem = ({ file, pointer, message, hint }: ConfigProblem)
 export function checkAddins({ configuration: { dir, addins } }: Loaded): Check {
   if (addins.length === 0) {
     const hint = 'Write one in addins.d; addin.example.json is a complete example.';
-    return warn('configuration', `${dir} is valid and has no addin configuration`, hint);
+    return caution('configuration', `${dir} is valid and has no addin configuration`, hint);
   }
   return ok(
     'configuration',
@@ -72,7 +72,7 @@ export async function checkState(
   let state: State | null = null;
   const checks = await attempt('state', async () => {
     state = await openStateOf(configuration, world);
-    const notes = state.notes.map((note) => warn('state', note));
+    const notes = state.notes.map((note) => caution('state', note));
     const count = state.accounts().length;
     return [ok('state', `${shown}: server ${state.server.uuid}, ${count} accounts seen`), ...notes];
   });

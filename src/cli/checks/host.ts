@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { type Check, fault, ok, warn } from './check.ts';
+import { type Check, caution, fault, ok } from './check.ts';
 
 const oldestNode = 24;
 const execute = promisify(execFile);
@@ -46,6 +46,6 @@ async function checkZstd(): Promise<Check> {
     const { stdout } = await execute('zstd', ['--version'], { timeout: 5000 });
     return ok('zstd', /v\d[\d.]*/.exec(stdout)?.[0] ?? 'installed');
   } catch {
-    return warn('zstd', 'not installed; restores without Holdfast need it', 'Install the package zstd.');
+    return caution('zstd', 'not installed; restores without Holdfast need it', 'Install the package zstd.');
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Account, DatabaseEngine, Tree } from '../../core/index.ts';
 import { printable } from '../../core/printable.ts';
 import { plural } from '../format.ts';
-import { type Check, fault, ok, warn } from './check.ts';
+import { type Check, caution, fault, ok } from './check.ts';
 
 const named = 5;
 
@@ -13,11 +13,11 @@ export function checkAccounts(accounts: readonly Account[], panel: string): read
   const troubled = accounts.filter(({ problem }) => problem !== null);
   const checks = [ok('panel', `${panel}: ${plural(accounts.length, 'account')}`)];
   for (const { site, problem } of troubled.slice(0, named)) {
-    checks.push(warn('panel', `${printable(site)}: ${problem}`));
+    checks.push(caution('panel', `${printable(site)}: ${problem}`));
   }
   if (troubled.length > named) {
     const more = `${plural(troubled.length - named, 'account')} more with a problem`;
-    checks.push(warn('panel', more, 'Run holdfast accounts to see them all.'));
+    checks.push(caution('panel', more, 'Run holdfast accounts to see them all.'));
   }
   return checks;
 }
@@ -39,7 +39,7 @@ export async function checkTrees(accounts: readonly Account[]): Promise<readonly
     ];
     const where = `the file system of ${printable(path, 4096)}`;
     if (lacks.length === 0) return ok('trees', `${where} keeps extended attributes and access control lists`);
-    return warn('trees', `${where} keeps no ${lacks.join(' and no ')}`);
+    return caution('trees', `${where} keeps no ${lacks.join(' and no ')}`);
   });
   if (missing.length > 0) {
     const detail = `${plural(missing.length, 'tree')} missing, first ${printable(missing[0]!, 4096)}`;
@@ -58,7 +58,7 @@ export function checkRawData(accounts: readonly Account[]): readonly Check[] {
   if (found.length === 0) return [ok('raw data', 'directories of database servers are left out')];
   return found.slice(0, named).map(({ site, tree, path }) => {
     const detail = `tree ${tree} of ${printable(site)} holds ${path}, the raw files of a database server`;
-    return warn(
+    return caution(
       'raw data',
       detail,
       `Add "${path}" to what the tree excludes; databases are exported instead.`,
@@ -82,7 +82,7 @@ export async function checkDatabases(
       return results.map(({ name, state, detail }): Check => {
         const what = `database ${engine.instance}: ${name}`;
         if (state === 'ok') return ok(what, detail);
-        return state === 'warning' ? warn(what, detail) : fault(what, 'DATABASE_UNREACHABLE', detail);
+        return state === 'warning' ? caution(what, detail) : fault(what, 'DATABASE_UNREACHABLE', detail);
       });
     }),
   );
@@ -93,7 +93,11 @@ export async function checkDatabases(
     ...unconfigured.map((family) => {
       const users = accounts.filter(({ databases }) => databases.some((one) => one.family === family)).length;
       const detail = `${plural(users, 'account')} may have ${family} databases, and no such server is configured`;
-      return warn('databases', detail, 'Add it to "databases" in config.json, or nothing of it is exported.');
+      return caution(
+        'databases',
+        detail,
+        'Add it to "databases" in config.json, or nothing of it is exported.',
+      );
     }),
   ];
 }

@@ -11,7 +11,7 @@ import type { Loaded } from '../configuration.ts';
 import { bytesText } from '../format.ts';
 import { openStore } from '../opened.ts';
 import type { World } from '../world.ts';
-import { attempt, type Check, fault, ok, warn } from './check.ts';
+import { attempt, type Check, caution, fault, ok } from './check.ts';
 
 const smallestShare = 0.1;
 
@@ -68,7 +68,7 @@ async function checkRoom(name: string, { store }: AddinConfiguration): Promise<r
   const free = found.bavail * found.bsize;
   const detail = `${bytesText(free)} free of ${bytesText(found.blocks * found.bsize)}`;
   if (found.bavail >= found.blocks * smallestShare) return [ok(name, detail)];
-  return [warn(name, detail, 'Make room, or use another disk.')];
+  return [caution(name, detail, 'Make room, or use another disk.')];
 }
 
 async function nearestStatfs(path: string): Promise<StatsFs | null> {

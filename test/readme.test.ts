@@ -1,0 +1,45 @@
+/** Runs what README.md tells people to type, so that it never goes stale. */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commandTable } from '../src/cli/command-table.ts';
+
+const page = readFileSync('README.md', 'utf8');
+const blocks = [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text]) => text!);
+const tour = '/tmp/holdfast-tour';
+
+const clean = (): void => rmSync(tour, { recursive: true, force: true });
+beforeAll(clean);
+afterAll(clean);
+
+describe('README.md', () => {
+  it('leads from nothing to a restored file', () => {
+    // The checkout that runs this test has its packages already.
+    const script = blocks.join('\n').replace(/^npm install.*$/m, '');
+    const { status, stdout, stderr } = spawnSync('bash', ['-euo', 'pipefail', '-c', script], {
+      encoding: 'utf8',
+    });
+
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^anna {2}- {2}complete {2}14 B {2}3 entries/m);
+    expect(stdout).toMatch(/^restored 1 entry, 14 B from anna-/m);
+    expect(stdout).toContain('\n<h1>Anna</h1>\n');
+    expect(stdout).toMatch(/: no problem\n$/);
+  });
+
+  it('names only commands that exist', () => {
+    const known = new Set(commandTable.map(({ words }) => words.split(' ')[0]));
+    const named = [...page.matchAll(/(?:^|`)holdfast ([a-z]+)/gm)].map(([, name]) => name);
+
+    expect(named.length).toBeGreaterThan(8);
+    expect(named.filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  it('links to pages that exist', () => {
+    const links = [...page.matchAll(/\]\(([^)#]+)\)/g)].map(([, target]) => target!);
+
+    expect(links.filter((target) => !target.startsWith('http') && !existsSync(target))).toEqual([]);
+  });
+});
