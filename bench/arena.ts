@@ -35,31 +35,20 @@ export class Arena {
     return this.#atRest(contestant.backup(this.tree, place));
   }
 
-  /** Restores everything, and removes it again. */
-  restore(contestant: Contestant): Sample {
-    const target = this.#fresh(contestant, 'restored');
-    const sample = this.#atRest(contestant.restore(this.tree, this.#placeOf(contestant), target));
+  /** Restores everything, or one path, and removes it again. */
+  restore(contestant: Contestant, path?: string): Sample {
+    const { target, sample } = this.#restored(contestant, path);
     remove(target);
     return sample;
   }
 
-  restoreOne(contestant: Contestant): Sample {
-    const target = this.#fresh(contestant, 'restored');
-    const sample = this.#atRest(contestant.restoreOne(this.tree, this.#placeOf(contestant), target));
-    remove(target);
-    return sample;
-  }
-
-  /** Lets somebody look at a restore of everything, or of the one file, before it goes. */
+  /** Lets somebody look at what was restored before it goes. */
   async inspectRestored(
     contestant: Contestant,
+    path: string | undefined,
     look: (target: string) => Promise<void>,
-    { one }: { readonly one: boolean } = { one: false },
   ): Promise<void> {
-    const target = this.#fresh(contestant, 'restored');
-    const place = this.#placeOf(contestant);
-    const method = one ? contestant.restoreOne : contestant.restore;
-    this.#atRest(method(this.tree, place, target));
+    const { target } = this.#restored(contestant, path);
     await look(target);
     remove(target);
   }
@@ -78,6 +67,15 @@ export class Arena {
 
   clear(): void {
     remove(this.#dir);
+  }
+
+  #restored(contestant: Contestant, path: string | undefined): { target: string; sample: Sample } {
+    const [place, target] = [this.#placeOf(contestant), this.#fresh(contestant, 'restored')];
+    const commands =
+      path === undefined
+        ? contestant.restore(this.tree, place, target)
+        : contestant.restorePath(this.tree, place, target, path);
+    return { target, sample: this.#atRest(commands) };
   }
 
   #placeOf(contestant: Contestant): string {

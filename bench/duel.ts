@@ -4,6 +4,7 @@ import type { Arena } from './arena.ts';
 import type { Contestant } from './contestants/contestant.ts';
 import type { Holdfast } from './contestants/holdfast.ts';
 import { measure, type Sample } from './measure.ts';
+import { homeOf, pathOfOneFile } from './medium-tree.ts';
 import type { MeasurementName, PeerName } from './options.ts';
 
 export interface Duel {
@@ -62,5 +63,6 @@ export function measureVersion({ versionCommand }: Holdfast): Measurement {
 export const timings = (arena: Arena): Record<Exclude<MeasurementName, 'version'>, Timed> => ({
   backup: (contestant) => arena.backup(contestant),
   restore: (contestant) => arena.restore(contestant),
-  'one-file': (contestant) => arena.restoreOne(contestant),
+  account: (contestant) => arena.restore(contestant, homeOf(arena.tree.largestAccount)),
+  'one-file': (contestant) => arena.restore(contestant, pathOfOneFile(arena.tree)),
 });

@@ -14,7 +14,7 @@ import { holdfast } from './contestants/holdfast.ts';
 import { restic } from './contestants/restic.ts';
 import { tar } from './contestants/tar.ts';
 import { type Measurement, measureDuels, measureVersion, type Peer, timings } from './duel.ts';
-import { checkFidelity } from './fidelity.ts';
+import { checkFidelity, checkOneFile } from './fidelity.ts';
 import { caveatsOf, describeMachine } from './machine.ts';
 import { mediumTree } from './medium-tree.ts';
 import { type Options, parseOptions, usage } from './options.ts';
@@ -43,6 +43,7 @@ async function main(options: Options): Promise<number> {
     const stored: StoredBytes = Object.fromEntries(
       contestants.map((contestant) => [contestant.name, arena.storedBytes(contestant)]),
     );
+    for (const contestant of contestants) await checkOneFile(arena, contestant);
     const fidelity = await checkFidelity(arena, us);
     console.log(`restored ${fidelity.entries} entries, ${fidelity.differences} differences`);
     const measurements: Measurement[] = [];

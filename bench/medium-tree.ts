@@ -20,6 +20,7 @@ export interface MediumTree {
   readonly root: string;
   /** `site1` and so on. */
   readonly accounts: readonly string[];
+  readonly largestAccount: string;
   /** An upload of 20 to 200 kB; the path begins with the name of the tree. */
   readonly oneFile: { readonly account: string; readonly path: string };
   readonly counts: TreeCounts;
@@ -59,7 +60,8 @@ export function mediumTree({
 
 /** What to back up, relative to the root. */
 export const pathsOf = ({ accounts }: MediumTree): string[] =>
-  accounts.flatMap((account) => treesOfAccount.map((tree) => join('home/virtual', account, tree)));
+  accounts.flatMap((account) => treesOfAccount.map((tree) => join(homeOf(account), tree)));
 
-export const pathOfOneFile = ({ oneFile }: MediumTree): string =>
-  join('home/virtual', oneFile.account, oneFile.path);
+export const homeOf = (account: string): string => join('home/virtual', account);
+
+export const pathOfOneFile = ({ oneFile }: MediumTree): string => join(homeOf(oneFile.account), oneFile.path);

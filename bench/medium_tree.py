@@ -184,7 +184,8 @@ def main():
     middle = sorted(made, key=lambda site: site[1])[len(made) // 2]
     accounts = sorted((name for name, _, _ in made), key=lambda name: int(name[len("site"):]))
     one = dict(account=middle[0], path="shadow/" + middle[2])
-    print(json.dumps(dict(accounts=accounts, oneFile=one, counts=count(root))))
+    largest = max(made, key=lambda site: site[1])[0]
+    print(json.dumps(dict(accounts=accounts, largestAccount=largest, oneFile=one, counts=count(root))))
 
 
 if __name__ == "__main__":

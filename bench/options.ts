@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-export const measurementNames = ['backup', 'restore', 'one-file', 'version'] as const;
+export const measurementNames = ['backup', 'restore', 'account', 'one-file', 'version'] as const;
 export type MeasurementName = (typeof measurementNames)[number];
 export const peerNames = ['restic', 'tar', 'borg'] as const;
 export type PeerName = (typeof peerNames)[number];
@@ -17,7 +17,7 @@ export interface Options {
   readonly peers: readonly PeerName[];
   readonly measurements: readonly MeasurementName[];
   readonly workDir: string;
-  /** Leaves repositories and restored trees behind. */
+  /** Leaves the last repositories behind. */
   readonly keep: boolean;
   /** Runs the source as it is instead of the built package. */
   readonly source: boolean;
@@ -29,7 +29,7 @@ export const usage = `npm run bench -- [OPTION]...
   --peers LIST    of ${peerNames.join(',')} (default all)
   --only LIST     of ${measurementNames.join(',')} (default all)
   --work DIR      where everything lies (default holdfast-bench below the temporary directory)
-  --keep          leave repositories and restored trees there; the tree itself always stays
+  --keep          leave the last repositories there too; the tree itself always stays
   --source        measure src/cli/main.ts instead of building the package
   --seed TEXT     another tree of the same kind`;
 

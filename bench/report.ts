@@ -9,6 +9,7 @@ import type { Verdict } from './verdicts.ts';
 const titles: Record<MeasurementName, string> = {
   backup: 'Full backup of all accounts',
   restore: 'Full restore of all accounts',
+  account: 'The largest account back',
   'one-file': 'One file back',
   version: 'holdfast --version',
 };

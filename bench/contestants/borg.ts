@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../measure.ts';
-import { pathOfOneFile, pathsOf } from '../medium-tree.ts';
+import { pathsOf } from '../medium-tree.ts';
 import type { Contestant } from './contestant.ts';
 
 const repository = (place: string): string => join(place, 'repository');
@@ -37,7 +37,7 @@ export function borg(): Contestant {
       },
     ],
     restore: (_tree, place, target) => extract(place, target),
-    restoreOne: (tree, place, target) => extract(place, target, pathOfOneFile(tree)),
+    restorePath: (_tree, place, target, path) => extract(place, target, path),
     repository,
     restored: (_tree, target, path) => join(target, path),
   };

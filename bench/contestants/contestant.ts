@@ -15,10 +15,10 @@ export interface Contestant {
   backup(tree: MediumTree, place: string): readonly Command[];
   /** Restores all of it into `target`, an empty directory. */
   restore(tree: MediumTree, place: string, target: string): readonly Command[];
-  /** Restores `tree.oneFile` and nothing else. */
-  restoreOne(tree: MediumTree, place: string, target: string): readonly Command[];
+  /** Restores an account, by its home, or a file in one; both are relative to the tree's root. */
+  restorePath(tree: MediumTree, place: string, target: string, path: string): readonly Command[];
   /** What a backup stores, without caches and state. */
   repository(place: string): string;
-  /** Where `restore` and `restoreOne` put a path of `pathsOf(tree)`, or a path below one. */
+  /** Where restoring has put `path`. */
   restored(tree: MediumTree, target: string, path: string): string;
 }

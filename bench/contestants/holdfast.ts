@@ -6,6 +6,7 @@ import { type Command, run } from '../measure.ts';
 import type { MediumTree } from '../medium-tree.ts';
 import type { Contestant } from './contestant.ts';
 
+const virtual = 'home/virtual/';
 const checkout = join(import.meta.dirname, '../..');
 
 export interface Holdfast extends Contestant {
@@ -20,6 +21,8 @@ export function holdfast({ source }: { readonly source: boolean }): Holdfast {
   const at = (place: string, ...rest: string[]): Command => ({
     stages: [[...program, '--config', join(place, 'config'), '--quiet', ...rest]],
   });
+  const restore = (place: string, target: string, account: string, ...rest: string[]): Command =>
+    at(place, 'restore', 'latest', '--account', account, '--to', join(target, account), ...rest);
   return {
     name: 'holdfast',
     version: run([...program, '--version']).trim(),
@@ -27,15 +30,13 @@ export function holdfast({ source }: { readonly source: boolean }): Holdfast {
     prepare: writeConfiguration,
     backup: (_tree, place) => [at(place, 'backup', '--addin', 'bench')],
     // One command for each account: that is what an administrator has.
-    restore: (tree, place, target) =>
-      tree.accounts.map((account) =>
-        at(place, 'restore', 'latest', '--account', account, '--to', join(target, account)),
-      ),
-    restoreOne: ({ oneFile: { account, path } }, place, target) => [
-      at(place, 'restore', 'latest', '--account', account, '--path', path, '--to', join(target, account)),
-    ],
+    restore: (tree, place, target) => tree.accounts.map((account) => restore(place, target, account)),
+    restorePath: (_tree, place, target, path) => {
+      const [account, ...below] = path.slice(virtual.length).split('/');
+      return [restore(place, target, account!, ...(below.length === 0 ? [] : ['--path', below.join('/')]))];
+    },
     repository: (place) => join(place, 'store'),
-    restored: (_tree, target, path) => join(target, path.slice('home/virtual/'.length)),
+    restored: (_tree, target, path) => join(target, path.slice(virtual.length)),
     versionCommand: { stages: [[...program, '--version']] },
   };
 }

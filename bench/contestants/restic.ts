@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, run } from '../measure.ts';
-import { pathOfOneFile, pathsOf } from '../medium-tree.ts';
+import { pathsOf } from '../medium-tree.ts';
 import type { Contestant } from './contestant.ts';
 
 const repository = (place: string): string => join(place, 'repository');
@@ -28,10 +28,10 @@ export function restic(): Contestant {
     },
     backup: (tree, place) => [{ ...at(place, 'backup', ...pathsOf(tree)), cwd: tree.root }],
     restore: (_tree, place, target) => [at(place, 'restore', 'latest', '--target', target)],
-    restoreOne: (tree, place, target) => [
-      at(place, 'restore', 'latest', '--target', target, '--include', join(tree.root, pathOfOneFile(tree))),
+    restorePath: (_tree, place, target, path) => [
+      at(place, 'restore', 'latest', '--target', target, '--include', `/${path}`),
     ],
     repository,
-    restored: (tree, target, path) => join(target, tree.root, path),
+    restored: (_tree, target, path) => join(target, path),
   };
 }

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { run } from '../measure.ts';
-import { pathOfOneFile, pathsOf } from '../medium-tree.ts';
+import { pathsOf } from '../medium-tree.ts';
 import type { Contestant } from './contestant.ts';
 
 const keepAll = ['--xattrs', '--acls', '--xattrs-include=*'];
@@ -32,7 +32,7 @@ export function tar(): Contestant {
       },
     ],
     restore: (_tree, place, target) => extract(place, target),
-    restoreOne: (tree, place, target) => extract(place, target, pathOfOneFile(tree)),
+    restorePath: (_tree, place, target, path) => extract(place, target, path),
     repository: archive,
     restored: (_tree, target, path) => join(target, path),
   };
