@@ -48,6 +48,8 @@ const c = {
   lseek: declare('int64_t lseek(int fd, int64_t offset, int whence)'),
   fadvise: declare('int posix_fadvise(int fd, int64_t offset, int64_t len, int advice)'),
   flock: declare('int flock(int fd, int operation)'),
+  quotactl: declare('int quotactl(int cmd, const void *special, int id, void *addr)'),
+  ioctl: declare('int ioctl(int fd, uint64_t request, void *arg)'),
   syncfs: declare('int syncfs(int fd)'),
   close: declare('int close(int fd)'),
 };
@@ -114,6 +116,8 @@ export class Stat {
   rdevMinor = 0;
   /** 0 where the kernel does not tell. */
   mountId = 0n;
+  /** `chattr +i` or `+a`, where the file system tells. */
+  unchangeable = false;
 
   sameInode(other: Stat): boolean {
     return (
@@ -126,10 +130,13 @@ export class Stat {
 
 const statBuffer = Buffer.alloc(256);
 const STATX_MNT_ID = 0x1000;
+/** Immutable or append-only. */
+const STATX_ATTR_UNCHANGEABLE = 0x30;
 const STATX_MASK = 0x7ff | STATX_MNT_ID;
 
 function fillStat(out: Stat): void {
   const b = statBuffer;
+  out.unchangeable = (b.readUInt32LE(8) & STATX_ATTR_UNCHANGEABLE) !== 0;
   out.nlink = b.readUInt32LE(16);
   out.uid = b.readUInt32LE(20);
   out.gid = b.readUInt32LE(24);
@@ -244,3 +251,31 @@ export const advise = (fd: number, offset: number, length: number, advice: numbe
 /** 0, or -EWOULDBLOCK where another open file holds it. The kernel releases it when we die. */
 export const lockExclusive = (fd: number): number => result(c.flock(fd, LOCK_EX_NB));
 export const syncFileSystem = (fd: number): number => result(c.syncfs(fd));
+
+/** What a user, a group or a project may have on a file system, and has. Bytes and inodes; 0: no limit. */
+export interface QuotaRecord {
+  readonly byteLimit: number;
+  readonly bytes: number;
+  readonly inodeLimit: number;
+  readonly inodes: number;
+}
+
+export const quotaTypes = { user: 0, group: 1, project: 2 } as const;
+const Q_GETQUOTA = 0x800007;
+const quotaBuffer = Buffer.alloc(72);
+
+/** Null where quotas of this kind are not kept there. `device` is the block device, as mounted. */
+export function readQuota(device: string, type: keyof typeof quotaTypes, id: number): QuotaRecord | null {
+  const rc = c.quotactl((Q_GETQUOTA << 8) | quotaTypes[type], zName(device), id | 0, quotaBuffer);
+  if (rc === -1) return null;
+  const field = (index: number): number => Number(quotaBuffer.readBigUInt64LE(index * 8));
+  return { byteLimit: field(0) * 1024, bytes: field(2), inodeLimit: field(3), inodes: field(5) };
+}
+
+const FS_IOC_FSGETXATTR = 0x801c581f;
+const fsxattrBuffer = Buffer.alloc(28);
+
+/** Project of an inode; 0 where it has none or the file system keeps none. */
+export function projectOf(fd: number): number {
+  return c.ioctl(fd, FS_IOC_FSGETXATTR, fsxattrBuffer) === -1 ? 0 : fsxattrBuffer.readUInt32LE(12);
+}

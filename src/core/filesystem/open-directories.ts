@@ -14,13 +14,18 @@ interface Level {
   readonly fd: number;
 }
 
+/** Opens one component below an open directory, never through a link. @throws HoldfastError it cannot */
+export type Enter = (dirfd: number, part: string) => number;
+
 export class OpenDirectories {
   readonly #root: number;
+  readonly #enter: Enter;
   #levels: Level[] = [];
 
-  /** The descriptor stays the caller's. */
-  constructor(root: number) {
+  /** The descriptor stays the caller's. `enter` decides what becomes of a component that is missing. */
+  constructor(root: number, enter: Enter = openOrMake) {
     this.#root = root;
+    this.#enter = enter;
   }
 
   /**
@@ -45,7 +50,7 @@ export class OpenDirectories {
     for (const level of this.#levels.splice(shared)) closeFd(level.fd);
     for (let i = shared; i < parts.length; i++) {
       const fd = this.#levels.at(-1)?.fd ?? this.#root;
-      this.#levels.push({ name: parts[i]!, fd: enter(fd, parts[i]!) });
+      this.#levels.push({ name: parts[i]!, fd: this.#enter(fd, parts[i]!) });
     }
     return this.#levels.at(-1)?.fd ?? this.#root;
   }
@@ -55,13 +60,18 @@ export class OpenDirectories {
   }
 }
 
-function enter(dirfd: number, part: string): number {
+/** One component as the calls take it. @throws OBJECT_DAMAGED it is `.`, `..`, empty or holds NUL */
+export function componentName(part: string): Buffer {
   if (part === '' || part === '.' || part === '..' || part.includes('\0')) {
     throw new HoldfastError('OBJECT_DAMAGED', `a path has the component ${displayName(part) || '(empty)'}`, {
       hint: 'The snapshot was not written by Holdfast, or is damaged: run `holdfast verify`.',
     });
   }
-  const name = zName(Buffer.from(part, 'latin1'));
+  return zName(Buffer.from(part, 'latin1'));
+}
+
+function openOrMake(dirfd: number, part: string): number {
+  const name = componentName(part);
   let fd = openAt(dirfd, name, O.DIRECTORY | O.NOFOLLOW);
   if (fd === -errno.ENOENT) {
     const made = makeDirectoryAt(dirfd, name, 0o700);

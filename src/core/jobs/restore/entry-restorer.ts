@@ -5,19 +5,17 @@
  * everything inside them exists (`finishDirectory`). Entries with several names wait for `restoreLinked`.
  */
 
-import { writeSync } from 'node:fs';
 import {
   type Content,
   dataBytes,
   type Entry,
   entryFlags,
   fileType,
-  hasHoles,
   type LinkRecord,
   typeOf,
 } from '../../archive/entry.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
-import { closeFd, errno, errnoName, linkAt, truncateFd, unlinkAt } from '../../filesystem/native.ts';
+import { closeFd, errno, errnoName, linkAt, unlinkAt } from '../../filesystem/native.ts';
 import { OpenDirectories } from '../../filesystem/open-directories.ts';
 import {
   applyToDescriptor,
@@ -27,8 +25,8 @@ import {
   lastName,
 } from '../../filesystem/write-entry.ts';
 import { displayName, type XattrBackend } from '../../filesystem/xattrs.ts';
-import { eachRange } from './contents.ts';
-import type { FrameRef, Frames } from './frames.ts';
+import type { Frames } from './frames.ts';
+import { writeContent } from './write-content.ts';
 
 export interface RestoreOutlet {
   warn(code: string, path: Buffer, message: string): void;
@@ -45,7 +43,7 @@ export interface RestorerOptions {
 }
 
 /** What stops the whole restore instead of costing one entry. */
-function isFatal(error: unknown): boolean {
+export function isFatal(error: unknown): boolean {
   if (!isHoldfastError(error)) return true;
   const codes = [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO].map(errnoName);
   const full = error.code === 'TARGET_UNWRITABLE' && codes.some((code) => error.message.endsWith(code));
@@ -68,20 +66,6 @@ export class EntryRestorer {
 
   close(): void {
     this.#directories.close();
-  }
-
-  /** Frames that these entries need, in order, each once. What points outside fails when it is restored. */
-  framesOf(entries: readonly Entry[]): FrameRef[] {
-    const refs: FrameRef[] = [];
-    for (const { content } of entries) {
-      for (const { object, tarOffset, length } of content?.extents ?? []) {
-        for (const ref of this.#options.frames.known(object, tarOffset, length)) {
-          const last = refs.at(-1);
-          if (last === undefined || last.object !== ref.object || last.frame !== ref.frame) refs.push(ref);
-        }
-      }
-    }
-    return refs;
   }
 
   /** @returns true where the entry waits for a later step: a directory's metadata, or its links */
@@ -123,7 +107,7 @@ export class EntryRestorer {
     } else {
       const fd = createFile(parent, name, resume);
       try {
-        if (content !== null && content.size > 0) await this.#fill(fd, content);
+        if (content !== null && content.size > 0) await writeContent(fd, content, this.#options.frames);
         applyToDescriptor(fd, entry, xattrs, refused);
       } catch (error) {
         unlinkAt(parent, name); // nothing half-done stays under a real name
@@ -136,18 +120,6 @@ export class EntryRestorer {
       outlet.warn('changed', entry.path, 'changed while it was backed up; the copy may be torn');
     }
     outlet.progress(1, dataBytes(content));
-  }
-
-  /** Writes and checks the content. @throws OBJECT_DAMAGED its hash is not the one captured */
-  async #fill(fd: number, content: Content): Promise<void> {
-    const sparse = hasHoles(content);
-    if (sparse) truncate(fd, content.size);
-    const digest = await eachRange(content, this.#options.frames, (data, offset) => write(fd, data, offset));
-    if (content.sha256 === null || !digest.equals(content.sha256)) {
-      throw new HoldfastError('OBJECT_DAMAGED', 'its content does not have the hash it was captured with', {
-        hint: 'Restore this path from another snapshot, and run `holdfast verify --read-data`.',
-      });
-    }
   }
 
   /** All names of linked files, in path order: the first of each is made, the others are links to it. */
@@ -212,27 +184,6 @@ export class EntryRestorer {
       applyToDescriptor(fd, entry, xattrs, (code, message) => outlet.warn(code, entry.path, message));
       outlet.progress(1, 0);
       return false;
-    });
-  }
-}
-
-function write(fd: number, data: Buffer, offset: number): void {
-  try {
-    for (let done = 0; done < data.length; )
-      done += writeSync(fd, data, done, data.length - done, offset + done);
-  } catch (cause) {
-    throw new HoldfastError('TARGET_UNWRITABLE', `cannot write: ${(cause as NodeJS.ErrnoException).code}`, {
-      cause,
-      hint: 'Make room (or raise the quota) and go on with --resume.',
-    });
-  }
-}
-
-function truncate(fd: number, size: number): void {
-  const rc = truncateFd(fd, size);
-  if (rc < 0) {
-    throw new HoldfastError('TARGET_UNWRITABLE', `cannot set the size ${size}: ${errnoName(rc)}`, {
-      hint: 'The target file system may not hold files of this size.',
     });
   }
 }

@@ -5,6 +5,7 @@
  * next entry mostly lies in the same one.
  */
 
+import type { Entry } from '../../archive/entry.ts';
 import { decompressFrame } from '../../archive/frame-splitter.ts';
 import { FrameMap } from '../../archive/frames.ts';
 import type { ObjectRow } from '../../archive/root.ts';
@@ -34,6 +35,20 @@ export class Frames {
   constructor(objects: readonly ObjectRow[], fetch: FetchFrame) {
     this.#maps = new Map(objects.map((row) => [row.number, { row, map: new FrameMap(row.frames) }]));
     this.#fetch = fetch;
+  }
+
+  /** Frames that these entries need, in order, each once. What points outside fails when it is restored. */
+  needed(entries: readonly Entry[]): FrameRef[] {
+    const refs: FrameRef[] = [];
+    for (const { content } of entries) {
+      for (const { object, tarOffset, length } of content?.extents ?? []) {
+        for (const ref of this.known(object, tarOffset, length)) {
+          const last = refs.at(-1);
+          if (last === undefined || last.object !== ref.object || last.frame !== ref.frame) refs.push(ref);
+        }
+      }
+    }
+    return refs;
   }
 
   /** As `covering`; none where the range points outside. */

@@ -6,12 +6,13 @@
 
 import { dataBytes, type Entry, entryFlags, fileType, isWithin, typeOf } from '../../archive/entry.ts';
 import { readPage } from '../../archive/page-reader.ts';
-import { type FinishedPage, PageWriter } from '../../archive/pages.ts';
+import type { FinishedPage } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
 import { eachRange } from './contents.ts';
 import { EntryRestorer, type RestoreOutlet } from './entry-restorer.ts';
 import type { Frames } from './frames.ts';
+import { KeptEntries } from './kept-pages.ts';
 import type { PageWork } from './messages.ts';
 import { damagedPage } from './page-works.ts';
 
@@ -28,10 +29,8 @@ export interface PageRestorerOptions {
 export class PageRestorer {
   readonly restorer: EntryRestorer;
   readonly #options: PageRestorerOptions;
-  readonly #directories = new PageWriter();
-  readonly #linked = new PageWriter();
-  readonly #directoryPages: FinishedPage[] = [];
-  readonly #linkedPages: FinishedPage[] = [];
+  readonly #directories = new KeptEntries();
+  readonly #linked = new KeptEntries();
 
   constructor(options: PageRestorerOptions) {
     this.#options = options;
@@ -40,7 +39,7 @@ export class PageRestorer {
 
   async run(work: PageWork): Promise<void> {
     const entries = this.#entriesOf(work);
-    this.#options.frames.expect(this.restorer.framesOf(entries));
+    this.#options.frames.expect(this.#options.frames.needed(entries));
     for (const entry of entries) {
       this.#options.checkStop();
       if (this.#options.verifyOnly) await this.#verify(entry);
@@ -79,17 +78,11 @@ export class PageRestorer {
 
   #keep(entry: Entry): void {
     const linked = (entry.flags & entryFlags.linked) !== 0;
-    const writer = linked ? this.#linked : this.#directories;
-    writer.add(entry);
-    if (writer.full) (linked ? this.#linkedPages : this.#directoryPages).push(writer.finish()!);
+    (linked ? this.#linked : this.#directories).add(entry);
   }
 
   end(): { directories: FinishedPage[]; linked: FinishedPage[] } {
     this.restorer.close();
-    const lastDirectories = this.#directories.finish();
-    if (lastDirectories !== null) this.#directoryPages.push(lastDirectories);
-    const lastLinked = this.#linked.finish();
-    if (lastLinked !== null) this.#linkedPages.push(lastLinked);
-    return { directories: this.#directoryPages, linked: this.#linkedPages };
+    return { directories: this.#directories.end(), linked: this.#linked.end() };
   }
 }

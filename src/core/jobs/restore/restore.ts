@@ -6,17 +6,18 @@
  * many snapshots came before.
  */
 
-import { comparePaths, dataBytes, type Entry, isWithin } from '../../archive/entry.ts';
-import { decompressPart, readPage } from '../../archive/page-reader.ts';
+import { dataBytes, type Entry } from '../../archive/entry.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
-import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
+import { errorCodes, isHoldfastError } from '../../errors.ts';
 import { displayName, systemXattrs } from '../../filesystem/xattrs.ts';
 import { WarningList } from '../backup/warnings.ts';
 import { type IndexReader, openIndex } from '../index-reader.ts';
 import type { EntryRestorer, RestoreOutlet } from './entry-restorer.ts';
 import { type FetchFrame, Frames, fetchFrom } from './frames.ts';
+import { entriesOf, sortedPages } from './kept-pages.ts';
 import { PageRestorer } from './page-restorer.ts';
 import { batches, pageWorks } from './page-works.ts';
+import { pathsWanted, treeName } from './paths-wanted.ts';
 import { databaseFiles, writeDatabaseFile } from './restore-databases.ts';
 import { type Leftovers, restoreInThreads } from './restore-pool.ts';
 import { openTarget } from './target.ts';
@@ -128,33 +129,6 @@ export async function planRestore(request: RestoreRequest): Promise<{
   return { entries, bytes, databases: files.map((file) => file.path), paths: within ?? [] };
 }
 
-/** The paths to restore, none within another; one empty path for everything. */
-async function pathsWanted(reader: IndexReader, request: RestoreRequest): Promise<readonly Buffer[]> {
-  if (request.everything) return [Buffer.alloc(0)];
-  const paths = request.paths.map((path) => {
-    const text = path
-      .toString('latin1')
-      .replace(/^\/+|\/+$/g, '')
-      .replace(/\/{2,}/g, '/');
-    return Buffer.from(text, 'latin1');
-  });
-  for (const path of paths) {
-    if (path.length > 0 && (await reader.lookup(path)) === null) {
-      throw new HoldfastError(
-        'PATH_NOT_FOUND',
-        `there is no ${displayName(path)} in ${request.snapshot.name}`,
-        {
-          hint: 'Paths begin with the tree, e.g. shadow/var/www; `holdfast ls` shows what is there.',
-        },
-      );
-    }
-  }
-  return paths.filter(
-    (path, i) =>
-      !paths.some((other, j) => j !== i && isWithin(path, other) && (other.length < path.length || j < i)),
-  );
-}
-
 function sizes(trees: WantedTrees | null, request: RestoreRequest): { entries: number; bytes: number } {
   if (trees === null)
     return { entries: 0, bytes: filesWanted(request).reduce((sum, file) => sum + file.plainBytes, 0) };
@@ -215,11 +189,15 @@ async function restorePages(
   const deviceOf = (entry: Entry): number => devices.get(treeName(entry)) ?? 0;
   const own = pages.end();
   const { restorer } = pages;
-  const linked = sorted([...own.linked, ...leftovers.linked]);
-  await restorer.restoreLinked(entriesOf(linked, false), deviceOf, (device, inode) =>
+  const linked = sortedPages([...own.linked, ...leftovers.linked]);
+  await restorer.restoreLinked(entriesOf(linked, 'forwards'), deviceOf, (device, inode) =>
     reader.linkRecord(device, inode),
   );
-  await finishDirectories(restorer, sorted([...own.directories, ...leftovers.directories]), request.signal);
+  await finishDirectories(
+    restorer,
+    sortedPages([...own.directories, ...leftovers.directories]),
+    request.signal,
+  );
 }
 
 /** From the last to the first, so that a directory comes after everything below it. */
@@ -228,25 +206,9 @@ async function finishDirectories(
   pages: readonly FinishedPage[],
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const entry of entriesOf(pages, true)) {
+  for await (const entry of entriesOf(pages, 'backwards')) {
     signal.throwIfAborted();
     await restorer.finishDirectory(entry);
-  }
-}
-
-const treeName = (entry: Entry): string => {
-  const end = entry.path.indexOf(0x2f);
-  return entry.path.toString('latin1', 0, end < 0 ? entry.path.length : end);
-};
-
-const sorted = (pages: readonly FinishedPage[]): FinishedPage[] =>
-  [...pages].sort((a, b) => comparePaths(Buffer.from(a.first), Buffer.from(b.first)));
-
-async function* entriesOf(pages: readonly FinishedPage[], backwards: boolean): AsyncGenerator<Entry> {
-  for (const page of backwards ? [...pages].reverse() : pages) {
-    const plain = decompressPart(Buffer.from(page.frame), page.plainBytes, 'a page in memory');
-    const entries = [...readPage(plain, null)];
-    yield* backwards ? entries.reverse() : entries;
   }
 }
 

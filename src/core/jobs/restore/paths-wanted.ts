@@ -1,0 +1,51 @@
+/**
+ * Which paths of a snapshot a restore is about.
+ */
+
+import { type Entry, isWithin } from '../../archive/entry.ts';
+import { HoldfastError } from '../../errors.ts';
+import { displayName } from '../../filesystem/xattrs.ts';
+import type { Snapshot } from '../catalog.ts';
+import type { IndexReader } from '../index-reader.ts';
+
+export interface WantedPaths {
+  readonly snapshot: Snapshot;
+  /** Raw paths inside the snapshot; each brings what lies below it. */
+  readonly paths: readonly Buffer[];
+  /** True where nothing narrows it down. */
+  readonly everything: boolean;
+}
+
+/**
+ * The paths to restore, none within another; one empty path for everything.
+ *
+ * @throws PATH_NOT_FOUND one of them is not in the snapshot
+ */
+export async function pathsWanted(reader: IndexReader, wanted: WantedPaths): Promise<readonly Buffer[]> {
+  if (wanted.everything) return [Buffer.alloc(0)];
+  const paths = wanted.paths.map((path) => {
+    const text = path
+      .toString('latin1')
+      .replace(/^\/+|\/+$/g, '')
+      .replace(/\/{2,}/g, '/');
+    return Buffer.from(text, 'latin1');
+  });
+  for (const path of paths) {
+    if (path.length > 0 && (await reader.lookup(path)) === null) {
+      const message = `there is no ${displayName(path)} in ${wanted.snapshot.name}`;
+      throw new HoldfastError('PATH_NOT_FOUND', message, {
+        hint: 'Paths begin with the tree, e.g. shadow/var/www; `holdfast ls` shows what is there.',
+      });
+    }
+  }
+  return paths.filter(
+    (path, i) =>
+      !paths.some((other, j) => j !== i && isWithin(path, other) && (other.length < path.length || j < i)),
+  );
+}
+
+/** Name of the tree that an entry belongs to. */
+export function treeName(entry: Pick<Entry, 'path'>): string {
+  const end = entry.path.indexOf(0x2f);
+  return entry.path.toString('latin1', 0, end < 0 ? entry.path.length : end);
+}
