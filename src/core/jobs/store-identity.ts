@@ -15,6 +15,8 @@ import { bytesOf, collect } from './streams.ts';
 export interface StoreFile {
   readonly format: number;
   readonly store: string;
+  /** Ids of other stores whose snapshots are copied to this one; absent in files of early releases. */
+  readonly origins?: readonly string[];
   readonly features: readonly string[];
   readonly createdAt: string;
 }
@@ -48,19 +50,27 @@ export async function readStoreFile(store: Store, signal: AbortSignal): Promise<
   return file;
 }
 
+export interface ClaimWorld {
+  readonly now: () => number;
+  readonly newUuid: () => string;
+  readonly signal: AbortSignal;
+}
+
 /**
  * The id of the store, which exists and is ours when this resolves. Safe to repeat and to race.
  *
  * @param remembered the id this configuration wrote to before, or null
+ * @param origins stores whose snapshots are copied to it, for a store that has yet to be initialised
  * @throws STORE_FOREIGN not empty and not initialised, or not the one remembered
  */
 export async function claimStore(
   store: Store,
   remembered: string | null,
-  world: { readonly now: () => number; readonly newUuid: () => string; readonly signal: AbortSignal },
+  world: ClaimWorld,
+  origins: readonly string[] = [],
 ): Promise<string> {
   const { signal } = world;
-  if (store.capabilities.putOnly) return remembered ?? initialise(store, world);
+  if (store.capabilities.putOnly) return remembered ?? initialise(store, world, origins);
   const found = await readStoreFile(store, signal);
   if (found !== null) {
     if (remembered !== null && remembered !== found.store) {
@@ -89,18 +99,16 @@ export async function claimStore(
       },
     );
   }
-  return initialise(store, world);
+  return initialise(store, world, origins);
 }
 
 /** Writes what makes an empty store ours, its identity last; another server may have been faster. */
-async function initialise(
-  store: Store,
-  world: { readonly now: () => number; readonly newUuid: () => string; readonly signal: AbortSignal },
-): Promise<string> {
+async function initialise(store: Store, world: ClaimWorld, origins: readonly string[]): Promise<string> {
   const { signal } = world;
   const file: StoreFile = {
     format: formatVersion,
     store: world.newUuid(),
+    origins,
     features: [],
     createdAt: new Date(world.now()).toISOString(),
   };
@@ -108,15 +116,8 @@ async function initialise(
     const text = await readFile(new URL(`../archive/${name}`, import.meta.url));
     await store.put({ key: name, body: bytesOf(text), sizeBytes: text.length, signal });
   }
-  const text = Buffer.from(`${JSON.stringify(file, null, 2)}\n`);
   try {
-    await store.put({
-      key: storeFileKey,
-      body: bytesOf(text),
-      sizeBytes: text.length,
-      createOnly: true,
-      signal,
-    });
+    await writeStoreFile(store, file, { createOnly: true, signal });
   } catch (error) {
     if (!isHoldfastError(error) || error.code !== 'OBJECT_EXISTS') throw error;
     const winner = store.capabilities.putOnly ? null : await readStoreFile(store, signal);
@@ -131,4 +132,44 @@ async function initialise(
     );
   }
   return file.store;
+}
+
+/**
+ * The same for a store that holds copies of snapshots of `origins`, the first of which is copied from;
+ * its `holdfast.json` names them afterwards.
+ *
+ * @throws STORE_FOREIGN also where it is the store that is copied from
+ */
+export async function claimCopy(
+  store: Store,
+  remembered: string | null,
+  origins: readonly [string, ...string[]],
+  world: ClaimWorld,
+): Promise<string> {
+  const id = await claimStore(store, remembered, world, origins);
+  if (id === origins[0]) {
+    const message = `the store of the copy has the id ${id} of the store it would copy: it is the same one, or was duplicated by hand`;
+    throw new HoldfastError('STORE_FOREIGN', message, {
+      hint: 'Point the copy at an empty directory, bucket or prefix.',
+    });
+  }
+  if (store.capabilities.putOnly) return id;
+  // The file is replaced, so a race may drop what another server added; it looks again, and at each run.
+  for (let tries = 0; tries < 5; tries++) {
+    const file = await readStoreFile(store, world.signal);
+    const known = file?.origins ?? [];
+    const missing = origins.filter((origin) => origin !== id && !known.includes(origin));
+    if (file === null || missing.length === 0) return id;
+    await writeStoreFile(store, { ...file, origins: [...known, ...missing] }, { signal: world.signal });
+  }
+  return id;
+}
+
+async function writeStoreFile(
+  store: Store,
+  file: StoreFile,
+  options: { readonly createOnly?: boolean; readonly signal: AbortSignal },
+): Promise<void> {
+  const text = Buffer.from(`${JSON.stringify(file, null, 2)}\n`);
+  await store.put({ key: storeFileKey, body: bytesOf(text), sizeBytes: text.length, ...options });
 }
