@@ -27,7 +27,14 @@ import {
   unlinkAt,
   zName,
 } from './native.ts';
-import { displayName, magicPath, type XattrBackend, XattrError, type XattrSubject } from './xattrs.ts';
+import {
+  displayName,
+  isAlwaysKept,
+  magicPath,
+  type XattrBackend,
+  XattrError,
+  type XattrSubject,
+} from './xattrs.ts';
 
 const present = new Stat();
 
@@ -96,7 +103,7 @@ function applyXattrs(
   attempt(() => {
     for (const { name } of xattrs.read(subject)) {
       const label = name.toString('latin1');
-      if (label.startsWith('security.selinux') || label.startsWith('trusted.holdfast.')) continue;
+      if (isAlwaysKept(label)) continue;
       if (!wanted.some((one) => one.name.equals(name))) attempt(() => xattrs.remove(subject, name));
     }
   });

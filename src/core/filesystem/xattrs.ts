@@ -59,6 +59,10 @@ const notCaptured = new Set([
 /** By its name, as latin1. */
 export const isCaptured = (name: string): boolean => !notCaptured.has(name);
 
+/** What a restore leaves on an inode although it was not captured there: a label of the host, our own marks. */
+export const isAlwaysKept = (name: string): boolean =>
+  name === 'security.selinux' || name.startsWith('trusted.holdfast.');
+
 const listBuffer = Buffer.allocUnsafeSlow(65536);
 const valueBuffer = Buffer.allocUnsafeSlow(65536);
 const none: Xattr[] = [];

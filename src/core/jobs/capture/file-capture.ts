@@ -9,7 +9,8 @@ import { createHash, hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import type { Content, Entry } from '../../archive/entry.ts';
 import { type DataRange, padding, sparseMap } from '../../archive/tar.ts';
-import { SEEK_DATA, SEEK_HOLE, Stat, seek, statFd } from '../../filesystem/native.ts';
+import { dataRanges } from '../../filesystem/data-ranges.ts';
+import { Stat, statFd } from '../../filesystem/native.ts';
 import { extentsOf, memberOf, type SegmentWriter } from './segment-writer.ts';
 
 export interface CapturedFile {
@@ -155,22 +156,4 @@ function readFully(fd: number, buffer: Buffer, at: number, length: number, posit
     done += read;
   }
   return done;
-}
-
-/** Data ranges of a file with holes; null where there are none (or the file system cannot tell). */
-function dataRanges(fd: number, size: number): readonly DataRange[] | null {
-  const ranges: DataRange[] = [];
-  for (let at = 0; at < size; ) {
-    const data = seek(fd, at, SEEK_DATA);
-    if (data < 0 || data >= size) break; // ENXIO: only a hole follows
-    const hole = seek(fd, data, SEEK_HOLE);
-    const end = hole < 0 ? size : Math.min(hole, size);
-    ranges.push({ offset: data, length: end - data });
-    at = end;
-  }
-  const only = ranges[0];
-  if (ranges.length === 1 && only !== undefined && only.length === size) return null;
-  // The map's ranges must fill whole blocks but for the last, or other tars lose their place.
-  if (ranges.some((range, i) => i < ranges.length - 1 && range.length % 512 !== 0)) return null;
-  return ranges;
 }
