@@ -1,7 +1,7 @@
 /** The store `local`: a directory on this machine or on whatever is mounted there. */
 
 import { resolve } from 'node:path';
-import type { StoreDefinition } from '../../core/index.ts';
+import type { Settings, StoreDefinition } from '../../core/index.ts';
 import { storeContract } from '../../core/index.ts';
 import { LocalStore } from './local-store.ts';
 
@@ -26,9 +26,14 @@ export const localStore: StoreDefinition = {
       },
     },
   },
-  async open(settings) {
-    const { path } = settings;
-    if (typeof path !== 'string') throw new TypeError('the local store needs the setting path');
-    return new LocalStore(resolve(path));
+  open: async (settings) => new LocalStore(rootOf(settings)),
+  async setup(settings) {
+    const { LocalSetup } = await import('./local-setup.ts');
+    return new LocalSetup(rootOf(settings));
   },
 };
+
+function rootOf({ path }: Settings): string {
+  if (typeof path !== 'string') throw new TypeError('the local store needs the setting path');
+  return resolve(path);
+}

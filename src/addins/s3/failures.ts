@@ -124,6 +124,11 @@ const meanings: Readonly<Record<string, Meaning>> = {
   InvalidRange: { code: 'OBJECT_DAMAGED', says: 'the range lies outside the object' },
 };
 
+/** The credentials are good, and lack the right. */
+export function isRightLacking(error: unknown): boolean {
+  return isDenied(error) && meanings[answerOf(error).name] === undefined;
+}
+
 /** `what` is what was tried, e.g. `get data/x of bucket b`. Errors of ours pass unchanged. */
 export function asFailure(error: unknown, what: string, signal: AbortSignal): unknown {
   if (error instanceof BodyFailure) return error.cause;

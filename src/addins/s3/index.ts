@@ -13,4 +13,8 @@ export const s3Store: StoreDefinition = {
     const { openS3Store } = await import('./s3-store.ts');
     return openS3Store(readSettings(settings));
   },
+  async setup(settings) {
+    const { S3Setup } = await import('./setup/s3-setup.ts');
+    return new S3Setup(readSettings(settings));
+  },
 };

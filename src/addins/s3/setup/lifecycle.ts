@@ -14,7 +14,6 @@ export interface LifecycleRule {
   readonly bySize: boolean;
   /** Removes current versions at this age; 0 for a rule by date. Null: does not remove. */
   readonly expiresAfterDays: number | null;
-  readonly noncurrentAfterDays: number | null;
   /** Aborts unfinished uploads at this age. */
   readonly abortAfterDays: number | null;
   /** Classes that current versions move to. */
@@ -39,8 +38,12 @@ export function readRule(given: GivenRule, index: number): LifecycleRule {
     tags: Object.fromEntries(tags.map(({ Key = '', Value = '' }) => [Key, Value])),
     bySize: sizes.some((size) => size !== undefined),
     expiresAfterDays: expiration?.Date === undefined ? (expiration?.Days ?? null) : 0,
-    noncurrentAfterDays: given.NoncurrentVersionExpiration?.NoncurrentDays ?? null,
     abortAfterDays: given.AbortIncompleteMultipartUpload?.DaysAfterInitiation ?? null,
     movesTo: (given.Transitions ?? []).map(({ StorageClass = 'unknown' }) => StorageClass),
   };
 }
+
+/** One holds the other: a rule may cover more than a folder, or a part of it, such as one server's. */
+export const meets = (one: string, other: string): boolean => one.startsWith(other) || other.startsWith(one);
+
+export const days = (count: number): string => `${count} ${count === 1 ? 'day' : 'days'}`;
