@@ -3,9 +3,10 @@
  * the document of `--json` at the end.
  */
 
-import { errorCodes } from '../core/errors.ts';
+import { errorCodes, type HoldfastError } from '../core/errors.ts';
 import type { AccountOutcome, BackUpEvent, BackUpReport } from '../core/jobs/backup/back-up.ts';
 import type { Snapshot } from '../core/jobs/catalog.ts';
+import type { CopyEvent, CopyReport } from '../core/jobs/copy-snapshots.ts';
 import { printable } from '../core/printable.ts';
 import type { BackupDocument } from './documents/backup.ts';
 import { describeSnapshot } from './documents/snapshot.ts';
@@ -20,12 +21,16 @@ interface Dependencies {
   readonly total: number;
 }
 
+/** Of one copy; the document has them all. */
+const shownFailures = 20;
+
 export class BackUpPrinter {
   readonly #parts: Dependencies;
   /** When each account under way began. */
   readonly #underWay = new Map<string, number>();
   #bytes = 0;
   #done = 0;
+  #sent = 0;
 
   constructor(parts: Dependencies) {
     this.#parts = parts;
@@ -41,11 +46,27 @@ export class BackUpPrinter {
     progress.show({ share: total === 1 ? null : this.#done / total, bytes: this.#bytes, detail });
   }
 
+  copyEvent(event: CopyEvent): void {
+    const { progress } = this.#parts;
+    if (event.type === 'sent') {
+      this.#sent += event.bytes;
+      progress.show({ share: null, bytes: this.#sent, detail: `copying to ${event.copy}` });
+    } else this.#copied(event.report);
+  }
+
   close(): void {
     this.#parts.progress.close();
   }
 
-  report(report: BackUpReport, about: { addin: string; server: string; unmatched: readonly string[] }): void {
+  report(
+    report: BackUpReport,
+    about: {
+      addin: string;
+      server: string;
+      unmatched: readonly string[];
+      copies: readonly CopyReport[];
+    },
+  ): void {
     this.close();
     const { output } = this.#parts;
     const snapshots = report.outcomes.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot]));
@@ -72,12 +93,37 @@ export class BackUpPrinter {
       snapshots: snapshots.map(describeSnapshot),
       failed: report.outcomes.flatMap(({ account, error }) => {
         if (error === null) return [];
-        const { code, message, hint } = error;
         const { site, domain } = account;
-        return [{ account: site, domain, error: { code, message, hint: hint ?? null } }];
+        return [{ account: site, domain, error: describeError(error) }];
       }),
       unmatched: [...about.unmatched],
+      copies: about.copies.map(({ name, copied, bytes, lacking, failures, error }) => ({
+        name,
+        copied,
+        bytes,
+        lacking,
+        failures: failures.map((one) => ({ snapshot: one.snapshot, error: describeError(one.error) })),
+        error: error === null ? null : describeError(error),
+      })),
     });
+  }
+
+  #copied({ name, copied, bytes, lacking, failures, error }: CopyReport): void {
+    const { output } = this.#parts;
+    const sent = `${plural(copied, 'snapshot')} copied, ${bytesText(bytes)}`;
+    if (error === null) {
+      output.info(`copy ${name}  complete  ${sent}`);
+      return;
+    }
+    output.line(`copy ${name}  failed  ${sent}${lacking === null ? '' : `, ${countText(lacking)} lacking`}`);
+    for (const { snapshot, error: why } of failures.slice(0, shownFailures)) {
+      output.line(`  ${printable(snapshot, 4096)}: ${why.code}: ${why.message}`);
+    }
+    if (failures.length > shownFailures) {
+      output.line(`  and ${countText(failures.length - shownFailures)} more`);
+    }
+    output.line(`  ${error.code}: ${error.message}`);
+    if (error.hint !== undefined) output.line(`  hint: ${error.hint}`);
   }
 
   #ended({ account, snapshot, error }: AccountOutcome): void {
@@ -107,6 +153,8 @@ export class BackUpPrinter {
     }
   }
 }
+
+const describeError = ({ code, message, hint }: HoldfastError) => ({ code, message, hint: hint ?? null });
 
 const warningsOf = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((sum, count) => sum + count, 0);

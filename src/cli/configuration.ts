@@ -4,6 +4,7 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { CopyConfiguration } from '../core/config/copies.ts';
 import {
   type AddinConfiguration,
   type Configuration,
@@ -72,5 +73,33 @@ export function chooseAddin(configuration: Configuration, name: string | undefin
   const guess = didYouMean(name, names);
   throw new HoldfastError('USAGE', `there is no addin configuration ${quoted(name)}`, {
     hint: guess === null ? `Name one of ${names.join(', ')}.` : `Name another one; ${guess}`,
+  });
+}
+
+/** The addin configuration with a copy for its store, called as the state calls it: `<name>/<copy>`. */
+export function asCopy(
+  addin: AddinConfiguration,
+  { name, store, retention }: CopyConfiguration,
+): AddinConfiguration {
+  return { ...addin, name: `${addin.name}/${name}`, store, retention, copies: [] };
+}
+
+/** One for every store of the addin configuration, the main one first. */
+export const perStore = (addin: AddinConfiguration): readonly AddinConfiguration[] => [
+  addin,
+  ...addin.copies.map((copy) => asCopy(addin, copy)),
+];
+
+/**
+ * The one for the copy that `--copy` names.
+ *
+ * @throws USAGE it has no copy of that name
+ */
+export function chooseCopy(addin: AddinConfiguration, name: string): AddinConfiguration {
+  const found = addin.copies.find((copy) => copy.name === name);
+  if (found !== undefined) return asCopy(addin, found);
+  const names = addin.copies.map((copy) => copy.name);
+  throw new HoldfastError('USAGE', `the addin configuration ${addin.name} has no copy ${quoted(name)}`, {
+    hint: names.length === 0 ? 'Leave out --copy.' : `Name one of ${names.join(', ')}.`,
   });
 }

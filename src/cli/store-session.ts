@@ -3,7 +3,7 @@
 import type { AddinConfiguration } from '../core/config/load-configuration.ts';
 import type { State } from '../core/state/state.ts';
 import type { CliContext } from './command.ts';
-import { chooseAddin, type Loaded, loadConfigured } from './configuration.ts';
+import { chooseAddin, chooseCopy, type Loaded, loadConfigured } from './configuration.ts';
 import type { Search } from './find-snapshot.ts';
 import { type OpenedStore, openPanel, openStateIfAny, openStore } from './opened.ts';
 
@@ -15,14 +15,21 @@ export interface StoreSession {
   readonly search: Search;
 }
 
-/** Opens the store of the chosen addin configuration for reading, and closes it after `work`. */
+/** What `--copy <name>` does, for the help of every command that reads a store. */
+export const copyHelp = 'read from this copy of the addin configuration, not from its main store';
+
+/**
+ * Opens the store of the chosen addin configuration, or the chosen copy, for reading, and closes it after
+ * `work`. Of a copy nothing but the copy is opened: the main store may be gone.
+ */
 export async function withStore<T>(
   { configDir, world, signal }: CliContext,
-  addinName: unknown,
+  { addin: addinName, copy }: { readonly addin?: unknown; readonly copy?: unknown },
   work: (session: StoreSession) => Promise<T>,
 ): Promise<T> {
   const loaded = await loadConfigured(configDir);
-  const addin = chooseAddin(loaded.configuration, addinName as string | undefined);
+  const chosen = chooseAddin(loaded.configuration, addinName as string | undefined);
+  const addin = copy === undefined ? chosen : chooseCopy(chosen, copy as string);
   const opened = await openStore(loaded, addin, world);
   try {
     const state = await openStateIfAny(loaded.configuration, world);

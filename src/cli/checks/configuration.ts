@@ -8,7 +8,7 @@ import { readSecret, secretsIn } from '../../core/config/secrets.ts';
 import type { JsonSchema, Settings } from '../../core/index.ts';
 import { printable } from '../../core/printable.ts';
 import type { State } from '../../core/state/state.ts';
-import type { Loaded } from '../configuration.ts';
+import { type Loaded, perStore } from '../configuration.ts';
 import { openStateOf } from '../opened.ts';
 import type { World } from '../world.ts';
 import { attempt, type Check, caution, fault, ok } from './check.ts';
@@ -42,10 +42,12 @@ export async function checkSecrets(
   const holders: readonly (readonly [string, Settings, JsonSchema])[] = [
     ['panel', configuration.panel, schemaOf('panel', configuration.panel.use)],
     ...configuration.databases.map((one) => [`database ${one.name}`, one, databaseSettingsSchema] as const),
-    ...configuration.addins.flatMap(({ name, store, provider }) => [
-      [`store of ${name}`, store, schemaOf('store', store.use)] as const,
-      [`provider of ${name}`, provider, schemaOf('provider', provider.use)] as const,
-    ]),
+    ...configuration.addins
+      .flatMap(perStore)
+      .map(({ name, store }) => [`store of ${name}`, store, schemaOf('store', store.use)] as const),
+    ...configuration.addins.map(
+      ({ name, provider }) => [`provider of ${name}`, provider, schemaOf('provider', provider.use)] as const,
+    ),
   ];
   const checks = holders.flatMap(([holder, settings, schema]) =>
     secretsIn(settings, schema).map(({ pointer, reference }) => {

@@ -4,12 +4,15 @@ import { availableParallelism } from 'node:os';
 import { Option } from 'commander';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Account, DatabaseEngine, Panel, RequestedLevel } from '../../core/index.ts';
+import type { OpenAddin } from '../../core/jobs/addin.ts';
+import { type CopyReport, statusWithCopies } from '../../core/jobs/copy-snapshots.ts';
 import { resolveAccounts, type SitesByUuid, selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import { quoted } from '../../core/printable.ts';
+import type { State } from '../../core/state/state.ts';
 import { BackUpPrinter } from '../backup-printer.ts';
 import type { CliCommand, CliContext, Invocation } from '../command.ts';
 import { collected } from '../command.ts';
-import { chooseAddin, type Loaded, loadConfigured } from '../configuration.ts';
+import { asCopy, chooseAddin, type Loaded, loadConfigured } from '../configuration.ts';
 import {
   addinId,
   type OpenedStore,
@@ -36,6 +39,7 @@ export const backup: CliCommand = {
     'PANEL_UNREADABLE',
     'SNAPSHOT_PARTIAL',
     'RUN_FAILED',
+    'COPY_FAILED',
     'STORE_UNAVAILABLE',
     'STORE_FULL',
     'STORE_DENIED',
@@ -105,9 +109,10 @@ async function run(
     total: selected.accounts.length,
     progress: await openProgress(output, world.now),
   });
+  const addin = { ...opened, id: addinId(state.server.uuid, opened.name) };
   try {
     const report = await backUp({
-      addin: { ...opened, id: addinId(state.server.uuid, opened.name) },
+      addin,
       panelRef,
       accounts: selected.accounts,
       engines,
@@ -120,12 +125,46 @@ async function run(
       signal,
       onEvent: (event) => printer.event(event),
     });
-    printer.report(report, { addin: opened.name, server: state.server.uuid, unmatched: selected.unmatched });
-    return report.exitStatus;
+    const copies = signal.aborted ? [] : await copyAll(context, { loaded, addin, state, printer, chosen });
+    const exitStatus = statusWithCopies(report.exitStatus, copies);
+    const about = { addin: opened.name, server: state.server.uuid, unmatched: selected.unmatched };
+    printer.report({ ...report, exitStatus, endedAtMs: world.now() }, { ...about, copies });
+    return exitStatus;
   } finally {
     printer.close();
     await pool.close();
   }
+}
+
+interface CopyParts extends Pick<Parts, 'loaded' | 'chosen'> {
+  readonly addin: OpenAddin;
+  readonly state: State;
+  readonly printer: BackUpPrinter;
+}
+
+/** Also what earlier runs could not copy; a copy's secrets are read only now. */
+async function copyAll(
+  { world, signal }: CliContext,
+  { loaded, chosen, addin, state, printer }: CopyParts,
+): Promise<readonly CopyReport[]> {
+  const { configuration } = loaded;
+  const configured = chooseAddin(configuration, chosen.addin);
+  const { copies } = configured;
+  if (copies.length === 0) return [];
+  const { copySnapshots } = await import('../../core/jobs/copy-snapshots.ts');
+  return copySnapshots({
+    addin,
+    copies: copies.map((copy) => ({
+      name: copy.name,
+      open: () => openStore(loaded, asCopy(configured, copy), world),
+    })),
+    state,
+    stateDir: configuration.stateDir,
+    concurrency: configuration.concurrency,
+    world,
+    signal,
+    onEvent: (event) => printer.copyEvent(event),
+  });
 }
 
 async function dryRun(

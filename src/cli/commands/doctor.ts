@@ -8,7 +8,7 @@ import { checkHost } from '../checks/host.ts';
 import { checkAccounts, checkDatabases, checkRawData, checkTrees } from '../checks/panel.ts';
 import { checkStore } from '../checks/stores.ts';
 import type { CliCommand, CliContext } from '../command.ts';
-import { checkConfigured, type Loaded } from '../configuration.ts';
+import { checkConfigured, type Loaded, perStore } from '../configuration.ts';
 import type { DoctorDocument } from '../documents/doctor.ts';
 import { openEngines, openPanel } from '../opened.ts';
 
@@ -83,7 +83,9 @@ async function checkConfiguredParts(
   } finally {
     await Promise.all(engines.map((engine) => engine.close()));
   }
-  for (const addin of configuration.addins) add(await checkStore(loaded, addin, { state, world, signal }));
+  for (const one of configuration.addins.flatMap(perStore)) {
+    add(await checkStore(loaded, one, { state, world, signal }));
+  }
 }
 
 function statusOf(checks: readonly Check[]): number {

@@ -10,7 +10,7 @@ import type { MatchDocument } from '../documents/entry.ts';
 import { contentOf, encodedPath, modifiedAt, shown, typeName } from '../entry-view.ts';
 import { listCandidates, ownerOf, readEach, resolveSnapshot, type Search } from '../find-snapshot.ts';
 import type { Output } from '../output.ts';
-import { withStore } from '../store-session.ts';
+import { copyHelp, withStore } from '../store-session.ts';
 
 export const find: CliCommand = {
   exits: ['ACCOUNT_NOT_FOUND', 'SNAPSHOT_NOT_FOUND', 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'STORE_UNAVAILABLE'],
@@ -23,7 +23,8 @@ export const find: CliCommand = {
       )
       .option('--account <account>', 'site, domain or UUID (default: all)')
       .option('--snapshot <snapshot>', 'in this one only; latest needs --account')
-      .option('--addin <name>', 'addin configuration; may be left out where there is only one');
+      .option('--addin <name>', 'addin configuration; may be left out where there is only one')
+      .option('--copy <name>', copyHelp);
   },
 
   async run(context, { args, options }) {
@@ -31,7 +32,7 @@ export const find: CliCommand = {
     const account = options['account'] as string | undefined;
     const wanted = options['snapshot'] as string | undefined;
     const matches = matcher(args[0]!);
-    return withStore(context, options['addin'], async ({ search }) => {
+    return withStore(context, options, async ({ search }) => {
       if (wanted !== undefined) {
         await findIn(search, await resolveSnapshot(search, wanted, account), matches, output);
         return 0;

@@ -9,7 +9,7 @@ import type { EntryDocument } from '../documents/entry.ts';
 import { contentOf, describeEntry, describeExport, entryLine } from '../entry-view.ts';
 import { resolveSnapshot } from '../find-snapshot.ts';
 import { snapshotPath } from '../snapshot-path.ts';
-import { withStore } from '../store-session.ts';
+import { copyHelp, withStore } from '../store-session.ts';
 
 export const ls: CliCommand = {
   exits: [
@@ -27,12 +27,13 @@ export const ls: CliCommand = {
       .argument('[path]', 'begins with the tree, e.g. shadow/var/www; without it: trees and databases')
       .option('--account <account>', 'site, domain or UUID; needed with latest')
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
+      .option('--copy <name>', copyHelp)
       .option('-R, --recursive', 'everything below as well');
   },
 
   async run(context, { args, options }) {
     const { output, signal } = context;
-    return withStore(context, options['addin'], async ({ search, opened }) => {
+    return withStore(context, options, async ({ search, opened }) => {
       const snapshot = await resolveSnapshot(search, args[0]!, options['account'] as string | undefined);
       const reader = await openIndex(opened.provider, snapshot, signal);
       const path = snapshotPath(args[1] ?? '');

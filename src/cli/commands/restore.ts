@@ -13,11 +13,12 @@ import { resolveSnapshot } from '../find-snapshot.ts';
 import { bytesText, countText, durationText, plural } from '../format.ts';
 import { openProgress } from '../progress.ts';
 import { percentPath, snapshotPath } from '../snapshot-path.ts';
-import { withStore } from '../store-session.ts';
+import { copyHelp, withStore } from '../store-session.ts';
 
 interface Options {
   readonly account?: string;
   readonly addin?: string;
+  readonly copy?: string;
   readonly path?: readonly string[];
   readonly pathPercent?: readonly string[];
   readonly database?: readonly string[];
@@ -47,6 +48,7 @@ export const restore: CliCommand = {
       .argument('<snapshot>', 'id, a unique beginning of it, or latest')
       .option('--account <account>', 'site, domain or UUID; needed with latest')
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
+      .option('--copy <name>', copyHelp)
       .option(
         '--path <path>',
         'only this and what lies below it, e.g. shadow/var/www; may be repeated',
@@ -68,7 +70,7 @@ export const restore: CliCommand = {
   async run(context, { args, options }) {
     const chosen = options as unknown as Options;
     const to = targetOf(chosen);
-    return withStore(context, chosen.addin, async ({ search, opened }) => {
+    return withStore(context, chosen, async ({ search, opened }) => {
       const snapshot = await resolveSnapshot(search, args[0]!, chosen.account);
       const paths = [
         ...(chosen.path ?? []).map(snapshotPath),

@@ -8,7 +8,7 @@ import { describeSnapshot } from '../documents/snapshot.ts';
 import type { SnapshotsDocument } from '../documents/snapshots.ts';
 import { listCandidates, ownerOf, type ReadResult, readEach } from '../find-snapshot.ts';
 import { ageText, bytesText, countText } from '../format.ts';
-import { withStore } from '../store-session.ts';
+import { copyHelp, withStore } from '../store-session.ts';
 
 const columns = [
   { title: 'ID' },
@@ -30,6 +30,7 @@ export const snapshots: CliCommand = {
     command
       .option('--account <account>', 'site, domain or UUID')
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
+      .option('--copy <name>', copyHelp)
       .addHelpText(
         'after',
         '\nShows the snapshots of this server; where it has none in the store, those of every server.',
@@ -38,7 +39,7 @@ export const snapshots: CliCommand = {
 
   async run(context, { options }) {
     const { output, world } = context;
-    return withStore(context, options['addin'], async ({ addin, search }) => {
+    return withStore(context, options, async ({ addin, search }) => {
       const account = options['account'] as string | undefined;
       const owner = account === undefined ? null : await ownerOf(search, account);
       const results = await readEach(search, newestLast(await listCandidates(search, owner)));

@@ -5,7 +5,7 @@ import type { CliCommand } from '../command.ts';
 import type { StatusDocument } from '../documents/snapshots.ts';
 import { listCandidates } from '../find-snapshot.ts';
 import { ageText, plural } from '../format.ts';
-import { withStore } from '../store-session.ts';
+import { copyHelp, withStore } from '../store-session.ts';
 
 const columns = [
   { title: 'ACCOUNT' },
@@ -20,12 +20,14 @@ export const status: CliCommand = {
   exits: ['PANEL_UNREADABLE', 'STORE_UNAVAILABLE', 'STORE_DENIED'],
 
   define(command) {
-    command.option('--addin <name>', 'addin configuration; may be left out where there is only one');
+    command
+      .option('--addin <name>', 'addin configuration; may be left out where there is only one')
+      .option('--copy <name>', copyHelp);
   },
 
   async run(context, { options }) {
     const { output, world } = context;
-    return withStore(context, options['addin'], async ({ addin, search, state }) => {
+    return withStore(context, options, async ({ addin, search, state }) => {
       const sites = state?.sites() ?? new Map<string, string>();
       const { accounts } = selectAccounts(await search.panelAccounts(), addin.accounts, sites);
       const byOwner = Map.groupBy(await listCandidates(search, null), ({ owner }) => owner);

@@ -8,7 +8,7 @@ import type { VerifyDocument } from '../documents/verify.ts';
 import { listCandidates, ownerOf, resolveSnapshot } from '../find-snapshot.ts';
 import { bytesText, durationText, plural } from '../format.ts';
 import { openProgress } from '../progress.ts';
-import { withStore } from '../store-session.ts';
+import { copyHelp, withStore } from '../store-session.ts';
 
 export const verify: CliCommand = {
   exits: ['ACCOUNT_NOT_FOUND', 'SNAPSHOT_NOT_FOUND', 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'STORE_UNAVAILABLE'],
@@ -18,6 +18,7 @@ export const verify: CliCommand = {
       .argument('[snapshot]', 'id, a unique beginning of it, or latest (default: all)')
       .option('--account <account>', 'site, domain or UUID')
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
+      .option('--copy <name>', copyHelp)
       .option('--read-data', 'read every byte, not the structure alone');
   },
 
@@ -25,7 +26,7 @@ export const verify: CliCommand = {
     const { output, world, signal } = context;
     const account = options['account'] as string | undefined;
     const readData = options['readData'] === true;
-    return withStore(context, options['addin'], async ({ addin, search, opened }) => {
+    return withStore(context, options, async ({ addin, search, opened }) => {
       const { store, provider } = opened;
       const candidates = async () =>
         listCandidates(search, account === undefined ? null : await ownerOf(search, account));

@@ -26,7 +26,7 @@ export const backupDocument = document('backup', 'One run of a backup.', {
   server: text('UUID of this server.'),
   startedAt: instant('When the run began.'),
   endedAt: instant('When it ended.'),
-  exitStatus: count('Status of the process: that of the worst account.'),
+  exitStatus: count('Status of the process: that of the worst account, else that of a failed copy.'),
   snapshots: list('Committed by this run, in the order of their commits.', snapshotItem),
   failed: list(
     'Accounts without a snapshot.',
@@ -37,6 +37,23 @@ export const backupDocument = document('backup', 'One run of a backup.', {
     }),
   ),
   unmatched: texts('Patterns of the configuration that fit no account.'),
+  copies: list(
+    'The copies elsewhere, in the order of the configuration; none where the run was interrupted before.',
+    record('A copy.', {
+      name: text('Its name.'),
+      copied: count('Snapshots this run copied, those of earlier runs included.'),
+      bytes: count('Bytes that were sent.'),
+      lacking: countOrNull('Snapshots it still lacks; null where that could not be found out.'),
+      failures: list(
+        'Snapshots that were tried and not copied.',
+        record('A snapshot.', {
+          snapshot: text('Its id, or the key of its manifest where that cannot be read.'),
+          error: record('Why.', errorParts),
+        }),
+      ),
+      error: recordOrNull('Why the copy does not have everything, or null.', errorParts),
+    }),
+  ),
 });
 
 export const backupPlanDocument = document('backup-plan', 'What a backup would do; nothing was written.', {
