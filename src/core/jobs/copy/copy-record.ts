@@ -2,7 +2,7 @@
  * What the local state knows about one copy, so that a run does not ask the same again.
  *
  * A cache, in `copy.<addin>.<copy>.json` of the state directory. Where it is lost, manifests of other
- * configurations are read once more, and a put-only copy is offered everything again, which it refuses.
+ * configurations are read once more, and a put-only copy is offered everything again.
  */
 
 import { join } from 'node:path';
