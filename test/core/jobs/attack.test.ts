@@ -49,6 +49,7 @@ beforeAll(() => {
     execFileSync('mkfifo', ['-m', '600', join(canary, `fifo${i}`)]);
     mkdirSync(join(canary, `inner${i}`));
   }
+  mkdirSync(join(canary, 'empty'));
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -203,7 +204,7 @@ describe('while names are swapped for links to canaries', () => {
   it('a restore into a target whose name is swapped writes nothing outside', async () => {
     const arena = join(directory, 'parent');
     mkdirSync(arena);
-    symlinkSync(canary, join(arena, 'bait'));
+    symlinkSync(join(canary, 'empty'), join(arena, 'bait'));
     own(arena);
     const before = canaries();
     const outcomes = new Set<string>();
@@ -214,7 +215,7 @@ describe('while names are swapped for links to canaries', () => {
         await attacker.pause();
         rmSync(join(arena, 'target'), { recursive: true, force: true });
         rmSync(join(arena, 'bait'), { recursive: true, force: true });
-        symlinkSync(canary, join(arena, 'bait'));
+        symlinkSync(join(canary, 'empty'), join(arena, 'bait'));
         attacker.resume();
       }
     });
