@@ -11,6 +11,7 @@ export interface CommandEntry {
 
 export const groups: Readonly<Record<string, string>> = {
   addin: 'show and check addins and their configurations',
+  store: 'look after the place where backups lie',
 };
 
 export const commandTable: readonly CommandEntry[] = [
@@ -68,5 +69,15 @@ export const commandTable: readonly CommandEntry[] = [
     words: 'addin validate',
     summary: 'check one addin configuration',
     load: async () => (await import('./commands/addin-validate.ts')).addinValidate,
+  },
+  {
+    words: 'addin verify',
+    summary: 'try whether a store does what backups rely on',
+    load: async () => (await import('./commands/addin-verify.ts')).addinVerify,
+  },
+  {
+    words: 'store init',
+    summary: 'check a directory or bucket, its rules and rights, and set it up',
+    load: async () => (await import('./commands/store-init.ts')).storeInit,
   },
 ];

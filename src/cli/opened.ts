@@ -38,7 +38,7 @@ export interface OpenedStore {
 
 type Kinds = { store: StoreDefinition; provider: ProviderDefinition; panel: PanelDefinition };
 
-function definitionOf<K extends keyof Kinds>(
+export function definitionOf<K extends keyof Kinds>(
   definitions: readonly AddinDefinition[],
   kind: K,
   name: string,

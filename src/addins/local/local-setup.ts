@@ -204,7 +204,7 @@ async function tryDirectory(directory: string): Promise<TryOut> {
     return { rights, findings };
   }
   await attempt('read files', ['reader', 'pruner'], () => access(file, constants.R_OK));
-  if (!(await attempt('make hard links', [], () => link(file, join(directory, 'link'))))) {
+  if (!(await attempt('make hard links', ['writer'], () => link(file, join(directory, 'link'))))) {
     const detail = 'the file system has no hard links; files are created under a reservation instead';
     findings.push(finding('file system', 'note', detail));
   }

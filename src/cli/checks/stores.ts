@@ -1,19 +1,13 @@
-/** Whether the store of an addin configuration can be reached, is the right one, and has room. */
+/** Whether the store of an addin configuration can be reached and is the right one. */
 
-import type { StatsFs } from 'node:fs';
-import { statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { AddinConfiguration } from '../../core/config/load-configuration.ts';
 import { readStoreFile } from '../../core/jobs/store-identity.ts';
 import { printable } from '../../core/printable.ts';
 import type { State } from '../../core/state/state.ts';
 import type { Loaded } from '../configuration.ts';
-import { bytesText } from '../format.ts';
 import { openStore } from '../opened.ts';
 import type { World } from '../world.ts';
-import { attempt, type Check, caution, fault, ok } from './check.ts';
-
-const smallestShare = 0.1;
+import { attempt, type Check, fault, ok } from './check.ts';
 
 export async function checkStore(
   loaded: Loaded,
@@ -37,7 +31,7 @@ export async function checkStore(
         const detail = `it has the id ${file.store}, and this server wrote to ${remembered} before`;
         checks.push(fault(name, 'STORE_FOREIGN', detail, 'Correct the store in the addin configuration.'));
       } else checks.push(ok(name, `${addin.store.use} ${file.store} can be read`));
-      return [...checks, ...(await checkRoom(name, addin))];
+      return checks;
     } finally {
       await store.close();
     }
@@ -57,23 +51,4 @@ async function checkUnused(
   if (other === undefined) return ok(name, 'is empty, and is made ready by the first backup');
   const detail = `is not empty and no store of Holdfast (it holds ${printable(other.key)})`;
   return fault(name, 'STORE_FOREIGN', detail, 'Use an empty directory, bucket or prefix.');
-}
-
-/** Only a directory can tell. */
-async function checkRoom(name: string, { store }: AddinConfiguration): Promise<readonly Check[]> {
-  const path = store.use === 'local' ? store['path'] : undefined;
-  if (typeof path !== 'string') return [];
-  const found = await nearestStatfs(path);
-  if (found === null) return [];
-  const free = found.bavail * found.bsize;
-  const detail = `${bytesText(free)} free of ${bytesText(found.blocks * found.bsize)}`;
-  if (found.bavail >= found.blocks * smallestShare) return [ok(name, detail)];
-  return [caution(name, detail, 'Make room, or use another disk.')];
-}
-
-async function nearestStatfs(path: string): Promise<StatsFs | null> {
-  for (let at = path; ; at = dirname(at)) {
-    const found = await statfs(at).catch(() => null);
-    if (found !== null || at === '/') return found;
-  }
 }

@@ -6,6 +6,7 @@ import { attempt, type Check } from '../checks/check.ts';
 import { checkAddins, checkSecrets, checkState, describeProblem } from '../checks/configuration.ts';
 import { checkHost } from '../checks/host.ts';
 import { checkAccounts, checkDatabases, checkRawData, checkTrees } from '../checks/panel.ts';
+import { checkSetup } from '../checks/store-setup.ts';
 import { checkStore } from '../checks/stores.ts';
 import type { CliCommand, CliContext } from '../command.ts';
 import { checkConfigured, type Loaded, perStore } from '../configuration.ts';
@@ -21,6 +22,7 @@ export const doctor: CliCommand = {
     'STORE_UNAVAILABLE',
     'STORE_DENIED',
     'STORE_FOREIGN',
+    'STORE_UNSOUND',
     'FINISHED_WITH_WARNINGS',
   ],
 
@@ -84,7 +86,10 @@ async function checkConfiguredParts(
     await Promise.all(engines.map((engine) => engine.close()));
   }
   for (const one of configuration.addins.flatMap(perStore)) {
-    add(await checkStore(loaded, one, { state, world, signal }));
+    const found = await checkStore(loaded, one, { state, world, signal });
+    add(found);
+    // Where the store cannot be read there is nothing more to tell.
+    if (found.every((check) => check.code === null)) add(await checkSetup(loaded, one, { state, world }));
   }
 }
 

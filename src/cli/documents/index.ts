@@ -9,10 +9,12 @@ import { entryDocument, matchDocument } from './entry.ts';
 import { errorDocument } from './error.ts';
 import { restoreDocument, restorePlanDocument } from './restore.ts';
 import { snapshotsDocument, statusDocument } from './snapshots.ts';
+import { addinVerificationDocument, storeSetupDocument } from './store-setup.ts';
 import { verifyDocument } from './verify.ts';
 
 export const jsonDocuments = {
   'accounts.schema.json': accountsDocument,
+  'addin-verification.schema.json': addinVerificationDocument,
   'addins.schema.json': addinsDocument,
   'backup.schema.json': backupDocument,
   'backup-plan.schema.json': backupPlanDocument,
@@ -24,6 +26,7 @@ export const jsonDocuments = {
   'restore-plan.schema.json': restorePlanDocument,
   'snapshots.schema.json': snapshotsDocument,
   'status.schema.json': statusDocument,
+  'store-setup.schema.json': storeSetupDocument,
   'validation.schema.json': validationDocument,
   'verify.schema.json': verifyDocument,
 } as const satisfies Readonly<Record<string, JsonSchema>>;

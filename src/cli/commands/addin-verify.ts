@@ -1,0 +1,113 @@
+/** `holdfast addin verify`: whether a store does what backups rely on, tried where they are to lie. */
+
+import { randomBytes } from 'node:crypto';
+import { compactUtc } from '../../core/archive/keys.ts';
+import { errorCodes } from '../../core/errors.ts';
+import { probePrefixOf } from '../../core/index.ts';
+import type { StoreAbility } from '../../core/jobs/verify-store/store-ability.ts';
+import { type CheckResult, verifyStore } from '../../core/jobs/verify-store/verify-store.ts';
+import type { CliCommand } from '../command.ts';
+import type { AddinVerificationDocument } from '../documents/store-setup.ts';
+import { plural } from '../format.ts';
+import { choose, openForTrials, openSetup } from '../opened-setup.ts';
+import type { Output } from '../output.ts';
+
+const help = `
+Writes a few hundred megabytes of trial objects below data/<this server>/_verify/, where the credentials of
+a server may write and no backup lies, and removes them again, after an error or Ctrl-C too. First it says
+what the store can and cannot do, then a line for each check: ok, failed or skipped. Credentials that cannot
+remove run only what leaves next to nothing behind.`;
+
+export const addinVerify: CliCommand = {
+  exits: ['STORE_UNSOUND', 'STORE_UNAVAILABLE', 'STORE_DENIED', 'STORE_FULL'],
+
+  define(command) {
+    command
+      .argument('<name>', 'addin configuration')
+      .option('--copy <name>', 'try this copy of the addin configuration, not its main store')
+      .option('--leave-objects', 'run all checks although the credentials cannot remove what they write')
+      .addHelpText('after', help);
+  },
+
+  async run(context, { args, options }) {
+    const { output, world, signal } = context;
+    const { loaded, addin, server } = await choose(context, { addin: args[0], copy: options['copy'] });
+    const setup = await openSetup(loaded, addin, world);
+    try {
+      const { store, openProvider } = await openForTrials(loaded, addin, world);
+      try {
+        const probe = `${compactUtc(world.now())}-${world.newObjectId().slice(0, 12)}`;
+        const prefix = probePrefixOf('data', server ?? world.newUuid(), probe);
+        const report = await verifyStore({
+          store,
+          openProvider,
+          prefix,
+          purge: setup === null ? null : (below, stop) => setup.purge({ prefix: below, signal: stop }),
+          leaveObjects: options['leaveObjects'] === true,
+          randomBytes: (length) => randomBytes(length),
+          now: world.now,
+          signal,
+          onAbilities: (abilities) => printAbilities(abilities, output),
+          onCheck: (result) => printCheck(result, output),
+          onLeftBehind: (reason) => {
+            output.note(`holdfast: trial objects are left below ${prefix}: ${reason}`);
+            output.note('hint: Remove them with other credentials; nothing else lies there.');
+          },
+        });
+        const exitStatus = report.sound ? 0 : errorCodes.STORE_UNSOUND.exit;
+        printVerdict(report.checks, report.abilities, output);
+        const { abilities, checks, leftBehind, sound } = report;
+        output.document<AddinVerificationDocument>({
+          addin: addin.name,
+          store: addin.store.use,
+          provider: addin.provider.use,
+          prefix,
+          exitStatus,
+          sound,
+          leftBehind,
+          abilities: abilities.map((one) => ({ ...one })),
+          checks: checks.map((one) => ({ ...one })),
+        });
+        return exitStatus;
+      } finally {
+        await store.close();
+      }
+    } finally {
+      await setup?.close();
+    }
+  },
+};
+
+const shownVerdict = { ok: '     ', note: 'note ', failed: 'error' } as const;
+
+function printAbilities(abilities: readonly StoreAbility[], output: Output): void {
+  for (const { name, state, verdict, detail } of abilities) {
+    const line = `${shownVerdict[verdict]}  ${name.padEnd(27)}  ${state.padEnd(7)}  ${detail}`;
+    if (verdict === 'failed') output.line(line);
+    else output.info(line);
+  }
+  output.info('');
+}
+
+function printCheck({ kind, name, state, reason }: CheckResult, output: Output): void {
+  const why = reason === null ? '' : ` (${reason})`;
+  const line = `${state.padEnd(7)}  the ${kind} ${name}${why}`;
+  if (state === 'failed') output.line(line);
+  else output.info(line);
+}
+
+function printVerdict(
+  checks: readonly CheckResult[],
+  abilities: readonly StoreAbility[],
+  output: Output,
+): void {
+  const count = (state: CheckResult['state']): number => checks.filter((one) => one.state === state).length;
+  const missing = abilities.filter(({ verdict }) => verdict === 'failed').length;
+  const parts = [
+    `${count('ok')} ok`,
+    `${count('failed')} failed`,
+    `${count('skipped')} skipped`,
+    ...(missing > 0 ? [`${missing} of its abilities not as claimed or needed`] : []),
+  ];
+  output.info(`${plural(checks.length, 'check')}: ${parts.join(', ')}`);
+}

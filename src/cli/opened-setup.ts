@@ -1,0 +1,66 @@
+/**
+ * Opens what looks after a store instead of using it: its set-up, where it has one, and the store and
+ * provider for trials that never hold a backup, so that encryption does not matter.
+ */
+
+import type { AddinConfiguration } from '../core/config/load-configuration.ts';
+import { longestKeptDays } from '../core/config/retention-span.ts';
+import { resolveSecrets } from '../core/config/secrets.ts';
+import type { Provider, SetupRequest, Store, StoreSetup } from '../core/index.ts';
+import type { CliContext } from './command.ts';
+import { chooseAddin, chooseCopy, type Loaded, loadConfigured } from './configuration.ts';
+import { definitionOf, openStateIfAny } from './opened.ts';
+import type { World } from './world.ts';
+
+export interface Chosen {
+  readonly loaded: Loaded;
+  /** With the copy in place of its store, where one was named. */
+  readonly addin: AddinConfiguration;
+  /** UUID of this server, or null before the first backup. */
+  readonly server: string | null;
+}
+
+export async function choose(
+  { configDir, world }: CliContext,
+  { addin: name, copy }: { readonly addin?: unknown; readonly copy?: unknown },
+): Promise<Chosen> {
+  const loaded = await loadConfigured(configDir);
+  const chosen = chooseAddin(loaded.configuration, name as string | undefined);
+  const addin = copy === undefined ? chosen : chooseCopy(chosen, copy as string);
+  const state = await openStateIfAny(loaded.configuration, world);
+  return { loaded, addin, server: state?.server.uuid ?? null };
+}
+
+/** Null where the store has no set-up. Whoever opens it closes it. */
+export async function openSetup(
+  { definitions }: Pick<Loaded, 'definitions'>,
+  { store }: Pick<AddinConfiguration, 'store'>,
+  world: Pick<World, 'env'>,
+): Promise<StoreSetup | null> {
+  const definition = definitionOf(definitions, 'store', store.use);
+  if (definition.setup === undefined) return null;
+  return definition.setup(await resolveSecrets(store, definition.settingsSchema, world));
+}
+
+export function setupRequest(
+  { retention }: Pick<AddinConfiguration, 'retention'>,
+  server: string | null,
+  { now, signal }: Pick<World, 'now' | 'signal'>,
+): SetupRequest {
+  const keepDays = longestKeptDays(retention);
+  return { server, keepDays, prunes: retention !== null, nowMs: now(), signal };
+}
+
+export async function openForTrials(
+  { definitions }: Pick<Loaded, 'definitions'>,
+  { store, provider }: Pick<AddinConfiguration, 'store' | 'provider'>,
+  world: Pick<World, 'env'>,
+): Promise<{ readonly store: Store; readonly openProvider: (over: Store) => Promise<Provider> }> {
+  const storeDefinition = definitionOf(definitions, 'store', store.use);
+  const providerDefinition = definitionOf(definitions, 'provider', provider.use);
+  const settings = await resolveSecrets(provider, providerDefinition.settingsSchema, world);
+  const opened = await storeDefinition.open(
+    await resolveSecrets(store, storeDefinition.settingsSchema, world),
+  );
+  return { store: opened, openProvider: (over) => providerDefinition.open({ store: over, settings }) };
+}

@@ -1,0 +1,42 @@
+/**
+ * A store that knows which of its writes are still under way, so that cleaning up can wait for them: what
+ * a failed check leaves running would otherwise appear after everything was removed.
+ */
+
+import type { Store } from '../../contracts/store.ts';
+
+export interface TrackedStore extends Store {
+  /** Resolves when no write is under way, or after so many milliseconds. */
+  settled(patienceMs: number): Promise<void>;
+}
+
+export function trackedStore(store: Store): TrackedStore {
+  const underWay = new Set<Promise<unknown>>();
+
+  function tracked<T>(work: Promise<T>): Promise<T> {
+    const end: Promise<unknown> = work.catch(() => {}).finally(() => underWay.delete(end));
+    underWay.add(end);
+    return work;
+  }
+
+  return {
+    name: store.name,
+    get capabilities() {
+      return store.capabilities;
+    },
+    put: (request) => tracked(store.put(request)),
+    get: (request) => store.get(request),
+    head: (request) => store.head(request),
+    list: (request) => store.list(request),
+    remove: (request) => tracked(store.remove(request)),
+    close: () => store.close(),
+    async settled(patienceMs) {
+      let timer: NodeJS.Timeout | undefined;
+      const patience = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, patienceMs);
+      });
+      await Promise.race([Promise.all(underWay), patience]);
+      clearTimeout(timer);
+    },
+  };
+}
