@@ -58,8 +58,10 @@ export class ByteWriter {
     this.byte(Number(rest));
   }
 
+  /** Any integer of 64 bits, as far as a number tells them apart. */
   zigzag(value: number): void {
-    this.varint(value >= 0 ? value * 2 : -value * 2 - 1);
+    if (Math.abs(value) < 2 ** 52) this.varint(value >= 0 ? value * 2 : -value * 2 - 1);
+    else this.varint64(BigInt.asUintN(64, value >= 0 ? BigInt(value) * 2n : -BigInt(value) * 2n - 1n));
   }
 
   raw(bytes: Uint8Array): void {
@@ -138,6 +140,12 @@ export class ByteReader {
   }
 
   zigzag(): number {
+    let last = this.offset;
+    while ((this.#buffer[last] ?? 0) >= 0x80) last++;
+    if (last - this.offset >= 7) {
+      const large = this.varint64();
+      return Number(large % 2n === 0n ? large / 2n : -(large + 1n) / 2n);
+    }
     const value = this.varint();
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }

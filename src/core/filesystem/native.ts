@@ -203,6 +203,8 @@ export const removeXattrFd = (fd: number, name: Buffer): number => result(c.frem
 
 const timesBuffer = Buffer.alloc(32);
 const UTIME_OMIT = 0x3ffffffe;
+/** The largest number that is a time of 64 bits. */
+const maxSeconds = 2 ** 63 - 1024;
 
 /**
  * Sets mtime exactly and leaves atime. `subject` is an open descriptor, or the magic path of an O_PATH one
@@ -210,7 +212,7 @@ const UTIME_OMIT = 0x3ffffffe;
  */
 export function setMtime(subject: number | Buffer, seconds: number, nanoseconds: number): number {
   timesBuffer.writeBigInt64LE(BigInt(UTIME_OMIT), 8);
-  timesBuffer.writeBigInt64LE(BigInt(seconds), 16);
+  timesBuffer.writeBigInt64LE(BigInt.asIntN(64, BigInt(Math.min(seconds, maxSeconds))), 16);
   timesBuffer.writeBigInt64LE(BigInt(nanoseconds), 24);
   if (typeof subject === 'number') return result(c.futimens(subject, timesBuffer));
   return result(c.utimensat(AT_FDCWD, subject, timesBuffer, 0));

@@ -140,6 +140,23 @@ describe('a mount inside a tree', () => {
   });
 });
 
+describe('a time that no clock reaches', () => {
+  it('costs neither its entry nor the others of its page', async () => {
+    const tree = join(site, 'shadow');
+    mount('-t', 'tmpfs', 'tmpfs', tree);
+    for (const name of ['a', 'b', 'c']) writeFileSync(join(tree, name), name);
+    const far = `import os; os.utime("b", ns=(0, 2 ** 60 * 10 ** 9)); os.utime("c", ns=(0, -(2 ** 60) * 10 ** 9))`;
+    execFileSync('python3', ['-c', far], { cwd: tree });
+    await lab.backUp({ shadow: tree });
+    mkdirSync(target);
+    mount('-t', 'tmpfs', 'tmpfs', target);
+    const { exitStatus } = await lab.restore(target);
+
+    expect(exitStatus).toBe(0);
+    expect((await compareTrees(tree, join(target, 'shadow'))).differences).toEqual([]);
+  });
+});
+
 describe('a root that is', () => {
   it.each<[string, () => void]>([
     ['missing', () => rmSync(join(site, 'info'), { recursive: true })],

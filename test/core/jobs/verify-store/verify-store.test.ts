@@ -1,0 +1,187 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
+import { memoryStore } from '../../../../src/core/conformance/index.ts';
+import { HoldfastError } from '../../../../src/core/errors.ts';
+import type { Store, StoreCapabilities } from '../../../../src/core/index.ts';
+import {
+  type CheckResult,
+  type VerifyStoreInput,
+  verifyStore,
+} from '../../../../src/core/jobs/verify-store/verify-store.ts';
+
+const prefix = 'data/server/_verify/trial/';
+
+function inputFor(store: Store, changed: Partial<VerifyStoreInput> = {}): VerifyStoreInput {
+  return {
+    store,
+    openProvider: (over) => s3TarProvider.open({ store: over, settings: {} }),
+    prefix,
+    purge: null,
+    leaveObjects: false,
+    randomBytes: (length) => randomBytes(length),
+    now: () => 0,
+    signal: new AbortController().signal,
+    onAbilities: () => {},
+    onCheck: () => {},
+    onLeftBehind: () => {},
+    ...changed,
+  };
+}
+
+/** A store like another, but for what is given. */
+const altered = (store: Store, changes: Partial<Store>): Store => ({
+  name: store.name,
+  capabilities: store.capabilities,
+  put: (request) => store.put(request),
+  get: (request) => store.get(request),
+  head: (request) => store.head(request),
+  list: (request) => store.list(request),
+  remove: (request) => store.remove(request),
+  close: () => store.close(),
+  ...changes,
+});
+
+const claiming = (store: Store, claims: Partial<StoreCapabilities>): Store =>
+  altered(store, { capabilities: { ...store.capabilities, ...claims } });
+
+const keysOf = async (store: Store): Promise<string[]> => {
+  const { objects } = await store.list({ prefix: '', signal: new AbortController().signal });
+  return objects.map(({ key }) => key);
+};
+
+const denied = () => Promise.reject(new HoldfastError('STORE_DENIED', 'planted'));
+
+const named = <T extends { readonly name: string }>(all: readonly T[], name: string): T | undefined =>
+  all.find((one) => one.name === name);
+
+describe('verifyStore', () => {
+  it('finds a sound store sound, and leaves nothing of what it wrote', async () => {
+    const store = memoryStore();
+    const key = 'data/server/owner/there';
+    await store.put({ key, body: (async function* () {})(), signal: new AbortController().signal });
+    const seen: CheckResult[] = [];
+    const report = await verifyStore(inputFor(store, { onCheck: (one) => seen.push(one) }));
+
+    expect(report).toMatchObject({ sound: true, leftBehind: null });
+    expect(seen).toEqual(report.checks);
+    expect(report.checks.filter(({ state }) => state !== 'ok').map(({ reason }) => reason)).toEqual([
+      'the store does not claim it',
+    ]);
+    expect(named(report.abilities, 'create-only')).toMatchObject({ state: 'yes', declared: true });
+    expect(await keysOf(store)).toEqual([key]);
+  });
+
+  it('fails a store that loses the end of large objects, and still clears it', async () => {
+    const sound = memoryStore();
+    const store = altered(sound, {
+      async *get(request) {
+        let left = 2_000_000;
+        for await (const chunk of sound.get(request)) {
+          yield chunk.subarray(0, left);
+          left -= Math.min(left, chunk.length);
+        }
+      },
+    });
+    const report = await verifyStore(inputFor(store));
+    const failed = report.checks.filter(({ state }) => state === 'failed');
+
+    expect(report.sound).toBe(false);
+    expect(failed.map(({ name }) => name)).toContain(
+      'gives back ten mebibytes in odd chunks put with its size unknown',
+    );
+    expect(failed[0]?.reason).toMatch(/bytes/);
+    expect(report.checks.find(({ kind, state }) => kind === 'provider' && state === 'skipped')?.reason).toBe(
+      'the store itself has failed',
+    );
+    expect(await keysOf(sound)).toEqual([]);
+  }, 30_000);
+
+  it('fails claims that do not hold', async () => {
+    const store = claiming(memoryStore(), { versions: true, storageClasses: [], objectLock: true });
+    const { sound, abilities } = await verifyStore(inputFor(store, { checkPatienceMs: 5000 }));
+
+    expect(sound).toBe(false);
+    expect(named(abilities, 'versions')).toMatchObject({ state: 'no', declared: true, verdict: 'failed' });
+  });
+
+  it('fails a claim to create only once where several writers succeed', async () => {
+    const sound = memoryStore();
+    const store = altered(sound, { put: ({ createOnly: _, ...request }) => sound.put(request) });
+    const { sound: verdict, abilities } = await verifyStore(inputFor(store));
+
+    expect(verdict).toBe(false);
+    expect(named(abilities, 'create-only')).toMatchObject({ state: 'no', verdict: 'failed' });
+    expect(named(abilities, 'create-only, large objects')).toMatchObject({ state: 'no', verdict: 'note' });
+  });
+
+  it('notes what is there without being claimed', async () => {
+    const store = claiming(memoryStore(), { putOnly: true });
+    const { sound, abilities, checks } = await verifyStore(inputFor(store));
+
+    expect(sound).toBe(true);
+    expect(named(abilities, 'put-only')).toMatchObject({ state: 'no', declared: true, verdict: 'note' });
+    expect(checks.filter(({ state }) => state === 'ok').map(({ name }) => name)).toEqual([
+      'accepts objects of any size without being able to read them',
+    ]);
+  });
+
+  it('runs next to nothing where it could not clean up, and says what is left', async () => {
+    const sound = memoryStore();
+    const store = altered(sound, { remove: denied });
+    const told: string[] = [];
+    const report = await verifyStore(inputFor(store, { onLeftBehind: (reason) => told.push(reason) }));
+
+    expect(named(report.abilities, 'removing')).toMatchObject({ state: 'no', verdict: 'note' });
+    expect(report.checks.every(({ state }) => state === 'skipped')).toBe(true);
+    expect(report.leftBehind).toContain('STORE_DENIED');
+    expect(told).toEqual([report.leftBehind]);
+    expect((await keysOf(sound)).every((key) => key.startsWith(prefix))).toBe(true);
+  });
+
+  it('does not wait for ever for a store that hangs', async () => {
+    const sound = memoryStore();
+    const store = altered(sound, {
+      head: ({ key, ...call }) =>
+        key.includes('/store-') ? new Promise<never>(() => {}) : sound.head({ key, ...call }),
+    });
+    const report = await verifyStore(inputFor(store, { checkPatienceMs: 50 }));
+
+    expect(report.checks.find(({ state }) => state === 'failed')?.reason).toContain(
+      'did not end within 0.05 s',
+    );
+    expect(await keysOf(sound)).toEqual([]);
+  });
+
+  it('clears after an interruption, and only then rejects', async () => {
+    const store = memoryStore();
+    const stop = new AbortController();
+    let checks = 0;
+    const onCheck = () => {
+      checks += 1;
+      if (checks === 5) stop.abort();
+    };
+    const work = verifyStore(inputFor(store, { signal: stop.signal, onCheck }));
+
+    await expect(work).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    expect(checks).toBe(5);
+    expect(await keysOf(store)).toEqual([]);
+  });
+
+  it('says by how much the clocks differ', async () => {
+    const clockOf = async (storeMs: number) => {
+      const store = claiming(memoryStore({ now: () => storeMs }), { putOnly: true });
+      return named((await verifyStore(inputFor(store))).abilities, 'clock');
+    };
+
+    expect(await clockOf(900)).toMatchObject({ verdict: 'ok', detail: "the store's clock agrees with ours" });
+    expect(await clockOf(30_000)).toMatchObject({
+      verdict: 'ok',
+      detail: "the store's clock is 30 s ahead of ours",
+    });
+    expect(await clockOf(-90_000)).toMatchObject({
+      verdict: 'note',
+      detail: "the store's clock is 90 s behind ours; set the clocks",
+    });
+  });
+});
