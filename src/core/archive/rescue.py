@@ -878,9 +878,7 @@ def exports(snapshot):
             problem('%s %s is not in this snapshot, it failed when it was made: %s'
                     % (show(part['type']), show(part['name']), show(part.get('error'))))
         elif part['type'] == 'database':
-            prefix = part['instance'] + '/'
-            name = part['name'][len(prefix):] if part['name'].startswith(prefix) else part['name']
-            name = file_name(name) + b'.'
+            name = (file_name(part['databases'][0]) if len(part['databases']) == 1 else b'_joint') + b'.'
             yield part, name + file_name(part['format']), part['object'], part['plainBytes'], part['sha256']
             for text in part.get('besides') or []:
                 yield part, name + file_name(text['suffix']), text['object'], text['plainBytes'], text['sha256']

@@ -92,10 +92,12 @@ describe.each<FilesystemKind>(['ext4', 'xfs'])('a tree restored in place on %s',
     writeFileSync(join(tree, 'plain/one.txt'), 'other');
     const { list } = await inPlace();
 
-    expect(list).toEqual(['content shadow/plain/one.txt']);
+    expect(list).toEqual(['metadata shadow/plain', 'content shadow/plain/one.txt']);
     expect(readFileSync(extra, 'utf8')).toBe('mine');
-    unlinkSync(extra);
-    await inPlace();
+    expect((await inPlace()).list).toEqual([]);
+    const planned = await inPlace({ delete: true, dryRun: true });
+    expect((await inPlace({ delete: true })).list).toEqual(planned.list);
+    expect(planned.list).toEqual(['delete shadow/plain/extra.txt']);
     expect(await differences()).toEqual([]);
   });
 });
