@@ -1,0 +1,50 @@
+/**
+ * What `--delete` never removes: whatever a backup leaves out on purpose, or could not read.
+ *
+ * Its absence from the snapshot does not mean that it was absent.
+ */
+
+import type { Account } from '../../contracts/panel.ts';
+import { HoldfastError } from '../../errors.ts';
+import { PathFilter } from '../../filesystem/patterns.ts';
+import type { Snapshot } from '../catalog.ts';
+
+/** Warnings of a backup that mean: there was something here, and it is not in the snapshot. */
+const leftOut = ['unreadable', 'unstable', 'other-file-system', 'too-deep'];
+
+/**
+ * @returns whether a path (with its tree) stays, and all below it
+ * @throws RESTORE_INCOMPLETE the snapshot lacks more than its manifest can list
+ */
+export function keptPaths({ body, name }: Snapshot, account: Account): (path: Buffer) => boolean {
+  const missing = leftOut.reduce((sum, code) => sum + (body.warningCounts[code] ?? 0), 0);
+  const listed = body.warnings.filter(({ code }) => leftOut.includes(code));
+  if (listed.length < missing) {
+    const message = `${name} lacks ${missing} entries that could not be read, too many to know what may be deleted`;
+    throw new HoldfastError('RESTORE_INCOMPLETE', message, {
+      hint: 'Restore without --delete, or from another snapshot.',
+    });
+  }
+  const unread = new Set(
+    listed.map(({ component, path, pathEncoding }) => {
+      const raw =
+        pathEncoding === 'percent' ? fromPercent(path ?? '') : Buffer.from(path ?? '').toString('latin1');
+      return `${component}/${raw}`;
+    }),
+  );
+  const filters = new Map(
+    account.trees.map((tree) => {
+      const then = new PathFilter(body.exclusions[tree.name] ?? [], undefined);
+      return [tree.name, [then, new PathFilter(tree.exclude, tree.include)]];
+    }),
+  );
+  return (path) => {
+    const text = path.toString('latin1');
+    if (unread.has(text)) return true;
+    const [tree, ...parts] = text.split('/');
+    return (filters.get(tree!) ?? []).some((one) => one.judge(parts.join('/'), parts.length) !== 'take');
+  };
+}
+
+const fromPercent = (text: string): string =>
+  text.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

@@ -1,0 +1,136 @@
+/**
+ * A live tree, reached one component at a time through descriptors, never through a link or onto a mount.
+ *
+ * It has two sides. `look` is where the tree is compared with the snapshot; `write` is where it is changed.
+ * They are the same directory, but for the upper layer of a mounted overlay: that one is looked at itself
+ * and written only through the mount (`layered`).
+ */
+
+import { fileType } from '../../archive/entry.ts';
+import { HoldfastError } from '../../errors.ts';
+import {
+  AT_FDCWD,
+  closeFd,
+  errno,
+  errnoName,
+  O,
+  openAt,
+  Stat,
+  statFd,
+  zName,
+} from '../../filesystem/native.ts';
+import { componentName, OpenDirectories } from '../../filesystem/open-directories.ts';
+import { quoted } from '../../printable.ts';
+
+const opened = new Stat();
+
+/** A component of the path is not there, or is no directory. */
+class Absent extends Error {}
+
+export class Side {
+  readonly root: number;
+  readonly #directories: OpenDirectories;
+  readonly #rootStat = new Stat();
+
+  /** @throws TARGET_UNWRITABLE there is no such directory */
+  constructor(path: string) {
+    this.root = openAt(AT_FDCWD, zName(path), O.DIRECTORY | O.NOFOLLOW);
+    if (this.root < 0) {
+      throw new HoldfastError('TARGET_UNWRITABLE', `cannot open ${quoted(path)}: ${errnoName(this.root)}`, {
+        hint: 'Let the panel create the account and its directories first, or restore with --to DIR.',
+      });
+    }
+    statFd(this.root, this.#rootStat);
+    this.#directories = new OpenDirectories(this.root, (dirfd, part) => this.#enter(dirfd, part));
+  }
+
+  /** `path` is relative to the root. Null where it is not there; open until the next call. @throws a mount */
+  directory(path: Buffer): number | null {
+    return this.#open(path.length === 0 ? [] : path.toString('latin1').split('/'));
+  }
+
+  parentOf(path: Buffer): number | null {
+    return this.#open(path.toString('latin1').split('/').slice(0, -1));
+  }
+
+  #open(parts: readonly string[]): number | null {
+    try {
+      return this.#directories.open(parts);
+    } catch (error) {
+      if (error instanceof Absent) return null;
+      throw error;
+    }
+  }
+
+  #enter(dirfd: number, part: string): number {
+    const fd = openAt(dirfd, componentName(part), O.DIRECTORY | O.NOFOLLOW);
+    if (fd === -errno.ENOENT || fd === -errno.ENOTDIR || fd === -errno.ELOOP) throw new Absent();
+    if (fd < 0) throw unwritable(`cannot enter its directory: ${errnoName(fd)}`);
+    statFd(fd, opened);
+    if (!this.isForeign(opened)) return fd;
+    closeFd(fd);
+    throw mountInTheWay();
+  }
+
+  /** On another mount than the root. On overlays, files may show the device of a layer. */
+  isForeign(stat: Stat): boolean {
+    const root = this.#rootStat;
+    if (stat.mountId !== 0n && root.mountId !== 0n && stat.mountId !== root.mountId) return true;
+    const told = stat.mountId !== 0n && (stat.mode & fileType.mask) !== fileType.directory;
+    return !told && (stat.deviceMajor !== root.deviceMajor || stat.deviceMinor !== root.deviceMinor);
+  }
+
+  close(): void {
+    this.#directories.close();
+    closeFd(this.root);
+  }
+}
+
+export class LiveTree {
+  readonly name: string;
+  readonly layered: boolean;
+  readonly look: Side;
+  readonly write: Side;
+
+  constructor(name: string, lookPath: string, writePath: string) {
+    this.name = name;
+    this.layered = lookPath !== writePath;
+    this.look = new Side(lookPath);
+    this.write = this.layered ? new Side(writePath) : this.look;
+  }
+
+  /** Without the name of the tree; empty for its root. */
+  relative(path: Buffer): Buffer {
+    return path.subarray(this.name.length + 1);
+  }
+
+  /** The directory that holds `path`, to write in. @throws TARGET_UNWRITABLE it is not there */
+  writableParent(path: Buffer): number {
+    return this.#writable(this.write.parentOf(this.relative(path)));
+  }
+
+  writableDirectory(path: Buffer): number {
+    return this.#writable(this.write.directory(this.relative(path)));
+  }
+
+  #writable(fd: number | null): number {
+    if (fd === null) throw unwritable('its directory is not there, or is no directory');
+    return fd;
+  }
+
+  close(): void {
+    this.look.close();
+    if (this.layered) this.write.close();
+  }
+}
+
+export function mountInTheWay(): HoldfastError {
+  return unwritable('something is mounted on it or above it, and what is mounted is not touched');
+}
+
+/** Costs one entry, with what is below it. */
+export function unwritable(message: string): HoldfastError {
+  return new HoldfastError('TARGET_UNWRITABLE', message, {
+    hint: 'Remove what is in the way and restore again: only what is left is done.',
+  });
+}

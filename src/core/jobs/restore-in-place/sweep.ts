@@ -1,0 +1,162 @@
+/**
+ * The first step: what the live tree has besides the snapshot, and what killed runs left.
+ *
+ * Goes through the directories of the snapshot in its order and lists each live one beside it, so that both
+ * are read once. Leftovers of killed runs go always, everything else only where deleting was asked for.
+ */
+
+import { type Entry, entryFlags, fileType, typeOf } from '../../archive/entry.ts';
+import { directoryType, listDirectory, listedType, plainName } from '../../filesystem/directory.ts';
+import { closeFd, O, openAt, Stat, statFd, zName } from '../../filesystem/native.ts';
+import { sameTime } from './compare.ts';
+import type { LiveTree } from './live-tree.ts';
+import { type Removal, removeEntry } from './remove.ts';
+import { isTemporary } from './temporary.ts';
+
+export interface SweepOptions extends Omit<Removal, 'tree' | 'why'> {
+  readonly delete: boolean;
+  readonly treeOf: (path: Buffer) => LiveTree;
+  /** Hears of a directory in the place of something else that cannot be emptied. */
+  readonly blocked: (path: Buffer) => void;
+  /** Hears of a directory that had the time of the snapshot before something was taken out of it. */
+  readonly timeLost: (path: Buffer) => void;
+}
+
+interface Level {
+  readonly tree: LiveTree;
+  readonly path: Buffer;
+  readonly fd: number;
+  readonly names: readonly string[];
+  readonly hadTime: boolean;
+  next: number;
+}
+
+/** `entries`: all within the restored paths, in order. */
+export async function sweep(entries: AsyncIterable<Entry>, options: SweepOptions): Promise<void> {
+  const levels: Level[] = [];
+  const leave = (): void => {
+    const level = levels.at(-1)!;
+    try {
+      while (level.next < level.names.length) besides(level, level.names[level.next++]!, options);
+    } finally {
+      levels.pop();
+      closeFd(level.fd);
+    }
+  };
+  try {
+    for await (const entry of entries) {
+      options.checkStop();
+      while (levels.length > 0 && !isBelow(entry.path, levels.at(-1)!.path)) leave();
+      const level = levels.at(-1);
+      const end = entry.path.lastIndexOf(0x2f);
+      const name = entry.path.toString('latin1', end + 1);
+      if (level !== undefined) {
+        if (end !== level.path.length) continue; // its directory is not there
+        if (!mayBeDirectory(pass(level, name, options))) continue;
+      }
+      if (typeOf(entry) !== fileType.directory) {
+        if (options.delete) empty(level, name, entry.path, options);
+        continue;
+      }
+      const wanted = (entry.flags & entryFlags.contentsLeftOut) === 0;
+      const entered = wanted ? enter(entry, entry.path, { name, above: level }, options) : null;
+      if (entered !== null) levels.push(entered);
+    }
+    while (levels.length > 0) leave();
+  } finally {
+    for (const level of levels) closeFd(level.fd);
+  }
+}
+
+/** Some file systems do not tell types in listings. */
+const mayBeDirectory = (listed: string | null): boolean => listed === directoryType || listed === '0';
+
+const isBelow = (path: Buffer, directory: Buffer): boolean =>
+  path.length > directory.length &&
+  path[directory.length] === 0x2f &&
+  path.subarray(0, directory.length).equals(directory);
+
+/** Up to a name that the snapshot has. @returns its listed type; null where it is not there */
+function pass(level: Level, name: string, options: SweepOptions): string | null {
+  while (level.next < level.names.length) {
+    const listed = level.names[level.next]!;
+    const found = plainName(listed);
+    if (found > name) return null;
+    level.next++;
+    if (found === name) return listedType(listed);
+    besides(level, listed, options);
+  }
+  return null;
+}
+
+/** What a directory holds that something else takes the place of. */
+function empty(above: Level | undefined, name: string, path: Buffer, options: SweepOptions): void {
+  const level = enter(null, path, { name, above }, options);
+  if (level === null) return;
+  let emptied = true;
+  try {
+    for (const listed of level.names) emptied = besides(level, listed, options) && emptied;
+  } finally {
+    closeFd(level.fd);
+  }
+  if (!emptied) options.blocked(path);
+}
+
+function enter(
+  entry: Entry | null,
+  path: Buffer,
+  { name, above }: { readonly name: string; readonly above: Level | undefined },
+  options: SweepOptions,
+): Level | null {
+  const tree = above?.tree ?? options.treeOf(path);
+  const fd = openDirectory(tree, path, name, above);
+  if (fd === null) return null;
+  const stat = new Stat();
+  statFd(fd, stat);
+  if (tree.look.isForeign(stat)) {
+    closeFd(fd);
+    return null;
+  }
+  const hadTime = entry !== null && sameTime(entry, stat);
+  return { tree, path, fd, names: listDirectory(fd), hadTime, next: 0 };
+}
+
+/** A descriptor of its own; null where there is no such directory now. */
+function openDirectory(tree: LiveTree, path: Buffer, name: string, above: Level | undefined): number | null {
+  if (above !== undefined) {
+    const fd = openAt(above.fd, zName(Buffer.from(name, 'latin1')), O.DIRECTORY | O.NOFOLLOW);
+    return fd < 0 ? null : fd;
+  }
+  const found = tree.look.directory(tree.relative(path));
+  const fd = found === null ? -1 : openAt(found, zName('.'), O.DIRECTORY | O.NOFOLLOW);
+  return fd < 0 ? null : fd;
+}
+
+/** @returns false where it stays */
+function besides(level: Level, listed: string, options: SweepOptions): boolean {
+  const name = Buffer.from(plainName(listed), 'latin1');
+  const leftover = isTemporary(plainName(listed)) && listedType(listed) !== directoryType;
+  if (!leftover && !options.delete) return false;
+  const path = Buffer.concat([level.path, Buffer.from('/'), name]);
+  const keeps = leftover ? () => false : options.keeps;
+  if (keeps(path)) return false;
+  const { tree } = level;
+  const write = tree.layered ? tree.write.directory(tree.relative(level.path)) : level.fd;
+  if (write === null) {
+    options.refused(path, 'its directory cannot be reached through the mount');
+    return false;
+  }
+  const removal: Removal = { ...options, keeps, tree, why: 'extra' };
+  const gone = removeEntry(removal, { look: level.fd, write }, zName(name), path);
+  if (gone && level.hadTime) options.timeLost(level.path);
+  return gone;
+}
+
+/** Leftovers of killed runs beside a restored path, in a directory that is not restored itself. */
+export function sweepLeftovers(tree: LiveTree, directory: Buffer, options: SweepOptions): void {
+  const fd = openDirectory(tree, directory, '', undefined);
+  if (fd === null) return;
+  const level = { tree, path: directory, fd, names: listDirectory(fd), hadTime: false, next: 0 };
+  for (const listed of level.names) besides(level, listed, { ...options, delete: false });
+  closeFd(fd);
+}
