@@ -41,6 +41,7 @@ export const errorCodes = {
   TARGET_NOT_EMPTY: { exit: 60, retryable: false },
   TARGET_UNWRITABLE: { exit: 61, retryable: false },
   RESTORE_INCOMPLETE: { exit: 62, retryable: true },
+  PRUNE_REFUSED: { exit: 65, retryable: false },
   INTERNAL: { exit: 70, retryable: false },
   FINISHED_WITH_WARNINGS: { exit: 100, retryable: false },
   INTERRUPTED: { exit: 130, retryable: true },

@@ -69,6 +69,52 @@ export function parseManifestKey(key: string): ManifestName | null {
   };
 }
 
+export interface ObjectKeyName {
+  readonly class: 'data' | 'index';
+  readonly server: string;
+  readonly owner: string;
+  /** 32 hex digits of the snapshot that wrote it. */
+  readonly objectId: string;
+}
+
+const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+const objectPattern = new RegExp(
+  `^(?:(data)/(${uuid})/(${uuid})/([0-9a-f]{32})-\\d{5,}\\.(?:tar|sql|pgdump)\\.zst|(index)/(${uuid})/(${uuid})/([0-9a-f]{32})\\.idx)(?:\\.age)?$`,
+);
+
+/** Of a segment, an export or an index; null where the key is none of theirs. */
+export function parseObjectKey(key: string): ObjectKeyName | null {
+  const m = objectPattern.exec(key);
+  if (m === null) return null;
+  const found = { class: m[1] ?? m[5], server: m[2] ?? m[6], owner: m[3] ?? m[7], objectId: m[4] ?? m[8] };
+  return found as ObjectKeyName;
+}
+
+export interface EventName {
+  readonly server: string;
+  readonly owner: string;
+  /** Whole seconds, as milliseconds since the epoch. */
+  readonly atMs: number;
+  readonly kind: string;
+  readonly id: string;
+}
+
+export const eventKey = ({ server, owner, atMs, kind, id }: EventName): string =>
+  `events/${server}/${owner}/${compactUtc(atMs)}-${kind}-${id}.json`;
+
+const eventPattern = new RegExp(
+  `^events/(${uuid})/(${uuid})/(\\d{4})(\\d\\d)(\\d\\d)T(\\d\\d)(\\d\\d)(\\d\\d)Z-([a-z]+)-([0-9a-f]{12})\\.json$`,
+);
+
+/** Null where the key is no event's. */
+export function parseEventKey(key: string): EventName | null {
+  const m = eventPattern.exec(key);
+  if (m === null) return null;
+  const [, server, owner, year, month, day, hour, minute, second, kind, id] = m;
+  const atMs = Date.UTC(+year!, +month! - 1, +day!, +hour!, +minute!, +second!);
+  return { server: server!, owner: owner!, atMs, kind: kind!, id: id! };
+}
+
 /** Names as file names and in keys: everything but `[A-Za-z0-9_.-]` percent-encoded, bytes as UTF-8. */
 export function encodeName(name: string): string {
   let out = '';

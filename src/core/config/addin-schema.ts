@@ -45,6 +45,14 @@ const retention = {
       description: 'Keep every snapshot younger than this: a number and h, d, w, m (months) or y.',
       examples: ['30d'],
     },
+    maxRemoveShare: {
+      type: 'number',
+      exclusiveMinimum: 0,
+      maximum: 1,
+      description:
+        'Prune refuses to remove more than this share of the snapshots at once, where they are more than five; 0.5 where nothing is said. Keeps nothing by itself.',
+      examples: [0.5],
+    },
   },
 } as const;
 

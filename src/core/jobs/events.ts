@@ -1,0 +1,191 @@
+/**
+ * Events: small objects beside the manifests that say what was decided about an account's snapshots.
+ * docs/format.md, section 6.
+ *
+ * Created only, never changed or removed: an unpin names the pins it ends, so that no clock decides which
+ * of two came later. An event that cannot be read protects the whole account.
+ */
+
+import { type EventName, eventKey, parseEventKey } from '../archive/keys.ts';
+import type { Provider } from '../contracts/provider.ts';
+import type { Store } from '../contracts/store.ts';
+import { isHoldfastError } from '../errors.ts';
+import { printable } from '../printable.ts';
+import { holdfastVersion } from './addin.ts';
+import type { Protection } from './retention/types.ts';
+import { bytesOf, collect } from './streams.ts';
+
+export interface SnapshotRef {
+  /** Twelve hex digits. */
+  readonly id: string;
+  readonly lineage: string;
+  readonly sequence: number;
+  readonly digest: string;
+}
+
+interface Common {
+  /** Twelve hex digits. */
+  readonly id: string;
+  readonly server: string;
+  readonly owner: string;
+  /** ISO 8601, by the clock of whoever wrote it. */
+  readonly at: string;
+}
+
+export type AccountEvent = Common &
+  (
+    | {
+        readonly kind: 'pin' | 'hold';
+        /** Null: every snapshot of the account. */
+        readonly snapshot: SnapshotRef | null;
+        readonly reason: string;
+        /** ISO 8601; null where it has no end. A hold has none. */
+        readonly until: string | null;
+      }
+    | {
+        readonly kind: 'unpin' | 'release';
+        readonly snapshot: SnapshotRef | null;
+        /** Ids of the events it ends. */
+        readonly ends: readonly string[];
+      }
+    | {
+        readonly kind: 'prune';
+        readonly addin: { readonly id: string; readonly name: string };
+        readonly removed: readonly (SnapshotRef & { readonly key: string; readonly reason: string })[];
+      }
+  );
+
+export type PinEvent = Extract<AccountEvent, { readonly reason: string }>;
+type EndEvent = Extract<AccountEvent, { readonly ends: readonly string[] }>;
+
+const eventLimitBytes = 16 * 1024 * 1024;
+
+/** What a caller says of an event; the rest is given here. */
+export type NewEvent = AccountEvent extends infer E
+  ? E extends AccountEvent
+    ? Omit<E, 'id' | 'at'>
+    : never
+  : never;
+
+export interface EventWorld {
+  readonly now: () => number;
+  /** 32 random hex digits. */
+  readonly newObjectId: () => string;
+}
+
+/** Resolves when the event is durable. @throws STORE_DENIED, STORE_UNAVAILABLE, STORE_FULL */
+export async function writeEvent(
+  provider: Provider,
+  event: NewEvent,
+  { now, newObjectId }: EventWorld,
+  signal: AbortSignal,
+): Promise<AccountEvent> {
+  const atMs = now();
+  const id = newObjectId().slice(0, 12);
+  const { kind, server, owner } = event;
+  const written = { id, at: new Date(atMs).toISOString(), ...event } as AccountEvent;
+  const text = Buffer.from(`${JSON.stringify({ format: 1, ...written, writtenBy: holdfastVersion })}\n`);
+  await provider.put({
+    kind: 'event',
+    key: eventKey({ server, owner, atMs, kind, id }),
+    body: bytesOf(text),
+    sizeBytes: text.length,
+    createOnly: true,
+    signal,
+  });
+  return written;
+}
+
+/** What protects an account's snapshots, as its events say. */
+export interface AccountProtections {
+  /** Pins and holds that nothing has ended, also those whose end has come. */
+  readonly standing: readonly PinEvent[];
+  /** Keys of pins and holds that cannot be read. */
+  readonly unreadable: readonly string[];
+}
+
+const protecting: readonly string[] = ['pin', 'hold'];
+const ending: readonly string[] = ['unpin', 'release'];
+
+/** @throws STORE_UNAVAILABLE, STORE_DENIED */
+export async function readProtections(
+  { store, provider }: { readonly store: Store; readonly provider: Provider },
+  { server, owner }: Pick<EventName, 'server' | 'owner'>,
+  signal: AbortSignal,
+): Promise<AccountProtections> {
+  const pins: PinEvent[] = [];
+  const ended = new Set<string>();
+  const unreadable: string[] = [];
+  let after: string | undefined;
+  do {
+    const prefix = `events/${server}/${owner}/`;
+    const page = await store.list({ prefix, ...(after === undefined ? {} : { after }), signal });
+    for (const { key } of page.objects) {
+      const name = parseEventKey(key);
+      if (name === null || ![...protecting, ...ending].includes(name.kind)) continue;
+      const event = await readEvent(provider, key, name, signal);
+      if (event === null) {
+        // What ends a pin and cannot be read ends nothing.
+        if (protecting.includes(name.kind)) unreadable.push(key);
+      } else if ('ends' in event) for (const id of event.ends) ended.add(id);
+      else pins.push(event);
+    }
+    after = page.next ?? undefined;
+  } while (after !== undefined);
+  return { standing: pins.filter(({ id }) => !ended.has(id)), unreadable };
+}
+
+async function readEvent(
+  provider: Provider,
+  key: string,
+  { kind, id, server, owner }: EventName,
+  signal: AbortSignal,
+): Promise<PinEvent | EndEvent | null> {
+  let event: Readonly<Record<string, unknown>>;
+  try {
+    event =
+      JSON.parse((await collect(provider.get({ key, signal }), eventLimitBytes)).toString('utf8')) ?? {};
+  } catch (error) {
+    if (error instanceof SyntaxError || (isHoldfastError(error) && error.code.startsWith('OBJECT_')))
+      return null;
+    throw error;
+  }
+  const same =
+    event['kind'] === kind && event['id'] === id && event['server'] === server && event['owner'] === owner;
+  if (event['format'] !== 1 || !same) return null;
+  if (ending.includes(kind)) return isTexts(event['ends']) ? (event as unknown as EndEvent) : null;
+  const { snapshot, until, reason } = event as {
+    snapshot?: { id?: unknown } | null;
+    until?: unknown;
+    reason?: unknown;
+  };
+  const aboutOne = typeof snapshot?.id === 'string';
+  const untilIsFine = until === null || (typeof until === 'string' && !Number.isNaN(Date.parse(until)));
+  const fine = (snapshot === null || aboutOne) && untilIsFine && typeof reason === 'string';
+  return fine ? (event as unknown as PinEvent) : null;
+}
+
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((one) => typeof one === 'string');
+
+/** For one snapshot at one instant, in words for people. */
+export function protectionOf(
+  { standing, unreadable }: AccountProtections,
+  snapshotId: string,
+  nowMs: number,
+): Protection {
+  const about = standing.filter(({ snapshot }) => snapshot === null || snapshot.id === snapshotId);
+  const active = about.filter(({ until }) => until === null || Date.parse(until) > nowMs);
+  const words = ({ kind, reason, until }: PinEvent): string => {
+    const end = until === null ? '' : ` until ${until}`;
+    return `${kind === 'pin' ? 'pinned' : 'legal hold'}${end}: ${printable(reason)}`;
+  };
+  return {
+    holds: [
+      ...active.filter(({ kind }) => kind === 'hold').map(words),
+      ...unreadable.map((key) => `an event that may protect it cannot be read: ${key}`),
+    ],
+    erasure: null,
+    pins: active.filter(({ kind }) => kind === 'pin').map(words),
+  };
+}

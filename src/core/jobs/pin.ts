@@ -1,0 +1,98 @@
+/**
+ * Pins and legal holds: set on a snapshot, or a hold on all of an account, and ended again.
+ *
+ * Both keep prune away; a hold also keeps off an erasure. Each is an event of its own, so setting one twice
+ * makes two, and ending ends all of its kind there.
+ */
+
+import type { Provider } from '../contracts/provider.ts';
+import type { Store } from '../contracts/store.ts';
+import { HoldfastError } from '../errors.ts';
+import type { Snapshot } from './catalog.ts';
+import {
+  type AccountEvent,
+  type EventWorld,
+  readProtections,
+  type SnapshotRef,
+  writeEvent,
+} from './events.ts';
+
+/** What is protected: one snapshot, or all that an account has and will have on a server. */
+export type PinTarget =
+  | { readonly snapshot: Snapshot }
+  | { readonly snapshot: null; readonly server: string; readonly owner: string };
+
+export interface PinRequest {
+  readonly store: Store;
+  readonly provider: Provider;
+  readonly target: PinTarget;
+  readonly world: EventWorld;
+  readonly signal: AbortSignal;
+}
+
+export type PinDetails =
+  | { readonly kind: 'pin'; readonly reason: string; readonly untilMs: number | null }
+  | { readonly kind: 'hold'; readonly reason: string };
+
+/**
+ * Resolves when the protection stands.
+ *
+ * @throws USAGE no reason, or an end that has passed
+ * @throws SNAPSHOT_NOT_FOUND the snapshot was removed meanwhile
+ */
+export async function pin(request: PinRequest, details: PinDetails): Promise<AccountEvent> {
+  const { store, provider, target, world, signal } = request;
+  const untilMs = details.kind === 'pin' ? details.untilMs : null;
+  if (details.reason.trim() === '') {
+    throw new HoldfastError('USAGE', 'a pin needs a reason', { hint: 'Add --reason TEXT.' });
+  }
+  if (untilMs !== null && untilMs <= world.now()) {
+    throw new HoldfastError('USAGE', `the pin would have ended at ${new Date(untilMs).toISOString()}`, {
+      hint: 'Give a day that is to come, or leave out --until.',
+    });
+  }
+  const until = untilMs === null ? null : new Date(untilMs).toISOString();
+  const { kind, reason } = details;
+  const event = await writeEvent(provider, { kind, ...placeOf(target), reason, until }, world, signal);
+  // Prune looks at events, then removes; whoever comes between finds out here.
+  if (target.snapshot !== null && (await store.head({ key: target.snapshot.key, signal })) === null) {
+    throw new HoldfastError('SNAPSHOT_NOT_FOUND', `${target.snapshot.name} was removed meanwhile`, {
+      hint: 'Run `holdfast snapshots` to see what is left.',
+    });
+  }
+  return event;
+}
+
+/**
+ * Ends all pins, or holds, of exactly this snapshot, or of the account as a whole.
+ *
+ * @returns how many ended; where there was none, nothing is written
+ */
+export async function unpin(request: PinRequest, kind: 'pin' | 'hold'): Promise<number> {
+  const { target, world, signal } = request;
+  const place = placeOf(target);
+  const { standing } = await readProtections(request, place, signal);
+  const id = place.snapshot?.id ?? null;
+  const ends = standing.filter((one) => one.kind === kind && (one.snapshot?.id ?? null) === id);
+  if (ends.length === 0) return 0;
+  const ending = {
+    kind: kind === 'pin' ? 'unpin' : 'release',
+    ...place,
+    ends: ends.map((one) => one.id),
+  } as const;
+  await writeEvent(request.provider, ending, world, signal);
+  return ends.length;
+}
+
+function placeOf(target: PinTarget): {
+  readonly server: string;
+  readonly owner: string;
+  readonly snapshot: SnapshotRef | null;
+} {
+  if (target.snapshot === null) {
+    const { server, owner } = target;
+    return { server, owner, snapshot: null };
+  }
+  const { server, owner, id, lineage, sequence, digest } = target.snapshot.header;
+  return { server, owner, snapshot: { id, lineage, sequence, digest } };
+}

@@ -1,0 +1,101 @@
+/**
+ * Removes the manifests of snapshots that go, account by account, each under its lock.
+ *
+ * The event that names them comes first, so that a gap in the sequence is explained even where the removal
+ * is cut short. Pins and holds are looked at once more before anything goes.
+ */
+
+import { isHoldfastError } from '../../errors.ts';
+import { lockAccount } from '../account-lock.ts';
+import { protectionOf, readProtections, writeEvent } from '../events.ts';
+import type { Decision } from '../retention/types.ts';
+import type { Remover } from './remover.ts';
+import type { OwnerSurvey } from './survey.ts';
+import type { PrunableSnapshot, PruneRequest } from './types.ts';
+
+export interface RemovedManifests {
+  /** Names of the snapshots that are gone. */
+  readonly gone: ReadonlySet<string>;
+  /** Owners of whom everything went that was to go; objects of others stay for now. */
+  readonly finished: ReadonlySet<string>;
+  /** Sites that another job is working on. */
+  readonly locked: readonly string[];
+  /** Sites where a snapshot was pinned since the first look. */
+  readonly changed: readonly string[];
+}
+
+export async function removeManifests(
+  request: PruneRequest,
+  owners: Iterable<OwnerSurvey>,
+  remover: Remover,
+): Promise<RemovedManifests> {
+  const [gone, finished] = [new Set<string>(), new Set<string>()];
+  const [locked, changed]: [string[], string[]] = [[], []];
+  for (const owner of owners) {
+    request.signal.throwIfAborted();
+    const going = owner.decisions.filter(({ keep }) => !keep);
+    if (going.length === 0 && owner.replaced.length === 0) {
+      finished.add(owner.owner);
+      continue;
+    }
+    const outcome = await underLock(request, owner, () => removeOf(request, owner, going, remover, gone));
+    if (outcome === 'locked') locked.push(owner.site);
+    else if (outcome === 'changed') changed.push(owner.site);
+    else if (outcome === 'finished') finished.add(owner.owner);
+  }
+  return { gone, finished, locked, changed };
+}
+
+/** Does `work` under the account's lock, or answers `locked`. */
+export async function underLock<T>(
+  { stateDir }: Pick<PruneRequest, 'stateDir'>,
+  { owner, site }: { readonly owner: string; readonly site: string },
+  work: () => Promise<T>,
+): Promise<T | 'locked'> {
+  let lock: ReturnType<typeof lockAccount>;
+  try {
+    lock = lockAccount(stateDir, owner, site);
+  } catch (error) {
+    if (isHoldfastError(error) && error.code === 'ACCOUNT_LOCKED') return 'locked';
+    throw error;
+  }
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
+}
+
+async function removeOf(
+  request: PruneRequest,
+  { owner, replaced }: OwnerSurvey,
+  going: readonly Decision<PrunableSnapshot>[],
+  remover: Remover,
+  gone: Set<string>,
+): Promise<'finished' | 'unfinished' | 'changed'> {
+  const { provider, server, addin, world, signal } = request;
+  if (going.length > 0) {
+    const protections = await readProtections(request, { server, owner }, signal);
+    const isProtected = ({ snapshot }: Decision<PrunableSnapshot>): boolean => {
+      const { holds, pins } = protectionOf(protections, snapshot.id, world.now());
+      return holds.length + pins.length > 0;
+    };
+    // What was decided rests on what was pinned then; the next run decides anew.
+    if (going.some(isProtected)) return 'changed';
+    const removed = going.map(({ snapshot, reasons }) => {
+      const { id, lineage, sequence, digest, key } = snapshot;
+      return { id, lineage, sequence, digest, key, reason: reasons[0]! };
+    });
+    await writeEvent(provider, { kind: 'prune', server, owner, addin, removed }, world, signal);
+  }
+  let all = true;
+  for (const stored of replaced) all = (await remover.remove(stored)) && all;
+  for (const { snapshot } of going) {
+    let whole = true;
+    // The lowest revision first: the snapshot exists until the last one goes.
+    for (const stored of snapshot.manifests) whole = whole && (await remover.remove(stored));
+    if (whole) gone.add(snapshot.name);
+    else all = false;
+  }
+  return all ? 'finished' : 'unfinished';
+}

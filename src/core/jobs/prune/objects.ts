@@ -1,0 +1,101 @@
+/**
+ * The second look, and the removal of data and index objects that no manifest names.
+ *
+ * An object goes if nothing named it at the first look or names it now, if the store has had it for longer
+ * than the grace period, and while the account's lock is held: a backup under way may have objects that no
+ * manifest names yet, and one that runs for days has old ones.
+ */
+
+import { parseObjectKey } from '../../archive/keys.ts';
+import { isProbePrefix } from '../../key-classes.ts';
+import { eachLimited } from '../each-limited.ts';
+import { KeySet } from './key-set.ts';
+import { underLock } from './manifests.ts';
+import type { Remover } from './remover.ts';
+import { isOf, keysOf, readGroup, type Survey, type SurveyTimes } from './survey.ts';
+import type { PruneRequest, StoredKey, Tally } from './types.ts';
+import { walkOwners } from './walk.ts';
+
+const removers = 8;
+
+export interface PrunedObjects {
+  readonly unneeded: Tally;
+  readonly waiting: Tally;
+  readonly unknown: string[];
+  readonly locked: string[];
+  /** A manifest that came meanwhile cannot be read; the rest stays. */
+  readonly stopped: string | null;
+}
+
+export interface ObjectsTask {
+  readonly found: Survey;
+  readonly times: SurveyTimes;
+  /** Owners whose manifests are all as the first look left them. Null: of every owner. */
+  readonly finished: ReadonlySet<string> | null;
+  /** Null: count only. */
+  readonly remover: Remover | null;
+}
+
+export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Promise<PrunedObjects> {
+  const { found, times, remover } = task;
+  const { store, server, signal } = request;
+  const result = { unneeded: { count: 0, bytes: 0 }, waiting: { count: 0, bytes: 0 } };
+  const [unknown, locked]: [string[], string[]] = [[], []];
+  const needed = new KeySet();
+  let stopped: string | null = null;
+  // Manifests written since the first look, by any server.
+  if (remover !== null) stopped = await lookAgain(request, found, needed, 'manifests/');
+  for (const prefix of prefixes(request)) {
+    for await (const { owner, objects } of walkOwners(store, prefix, signal)) {
+      const survey = found.owners.get(owner);
+      const going: StoredKey[] = [];
+      for (const object of objects) {
+        const { key, sizeBytes, modifiedAtMs } = object;
+        if (parseObjectKey(key) === null) {
+          if (!isProbePrefix(key)) unknown.push(key);
+          continue;
+        }
+        if (survey?.needed.has(key) || found.neededElsewhere.has(key)) continue;
+        const tally = modifiedAtMs >= times.graceFromMs ? result.waiting : result.unneeded;
+        tally.count += 1;
+        tally.bytes += sizeBytes;
+        if (tally === result.unneeded) going.push(object);
+      }
+      const mayGo = survey === undefined || task.finished === null || task.finished.has(owner);
+      if (remover === null || stopped !== null || going.length === 0 || !mayGo) continue;
+      const site = survey?.site ?? owner;
+      const outcome = await underLock(request, { owner, site }, async () => {
+        stopped = await lookAgain(request, found, needed, `manifests/${server}/${owner}/`);
+        if (stopped !== null) return;
+        await eachLimited(going, removers, async (stored) => {
+          if (!needed.has(stored.key)) await remover.remove(stored);
+        });
+      });
+      if (outcome === 'locked' && !locked.includes(site)) locked.push(site);
+    }
+  }
+  return { ...result, unknown, locked, stopped };
+}
+
+function prefixes({ server, owners }: PruneRequest): string[] {
+  const below = owners === null ? [''] : owners.map((owner) => `${owner}/`);
+  return ['data', 'index'].flatMap((kind) => below.map((rest) => `${kind}/${server}/${rest}`));
+}
+
+/** Adds what new manifests need. @returns why nothing may be removed, or null */
+async function lookAgain(
+  request: PruneRequest,
+  { seen }: Survey,
+  needed: KeySet,
+  prefix: string,
+): Promise<string | null> {
+  for await (const group of walkOwners(request.store, prefix, request.signal)) {
+    const fresh = group.objects.filter(({ key }) => !seen.has(key));
+    if (fresh.length === 0) continue;
+    const { manifests, damaged } = await readGroup(request, { objects: fresh });
+    if (damaged[0] !== undefined) return damaged[0].message;
+    for (const { snapshot } of manifests) needed.addAll(keysOf(snapshot).filter(isOf(request.server)));
+    seen.addAll(fresh.map(({ key }) => key));
+  }
+  return null;
+}

@@ -1,0 +1,65 @@
+/**
+ * Removes keys, all versions of them where the store has versions, and counts what became of each.
+ *
+ * A store that refuses is no failure of the run: append-only credentials are a choice. After some refusals
+ * in a row nothing more is tried. Everything else that fails ends the run, which can be repeated.
+ */
+
+import type { Store } from '../../contracts/store.ts';
+import { isHoldfastError } from '../../errors.ts';
+import type { PruneRequest, StoredKey, Tally } from './types.ts';
+
+/** An object that was put again and again has as many versions; more than this is left to the next run. */
+const mostVersions = 32;
+/** Refusals in a row after which the credentials are known. */
+const patience = 10;
+
+export class Remover {
+  readonly #request: Pick<PruneRequest, 'store' | 'signal' | 'onEvent'>;
+  readonly removed: Tally = { count: 0, bytes: 0 };
+  denied = 0;
+  #inRow = 0;
+
+  constructor(request: Pick<PruneRequest, 'store' | 'signal' | 'onEvent'>) {
+    this.#request = request;
+  }
+
+  /** Whether it is gone. @throws STORE_UNAVAILABLE, INTERRUPTED */
+  async remove({ key, version, sizeBytes }: StoredKey): Promise<boolean> {
+    const { store, signal, onEvent } = this.#request;
+    signal.throwIfAborted();
+    if (this.#inRow >= patience) {
+      this.denied += 1;
+      return false;
+    }
+    try {
+      await removeVersions(store, key, version, signal);
+    } catch (error) {
+      if (!isHoldfastError(error) || error.code !== 'STORE_DENIED') throw error;
+      this.denied += 1;
+      this.#inRow += 1;
+      return false;
+    }
+    this.#inRow = 0;
+    this.removed.count += 1;
+    this.removed.bytes += sizeBytes;
+    onEvent({ type: 'removed', count: 1, bytes: sizeBytes });
+    return true;
+  }
+}
+
+async function removeVersions(
+  store: Store,
+  key: string,
+  version: string | null,
+  signal: AbortSignal,
+): Promise<void> {
+  await store.remove({ key, signal, ...(version === null ? {} : { version }) });
+  if (!store.capabilities.versions) return;
+  // An older version comes to light when the newest goes; what was pruned must not be back.
+  for (let tries = 0; tries < mostVersions; tries++) {
+    const older = await store.head({ key, signal });
+    if (older === null) return;
+    await store.remove({ key, signal, ...(older.version === null ? {} : { version: older.version }) });
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * The first look: reads every manifest of the store, decides for the accounts in question which snapshots
+ * go, and notes which objects are still needed by whatever stays.
+ *
+ * Changes nothing. Goes owner by owner, so memory holds one account's manifests and, of all others,
+ * decisions and 16 bytes for each object.
+ */
+
+import { parseManifestKey } from '../../archive/keys.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { isProbePrefix } from '../../key-classes.ts';
+import type { Snapshot } from '../catalog.ts';
+import { readSnapshot } from '../catalog.ts';
+import { eachLimited } from '../each-limited.ts';
+import { protectionOf, readProtections } from '../events.ts';
+import { decideRetention } from '../retention/decide.ts';
+import type { Decision } from '../retention/types.ts';
+import { KeySet } from './key-set.ts';
+import { looksShrunk } from './shrunk.ts';
+import type { PrunableSnapshot, PruneRequest, Refusal, StoredKey } from './types.ts';
+import { type KeyGroup, walkOwners } from './walk.ts';
+
+export interface OwnerSurvey {
+  readonly owner: string;
+  readonly site: string;
+  /** Of this addin configuration, oldest first. */
+  readonly decisions: readonly Decision<PrunableSnapshot>[];
+  /** Manifests that a later revision has replaced for longer than the grace period. */
+  readonly replaced: readonly StoredKey[];
+  /** Objects of the account that are needed once all the above is gone. */
+  readonly needed: KeySet;
+}
+
+export interface Survey {
+  readonly owners: ReadonlyMap<string, OwnerSurvey>;
+  /** Objects of this server that manifests of other servers or accounts name. */
+  readonly neededElsewhere: KeySet;
+  /** Keys of all manifests that were read. */
+  readonly seen: KeySet;
+  readonly refusals: readonly Refusal[];
+  /** A manifest cannot be read, so no object can be proved to be unneeded. */
+  readonly objectsAreUncertain: boolean;
+  readonly unknownKeys: readonly string[];
+}
+
+export interface SurveyTimes {
+  readonly nowMs: number;
+  /** What the store got after this instant stays in any case. */
+  readonly graceFromMs: number;
+}
+
+const readers = 8;
+
+export async function survey(request: PruneRequest, times: SurveyTimes): Promise<Survey> {
+  const { store, server, signal, onEvent } = request;
+  const owners = new Map<string, OwnerSurvey>();
+  const [neededElsewhere, seen] = [new KeySet(), new KeySet()];
+  const refusals: Refusal[] = [];
+  const unknownKeys: string[] = [];
+  let objectsAreUncertain = false;
+  for await (const group of walkOwners(store, 'manifests/', signal)) {
+    const { manifests, damaged, unknown } = await readGroup(request, group);
+    onEvent({ type: 'read', manifests: manifests.length });
+    unknownKeys.push(...unknown);
+    for (const { key } of group.objects) seen.add(key);
+    for (const one of damaged) {
+      objectsAreUncertain = true;
+      refusals.push(damagedManifest(group.owner, one));
+    }
+    const ours = group.server === server;
+    const chosen = ours && (request.owners === null || request.owners.includes(group.owner));
+    if (chosen && manifests.length > 0) {
+      const found = await surveyOwner(request, times, group, manifests, damaged.length > 0);
+      if (found.refusal !== null) refusals.push(found.refusal);
+      owners.set(group.owner, found.survey);
+      neededElsewhere.addAll(found.elsewhere);
+    } else {
+      for (const { snapshot } of manifests) neededElsewhere.addAll(keysOf(snapshot).filter(isOf(server)));
+    }
+  }
+  return { owners, neededElsewhere, seen, refusals, objectsAreUncertain, unknownKeys };
+}
+
+export interface ReadManifest {
+  readonly snapshot: Snapshot;
+  readonly stored: StoredKey & { readonly modifiedAtMs: number };
+}
+
+interface ReadGroup {
+  readonly manifests: readonly ReadManifest[];
+  readonly damaged: readonly { readonly key: string; readonly message: string }[];
+  readonly unknown: readonly string[];
+}
+
+/** All manifests of a group. One that vanishes meanwhile is no longer there. */
+export async function readGroup(
+  { provider, signal }: Pick<PruneRequest, 'provider' | 'signal'>,
+  group: Pick<KeyGroup, 'objects'>,
+): Promise<ReadGroup> {
+  const manifests: ReadManifest[] = [];
+  const damaged: { key: string; message: string }[] = [];
+  const unknown: string[] = [];
+  await eachLimited(group.objects, readers, async (stored) => {
+    const { key } = stored;
+    const name = parseManifestKey(key);
+    if (name === null) {
+      // A kind of manifest this release does not know may name anything.
+      if (key.endsWith('.manifest'))
+        damaged.push({ key, message: `the name of manifest ${key} is not known` });
+      else if (!isProbePrefix(key)) unknown.push(key);
+      return;
+    }
+    try {
+      const snapshot = await readSnapshot(provider, { ...name, key }, signal);
+      if (snapshot.header.server !== name.server || snapshot.header.revision !== name.revision) {
+        throw new HoldfastError('OBJECT_DAMAGED', `manifest ${key} lies under another's name`);
+      }
+      manifests.push({ snapshot, stored });
+    } catch (error) {
+      if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;
+      if (error.code !== 'OBJECT_MISSING') damaged.push({ key, message: error.message });
+    }
+  });
+  return { manifests, damaged, unknown };
+}
+
+/** What a manifest needs. */
+export const keysOf = ({ header }: Snapshot): string[] =>
+  [...header.objects, ...header.references].map(({ key }) => key);
+
+export const isOf =
+  (server: string) =>
+  (key: string): boolean =>
+    key.split('/', 2)[1] === server;
+
+async function surveyOwner(
+  request: PruneRequest,
+  { nowMs, graceFromMs }: SurveyTimes,
+  { server, owner }: KeyGroup,
+  manifests: readonly ReadManifest[],
+  damaged: boolean,
+): Promise<{ survey: OwnerSurvey; refusal: Refusal | null; elsewhere: readonly string[] }> {
+  const newest = newestRevisions(manifests);
+  const lane = newest.filter(({ snapshot }) => snapshot.header.addin.id === request.addin.id);
+  const snapshots = lane.map((one) => prunable(one, manifests));
+  const protections =
+    lane.length === 0
+      ? { standing: [], unreadable: [] }
+      : await readProtections(request, { server, owner }, request.signal);
+  let decisions = decideRetention({
+    snapshots,
+    rules: request.retention,
+    protectionOf: ({ id }) => protectionOf(protections, id, nowMs),
+    nowMs,
+  });
+  const site = newest.at(-1)?.snapshot.body.account.site ?? owner;
+  const shrunk = decisions.some(({ keep }) => !keep)
+    ? looksShrunk(decisions.map((one) => one.snapshot))
+    : null;
+  const refusal = shrunk === null ? null : looksDamaged(owner, site, shrunk);
+  const hindrance = damaged ? 'another manifest of the account is damaged' : shrunk;
+  if (hindrance !== null) decisions = decisions.map((one) => spared(one, hindrance));
+  const replaced = damaged ? [] : replacedManifests(manifests, newest, graceFromMs);
+  const going = new Set([
+    ...decisions
+      .filter(({ keep }) => !keep)
+      .flatMap(({ snapshot }) => snapshot.manifests.map(({ key }) => key)),
+    ...replaced.map(({ key }) => key),
+  ]);
+  const stay = manifests
+    .filter(({ stored }) => !going.has(stored.key))
+    .flatMap(({ snapshot }) => keysOf(snapshot));
+  const own = (key: string): boolean => key.split('/', 3).slice(1).join('/') === `${server}/${owner}`;
+  const needed = new KeySet();
+  needed.addAll(stay.filter(own));
+  needed.pack();
+  const elsewhere = stay.filter((key) => !own(key) && isOf(server)(key));
+  return { survey: { owner, site, decisions, replaced, needed }, refusal, elsewhere };
+}
+
+function spared(decision: Decision<PrunableSnapshot>, why: string): Decision<PrunableSnapshot> {
+  if (decision.keep) return decision;
+  return { ...decision, keep: true, reasons: [`prune refuses: ${why}`] };
+}
+
+/** In the order of their keys. */
+function newestRevisions(manifests: readonly ReadManifest[]): ReadManifest[] {
+  const newest = new Map<string, ReadManifest>();
+  for (const one of manifests) {
+    const { id, revision } = one.snapshot.header;
+    if ((newest.get(id)?.snapshot.header.revision ?? -1) < revision) newest.set(id, one);
+  }
+  return [...newest.values()].sort((a, b) => (a.stored.key < b.stored.key ? -1 : 1));
+}
+
+function replacedManifests(
+  manifests: readonly ReadManifest[],
+  newest: readonly ReadManifest[],
+  graceFromMs: number,
+): StoredKey[] {
+  const byId = new Map(newest.map((one) => [one.snapshot.header.id, one]));
+  return manifests
+    .filter((one) => {
+      const last = byId.get(one.snapshot.header.id)!;
+      return last !== one && last.stored.modifiedAtMs < graceFromMs;
+    })
+    .map(({ stored }) => stored);
+}
+
+function prunable({ snapshot }: ReadManifest, manifests: readonly ReadManifest[]): PrunableSnapshot {
+  const { header, body, name, key } = snapshot;
+  const { id, lineage, sequence, level, state, digest } = header;
+  const exported = body.components.map((one) => (one.type === 'database' ? one.plainBytes : 0));
+  return {
+    ...{ id, lineage, sequence, level, state, digest, name, key },
+    atMs: Date.parse(header.startedAt),
+    components: body.components.map((one) => ({
+      name: `${one.type} ${one.name}`,
+      complete: one.state === 'complete',
+    })),
+    entries: body.counts.entries,
+    bytes: exported.reduce((sum, bytes) => sum + bytes, body.counts.bytes),
+    manifests: manifests
+      .filter((one) => one.snapshot.header.id === id)
+      .sort((a, b) => a.snapshot.header.revision - b.snapshot.header.revision)
+      .map(({ stored: { key: of, version, sizeBytes } }) => ({ key: of, version, sizeBytes })),
+  };
+}
+
+function looksDamaged(owner: string, site: string, what: string): Refusal {
+  return {
+    rule: 'shrunk',
+    owner,
+    message: `the newest snapshot of ${site} looks damaged: ${what}`,
+    hint: 'Look at the account and pin a good snapshot; prune goes on once the smaller size has lasted.',
+  };
+}
+
+function damagedManifest(owner: string, { message }: { readonly message: string }): Refusal {
+  return {
+    rule: 'damaged-manifest',
+    owner,
+    message: `${message}; nobody knows which objects it needs, so no object is removed`,
+    hint: 'Run `holdfast verify`, and put the manifest back from a copy of the store.',
+  };
+}

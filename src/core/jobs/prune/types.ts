@@ -1,0 +1,98 @@
+/**
+ * What prune is asked, and what it reports. Plain data but for the opened store.
+ */
+
+import type { Retention } from '../../config/addin-schema.ts';
+import type { Provider } from '../../contracts/provider.ts';
+import type { Store } from '../../contracts/store.ts';
+import type { EventWorld } from '../events.ts';
+import type { RetainedSnapshot } from '../retention/types.ts';
+
+export interface PruneRequest {
+  readonly store: Store;
+  readonly provider: Provider;
+  /** Whose snapshots and objects; what other servers keep in the store is read and left alone. */
+  readonly server: string;
+  /** The rules are for snapshots of this addin configuration; those of others are left alone. */
+  readonly addin: { readonly id: string; readonly name: string };
+  /** UUIDs of accounts; null for all. */
+  readonly owners: readonly string[] | null;
+  /** Null: no snapshot goes; objects that nothing names still do. */
+  readonly retention: Retention | null;
+  /** False: show only. */
+  readonly apply: boolean;
+  /** Holds the locks of accounts. */
+  readonly stateDir: string;
+  readonly world: EventWorld;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: PruneEvent) => void;
+}
+
+export type PruneEvent =
+  /** Manifests read since the last event. */
+  | { readonly type: 'read'; readonly manifests: number }
+  /** Manifests and objects removed since the last event, with their bytes as stored. */
+  | { readonly type: 'removed'; readonly count: number; readonly bytes: number };
+
+export interface StoredKey {
+  readonly key: string;
+  /** Null where the store has no versions. */
+  readonly version: string | null;
+  readonly sizeBytes: number;
+}
+
+export interface PrunableSnapshot extends RetainedSnapshot {
+  /** `<site>-<UTC>-<12 hex>` */
+  readonly name: string;
+  readonly key: string;
+  readonly digest: string;
+  /** Entries of all trees, and plain bytes of files and exports. */
+  readonly entries: number;
+  readonly bytes: number;
+  /** Every revision there is, the lowest first. */
+  readonly manifests: readonly StoredKey[];
+}
+
+export interface PrunedSnapshot {
+  readonly owner: string;
+  readonly site: string;
+  readonly snapshot: PrunableSnapshot;
+  readonly keep: boolean;
+  readonly reasons: readonly string[];
+  /** Its manifest is gone. */
+  readonly removed: boolean;
+}
+
+/** Why prune did not do what the rules say. */
+export interface Refusal {
+  readonly rule: 'share' | 'clock' | 'shrunk' | 'damaged-manifest' | 'changed';
+  /** UUID of the account it is about; null where it is about all. */
+  readonly owner: string | null;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export interface Tally {
+  count: number;
+  bytes: number;
+}
+
+export interface PruneReport {
+  /** In the order of accounts, oldest first. */
+  readonly snapshots: readonly PrunedSnapshot[];
+  readonly refusals: readonly Refusal[];
+  /** Data and index objects that nothing names: to be removed, or removed where that was asked for. */
+  readonly objects: Readonly<Tally>;
+  /** Manifests and objects that are gone now; nothing without `apply`. */
+  readonly removed: Readonly<Tally>;
+  /** Objects that nothing names and that are too young to go. */
+  readonly waiting: Readonly<Tally>;
+  /** Manifests and objects that the store refused to remove. */
+  readonly denied: number;
+  /** Sites whose accounts another job was working on. */
+  readonly locked: readonly string[];
+  /** Keys in classes of ours that are no name of ours; they are never touched. */
+  readonly unknown: { readonly count: number; readonly first: readonly string[] };
+  /** 0, or that of PRUNE_REFUSED, STORE_DENIED or ACCOUNT_LOCKED. */
+  readonly exitStatus: number;
+}

@@ -1,0 +1,113 @@
+/**
+ * The retention policy: which snapshots of one account and one addin configuration stay, and why.
+ *
+ * Pure. A legal hold outranks an erasure, that a pin, that the rules. Whatever the rules say, the newest
+ * good snapshot stays, the last good one of every component, the newest full where others build on fulls,
+ * and what is newer than the newest good one. Held and pinned snapshots take no place in the rules.
+ */
+
+import type { Retention } from '../../config/addin-schema.ts';
+import { chronological } from './chronology.ts';
+import { keepsAnything, reasonsToKeep } from './rules.ts';
+import type { Decision, Protection, RetainedSnapshot } from './types.ts';
+
+/** Clocks of two machines may differ by this much without a snapshot counting as one of the future. */
+export const clockToleranceMs = 5 * 60_000;
+
+export interface RetentionRequest<S extends RetainedSnapshot> {
+  /** Of one account under one addin configuration, in any order. */
+  readonly snapshots: readonly S[];
+  /** Null: nothing is ever removed by the rules. */
+  readonly rules: Retention | null;
+  readonly protectionOf: (snapshot: S) => Protection;
+  readonly nowMs: number;
+}
+
+/** One decision for each snapshot, oldest first. */
+export function decideRetention<S extends RetainedSnapshot>(request: RetentionRequest<S>): Decision<S>[] {
+  const ordered = chronological(request.snapshots);
+  const protections = new Map(ordered.map((snapshot) => [snapshot, request.protectionOf(snapshot)]));
+  const always = indispensable(
+    ordered.filter((snapshot) => !isErased(protections.get(snapshot)!)),
+    request.nowMs,
+  );
+  const { rules } = request;
+  const ruled =
+    rules === null || !keepsAnything(rules) ? null : byRules({ ...request, rules }, ordered, protections);
+  return ordered.map((snapshot) => {
+    const { holds, erasure, pins } = protections.get(snapshot)!;
+    if (holds.length === 0 && erasure !== null) return { snapshot, keep: false, reasons: [erasure] };
+    const byPolicy = ruled === null ? ['no retention is configured'] : (ruled.get(snapshot) ?? []);
+    const reasons = [...holds, ...pins, ...(always.get(snapshot) ?? []), ...byPolicy];
+    if (reasons.length > 0) return { snapshot, keep: true, reasons };
+    return { snapshot, keep: false, reasons: [whyGone(snapshot)] };
+  });
+}
+
+const isErased = ({ holds, erasure }: Protection): boolean => holds.length === 0 && erasure !== null;
+
+function whyGone({ state }: RetainedSnapshot): string {
+  if (state === 'complete') return 'no rule keeps it';
+  return 'partial, and newer snapshots have all its good components';
+}
+
+function byRules<S extends RetainedSnapshot>(
+  { rules, nowMs }: { readonly rules: Retention; readonly nowMs: number },
+  ordered: readonly S[],
+  protections: ReadonlyMap<S, Protection>,
+): ReadonlyMap<S, readonly string[]> {
+  const counted = ordered.filter((snapshot) => {
+    const { holds, erasure, pins } = protections.get(snapshot)!;
+    const free = holds.length === 0 && erasure === null && pins.length === 0;
+    return free && snapshot.state === 'complete' && !isOfTheFuture(snapshot, nowMs);
+  });
+  return reasonsToKeep(counted.reverse(), rules, nowMs);
+}
+
+const isOfTheFuture = ({ atMs }: RetainedSnapshot, nowMs: number): boolean => atMs > nowMs + clockToleranceMs;
+
+/** What stays whatever the rules say. */
+function indispensable<S extends RetainedSnapshot>(ordered: readonly S[], nowMs: number): Map<S, string[]> {
+  const reasons = new Map<S, string[]>();
+  const keep = (snapshot: S, why: string): void => {
+    reasons.set(snapshot, [...(reasons.get(snapshot) ?? []), why]);
+  };
+  const newestFirst = [...ordered].reverse();
+  const good = newestFirst.findIndex(({ state }) => state === 'complete');
+  const newest = newestFirst[good];
+  if (newest !== undefined) keep(newest, 'the newest good one');
+  for (const partial of newestFirst.slice(0, good < 0 ? undefined : good)) {
+    keep(partial, newest === undefined ? 'there is no good one yet' : 'newer than the newest good one');
+  }
+  const full = newestFirst.find(({ level, state }) => level === 'full' && state === 'complete');
+  const buildsOn = newestFirst.some(({ level }) => level !== 'full');
+  if (full !== undefined && full !== newest && buildsOn) {
+    keep(full, 'the newest full, which differentials refer to');
+  }
+  for (const [snapshot, components] of lastGoodOf(newestFirst)) {
+    if (snapshot !== newest) keep(snapshot, `the last good of ${listed(components)}`);
+  }
+  for (const snapshot of ordered) {
+    if (isOfTheFuture(snapshot, nowMs)) keep(snapshot, 'dated in the future: a clock was wrong');
+  }
+  return reasons;
+}
+
+/** The components whose last good capture each snapshot holds. */
+function lastGoodOf<S extends RetainedSnapshot>(newestFirst: readonly S[]): Map<S, string[]> {
+  const found = new Set<string>();
+  const held = new Map<S, string[]>();
+  for (const snapshot of newestFirst) {
+    for (const { name, complete } of snapshot.components) {
+      if (!complete || found.has(name)) continue;
+      found.add(name);
+      held.set(snapshot, [...(held.get(snapshot) ?? []), name]);
+    }
+  }
+  return held;
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(', ');
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
+}

@@ -1,0 +1,40 @@
+/**
+ * What the retention policy is told of snapshots, and what it answers. Plain data.
+ */
+
+import type { SnapshotState } from '../../archive/keys.ts';
+import type { Level } from '../../contracts/provider.ts';
+
+/** One snapshot of an account under one addin configuration. */
+export interface RetainedSnapshot {
+  /** Twelve hex digits. */
+  readonly id: string;
+  readonly lineage: string;
+  readonly sequence: number;
+  /** When the snapshot began, by the clock of its server. */
+  readonly atMs: number;
+  readonly level: Level;
+  readonly state: SnapshotState;
+  readonly components: readonly {
+    /** What to call it, unique in the account: `tree shadow`, `database mariadb/shop`. */
+    readonly name: string;
+    readonly complete: boolean;
+  }[];
+}
+
+/** What stands above the policy, as reasons in plain words. */
+export interface Protection {
+  /** Legal holds. */
+  readonly holds: readonly string[];
+  /** The account shall be erased; null where it shall not. */
+  readonly erasure: string | null;
+  /** Pins that have not ended. */
+  readonly pins: readonly string[];
+}
+
+export interface Decision<S extends RetainedSnapshot = RetainedSnapshot> {
+  readonly snapshot: S;
+  readonly keep: boolean;
+  /** All of them, for people; the first is the one that decides. Never empty. */
+  readonly reasons: readonly string[];
+}
