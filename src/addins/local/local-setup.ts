@@ -93,6 +93,11 @@ export class LocalSetup implements StoreSetup {
         await new Directories(this.#root).ensure(this.#root);
         return [action('done', `${this.#root} was made, for its owner alone`)];
       }
+      if (!found.isDirectory()) {
+        const hint = 'Name a directory, or remove what lies there.';
+        const detail = `${this.#root} is not a directory`;
+        return [{ ...action('failed', detail), hint, code: 'STORE_UNAVAILABLE' }];
+      }
       if ((found.mode & 0o077) === 0) return [action('present', `${this.#root} is its owner's alone`)];
       await chmod(this.#root, ownersMode);
       return [action('done', `${this.#root} was closed to others (mode 0700)`)];

@@ -81,7 +81,7 @@ class S3Store implements Store {
       conditionalCreate: findings.conditionalPut === 'yes',
       versions: findings.versions === 'yes',
       objectLock: findings.objectLock === 'yes',
-      storageClasses: settings.checksum === 'sha256' ? awsClasses : classes,
+      storageClasses: settings.atAws ? awsClasses : classes,
       serverSideCopy: false,
       putOnly: settings.putOnly,
     };

@@ -17,6 +17,8 @@ export type Checksum = 'signed' | 'sha256' | 'md5';
 
 export interface S3Settings {
   readonly endpoint: string | undefined;
+  /** The service is AWS itself, by its address. */
+  readonly atAws: boolean;
   readonly region: string | undefined;
   readonly bucket: string;
   /** Empty, or ends with a slash. */
@@ -189,6 +191,7 @@ export function readSettings(settings: Settings): S3Settings {
   const atAws = given.endpoint === undefined || /\.amazonaws\.com(\.cn)?(:\d+)?\/?$/.test(given.endpoint);
   return {
     endpoint: given.endpoint,
+    atAws,
     region: given.region ?? (given.endpoint === undefined ? undefined : 'us-east-1'),
     bucket: given.bucket,
     prefix: given.prefix ?? '',

@@ -3,7 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import { compactUtc } from '../../core/archive/keys.ts';
 import { errorCodes } from '../../core/errors.ts';
-import { probePrefixOf } from '../../core/index.ts';
+import { probePrefixOf, type Store } from '../../core/index.ts';
+import { removeStaleTrials } from '../../core/jobs/verify-store/stale-trials.ts';
 import type { StoreAbility } from '../../core/jobs/verify-store/store-ability.ts';
 import { type CheckResult, verifyStore } from '../../core/jobs/verify-store/verify-store.ts';
 import type { CliCommand } from '../command.ts';
@@ -11,6 +12,8 @@ import type { AddinVerificationDocument } from '../documents/store-setup.ts';
 import { plural } from '../format.ts';
 import { choose, openForTrials, openSetup } from '../opened-setup.ts';
 import type { Output } from '../output.ts';
+
+type Purge = Parameters<typeof removeStaleTrials>[2];
 
 const help = `
 Writes a few hundred megabytes of trial objects below data/<this server>/_verify/, where the credentials of
@@ -33,16 +36,27 @@ export const addinVerify: CliCommand = {
     const { output, world, signal } = context;
     const { loaded, addin, server } = await choose(context, { addin: args[0], copy: options['copy'] });
     const setup = await openSetup(loaded, addin, world);
+    const tidy = async (store: Store, parent: string, purge: Purge) => {
+      // Credentials that only put are not even asked; a missing bucket is told by the first put.
+      if (store.capabilities.putOnly || server === null) return;
+      const stale = await removeStaleTrials(store, { parent, nowMs: world.now(), signal }, purge);
+      if (stale.length > 0) output.info(`removed what ${plural(stale.length, 'earlier run')} left behind`);
+    };
     try {
       const { store, openProvider } = await openForTrials(loaded, addin, world);
       try {
         const probe = `${compactUtc(world.now())}-${world.newObjectId().slice(0, 12)}`;
         const prefix = probePrefixOf('data', server ?? world.newUuid(), probe);
+        const purge =
+          setup === null
+            ? null
+            : (below: string, stop: AbortSignal) => setup.purge({ prefix: below, signal: stop });
+        await tidy(store, prefix.slice(0, -probe.length - 1), purge);
         const report = await verifyStore({
           store,
           openProvider,
           prefix,
-          purge: setup === null ? null : (below, stop) => setup.purge({ prefix: below, signal: stop }),
+          purge,
           leaveObjects: options['leaveObjects'] === true,
           randomBytes: (length) => randomBytes(length),
           now: world.now,

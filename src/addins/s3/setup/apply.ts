@@ -12,14 +12,13 @@ import {
   PutBucketLifecycleConfigurationCommand,
   PutBucketVersioningCommand,
 } from '@aws-sdk/client-s3';
-import { type ProbeRequest, probePrefixOf, type SetupAction } from '../../../core/index.ts';
+import type { ProbeRequest, SetupAction } from '../../../core/index.ts';
 import type { Call } from '../bucket.ts';
 import { answerOf, asFailure, isRightLacking } from '../failures.ts';
 import { readRule } from './lifecycle.ts';
 import { abortsLeftovers } from './lint-lifecycle.ts';
 import { bucketState, type Facts, type Place, readFacts } from './place.ts';
 import { blockPublicAccess } from './public-access.ts';
-import { purge } from './purge.ts';
 
 const ruleId = 'holdfast-abort-uploads';
 const abortAfterDays = 7;
@@ -36,10 +35,6 @@ export async function applySetup(place: Place, request: ProbeRequest): Promise<r
   actions.push(
     await step('public access', request, () => blockPublicAccess(place, facts.publicAccess, ids, call)),
   );
-  const prefix = probePrefixOf('data', server, request.probe);
-  await purge(place, prefix, call).catch((error: unknown) => {
-    if (!isRightLacking(error)) throw error;
-  });
   return actions;
 }
 
@@ -78,11 +73,10 @@ async function makeBucket(place: Place, call: Call): Promise<SetupAction> {
   const state = await bucketState(place, call);
   if (state === 'present') return present('bucket', `${settings.bucket} exists`);
   // AWS wants its region named, except for the oldest; others refuse names that are not theirs.
-  const atAws = settings.endpoint === undefined || /\.amazonaws\.com/.test(settings.endpoint);
   const region = settings.region === undefined ? await client.config.region() : settings.region;
   const LocationConstraint = region as 'eu-west-2';
   const input: CreateBucketCommandInput =
-    atAws && region !== 'us-east-1'
+    settings.atAws && region !== 'us-east-1'
       ? { ...where, CreateBucketConfiguration: { LocationConstraint } }
       : { ...where };
   try {

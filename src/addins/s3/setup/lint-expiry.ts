@@ -14,7 +14,7 @@ export interface LintOptions {
 }
 
 export interface LintFinding {
-  readonly code:
+  readonly kind:
     | 'expires-store-files'
     | 'expires-keys'
     | 'expires-data'
@@ -41,7 +41,7 @@ export function lintExpiry(rules: readonly LifecycleRule[], options: LintOptions
   );
   if (files !== null) {
     found.push({
-      code: 'expires-store-files',
+      kind: 'expires-store-files',
       state: 'error',
       rules: files.ids,
       detail: `${named(files)} holdfast.json after ${days(files.days)}; without it the store is no longer recognised`,
@@ -51,7 +51,7 @@ export function lintExpiry(rules: readonly LifecycleRule[], options: LintOptions
   const keys = expiringClass(rules, 'keys', options);
   if (keys !== null) {
     found.push({
-      code: 'expires-keys',
+      kind: 'expires-keys',
       state: 'error',
       rules: keys.ids,
       detail: `${named(keys)} the keys of accounts after ${days(keys.days)}; nothing encrypted could be read then`,
@@ -65,7 +65,7 @@ export function lintExpiry(rules: readonly LifecycleRule[], options: LintOptions
   const events = expiringClass(rules, 'events', options);
   if (events !== null) {
     found.push({
-      code: 'expires-events',
+      kind: 'expires-events',
       state: 'warning',
       rules: events.ids,
       detail: `${named(events)} events after ${days(events.days)}; pins and holds end then, and pruned snapshots look lost`,
@@ -87,7 +87,7 @@ function judgeExpiry(
     ? `retention keeps snapshots ${kept}`
     : `retention keeps them ${kept}, but a later snapshot or a pin may still need them`;
   return {
-    code: `expires-${one}`,
+    kind: `expires-${one}`,
     state: early ? 'error' : 'warning',
     rules: expiry.ids,
     detail: `${named(expiry)} ${what} after ${days(expiry.days)}; ${reason}`,
@@ -103,7 +103,7 @@ export function lintOrder(rules: readonly LifecycleRule[], options: LintOptions)
     const later = data === null ? 'stay' : `stay until ${days(data.days)}`;
     return [
       {
-        code: 'manifests-before-data',
+        kind: 'manifests-before-data',
         state: 'error',
         rules: [...new Set([...manifests.ids, ...(data?.ids ?? [])])],
         detail: `manifests go after ${days(manifests.days)} and data ${later}: snapshots vanish while their space is paid for`,
@@ -115,7 +115,7 @@ export function lintOrder(rules: readonly LifecycleRule[], options: LintOptions)
     const later = manifests === null ? 'stay' : `stay until ${days(manifests.days)}`;
     return [
       {
-        code: 'data-before-manifests',
+        kind: 'data-before-manifests',
         state: 'error',
         rules: [...new Set([...data.ids, ...(manifests?.ids ?? [])])],
         detail: `data goes after ${days(data.days)} and manifests ${later}: snapshots are listed that cannot be restored`,

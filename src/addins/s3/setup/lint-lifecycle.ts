@@ -44,7 +44,7 @@ function lintOverlaps(rules: readonly LifecycleRule[], { prefix }: LintOptions):
       const [shorter, longer] = a < b ? [one, other] : [other, one];
       const where = one.prefix.length > other.prefix.length ? one.prefix : other.prefix;
       found.push({
-        code: 'overlap',
+        kind: 'overlap',
         state: 'warning',
         rules: [one.id, other.id],
         detail:
@@ -66,7 +66,7 @@ function lintArchives(rules: readonly LifecycleRule[], options: LintOptions): Li
     const found: LintFinding[] = [];
     if (online.length > 0) {
       found.push({
-        code: 'archived',
+        kind: 'archived',
         state: 'error',
         rules: [rule.id],
         detail: `rule ${rule.id} moves ${online.join(', ')} to ${archive}; every command would wait hours for them to thaw`,
@@ -75,7 +75,7 @@ function lintArchives(rules: readonly LifecycleRule[], options: LintOptions): Li
     }
     if (classes.includes('data')) {
       found.push({
-        code: 'archived-data',
+        kind: 'archived-data',
         state: 'note',
         rules: [rule.id],
         detail: `rule ${rule.id} moves data to ${archive}; it must be thawed before a restore`,
@@ -92,7 +92,7 @@ function lintAborts(rules: readonly LifecycleRule[], { prefix }: LintOptions): L
   );
   const found = hasty.map(({ id, abortAfterDays }): LintFinding => {
     return {
-      code: 'hasty-abort',
+      kind: 'hasty-abort',
       state: 'warning',
       rules: [id],
       detail: `rule ${id} aborts uploads after ${days(abortAfterDays ?? 0)}; a large export on a slow line may still be under way`,
@@ -101,7 +101,7 @@ function lintAborts(rules: readonly LifecycleRule[], { prefix }: LintOptions): L
   });
   if (!abortsLeftovers(rules, prefix)) {
     found.push({
-      code: 'no-abort-rule',
+      kind: 'no-abort-rule',
       state: 'warning',
       rules: [],
       detail: 'no rule aborts unfinished uploads; what a crash leaves is paid for and shows in no listing',

@@ -13,7 +13,6 @@ import {
 } from '../../../core/index.ts';
 import type { Call } from '../bucket.ts';
 import type { Place } from './place.ts';
-import { purge } from './purge.ts';
 import * as trial from './trials.ts';
 
 export async function tryRights(
@@ -56,11 +55,6 @@ export async function tryRights(
     ...removes.flat(),
     ...(request.server === null ? [] : [right('write for other servers', foreign)]),
   ];
-  if (removable) {
-    for (const owner of new Set([server, request.probe])) {
-      await purge(place, probePrefixOf('data', owner, request.probe), call);
-    }
-  }
   return { rights, findings: judge(rights, place.settings.putOnly, request.prunes) };
 }
 

@@ -2,6 +2,7 @@
 
 import {
   type ProbeRequest,
+  probePrefixOf,
   type SetupAction,
   type SetupFinding,
   type SetupRequest,
@@ -20,6 +21,8 @@ import { policiesOf } from './policies.ts';
 import { unblockedParts } from './public-access.ts';
 import { purge } from './purge.ts';
 import { tryRights } from './rights.ts';
+
+const clearingPatienceMs = 30_000;
 
 export class S3Setup implements StoreSetup {
   readonly contract = storeSetupContract;
@@ -58,7 +61,11 @@ export class S3Setup implements StoreSetup {
       if ((await bucketState(this.#place, call)) === 'absent') return { rights: [], findings: [] };
       const { versioning } = await readFacts(this.#place, call);
       const versions = versioning.state !== 'told' || versioning.value.Status !== undefined;
-      return tryRights(this.#place, request, { versions });
+      try {
+        return await tryRights(this.#place, request, { versions });
+      } finally {
+        await clearProbe(this.#place, request);
+      }
     });
   }
 
@@ -67,7 +74,13 @@ export class S3Setup implements StoreSetup {
   }
 
   apply(request: ProbeRequest): Promise<readonly SetupAction[]> {
-    return this.#named('set up', request, () => applySetup(this.#place, request));
+    return this.#named('set up', request, async () => {
+      try {
+        return await applySetup(this.#place, request);
+      } finally {
+        await clearProbe(this.#place, request);
+      }
+    });
   }
 
   purge({ prefix, signal }: Parameters<StoreSetup['purge']>[0]): Promise<void> {
@@ -89,6 +102,12 @@ export class S3Setup implements StoreSetup {
       throw asFailure(error, `${what} bucket ${this.#place.settings.bucket}`, signal);
     }
   }
+}
+
+/** After an interruption too; where nothing can be removed, nothing was made either. */
+async function clearProbe(place: Place, { server, probe }: ProbeRequest): Promise<void> {
+  const call = { abortSignal: AbortSignal.timeout(clearingPatienceMs) };
+  await purge(place, probePrefixOf('data', server ?? probe, probe), call).catch(() => {});
 }
 
 function finding(
@@ -127,9 +146,9 @@ function lifecycleOf(
   const found = lintLifecycle(rules, { prefix, tags, keepDays: request.keepDays, archiveClasses });
   if (found.length === 0)
     return [finding('lifecycle', 'ok', 'unfinished uploads are aborted, and no rule harms backups')];
-  return found.map(({ code, state, detail, hint }) => {
+  return found.map(({ kind, state, detail, hint }) => {
     const one = finding('lifecycle', state, detail, hint);
-    return code === 'no-abort-rule' ? mendable(one) : one;
+    return kind === 'no-abort-rule' ? mendable(one) : one;
   });
 }
 

@@ -3,7 +3,7 @@
  * false checksum, the abort of an upload that never was, the removal of a version that never was.
  *
  * So a trial leaves nothing behind even where the credentials could not remove it. A service that takes a
- * false checksum for right makes a small object below the probe prefix, which the caller purges.
+ * false checksum for right makes an object of one byte below the probe prefix, which is removed at once.
  */
 
 import {
@@ -47,19 +47,19 @@ async function outcomeOf(work: Promise<unknown>): Promise<Outcome> {
 /** Keys of all trials are without the store's prefix. */
 export function tryPut({ once, where, settings }: Place, key: string, call: Call): Promise<Outcome> {
   const request = { key, body: nothing(), signal: call.abortSignal };
-  return outcomeOf(
-    once.send(
-      new PutObjectCommand({
-        ...where,
-        Key: settings.prefix + key,
-        ...attributes(settings, request, null),
-        Body: Buffer.from('x'),
-        ContentLength: 1,
-        ContentMD5: falseMd5,
-      }),
-      call,
-    ),
-  );
+  const which = { ...where, Key: settings.prefix + key };
+  const command = new PutObjectCommand({
+    ...which,
+    ...attributes(settings, request, null),
+    Body: Buffer.from('x'),
+    ContentLength: 1,
+    ContentMD5: falseMd5,
+  });
+  const made = async ({ VersionId }: { VersionId?: string | undefined }) => {
+    const version = VersionId === undefined ? {} : { VersionId };
+    await once.send(new DeleteObjectCommand({ ...which, ...version }), call).catch(() => {});
+  };
+  return outcomeOf(once.send(command, call).then(made));
 }
 
 export function tryAbort({ once, where, settings }: Place, key: string, call: Call): Promise<Outcome> {

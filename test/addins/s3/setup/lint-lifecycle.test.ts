@@ -18,10 +18,10 @@ const rule = (id: string, prefix: string, rest: Partial<LifecycleRule> = {}): Li
 });
 const abort = rule('abort', '', { abortAfterDays: 7 });
 
-/** `code state rules`, without the good rule that every bucket here has. */
+/** `kind state rules`, without the good rule that every bucket here has. */
 const lint = (rules: readonly LifecycleRule[], changed: Partial<LintOptions> = {}): string[] =>
   lintLifecycle([abort, ...rules], { ...options, ...changed }).map(
-    ({ code, state, rules: ids }) => `${code} ${state} ${ids.join('+')}`,
+    ({ kind, state, rules: ids }) => `${kind} ${state} ${ids.join('+')}`,
   );
 
 describe('lintLifecycle', () => {
@@ -41,7 +41,7 @@ describe('lintLifecycle', () => {
 
   it('misses a rule that aborts uploads of every class that is put in parts', () => {
     const without = (rules: readonly LifecycleRule[]) =>
-      lintLifecycle(rules, options).map(({ code }) => code);
+      lintLifecycle(rules, options).map(({ kind }) => kind);
 
     expect(without([])).toEqual(['no-abort-rule']);
     expect(without([rule('data', 'fleet/data/', { abortAfterDays: 7 })])).toEqual(['no-abort-rule']);
@@ -105,7 +105,7 @@ describe('lintLifecycle', () => {
       rule('long', 'fleet/', { expiresAfterDays: 400 }),
       rule('short', 'fleet/data/', { expiresAfterDays: 90 }),
     ];
-    const found = lintLifecycle([abort, ...rules], options).find(({ code }) => code === 'overlap');
+    const found = lintLifecycle([abort, ...rules], options).find(({ kind }) => kind === 'overlap');
 
     expect(found?.detail).toBe(
       'rules long and short both expire fleet/data/; the shorter one wins, so objects there go after 90 days (short), not after 400 days (long)',
