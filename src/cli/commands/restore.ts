@@ -1,4 +1,4 @@
-/** `holdfast restore`: a snapshot, or paths and databases of it, into a directory. */
+/** `holdfast restore`: a snapshot, or paths and databases of it, into a directory or where it came from. */
 
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
@@ -27,11 +27,14 @@ interface Options {
   readonly resume?: true;
   readonly inPlace?: true;
   readonly delete?: true;
+  readonly checksum?: true;
 }
 
 export const restore: CliCommand = {
   exits: [
+    'ACCOUNT_LOCKED',
     'ACCOUNT_NOT_FOUND',
+    'PANEL_UNREADABLE',
     'SNAPSHOT_NOT_FOUND',
     'OBJECT_DAMAGED',
     'OBJECT_MISSING',
@@ -59,23 +62,38 @@ export const restore: CliCommand = {
       .option('--to <dir>', 'directory to restore into; empty or absent')
       .option('--resume', 'go on where an interrupted restore of the same snapshot stopped')
       .option('--dry-run', 'show what would be restored; write nothing')
-      .option('--in-place', 'comes with a later release')
-      .option('--delete', 'comes with a later release')
+      .option(
+        '--in-place',
+        'restore trees into the live account: only what differs, each file whole or not at all',
+      )
+      .option('--delete', 'with --in-place: remove below the restored paths what the snapshot does not have')
+      .option('--checksum', 'with --in-place: compare contents also where size and time are equal')
       .addHelpText(
         'after',
-        '\nDIR/shadow, DIR/info, … are the trees, DIR/databases/<instance>/<name>.sql the exports.\nWithout --path and --database everything is restored.',
+        '\nDIR/shadow, DIR/info, … are the trees, DIR/databases/<instance>/<name>.sql the exports.\nWithout --path and --database everything is restored.\n\n--in-place --dry-run lists what would happen to each path, with --json as JSON Lines. What backups exclude\nis never deleted. A restore in place that was interrupted is finished by the same command.',
       );
   },
 
   async run(context, { args, options }) {
     const chosen = options as unknown as Options;
     const to = targetOf(chosen);
-    return withStore(context, chosen, async ({ search, opened }) => {
+    return withStore(context, chosen, async (session) => {
+      const { search, opened } = session;
       const snapshot = await resolveSnapshot(search, args[0]!, chosen.account);
       const paths = [
         ...(chosen.path ?? []).map(snapshotPath),
         ...(chosen.pathPercent ?? []).map(percentPath),
       ];
+      if (to === null) {
+        const { runInPlace } = await import('../in-place.ts');
+        return runInPlace(context, session, {
+          snapshot,
+          paths,
+          delete: chosen.delete === true,
+          checksum: chosen.checksum === true,
+          dryRun: chosen.dryRun === true,
+        });
+      }
       const databases = chosen.database ?? [];
       const request: RestoreRequest = {
         provider: opened.provider,
@@ -94,18 +112,21 @@ export const restore: CliCommand = {
   },
 };
 
-/** @throws USAGE no target, or one that this release cannot restore to */
-function targetOf({ to, inPlace, delete: remove }: Options): string {
-  if (inPlace === true || remove === true) {
-    const option = inPlace === true ? '--in-place' : '--delete';
-    throw new HoldfastError('USAGE', `${option} comes with a later release`, {
-      hint: 'Restore with --to DIR and move what you need.',
-    });
+/** Null: in place. @throws USAGE no target, or options that exclude each other */
+function targetOf({ to, inPlace, delete: remove, checksum, database }: Options): string | null {
+  const usage = (message: string, hint: string): HoldfastError =>
+    new HoldfastError('USAGE', message, { hint });
+  if (inPlace === true) {
+    if (to !== undefined) throw usage('--in-place and --to exclude each other', 'Leave one of them out.');
+    if (database === undefined) return null;
+    throw usage('databases are not restored in place', 'Restore them with --to DIR and import them.');
   }
-  if (to === undefined || to === '') {
-    throw new HoldfastError('USAGE', 'it is not said where to restore to', { hint: 'Add --to DIR.' });
+  if (remove === true || checksum === true) {
+    const option = remove === true ? '--delete' : '--checksum';
+    throw usage(`${option} belongs to --in-place`, 'Add --in-place, or leave it out.');
   }
-  return to;
+  if (to !== undefined && to !== '') return to;
+  throw usage('it is not said where to restore to', 'Add --to DIR, or --in-place.');
 }
 
 async function plan({ output }: CliContext, request: RestoreRequest): Promise<number> {

@@ -8,6 +8,7 @@ import { doctorDocument } from './doctor.ts';
 import { entryDocument, matchDocument } from './entry.ts';
 import { errorDocument } from './error.ts';
 import { restoreDocument, restorePlanDocument } from './restore.ts';
+import { restoreActionDocument, restoreInPlaceDocument } from './restore-in-place.ts';
 import { snapshotsDocument, statusDocument } from './snapshots.ts';
 import { addinVerificationDocument, storeSetupDocument } from './store-setup.ts';
 import { verifyDocument } from './verify.ts';
@@ -23,6 +24,8 @@ export const jsonDocuments = {
   'error.schema.json': errorDocument,
   'match.schema.json': matchDocument,
   'restore.schema.json': restoreDocument,
+  'restore-in-place.schema.json': restoreInPlaceDocument,
+  'restore-in-place-action.schema.json': restoreActionDocument,
   'restore-plan.schema.json': restorePlanDocument,
   'snapshots.schema.json': snapshotsDocument,
   'status.schema.json': statusDocument,

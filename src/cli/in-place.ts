@@ -1,0 +1,155 @@
+/** `holdfast restore --in-place`: the live account that a snapshot belongs to, and the restore into it. */
+
+import { HoldfastError } from '../core/errors.ts';
+import type { Account, Panel } from '../core/index.ts';
+import type { Snapshot } from '../core/jobs/catalog.ts';
+import { restoreInPlace } from '../core/jobs/restore-in-place/restore-in-place.ts';
+import type { InPlaceEvent, InPlaceReport } from '../core/jobs/restore-in-place/types.ts';
+import { printable } from '../core/printable.ts';
+import type { CliContext } from './command.ts';
+import type { RestoreActionDocument, RestoreInPlaceDocument } from './documents/restore-in-place.ts';
+import { describeWarning } from './documents/snapshot.ts';
+import { encodedPath } from './entry-view.ts';
+import { bytesText, countText, durationText, plural } from './format.ts';
+import { openPanel, openStateOf } from './opened.ts';
+import { openProgress } from './progress.ts';
+import type { StoreSession } from './store-session.ts';
+
+export interface InPlaceChoice {
+  readonly snapshot: Snapshot;
+  readonly paths: readonly Buffer[];
+  readonly delete: boolean;
+  readonly checksum: boolean;
+  readonly dryRun: boolean;
+}
+
+export async function runInPlace(
+  context: CliContext,
+  { loaded, opened }: StoreSession,
+  choice: InPlaceChoice,
+): Promise<number> {
+  const { output, world, signal } = context;
+  const { panel } = await openPanel(loaded, world);
+  const account = await liveAccount(context, panel, choice.snapshot, loaded);
+  const startedAtMs = world.now();
+  const shown = choice.dryRun ? null : await openProgress(output, world.now);
+  const planned = { actions: 0, bytes: 0 };
+  const done = { actions: 0, bytes: 0 };
+  const onEvent = (event: InPlaceEvent): void => {
+    if (event.type === 'planned') Object.assign(planned, { actions: event.actions, bytes: event.bytes });
+    else if (shown === null) listAction(context, event);
+    else {
+      done.actions++;
+      done.bytes += event.bytes;
+      const weight = ({ actions, bytes }: typeof done): number => bytes + 4096 * actions;
+      const share = weight(planned) === 0 ? null : Math.min(1, weight(done) / weight(planned));
+      shown.show({
+        share,
+        bytes: done.bytes,
+        detail: `${countText(done.actions)}/${countText(planned.actions)} paths`,
+      });
+    }
+  };
+  let report: InPlaceReport;
+  try {
+    report = await restoreInPlace({
+      provider: opened.provider,
+      snapshot: choice.snapshot,
+      account,
+      panel,
+      stateDir: loaded.configuration.stateDir,
+      paths: choice.paths,
+      everything: choice.paths.length === 0,
+      delete: choice.delete,
+      compareContents: choice.checksum ? 'always' : 'when-times-differ',
+      dryRun: choice.dryRun,
+      newId: world.newObjectId,
+      signal,
+      onEvent,
+    });
+  } finally {
+    shown?.close();
+  }
+  tell(context, choice, report, { site: account.site, took: durationText(world.now() - startedAtMs) });
+  return report.exitStatus;
+}
+
+/**
+ * Found by UUID, since sites are used again.
+ *
+ * @throws ACCOUNT_NOT_FOUND no account of this server has the snapshot's UUID now
+ */
+async function liveAccount(
+  { world, signal }: CliContext,
+  panel: Panel,
+  { header, body, name }: Snapshot,
+  { configuration }: StoreSession['loaded'],
+): Promise<Account> {
+  const state = await openStateOf(configuration, world);
+  const accounts = await panel.accounts({ signal });
+  const likely = [...accounts].sort(
+    (a, b) => Number(b.site === body.account.site) - Number(a.site === body.account.site),
+  );
+  for (const account of likely) {
+    if ((await state.knownAccountId(account)) === header.owner) return account;
+  }
+  const message = `the account of ${name} (${header.owner}) is not on this server`;
+  throw new HoldfastError('ACCOUNT_NOT_FOUND', message, {
+    hint: 'Restore with --to DIR; a new account on the same site is another account.',
+  });
+}
+
+function listAction(
+  { output }: CliContext,
+  { action, path, bytes }: Extract<InPlaceEvent, { type: 'action' }>,
+): void {
+  const shown = encodedPath(path);
+  output.line(`${action.padEnd(8)}  ${shown.path}`);
+  output.record<RestoreActionDocument>({ action, ...shown, bytes, message: null });
+}
+
+function tell(
+  { output }: CliContext,
+  { snapshot, dryRun }: InPlaceChoice,
+  report: InPlaceReport,
+  { site, took }: { readonly site: string; readonly took: string },
+): void {
+  for (const { path, message } of report.failures) {
+    if (dryRun) {
+      output.record<RestoreActionDocument>({
+        action: 'fail',
+        path,
+        pathEncoding: 'percent',
+        bytes: 0,
+        message,
+      });
+    }
+    output.note(`failed: ${path}: ${message}`);
+  }
+  for (const { code, path, message } of report.warnings) {
+    output.note(`warning: ${code}: ${path === undefined ? '' : `${printable(path, 4096)}: `}${message}`);
+  }
+  const counted = Object.entries(report.actions)
+    .filter(([, count]) => count > 0)
+    .map(([action, count]) => `${action} ${countText(count)}`);
+  const what = counted.length === 0 ? 'nothing differs' : `${counted.join(', ')}, ${bytesText(report.bytes)}`;
+  const where = `${printable(site)} from ${snapshot.name}`;
+  output.info(dryRun ? `would restore ${where}: ${what}` : `restored ${where} in ${took}: ${what}`);
+  if (report.failureCount > 0) {
+    output.note(`holdfast: ${plural(report.failureCount, 'path')} could not be restored`);
+  }
+  if (dryRun) return;
+  output.document<RestoreInPlaceDocument>({
+    snapshot: snapshot.name,
+    site: printable(site),
+    trees: [...report.trees],
+    exitStatus: report.exitStatus,
+    actions: { ...report.actions },
+    untouched: report.untouched,
+    bytes: report.bytes,
+    warnings: report.warnings.map(describeWarning),
+    warningCounts: { ...report.warningCounts },
+    failures: report.failures.map(({ path, message }) => ({ path, message })),
+    failureCount: report.failureCount,
+  });
+}
