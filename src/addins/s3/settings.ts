@@ -88,7 +88,7 @@ export const settingsSchema: JsonSchema = {
       type: 'string',
       minLength: 3,
       maxLength: 255,
-      description: 'Name of the bucket. It must exist.',
+      description: 'Name of the bucket. holdfast store init --apply creates it.',
     },
     prefix: {
       type: 'string',

@@ -16,7 +16,7 @@ import type { Output } from '../output.ts';
 type Purge = Parameters<typeof removeStaleTrials>[2];
 
 const help = `
-Writes a few hundred megabytes of trial objects below data/<this server>/_verify/, where the credentials of
+Writes about 200 MB in 2,800 trial objects below data/<this server>/_verify/, where the credentials of
 a server may write and no backup lies, and removes them again, after an error or Ctrl-C too. First it says
 what the store can and cannot do, then a line for each check: ok, failed or skipped. Credentials that cannot
 remove run only what leaves next to nothing behind.`;
