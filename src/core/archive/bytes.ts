@@ -130,6 +130,16 @@ export class ByteReader {
   }
 
   varint64(): bigint {
+    const start = this.offset;
+    let low = 0;
+    let scale = 1;
+    for (let i = 0; i < 7; i++) {
+      const byte = this.byte();
+      low += (byte & 0x7f) * scale;
+      if (byte < 0x80) return BigInt(low);
+      scale *= 128;
+    }
+    this.offset = start;
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
       const byte = this.byte();
@@ -137,6 +147,11 @@ export class ByteReader {
       if (byte < 0x80) return value;
     }
     return this.#short();
+  }
+
+  skip(length: number): void {
+    if (this.offset + length > this.end) this.#short();
+    this.offset += length;
   }
 
   zigzag(): number {

@@ -83,6 +83,18 @@ export function comparePaths(a: Uint8Array, b: Uint8Array): number {
   return a[i]! - b[i]!;
 }
 
+/** As `comparePaths`, for paths as latin1 strings. */
+export function compareLatin1Paths(a: string, b: string): number {
+  const shorter = Math.min(a.length, b.length);
+  let i = 0;
+  while (i < shorter && a.charCodeAt(i) === b.charCodeAt(i)) i++;
+  if (i === shorter) return a.length - b.length;
+  const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
+  if (x === slash) return -1;
+  if (y === slash) return 1;
+  return x - y;
+}
+
 /** True where `path` is `ancestor` or lies below it. An empty ancestor holds everything. */
 export function isWithin(path: Uint8Array, ancestor: Uint8Array): boolean {
   if (ancestor.length === 0) return true;

@@ -23,6 +23,10 @@ export interface FinishedPage {
   readonly count: number;
   /** SHA-256 of the entries part. */
   readonly digest: Buffer;
+  /** Numbers of the objects in which the contents lie. */
+  readonly objects: readonly number[];
+  /** Bytes of contents, holes left out. */
+  readonly dataBytes: number;
 }
 
 export function compressPart(plain: Uint8Array): Buffer {
@@ -38,6 +42,8 @@ export function compressPart(plain: Uint8Array): Buffer {
 abstract class Pages<T> {
   protected readonly entries = new ByteWriter(pageTargetBytes + 8192);
   protected readonly extents = new ByteWriter(16384);
+  readonly #objects = new Set<number>();
+  #dataBytes = 0;
   protected count = 0;
   protected first: { path: Buffer; device: number; inode: bigint } | null = null;
 
@@ -67,7 +73,11 @@ abstract class Pages<T> {
       plainBytes: head.length,
       count: this.count,
       digest: hash('sha256', this.entries.view(), 'buffer'),
+      objects: [...this.#objects],
+      dataBytes: this.#dataBytes,
     };
+    this.#dataBytes = 0;
+    this.#objects.clear();
     this.entries.reset();
     this.extents.reset();
     this.count = 0;
@@ -85,6 +95,8 @@ abstract class Pages<T> {
       this.extents.varint(extent.offset - end);
       this.extents.varint(extent.length);
       this.extents.varint(extent.object);
+      this.#objects.add(extent.object);
+      this.#dataBytes += extent.length;
       this.extents.varint(extent.tarOffset);
       end = extent.offset + extent.length;
     }

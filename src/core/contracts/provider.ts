@@ -50,6 +50,8 @@ export type Plan =
       readonly level: 'differential' | 'incremental';
       readonly parents: readonly [string, ...string[]];
       readonly reason: string;
+      /** Of so many files that seem unchanged one is read again; 1 reads all. Default 30. */
+      readonly rereadEvery?: number;
     };
 
 export type ObjectKind = 'segment' | 'export' | 'index' | 'manifest' | 'key' | 'event' | 'run' | 'meta';

@@ -38,6 +38,8 @@ export interface IndexReader {
     rows: readonly R[],
     damaged?: (row: R, message: string) => void,
   ): AsyncGenerator<{ readonly row: R; readonly plain: Buffer }>;
+  /** Pages as stored, unchecked. */
+  frames<R extends Row>(rows: readonly R[]): AsyncGenerator<{ readonly row: R; readonly frame: Buffer }>;
   lookup(path: Buffer): Promise<Entry | null>;
   linkRecord(device: number, inode: bigint): Promise<LinkRecord | null>;
   linkRecords(): AsyncGenerator<LinkRecord>;
@@ -102,26 +104,42 @@ class Reader implements IndexReader {
     return pages.slice(from, to);
   }
 
+  async *frames<R extends Row>(rows: readonly R[]): AsyncGenerator<{ row: R; frame: Buffer }> {
+    for (let at = 0; at < rows.length; ) {
+      const batch = batchFrom(rows, at);
+      const { bytes, offset } = await this.#fetch(batch);
+      for (const row of batch) {
+        yield { row, frame: bytes.subarray(row.offset - offset, row.offset - offset + row.length) };
+      }
+      at += batch.length;
+    }
+  }
+
+  async #fetch<R extends Row>(batch: readonly R[]): Promise<{ bytes: Buffer; offset: number; key: string }> {
+    const offset = Math.min(...batch.map((row) => row.offset));
+    const end = Math.max(...batch.map((row) => row.offset + row.length));
+    const key = this.#keys.get(batch[0]!.object);
+    if (key === undefined) throw damagedObject('an index root');
+    const range = { offset, length: end - offset };
+    const bytes = await collect(this.#provider.get({ key, range, signal: this.#signal }), range.length);
+    return { bytes, offset, key };
+  }
+
   async *pages<R extends Row>(
     rows: readonly R[],
     damaged?: (row: R, message: string) => void,
   ): AsyncGenerator<{ row: R; plain: Buffer }> {
     for (let at = 0; at < rows.length; ) {
       const batch = batchFrom(rows, at);
-      const [first] = batch;
-      const offset = Math.min(...batch.map((row) => row.offset));
-      const end = Math.max(...batch.map((row) => row.offset + row.length));
-      const key = this.#keys.get(first!.object);
-      if (key === undefined) throw damagedObject('an index root');
       at += batch.length;
-      const range = { offset, length: end - offset };
-      let bytes: Buffer;
+      let fetched: { bytes: Buffer; offset: number; key: string };
       try {
-        bytes = await collect(this.#provider.get({ key, range, signal: this.#signal }), range.length);
+        fetched = await this.#fetch(batch);
       } catch (error) {
         for (const row of batch) reportOrThrow(error, row, damaged);
         continue;
       }
+      const { bytes, offset, key } = fetched;
       for (const row of batch) {
         const frame = bytes.subarray(row.offset - offset, row.offset - offset + row.length);
         let plain: Buffer;

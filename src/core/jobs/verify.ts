@@ -6,7 +6,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { type Content, fileType, typeOf } from '../archive/entry.ts';
+import { type Content, comparePaths, fileType, typeOf } from '../archive/entry.ts';
 import { plainFrames } from '../archive/frame-splitter.ts';
 import type { DatabaseComponent, ObjectRef } from '../archive/manifest.ts';
 import { readLinkPage, readPage } from '../archive/page-reader.ts';
@@ -189,9 +189,13 @@ async function checkPages(
     }
   };
   const lost = (row: PageRow, message: string): void => problem(row.first, damagedPage(row.count, message));
+  let before: Buffer = Buffer.alloc(0);
   for await (const { row, plain } of reader.pages(reader.root.pages, lost)) {
     try {
       for (const entry of readPage(plain, row.digest)) {
+        if (before.length > 0 && comparePaths(before, entry.path) >= 0)
+          problem(entry.path, 'is not in order');
+        before = entry.path;
         if (typeOf(entry) === fileType.regular && entry.content !== null) check(entry.path, entry.content);
       }
     } catch (error) {

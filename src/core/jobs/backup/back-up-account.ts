@@ -18,7 +18,7 @@ import {
 } from '../../archive/manifest.ts';
 import type { DatabaseEngine } from '../../contracts/database.ts';
 import type { Account } from '../../contracts/panel.ts';
-import type { RequestedLevel } from '../../contracts/provider.ts';
+import type { Plan, RequestedLevel } from '../../contracts/provider.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { type LastSnapshot, readLastSnapshot, rememberLastSnapshot } from '../../state/lineages.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
@@ -27,6 +27,7 @@ import { type ListedSnapshot, listSnapshots, readSnapshot, type Snapshot } from 
 import { bytesOf } from '../streams.ts';
 import { type CapturedTrees, captureTrees } from './capture-trees.ts';
 import { exportDatabases } from './export-databases.ts';
+import { openParent, type ParentSnapshot } from './parent-snapshot.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import { WarningList } from './warnings.ts';
 
@@ -47,6 +48,8 @@ export interface BackUpAccount {
   readonly engines: readonly DatabaseEngine[];
   readonly pool: CapturePool;
   readonly level: RequestedLevel;
+  /** Reads every file again, also those that seem unchanged. */
+  readonly checksum?: boolean;
   readonly world: BackUpWorld;
   readonly signal: AbortSignal;
   readonly onBytes: (bytes: number) => void;
@@ -70,6 +73,9 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   const objectId = world.newObjectId();
   const writer = new SnapshotWriter({ server, owner, objectId }, addin.provider, request.signal);
   const warnings = new WarningList();
+  const parent = await parentOf(request, plan, history.items, warnings);
+  const level = parent === null ? 'full' : plan.level;
+  writer.nextNumber = parent?.nextNumber ?? 0;
   if (account.problem !== null) {
     warnings.add({ code: 'panel-problem', component: 'account', message: account.problem });
   }
@@ -81,12 +87,13 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   }
   const trees = await captureTrees({
     trees: account.trees,
+    parent,
     pool: request.pool,
     writer,
     warnings,
     now: world.now,
     onBytes,
-  });
+  }).finally(() => parent?.remove());
   const components = [...trees.components, ...databases.components];
   await writer.settled();
   const complete = components.every((component) => component.state === 'complete');
@@ -109,14 +116,14 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
     writtenBy: holdfastVersion,
     id: objectId.slice(0, 12),
     objectId,
-    level: plan.level,
+    level,
     state: complete ? 'complete' : 'partial',
-    parents: plan.parents,
+    parents: parent === null ? [] : [parent.snapshot.header.id],
     startedAt: new Date(startedAtMs).toISOString(),
     committedAt: new Date(world.now()).toISOString(),
     storeClockAt: writer.storeClockMs === null ? null : new Date(writer.storeClockMs).toISOString(),
     objects: [...writer.objects].sort((a, b) => a.number - b.number),
-    references: [],
+    references: [...writer.references].sort((a, b) => a.number - b.number),
     tools: {
       holdfast: holdfastVersion,
       store: addin.storeRef,
@@ -139,6 +146,33 @@ async function commit(writer: SnapshotWriter, manifest: Manifest, atMs: number):
   await writer.put('manifest', key, bytesOf(bytes), bytes.length);
   const utc = /-(\d{8}T\d{6}Z)-/.exec(key)![1];
   return { ...manifest, key, name: `${body.account.site}-${utc}-${id}` };
+}
+
+/** The snapshot that the plan refers to, made ready; null where everything is to be stored anew. */
+async function parentOf(
+  request: BackUpAccount,
+  plan: Plan,
+  history: readonly ListedSnapshot[],
+  warnings: WarningList,
+): Promise<ParentSnapshot | null> {
+  if (plan.level === 'full') return null;
+  const { addin, signal, stateDir } = request;
+  const listed = history.find(({ id }) => id === plan.parents[0]);
+  let why = 'it is not in the store';
+  try {
+    const snapshot = listed === undefined ? null : await readSnapshot(addin.provider, listed, signal);
+    if (snapshot !== null && snapshot.header.addin.id === addin.id && snapshot.body.index !== null) {
+      const rereadEvery = request.checksum ? 1 : (plan.rereadEvery ?? 30);
+      return await openParent(snapshot, { provider: addin.provider, stateDir, rereadEvery, signal });
+    }
+    if (snapshot !== null) why = 'it has no index of this addin configuration';
+  } catch (error) {
+    if (!isHoldfastError(error) || !/^(OBJECT|FORMAT)_/.test(error.code)) throw error;
+    why = error.message;
+  }
+  const message = `cannot refer to snapshot ${plan.parents[0]}, so this one is a full: ${why}`;
+  warnings.add({ code: 'no-usable-parent', component: 'account', message });
+  return null;
 }
 
 /** The account's snapshots of this addin configuration, and the newest of them. */

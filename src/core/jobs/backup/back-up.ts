@@ -28,6 +28,7 @@ export interface BackUpRun {
   readonly state: State;
   readonly stateDir: string;
   readonly level: RequestedLevel;
+  readonly checksum?: boolean;
   /** Accounts under way at once. */
   readonly concurrency: number;
   readonly pool: CapturePool;

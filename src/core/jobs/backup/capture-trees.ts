@@ -19,6 +19,7 @@ import { AT_FDCWD, Stat, statAt, zName } from '../../filesystem/native.ts';
 import { ByteQueue } from '../byte-queue.ts';
 import type { CaptureTree } from '../capture/messages.ts';
 import type { CapturePool, CaptureResult } from '../capture/pool.ts';
+import type { ParentSnapshot } from './parent-snapshot.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
 import type { WarningList } from './warnings.ts';
 
@@ -31,6 +32,8 @@ export interface CapturedTrees {
 
 export interface TreesContext {
   readonly trees: readonly Tree[];
+  /** The snapshot to compare with; null for a full. */
+  readonly parent: ParentSnapshot | null;
   readonly pool: CapturePool;
   readonly writer: SnapshotWriter;
   readonly warnings: WarningList;
@@ -47,12 +50,13 @@ interface Place {
 export async function captureTrees(context: TreesContext): Promise<CapturedTrees> {
   const { pool, writer, warnings } = context;
   const trees = numberDevices(context.trees);
+  const parent = context.parent?.usableFor(trees) === true ? context.parent : null;
   const startedAt = new Date(context.now()).toISOString();
   const index = new IndexStream();
   let tarBytes = 0;
   const result = await pool
     .capture(
-      { trees, firstNumber: writer.nextNumber, signal: writer.signal },
+      { trees, parent: parent?.forWorkers ?? null, firstNumber: writer.nextNumber, signal: writer.signal },
       {
         segment: (number, body) => writer.start('segment', writer.segmentKey(number), body),
         segmentDone(done) {
@@ -64,7 +68,14 @@ export async function captureTrees(context: TreesContext): Promise<CapturedTrees
           if (index.isEmpty) writer.start('index', writer.indexKey(), index.body);
           index.add(page, index.pages);
         },
-        linkPage: (page) => index.add(page, index.linkPages),
+        reuse: (row, objects) => {
+          index.reused.push(parent!.rows[row]!);
+          for (const number of objects) index.used.add(number);
+        },
+        linkPage(page) {
+          if (index.isEmpty) writer.start('index', writer.indexKey(), index.body);
+          index.add(page, index.linkPages);
+        },
         warning: (warning) => warnings.add(warning),
       },
     )
@@ -74,10 +85,11 @@ export async function captureTrees(context: TreesContext): Promise<CapturedTrees
     });
   const components = componentsOf(trees, result, startedAt);
   writer.nextNumber = result.nextNumber;
-  if (index.isEmpty)
-    return { components, index: null, contentRoot: null, counts: counts(result, tarBytes, 0) };
+  const nothing = index.isEmpty && index.reused.length === 0;
+  if (nothing) return { components, index: null, contentRoot: null, counts: counts(result, tarBytes, 0) };
+  if (index.isEmpty) writer.start('index', writer.indexKey(), index.body);
   const number = writer.nextNumber++;
-  const root = index.finish(trees, number, writer);
+  const root = index.finish(trees, number, writer, parent);
   const storedBytes = writer.objects.reduce((sum, object) => sum + object.size, 0);
   return { components, ...root, counts: counts(result, tarBytes, storedBytes) };
 }
@@ -101,6 +113,10 @@ class IndexStream {
   readonly body = new ByteQueue(() => {});
   readonly pages: Place[] = [];
   readonly linkPages: Place[] = [];
+  /** Pages of the parent that are referred to. */
+  readonly reused: PageRow[] = [];
+  /** Numbers of the objects that pages refer to. */
+  readonly used = new Set<number>();
   readonly #hash = createHash('sha256');
   #length = 0;
 
@@ -110,6 +126,7 @@ class IndexStream {
 
   add(page: FinishedPage, places: Place[]): void {
     const { frame, ...rest } = page;
+    for (const number of page.objects) this.used.add(number);
     places.push({ page: rest, offset: this.#length, length: frame.length });
     this.#push(Buffer.from(frame));
   }
@@ -124,6 +141,7 @@ class IndexStream {
     trees: readonly CaptureTree[],
     number: number,
     writer: SnapshotWriter,
+    parent: ParentSnapshot | null,
   ): { readonly index: NonNullable<ManifestBody['index']>; readonly contentRoot: string } {
     const place = ({ page, offset, length }: Place): Omit<PageRow, 'first'> => ({
       object: number,
@@ -133,14 +151,15 @@ class IndexStream {
       count: page.count,
       digest: Buffer.from(page.digest),
     });
-    const byPath = [...this.pages].sort((a, b) => comparePaths(a.page.first, b.page.first));
-    const pages: PageRow[] = byPath.map((one) => ({ ...place(one), first: Buffer.from(one.page.first) }));
+    const own: PageRow[] = this.pages.map((one) => ({ ...place(one), first: Buffer.from(one.page.first) }));
+    const pages = [...own, ...this.reused].sort((a, b) => comparePaths(a.first, b.first));
+    for (const row of this.reused) this.used.add(row.object);
     const linkPages: LinkPageRow[] = this.linkPages.map((one) => ({
       ...place(one),
       firstDevice: one.page.firstDevice,
       firstInode: one.page.firstInode,
     }));
-    const own = {
+    const self = {
       number,
       key: writer.indexKey(),
       kind: objectKinds.index,
@@ -148,7 +167,8 @@ class IndexStream {
       sha256: Buffer.alloc(32),
       frames: [],
     };
-    const objects = [...writer.rows, own].sort((a, b) => a.number - b.number);
+    const earlier = writer.refer(this.used, parent);
+    const objects = [...writer.rows, ...earlier, self].sort((a, b) => a.number - b.number);
     const root = { trees, objects, pages, linkPages };
     const plain = encodeRoot(root);
     const frame = compressPart(plain);

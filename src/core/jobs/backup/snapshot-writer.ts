@@ -11,6 +11,7 @@ import type { FrameSizes, ObjectRow } from '../../archive/root.ts';
 import { objectKinds } from '../../archive/root.ts';
 import type { ObjectKind, Provider } from '../../contracts/provider.ts';
 import { FrameStream } from './frame-stream.ts';
+import { missingObject, type ParentSnapshot, referenceTo } from './parent-snapshot.ts';
 
 export interface SnapshotNames {
   readonly server: string;
@@ -29,6 +30,8 @@ export class SnapshotWriter {
   /** Aborted where the run is interrupted or a put has failed. */
   readonly signal: AbortSignal;
   readonly objects: ObjectRef[] = [];
+  /** Objects of earlier snapshots that this one refers to. */
+  readonly references: ObjectRef[] = [];
   readonly rows: ObjectRow[] = [];
   nextNumber = 0;
   storeClockMs: number | null = null;
@@ -93,6 +96,18 @@ export class SnapshotWriter {
     const key = this.segmentKey(number);
     this.objects.push({ number, key, kind: 'segment', size: storedBytes, sha256: sha256.toString('hex') });
     this.rows.push({ number, key, kind: objectKinds.segment, storedBytes, sha256, frames });
+  }
+
+  /** Rows of those used objects that earlier snapshots wrote; they become references of the manifest. */
+  refer(used: ReadonlySet<number>, parent: ParentSnapshot | null): ObjectRow[] {
+    const own = new Set(this.rows.map(({ number }) => number));
+    return [...used].flatMap((number) => {
+      if (own.has(number)) return [];
+      const row = parent?.objects.get(number);
+      if (row === undefined) throw missingObject(number);
+      this.references.push(referenceTo(row));
+      return [row];
+    });
   }
 
   addIndex(number: number, storedBytes: number, sha256: string): void {

@@ -4,14 +4,25 @@
  * Everything here is synchronous and speaks to the main thread only through `Outlet`.
  */
 
-import { comparePaths } from '../../archive/entry.ts';
+import { comparePaths, type LinkRecord } from '../../archive/entry.ts';
+import { readLinkPage } from '../../archive/page-reader.ts';
 import { type FinishedPage, PageWriter } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { displayName, type XattrBackend } from '../../filesystem/xattrs.ts';
 import { noCounts } from './counts.ts';
 import type { TreeContext } from './entry-log.ts';
+import { KnownContents } from './known-contents.ts';
 import { captureLinked, type LinkContext, writeDirectories, writeHardLinks } from './link-capture.ts';
-import { type CaptureTree, type FromWorker, jobControl, type TreeFailure } from './messages.ts';
+import {
+  type CaptureCounts,
+  type CaptureParent,
+  type CaptureTree,
+  type FromWorker,
+  jobControl,
+  type TreeFailure,
+} from './messages.ts';
+import { ParentMerge } from './parent-merge.ts';
+import { ParentPages } from './parent-pages.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { TreeCapture } from './tree-capture.ts';
 
@@ -36,16 +47,27 @@ export class AccountCapture {
   readonly #linked = new PageWriter();
   readonly #directoryPages: FinishedPage[] = [];
   readonly #linkedPages: FinishedPage[] = [];
+  readonly #keptLinks = new Set<string>();
+  readonly #parent: CaptureParent | null;
+  readonly #parentPages: ParentPages | null;
+  readonly #known: KnownContents | null;
 
   constructor(
-    job: number,
-    trees: readonly CaptureTree[],
+    begin: {
+      readonly job: number;
+      readonly trees: readonly CaptureTree[];
+      readonly parent: CaptureParent | null;
+    },
     control: Int32Array,
     outlet: JobOutlet,
     world: { readonly xattrs: XattrBackend; readonly now: () => number },
   ) {
+    const { job, trees, parent } = begin;
     this.#job = job;
     this.#trees = trees;
+    this.#parent = parent;
+    this.#parentPages = parent === null ? null : new ParentPages(parent);
+    this.#known = this.#parentPages === null ? null : new KnownContents(this.#parentPages);
     this.#outlet = outlet;
     this.#xattrs = world.xattrs;
     this.#now = world.now;
@@ -62,7 +84,13 @@ export class AccountCapture {
     const tree = this.#trees[treeNumber]!;
     const pages = new PageWriter();
     const counts = noCounts();
+    const full = path === '' ? tree.name : `${tree.name}/${path}`;
+    const merge = this.#merge(full, pages, counts);
     const context: TreeContext = {
+      merge,
+      isDue: (where) => this.#isDue(where),
+      known: this.#known,
+      keepLink: (inode) => this.#keptLinks.add(`${tree.device}:${inode}`),
       segments: this.segments,
       pages,
       directories: this.#directories,
@@ -70,7 +98,7 @@ export class AccountCapture {
       counts,
       xattrs: this.#xattrs,
       now: this.#now,
-      flushPages: (cut) => this.#flushPages(pages, cut),
+      flushPages: (cut) => this.#flushPages(pages, cut, counts),
       warn: (code, where, message) => this.#warn(code, tree.name, where, message),
       wantsHandOver: () => this.#outlet.wantsHandOver(),
       claimHandOver: () => this.#outlet.claimHandOver(),
@@ -80,11 +108,12 @@ export class AccountCapture {
     let failure: TreeFailure | null = null;
     try {
       new TreeCapture(tree, context).run(path);
+      merge?.finish();
     } catch (error) {
       if (!isHoldfastError(error) || error.code !== 'TREE_UNREADABLE') throw error;
       failure = { tree: treeNumber, code: error.code, message: error.message };
     }
-    this.#flushPages(pages, true);
+    this.#flushPages(pages, true, counts);
     this.#outlet.send({
       type: 'task-done',
       job,
@@ -95,11 +124,35 @@ export class AccountCapture {
     });
   }
 
+  #merge(within: string, pages: PageWriter, counts: CaptureCounts): ParentMerge | null {
+    if (this.#parentPages === null) return null;
+    return new ParentMerge(this.#parentPages, within, {
+      write: (entry) => {
+        pages.add(entry);
+        this.#flushPages(pages, false, counts);
+      },
+      reuse: (row, { objects, dataBytes }) => {
+        this.#flushPages(pages, true, counts);
+        counts.bytes += dataBytes;
+        this.#outlet.send({ type: 'reuse', job: this.#job, row, objects });
+      },
+    });
+  }
+
+  /** A share of the unchanged files, another one in each run. */
+  #isDue(path: string): boolean {
+    const { rereadEvery, turn } = this.#parent!;
+    let sum = turn;
+    for (let i = 0; i < path.length; i++) sum = (Math.imul(sum, 31) + path.charCodeAt(i)) >>> 0;
+    return sum % rereadEvery === 0;
+  }
+
   /** Pages end where a directory begins, or inside a directory that is larger than a page. */
-  #flushPages(pages: PageWriter, cut: boolean): void {
-    if (cut || pages.full) {
-      const page = pages.finish();
-      if (page !== null) this.#outlet.send({ type: 'page', job: this.#job, page });
+  #flushPages(pages: PageWriter, cut: boolean, counts: CaptureCounts): void {
+    const page = cut || pages.full ? pages.finish() : null;
+    if (page !== null) {
+      counts.bytes += page.dataBytes;
+      this.#outlet.send({ type: 'page', job: this.#job, page });
     }
     if (this.#directories.full) this.#directoryPages.push(this.#directories.finish()!);
     if (this.#linked.full) this.#linkedPages.push(this.#linked.finish()!);
@@ -114,7 +167,14 @@ export class AccountCapture {
   release(): void {
     this.segments.close();
     const { directories, linked } = this.#rest();
-    this.#outlet.send({ type: 'released', job: this.#job, directories, linked });
+    this.#parentPages?.close();
+    this.#outlet.send({
+      type: 'released',
+      job: this.#job,
+      directories,
+      linked,
+      keptLinks: [...this.#keptLinks],
+    });
   }
 
   #rest(): { directories: FinishedPage[]; linked: FinishedPage[] } {
@@ -125,10 +185,21 @@ export class AccountCapture {
     return { directories: this.#directoryPages, linked: this.#linkedPages };
   }
 
-  /** The final segment: linked files, hard links, directories, end of archive, in this order. */
+  /** The parent's records of linked files that have not changed. */
+  *#keptRecords(kept: ReadonlySet<string>): Generator<LinkRecord> {
+    if (this.#parentPages === null || kept.size === 0) return;
+    for (const row of this.#parentPages.linkRows) {
+      for (const record of readLinkPage(this.#parentPages.load(row), null)) {
+        if (kept.has(`${record.device}:${record.inode}`)) yield record;
+      }
+    }
+  }
+
+  /** The final segment of a full: linked files, hard links, directories, end of archive, in this order. */
   finish(others: {
     readonly directories: readonly FinishedPage[];
     readonly linked: readonly FinishedPage[];
+    readonly keptLinks: readonly string[];
   }): void {
     const counts = noCounts();
     const own = this.#rest();
@@ -140,14 +211,22 @@ export class AccountCapture {
       segments: this.segments,
       counts,
       warn: (code, tree, path, message) => this.#warn(code, tree, path, message),
-      page: (page) => this.#outlet.send({ type: 'link-page', job: this.#job, page }),
+      known: this.#known,
+      page: (page) => {
+        counts.bytes += page.dataBytes;
+        this.#outlet.send({ type: 'link-page', job: this.#job, page });
+      },
       checkStop: () => this.#outlet.checkStop(),
     };
-    const groups = captureLinked(linked, context);
-    writeHardLinks(linked, groups, context);
-    writeDirectories(directories, context);
-    this.segments.writeEnd();
+    const kept = new Set([...this.#keptLinks, ...others.keptLinks]);
+    const groups = captureLinked(linked, this.#keptRecords(kept), context);
+    if (this.#parentPages === null) {
+      writeHardLinks(linked, groups, context);
+      writeDirectories(directories, context);
+    }
+    if (this.#parentPages === null || this.segments.number >= 0) this.segments.writeEnd();
     this.segments.close();
+    this.#parentPages?.close();
     this.#outlet.send({ type: 'finished', job: this.#job, counts });
   }
 }

@@ -6,7 +6,9 @@ import { type Entry, entryFlags, fileType } from '../../archive/entry.ts';
 import type { PageWriter } from '../../archive/pages.ts';
 import { errno, errnoName, type Stat } from '../../filesystem/native.ts';
 import { type XattrBackend, XattrError, type XattrSubject } from '../../filesystem/xattrs.ts';
+import type { KnownContents } from './known-contents.ts';
 import type { CaptureCounts, CaptureTree } from './messages.ts';
+import type { ParentMerge } from './parent-merge.ts';
 import type { SegmentWriter } from './segment-writer.ts';
 
 /** An entry whose ctime is younger than this may change again without its ctime changing. */
@@ -20,9 +22,17 @@ export interface TreeContext {
   readonly directories: PageWriter;
   readonly linked: PageWriter;
   readonly counts: CaptureCounts;
+  /** What the parent snapshot recorded of this tree; null for a full. */
+  readonly merge: ParentMerge | null;
+  /** True for an unchanged file that is to be read all the same. */
+  readonly isDue: (path: string) => boolean;
+  /** Content that the account's snapshots hold already; null for a full. */
+  readonly known: KnownContents | null;
   readonly xattrs: XattrBackend;
   readonly now: () => number;
   flushPages(cut: boolean): void;
+  /** A file with several names that is as the parent recorded it. */
+  keepLink(inode: bigint): void;
   warn(code: string, path: string, message: string): void;
   /** True where another worker has nothing to do. */
   wantsHandOver(): boolean;
@@ -44,7 +54,7 @@ export class EntryLog {
 
   /** `subject` null: its xattrs are not looked at. `path` is relative to the root, latin1. */
   describe(path: string, stat: Stat, subject: XattrSubject | null, flags: number): Entry {
-    const full = path === '' ? this.#tree.name : `${this.#tree.name}/${path}`;
+    const full = this.fullPath(path);
     const ctimeMs = stat.ctimeSeconds * 1000 + stat.ctimeNanoseconds / 1e6;
     return {
       path: Buffer.from(full, 'latin1'),
@@ -75,16 +85,57 @@ export class EntryLog {
     }
   }
 
+  fullPath(path: string): string {
+    return path === '' ? this.#tree.name : `${this.#tree.name}/${path}`;
+  }
+
+  /**
+   * Compares an inode with what the parent recorded under this path.
+   *
+   * @returns `same` (call `keep`, or `replace` after all), the parent's entry where it differs, or null
+   */
+  meet(path: string, stat: Stat): 'same' | Entry | null {
+    const { merge } = this.#context;
+    if (merge === null || !merge.find(this.fullPath(path))) return null;
+    return merge.isUnchanged(stat) ? 'same' : merge.take();
+  }
+
+  /** Takes over the parent's entry, which `meet` found the same. */
+  keep(): void {
+    const merge = this.#context.merge!;
+    const { mode, flags, inode } = merge.record;
+    this.#count(mode);
+    if ((flags & entryFlags.linked) !== 0) this.#context.keepLink(inode);
+    merge.keep();
+    this.#context.flushPages(false);
+  }
+
+  /** Gives up the parent's entry, which `meet` found the same; another is emitted in its place. */
+  replace(): void {
+    this.#context.merge?.take();
+  }
+
+  /** Hash of the content that the parent has for what `meet` found the same; null where it has none. */
+  keptHash(): Buffer | null {
+    return this.#context.merge?.record.sha256 ?? null;
+  }
+
   emit(entry: Entry): void {
-    const { pages, counts, directories, linked } = this.#context;
-    counts.entries++;
-    pages.add(entry);
-    if ((entry.mode & fileType.mask) === fileType.directory) {
-      counts.directories++;
-      directories.add(entry);
-    }
+    const { pages, directories, linked, merge } = this.#context;
+    this.#count(entry.mode);
+    if (merge === null) pages.add(entry);
+    else merge.write(entry);
+    if ((entry.mode & fileType.mask) === fileType.directory) directories.add(entry);
     if ((entry.flags & entryFlags.linked) !== 0) linked.add(entry);
     this.#context.flushPages(false);
+  }
+
+  #count(mode: number): void {
+    const { counts } = this.#context;
+    const type = mode & fileType.mask;
+    counts.entries++;
+    if (type === fileType.directory) counts.directories++;
+    else if (type === fileType.regular) counts.files++;
   }
 
   omitted(path: string, attributes: readonly string[]): void {

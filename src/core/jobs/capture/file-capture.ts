@@ -11,6 +11,7 @@ import type { Content, Entry } from '../../archive/entry.ts';
 import { type DataRange, padding, sparseMap } from '../../archive/tar.ts';
 import { dataRanges } from '../../filesystem/data-ranges.ts';
 import { Stat, statFd } from '../../filesystem/native.ts';
+import type { KnownContents } from './known-contents.ts';
 import { extentsOf, memberOf, type SegmentWriter } from './segment-writer.ts';
 
 export interface CapturedFile {
@@ -24,6 +25,16 @@ export interface CapturedFile {
   readonly dataBytes: number;
   /** Name of the error that ended reading early; what follows is zeros. */
   readonly readError: string | null;
+  /** The content has the hash that was expected; nothing was stored. */
+  readonly isExpected: boolean;
+}
+
+export interface CaptureTarget {
+  readonly segments: SegmentWriter;
+  /** Content that need not be stored again; null where everything is. */
+  readonly known: KnownContents | null;
+  /** Hash that the parent has for this unchanged file, which is read to make sure; else null. */
+  readonly expected: Buffer | null;
 }
 
 /** Files up to this size are read in place and can be taken back. */
@@ -31,6 +42,7 @@ const smallBytes = 1024 * 1024;
 const after = new Stat();
 const none: readonly DataRange[] = [];
 const zeros = Buffer.alloc(65536);
+const scanBuffer = Buffer.allocUnsafeSlow(1024 * 1024);
 
 function unchanged(fd: number, before: Stat): boolean {
   return (
@@ -51,15 +63,16 @@ export function captureFile(
   fd: number,
   stat: Stat,
   describe: () => Entry,
-  segments: SegmentWriter,
+  target: CaptureTarget,
 ): CapturedFile {
   for (let attempt = 0; ; attempt++) {
     const entry = describe();
     const ranges = stat.size > 0 && stat.blocks * 512 < stat.size ? dataRanges(fd, stat.size) : null;
     const small = ranges === null && stat.size <= smallBytes;
     const captured = small
-      ? captureSmall(fd, stat, entry, segments, attempt)
-      : captureLarge(fd, stat, entry, ranges, segments);
+      ? captureSmall(fd, stat, entry, target, attempt)
+      : (knownLarge(fd, stat, entry, ranges, target) ??
+        captureLarge(fd, stat, entry, ranges, target.segments));
     if (captured !== null && (!captured.changed || captured.readError !== null || attempt > 0))
       return captured;
     statFd(fd, stat);
@@ -71,7 +84,7 @@ function captureSmall(
   fd: number,
   stat: Stat,
   entry: Entry,
-  segments: SegmentWriter,
+  { segments, known, expected }: CaptureTarget,
   attempt: number,
 ): CapturedFile | null {
   const { size } = stat;
@@ -87,11 +100,54 @@ function captureSmall(
   frames.buffer.fill(0, start + read, start + size + padding(size));
   const data = frames.buffer.subarray(start, start + size);
   const sha256 = size === 0 ? null : hash('sha256', data, 'buffer');
+  if (sha256 !== null && !changed) {
+    // The bytes are in the frame, but nothing says so yet: they are simply written over.
+    const isExpected = expected?.equals(sha256) === true;
+    const same = isExpected ? null : (known?.find(size, sha256) ?? null);
+    if (isExpected || same !== null)
+      return notStored(entry, same ?? { size, sha256, extents: [] }, isExpected);
+  }
   const tarOffset = frames.position + header.length;
   frames.advance(total);
   const ranges = size === 0 ? none : [{ offset: 0, length: size }];
   const content = { size, sha256, extents: extentsOf(ranges, segments.number, tarOffset) };
-  return { content, entry, changed, omitted, dataBytes: size, readError: null };
+  return { content, entry, changed, omitted, dataBytes: size, readError: null, isExpected: false };
+}
+
+function notStored(entry: Entry, content: Content, isExpected: boolean): CapturedFile {
+  return { content, entry, changed: false, omitted: [], dataBytes: 0, readError: null, isExpected };
+}
+
+/** Reads a large file once without storing it, where that may spare storing it. Null: it must be stored. */
+function knownLarge(
+  fd: number,
+  stat: Stat,
+  entry: Entry,
+  ranges: readonly DataRange[] | null,
+  { known, expected }: CaptureTarget,
+): CapturedFile | null {
+  const { size } = stat;
+  if (expected === null && known?.hasSize(size) !== true) return null;
+  const digest = createHash('sha256');
+  const place = Buffer.alloc(16);
+  for (const { offset, length } of ranges ?? [{ offset: 0, length: size }]) {
+    if (ranges !== null) {
+      place.writeBigUInt64LE(BigInt(offset), 0);
+      place.writeBigUInt64LE(BigInt(length), 8);
+      digest.update(place);
+    }
+    for (let at = 0; at < length; ) {
+      const part = Math.min(length - at, scanBuffer.length);
+      if (readFully(fd, scanBuffer, 0, part, offset + at) < part) return null;
+      digest.update(scanBuffer.subarray(0, part));
+      at += part;
+    }
+  }
+  if (!unchanged(fd, stat)) return null;
+  const sha256 = digest.digest();
+  if (expected?.equals(sha256)) return notStored(entry, { size, sha256, extents: [] }, true);
+  const same = known?.find(size, sha256) ?? null;
+  return same === null ? null : notStored(entry, same, false);
 }
 
 function captureLarge(
@@ -145,7 +201,15 @@ function captureLarge(
   frames.write(zeros.subarray(0, padding(dataBytes)));
   const extents = extentsOf(stored, segments.number, tarOffset);
   const content = { size, sha256: digest.digest(), extents };
-  return { content, entry, changed: short || !unchanged(fd, stat), omitted, dataBytes, readError };
+  return {
+    content,
+    entry,
+    changed: short || !unchanged(fd, stat),
+    omitted,
+    dataBytes,
+    readError,
+    isExpected: false,
+  };
 }
 
 function readFully(fd: number, buffer: Buffer, at: number, length: number, position: number): number {

@@ -7,13 +7,15 @@ import type { Warning } from '../../archive/manifest.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import { ByteQueue } from '../byte-queue.ts';
 import { noCounts } from './counts.ts';
-import type { CaptureCounts, CaptureTree, SegmentDone, TreeFailure } from './messages.ts';
+import type { CaptureCounts, CaptureParent, CaptureTree, SegmentDone, TreeFailure } from './messages.ts';
 
 export interface CaptureSink {
   /** A segment begins; its bytes follow in `body`, which must be read to its end or abandoned. */
   segment(number: number, body: AsyncIterable<Uint8Array>): void;
   segmentDone(done: SegmentDone): void;
   page(page: FinishedPage): void;
+  /** The parent's page with this row, which refers to these objects. */
+  reuse(row: number, objects: readonly number[]): void;
   linkPage(page: FinishedPage): void;
   warning(warning: Warning): void;
 }
@@ -27,6 +29,7 @@ export interface CaptureResult {
 export interface Job {
   readonly id: number;
   readonly trees: readonly CaptureTree[];
+  readonly parent: CaptureParent | null;
   readonly control: Int32Array;
   readonly sink: CaptureSink;
   readonly results: { counts: CaptureCounts; endedAtMs: number; failure: TreeFailure | null }[];
@@ -36,6 +39,7 @@ export interface Job {
   readonly parts: Map<Thread, number>;
   readonly directories: FinishedPage[];
   readonly linked: FinishedPage[];
+  readonly keptLinks: string[];
   running: number;
   phase: 'walk' | 'release' | 'finish';
   finisher: Thread | null;
@@ -53,7 +57,7 @@ export interface Thread {
 export function newJob(
   id: number,
   trees: readonly CaptureTree[],
-  rest: Pick<Job, 'control' | 'sink' | 'resolve' | 'reject'> & { readonly nowMs: number },
+  rest: Pick<Job, 'parent' | 'control' | 'sink' | 'resolve' | 'reject'> & { readonly nowMs: number },
 ): Job {
   const { nowMs, ...given } = rest;
   return {
@@ -66,6 +70,7 @@ export function newJob(
     parts: new Map(),
     directories: [],
     linked: [],
+    keptLinks: [],
     running: 0,
     phase: 'walk',
     finisher: null,

@@ -20,6 +20,9 @@ import type { EntryLog, TreeContext } from './entry-log.ts';
 import { captureFile } from './file-capture.ts';
 import { linkTarget, plainTarType } from './segment-writer.ts';
 
+/** What `EntryLog.meet` said of the name. */
+export type Previous = 'same' | Entry | null;
+
 export interface LeafContext {
   readonly context: TreeContext;
   readonly log: EntryLog;
@@ -35,7 +38,13 @@ const targetBuffer = Buffer.alloc(65536);
 const emptyName = Buffer.from([0]);
 
 /** @returns false where it is no regular file any more */
-export function captureRegular(leaf: LeafContext, dirfd: number, name: Buffer, path: string): boolean {
+export function captureRegular(
+  leaf: LeafContext,
+  dirfd: number,
+  name: Buffer,
+  path: string,
+  previous: Previous,
+): boolean {
   const { log, stat } = leaf;
   const flags = O.NOFOLLOW | O.NONBLOCK;
   let fd = openAt(dirfd, name, flags | O.NOATIME);
@@ -53,17 +62,36 @@ export function captureRegular(leaf: LeafContext, dirfd: number, name: Buffer, p
     }
     if ((stat.mode & fileType.mask) !== fileType.regular || leaf.isForeign(stat)) return false;
     if (stat.nlink > 1 && leaf.joinsLinks) log.emit(log.describe(path, stat, fd, entryFlags.linked));
-    else captureContent(leaf, fd, path);
+    else captureContent(leaf, fd, path, previous);
     return true;
   } finally {
     closeFd(fd);
   }
 }
 
-function captureContent({ context, log, stat }: LeafContext, fd: number, path: string): void {
-  const { segments, counts } = context;
+function captureContent(
+  { context, log, stat }: LeafContext,
+  fd: number,
+  path: string,
+  previous: Previous,
+): void {
+  const { segments, known } = context;
   try {
-    const captured = captureFile(fd, stat, (): Entry => log.describe(path, stat, fd, 0), segments);
+    const expected = previous === 'same' ? log.keptHash() : null;
+    const describe = (): Entry => log.describe(path, stat, fd, 0);
+    const captured = captureFile(fd, stat, describe, { segments, known, expected });
+    if (captured.isExpected) {
+      log.keep();
+      return;
+    }
+    if (expected !== null) {
+      context.warn(
+        'silent-change',
+        path,
+        'has other content although nothing else about it changed; it is stored anew',
+      );
+      log.replace();
+    }
     const flags = captured.entry.flags | (captured.changed ? entryFlags.changed : 0);
     if (captured.readError !== null) {
       context.warn('unreadable', path, `${captured.readError} while it was read; the rest is zeros`);
@@ -71,8 +99,6 @@ function captureContent({ context, log, stat }: LeafContext, fd: number, path: s
       context.warn('changed', path, 'changed while it was read, twice; the copy may be torn');
     }
     log.omitted(path, captured.omitted);
-    counts.files++;
-    counts.bytes += captured.dataBytes;
     log.emit({ ...captured.entry, flags, content: captured.content });
   } catch (error) {
     const { errno: number, code } = error as NodeJS.ErrnoException;

@@ -11,12 +11,14 @@ import { type FinishedPage, LinkPageWriter } from '../../archive/pages.ts';
 import { closeFd, O, Stat, statFd } from '../../filesystem/native.ts';
 import { openBelow } from '../../filesystem/open-below.ts';
 import { captureFile } from './file-capture.ts';
+import type { KnownContents } from './known-contents.ts';
 import type { CaptureCounts, CaptureTree } from './messages.ts';
 import { linkTarget, plainTarType, type SegmentWriter } from './segment-writer.ts';
 
 export interface LinkContext {
   readonly trees: readonly CaptureTree[];
   readonly segments: SegmentWriter;
+  readonly known: KnownContents | null;
   readonly counts: CaptureCounts;
   warn(code: string, tree: string, path: string, message: string): void;
   page(page: FinishedPage): void;
@@ -33,7 +35,11 @@ interface Group {
 }
 
 /** Writes contents first; returns what the hard links are, to be written by `writeHardLinks`. */
-export function captureLinked(pages: readonly FinishedPage[], context: LinkContext): Map<string, Group> {
+export function captureLinked(
+  pages: readonly FinishedPage[],
+  kept: Iterable<LinkRecord>,
+  context: LinkContext,
+): Map<string, Group> {
   const groups = new Map<string, Group>();
   const records: LinkRecord[] = [];
   const stat = new Stat();
@@ -60,6 +66,9 @@ export function captureLinked(pages: readonly FinishedPage[], context: LinkConte
       group.firstPath,
       'vanished under all its names before it was read',
     );
+  }
+  for (const record of kept) {
+    if (!groups.has(`${record.device}:${record.inode}`)) records.push(record);
   }
   writeRecords(records, context);
   return groups;
@@ -95,7 +104,11 @@ function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkConte
     }
     const sameCtime =
       stat.ctimeSeconds === entry.ctimeSeconds && stat.ctimeNanoseconds === entry.ctimeNanoseconds;
-    const captured = captureFile(fd, stat, () => entry, context.segments);
+    const captured = captureFile(fd, stat, () => entry, {
+      segments: context.segments,
+      known: context.known,
+      expected: null,
+    });
     const path = relative.toString('latin1');
     if (captured.readError !== null) {
       const message = `${captured.readError} while it was read; the rest is zeros`;
@@ -108,8 +121,6 @@ function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkConte
         'changed while the account was read; its times may be older than its content',
       );
     }
-    context.counts.files++;
-    context.counts.bytes += captured.dataBytes;
     return { device: tree.device, inode: entry.inode, path: entry.path, content: captured.content };
   } catch (error) {
     const { code, errno } = error as NodeJS.ErrnoException;

@@ -8,6 +8,7 @@
 import type { Warning } from '../../archive/manifest.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import type { FrameSizes } from '../../archive/root.ts';
+import type { ParentFile } from './parent-pages.ts';
 
 export interface CaptureTree {
   readonly name: string;
@@ -16,6 +17,13 @@ export interface CaptureTree {
   readonly device: number;
   readonly exclude: readonly string[];
   readonly include?: readonly string[];
+}
+
+export interface CaptureParent extends ParentFile {
+  /** Of so many unchanged files one is read again in each run; 1 reads all. */
+  readonly rereadEvery: number;
+  /** Another one each run. */
+  readonly turn: number;
 }
 
 export interface CaptureCounts {
@@ -43,6 +51,8 @@ export type ToWorker =
       readonly type: 'begin';
       readonly job: number;
       readonly trees: readonly CaptureTree[];
+      /** What an incremental or differential compares with; null for a full. */
+      readonly parent: CaptureParent | null;
       /** See `jobControl`. */
       readonly control: Int32Array;
     }
@@ -56,6 +66,7 @@ export type ToWorker =
       readonly job: number;
       readonly directories: readonly FinishedPage[];
       readonly linked: readonly FinishedPage[];
+      readonly keptLinks: readonly string[];
     }
   | { readonly type: 'quit' };
 
@@ -78,6 +89,13 @@ export type FromWorker =
   | { readonly type: 'bytes'; readonly job: number; readonly number: number; readonly bytes: Uint8Array }
   | { readonly type: 'segment'; readonly job: number; readonly done: SegmentDone }
   | { readonly type: 'page'; readonly job: number; readonly page: FinishedPage }
+  /** The parent's page with this row is referred to as it is. */
+  | {
+      readonly type: 'reuse';
+      readonly job: number;
+      readonly row: number;
+      readonly objects: readonly number[];
+    }
   | { readonly type: 'link-page'; readonly job: number; readonly page: FinishedPage }
   | { readonly type: 'hand-over'; readonly job: number; readonly tree: number; readonly path: string }
   | {
@@ -94,6 +112,8 @@ export type FromWorker =
       readonly job: number;
       readonly directories: readonly FinishedPage[];
       readonly linked: readonly FinishedPage[];
+      /** `<device>:<inode>` of linked files that are as the parent recorded them. */
+      readonly keptLinks: readonly string[];
     }
   | { readonly type: 'finished'; readonly job: number; readonly counts: CaptureCounts }
   | { readonly type: 'warning'; readonly job: number; readonly warning: Warning }

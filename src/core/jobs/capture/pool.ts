@@ -20,6 +20,7 @@ import {
   takeBytes,
 } from './job.ts';
 import {
+  type CaptureParent,
   type CaptureTree,
   type FromWorker,
   jobControl,
@@ -50,6 +51,8 @@ export class CapturePool {
   capture(
     request: {
       readonly trees: readonly CaptureTree[];
+      /** What to compare with; null captures everything anew. */
+      readonly parent: CaptureParent | null;
       readonly firstNumber: number;
       readonly signal: AbortSignal;
     },
@@ -61,6 +64,7 @@ export class CapturePool {
     control[jobControl.nextNumber] = request.firstNumber;
     const { promise, resolve, reject } = Promise.withResolvers<CaptureResult>();
     const job = newJob(this.#nextJob++, request.trees, {
+      parent: request.parent,
       control,
       sink,
       resolve,
@@ -129,7 +133,13 @@ export class CapturePool {
         if (thread === undefined) break;
         if (!job.parts.has(thread)) {
           job.parts.set(thread, -1);
-          this.#post(thread, { type: 'begin', job: job.id, trees: job.trees, control: job.control });
+          this.#post(thread, {
+            type: 'begin',
+            job: job.id,
+            trees: job.trees,
+            parent: job.parent,
+            control: job.control,
+          });
         }
         job.running++;
         this.#post(thread, { type: 'task', job: job.id, ...job.queue.shift()! });
@@ -177,6 +187,9 @@ export class CapturePool {
       case 'page':
         job.sink.page(message.page);
         return;
+      case 'reuse':
+        job.sink.reuse(message.row, message.objects);
+        return;
       case 'link-page':
         job.sink.linkPage(message.page);
         return;
@@ -200,6 +213,7 @@ export class CapturePool {
       case 'released':
         job.directories.push(...message.directories);
         job.linked.push(...message.linked);
+        job.keptLinks.push(...message.keptLinks);
         job.parts.delete(thread);
         if (job.parts.size === 1) this.#finish(job);
         return;
@@ -230,8 +244,8 @@ export class CapturePool {
 
   #finish(job: Job): void {
     job.phase = 'finish';
-    const { directories, linked } = job;
-    this.#post(job.finisher!, { type: 'finish', job: job.id, directories, linked });
+    const { directories, linked, keptLinks } = job;
+    this.#post(job.finisher!, { type: 'finish', job: job.id, directories, linked, keptLinks });
   }
 
   #fail(job: Job, error: unknown): void {

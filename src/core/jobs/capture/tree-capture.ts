@@ -22,7 +22,7 @@ import {
 } from '../../filesystem/native.ts';
 import { PathFilter } from '../../filesystem/patterns.ts';
 import { EntryLog, type TreeContext } from './entry-log.ts';
-import { captureRegular, captureSpecial, type LeafContext } from './leaf-capture.ts';
+import { captureRegular, captureSpecial, type LeafContext, type Previous } from './leaf-capture.ts';
 import { cName, depthOf, type Level } from './levels.ts';
 import type { CaptureTree } from './messages.ts';
 
@@ -107,6 +107,7 @@ export class TreeCapture {
     }
     const name = level.names[level.next++]!;
     if (level.given.size > 0 && level.given.has(name)) {
+      this.#context.merge?.skipWithin(this.#log.fullPath(level.prefix + name.slice(0, name.indexOf('\0'))));
       this.#context.flushPages(true);
       return;
     }
@@ -117,6 +118,7 @@ export class TreeCapture {
   #capture(dirfd: number, name: string, path: string): void {
     const verdict = this.#filter.judge(path, depthOf(path));
     if (verdict === 'skip') return;
+    let previous: Previous = null;
     for (let attempt = 0; attempt < 4; attempt++) {
       const stat = this.#stat;
       const rc = statAt(dirfd, cName(name), stat);
@@ -134,15 +136,27 @@ export class TreeCapture {
         if (type === fileType.directory) this.#describeClosed(dirfd, name, path, entryFlags.contentsLeftOut);
         return;
       }
+      if (type !== fileType.directory && attempt === 0) {
+        previous = this.#log.meet(path, stat);
+        if (previous === 'same' && !(type === fileType.regular && this.#isDue(path))) {
+          this.#log.keep();
+          return;
+        }
+      }
       const done =
         type === fileType.directory
           ? this.#directory(dirfd, name, path)
           : type === fileType.regular
-            ? captureRegular(this.#leaf, dirfd, cName(name), path)
+            ? captureRegular(this.#leaf, dirfd, cName(name), path, previous)
             : captureSpecial(this.#leaf, dirfd, cName(name), path);
       if (done) return;
     }
     this.#context.warn('unstable', path, 'kept changing its type while it was read; it is left out');
+  }
+
+  /** An unchanged file with content of its own whose turn it is to be read all the same. */
+  #isDue(path: string): boolean {
+    return this.#log.keptHash() !== null && this.#context.isDue(path);
   }
 
   /** A tree that names what it wants may span file systems; inodes of several devices do not make links. */
@@ -203,9 +217,9 @@ export class TreeCapture {
     const tooDeep = depth >= depthLimit;
     const flags = tooDeep ? entryFlags.contentsLeftOut : 0;
     this.#context.checkStop();
-    const entry = this.#log.describe(path, this.#stat, fd, flags);
     this.#context.flushPages(false);
-    this.#log.emit(entry);
+    if (this.#log.meet(path, this.#stat) === 'same' && flags === 0) this.#log.keep();
+    else this.#log.emit(this.#log.describe(path, this.#stat, fd, flags));
     if (tooDeep) {
       closeFd(fd);
       this.#context.warn(

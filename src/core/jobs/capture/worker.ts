@@ -55,7 +55,7 @@ function handle(message: ToWorker): void {
     case 'begin':
       captures.set(
         message.job,
-        new AccountCapture(message.job, message.trees, message.control, outletOf(message.control), {
+        new AccountCapture(message, message.control, outletOf(message.control), {
           xattrs: systemXattrs,
           now,
         }),

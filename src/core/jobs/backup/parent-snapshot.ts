@@ -1,0 +1,146 @@
+/**
+ * The snapshot that an incremental or differential capture compares with, made ready for the workers.
+ *
+ * Its index pages are put into one private temporary file, in path order, from which workers read; the file
+ * goes when the capture ends. Only trees that the parent captured whole are compared with.
+ */
+
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ObjectRef } from '../../archive/manifest.ts';
+import { type ObjectRow, objectKinds, type PageRow } from '../../archive/root.ts';
+import type { Provider } from '../../contracts/provider.ts';
+import { HoldfastError } from '../../errors.ts';
+import type { CaptureParent, CaptureTree } from '../capture/messages.ts';
+import type { ParentRow } from '../capture/parent-pages.ts';
+import type { Snapshot } from '../catalog.ts';
+import { type IndexReader, openIndex } from '../index-reader.ts';
+
+export interface ParentSnapshot {
+  readonly snapshot: Snapshot;
+  readonly forWorkers: CaptureParent;
+  /** The page behind each row that workers know. */
+  readonly rows: readonly PageRow[];
+  /** Objects by number, with key, size and hash. */
+  readonly objects: ReadonlyMap<number, ObjectRow>;
+  /** The first number that no object of the lineage has. */
+  readonly nextNumber: number;
+  /** False where trees moved between devices, so that inode numbers mean something else. */
+  usableFor(trees: readonly CaptureTree[]): boolean;
+  remove(): void;
+}
+
+export interface ParentOptions {
+  readonly provider: Provider;
+  readonly stateDir: string;
+  readonly rereadEvery: number;
+  readonly signal: AbortSignal;
+}
+
+/** @throws OBJECT_MISSING, OBJECT_DAMAGED the parent cannot be used: capture a full */
+export async function openParent(snapshot: Snapshot, options: ParentOptions): Promise<ParentSnapshot> {
+  const reader = await openIndex(options.provider, snapshot, options.signal);
+  const { root } = reader;
+  const whole = new Set(
+    snapshot.body.components.flatMap((one) =>
+      one.type === 'tree' && one.state === 'complete' ? [one.name] : [],
+    ),
+  );
+  const rows = root.pages.filter((row) => whole.has(row.first.toString('latin1').split('/', 1)[0]!));
+  const directory = join(options.stateDir, 'tmp');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, `${process.pid}-${snapshot.header.objectId}.pages`);
+  const objects = objectsOf(snapshot, root.objects);
+  const remove = (): void => rmSync(path, { force: true });
+  try {
+    const placed = await spool(
+      reader,
+      [...rows, ...root.linkPages.map((row) => ({ ...row, first: Buffer.alloc(0) }))],
+      path,
+    );
+    const { rereadEvery } = options;
+    return {
+      snapshot,
+      rows,
+      objects,
+      nextNumber: Math.max(0, ...objects.keys(), ...numbersOf(snapshot)) + 1,
+      forWorkers: {
+        path,
+        rows: placed.slice(0, rows.length),
+        linkRows: placed.slice(rows.length),
+        rereadEvery,
+        turn: snapshot.header.sequence + 1,
+      },
+      usableFor: (trees) =>
+        trees.every(
+          (tree) =>
+            (root.trees.find(({ name }) => name === tree.name)?.device ?? tree.device) === tree.device,
+        ),
+      remove,
+    };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+async function spool(reader: IndexReader, rows: readonly PageRow[], path: string): Promise<ParentRow[]> {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    const placed: ParentRow[] = [];
+    let offset = 0;
+    for await (const { row, frame } of reader.frames(rows)) {
+      writeSync(fd, frame);
+      const { length, plainBytes, count, digest } = row;
+      placed.push({ offset, length, plainBytes, count, digest, first: row.first.toString('latin1') });
+      offset += length;
+    }
+    return placed;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const numbersOf = (snapshot: Snapshot): number[] =>
+  [...snapshot.header.objects, ...snapshot.header.references].map(({ number }) => number);
+
+/** The root's table, with what only the manifest knows: size and hash of the index objects. */
+function objectsOf(snapshot: Snapshot, rows: readonly ObjectRow[]): Map<number, ObjectRow> {
+  const objects = new Map(rows.map((row) => [row.number, row]));
+  for (const one of [...snapshot.header.objects, ...snapshot.header.references]) {
+    if (one.kind !== 'index') continue;
+    const sha256 = Buffer.from(one.sha256, 'hex');
+    objects.set(one.number, {
+      number: one.number,
+      key: one.key,
+      kind: objectKinds.index,
+      storedBytes: one.size,
+      sha256,
+      frames: [],
+    });
+  }
+  return objects;
+}
+
+/** How the manifest names an object of an earlier snapshot. */
+export function referenceTo(row: ObjectRow): ObjectRef {
+  const kind =
+    row.kind === objectKinds.index ? 'index' : row.kind === objectKinds.export ? 'export' : 'segment';
+  return {
+    number: row.number,
+    key: row.key,
+    kind,
+    size: row.storedBytes,
+    sha256: row.sha256.toString('hex'),
+  };
+}
+
+export function missingObject(number: number): HoldfastError {
+  return new HoldfastError(
+    'OBJECT_DAMAGED',
+    `the parent's index names object ${number}, which it does not know`,
+    {
+      hint: 'Run a full backup of the account.',
+    },
+  );
+}

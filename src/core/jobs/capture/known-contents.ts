@@ -1,0 +1,89 @@
+/**
+ * Finds content that the account's snapshots hold already, by its hash.
+ *
+ * Built when it is first asked, from the parent's pages: two small numbers per file, never the entries
+ * themselves, so that a million files cost a few megabytes. A hit is read again from its page and compared.
+ */
+
+import type { Content } from '../../archive/entry.ts';
+import { readLinkPage, readPage } from '../../archive/page-reader.ts';
+import type { ParentPages, ParentRow } from './parent-pages.ts';
+
+const recordBits = 12;
+const mostRecords = 1 << recordBits;
+const empty = 0xffffffff;
+
+export class KnownContents {
+  readonly #pages: ParentPages;
+  readonly #all: readonly ParentRow[];
+  #keys = new Uint32Array(0);
+  #places = new Uint32Array(0);
+  readonly #sizes = new Set<number>();
+  #built = false;
+  #lastRow = -1;
+  #lastContents: readonly (Content | null)[] = [];
+
+  constructor(pages: ParentPages) {
+    this.#pages = pages;
+    this.#all = [...pages.rows, ...pages.linkRows];
+  }
+
+  /** True where some file of this size is there, so that hashing before storing is worth it. */
+  hasSize(size: number): boolean {
+    this.#build();
+    return this.#sizes.has(size);
+  }
+
+  find(size: number, sha256: Buffer): Content | null {
+    this.#build();
+    if (!this.#sizes.has(size)) return null;
+    const mask = this.#keys.length - 1;
+    const key = sha256.readUInt32LE(0);
+    for (let slot = key & mask; this.#places[slot] !== empty; slot = (slot + 1) & mask) {
+      if (this.#keys[slot] !== key) continue;
+      const place = this.#places[slot]!;
+      const content = this.#contentsOf(place >>> recordBits)[place & (mostRecords - 1)] ?? null;
+      if (content !== null && content.size === size && content.sha256?.equals(sha256)) return content;
+    }
+    return null;
+  }
+
+  #contentsOf(row: number): readonly (Content | null)[] {
+    if (row !== this.#lastRow) {
+      const plain = this.#pages.load(this.#all[row]!);
+      const linked = row >= this.#pages.rows.length;
+      const source: Iterable<{ readonly content: Content | null }> = linked
+        ? readLinkPage(plain, null)
+        : readPage(plain, null);
+      this.#lastContents = Array.from(source, ({ content }) => content);
+      this.#lastRow = row;
+    }
+    return this.#lastContents;
+  }
+
+  #build(): void {
+    if (this.#built) return;
+    this.#built = true;
+    const files = this.#all.reduce((sum, row) => sum + row.count, 0);
+    const slots = 1 << Math.ceil(Math.log2(Math.max(16, files * 2)));
+    this.#keys = new Uint32Array(slots);
+    this.#places = new Uint32Array(slots).fill(empty);
+    for (let row = 0; row < Math.min(this.#all.length, 2 ** (32 - recordBits) - 1); row++) {
+      const contents = this.#contentsOf(row);
+      for (let i = 0; i < Math.min(contents.length, mostRecords); i++) {
+        const content = contents[i];
+        if (!content?.sha256) continue;
+        this.#sizes.add(content.size);
+        this.#put(content.sha256.readUInt32LE(0), (row << recordBits) | i);
+      }
+    }
+  }
+
+  #put(key: number, place: number): void {
+    const mask = this.#keys.length - 1;
+    let slot = key & mask;
+    while (this.#places[slot] !== empty) slot = (slot + 1) & mask;
+    this.#keys[slot] = key;
+    this.#places[slot] = place >>> 0;
+  }
+}

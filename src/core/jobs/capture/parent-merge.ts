@@ -1,0 +1,155 @@
+/**
+ * Merges what a walk meets with what the parent snapshot recorded, both in path order.
+ *
+ * A page of the parent in which every record is met unchanged, with nothing new between them, is referred
+ * to as it is. The first difference writes out the records already passed, and the page is written anew.
+ */
+
+import { compareLatin1Paths, type Entry, entryFlags } from '../../archive/entry.ts';
+import { type ExtentSummary, PageCursor } from '../../archive/page-cursor.ts';
+import { readPage } from '../../archive/page-reader.ts';
+import type { Stat } from '../../filesystem/native.ts';
+import type { ParentPages } from './parent-pages.ts';
+
+export interface MergeSink {
+  /** An entry for the new index, in path order. */
+  write(entry: Entry): void;
+  /** The parent's page, unchanged; what was written before comes before it. */
+  reuse(row: number, extents: ExtentSummary): void;
+}
+
+export class ParentMerge {
+  readonly #pages: ParentPages;
+  readonly #sink: MergeSink;
+  /** Records at or below this path belong to this task; empty: all. */
+  readonly #within: string;
+  #row: number;
+  #cursor: PageCursor | null = null;
+  #plain: Buffer = Buffer.alloc(0);
+  /** Full entries of a page that is written anew, in step with the cursor; null while it is clean. */
+  #full: Generator<Entry> | null = null;
+  #current: Entry | null = null;
+  #ended = false;
+
+  constructor(pages: ParentPages, within: string, sink: MergeSink) {
+    this.#pages = pages;
+    this.#sink = sink;
+    this.#within = within;
+    this.#row = within === '' ? 0 : pages.find(within);
+    this.#openPage();
+    if (this.#ended || compareLatin1Paths(this.record.path, within) >= 0) return;
+    // The page begins with records of another task: this one can only take over a part of it.
+    this.#dirty(0);
+    while (!this.#ended && compareLatin1Paths(this.record.path, within) < 0) this.#step();
+  }
+
+  /** The parent's record at the place of the merge. */
+  get record(): PageCursor {
+    return this.#cursor!;
+  }
+
+  /** Goes to `path`; what lies before it is gone from the tree. True where the parent has it. */
+  find(path: string): boolean {
+    while (!this.#ended && this.record.path !== path) {
+      if (compareLatin1Paths(this.record.path, path) > 0) return false;
+      this.#drop();
+    }
+    return !this.#ended;
+  }
+
+  /** True where the record at the present place describes an inode in exactly this state. */
+  isUnchanged(stat: Stat): boolean {
+    const record = this.record;
+    return (
+      record.ctimeNanoseconds === stat.ctimeNanoseconds &&
+      record.ctimeSeconds === stat.ctimeSeconds &&
+      record.inode === stat.inode &&
+      record.mtimeNanoseconds === stat.mtimeNanoseconds &&
+      record.mtimeSeconds === stat.mtimeSeconds &&
+      record.mode === stat.mode &&
+      record.uid === stat.uid &&
+      record.gid === stat.gid &&
+      (record.flags & (entryFlags.racy | entryFlags.changed | entryFlags.contentsLeftOut)) === 0
+    );
+  }
+
+  /** Takes the present record over as it is. */
+  keep(): void {
+    if (this.#full !== null) this.#sink.write(this.#current!);
+    this.#step();
+  }
+
+  /** The present record whole; it will be replaced by what the caller writes. */
+  take(): Entry {
+    this.#spoil();
+    const entry = this.#current!;
+    this.#step();
+    return entry;
+  }
+
+  /** Something that the parent does not have at this place. */
+  write(entry: Entry): void {
+    // Between two pages nothing is spoilt: the entry simply comes before the next page.
+    if (!this.#ended && this.record.count > 1) this.#spoil();
+    this.#sink.write(entry);
+  }
+
+  /** Another task sees to everything at and below `path`; its pages will stand between ours. */
+  skipWithin(path: string): void {
+    this.find(path);
+    if (!this.#ended && this.record.count > 1) this.#spoil();
+    while (!this.#ended && isBelow(this.record.path, path)) this.#drop();
+  }
+
+  /** What is left of the task's range is gone from the tree. */
+  finish(): void {
+    while (!this.#ended && isBelow(this.record.path, this.#within)) this.#drop();
+    if (!this.#ended && this.record.count > 1) this.#spoil();
+  }
+
+  #drop(): void {
+    this.#spoil();
+    this.#step();
+  }
+
+  /** Makes the present page one that is written anew. */
+  #spoil(): void {
+    if (this.#full === null) this.#dirty(this.record.count - 1);
+  }
+
+  #dirty(passed: number): void {
+    this.#full = readPage(this.#plain, null);
+    for (let i = 0; i < passed; i++) this.#sink.write(this.#full.next().value as Entry);
+    this.#current = this.#full.next().value as Entry;
+  }
+
+  #step(): void {
+    if (this.#cursor!.next()) {
+      if (this.#full !== null) this.#current = this.#full.next().value as Entry;
+      return;
+    }
+    if (this.#full === null) this.#sink.reuse(this.#row, this.#cursor!.extents());
+    this.#row++;
+    this.#openPage();
+  }
+
+  #openPage(): void {
+    this.#full = null;
+    const row = this.#pages.rows[this.#row];
+    if (row === undefined) {
+      this.#ended = true;
+      return;
+    }
+    this.#plain = this.#pages.load(row);
+    this.#cursor = new PageCursor(this.#plain);
+    this.#cursor.next();
+    if (this.#within !== '' && compareLatin1Paths(this.record.path, this.#within) > 0) {
+      this.#ended = !isBelow(this.record.path, this.#within);
+    }
+  }
+}
+
+function isBelow(path: string, ancestor: string): boolean {
+  if (ancestor === '') return true;
+  return path.startsWith(ancestor) && (path.length === ancestor.length || path[ancestor.length] === '/');
+}

@@ -1,0 +1,72 @@
+/**
+ * The index pages of the snapshot that an incremental capture compares with, as a worker reads them.
+ *
+ * The main thread has put them into one private file, in path order; a worker reads and decompresses a page
+ * when its walk gets there. Every page is checked against its digest.
+ */
+
+import { hash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { ByteReader } from '../../archive/bytes.ts';
+import { compareLatin1Paths } from '../../archive/entry.ts';
+import { decompressPart } from '../../archive/page-reader.ts';
+import { HoldfastError } from '../../errors.ts';
+
+export interface ParentRow {
+  readonly offset: number;
+  readonly length: number;
+  readonly plainBytes: number;
+  readonly count: number;
+  readonly digest: Uint8Array;
+  /** Path of the first entry, latin1; empty for a page of links. */
+  readonly first: string;
+}
+
+/** Plain data, sent to each worker. */
+export interface ParentFile {
+  readonly path: string;
+  readonly rows: readonly ParentRow[];
+  readonly linkRows: readonly ParentRow[];
+}
+
+export class ParentPages {
+  readonly rows: readonly ParentRow[];
+  readonly linkRows: readonly ParentRow[];
+  readonly #fd: number;
+
+  constructor(file: ParentFile) {
+    this.rows = file.rows;
+    this.linkRows = file.linkRows;
+    this.#fd = openSync(file.path, 'r');
+  }
+
+  /** @throws OBJECT_DAMAGED */
+  load(row: ParentRow): Buffer {
+    const frame = Buffer.allocUnsafe(row.length);
+    readSync(this.#fd, frame, 0, row.length, row.offset);
+    const plain = decompressPart(frame, row.plainBytes, 'a page of the parent index');
+    const head = new ByteReader(plain);
+    const length = head.varint();
+    if (!hash('sha256', head.raw(length), 'buffer').equals(row.digest)) {
+      throw new HoldfastError('OBJECT_DAMAGED', 'a page of the parent index has another hash', {
+        hint: 'Run a full backup; `holdfast verify` shows which snapshots are affected.',
+      });
+    }
+    return plain;
+  }
+
+  /** Number of the page that can hold `path`. */
+  find(path: string): number {
+    let [low, high] = [0, this.rows.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareLatin1Paths(this.rows[middle]!.first, path) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return Math.max(0, low - 1);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
