@@ -73,9 +73,9 @@ function capture(meanwhile: Readonly<Record<string, () => void>>, now = Date.now
     checkStop: () => {},
   };
   const trees = [{ name: 't', path: tree, device: 0, exclude: [] }];
-  const job = new AccountCapture(1, trees, control, outlet, { xattrs, now });
+  const job = new AccountCapture({ job: 1, trees, parent: null }, control, outlet, { xattrs, now });
   job.task(0, '');
-  job.finish({ directories: [], linked: [] });
+  job.finish({ directories: [], linked: [], keptLinks: [] });
   const pages = messages.flatMap((message) => (message.type === 'page' ? [message.page] : []));
   const linkPages = messages.flatMap((message) => (message.type === 'link-page' ? [message.page] : []));
   const plain = ({ frame, plainBytes }: (typeof pages)[number]) => decompressPart(frame, plainBytes, 'page');
