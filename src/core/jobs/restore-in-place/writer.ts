@@ -159,7 +159,7 @@ export class Writer {
       const bytes = Buffer.from(name, 'latin1');
       const write = tree.writableDirectory(entry.path);
       const path = Buffer.concat([entry.path, Buffer.from('/'), bytes]);
-      removeEntry(this.#removalOf(tree), { look: write, write }, zName(bytes), path);
+      removeEntry(this.#hiding(tree), { look: write, write }, zName(bytes), path);
     }
   }
 
@@ -197,9 +197,15 @@ export class Writer {
     const upper = tree.look.directory(tree.relative(entry.path));
     if (!this.#options.delete && upper !== null) throw directoryInTheWay();
     const parent: Sides = { look: directory, write: directory };
-    if (!removeEntry(this.#removalOf(tree), parent, name, entry.path)) {
+    const removal = upper === null ? this.#hiding(tree) : this.#removalOf(tree);
+    if (!removeEntry(removal, parent, name, entry.path)) {
       throw unwritable('the directory in its place holds something that stays');
     }
+  }
+
+  /** Of what lower layers alone have, which no backup has and no exclusion means. */
+  #hiding(tree: LiveTree): Removal {
+    return { ...this.#removalOf(tree), keeps: () => false };
   }
 
   #removalOf(tree: LiveTree): Removal {
