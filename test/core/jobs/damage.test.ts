@@ -110,7 +110,9 @@ const cases = Object.keys(kinds).flatMap((kind) =>
 describe.each(cases)('damage to the %s: %s', (kind, damage) => {
   it('is found by verify, which names the snapshot and nothing of the other', async () => {
     await damaged(kind, damage, async () => {
-      const { snapshots, exitStatus } = await lab.verify(true);
+      // Sizes, hashes of the index and seals are looked at in any case; for the rest every byte must be read.
+      const hidden = /bit|older/.test(damage) && /segment|export/.test(kind);
+      const { snapshots, exitStatus } = await lab.verify(hidden);
       const bad = snapshots.filter(({ problems }) => problems.length > 0);
       if (kind === 'manifest' && damage === 'removal') {
         // Then the snapshot does not exist; the gap in the sequence tells.
@@ -124,18 +126,13 @@ describe.each(cases)('damage to the %s: %s', (kind, damage) => {
         .map(({ object, component }) => `${object ?? ''} ${component ?? ''}`)
         .join('\n');
       expect(named).toMatch(
-        { segment: /shadow|tar\.zst/, index: /\.idx/, export: /canned\/alpha/, manifest: /\.manifest/ }[
-          kind
-        ]!,
+        {
+          segment: /shadow|tar\.zst/,
+          index: /\.idx|shadow/,
+          export: /canned\/alpha/,
+          manifest: /\.manifest/,
+        }[kind]!,
       );
-    });
-  });
-});
-
-describe('verify without reading data', () => {
-  it.each(['a cut end', 'no content', 'removal'])('finds %s of a segment by its size', async (damage) => {
-    await damaged('segment', damage, async () => {
-      expect((await lab.verify(false)).exitStatus).not.toBe(0);
     });
   });
 });

@@ -4,7 +4,7 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,15 +34,32 @@ function start(job: 'backup' | 'restore'): ChildProcess {
   return spawn(process.execPath, [script, job, directory], { stdio: ['pipe', 'pipe', 'inherit'] });
 }
 
-/** Lets it begin and kills it after a while, unless it has ended. */
-async function killAfter(child: ChildProcess, milliseconds: number): Promise<void> {
-  const begun = once(child.stdout!, 'data');
-  const closed = once(child, 'close');
+/** Resolves when the process has said the word. */
+async function hear(child: ChildProcess, word: string): Promise<void> {
+  for await (const [said] of on(child.stdout!, 'data')) {
+    if (String(said).includes(word)) return;
+  }
+}
+
+async function begin(child: ChildProcess): Promise<void> {
   child.stdin!.write('\n');
-  await begun;
-  await sleep(milliseconds);
+  await hear(child, 'begun');
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const closed = once(child, 'close');
   child.kill('SIGKILL');
   await closed;
+}
+
+/** How long a backup takes on this machine today. */
+async function durationOf(child: ChildProcess): Promise<number> {
+  await begin(child);
+  const from = performance.now();
+  await hear(child, 'done');
+  const duration = performance.now() - from;
+  await kill(child);
+  return duration;
 }
 
 describe('after forty backups were killed at random moments', () => {
@@ -50,12 +67,21 @@ describe('after forty backups were killed at random moments', () => {
   beforeAll(async () => {
     // The next one loads its modules while the present one works.
     let next = start('backup');
+    await begin(next);
+    await sleep(20); // in the middle of making the store
+    await kill(next);
+    const duration = await durationOf(start('backup'));
+    next = start('backup');
     for (let i = 0; i < 40; i++) {
       const child = next;
       next = start('backup');
-      await killAfter(child, random() * (i % 4 === 0 ? 60 : 500));
+      await begin(child);
+      // Early, anywhere, or in the run after one that got through.
+      if (i % 8 === 7) await hear(child, 'done');
+      await sleep(random() * duration * (i % 4 === 0 ? 0.2 : 0.9));
+      await kill(child);
     }
-    next.kill('SIGKILL');
+    await kill(next);
     lab = await openLab(directory);
   });
   afterAll(() => lab.close());
@@ -85,7 +111,10 @@ describe('after forty backups were killed at random moments', () => {
 
   it('a killed restore is completed by resume', async () => {
     const target = join(directory, 'target');
-    await killAfter(start('restore'), 150);
+    const child = start('restore');
+    await begin(child);
+    await hear(child, 'half');
+    await kill(child);
     const { exitStatus, kept } = await lab.restore(target, { resume: true });
 
     expect(exitStatus).toBe(0);
