@@ -12,6 +12,7 @@ const builtin: Readonly<Record<string, () => Promise<AddinDefinition>>> = {
   local: async () => (await import('../addins/local/index.ts')).localStore,
   s3: async () => (await import('../addins/s3/index.ts')).s3Store,
   's3-tar': async () => (await import('../addins/s3-tar/index.ts')).s3TarProvider,
+  chain: async () => (await import('../addins/chain/index.ts')).chainProvider,
 };
 
 export const allAddins = (): Promise<readonly AddinDefinition[]> => load(Object.keys(builtin));
