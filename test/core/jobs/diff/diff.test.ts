@@ -20,6 +20,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Store } from '../../../../src/core/contracts/store.ts';
 import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
@@ -184,6 +185,8 @@ describe('diff', () => {
   });
 
   it('does not fetch pages that both have', async () => {
+    // What changed within two seconds of its backup is marked, and the mark makes another page.
+    await setTimeout(2100);
     const [one, two] = [
       (await lab.backUp({ files: tree })).snapshot,
       (await lab.backUp({ files: tree })).snapshot,
