@@ -141,6 +141,8 @@ describe('addin verify', () => {
     expect(result.stderr).toContain(prefix);
     const left = (await server.rclone('lsf', '-R', '--files-only', `s3:${bucket}`)).trim().split('\n');
     expect(left.every((key) => key.startsWith(`fleet/${prefix}`))).toBe(true);
+    // It does not keep the first backup from making the store.
+    expect((await run(newSite(s3(bucket)), ['doctor'])).stdout).toContain('is empty, and is made ready');
   });
 
   it('names the bucket that is not there', async () => {

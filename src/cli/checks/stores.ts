@@ -1,7 +1,7 @@
 /** Whether the store of an addin configuration can be reached and is the right one. */
 
 import type { AddinConfiguration } from '../../core/config/load-configuration.ts';
-import { readStoreFile } from '../../core/jobs/store-identity.ts';
+import { firstKey, readStoreFile } from '../../core/jobs/store-identity.ts';
 import { printable } from '../../core/printable.ts';
 import type { State } from '../../core/state/state.ts';
 import type { Loaded } from '../configuration.ts';
@@ -25,8 +25,7 @@ export async function checkStore(
       const file = await readStoreFile(store, signal);
       const remembered = state?.storeId(addin.name) ?? null;
       const checks = [ok(`encryption of ${addin.name}`, 'none, as the configuration says')];
-      if (file === null)
-        checks.push(await checkUnused(name, remembered, () => store.list({ prefix: '', limit: 1, signal })));
+      if (file === null) checks.push(await checkUnused(name, remembered, () => firstKey(store, signal)));
       else if (remembered !== null && remembered !== file.store) {
         const detail = `it has the id ${file.store}, and this server wrote to ${remembered} before`;
         checks.push(fault(name, 'STORE_FOREIGN', detail, 'Correct the store in the addin configuration.'));
@@ -41,14 +40,14 @@ export async function checkStore(
 async function checkUnused(
   name: string,
   remembered: string | null,
-  list: () => Promise<{ readonly objects: readonly { readonly key: string }[] }>,
+  look: () => Promise<string | null>,
 ): Promise<Check> {
-  const other = (await list()).objects[0];
+  const other = await look();
   if (remembered !== null) {
     const hint = 'Check that the right directory or bucket is mounted.';
     return fault(name, 'STORE_FOREIGN', `the store ${remembered} is not there any more`, hint);
   }
-  if (other === undefined) return ok(name, 'is empty, and is made ready by the first backup');
-  const detail = `is not empty and no store of Holdfast (it holds ${printable(other.key)})`;
+  if (other === null) return ok(name, 'is empty, and is made ready by the first backup');
+  const detail = `is not empty and no store of Holdfast (it holds ${printable(other)})`;
   return fault(name, 'STORE_FOREIGN', detail, 'Use an empty directory, bucket or prefix.');
 }

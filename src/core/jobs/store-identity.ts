@@ -8,8 +8,9 @@
 import { readFile } from 'node:fs/promises';
 import { storeFileKey } from '../archive/keys.ts';
 import { formatVersion } from '../archive/manifest.ts';
-import type { Store } from '../contracts/store.ts';
+import type { ListRequest, Store } from '../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
+import { isProbePrefix } from '../key-classes.ts';
 import { bytesOf, collect } from './streams.ts';
 
 export interface StoreFile {
@@ -57,6 +58,21 @@ export interface ClaimWorld {
 }
 
 /**
+ * The first key of what is stored, or null. Neither what an initialisation that was cut short has left
+ * counts, nor trials that could not be removed, as with put-only credentials.
+ */
+export async function firstKey(store: Store, signal: AbortSignal): Promise<string | null> {
+  let request: ListRequest = { prefix: '', limit: companions.length + 1, signal };
+  for (;;) {
+    const { objects, next } = await store.list(request);
+    const found = objects.find(({ key }) => !companions.some((name) => name === key) && !isProbePrefix(key));
+    if (found !== undefined) return found.key;
+    if (next === null) return null;
+    request = { prefix: '', after: next, signal };
+  }
+}
+
+/**
  * The id of the store, which exists and is ours when this resolves. Safe to repeat and to race.
  *
  * @param remembered the id this configuration wrote to before, or null
@@ -87,13 +103,11 @@ export async function claimStore(
       hint: 'Check that the right directory or bucket is mounted; give the configuration a new name to begin anew.',
     });
   }
-  // An initialisation that was cut short may have left its companions.
-  const page = await store.list({ prefix: '', limit: companions.length + 1, signal });
-  const other = page.objects.find(({ key }) => !companions.some((name) => name === key));
-  if (other !== undefined) {
+  const other = await firstKey(store, signal);
+  if (other !== null) {
     throw new HoldfastError(
       'STORE_FOREIGN',
-      `the store is not empty and not a store of Holdfast (it holds ${other.key})`,
+      `the store is not empty and not a store of Holdfast (it holds ${other})`,
       {
         hint: 'Point the addin configuration at an empty directory, bucket or prefix.',
       },

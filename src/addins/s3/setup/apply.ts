@@ -17,7 +17,7 @@ import type { Call } from '../bucket.ts';
 import { answerOf, asFailure, isRightLacking } from '../failures.ts';
 import { readRule } from './lifecycle.ts';
 import { abortsLeftovers } from './lint-lifecycle.ts';
-import { bucketState, type Facts, type Place, readFacts } from './place.ts';
+import { bucketState, type Facts, locksByDefault, type Place, readFacts } from './place.ts';
 import { blockPublicAccess } from './public-access.ts';
 
 const ruleId = 'holdfast-abort-uploads';
@@ -31,7 +31,7 @@ export async function applySetup(place: Place, request: ProbeRequest): Promise<r
   const facts = await readFacts(place, call);
   actions.push(await step('versions', request, () => turnVersionsOn(place, facts, call)));
   actions.push(await step('lifecycle', request, () => addAbortRule(place, facts, call)));
-  const ids = { server, probe: request.probe };
+  const ids = { server, probe: request.probe, locked: locksByDefault(facts) };
   actions.push(
     await step('public access', request, () => blockPublicAccess(place, facts.publicAccess, ids, call)),
   );

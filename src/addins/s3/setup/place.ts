@@ -74,3 +74,9 @@ export async function readFacts({ client, where }: Place, call: Call): Promise<F
   ]);
   return { versioning, lifecycle, publicAccess, objectLock };
 }
+
+/** Every new object is locked for some time, a trial as well. */
+export function locksByDefault({ objectLock }: Facts): boolean {
+  if (objectLock.state !== 'told') return false;
+  return objectLock.value.ObjectLockConfiguration?.Rule?.DefaultRetention?.Mode !== undefined;
+}

@@ -17,6 +17,7 @@ import type { Call } from '../bucket.ts';
 import { answerOf, isRightLacking } from '../failures.ts';
 import type { Told } from './ask.ts';
 import type { Facts, Place } from './place.ts';
+import * as trial from './trials.ts';
 
 const blocked = {
   BlockPublicAcls: true,
@@ -35,11 +36,11 @@ export function unblockedParts(told: Facts['publicAccess']): Parts | null {
   return parts.filter((part) => told.value.PublicAccessBlockConfiguration?.[part] !== true);
 }
 
-/** `owner` is the server below whose keys the trial object goes. */
+/** `server` is the one below whose keys the trial goes. `locked`: what is put there could not be removed. */
 export async function blockPublicAccess(
   place: Place,
   before: Facts['publicAccess'],
-  { server, probe }: { readonly server: string; readonly probe: string },
+  { server, probe, locked }: { readonly server: string; readonly probe: string; readonly locked: boolean },
   call: Call,
 ): Promise<SetupAction> {
   const action = (state: SetupAction['state'], detail: string): SetupAction => {
@@ -49,7 +50,7 @@ export async function blockPublicAccess(
   if (unblockedParts(before)?.length === 0) return action('present', 'is blocked already');
   if (before.state === 'unsupported')
     return action('present', 'the service has no block; it may have none to offer');
-  const put = () => tryPut(place, probePrefixOf('data', server, probe), call);
+  const put = () => tryPut(place, `${probePrefixOf('data', server, probe)}public-access`, locked, call);
   const trouble = await put();
   if (trouble !== null) {
     return action('failed', `left as it is: a put is refused before anything was changed (${trouble})`);
@@ -91,18 +92,19 @@ async function takeBack({ client, where }: Place, before: Told<unknown>, call: C
 }
 
 /** Null where it succeeds, else what the service said. The caller purges the prefix. */
-async function tryPut({ once, where, settings }: Place, prefix: string, call: Call): Promise<string | null> {
-  const key = `${settings.prefix}${prefix}public-access`;
-  const request = { key, body: nothing(), signal: call.abortSignal };
+async function tryPut(place: Place, key: string, locked: boolean, call: Call): Promise<string | null> {
+  if (locked) {
+    const { allowed, detail } = await trial.tryPut(place, key, call);
+    return allowed === 'yes' ? null : (detail ?? 'refused');
+  }
+  const { once, where, settings } = place;
+  const said = attributes(settings, { key, body: trial.nothing(), signal: call.abortSignal }, null);
+  const which = { ...where, Key: settings.prefix + key, ...said };
   try {
-    const body = { Body: Buffer.from('probe'), ContentLength: 5 };
-    const said = attributes(settings, request, null);
-    await once.send(new PutObjectCommand({ ...where, Key: key, ...said, ...body }), call);
+    await once.send(new PutObjectCommand({ ...which, Body: Buffer.from('probe'), ContentLength: 5 }), call);
     return null;
   } catch (error) {
     if (answerOf(error).status < 400 || answerOf(error).status >= 500) throw error;
     return answerOf(error).name;
   }
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -18,7 +18,7 @@ import * as trial from './trials.ts';
 export async function tryRights(
   place: Place,
   request: ProbeRequest,
-  { versions }: { readonly versions: boolean },
+  { versions, locked }: { readonly versions: boolean; readonly locked: boolean },
 ): Promise<TryOut> {
   const call = { abortSignal: request.signal };
   const server = request.server ?? request.probe;
@@ -44,7 +44,7 @@ export async function tryRights(
     trial.tryListVersions(place, call),
     trial.tryPut(place, `${probePrefixOf('data', request.probe, request.probe)}right`, call),
   ]);
-  const removable = removes.flat().every(({ allowed }) => allowed === 'yes');
+  const removable = !locked && removes.flat().every(({ allowed }) => allowed === 'yes');
   const reads = await trial.tryRead(place, () => makeObject(place, key('data'), removable, call), call);
   const rights = [
     ...writes,

@@ -16,7 +16,7 @@ import { archiveClasses, type S3Settings } from '../settings.ts';
 import { applySetup } from './apply.ts';
 import { readRule } from './lifecycle.ts';
 import { lintLifecycle } from './lint-lifecycle.ts';
-import { bucketState, type Facts, openPlace, type Place, readFacts } from './place.ts';
+import { bucketState, type Facts, locksByDefault, openPlace, type Place, readFacts } from './place.ts';
 import { policiesOf } from './policies.ts';
 import { unblockedParts } from './public-access.ts';
 import { purge } from './purge.ts';
@@ -59,10 +59,11 @@ export class S3Setup implements StoreSetup {
     return this.#named('try the rights on', request, async () => {
       const call = { abortSignal: request.signal };
       if ((await bucketState(this.#place, call)) === 'absent') return { rights: [], findings: [] };
-      const { versioning } = await readFacts(this.#place, call);
+      const facts = await readFacts(this.#place, call);
+      const { versioning } = facts;
       const versions = versioning.state !== 'told' || versioning.value.Status !== undefined;
       try {
-        return await tryRights(this.#place, request, { versions });
+        return await tryRights(this.#place, request, { versions, locked: locksByDefault(facts) });
       } finally {
         await clearProbe(this.#place, request);
       }

@@ -162,4 +162,5 @@ async function anyObject({ once, where, settings }: Place, call: Call): Promise<
   }
 }
 
-async function* nothing(): AsyncGenerator<Uint8Array> {}
+/** Stands for a body where a request is described that has one of its own. */
+export async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -1,4 +1,5 @@
 import {
+  CreateBucketCommand,
   CreateMultipartUploadCommand,
   GetBucketLifecycleConfigurationCommand,
   GetBucketVersioningCommand,
@@ -9,6 +10,8 @@ import {
   PutBucketLifecycleConfigurationCommand,
   PutBucketPolicyCommand,
   PutObjectCommand,
+  PutObjectLockConfigurationCommand,
+  PutPublicAccessBlockCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -136,6 +139,44 @@ describe('apply', () => {
     expect(brief(actions)).toContain('lifecycle done');
     expect(Rules).toHaveLength(3);
     expect(Rules).toEqual(expect.arrayContaining(told.Rules ?? []));
+  });
+
+  it('puts back the block of public access that there was before', async () => {
+    const bucket = await newBucket(server);
+    const before = {
+      BlockPublicAcls: false,
+      IgnorePublicAcls: true,
+      BlockPublicPolicy: false,
+      RestrictPublicBuckets: true,
+    };
+    const where = { Bucket: bucket };
+    await client.send(new PutPublicAccessBlockCommand({ ...where, PublicAccessBlockConfiguration: before }));
+    const actions = await withSetup(bucket, (setup) => setup.apply(request()));
+    const { PublicAccessBlockConfiguration } = await client.send(new GetPublicAccessBlockCommand(where));
+
+    expect(brief(actions)).toContain('public access taken-back');
+    expect(PublicAccessBlockConfiguration).toEqual(before);
+  });
+
+  it('puts nothing into a bucket that locks what is put', async () => {
+    const bucket = 'locked-bucket';
+    await client.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: true }));
+    const Rule = { DefaultRetention: { Mode: 'GOVERNANCE', Days: 3 } } as const;
+    const ObjectLockConfiguration = { ObjectLockEnabled: 'Enabled', Rule } as const;
+    await client.send(new PutObjectLockConfigurationCommand({ Bucket: bucket, ObjectLockConfiguration }));
+    const actions = await withSetup(bucket, (setup) => setup.apply(request()));
+    const found = await withSetup(bucket, (setup) => setup.inspect(request()));
+    const { rights } = await withSetup(bucket, (setup) => setup.tryOut(request()));
+
+    expect(brief(actions)).toEqual([
+      'bucket present',
+      'versions present',
+      'lifecycle done',
+      'public access taken-back',
+    ]);
+    expect(found.find(({ name }) => name === 'object lock')?.detail).toContain('locked for 3 days');
+    expect(rights.find(({ name }) => name === 'read objects')?.allowed).toBe('unknown');
+    expect(await allVersions(bucket)).toEqual([]);
   });
 
   it('says what it may not do, and does nothing', async () => {
