@@ -34,7 +34,7 @@ const listedFailures = 1000;
  * @throws PANEL_UNREADABLE all is restored, and the panel could not be told
  */
 export async function restoreInPlace(request: InPlaceRequest): Promise<InPlaceReport> {
-  const { snapshot, account, panel, signal } = request;
+  const { snapshot, account, signal } = request;
   if (account.state === 'editing') {
     throw new HoldfastError(
       'ACCOUNT_LOCKED',
@@ -72,10 +72,12 @@ export async function restoreInPlace(request: InPlaceRequest): Promise<InPlaceRe
     await checkRoom(request, pass, trees);
     try {
       await new Pass({ ...pass, apply: true, hash: true, outlet: result.outlet }).run();
-    } finally {
-      for (const tree of trees.values()) syncFileSystem(tree.look.root);
-      if (result.changed) await panel.afterRestore({ account, trees: wanted, signal: unlessAborted(signal) });
+    } catch (error) {
+      // What has been restored stays, and the panel's trouble with it is the lesser one.
+      await settle(request, trees, result).catch(() => {});
+      throw error;
     }
+    await settle(request, trees, result);
     return result.report();
   } finally {
     for (const tree of trees.values()) tree.close();
@@ -83,9 +85,17 @@ export async function restoreInPlace(request: InPlaceRequest): Promise<InPlaceRe
   }
 }
 
-/** The panel hears of what was changed, also where the restore was interrupted. */
-const unlessAborted = (signal: AbortSignal): AbortSignal =>
-  signal.aborted ? new AbortController().signal : signal;
+/** Flushes everything to disk and tells the panel, also of a restore that was interrupted. */
+async function settle(
+  { panel, account, signal }: InPlaceRequest,
+  trees: ReadonlyMap<string, LiveTree>,
+  { changed }: Result,
+): Promise<void> {
+  for (const tree of trees.values()) syncFileSystem(tree.look.root);
+  if (!changed) return;
+  const still = signal.aborted ? new AbortController().signal : signal;
+  await panel.afterRestore({ account, trees: [...trees.keys()], signal: still });
+}
 
 /** @throws TARGET_UNWRITABLE with the panel's reason */
 async function openTree(
