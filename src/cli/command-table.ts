@@ -61,6 +61,26 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./commands/verify.ts')).verify,
   },
   {
+    words: 'prune',
+    summary: 'show which snapshots retention lets go, and remove them',
+    load: async () => (await import('./commands/prune.ts')).prune,
+  },
+  {
+    words: 'pin',
+    summary: 'keep a snapshot whatever retention says',
+    load: async () => (await import('./commands/pin.ts')).pin,
+  },
+  {
+    words: 'unpin',
+    summary: 'end the pins or legal holds of a snapshot',
+    load: async () => (await import('./commands/unpin.ts')).unpin,
+  },
+  {
+    words: 'diff',
+    summary: 'show what differs between two snapshots',
+    load: async () => (await import('./commands/diff.ts')).diff,
+  },
+  {
     words: 'addin list',
     summary: 'list installed addins and addin configurations',
     load: async () => (await import('./commands/addin-list.ts')).addinList,

@@ -18,7 +18,10 @@ const typeNames = new Map<number, { readonly name: EntryDocument['type']; readon
   [fileType.character, { name: 'character', letter: 'c' }],
 ]);
 
-export const typeName = (entry: Entry): EntryDocument['type'] => typeNames.get(typeOf(entry))?.name ?? 'file';
+/** Of the type bits of `st_mode`. */
+export const typeNameOf = (type: number): EntryDocument['type'] => typeNames.get(type)?.name ?? 'file';
+
+export const typeName = (entry: Entry): EntryDocument['type'] => typeNameOf(typeOf(entry));
 
 /** Content also of files with several names, which lies in pages of its own. */
 export async function contentOf(reader: IndexReader, entry: Entry): Promise<Content | null> {
@@ -40,6 +43,20 @@ export function encodedPath(path: Buffer): {
   const text = path.toString('utf8');
   if (!odd.test(text)) return { path: text, pathEncoding: null };
   return { path: percentEncoded(path), pathEncoding: 'percent' };
+}
+
+/** The same for two paths, which share one encoding. */
+export function encodedPaths(
+  path: Buffer,
+  from: Buffer | null,
+): { readonly path: string; readonly from: string | null; readonly pathEncoding: 'percent' | null } {
+  const percent = [path, from].some((one) => one !== null && odd.test(one.toString('utf8')));
+  const text = (bytes: Buffer): string => (percent ? percentEncoded(bytes) : bytes.toString('utf8'));
+  return {
+    path: text(path),
+    from: from === null ? null : text(from),
+    pathEncoding: percent ? 'percent' : null,
+  };
 }
 
 const percentEncoded = (bytes: Buffer): string => displayName(bytes).replaceAll('%2F', '/');

@@ -4,9 +4,11 @@ import type { JsonSchema } from '../../core/index.ts';
 import { accountsDocument } from './accounts.ts';
 import { addinsDocument, validationDocument } from './addins.ts';
 import { backupDocument, backupPlanDocument } from './backup.ts';
+import { differenceDocument } from './difference.ts';
 import { doctorDocument } from './doctor.ts';
 import { entryDocument, matchDocument } from './entry.ts';
 import { errorDocument } from './error.ts';
+import { pinDocument, pruneDocument, unpinDocument } from './prune.ts';
 import { restoreDocument, restorePlanDocument } from './restore.ts';
 import { restoreActionDocument, restoreInPlaceDocument } from './restore-in-place.ts';
 import { snapshotsDocument, statusDocument } from './snapshots.ts';
@@ -19,10 +21,13 @@ export const jsonDocuments = {
   'addins.schema.json': addinsDocument,
   'backup.schema.json': backupDocument,
   'backup-plan.schema.json': backupPlanDocument,
+  'difference.schema.json': differenceDocument,
   'doctor.schema.json': doctorDocument,
   'entry.schema.json': entryDocument,
   'error.schema.json': errorDocument,
   'match.schema.json': matchDocument,
+  'pin.schema.json': pinDocument,
+  'prune.schema.json': pruneDocument,
   'restore.schema.json': restoreDocument,
   'restore-in-place.schema.json': restoreInPlaceDocument,
   'restore-in-place-action.schema.json': restoreActionDocument,
@@ -30,6 +35,7 @@ export const jsonDocuments = {
   'snapshots.schema.json': snapshotsDocument,
   'status.schema.json': statusDocument,
   'store-setup.schema.json': storeSetupDocument,
+  'unpin.schema.json': unpinDocument,
   'validation.schema.json': validationDocument,
   'verify.schema.json': verifyDocument,
 } as const satisfies Readonly<Record<string, JsonSchema>>;

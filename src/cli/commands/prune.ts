@@ -1,0 +1,200 @@
+/** `holdfast prune`: what retention lets go, and with --apply its removal. */
+
+import { HoldfastError } from '../../core/errors.ts';
+import { prune as pruneStore } from '../../core/jobs/prune/prune.ts';
+import type { PrunedSnapshot, PruneReport } from '../../core/jobs/prune/types.ts';
+import { readStoreFile } from '../../core/jobs/store-identity.ts';
+import { printable, quoted } from '../../core/printable.ts';
+import { isUuid } from '../../core/state/server-identity.ts';
+import { type CliCommand, type CliContext, collected } from '../command.ts';
+import type { PruneDocument } from '../documents/prune.ts';
+import { ownerOf } from '../find-snapshot.ts';
+import { bytesText, countText, plural } from '../format.ts';
+import { addinId } from '../opened.ts';
+import { openProgress } from '../progress.ts';
+import { type StoreSession, withStore } from '../store-session.ts';
+
+interface Options {
+  readonly addin?: string;
+  readonly copy?: string;
+  readonly account?: readonly string[];
+  readonly server?: string;
+  readonly apply?: true;
+}
+
+const columns = [{ title: 'ID' }, { title: 'ACTION' }, { title: 'WHY', shrinks: true }] as const;
+
+export const prune: CliCommand = {
+  exits: [
+    'ACCOUNT_LOCKED',
+    'ACCOUNT_NOT_FOUND',
+    'FORMAT_UNSUPPORTED',
+    'STORE_UNAVAILABLE',
+    'STORE_DENIED',
+    'STORE_FOREIGN',
+    'PRUNE_REFUSED',
+  ],
+
+  define(command) {
+    command
+      .option('--addin <name>', 'addin configuration; may be left out where there is only one')
+      .option('--copy <name>', 'prune this copy by its own retention, not the main store')
+      .option('--account <account>', 'site, domain or UUID; may be repeated (default: all)', collected)
+      .option('--server <uuid>', 'snapshots of another server in this store (default: of this one)')
+      .option('--apply', 'remove; without it nothing is changed')
+      .addHelpText(
+        'after',
+        '\nAlways stay: the newest good snapshot of an account, what is newer, the last good one of each tree and\n' +
+          'database, and what is pinned. Objects that no snapshot names go a day after the store got them.\n' +
+          'Prune refuses where the result would surprise; docs/errors.md, PRUNE_REFUSED, says when.',
+      );
+  },
+
+  async run(context, { options }) {
+    const chosen = options as Options;
+    return withStore(context, chosen, async (session) => {
+      const server = await serverOf(context, session, chosen);
+      const report = await run(context, session, server, chosen);
+      print(context, report, chosen.apply === true);
+      const document = describe(report, {
+        addin: session.addin.name,
+        server,
+        applied: chosen.apply === true,
+      });
+      context.output.document<PruneDocument>(document);
+      return report.exitStatus;
+    });
+  },
+};
+
+/**
+ * UUID of the server whose snapshots are meant, in a store that is the one this server knows.
+ *
+ * @throws USAGE, STORE_FOREIGN
+ */
+async function serverOf(
+  { signal }: CliContext,
+  { opened, state, addin }: StoreSession,
+  { server }: Options,
+): Promise<string> {
+  const file = await readStoreFile(opened.store, signal);
+  const known = state?.storeId(addin.name) ?? null;
+  if (file === null || (known !== null && known !== file.store)) {
+    const message = file === null ? 'this is no store of Holdfast' : 'this is another store than before';
+    throw new HoldfastError('STORE_FOREIGN', `${message}; nothing is removed from it`, {
+      hint: 'Correct the store in the addin configuration.',
+    });
+  }
+  if (server !== undefined && !isUuid(server)) {
+    throw new HoldfastError('USAGE', `${quoted(server)} is no UUID`, {
+      hint: 'Take it from "server" in holdfast snapshots --json.',
+    });
+  }
+  const found = server ?? state?.server.uuid;
+  if (found !== undefined) return found;
+  throw new HoldfastError('USAGE', 'this machine has made no snapshots', {
+    hint: 'Name the server whose snapshots are meant with --server UUID.',
+  });
+}
+
+async function run(
+  { output, world, signal }: CliContext,
+  { loaded, addin, opened, search }: StoreSession,
+  server: string,
+  { account, apply }: Options,
+): Promise<PruneReport> {
+  const owners: string[] = [];
+  for (const wanted of account ?? []) owners.push(await ownerOf(search, wanted));
+  // Of a copy, manifests name the configuration it belongs to.
+  const name = addin.name.split('/', 1)[0]!;
+  const progress = await openProgress(output, world.now);
+  const seen = { manifests: 0, removed: 0, bytes: 0 };
+  try {
+    return await pruneStore({
+      store: opened.store,
+      provider: opened.provider,
+      server,
+      addin: { id: addinId(server, name), name },
+      owners: account === undefined ? null : owners,
+      retention: addin.retention,
+      apply: apply === true,
+      stateDir: loaded.configuration.stateDir,
+      world,
+      signal,
+      onEvent: (event) => {
+        if (event.type === 'read') seen.manifests += event.manifests;
+        else {
+          seen.removed += event.count;
+          seen.bytes += event.bytes;
+        }
+        const read = plural(seen.manifests, 'manifest');
+        const detail = seen.removed === 0 ? read : `${read}, ${countText(seen.removed)} removed`;
+        progress.show({ share: null, bytes: seen.bytes, detail });
+      },
+    });
+  } finally {
+    progress.close();
+  }
+}
+
+const actionOf = ({ keep, removed }: PrunedSnapshot): string =>
+  keep ? 'keep' : removed ? 'removed' : 'remove';
+
+function print({ output }: CliContext, report: PruneReport, applied: boolean): void {
+  output.table(
+    columns,
+    report.snapshots.map((one) => [one.snapshot.name, actionOf(one), one.reasons.join('; ')]),
+  );
+  for (const { message, hint } of report.refusals) {
+    output.note(`prune refuses: ${message}`);
+    output.note(`hint: ${hint}`);
+  }
+  for (const key of report.unknown.first) output.note(`note: not ours, left alone: ${printable(key, 1024)}`);
+  const more = report.unknown.count - report.unknown.first.length;
+  if (more > 0) output.note(`note: and ${plural(more, 'key')} more`);
+  for (const site of report.locked)
+    output.note(`note: another job is working on ${printable(site)}; left for the next run`);
+  if (report.denied > 0) output.note(`holdfast: not allowed to remove ${plural(report.denied, 'object')}`);
+  const going = report.snapshots.filter(({ keep }) => !keep).length;
+  const objects = `${plural(report.objects.count, 'object')} of ${bytesText(report.objects.bytes)}`;
+  const all = report.snapshots.length;
+  const kept = `${countText(all - going)} of ${plural(all, 'snapshot')} stay`;
+  const young =
+    report.waiting.count === 0 ? '' : `; ${plural(report.waiting.count, 'object')} younger than a day wait`;
+  if (applied) {
+    const gone = `${countText(report.removed.count)} manifests and objects, ${bytesText(report.removed.bytes)}`;
+    output.info(`removed ${gone}; ${kept}${young}`);
+  } else {
+    output.info(`${plural(going, 'snapshot')} and ${objects} would go; ${kept}${young}; nothing was changed`);
+  }
+}
+
+function describe(
+  report: PruneReport,
+  about: Pick<PruneDocument, 'addin' | 'server' | 'applied'>,
+): PruneDocument {
+  const { refusals, objects, removed, waiting, denied, locked, unknown, exitStatus } = report;
+  return {
+    ...about,
+    exitStatus,
+    snapshots: report.snapshots.map(({ owner, site, snapshot, keep, reasons, removed: gone }) => ({
+      id: snapshot.name,
+      account: site,
+      owner,
+      sequence: snapshot.sequence,
+      level: snapshot.level,
+      state: snapshot.state,
+      startedAt: new Date(snapshot.atMs).toISOString(),
+      action: keep ? 'keep' : 'remove',
+      removed: gone,
+      reasons: [...reasons],
+    })),
+    refusals: refusals.map((one) => ({ ...one })),
+    objects: { ...objects },
+    removed: { ...removed },
+    waiting: { ...waiting },
+    denied,
+    locked: [...locked],
+    unknownKeys: { count: unknown.count, first: unknown.first.map((key) => printable(key, 1024)) },
+  };
+}

@@ -1,0 +1,107 @@
+/** Prune over real snapshots in a directory: what stays restores, also while backups run. */
+
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { listSnapshots } from '../../../../src/core/jobs/catalog.ts';
+import { prune } from '../../../../src/core/jobs/prune/prune.ts';
+import type { PruneReport, PruneRequest } from '../../../../src/core/jobs/prune/types.ts';
+import { type Lab, openLab } from '../../../support/backup.ts';
+import { compareTrees } from '../../../support/compare-trees.ts';
+
+const day = 24 * 3_600_000;
+const signal = new AbortController().signal;
+let directory: string;
+let tree: string;
+let lab: Lab;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'holdfast-prune-'));
+  tree = join(directory, 'tree');
+  mkdirSync(join(tree, 'a'), { recursive: true });
+  for (let i = 0; i < 20; i++) writeFileSync(join(tree, 'a', `file-${i}`), `content ${i}\n`.repeat(i));
+  lab = await openLab(directory);
+});
+afterEach(async () => {
+  await lab.close();
+  rmSync(directory, { recursive: true });
+});
+
+let ids = 0;
+function run(more: Partial<PruneRequest> = {}): Promise<PruneReport> {
+  return prune({
+    store: lab.store,
+    provider: lab.provider,
+    server: lab.state.server.uuid,
+    addin: lab.addin,
+    owners: null,
+    retention: { keepLast: 2, maxRemoveShare: 1 },
+    apply: true,
+    stateDir: lab.stateDir,
+    world: { now: Date.now, newObjectId: () => `${++ids}`.padStart(12, '0').padEnd(32, '0') },
+    signal,
+    onEvent: () => {},
+    ...more,
+  });
+}
+
+/** As if everything had been in the store for two days. */
+function age(path = lab.storePath): void {
+  for (const entry of readdirSync(path, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile()) continue;
+    const then = Date.now() / 1000 - 2 * 86_400;
+    utimesSync(join(entry.parentPath, entry.name), then, then);
+  }
+}
+
+async function backUps(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    writeFileSync(join(tree, 'changing'), `state ${i}`);
+    await lab.backUp({ files: tree }, { now: () => Date.now() - (count - i) * day });
+  }
+}
+
+it('leaves snapshots that verify and restore, and nothing else', async () => {
+  await backUps(6);
+  const young = await run();
+  expect([young.removed.count, young.objects.count]).toEqual([4, 0]);
+  age();
+  const report = await run();
+
+  expect(report).toMatchObject({ removed: young.waiting, refusals: [], exitStatus: 0 });
+  const needed = (await listSnapshots(lab.store, {}, signal)).length;
+  const kept = readdirSync(join(lab.storePath, 'index'), { recursive: true }).filter((name) =>
+    `${name}`.endsWith('.idx'),
+  );
+  expect([needed, kept.length]).toEqual([2, 2]);
+  expect((await lab.verify(true)).exitStatus).toBe(0);
+  await lab.restore(join(directory, 'back'));
+  expect((await compareTrees(tree, join(directory, 'back/files'))).differences).toEqual([]);
+});
+
+it('goes together with backups of the same account', async () => {
+  await backUps(5);
+  age();
+  let done = false;
+  const pruning = (async () => {
+    let removed = 0;
+    while (!done) removed += (await run()).removed.count;
+    return removed;
+  })();
+  for (let i = 0; i < 5; i++) {
+    writeFileSync(join(tree, `late-${i}`), 'x'.repeat(i));
+    // While prune holds the account's lock for a moment, a backup is turned away.
+    for (;;) {
+      const { outcomes } = await lab.run({ files: tree });
+      if (outcomes[0]?.error == null) break;
+      expect(outcomes[0].error.code).toBe('ACCOUNT_LOCKED');
+    }
+  }
+  done = true;
+
+  expect(await pruning).toBeGreaterThanOrEqual(3);
+  expect((await lab.verify(true)).exitStatus).toBe(0);
+  await lab.restore(join(directory, 'back'));
+  expect((await compareTrees(tree, join(directory, 'back/files'))).differences).toEqual([]);
+});
