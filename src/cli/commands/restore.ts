@@ -25,6 +25,7 @@ interface Options {
   readonly to?: string;
   readonly dryRun?: true;
   readonly resume?: true;
+  readonly all?: true;
   readonly inPlace?: true;
   readonly delete?: true;
   readonly checksum?: true;
@@ -60,6 +61,7 @@ export const restore: CliCommand = {
       .option('--path-percent <path>', 'the same, percent-encoded, for names with odd bytes', collected)
       .option('--database <name>', 'only this database, or <instance>/<name>; may be repeated', collected)
       .option('--to <dir>', 'directory to restore into; empty or absent')
+      .option('--all', 'with latest and --to: every account, each into DIR/<site>')
       .option('--resume', 'go on where an interrupted restore of the same snapshot stopped')
       .option('--dry-run', 'show what would be restored; write nothing')
       .option(
@@ -77,8 +79,13 @@ export const restore: CliCommand = {
   async run(context, { args, options }) {
     const chosen = options as unknown as Options;
     const to = targetOf(chosen);
+    if (chosen.all === true) checkAll(args[0]!, chosen);
     return withStore(context, chosen, async (session) => {
       const { search, opened } = session;
+      if (chosen.all === true && to !== null) {
+        const { runRestoreAll } = await import('../restore-all.ts');
+        return runRestoreAll(context, session, { to, resume: chosen.resume === true });
+      }
       const snapshot = await resolveSnapshot(search, args[0]!, chosen.account);
       const paths = [
         ...(chosen.path ?? []).map(snapshotPath),
@@ -127,6 +134,16 @@ function targetOf({ to, inPlace, delete: remove, checksum, database }: Options):
   }
   if (to !== undefined && to !== '') return to;
   throw usage('it is not said where to restore to', 'Add --to DIR, or --in-place.');
+}
+
+/** @throws USAGE `--all` with something that narrows it down */
+function checkAll(snapshot: string, options: Options): void {
+  const { account, path, pathPercent, database, inPlace, dryRun } = options;
+  const narrow = [account, path, pathPercent, database, inPlace, dryRun].some((one) => one !== undefined);
+  if (snapshot === 'latest' && !narrow) return;
+  throw new HoldfastError('USAGE', '--all restores the latest snapshot of every account, whole', {
+    hint: 'Say `restore latest --all --to DIR`, or leave out --all.',
+  });
 }
 
 async function plan({ output }: CliContext, request: RestoreRequest): Promise<number> {

@@ -10,6 +10,7 @@ import { entryDocument, matchDocument } from './entry.ts';
 import { errorDocument } from './error.ts';
 import { pinDocument, pruneDocument, unpinDocument } from './prune.ts';
 import { restoreDocument, restorePlanDocument } from './restore.ts';
+import { restoreAllDocument } from './restore-all.ts';
 import { restoreActionDocument, restoreInPlaceDocument } from './restore-in-place.ts';
 import { snapshotsDocument, statusDocument } from './snapshots.ts';
 import { addinVerificationDocument, storeSetupDocument } from './store-setup.ts';
@@ -29,6 +30,7 @@ export const jsonDocuments = {
   'pin.schema.json': pinDocument,
   'prune.schema.json': pruneDocument,
   'restore.schema.json': restoreDocument,
+  'restore-all.schema.json': restoreAllDocument,
   'restore-in-place.schema.json': restoreInPlaceDocument,
   'restore-in-place-action.schema.json': restoreActionDocument,
   'restore-plan.schema.json': restorePlanDocument,

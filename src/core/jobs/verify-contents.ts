@@ -10,10 +10,12 @@ import type { RestoreOutlet } from './restore/entry-restorer.ts';
 import { Frames, fetchFrom } from './restore/frames.ts';
 import { batches, pageWorks } from './restore/page-works.ts';
 import { restoreInThreads } from './restore/restore-pool.ts';
+import type { RestoreThreads } from './restore/restore-threads.ts';
 
 export interface ContentsRequest {
   readonly provider: Provider;
-  readonly threads: number;
+  /** Shared by all snapshots that are verified. */
+  readonly pool: RestoreThreads;
   readonly signal: AbortSignal;
 }
 
@@ -28,7 +30,9 @@ export async function verifyContents(
   const outlet: RestoreOutlet = { warn: () => {}, failed, progress: () => {}, kept: () => {} };
   const works = pageWorks(reader, pages, null, { failed: () => {} });
   const setup = { target: -1, objects, resume: false, verifyOnly: true };
-  await restoreInThreads(batches(works, pages.length, request.threads), { ...request, setup, fetch, outlet });
+  const { pool, signal } = request;
+  const work = batches(works, pages.length, pool.size);
+  await restoreInThreads(work, { setup, threads: pool, share: pool.size, fetch, outlet, signal });
   const frames = new Frames(objects, fetch);
   for await (const { path, content } of reader.linkRecords()) {
     if (content.sha256 === null) continue;

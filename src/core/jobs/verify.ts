@@ -19,6 +19,7 @@ import { type ListedSnapshot, readSnapshot, type Snapshot } from './catalog.ts';
 import { type IndexReader, openIndex } from './index-reader.ts';
 import { Frames } from './restore/frames.ts';
 import { damagedPage } from './restore/page-works.ts';
+import { RestoreThreads } from './restore/restore-threads.ts';
 import { verifyContents } from './verify-contents.ts';
 
 export interface VerifyProblem {
@@ -57,7 +58,12 @@ export interface VerifyRequest {
 export async function verify(request: VerifyRequest): Promise<VerifyReport> {
   const totals = { objectsChecked: 0, bytesRead: 0, missing: false };
   const snapshots: VerifiedSnapshot[] = [];
-  for (const listed of request.snapshots) snapshots.push(await verifyOne(request, listed, totals));
+  const pool = new RestoreThreads(request.threads);
+  try {
+    for (const listed of request.snapshots) snapshots.push(await verifyOne(request, listed, pool, totals));
+  } finally {
+    await pool.close();
+  }
   const bad = snapshots.some(({ problems }) => problems.length > 0);
   const code: ErrorCode = totals.missing ? 'OBJECT_MISSING' : 'OBJECT_DAMAGED';
   const { objectsChecked, bytesRead } = totals;
@@ -73,6 +79,7 @@ interface Totals {
 async function verifyOne(
   request: VerifyRequest,
   listed: ListedSnapshot,
+  pool: RestoreThreads,
   totals: Totals,
 ): Promise<VerifiedSnapshot> {
   const problems: VerifyProblem[] = [];
@@ -119,7 +126,7 @@ async function verifyOne(
       if (!request.readData) return;
       const failed = (path: Buffer, message: string): void =>
         add({ component: treeOf(path), path: displayName(path), message });
-      await verifyContents(request, reader, failed);
+      await verifyContents({ ...request, pool }, reader, failed);
     },
     { object: indexKeyOf(found) },
   );

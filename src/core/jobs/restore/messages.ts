@@ -25,10 +25,14 @@ export interface PageWork {
 }
 
 export type ToRestoreWorker =
+  /** First of a job; what is left of the job before is forgotten. */
+  | { readonly type: 'begin'; readonly setup: RestoreWorkerSetup }
   | { readonly type: 'pages'; readonly pages: readonly PageWork[] }
   | { readonly type: 'frame'; readonly id: number; readonly bytes: Uint8Array }
   | { readonly type: 'no-frame'; readonly id: number; readonly code: string; readonly message: string }
-  | { readonly type: 'end' };
+  /** Answered by `ended`; the thread is then ready for another job. */
+  | { readonly type: 'end' }
+  | { readonly type: 'quit' };
 
 export type FromRestoreWorker =
   | { readonly type: 'want'; readonly id: number; readonly object: number; readonly frame: number }

@@ -5,17 +5,20 @@
  * way per worker, one waits; the first fatal error stops all.
  */
 
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { FinishedPage } from '../../archive/pages.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
 import type { RestoreOutlet } from './entry-restorer.ts';
 import type { FetchFrame } from './frames.ts';
 import type { FromRestoreWorker, PageWork, RestoreWorkerSetup, ToRestoreWorker } from './messages.ts';
+import type { RestoreThreads } from './restore-threads.ts';
 
 export interface RestorePoolOptions {
   readonly setup: RestoreWorkerSetup;
-  readonly threads: number;
+  readonly threads: RestoreThreads;
+  /** How many of the threads this job may hold. */
+  readonly share: number;
   readonly fetch: FetchFrame;
   readonly outlet: RestoreOutlet;
   readonly signal: AbortSignal;
@@ -31,41 +34,55 @@ export interface Leftovers {
   readonly linked: readonly FinishedPage[];
 }
 
-/** @throws the first fatal error of a worker, or INTERRUPTED; all workers have ended by then */
+/** @throws the first fatal error of a worker, or INTERRUPTED; no thread works for it any more by then */
 export async function restoreInThreads(
   batches: AsyncIterable<readonly PageWork[]>,
   options: RestorePoolOptions,
 ): Promise<Leftovers> {
-  const pool = new RestorePool(options);
+  const workers = await options.threads.acquire(options.share);
+  const pool = new RestorePool(workers, options);
   try {
     for await (const batch of batches) await pool.give(batch);
-    return await pool.end();
+    const leftovers = await pool.end();
+    pool.detach();
+    options.threads.release(workers);
+    return leftovers;
   } catch (error) {
-    await pool.stop();
+    await options.threads.discard(workers);
+    pool.detach();
     throw error;
   }
 }
 
 class RestorePool {
   readonly #options: RestorePoolOptions;
-  readonly #threads: Thread[] = [];
+  readonly #threads: readonly Thread[];
   readonly #leftovers = { directories: [] as FinishedPage[], linked: [] as FinishedPage[] };
+  readonly #abort = (): void => this.#fail(new HoldfastError('INTERRUPTED', 'the restore was interrupted'));
   #fatal: Error | null = null;
   #wake: (() => void) | null = null;
   #ended = 0;
 
-  constructor(options: RestorePoolOptions) {
+  constructor(workers: readonly Worker[], options: RestorePoolOptions) {
     this.#options = options;
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const url = new URL(`./worker.${extension}`, import.meta.url);
-    for (let i = 0; i < options.threads; i++) {
-      const thread: Thread = { worker: new Worker(url, { workerData: options.setup }), pending: 0 };
-      thread.worker.on('message', (message: FromRestoreWorker) => this.#hear(thread, message));
-      thread.worker.on('error', (error) => this.#fail(error));
-      this.#threads.push(thread);
+    this.#threads = workers.map((worker) => {
+      const thread: Thread = { worker, pending: 0 };
+      worker.on('message', (message: FromRestoreWorker) => this.#hear(thread, message));
+      worker.on('error', (error) => this.#fail(error));
+      this.#post(thread, { type: 'begin', setup: options.setup });
+      return thread;
+    });
+    options.signal.addEventListener('abort', this.#abort, { once: true });
+    if (options.signal.aborted) this.#abort();
+  }
+
+  /** Hears nothing of the threads any more: they may serve another job. */
+  detach(): void {
+    this.#options.signal.removeEventListener('abort', this.#abort);
+    for (const { worker } of this.#threads) {
+      worker.removeAllListeners('message');
+      worker.removeAllListeners('error');
     }
-    options.signal.addEventListener('abort', () => this.#fail(interrupted()), { once: true });
-    if (options.signal.aborted) this.#fail(interrupted());
   }
 
   async give(pages: readonly PageWork[]): Promise<void> {
@@ -92,23 +109,6 @@ class RestorePool {
       await this.#change();
     }
     return this.#leftovers;
-  }
-
-  /** Workers give up at their next entry; none is killed in the middle of a call. */
-  async stop(): Promise<void> {
-    await Promise.all(
-      this.#threads.map(async ({ worker }) => {
-        const exited = new Promise((resolve) => worker.once('exit', resolve));
-        worker.postMessage({
-          type: 'no-frame',
-          id: 0,
-          code: 'INTERRUPTED',
-          message: 'stopped',
-        } satisfies ToRestoreWorker);
-        worker.postMessage({ type: 'end' } satisfies ToRestoreWorker);
-        await exited;
-      }),
-    );
   }
 
   #change(): Promise<void> {
@@ -173,5 +173,3 @@ class RestorePool {
     }
   }
 }
-
-const interrupted = (): HoldfastError => new HoldfastError('INTERRUPTED', 'the restore was interrupted');

@@ -20,6 +20,7 @@ import { batches, pageWorks } from './page-works.ts';
 import { pathsWanted, treeName } from './paths-wanted.ts';
 import { databaseFiles, writeDatabaseFile } from './restore-databases.ts';
 import { type Leftovers, restoreInThreads } from './restore-pool.ts';
+import { RestoreThreads } from './restore-threads.ts';
 import { openTarget } from './target.ts';
 import type { RestoreFailure, RestoreReport, RestoreRequest } from './types.ts';
 
@@ -178,12 +179,24 @@ async function restorePages(
   const selected = within.some((path) => path.length === 0) ? null : within;
   const works = pageWorks(reader, rows, selected, outlet);
   let leftovers: Leftovers = { directories: [], linked: [] };
-  if (rows.length <= inlinePages || request.threads < 2) {
+  const inline = request.pool === undefined && (rows.length <= inlinePages || request.threads < 2);
+  if (inline) {
     for await (const work of works) await pages.run(work);
   } else {
     const setup = { target: context.target, objects, resume: request.resume, verifyOnly: false };
     const work = batches(works, rows.length, request.threads);
-    leftovers = await restoreInThreads(work, { ...request, ...context, setup });
+    const threads = request.pool ?? new RestoreThreads(request.threads);
+    try {
+      leftovers = await restoreInThreads(work, {
+        ...request,
+        ...context,
+        setup,
+        threads,
+        share: request.threads,
+      });
+    } finally {
+      if (request.pool === undefined) await threads.close();
+    }
   }
   const devices = new Map(trees.map((tree) => [tree.name, tree.device]));
   const deviceOf = (entry: Entry): number => devices.get(treeName(entry)) ?? 0;

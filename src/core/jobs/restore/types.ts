@@ -5,6 +5,7 @@
 import type { Warning } from '../../archive/manifest.ts';
 import type { Provider } from '../../contracts/provider.ts';
 import type { Snapshot } from '../catalog.ts';
+import type { RestoreThreads } from './restore-threads.ts';
 
 export interface RestoreRequest {
   readonly provider: Provider;
@@ -20,6 +21,8 @@ export interface RestoreRequest {
   /** Go on in a target that an interrupted restore of the same snapshot left behind. */
   readonly resume: boolean;
   readonly threads: number;
+  /** Threads that several restores share; each starts its own where this is left out. */
+  readonly pool?: RestoreThreads;
   readonly signal: AbortSignal;
   readonly onEvent: (event: RestoreEvent) => void;
 }

@@ -2,29 +2,29 @@
  * Entry point of a restore worker thread: restores pages, asks the main thread for stored frames.
  */
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { type ErrorCode, errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { Frames } from './frames.ts';
 import type { FromRestoreWorker, PageWork, RestoreWorkerSetup, ToRestoreWorker } from './messages.ts';
 import { PageRestorer } from './page-restorer.ts';
 
-const setup = workerData as RestoreWorkerSetup;
 const port = parentPort!;
 const send = (message: FromRestoreWorker): void => port.postMessage(message);
 const waiting = new Map<number, { resolve: (bytes: Uint8Array) => void; reject: (error: Error) => void }>();
 let nextId = 1;
 let stopped = false;
 
-const objects = setup.objects.map((row) => ({ ...row, sha256: Buffer.from(row.sha256) }));
-const frames = new Frames(objects, (object, frame) => {
+const interrupted = (): HoldfastError => new HoldfastError('INTERRUPTED', 'the restore was interrupted');
+
+function wantFrame(object: number, frame: number): Promise<Uint8Array> {
   const id = nextId++;
   return new Promise((resolve, reject) => {
-    if (stopped) return reject(new HoldfastError('INTERRUPTED', 'the restore was interrupted'));
+    if (stopped) return reject(interrupted());
     waiting.set(id, { resolve, reject });
     send({ type: 'want', id, object, frame });
   });
-});
+}
 
 const counted = { entries: 0, bytes: 0, kept: 0 };
 function report(force: boolean): void {
@@ -33,38 +33,41 @@ function report(force: boolean): void {
   Object.assign(counted, { entries: 0, bytes: 0, kept: 0 });
 }
 
-const pages = new PageRestorer({
-  ...setup,
-  frames,
-  xattrs: systemXattrs,
-  outlet: {
-    warn: (code, path, message) => send({ type: 'warning', code, path, message }),
-    failed: (path, message) => send({ type: 'failure', path, message }),
-    progress(entries, bytes) {
-      counted.entries += entries;
-      counted.bytes += bytes;
-      report(false);
+function begin(setup: RestoreWorkerSetup): PageRestorer {
+  const objects = setup.objects.map((row) => ({ ...row, sha256: Buffer.from(row.sha256) }));
+  return new PageRestorer({
+    ...setup,
+    frames: new Frames(objects, wantFrame),
+    xattrs: systemXattrs,
+    outlet: {
+      warn: (code, path, message) => send({ type: 'warning', code, path, message }),
+      failed: (path, message) => send({ type: 'failure', path, message }),
+      progress(entries, bytes) {
+        counted.entries += entries;
+        counted.bytes += bytes;
+        report(false);
+      },
+      kept: () => counted.kept++,
     },
-    kept: () => counted.kept++,
-  },
-  checkStop() {
-    if (stopped) throw new HoldfastError('INTERRUPTED', 'the restore was interrupted');
-  },
-});
+    checkStop() {
+      if (stopped) throw interrupted();
+    },
+  });
+}
 
+let pages: PageRestorer | null = null;
 /** Pages one after the other: they share open directories. */
 let work = Promise.resolve();
 
 function stop(): void {
   stopped = true;
-  for (const { reject } of waiting.values())
-    reject(new HoldfastError('INTERRUPTED', 'the restore was interrupted'));
+  for (const { reject } of waiting.values()) reject(interrupted());
   waiting.clear();
 }
 
 async function restorePages(batch: readonly PageWork[]): Promise<void> {
   try {
-    for (const page of batch) await pages.run(page);
+    for (const page of batch) await pages!.run(page);
     report(true);
     send({ type: 'pages-done' });
   } catch (error) {
@@ -74,12 +77,21 @@ async function restorePages(batch: readonly PageWork[]): Promise<void> {
 }
 
 function end(): void {
-  send({ type: 'ended', ...pages.end() });
+  const leftovers = pages!.end();
+  pages = null;
+  send({ type: 'ended', ...leftovers });
+}
+
+function quit(): void {
+  pages?.end();
   port.close();
 }
 
 port.on('message', (message: ToRestoreWorker) => {
   switch (message.type) {
+    case 'begin':
+      pages = begin(message.setup);
+      return;
     case 'frame':
       waiting.get(message.id)?.resolve(message.bytes);
       waiting.delete(message.id);
@@ -88,7 +100,6 @@ port.on('message', (message: ToRestoreWorker) => {
       const code = message.code in errorCodes ? (message.code as ErrorCode) : 'INTERNAL';
       waiting.get(message.id)?.reject(new HoldfastError(code, message.message));
       waiting.delete(message.id);
-      if (code === 'INTERRUPTED') stop();
       return;
     }
     case 'pages':
@@ -96,5 +107,9 @@ port.on('message', (message: ToRestoreWorker) => {
       return;
     case 'end':
       work = work.then(end);
+      return;
+    case 'quit':
+      stop();
+      work = work.then(quit);
   }
 });

@@ -1,0 +1,27 @@
+/** `restore latest --all --json`. */
+
+import type { FromSchema } from 'json-schema-to-ts';
+import { count, counts, document, list, record, text, textOrNull } from './schema.ts';
+
+export const restoreAllDocument = document('restore-all', 'What a restore of all accounts did.', {
+  target: text('Directory that holds one directory per account.'),
+  exitStatus: count('Status of the process: that of the worst account.'),
+  accounts: list(
+    'One for each account.',
+    record('An account.', {
+      snapshot: text('Id of its newest snapshot.'),
+      exitStatus: count('Status of this account.'),
+      entries: count('Entries restored.'),
+      bytes: count('Plain bytes written.'),
+      failureCount: count('Entries that could not be restored.'),
+      warningCounts: counts('Warnings, counted by code.'),
+      error: textOrNull('Why it could not be restored at all.'),
+    }),
+  ),
+  damaged: list(
+    'Manifests that cannot be read.',
+    record('A manifest.', { path: text('Its key.'), message: text('What is wrong.') }),
+  ),
+});
+
+export type RestoreAllDocument = FromSchema<typeof restoreAllDocument>;

@@ -1,0 +1,139 @@
+/**
+ * `holdfast restore latest --all --to DIR`: the newest snapshot of every account, each into `DIR/<site>`.
+ *
+ * For the morning on which a whole server is gone. Accounts are independent: the status is that of the
+ * worst, and `--resume` goes on where an interrupted one stopped.
+ */
+
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { encodeName } from '../core/archive/keys.ts';
+import { exitStatusOf, HoldfastError } from '../core/errors.ts';
+import type { Snapshot } from '../core/jobs/catalog.ts';
+import { type RestoreOutcome, restoreAll } from '../core/jobs/restore/restore-all.ts';
+import { printable, quoted } from '../core/printable.ts';
+import type { CliContext } from './command.ts';
+import type { RestoreAllDocument } from './documents/restore-all.ts';
+import { listCandidates, readEach } from './find-snapshot.ts';
+import { bytesText, countText, durationText, plural } from './format.ts';
+import { openProgress } from './progress.ts';
+import type { StoreSession } from './store-session.ts';
+
+export interface RestoreAllOptions {
+  readonly to: string;
+  readonly resume: boolean;
+}
+
+export async function runRestoreAll(
+  { output, world, signal }: CliContext,
+  { search, opened }: StoreSession,
+  options: RestoreAllOptions,
+): Promise<number> {
+  const startedAtMs = world.now();
+  const target = resolve(options.to);
+  const { snapshots, damaged } = await newestOfEach(search);
+  if (snapshots.length + damaged.length === 0) {
+    throw new HoldfastError('SNAPSHOT_NOT_FOUND', 'the store holds no snapshot', {
+      hint: 'Check the addin configuration, or name another with --addin.',
+    });
+  }
+  makeRoot(target);
+  const progress = await openProgress(output, world.now);
+  const done = { entries: 0, bytes: 0, accounts: 0 };
+  const lines: string[] = [];
+  const outcomes = await restoreAll({
+    provider: opened.provider,
+    snapshots: snapshots.map((snapshot, i) => ({
+      snapshot,
+      target: join(target, nameOf(snapshot, i, snapshots)),
+    })),
+    resume: options.resume,
+    threads: availableParallelism(),
+    signal,
+    onEvent(event) {
+      if (event.type === 'planned') return;
+      done.entries += event.entries;
+      done.bytes += event.bytes;
+      const share = snapshots.length === 0 ? null : done.accounts / snapshots.length;
+      progress.show({ share, bytes: done.bytes, detail: `${done.accounts}/${snapshots.length} accounts` });
+    },
+    onOutcome(outcome) {
+      done.accounts++;
+      lines.push(lineOf(outcome));
+    },
+  }).finally(() => progress.close());
+  for (const line of lines) output.info(line);
+  for (const { key, error } of damaged) output.note(`failed: ${key}: ${error.message}`);
+  for (const { snapshot, error } of outcomes) {
+    if (error !== null) output.note(`failed: ${snapshot.name}: ${printable(error.message, 4096)}`);
+  }
+  signal.throwIfAborted();
+  const statuses = [...outcomes.map(statusOf), ...damaged.map(({ error }) => exitStatusOf(error))];
+  const exitStatus = worst(statuses);
+  const took = durationText(world.now() - startedAtMs);
+  const what = `${plural(snapshots.length, 'account')}, ${plural(done.entries, 'entry')}, ${bytesText(done.bytes)}`;
+  output.info(`restored ${what} to ${printable(target, 4096)} in ${took}`);
+  output.document<RestoreAllDocument>({
+    target,
+    exitStatus,
+    accounts: outcomes.map((outcome) => ({
+      snapshot: outcome.snapshot.name,
+      exitStatus: statusOf(outcome),
+      entries: outcome.report?.entries ?? 0,
+      bytes: outcome.report?.bytes ?? 0,
+      failureCount: outcome.report?.failureCount ?? 0,
+      warningCounts: { ...outcome.report?.warningCounts },
+      error: outcome.error?.message ?? null,
+    })),
+    damaged: damaged.map(({ key, error }) => ({ path: key, message: error.message })),
+  });
+  return exitStatus;
+}
+
+async function newestOfEach(search: StoreSession['search']): Promise<{
+  readonly snapshots: readonly Snapshot[];
+  readonly damaged: readonly { readonly key: string; readonly error: HoldfastError }[];
+}> {
+  const newest = new Map((await listCandidates(search, null)).map((listed) => [listed.owner, listed]));
+  const read = await readEach(search, [...newest.values()]);
+  return {
+    snapshots: read.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot])),
+    damaged: read.flatMap(({ listed, error }) => (error === null ? [] : [{ key: listed.key, error }])),
+  };
+}
+
+/** The site; with the owner's UUID behind it where two accounts had the same site at different times. */
+function nameOf(snapshot: Snapshot, i: number, all: readonly Snapshot[]): string {
+  const { site } = snapshot.body.account;
+  const shared = all.some((other, j) => j !== i && other.body.account.site === site);
+  return encodeName(shared ? `${site}-${snapshot.header.owner}` : site);
+}
+
+function makeRoot(target: string): void {
+  try {
+    mkdirSync(target, { mode: 0o700 });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    throw new HoldfastError('TARGET_UNWRITABLE', `cannot make the target ${quoted(target)}: ${code}`, {
+      cause,
+      hint: 'Name a directory whose parent exists.',
+    });
+  }
+}
+
+const statusOf = (outcome: RestoreOutcome): number =>
+  outcome.error === null ? outcome.report.exitStatus : exitStatusOf(outcome.error);
+
+/** Errors outrank warnings. */
+function worst(statuses: readonly number[]): number {
+  return statuses.find((status) => status > 0 && status < 100) ?? Math.max(0, ...statuses);
+}
+
+function lineOf({ snapshot, report }: RestoreOutcome): string {
+  const { site, domain } = snapshot.body.account;
+  const what =
+    report === null ? 'failed' : `${countText(report.entries)} entries  ${bytesText(report.bytes)}`;
+  return `${printable(site)}  ${printable(domain ?? '-')}  ${what}`;
+}
