@@ -161,10 +161,11 @@ describe('prune', () => {
     nowMs = at + 24 * hour - 1;
     const young = await run();
     expect([young.waiting, young.objects.count]).toEqual([{ count: 1, bytes: 24 }, 0]);
+    // Our clock is five minutes ahead, then behind.
+    const ahead = await run({ world: { ...world, now: () => nowMs + 5 * 60_000 } });
     nowMs = at + 24 * hour + 1;
-    // Our clock is five minutes behind.
-    const slow = await run({ world: { ...world, now: () => nowMs - 5 * 60_000 } });
-    expect(slow.removed.count).toBe(0);
+    const behind = await run({ world: { ...world, now: () => nowMs - 5 * 60_000 } });
+    expect([ahead.removed.count, behind.removed.count]).toEqual([0, 0]);
 
     expect((await run()).removed).toEqual({ count: 1, bytes: 24 });
     expect(await keysIn(store)).toEqual([]);
@@ -249,6 +250,17 @@ describe('prune beside other jobs', () => {
     expect(report).toMatchObject({ locked: ['site1'], exitStatus: errorCodes.ACCOUNT_LOCKED.exit });
     expect(report.removed.count).toBe(0);
     expect(await keysIn(store, 'data/')).toHaveLength(6);
+  });
+
+  it('keeps them also where no snapshot goes', async () => {
+    await put(store, `data/${server}/${ownerUuid(1)}/${'cd'.repeat(16)}-00001.tar.zst`, 'three days ago');
+    nowMs += 3 * day;
+    const backup = lockAccount(stateDir, ownerUuid(1), 'site1');
+    const report = await run({ retention: null });
+    backup.release();
+
+    expect(report).toMatchObject({ objects: { count: 1 }, removed: { count: 0 }, locked: [ownerUuid(1)] });
+    expect((await run({ retention: null })).removed.count).toBe(1);
   });
 
   it('sees the manifests of snapshots that were committed after its first look', async () => {
