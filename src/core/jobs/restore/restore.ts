@@ -8,9 +8,8 @@
 
 import { dataBytes, type Entry } from '../../archive/entry.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
-import { errorCodes, isHoldfastError } from '../../errors.ts';
-import { displayName, systemXattrs } from '../../filesystem/xattrs.ts';
-import { WarningList } from '../backup/warnings.ts';
+import { isHoldfastError } from '../../errors.ts';
+import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { type IndexReader, openIndex } from '../index-reader.ts';
 import type { EntryRestorer, RestoreOutlet } from './entry-restorer.ts';
 import { type FetchFrame, Frames, fetchFrom } from './frames.ts';
@@ -18,24 +17,15 @@ import { entriesOf, sortedPages } from './kept-pages.ts';
 import { PageRestorer } from './page-restorer.ts';
 import { batches, pageWorks } from './page-works.ts';
 import { pathsWanted, treeName } from './paths-wanted.ts';
+import { noProgress, outletOf, reportOf } from './progress.ts';
 import { databaseFiles, writeDatabaseFile } from './restore-databases.ts';
 import { type Leftovers, restoreInThreads } from './restore-pool.ts';
 import { RestoreThreads } from './restore-threads.ts';
 import { openTarget } from './target.ts';
-import type { RestoreFailure, RestoreReport, RestoreRequest } from './types.ts';
+import type { RestoreReport, RestoreRequest } from './types.ts';
 
 /** Up to this many pages are restored without starting threads. */
 const inlinePages = 4;
-const listedFailures = 1000;
-
-interface Progress {
-  entries: number;
-  bytes: number;
-  kept: number;
-  failureCount: number;
-  readonly failures: RestoreFailure[];
-  readonly warnings: WarningList;
-}
 
 /**
  * @throws PATH_NOT_FOUND a path or database is not in the snapshot; nothing was written
@@ -45,15 +35,8 @@ interface Progress {
 export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   const { snapshot } = request;
   const files = filesWanted(request);
-  const progress: Progress = {
-    entries: 0,
-    bytes: 0,
-    kept: 0,
-    failureCount: 0,
-    failures: [],
-    warnings: new WarningList(),
-  };
-  const outlet = outletOf(progress, request);
+  const progress = noProgress();
+  const outlet = outletOf(progress, request.onEvent);
   const trees = await openTrees(request, files.length > 0, outlet);
   request.onEvent({ type: 'planned', ...sizes(trees, request) });
   const target = openTarget(request.target, request.resume);
@@ -223,35 +206,4 @@ async function finishDirectories(
     signal.throwIfAborted();
     await restorer.finishDirectory(entry);
   }
-}
-
-function outletOf(progress: Progress, request: RestoreRequest): RestoreOutlet {
-  return {
-    warn(code, path, message) {
-      const component = path.toString('latin1').split('/', 1)[0]!;
-      progress.warnings.add({ code, component, path: displayName(path), message });
-    },
-    failed(path, message) {
-      progress.failureCount++;
-      if (progress.failures.length < listedFailures)
-        progress.failures.push({ path: displayName(path), message });
-    },
-    progress(entries, bytes) {
-      progress.entries += entries;
-      progress.bytes += bytes;
-      request.onEvent({ type: 'progress', entries, bytes });
-    },
-    kept: () => progress.kept++,
-  };
-}
-
-function reportOf(progress: Progress, databaseFiles: readonly string[]): RestoreReport {
-  const { warnings, ...rest } = progress;
-  const exitStatus =
-    progress.failureCount > 0
-      ? errorCodes.RESTORE_INCOMPLETE.exit
-      : warnings.total > 0
-        ? errorCodes.FINISHED_WITH_WARNINGS.exit
-        : 0;
-  return { ...rest, databaseFiles, warnings: warnings.first, warningCounts: warnings.counts, exitStatus };
 }
