@@ -29,8 +29,7 @@ export function holdfast({ source }: { readonly source: boolean }): Holdfast {
     settings: 's3-tar provider, local store, not encrypted, fsync of every object',
     prepare: writeConfiguration,
     backup: (_tree, place) => [at(place, 'backup', '--addin', 'bench')],
-    // One command for each account: that is what an administrator has.
-    restore: (tree, place, target) => tree.accounts.map((account) => restore(place, target, account)),
+    restore: (_tree, place, target) => [at(place, 'restore', 'latest', '--all', '--to', target)],
     restorePath: (_tree, place, target, path) => {
       const [account, ...below] = path.slice(virtual.length).split('/');
       return [restore(place, target, account!, ...(below.length === 0 ? [] : ['--path', below.join('/')]))];
