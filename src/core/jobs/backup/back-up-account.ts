@@ -18,16 +18,17 @@ import {
 } from '../../archive/manifest.ts';
 import type { DatabaseEngine } from '../../contracts/database.ts';
 import type { Account } from '../../contracts/panel.ts';
-import type { Plan, RequestedLevel } from '../../contracts/provider.ts';
-import { HoldfastError, isHoldfastError } from '../../errors.ts';
-import { type LastSnapshot, readLastSnapshot, rememberLastSnapshot } from '../../state/lineages.ts';
+import type { RequestedLevel } from '../../contracts/provider.ts';
+import { HoldfastError } from '../../errors.ts';
+import { rememberLineage } from '../../state/lineages.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
 import type { CapturePool } from '../capture/pool.ts';
-import { type ListedSnapshot, listSnapshots, readSnapshot, type Snapshot } from '../catalog.ts';
+import type { Snapshot } from '../catalog.ts';
 import { bytesOf } from '../streams.ts';
 import { type CapturedTrees, captureTrees } from './capture-trees.ts';
+import { checkParent, chooseParent } from './choose-parent.ts';
 import { exportDatabases } from './export-databases.ts';
-import { openParent, type ParentSnapshot } from './parent-snapshot.ts';
+import { ownHistory } from './history.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import { WarningList } from './warnings.ts';
 
@@ -57,12 +58,13 @@ export interface BackUpAccount {
 
 /**
  * @throws RUN_FAILED nothing of the account could be captured
+ * @throws CHAIN_BROKEN the parent was removed meanwhile; nothing was committed
  * @throws STORE_UNAVAILABLE, STORE_FULL, STORE_DENIED a put failed; nothing was committed
  */
 export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   const { addin, account, world, server, owner } = request;
   const startedAtMs = world.now();
-  const history = await historyOf(request);
+  const history = await ownHistory(request);
   const plan = await addin.provider.plan({
     owner,
     requested: request.level,
@@ -73,7 +75,18 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   const objectId = world.newObjectId();
   const writer = new SnapshotWriter({ server, owner, objectId }, addin.provider, request.signal);
   const warnings = new WarningList();
-  const parent = await parentOf(request, plan, history.items, warnings);
+  const sequence = (history.last?.sequence ?? 0) + 1;
+  const parent = await chooseParent({
+    addin,
+    plan,
+    history: history.items,
+    trees: account.trees,
+    stateDir: request.stateDir,
+    checksum: request.checksum === true,
+    sequence,
+    warnings,
+    signal: request.signal,
+  });
   const level = parent === null ? 'full' : plan.level;
   writer.nextNumber = parent?.nextNumber ?? 0;
   if (account.problem !== null) {
@@ -110,7 +123,7 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
     owner,
     addin: { id: addin.id, name: addin.name },
     lineage: history.last?.lineage ?? createHash('sha256').update(objectId).digest('hex').slice(0, 32),
-    sequence: (history.last?.sequence ?? 0) + 1,
+    sequence,
     revision: 0,
     replaces: null,
     writtenBy: holdfastVersion,
@@ -133,9 +146,25 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
     previous: history.last?.digest ?? null,
   };
   const manifest = { header: { ...header, digest: snapshotDigest(header, body) }, body };
+  if (parent !== null) await checkAgain(request, parent.snapshot);
+  if (parent !== null) await checkParent(parent.snapshot, header.references, addin, request.signal);
   const snapshot = await commit(writer, manifest, startedAtMs);
-  await rememberLastSnapshot(request.stateDir, addin.id, owner, snapshot.header);
+  const own = [...history.items.map(({ id }) => id), header.id];
+  const { foreign } = history;
+  await rememberLineage(request.stateDir, addin.id, owner, { last: snapshot.header, own, foreign });
   return snapshot;
+}
+
+/** A prune elsewhere may have removed the parent, and its objects will follow. @throws CHAIN_BROKEN */
+async function checkAgain({ addin, signal }: BackUpAccount, parent: Snapshot): Promise<void> {
+  if ((await addin.store.head({ key: parent.key, signal })) !== null) return;
+  throw new HoldfastError(
+    'CHAIN_BROKEN',
+    `snapshot ${parent.name} was removed while this one referred to it`,
+    {
+      hint: 'Run the backup of this account again; it will find another parent or make a full.',
+    },
+  );
 }
 
 async function commit(writer: SnapshotWriter, manifest: Manifest, atMs: number): Promise<Snapshot> {
@@ -146,54 +175,6 @@ async function commit(writer: SnapshotWriter, manifest: Manifest, atMs: number):
   await writer.put('manifest', key, bytesOf(bytes), bytes.length);
   const utc = /-(\d{8}T\d{6}Z)-/.exec(key)![1];
   return { ...manifest, key, name: `${body.account.site}-${utc}-${id}` };
-}
-
-/** The snapshot that the plan refers to, made ready; null where everything is to be stored anew. */
-async function parentOf(
-  request: BackUpAccount,
-  plan: Plan,
-  history: readonly ListedSnapshot[],
-  warnings: WarningList,
-): Promise<ParentSnapshot | null> {
-  if (plan.level === 'full') return null;
-  const { addin, signal, stateDir } = request;
-  const listed = history.find(({ id }) => id === plan.parents[0]);
-  let why = 'it is not in the store';
-  try {
-    const snapshot = listed === undefined ? null : await readSnapshot(addin.provider, listed, signal);
-    if (snapshot !== null && snapshot.header.addin.id === addin.id && snapshot.body.index !== null) {
-      const rereadEvery = request.checksum ? 1 : (plan.rereadEvery ?? 30);
-      return await openParent(snapshot, { provider: addin.provider, stateDir, rereadEvery, signal });
-    }
-    if (snapshot !== null) why = 'it has no index of this addin configuration';
-  } catch (error) {
-    if (!isHoldfastError(error) || !/^(OBJECT|FORMAT)_/.test(error.code)) throw error;
-    why = error.message;
-  }
-  const message = `cannot refer to snapshot ${plan.parents[0]}, so this one is a full: ${why}`;
-  warnings.add({ code: 'no-usable-parent', component: 'account', message });
-  return null;
-}
-
-/** The account's snapshots of this addin configuration, and the newest of them. */
-async function historyOf(
-  request: BackUpAccount,
-): Promise<{ readonly items: readonly ListedSnapshot[]; readonly last: LastSnapshot | null }> {
-  const { addin, server, owner, signal, stateDir } = request;
-  if (addin.store.capabilities.putOnly) {
-    return { items: [], last: await readLastSnapshot(stateDir, addin.id, owner) };
-  }
-  const all = await listSnapshots(addin.store, { server, owner }, signal);
-  for (let i = all.length - 1; i >= 0; i--) {
-    try {
-      const snapshot = await readSnapshot(addin.provider, all[i]!, signal);
-      if (snapshot.header.addin.id === addin.id) return { items: all.slice(0, i + 1), last: snapshot.header };
-    } catch (error) {
-      // A damaged manifest must not stop new backups; `verify` reports it.
-      if (!isHoldfastError(error) || error.code !== 'OBJECT_DAMAGED') throw error;
-    }
-  }
-  return { items: [], last: null };
 }
 
 function bodyOf(
