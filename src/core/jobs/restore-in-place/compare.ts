@@ -9,7 +9,7 @@ import type { DataRange } from '../../archive/tar.ts';
 import { dataRanges } from '../../filesystem/data-ranges.ts';
 import { AT_FDCWD, closeFd, errnoName, O, openAt, type Stat } from '../../filesystem/native.ts';
 import { isAlwaysKept, magicPath } from '../../filesystem/xattrs.ts';
-import { unwritable } from './live-tree.ts';
+import { unwritable } from './obstacles.ts';
 
 const buffer = Buffer.allocUnsafeSlow(1024 * 1024);
 

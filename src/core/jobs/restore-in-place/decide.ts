@@ -4,25 +4,16 @@
  * The same decisions make the plan, the dry run and the real run, so that their lists are equal.
  */
 
-import { type Content, dataBytes, type Entry, entryFlags, fileType, typeOf } from '../../archive/entry.ts';
+import { dataBytes, type Entry, entryFlags, fileType, typeOf } from '../../archive/entry.ts';
 import { listDirectory } from '../../filesystem/directory.ts';
-import {
-  closeFd,
-  errno,
-  errnoName,
-  O,
-  openAt,
-  readLinkAt,
-  Stat,
-  statAt,
-  statFd,
-} from '../../filesystem/native.ts';
+import { closeFd, errno, errnoName, O, openAt, Stat, statAt, statFd } from '../../filesystem/native.ts';
 import { lastName } from '../../filesystem/write-entry.ts';
-import { magicPath, type XattrBackend, XattrError } from '../../filesystem/xattrs.ts';
-import { sameContent, sameMetadata, sameTime, sameXattrs } from './compare.ts';
-import { isLayerXattr, isOpaque, isWhiteout } from './layer.ts';
-import { type LiveTree, mountInTheWay, unwritable } from './live-tree.ts';
+import { sameMetadata } from './compare.ts';
+import { Comparer, type ComparerOptions } from './comparer.ts';
+import { isOpaque, isWhiteout } from './layer.ts';
+import type { LiveTree } from './live-tree.ts';
 import { onlyInLowerLayers } from './lower-names.ts';
+import { directoryInTheWay, immutable, mountInTheWay, unwritable } from './obstacles.ts';
 import type { InPlaceAction } from './types.ts';
 
 /** What an inode takes of its owner's quota. */
@@ -45,22 +36,17 @@ export interface Decision {
   readonly unsure: boolean;
 }
 
-export interface DeciderOptions {
+export interface DeciderOptions extends ComparerOptions {
   readonly delete: boolean;
-  readonly compareContents: 'when-times-differ' | 'always';
-  /** Takes what would have to be hashed for different: a plan that is too large is made again without. */
-  readonly hash: boolean;
-  readonly xattrs: XattrBackend;
   readonly warn: (code: string, path: Buffer, message: string) => void;
 }
 
-const targetBuffer = Buffer.allocUnsafeSlow(65536);
-const empty = Buffer.from([0]);
 const above = new Stat();
 const inodeKey = (stat: Stat): string => `${stat.deviceMajor}:${stat.deviceMinor}:${stat.inode}`;
 export const usageOf = (stat: Stat): Usage => ({ uid: stat.uid, gid: stat.gid, bytes: stat.blocks * 512 });
 
 export class Decider {
+  readonly comparer: Comparer;
   readonly #options: DeciderOptions;
   /** Names that inodes lose by decisions not yet carried out. */
   readonly #lost = new Map<string, number>();
@@ -69,6 +55,7 @@ export class Decider {
 
   constructor(options: DeciderOptions) {
     this.#options = options;
+    this.comparer = new Comparer(options);
   }
 
   /** What was decided so far has happened. */
@@ -122,15 +109,6 @@ export class Decider {
     }
   }
 
-  /** True where the inode is what a group of links should be, in everything. `fd`: O_PATH. */
-  isWanted(tree: LiveTree, entry: Entry, content: Content | null, fd: number, stat: Stat): boolean {
-    if (tree.look.isForeign(stat) || typeOf(stat) !== typeOf(entry)) return false;
-    if (tree.layered && isWhiteout(entry)) return this.#sameSpecial(entry, fd, stat);
-    if (!sameMetadata(entry, stat) || !this.#sameXattrs(tree, entry, fd)) return false;
-    if (typeOf(entry) !== fileType.regular) return this.#sameSpecial(entry, fd, stat);
-    return content !== null && this.#sameContent({ ...entry, content }, fd, stat).same;
-  }
-
   /** What has an entry's name now; null where nothing has. Valid for ever. */
   liveName(tree: LiveTree, entry: Entry): Stat | null {
     const parent = tree.look.parentOf(tree.relative(entry.path));
@@ -150,9 +128,7 @@ export class Decider {
   }
 
   #missing(tree: LiveTree, entry: Entry, parent: number | null): Decision {
-    if (parent !== null) {
-      this.checkPlace(tree, entry, null);
-    }
+    if (parent !== null) this.checkPlace(tree, entry, null);
     if (tree.layered && isWhiteout(entry) && this.#isHidden(tree, entry)) {
       return { entry, action: null, freed: null, unsure: false };
     }
@@ -178,42 +154,26 @@ export class Decider {
     }
     if (typeOf(entry) === fileType.directory)
       return sure(this.#directory(tree, entry, fd) ? null : 'metadata');
-    if (tree.layered && isWhiteout(entry)) return sure(this.#sameSpecial(entry, fd, stat) ? null : 'replace');
+    if (tree.layered && isWhiteout(entry))
+      return sure(this.comparer.special(entry, fd, stat) ? null : 'replace');
     if (stat.nlink - (this.#lost.get(inodeKey(stat)) ?? 0) > 1) return sure('replace');
-    const metadata = sameMetadata(entry, stat) && this.#sameXattrs(tree, entry, fd);
+    const metadata = sameMetadata(entry, stat) && this.comparer.attributes(tree, entry, fd);
     if (typeOf(entry) !== fileType.regular) {
-      return sure(metadata && this.#sameSpecial(entry, fd, stat) ? null : 'replace');
+      return sure(metadata && this.comparer.special(entry, fd, stat) ? null : 'replace');
     }
-    const { same, unsure } = this.#sameContent(entry, fd, stat);
+    const { same, unsure } = this.comparer.content(entry, fd, stat);
     if (!same) return { action: 'content', unsure };
     if (metadata) return sure(null);
     // Whoever owned it may still have it open for writing, and root's files are run by root.
     return sure(entry.uid === 0 && stat.uid !== 0 ? 'replace' : 'metadata');
   }
 
-  #sameContent(entry: Entry, fd: number, stat: Stat): { same: boolean; unsure: boolean } {
-    const { content } = entry;
-    if ((content?.size ?? 0) !== stat.size) return { same: false, unsure: false };
-    const trusted = this.#options.compareContents === 'when-times-differ' && sameTime(entry, stat);
-    if (content === null || content.size === 0 || trusted) return { same: true, unsure: false };
-    if (!this.#options.hash) return { same: false, unsure: true };
-    return { same: sameContent(fd, content), unsure: false };
-  }
-
-  #sameSpecial(entry: Entry, fd: number, stat: Stat): boolean {
-    if (typeOf(entry) === fileType.link) {
-      const length = readLinkAt(fd, empty, targetBuffer);
-      return length >= 0 && targetBuffer.subarray(0, length).equals(entry.target ?? Buffer.alloc(0));
-    }
-    return stat.rdevMajor === entry.rdevMajor && stat.rdevMinor === entry.rdevMinor;
-  }
-
   /** Its metadata; with contents that are left out, of the entry alone. */
   #directory(tree: LiveTree, entry: Entry, fd: number): boolean {
     if (this.#timeIsOurs) setTime(this.#stat, entry);
-    const same = sameMetadata(entry, this.#stat) && this.#sameXattrs(tree, entry, fd);
+    const same = sameMetadata(entry, this.#stat) && this.comparer.attributes(tree, entry, fd);
     if (!tree.layered) return same;
-    const live = this.#xattrs(fd);
+    const live = this.comparer.read(fd);
     if (isOpaque(live) && !isOpaque(entry.xattrs)) {
       const message =
         'it hides the lower layers, did not in the snapshot, and that cannot be changed through the mount';
@@ -221,22 +181,6 @@ export class Decider {
     }
     const hide = isOpaque(entry.xattrs) && !isOpaque(live);
     return same && !(hide && onlyInLowerLayers(tree, tree.relative(entry.path)).length > 0);
-  }
-
-  #sameXattrs(tree: LiveTree, entry: Entry, fd: number): boolean {
-    const found = this.#xattrs(fd);
-    if (!tree.layered) return sameXattrs(found, entry.xattrs);
-    const plain = (one: Entry['xattrs'][number]): boolean => !isLayerXattr(one);
-    return sameXattrs(found.filter(plain), entry.xattrs.filter(plain));
-  }
-
-  #xattrs(fd: number): Entry['xattrs'] {
-    try {
-      return this.#options.xattrs.read(magicPath(fd));
-    } catch (error) {
-      if (error instanceof XattrError) throw unwritable(error.message);
-      throw error;
-    }
   }
 
   #checkChangeable(parent: number, stat: Stat, action: InPlaceAction): void {
@@ -257,14 +201,6 @@ export class Decider {
 function setTime(stat: Stat, { mtimeSeconds, mtimeNanoseconds }: Entry): void {
   stat.mtimeSeconds = mtimeSeconds;
   stat.mtimeNanoseconds = mtimeNanoseconds;
-}
-
-export function directoryInTheWay(): Error {
-  return unwritable('a directory that is not empty is in its place; add --delete to replace it');
-}
-
-export function immutable(what: string): Error {
-  return unwritable(`${what} is immutable or append-only (see lsattr); take that away with chattr -i -a`);
 }
 
 /** Bytes of data that come from the snapshot. */

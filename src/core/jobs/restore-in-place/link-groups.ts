@@ -5,19 +5,17 @@
  * None is ever edited, since somebody may have given it a name elsewhere.
  */
 
-import {
-  type Content,
-  dataBytes,
-  type Entry,
-  fileType,
-  type LinkRecord,
-  typeOf,
-} from '../../archive/entry.ts';
+import { type Content, dataBytes, type Entry, fileType, typeOf } from '../../archive/entry.ts';
+import type { FinishedPage } from '../../archive/pages.ts';
 import { closeFd, O, openAt, Stat, statAt, statFd } from '../../filesystem/native.ts';
 import { lastName } from '../../filesystem/write-entry.ts';
+import type { IndexReader } from '../index-reader.ts';
+import { entriesOf } from '../restore/kept-pages.ts';
+import { treeName } from '../restore/paths-wanted.ts';
 import type { Decider, Usage } from './decide.ts';
 import { isWhiteout } from './layer.ts';
-import { type LiveTree, unwritable } from './live-tree.ts';
+import type { LiveTree } from './live-tree.ts';
+import { unwritable } from './obstacles.ts';
 import type { InPlaceAction } from './types.ts';
 
 export interface LinkStep {
@@ -42,21 +40,20 @@ interface Base {
 }
 
 export interface LinkGroupOptions {
-  /** Names of linked entries in order; read twice. */
-  readonly entries: () => AsyncIterable<Entry>;
+  readonly reader: IndexReader;
+  /** Linked entries in order; read twice. */
+  readonly pages: readonly FinishedPage[];
   readonly treeOf: (path: Buffer) => LiveTree;
-  readonly deviceOf: (entry: Entry) => number;
-  readonly recordOf: (device: number, inode: bigint) => Promise<LinkRecord | null>;
   readonly decider: Decider;
   readonly failed: (entry: Entry, error: unknown) => void;
-  readonly unreadable: (entry: Entry) => void;
+  readonly warn: (code: string, path: Buffer, message: string) => void;
 }
 
 const stat = new Stat();
 
 export async function* linkSteps(options: LinkGroupOptions): AsyncGenerator<LinkStep> {
   const bases = await findBases(options);
-  for await (const entry of options.entries()) {
+  for await (const entry of entriesOf(options.pages, 'forwards')) {
     try {
       const step = await stepFor(entry, bases, options);
       if (step !== null) yield step;
@@ -66,13 +63,17 @@ export async function* linkSteps(options: LinkGroupOptions): AsyncGenerator<Link
   }
 }
 
-const keyOf = (entry: Entry, { deviceOf }: LinkGroupOptions): string => `${deviceOf(entry)}:${entry.inode}`;
+const deviceOf = (entry: Entry, { reader }: LinkGroupOptions): number =>
+  reader.root.trees.find(({ name }) => name === treeName(entry))?.device ?? 0;
+
+const keyOf = (entry: Entry, options: LinkGroupOptions): string =>
+  `${deviceOf(entry, options)}:${entry.inode}`;
 
 /** For each group the first name whose live file is right, each file for one group at most. */
 async function findBases(options: LinkGroupOptions): Promise<Map<string, Base>> {
   const bases = new Map<string, Base>();
   const claimed = new Set<string>();
-  for await (const entry of options.entries()) {
+  for await (const entry of entriesOf(options.pages, 'forwards')) {
     const key = keyOf(entry, options);
     if (bases.has(key)) continue;
     const tree = options.treeOf(entry.path);
@@ -89,7 +90,7 @@ async function findBases(options: LinkGroupOptions): Promise<Map<string, Base>> 
 /** Undefined where it was never read. */
 async function contentOf(entry: Entry, options: LinkGroupOptions): Promise<Content | null | undefined> {
   if (typeOf(entry) !== fileType.regular) return null;
-  return (await options.recordOf(options.deviceOf(entry), entry.inode))?.content;
+  return (await options.reader.linkRecord(deviceOf(entry, options), entry.inode))?.content;
 }
 
 function rightInode(
@@ -104,7 +105,7 @@ function rightInode(
     if (fd < 0) return null;
     try {
       statFd(fd, stat);
-      return decider.isWanted(tree, entry, content, fd, stat) ? stat.inode : null;
+      return decider.comparer.isWanted(tree, entry, content, fd, stat) ? stat.inode : null;
     } finally {
       closeFd(fd);
     }
@@ -142,7 +143,7 @@ async function stepFor(
   }
   const content = await contentOf(entry, options);
   if (content === undefined) {
-    options.unreadable(entry);
+    options.warn('unreadable', entry.path, 'could not be read when it was backed up; it stays as it is');
     return null;
   }
   options.decider.checkPlace(tree, entry, live);

@@ -21,6 +21,7 @@ import {
 } from '../../filesystem/native.ts';
 import { componentName, OpenDirectories } from '../../filesystem/open-directories.ts';
 import { quoted } from '../../printable.ts';
+import { mountInTheWay, unwritable } from './obstacles.ts';
 
 const opened = new Stat();
 
@@ -122,15 +123,4 @@ export class LiveTree {
     this.look.close();
     if (this.layered) this.write.close();
   }
-}
-
-export function mountInTheWay(): HoldfastError {
-  return unwritable('something is mounted on it or above it, and what is mounted is not touched');
-}
-
-/** Costs one entry, with what is below it. */
-export function unwritable(message: string): HoldfastError {
-  return new HoldfastError('TARGET_UNWRITABLE', message, {
-    hint: 'Remove what is in the way and restore again: only what is left is done.',
-  });
 }

@@ -20,9 +20,9 @@ import {
   unlinkAt,
   zName,
 } from '../../filesystem/native.ts';
-import { immutable } from './decide.ts';
 import { isCopiedUp, isWhiteoutStat } from './layer.ts';
-import { type LiveTree, mountInTheWay } from './live-tree.ts';
+import type { LiveTree } from './live-tree.ts';
+import { immutable, mountInTheWay } from './obstacles.ts';
 
 /** Deeper directories are left; each level holds a descriptor or two. */
 const depthLimit = 2000;
@@ -136,7 +136,14 @@ function enter(
     if (tree.layered && look >= 0) closeFd(look);
     return refuse(removal, path, mountInTheWay().message);
   }
-  const names = listDirectory(why === 'extra' ? look : write);
+  let names: string[];
+  try {
+    names = listDirectory(why === 'extra' ? look : write);
+  } catch (error) {
+    closeFd(write);
+    if (tree.layered) closeFd(look);
+    return refuse(removal, path, (error as Error).message);
+  }
   const stays = tree.layered && why === 'extra' && isCopiedUp(look);
   levels.push({ look, write, names, name, path, stat, next: 0, stays });
   if (stays) removal.keptLayer(path);

@@ -18,9 +18,10 @@ import { openIndex } from '../index-reader.ts';
 import { Frames, fetchFrom } from '../restore/frames.ts';
 import { pathsWanted, treeName } from '../restore/paths-wanted.ts';
 import type { RestoreFailure } from '../restore/types.ts';
-import { Pass, type PassOptions, type PassOutlet } from './in-place-run.ts';
 import { keptPaths } from './kept-paths.ts';
 import { LiveTree } from './live-tree.ts';
+import { Pass } from './pass.ts';
+import type { PassOptions, PassOutlet } from './pass-options.ts';
 import { kernelLimits, type ReadLimits, refuseShortages } from './space.ts';
 import { type InPlaceAction, type InPlaceReport, type InPlaceRequest, inPlaceActions } from './types.ts';
 

@@ -118,7 +118,20 @@ function enter(
     return null;
   }
   const hadTime = entry !== null && sameTime(entry, stat);
-  return { tree, path, fd, names: listDirectory(fd), hadTime, next: 0 };
+  const names = listed(fd, path, options);
+  if (names !== null) return { tree, path, fd, names, hadTime, next: 0 };
+  closeFd(fd);
+  return null;
+}
+
+/** Null where it cannot be listed, which is told. */
+function listed(fd: number, path: Buffer, { refused }: SweepOptions): string[] | null {
+  try {
+    return listDirectory(fd);
+  } catch (error) {
+    refused(path, (error as Error).message);
+    return null;
+  }
 }
 
 /** A descriptor of its own; null where there is no such directory now. */
@@ -156,7 +169,8 @@ function besides(level: Level, listed: string, options: SweepOptions): boolean {
 export function sweepLeftovers(tree: LiveTree, directory: Buffer, options: SweepOptions): void {
   const fd = openDirectory(tree, directory, '', undefined);
   if (fd === null) return;
-  const level = { tree, path: directory, fd, names: listDirectory(fd), hadTime: false, next: 0 };
-  for (const listed of level.names) besides(level, listed, { ...options, delete: false });
+  const names = listed(fd, directory, options) ?? [];
+  const level = { tree, path: directory, fd, names, hadTime: false, next: 0 };
+  for (const name of level.names) besides(level, name, { ...options, delete: false });
   closeFd(fd);
 }

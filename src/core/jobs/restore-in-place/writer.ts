@@ -4,7 +4,7 @@
  * Nothing that was there is edited, but for the metadata of a file that has one name and of directories.
  */
 
-import { type Content, type Entry, fileType, typeOf } from '../../archive/entry.ts';
+import { type Content, type Entry, entryFlags, fileType, typeOf } from '../../archive/entry.ts';
 import {
   AT_FDCWD,
   AT_REMOVEDIR,
@@ -26,10 +26,10 @@ import { applyToDescriptor, createFile, createSpecial, lastName } from '../../fi
 import { magicPath, type XattrBackend } from '../../filesystem/xattrs.ts';
 import type { Frames } from '../restore/frames.ts';
 import { writeContent } from '../restore/write-content.ts';
-import { directoryInTheWay } from './decide.ts';
 import { isOpaque, isWhiteout, withoutLayerXattrs } from './layer.ts';
-import { type LiveTree, unwritable } from './live-tree.ts';
+import type { LiveTree } from './live-tree.ts';
 import { onlyInLowerLayers } from './lower-names.ts';
+import { directoryInTheWay, unwritable } from './obstacles.ts';
 import { type Removal, removeEntry, type Sides } from './remove.ts';
 import { temporaryName } from './temporary.ts';
 
@@ -60,6 +60,9 @@ export class Writer {
     if (tree.layered && isWhiteout(entry)) {
       this.#clear(tree, entry, directory);
       return;
+    }
+    if ((entry.flags & entryFlags.changed) !== 0) {
+      this.#options.warn('changed', entry.path, 'changed while it was backed up; the copy may be torn');
     }
     const temporary = temporaryName(newId());
     const refused = (code: string, message: string): void => this.#options.warn(code, entry.path, message);

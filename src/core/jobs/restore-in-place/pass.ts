@@ -9,44 +9,19 @@ import { type Entry, fileType, isWithin, typeOf } from '../../archive/entry.ts';
 import { readPage } from '../../archive/page-reader.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
-import type { IndexReader } from '../index-reader.ts';
-import { isFatal } from '../restore/entry-restorer.ts';
-import type { Frames } from '../restore/frames.ts';
 import { entriesOf, KeptEntries } from '../restore/kept-pages.ts';
 import { treeName } from '../restore/paths-wanted.ts';
 import { bytesOf, Decider, type Decision, isLinked } from './decide.ts';
-import { linkSteps } from './link-groups.ts';
-import { type LiveTree, unwritable } from './live-tree.ts';
+import { Failures } from './failures.ts';
+import { type LinkStep, linkSteps } from './link-groups.ts';
+import type { LiveTree } from './live-tree.ts';
+import { unwritable } from './obstacles.ts';
+import type { PassOptions } from './pass-options.ts';
 import type { Removal } from './remove.ts';
 import { SpaceLedger } from './space.ts';
+import { Subtrees } from './subtrees.ts';
 import { type SweepOptions, sweep, sweepLeftovers } from './sweep.ts';
-import type { InPlaceAction } from './types.ts';
 import { Writer } from './writer.ts';
-
-export interface PassOutlet {
-  action(action: InPlaceAction, path: Buffer, bytes: number): void;
-  untouched(): void;
-  failed(path: Buffer, message: string): void;
-  warn(code: string, path: Buffer, message: string): void;
-}
-
-export interface PassOptions {
-  readonly reader: IndexReader;
-  readonly frames: Frames;
-  readonly trees: ReadonlyMap<string, LiveTree>;
-  /** Raw paths, none within another, in order; an empty one for everything. */
-  readonly within: readonly Buffer[];
-  readonly delete: boolean;
-  readonly compareContents: 'when-times-differ' | 'always';
-  /** False: decide only. */
-  readonly apply: boolean;
-  /** False: take for different what would have to be hashed. */
-  readonly hash: boolean;
-  readonly keeps: (path: Buffer) => boolean;
-  readonly newId: () => string;
-  readonly outlet: PassOutlet;
-  readonly checkStop: () => void;
-}
 
 export class Pass {
   readonly ledger = new SpaceLedger();
@@ -54,12 +29,14 @@ export class Pass {
   unsure = false;
   readonly #options: PassOptions;
   readonly #decider: Decider;
+  /** Decides again what was decided, and does not warn again. */
+  readonly #silent: Decider;
   readonly #writer: Writer;
   readonly #directories = new KeptEntries();
   readonly #linked = new KeptEntries();
-  /** Not there yet, so that nothing below is either; with directories that cannot be made. */
+  /** Not there yet, so that nothing below is either. */
   readonly #missing = new Subtrees();
-  readonly #lost = new Subtrees();
+  readonly #failures: Failures;
   readonly #blocked = new Set<string>();
   /** Directories whose time was right until the sweep took something out. */
   readonly #timeLost = new Set<string>();
@@ -68,7 +45,9 @@ export class Pass {
     this.#options = options;
     const { outlet } = options;
     const warn = options.apply ? outlet.warn : () => {};
+    this.#failures = new Failures(this.#treeOf, outlet.failed);
     this.#decider = new Decider({ ...options, xattrs: systemXattrs, warn: outlet.warn });
+    this.#silent = new Decider({ ...options, xattrs: systemXattrs, warn: () => {} });
     this.#writer = new Writer({ ...options, xattrs: systemXattrs, warn, removal: this.#removal() });
   }
 
@@ -87,7 +66,7 @@ export class Pass {
     if (!apply) return;
     for await (const entry of entriesOf(directories, 'backwards')) {
       this.#options.checkStop();
-      this.#guard(entry, () => this.#finish(entry));
+      await this.#failures.guard(entry, () => this.#finish(entry));
     }
   }
 
@@ -100,8 +79,6 @@ export class Pass {
     if (tree === undefined) throw unwritable('the account has no such tree now');
     return tree;
   };
-
-  // -- what is too much
 
   async #sweep(): Promise<void> {
     const { within, reader } = this.#options;
@@ -139,8 +116,6 @@ export class Pass {
     };
   }
 
-  // -- directories, and files with one name
-
   /** Directories above a path that is restored alone: made where they are missing, else left as they are. */
   async #ancestors(path: Buffer): Promise<void> {
     const { reader } = this.#options;
@@ -153,7 +128,7 @@ export class Pass {
       const live = this.#missing.cover(above) ? null : this.#decider.liveName(tree, entry);
       if (live !== null) {
         this.#options.outlet.failed(path, 'a directory above it is none now; restore that one');
-        this.#lost.add(path);
+        this.#failures.lost.add(path);
         return;
       }
       await this.#page([entry]);
@@ -165,12 +140,16 @@ export class Pass {
     const decisions: Decision[] = [];
     for (const entry of entries) {
       this.#options.checkStop();
-      if (this.#lost.cover(entry.path)) continue;
+      if (this.#failures.lost.cover(entry.path)) continue;
       if (isLinked(entry)) this.#linked.add(entry);
-      else this.#guard(entry, () => decisions.push(this.#decide(entry)));
+      else await this.#failures.guard(entry, () => void decisions.push(this.#decide(entry)));
     }
     if (!apply) return;
-    frames.expect(frames.needed(decisions.filter(writes).map(({ entry }) => entry)));
+    frames.expect(
+      frames.needed(
+        decisions.filter(({ entry, action }) => bytesOf(entry, action) > 0).map(({ entry }) => entry),
+      ),
+    );
     for (const decision of decisions) {
       this.#options.checkStop();
       await this.#carryOut(decision);
@@ -211,14 +190,14 @@ export class Pass {
 
   async #carryOut({ entry, action }: Decision): Promise<void> {
     const { outlet } = this.#options;
-    if (this.#lost.cover(entry.path)) return;
+    if (this.#failures.lost.cover(entry.path)) return;
     if (action === null) {
       outlet.untouched();
       return;
     }
     const tree = this.#treeOf(entry.path);
     const isDirectory = typeOf(entry) === fileType.directory;
-    await this.#guardAsync(entry, async () => {
+    await this.#failures.guard(entry, async () => {
       if (isDirectory) {
         if (action !== 'metadata') this.#writer.directory(tree, entry);
         this.#writer.hideLower(tree, entry);
@@ -228,105 +207,39 @@ export class Pass {
     });
   }
 
-  // -- names of linked files
-
   async #links(pages: readonly FinishedPage[]): Promise<void> {
-    const { reader, outlet, apply, checkStop } = this.#options;
-    const devices = new Map(reader.root.trees.map((tree) => [tree.name, tree.device]));
-    const steps = linkSteps({
-      entries: () => entriesOf(pages, 'forwards'),
-      treeOf: this.#treeOf,
-      deviceOf: (entry) => devices.get(treeName(entry)) ?? 0,
-      recordOf: (device, inode) => reader.linkRecord(device, inode),
-      decider: this.#decider,
-      failed: (entry, error) => this.#fail(entry, error),
-      unreadable: (entry) =>
-        outlet.warn(
-          'unreadable',
-          entry.path,
-          'its content could not be read when it was backed up; it stays as it is',
-        ),
-    });
-    for await (const { entry, action, bytes, freed, apply: carryOut } of steps) {
+    const { outlet, apply, checkStop } = this.#options;
+    for await (const { entry, action, bytes, freed, apply: carryOut } of this.#linkSteps(pages)) {
       checkStop();
-      if (this.#lost.cover(entry.path)) continue;
-      if (action === null) {
-        outlet.untouched();
-        continue;
-      }
-      if (!apply) {
+      if (this.#failures.lost.cover(entry.path)) continue;
+      if (action === null) outlet.untouched();
+      else if (apply) {
+        await this.#failures.guard(entry, async () => {
+          await carryOut(this.#writer);
+          outlet.action(action, entry.path, bytes);
+        });
+      } else {
         if (action !== 'link') this.ledger.takes(entry, bytes);
         this.ledger.gives(freed);
         outlet.action(action, entry.path, bytes);
-        continue;
       }
-      await this.#guardAsync(entry, async () => {
-        await carryOut(this.#writer);
-        outlet.action(action, entry.path, bytes);
-      });
     }
   }
 
-  // -- metadata of directories
+  #linkSteps(pages: readonly FinishedPage[]): AsyncIterable<LinkStep> {
+    return linkSteps({
+      reader: this.#options.reader,
+      pages,
+      treeOf: this.#treeOf,
+      decider: this.#decider,
+      failed: (entry, error) => this.#failures.add(entry, error),
+      warn: this.#options.outlet.warn,
+    });
+  }
 
   #finish(entry: Entry): void {
-    if (this.#lost.cover(entry.path)) return;
+    if (this.#failures.lost.cover(entry.path)) return;
     const tree = this.#treeOf(entry.path);
-    const { action } = this.#decider.decide(tree, entry);
-    if (action !== null) this.#writer.finish(tree, entry);
-  }
-
-  // -- failures
-
-  #guard(entry: Entry, action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      this.#fail(entry, error);
-    }
-  }
-
-  async #guardAsync(entry: Entry, action: () => Promise<void>): Promise<void> {
-    try {
-      await action();
-    } catch (error) {
-      this.#fail(entry, error);
-    }
-  }
-
-  #fail(entry: Entry, error: unknown): void {
-    if (isFatal(error)) throw error;
-    this.#options.outlet.failed(entry.path, (error as Error).message);
-    if (typeOf(entry) === fileType.directory && !this.#isThere(entry)) this.#lost.add(entry.path);
-  }
-
-  /** A directory that cannot be changed itself may still hold what can. */
-  #isThere({ path }: Entry): boolean {
-    try {
-      const tree = this.#treeOf(path);
-      return tree.look.directory(tree.relative(path)) !== null;
-    } catch {
-      return false;
-    }
-  }
-}
-
-const writes = ({ entry, action }: Decision): boolean => bytesOf(entry, action) > 0;
-
-/** Paths that stand for all below them. */
-class Subtrees {
-  readonly #roots = new Set<string>();
-
-  add(path: Buffer): void {
-    if (!this.cover(path)) this.#roots.add(path.toString('latin1'));
-  }
-
-  cover(path: Buffer): boolean {
-    if (this.#roots.size === 0) return false;
-    const text = path.toString('latin1');
-    for (let end = text.indexOf('/'); end > 0; end = text.indexOf('/', end + 1)) {
-      if (this.#roots.has(text.slice(0, end))) return true;
-    }
-    return this.#roots.has(text);
+    if (this.#silent.decide(tree, entry).action !== null) this.#writer.finish(tree, entry);
   }
 }
