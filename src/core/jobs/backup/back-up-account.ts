@@ -26,7 +26,7 @@ import type { CapturePool } from '../capture/pool.ts';
 import type { Snapshot } from '../catalog.ts';
 import { bytesOf } from '../streams.ts';
 import { type CapturedTrees, captureTrees } from './capture-trees.ts';
-import { checkParent, chooseParent } from './choose-parent.ts';
+import { chooseParent } from './choose-parent.ts';
 import { exportDatabases } from './export-databases.ts';
 import { ownHistory } from './history.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
@@ -54,6 +54,8 @@ export interface BackUpAccount {
   readonly world: BackUpWorld;
   readonly signal: AbortSignal;
   readonly onBytes: (bytes: number) => void;
+  /** Everything has been read; only the store is still at work. */
+  readonly onCaptured?: () => void;
 }
 
 /**
@@ -107,6 +109,7 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
     now: world.now,
     onBytes,
   }).finally(() => parent?.remove());
+  request.onCaptured?.();
   const components = [...trees.components, ...databases.components];
   await writer.settled();
   const complete = components.every((component) => component.state === 'complete');
@@ -147,7 +150,6 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   };
   const manifest = { header: { ...header, digest: snapshotDigest(header, body) }, body };
   if (parent !== null) await checkAgain(request, parent.snapshot);
-  if (parent !== null) await checkParent(parent.snapshot, header.references, addin, request.signal);
   const snapshot = await commit(writer, manifest, startedAtMs);
   const own = [...history.items.map(({ id }) => id), header.id];
   const { foreign } = history;

@@ -29,7 +29,7 @@ export interface BackUpRun {
   readonly stateDir: string;
   readonly level: RequestedLevel;
   readonly checksum?: boolean;
-  /** Accounts under way at once. */
+  /** Accounts read at once; as many more may wait for the store. */
   readonly concurrency: number;
   readonly pool: CapturePool;
   readonly world: BackUpWorld & { readonly newUuid: () => string };
@@ -70,11 +70,19 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   const queue = await inOrderOfNeed(run);
   const outcomes: AccountOutcome[] = [];
   const worker = async (): Promise<void> => {
+    let settling: Promise<void> = Promise.resolve();
     for (let account = queue.shift(); account !== undefined; account = queue.shift()) {
-      const outcome = await one(run, account, storeId);
-      outcomes.push(outcome);
-      run.onEvent({ type: 'ended', outcome });
+      const captured = Promise.withResolvers<void>();
+      const ended = one(run, account, storeId, captured.resolve).then((outcome) => {
+        outcomes.push(outcome);
+        run.onEvent({ type: 'ended', outcome });
+      });
+      // While the store makes one account durable, the next one is read already.
+      await Promise.race([captured.promise, ended]);
+      await settling;
+      settling = ended;
     }
+    await settling;
   };
   await Promise.all(Array.from({ length: Math.max(1, run.concurrency) }, worker));
   const report = { runId, startedAtMs, endedAtMs: world.now(), outcomes };
@@ -83,7 +91,12 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   return { ...report, exitStatus };
 }
 
-async function one(run: BackUpRun, account: Account, storeId: string): Promise<AccountOutcome> {
+async function one(
+  run: BackUpRun,
+  account: Account,
+  storeId: string,
+  onCaptured: () => void,
+): Promise<AccountOutcome> {
   const { site } = account;
   try {
     run.signal.throwIfAborted();
@@ -96,6 +109,7 @@ async function one(run: BackUpRun, account: Account, storeId: string): Promise<A
         account,
         owner,
         storeId,
+        onCaptured,
         server: run.state.server.uuid,
         onBytes: (bytes) => run.onEvent({ type: 'bytes', site, bytes }),
       });
