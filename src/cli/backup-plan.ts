@@ -2,12 +2,12 @@
 
 import { isHoldfastError } from '../core/errors.ts';
 import type { Account, DatabaseEngine, RequestedLevel } from '../core/index.ts';
-import { listSnapshots } from '../core/jobs/catalog.ts';
+import { ownHistory } from '../core/jobs/backup/history.ts';
 import { printable, quoted } from '../core/printable.ts';
 import type { State } from '../core/state/state.ts';
 import type { BackupPlanDocument } from './documents/backup.ts';
 import { bytesText, plural } from './format.ts';
-import type { OpenedStore } from './opened.ts';
+import { addinId, type OpenedStore } from './opened.ts';
 import type { Output } from './output.ts';
 import type { World } from './world.ts';
 
@@ -17,6 +17,7 @@ export interface PlanInput {
   readonly opened: OpenedStore;
   readonly engines: readonly DatabaseEngine[];
   readonly state: State | null;
+  readonly stateDir: string;
   readonly level: RequestedLevel;
   readonly world: World;
   readonly signal: AbortSignal;
@@ -50,13 +51,23 @@ async function planAccount(input: PlanInput, account: Account): Promise<PlannedA
 }
 
 async function levelOf(
-  { opened, state, level, world, signal }: PlanInput,
+  { opened, state, stateDir, level, world, signal }: PlanInput,
   owner: string | null,
 ): Promise<Pick<PlannedAccount, 'level' | 'reason' | 'parents' | 'error' | 'snapshots'>> {
   const { store, provider } = opened;
-  const server = state?.server.uuid;
-  const readable = server !== undefined && owner !== null && !store.capabilities.putOnly;
-  const listed = readable ? await listSnapshots(store, { server, owner }, signal) : [];
+  const addin = (server: string) => ({ id: addinId(server, opened.name), store, provider });
+  const listed =
+    state === null || owner === null
+      ? []
+      : (
+          await ownHistory({
+            addin: addin(state.server.uuid),
+            server: state.server.uuid,
+            owner,
+            stateDir,
+            signal,
+          })
+        ).items;
   const history = listed.map((item) => ({ ...item, manifestKey: item.key }));
   try {
     const request = { owner: owner ?? 'new', requested: level, history, nowMs: world.now(), signal };

@@ -8,11 +8,12 @@ import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { chainProvider } from '../../src/addins/chain/index.ts';
 import { localStore } from '../../src/addins/local/index.ts';
 import { s3TarProvider } from '../../src/addins/s3-tar/index.ts';
 import type { DatabaseEngine } from '../../src/core/contracts/database.ts';
 import type { Account, DatabaseSelector, Tree } from '../../src/core/contracts/panel.ts';
-import type { Provider } from '../../src/core/contracts/provider.ts';
+import type { Provider, RequestedLevel } from '../../src/core/contracts/provider.ts';
 import type { Store } from '../../src/core/contracts/store.ts';
 import type { OpenAddin } from '../../src/core/jobs/addin.ts';
 import { type BackUpReport, backUp } from '../../src/core/jobs/backup/back-up.ts';
@@ -30,6 +31,19 @@ export interface LabBackup {
   readonly engines?: readonly DatabaseEngine[];
   readonly databases?: readonly DatabaseSelector[];
   readonly now?: () => number;
+  /** `auto` where nothing is said. */
+  readonly level?: RequestedLevel;
+  /** Reads every file. */
+  readonly checksum?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface LabOptions {
+  /** Settings of the provider chain, which then takes the place of s3-tar. */
+  readonly chain?: Readonly<Record<string, unknown>>;
+  readonly threads?: number;
+  /** Size at which index pages are closed, so that few files fill many. */
+  readonly pageBytes?: number;
 }
 
 export interface Lab {
@@ -70,13 +84,16 @@ const ref = { name: 'lab', version: '1.0.0', contract: 1 };
 export const labThreads = 2;
 
 /** Makes `directory/store` and `directory/state`, or goes on in them. */
-export async function openLab(directory: string): Promise<Lab> {
+export async function openLab(directory: string, options: LabOptions = {}): Promise<Lab> {
   process.umask(0o77);
   const storePath = join(directory, 'store');
   const stateDir = join(directory, 'state');
   mkdirSync(stateDir, { recursive: true });
   const store = await localStore.open({ use: 'local', path: storePath });
-  const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+  const provider =
+    options.chain === undefined
+      ? await s3TarProvider.open({ store, settings: { use: 's3-tar' } })
+      : await chainProvider.open({ store, settings: { use: 'chain', ...options.chain } });
   const addin: OpenAddin = {
     name: 'nightly',
     id: 'a'.repeat(32),
@@ -85,7 +102,8 @@ export async function openLab(directory: string): Promise<Lab> {
     storeRef: ref,
     providerRef: ref,
   };
-  const pool = new CapturePool({ threads: labThreads, now: Date.now });
+  const { threads = labThreads, pageBytes } = options;
+  const pool = new CapturePool({ threads, now: Date.now, ...(pageBytes === undefined ? {} : { pageBytes }) });
   const state = await openState(stateDir, {
     now: Date.now,
     newUuid: randomUUID,
@@ -101,7 +119,8 @@ export async function openLab(directory: string): Promise<Lab> {
       engines: options.engines ?? [],
       state,
       stateDir,
-      level: 'auto',
+      level: options.level ?? 'auto',
+      checksum: options.checksum ?? false,
       concurrency: 1,
       pool,
       world: {
@@ -109,7 +128,7 @@ export async function openLab(directory: string): Promise<Lab> {
         newObjectId: () => randomBytes(16).toString('hex'),
         newUuid: randomUUID,
       },
-      signal,
+      signal: options.signal ?? signal,
       onEvent: () => {},
     });
   const latest: Lab['latest'] = async () =>

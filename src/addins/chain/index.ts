@@ -37,12 +37,15 @@ class Chain implements Provider {
     const level = requested === 'auto' ? dueLevel(history, nowMs, this.#cadence) : requested;
     const why = requested === 'auto' ? 'the cadence says so' : `a ${requested} was asked for`;
     if (level === 'full') return { level, parents: [], reason: why };
-    const parent =
-      level === 'differential' ? history.findLast((item) => item.level === 'full') : history.at(-1);
-    if (parent === undefined) {
+    const candidates = level === 'differential' ? history.filter((item) => item.level === 'full') : history;
+    const nearest = candidates.at(-1);
+    if (nearest === undefined) {
       return { level: 'full', parents: [], reason: `there is nothing that a ${level} could refer to` };
     }
-    return { level, parents: [parent.id], reason: why, rereadEvery: this.#rereadEvery };
+    // Where the nearest is partial it may lack what the one before has.
+    const complete = candidates.findLast(({ state }) => state === 'complete') ?? nearest;
+    const parents: [string, ...string[]] = complete === nearest ? [nearest.id] : [nearest.id, complete.id];
+    return { level, parents, reason: why, rereadEvery: this.#rereadEvery };
   }
 
   put({ kind: _, ...request }: ProviderPut) {

@@ -28,6 +28,7 @@ interface Options {
   readonly addin?: string;
   readonly account?: readonly string[];
   readonly level: RequestedLevel;
+  readonly checksum?: true;
   readonly dryRun?: true;
 }
 
@@ -60,6 +61,7 @@ export const backup: CliCommand = {
           .choices(['full', 'differential', 'incremental', 'auto'])
           .default('auto'),
       )
+      .option('--checksum', 'read every file, also those that seem unchanged')
       .option('--dry-run', 'show accounts, levels, databases and exclusions; write nothing');
   },
 
@@ -119,6 +121,7 @@ async function run(
       state,
       stateDir: configuration.stateDir,
       level: chosen.level,
+      checksum: chosen.checksum === true,
       concurrency: configuration.concurrency,
       pool,
       world,
@@ -174,7 +177,9 @@ async function dryRun(
   const state = await openStateIfAny(loaded.configuration, context.world);
   const selected = await select(context, { loaded, panel, chosen }, state?.sites() ?? new Map());
   const { planBackUp, printPlan } = await import('../backup-plan.ts');
-  const plan = await planBackUp({ ...selected, opened, engines, state, level: chosen.level, ...context });
+  const { stateDir } = loaded.configuration;
+  const { level } = chosen;
+  const plan = await planBackUp({ ...selected, opened, engines, state, stateDir, level, ...context });
   printPlan(plan, context.output);
   context.output.document(plan);
   return 0;

@@ -40,17 +40,23 @@ export function compressPart(plain: Uint8Array): Buffer {
 }
 
 abstract class Pages<T> {
-  protected readonly entries = new ByteWriter(pageTargetBytes + 8192);
+  readonly #targetBytes: number;
+  protected readonly entries: ByteWriter;
   protected readonly extents = new ByteWriter(16384);
   readonly #objects = new Set<number>();
   #dataBytes = 0;
   protected count = 0;
   protected first: { path: Buffer; device: number; inode: bigint } | null = null;
 
+  constructor(targetBytes = pageTargetBytes) {
+    this.#targetBytes = targetBytes;
+    this.entries = new ByteWriter(targetBytes + 8192);
+  }
+
   protected abstract write(item: T): void;
 
   get full(): boolean {
-    return this.entries.length >= pageTargetBytes;
+    return this.entries.length >= this.#targetBytes;
   }
 
   add(item: T): void {

@@ -72,6 +72,10 @@ export async function captureTrees(context: TreesContext): Promise<CapturedTrees
           index.reused.push(parent!.rows[row]!);
           for (const number of objects) index.used.add(number);
         },
+        reuseLinks: (row, objects) => {
+          index.reusedLinks.push(parent!.linkRows[row]!);
+          for (const number of objects) index.used.add(number);
+        },
         linkPage(page) {
           if (index.isEmpty) writer.start('index', writer.indexKey(), index.body);
           index.add(page, index.linkPages);
@@ -115,6 +119,7 @@ class IndexStream {
   readonly linkPages: Place[] = [];
   /** Pages of the parent that are referred to. */
   readonly reused: PageRow[] = [];
+  readonly reusedLinks: LinkPageRow[] = [];
   /** Numbers of the objects that pages refer to. */
   readonly used = new Set<number>();
   readonly #hash = createHash('sha256');
@@ -153,12 +158,13 @@ class IndexStream {
     });
     const own: PageRow[] = this.pages.map((one) => ({ ...place(one), first: Buffer.from(one.page.first) }));
     const pages = [...own, ...this.reused].sort((a, b) => comparePaths(a.first, b.first));
-    for (const row of this.reused) this.used.add(row.object);
-    const linkPages: LinkPageRow[] = this.linkPages.map((one) => ({
+    for (const row of [...this.reused, ...this.reusedLinks]) this.used.add(row.object);
+    const ownLinks: LinkPageRow[] = this.linkPages.map((one) => ({
       ...place(one),
       firstDevice: one.page.firstDevice,
       firstInode: one.page.firstInode,
     }));
+    const linkPages = [...ownLinks, ...this.reusedLinks].sort(compareLinkRows);
     const self = {
       number,
       key: writer.indexKey(),
@@ -189,6 +195,10 @@ class IndexStream {
       contentRoot: contentRoot(root).toString('hex'),
     };
   }
+}
+
+function compareLinkRows(a: LinkPageRow, b: LinkPageRow): number {
+  return a.firstDevice - b.firstDevice || (a.firstInode < b.firstInode ? -1 : 1);
 }
 
 function componentsOf(

@@ -8,7 +8,7 @@
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ObjectRef } from '../../archive/manifest.ts';
-import { type ObjectRow, objectKinds, type PageRow } from '../../archive/root.ts';
+import { type LinkPageRow, type ObjectRow, objectKinds, type PageRow } from '../../archive/root.ts';
 import type { Provider } from '../../contracts/provider.ts';
 import { HoldfastError } from '../../errors.ts';
 import type { CaptureParent, CaptureTree } from '../capture/messages.ts';
@@ -21,6 +21,7 @@ export interface ParentSnapshot {
   readonly forWorkers: CaptureParent;
   /** The page behind each row that workers know. */
   readonly rows: readonly PageRow[];
+  readonly linkRows: readonly LinkPageRow[];
   /** Objects by number, with key, size and hash. */
   readonly objects: ReadonlyMap<number, ObjectRow>;
   /** The first number that no object of the lineage has. */
@@ -34,6 +35,8 @@ export interface ParentOptions {
   readonly provider: Provider;
   readonly stateDir: string;
   readonly rereadEvery: number;
+  /** Sequence of the snapshot to be made. */
+  readonly turn: number;
   readonly signal: AbortSignal;
 }
 
@@ -58,10 +61,11 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
       [...rows, ...root.linkPages.map((row) => ({ ...row, first: Buffer.alloc(0) }))],
       path,
     );
-    const { rereadEvery } = options;
+    const { rereadEvery, turn } = options;
     return {
       snapshot,
       rows,
+      linkRows: root.linkPages,
       objects,
       nextNumber: Math.max(0, ...objects.keys(), ...numbersOf(snapshot)) + 1,
       forWorkers: {
@@ -69,7 +73,7 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
         rows: placed.slice(0, rows.length),
         linkRows: placed.slice(rows.length),
         rereadEvery,
-        turn: snapshot.header.sequence + 1,
+        turn,
       },
       usableFor: (trees) =>
         trees.every(

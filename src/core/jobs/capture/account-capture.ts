@@ -5,14 +5,20 @@
  */
 
 import { comparePaths, type LinkRecord } from '../../archive/entry.ts';
-import { readLinkPage } from '../../archive/page-reader.ts';
 import { type FinishedPage, PageWriter } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { displayName, type XattrBackend } from '../../filesystem/xattrs.ts';
 import { noCounts } from './counts.ts';
 import type { TreeContext } from './entry-log.ts';
 import { KnownContents } from './known-contents.ts';
-import { captureLinked, type LinkContext, writeDirectories, writeHardLinks } from './link-capture.ts';
+import {
+  captureLinked,
+  type LinkContext,
+  recheckLinked,
+  writeDirectories,
+  writeHardLinks,
+} from './link-capture.ts';
+import { writeLinkRecords } from './link-records.ts';
 import {
   type CaptureCounts,
   type CaptureParent,
@@ -43,8 +49,9 @@ export class AccountCapture {
   readonly #xattrs: XattrBackend;
   readonly #now: () => number;
   readonly segments: SegmentWriter;
-  readonly #directories = new PageWriter();
-  readonly #linked = new PageWriter();
+  readonly #pageBytes: number;
+  readonly #directories: PageWriter;
+  readonly #linked: PageWriter;
   readonly #directoryPages: FinishedPage[] = [];
   readonly #linkedPages: FinishedPage[] = [];
   readonly #keptLinks = new Set<string>();
@@ -60,7 +67,7 @@ export class AccountCapture {
     },
     control: Int32Array,
     outlet: JobOutlet,
-    world: { readonly xattrs: XattrBackend; readonly now: () => number },
+    world: { readonly xattrs: XattrBackend; readonly now: () => number; readonly pageBytes: number },
   ) {
     const { job, trees, parent } = begin;
     this.#job = job;
@@ -71,6 +78,9 @@ export class AccountCapture {
     this.#outlet = outlet;
     this.#xattrs = world.xattrs;
     this.#now = world.now;
+    this.#pageBytes = world.pageBytes;
+    this.#directories = new PageWriter(world.pageBytes);
+    this.#linked = new PageWriter(world.pageBytes);
     this.segments = new SegmentWriter({
       nextNumber: () => Atomics.add(control, jobControl.nextNumber, 1),
       bytes: (number, bytes) => outlet.sendBytes(job, number, bytes),
@@ -82,7 +92,7 @@ export class AccountCapture {
   task(treeNumber: number, path: string): void {
     const job = this.#job;
     const tree = this.#trees[treeNumber]!;
-    const pages = new PageWriter();
+    const pages = new PageWriter(this.#pageBytes);
     const counts = noCounts();
     const full = path === '' ? tree.name : `${tree.name}/${path}`;
     const merge = this.#merge(full, pages, counts);
@@ -139,12 +149,12 @@ export class AccountCapture {
     });
   }
 
-  /** A share of the unchanged files, another one in each run. */
+  /** A share of the unchanged files, another one in each run, so that all have their turn. */
   #isDue(path: string): boolean {
     const { rereadEvery, turn } = this.#parent!;
-    let sum = turn;
+    let sum = 0;
     for (let i = 0; i < path.length; i++) sum = (Math.imul(sum, 31) + path.charCodeAt(i)) >>> 0;
-    return sum % rereadEvery === 0;
+    return sum % rereadEvery === turn % rereadEvery;
   }
 
   /** Pages end where a directory begins, or inside a directory that is larger than a page. */
@@ -185,16 +195,6 @@ export class AccountCapture {
     return { directories: this.#directoryPages, linked: this.#linkedPages };
   }
 
-  /** The parent's records of linked files that have not changed. */
-  *#keptRecords(kept: ReadonlySet<string>): Generator<LinkRecord> {
-    if (this.#parentPages === null || kept.size === 0) return;
-    for (const row of this.#parentPages.linkRows) {
-      for (const record of readLinkPage(this.#parentPages.load(row), null)) {
-        if (kept.has(`${record.device}:${record.inode}`)) yield record;
-      }
-    }
-  }
-
   /** The final segment of a full: linked files, hard links, directories, end of archive, in this order. */
   finish(others: {
     readonly directories: readonly FinishedPage[];
@@ -212,15 +212,25 @@ export class AccountCapture {
       counts,
       warn: (code, tree, path, message) => this.#warn(code, tree, path, message),
       known: this.#known,
+      checkStop: () => this.#outlet.checkStop(),
+    };
+    const { groups, records } = captureLinked(linked, context);
+    const kept = new Set([...this.#keptLinks, ...others.keptLinks]);
+    const pages = this.#parentPages;
+    const recheck = (record: LinkRecord): LinkRecord =>
+      this.#isDue(record.path.toString('latin1')) ? recheckLinked(record, context) : record;
+    writeLinkRecords(records, pages === null ? null : { pages, kept, recheck }, {
+      pageBytes: this.#pageBytes,
       page: (page) => {
         counts.bytes += page.dataBytes;
         this.#outlet.send({ type: 'link-page', job: this.#job, page });
       },
-      checkStop: () => this.#outlet.checkStop(),
-    };
-    const kept = new Set([...this.#keptLinks, ...others.keptLinks]);
-    const groups = captureLinked(linked, this.#keptRecords(kept), context);
-    if (this.#parentPages === null) {
+      reuse: (row, { objects, dataBytes }) => {
+        counts.bytes += dataBytes;
+        this.#outlet.send({ type: 'reuse-links', job: this.#job, row, objects });
+      },
+    });
+    if (pages === null) {
       writeHardLinks(linked, groups, context);
       writeDirectories(directories, context);
     }

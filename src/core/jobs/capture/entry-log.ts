@@ -110,9 +110,14 @@ export class EntryLog {
     this.#context.flushPages(false);
   }
 
+  /** True where what `meet` found the same is so still. */
+  isStillSame(stat: Stat): boolean {
+    return this.#context.merge?.isUnchanged(stat) === true;
+  }
+
   /** Gives up the parent's entry, which `meet` found the same; another is emitted in its place. */
-  replace(): void {
-    this.#context.merge?.take();
+  replace(): Entry | null {
+    return this.#context.merge?.take() ?? null;
   }
 
   /** Hash of the content that the parent has for what `meet` found the same; null where it has none. */

@@ -69,9 +69,11 @@ export function captureFile(
     const entry = describe();
     const ranges = stat.size > 0 && stat.blocks * 512 < stat.size ? dataRanges(fd, stat.size) : null;
     const small = ranges === null && stat.size <= smallBytes;
+    // A file that has changed since is another one than the parent's.
+    const wanted = attempt === 0 ? target : { ...target, expected: null };
     const captured = small
-      ? captureSmall(fd, stat, entry, target, attempt)
-      : (knownLarge(fd, stat, entry, ranges, target) ??
+      ? captureSmall(fd, stat, entry, wanted, attempt)
+      : (knownLarge(fd, stat, entry, ranges, wanted) ??
         captureLarge(fd, stat, entry, ranges, target.segments));
     if (captured !== null && (!captured.changed || captured.readError !== null || attempt > 0))
       return captured;

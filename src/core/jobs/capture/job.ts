@@ -17,6 +17,8 @@ export interface CaptureSink {
   /** The parent's page with this row, which refers to these objects. */
   reuse(row: number, objects: readonly number[]): void;
   linkPage(page: FinishedPage): void;
+  /** As `reuse`, for pages of links. */
+  reuseLinks(row: number, objects: readonly number[]): void;
   warning(warning: Warning): void;
 }
 

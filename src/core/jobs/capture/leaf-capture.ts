@@ -34,6 +34,7 @@ export interface LeafContext {
   readonly joinsLinks: boolean;
 }
 
+export const silentChange = 'has other content although nothing else about it changed; it is stored anew';
 const targetBuffer = Buffer.alloc(65536);
 const emptyName = Buffer.from([0]);
 
@@ -62,7 +63,10 @@ export function captureRegular(
     }
     if ((stat.mode & fileType.mask) !== fileType.regular || leaf.isForeign(stat)) return false;
     if (stat.nlink > 1 && leaf.joinsLinks) log.emit(log.describe(path, stat, fd, entryFlags.linked));
-    else captureContent(leaf, fd, path, previous);
+    else {
+      const isSame = previous === 'same' && log.isStillSame(stat);
+      captureContent(leaf, fd, path, isSame || previous !== 'same' ? previous : log.replace());
+    }
     return true;
   } finally {
     closeFd(fd);
@@ -85,11 +89,8 @@ function captureContent(
       return;
     }
     if (expected !== null) {
-      context.warn(
-        'silent-change',
-        path,
-        'has other content although nothing else about it changed; it is stored anew',
-      );
+      // Not where it was changed openly, in the moment after the walk met it.
+      if (log.isStillSame(stat)) context.warn('silent-change', path, silentChange);
       log.replace();
     }
     const flags = captured.entry.flags | (captured.changed ? entryFlags.changed : 0);

@@ -7,11 +7,13 @@
 
 import { type Entry, fileType, type LinkRecord, typeOf } from '../../archive/entry.ts';
 import { decompressPart, readPage } from '../../archive/page-reader.ts';
-import { type FinishedPage, LinkPageWriter } from '../../archive/pages.ts';
+import type { FinishedPage } from '../../archive/pages.ts';
 import { closeFd, O, Stat, statFd } from '../../filesystem/native.ts';
 import { openBelow } from '../../filesystem/open-below.ts';
 import { captureFile } from './file-capture.ts';
 import type { KnownContents } from './known-contents.ts';
+import { silentChange } from './leaf-capture.ts';
+import { linkKey } from './link-records.ts';
 import type { CaptureCounts, CaptureTree } from './messages.ts';
 import { linkTarget, plainTarType, type SegmentWriter } from './segment-writer.ts';
 
@@ -21,7 +23,6 @@ export interface LinkContext {
   readonly known: KnownContents | null;
   readonly counts: CaptureCounts;
   warn(code: string, tree: string, path: string, message: string): void;
-  page(page: FinishedPage): void;
   checkStop(): void;
 }
 
@@ -34,12 +35,11 @@ interface Group {
   unreadable: boolean;
 }
 
-/** Writes contents first; returns what the hard links are, to be written by `writeHardLinks`. */
+/** Writes contents; returns their records, and what the hard links are, to be written by `writeHardLinks`. */
 export function captureLinked(
   pages: readonly FinishedPage[],
-  kept: Iterable<LinkRecord>,
   context: LinkContext,
-): Map<string, Group> {
+): { readonly groups: ReadonlyMap<string, Group>; readonly records: readonly LinkRecord[] } {
   const groups = new Map<string, Group>();
   const records: LinkRecord[] = [];
   const stat = new Stat();
@@ -67,11 +67,7 @@ export function captureLinked(
       'vanished under all its names before it was read',
     );
   }
-  for (const record of kept) {
-    if (!groups.has(`${record.device}:${record.inode}`)) records.push(record);
-  }
-  writeRecords(records, context);
-  return groups;
+  return { groups, records };
 }
 
 export function writeHardLinks(
@@ -134,16 +130,36 @@ function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkConte
   }
 }
 
-function writeRecords(records: LinkRecord[], context: LinkContext): void {
-  records.sort((a, b) => a.device - b.device || (a.inode < b.inode ? -1 : a.inode > b.inode ? 1 : 0));
-  const writer = new LinkPageWriter();
-  for (const record of records) {
-    writer.add(record);
-    if (writer.full) context.page(writer.finish()!);
+/** Reads an unchanged linked file again: `record` itself, or the one to put in its place. */
+export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRecord {
+  const { sha256 } = record.content;
+  const end = record.path.indexOf(0x2f);
+  const tree = context.trees.find(({ name }) => name === record.path.toString('latin1', 0, end));
+  if (sha256 === null || tree === undefined) return record;
+  const relative = record.path.subarray(end + 1);
+  const fd = openBelow(tree.path, relative, O.NOFOLLOW | O.NONBLOCK | O.NOATIME);
+  if (fd < 0) return record;
+  const stat = new Stat();
+  try {
+    if (statFd(fd, stat) < 0 || stat.inode !== record.inode) return record;
+    const { segments, known } = context;
+    const describe = (): Entry => ({ ...stat, path: record.path, flags: 0, ...nothingElse });
+    const captured = captureFile(fd, stat, describe, { segments, known, expected: sha256 });
+    if (captured.isExpected || captured.content.sha256?.equals(sha256)) return record;
+    context.warn('silent-change', tree.name, relative.toString('latin1'), silentChange);
+    return { ...record, content: captured.content };
+  } catch (error) {
+    const { code, errno } = error as NodeJS.ErrnoException;
+    if (typeof errno !== 'number') throw error;
+    const message = `cannot be read again: ${code}; its content of the snapshot before is kept`;
+    context.warn('unreadable', tree.name, relative.toString('latin1'), message);
+    return record;
+  } finally {
+    closeFd(fd);
   }
-  const last = writer.finish();
-  if (last !== null) context.page(last);
 }
+
+const nothingElse = { xattrs: [], content: null, target: null, rdevMajor: 0, rdevMinor: 0 };
 
 function* entriesOf(pages: readonly FinishedPage[]): Generator<Entry> {
   for (const page of pages) {
@@ -157,7 +173,8 @@ function treeOf(entry: Entry, trees: readonly CaptureTree[]): CaptureTree {
   return trees.find((tree) => tree.name === name)!;
 }
 
-const keyOf = (entry: Entry, tree: CaptureTree): string => `${tree.device}:${entry.inode}`;
+const keyOf = (entry: Entry, tree: CaptureTree): string =>
+  linkKey({ device: tree.device, inode: entry.inode });
 
 function groupOf(groups: Map<string, Group>, entry: Entry, tree: CaptureTree): Group {
   const key = keyOf(entry, tree);

@@ -22,7 +22,7 @@ export interface CaptureTree {
 export interface CaptureParent extends ParentFile {
   /** Of so many unchanged files one is read again in each run; 1 reads all. */
   readonly rereadEvery: number;
-  /** Another one each run. */
+  /** Sequence of the new snapshot: another share in each run. */
   readonly turn: number;
 }
 
@@ -41,6 +41,8 @@ export interface WorkerSetup {
   readonly hungry: Int32Array;
   /** Bytes this worker has sent that the main thread has not finished with. */
   readonly underWay: Int32Array;
+  /** Size at which index pages are closed. */
+  readonly pageBytes: number;
 }
 
 /** Places in a job's shared memory: the next object number, and whether to stop. */
@@ -97,6 +99,13 @@ export type FromWorker =
       readonly objects: readonly number[];
     }
   | { readonly type: 'link-page'; readonly job: number; readonly page: FinishedPage }
+  /** The parent's page of links with this row is referred to as it is. */
+  | {
+      readonly type: 'reuse-links';
+      readonly job: number;
+      readonly row: number;
+      readonly objects: readonly number[];
+    }
   | { readonly type: 'hand-over'; readonly job: number; readonly tree: number; readonly path: string }
   | {
       readonly type: 'task-done';

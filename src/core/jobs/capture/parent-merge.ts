@@ -5,7 +5,7 @@
  * to as it is. The first difference writes out the records already passed, and the page is written anew.
  */
 
-import { compareLatin1Paths, type Entry, entryFlags } from '../../archive/entry.ts';
+import { compareLatin1Paths, type Entry, entryFlags, fileType } from '../../archive/entry.ts';
 import { type ExtentSummary, PageCursor } from '../../archive/page-cursor.ts';
 import { readPage } from '../../archive/page-reader.ts';
 import type { Stat } from '../../filesystem/native.ts';
@@ -64,6 +64,7 @@ export class ParentMerge {
       record.ctimeNanoseconds === stat.ctimeNanoseconds &&
       record.ctimeSeconds === stat.ctimeSeconds &&
       record.inode === stat.inode &&
+      (record.size === stat.size || !hasOwnContent(record)) &&
       record.mtimeNanoseconds === stat.mtimeNanoseconds &&
       record.mtimeSeconds === stat.mtimeSeconds &&
       record.mode === stat.mode &&
@@ -147,6 +148,10 @@ export class ParentMerge {
       this.#ended = !isBelow(this.record.path, this.#within);
     }
   }
+}
+
+function hasOwnContent({ mode, flags }: PageCursor): boolean {
+  return (mode & fileType.mask) === fileType.regular && (flags & entryFlags.linked) === 0;
 }
 
 function isBelow(path: string, ancestor: string): boolean {

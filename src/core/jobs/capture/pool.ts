@@ -7,6 +7,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
+import { pageTargetBytes } from '../../archive/pages.ts';
 import { type ErrorCode, errorCodes, HoldfastError } from '../../errors.ts';
 import { noCounts } from './counts.ts';
 import {
@@ -36,11 +37,18 @@ export class CapturePool {
   readonly #jobs = new Map<number, Job>();
   readonly #size: number;
   readonly #now: () => number;
+  readonly #pageBytes: number;
   #nextJob = 1;
 
-  constructor(options: { readonly threads: number; readonly now: () => number }) {
+  /** `pageBytes`: size at which index pages are closed; other than the default for tests only. */
+  constructor(options: {
+    readonly threads: number;
+    readonly now: () => number;
+    readonly pageBytes?: number;
+  }) {
     this.#size = options.threads;
     this.#now = options.now;
+    this.#pageBytes = options.pageBytes ?? pageTargetBytes;
   }
 
   /**
@@ -98,7 +106,7 @@ export class CapturePool {
   #start(): void {
     while (this.#threads.length < this.#size) {
       const underWay = new Int32Array(new SharedArrayBuffer(4));
-      const setup: WorkerSetup = { hungry: this.#hungry, underWay };
+      const setup: WorkerSetup = { hungry: this.#hungry, underWay, pageBytes: this.#pageBytes };
       const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
       const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
         workerData: setup,
@@ -195,6 +203,9 @@ export class CapturePool {
         return;
       case 'warning':
         job.sink.warning(message.warning);
+        return;
+      case 'reuse-links':
+        job.sink.reuseLinks(message.row, message.objects);
         return;
       case 'hand-over':
         job.queue.push({ tree: message.tree, path: message.path });

@@ -30,9 +30,9 @@ export class SegmentWriter {
     this.#sink = sink;
   }
 
-  /** Number of the open segment, -1 for none. */
+  /** Number of the open segment, -1 where nothing has been written to one. */
   get number(): number {
-    return this.#frames === null ? -1 : this.#number;
+    return this.#frames === null || this.#frames.position === 0 ? -1 : this.#number;
   }
 
   /** The open segment's frames; begins a segment where `bytes` more would exceed the limit. */
@@ -61,11 +61,12 @@ export class SegmentWriter {
 
   close(): void {
     const frames = this.#frames;
-    if (frames === null) return;
+    this.#frames = null;
+    // What was read and found known is taken back: then there may be nothing to keep.
+    if (frames === null || frames.position === 0) return;
     const sha256 = frames.finish();
     const { storedBytes, plainBytes } = frames;
     this.#sink.done({ number: this.#number, storedBytes, plainBytes, sha256, frames: frames.frames });
-    this.#frames = null;
   }
 
   /** A member without data: link, directory, device, FIFO, empty file. */

@@ -11,7 +11,7 @@ import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { AccountCapture, type JobOutlet } from './account-capture.ts';
 import { type FromWorker, jobControl, type ToWorker, type WorkerSetup, windowBytes } from './messages.ts';
 
-const { hungry, underWay } = workerData as WorkerSetup;
+const { hungry, underWay, pageBytes } = workerData as WorkerSetup;
 const port = parentPort!;
 const captures = new Map<number, AccountCapture>();
 const now = (): number => performance.timeOrigin + performance.now();
@@ -58,6 +58,7 @@ function handle(message: ToWorker): void {
         new AccountCapture(message, message.control, outletOf(message.control), {
           xattrs: systemXattrs,
           now,
+          pageBytes,
         }),
       );
       return;

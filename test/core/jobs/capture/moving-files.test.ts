@@ -29,6 +29,7 @@ import {
   typeOf,
 } from '../../../../src/core/archive/entry.ts';
 import { decompressPart, readLinkPage, readPage } from '../../../../src/core/archive/page-reader.ts';
+import { pageTargetBytes } from '../../../../src/core/archive/pages.ts';
 import { endOfArchive } from '../../../../src/core/archive/tar.ts';
 import { systemXattrs } from '../../../../src/core/filesystem/xattrs.ts';
 import { AccountCapture } from '../../../../src/core/jobs/capture/account-capture.ts';
@@ -73,7 +74,11 @@ function capture(meanwhile: Readonly<Record<string, () => void>>, now = Date.now
     checkStop: () => {},
   };
   const trees = [{ name: 't', path: tree, device: 0, exclude: [] }];
-  const job = new AccountCapture({ job: 1, trees, parent: null }, control, outlet, { xattrs, now });
+  const job = new AccountCapture({ job: 1, trees, parent: null }, control, outlet, {
+    xattrs,
+    now,
+    pageBytes: pageTargetBytes,
+  });
   job.task(0, '');
   job.finish({ directories: [], linked: [], keptLinks: [] });
   const pages = messages.flatMap((message) => (message.type === 'page' ? [message.page] : []));

@@ -1,0 +1,71 @@
+/**
+ * The snapshots of one account that one addin configuration made.
+ *
+ * Keys of manifests do not name the configuration, so each manifest is read once; the state remembers the
+ * answer. Without the state the store alone gives the same, only slower.
+ */
+
+import type { ManifestHeader } from '../../archive/manifest.ts';
+import { isHoldfastError } from '../../errors.ts';
+import { type LastSnapshot, readLineage } from '../../state/lineages.ts';
+import type { OpenAddin } from '../addin.ts';
+import { type ListedSnapshot, listSnapshots, readSnapshot } from '../catalog.ts';
+import { eachLimited } from '../each-limited.ts';
+
+export interface HistoryRequest {
+  readonly addin: Pick<OpenAddin, 'id' | 'store' | 'provider'>;
+  readonly server: string;
+  readonly owner: string;
+  readonly stateDir: string;
+  readonly signal: AbortSignal;
+}
+
+export interface OwnHistory {
+  /** Oldest first; none where the store cannot be read. */
+  readonly items: readonly ListedSnapshot[];
+  /** The newest whose manifest can be read. */
+  readonly last: LastSnapshot | null;
+  /** Ids of the account's snapshots that other configurations made. */
+  readonly foreign: readonly string[];
+}
+
+const readsAtOnce = 8;
+
+/** Writes nothing. */
+export async function ownHistory(request: HistoryRequest): Promise<OwnHistory> {
+  const { addin, server, owner, stateDir, signal } = request;
+  const remembered = await readLineage(stateDir, addin.id, owner);
+  if (addin.store.capabilities.putOnly) return { items: [], last: remembered?.last ?? null, foreign: [] };
+  const listed = await listSnapshots(addin.store, { server, owner }, signal);
+  const isOwn = new Map<string, boolean>();
+  for (const id of remembered?.own ?? []) isOwn.set(id, true);
+  for (const id of remembered?.foreign ?? []) isOwn.set(id, false);
+  await eachLimited(
+    listed.filter(({ id }) => !isOwn.has(id)),
+    readsAtOnce,
+    async (one) => {
+      const header = await readHeader(request, one);
+      if (header !== null) isOwn.set(one.id, header.addin.id === addin.id);
+    },
+  );
+  const own = listed.filter(({ id }) => isOwn.get(id) === true);
+  const foreign = listed.flatMap(({ id }) => (isOwn.get(id) === false ? [id] : []));
+  for (let i = own.length - 1; i >= 0; i--) {
+    const header = await readHeader(request, own[i]!);
+    if (header !== null) return { items: own.slice(0, i + 1), last: header, foreign };
+  }
+  return { items: [], last: null, foreign };
+}
+
+/** Null where it is damaged or gone, which must not stop new backups; `verify` reports it. */
+async function readHeader(
+  { addin, signal }: HistoryRequest,
+  listed: ListedSnapshot,
+): Promise<ManifestHeader | null> {
+  try {
+    return (await readSnapshot(addin.provider, listed, signal)).header;
+  } catch (error) {
+    if (!isHoldfastError(error) || !/^OBJECT_(DAMAGED|MISSING)$/.test(error.code)) throw error;
+    return null;
+  }
+}
