@@ -1,5 +1,5 @@
 /**
- * A laboratory for the jobs: a fresh local store, its provider, a state, one pool of capture threads.
+ * A laboratory for the jobs: a store (a fresh local one, or any), its provider, a state, one pool of capture threads.
  *
  * Drives the jobs as the commands do, without configuration or panel. Needs root.
  */
@@ -39,6 +39,8 @@ export interface LabBackup {
 }
 
 export interface LabOptions {
+  /** Instead of a local one; closed with the laboratory. */
+  readonly store?: Store;
   /** Settings of the provider chain, which then takes the place of s3-tar. */
   readonly chain?: Readonly<Record<string, unknown>>;
   readonly threads?: number;
@@ -52,6 +54,7 @@ export interface Lab {
   readonly stateDir: string;
   readonly store: Store;
   readonly provider: Provider;
+  /** Of the local store; with another store, where a copy of it may be put for `rescue`. */
   readonly storePath: string;
   readonly pool: CapturePool;
   /** Backs up one account, `site1`. @throws whatever made it fail as a whole */
@@ -66,7 +69,7 @@ export interface Lab {
   /** Of every snapshot in the store. */
   verify(readData: boolean): Promise<VerifyReport>;
   latest(): Promise<Snapshot>;
-  /** Runs the `rescue.py` that lies in the store. */
+  /** Runs the `rescue.py` that lies in `storePath`. */
   rescue(...args: readonly string[]): Promise<RescueOutcome>;
   close(): Promise<void>;
 }
@@ -89,7 +92,7 @@ export async function openLab(directory: string, options: LabOptions = {}): Prom
   const storePath = join(directory, 'store');
   const stateDir = join(directory, 'state');
   mkdirSync(stateDir, { recursive: true });
-  const store = await localStore.open({ use: 'local', path: storePath });
+  const store = options.store ?? (await localStore.open({ use: 'local', path: storePath }));
   const provider =
     options.chain === undefined
       ? await s3TarProvider.open({ store, settings: { use: 's3-tar' } })

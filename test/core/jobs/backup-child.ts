@@ -1,16 +1,22 @@
 /**
- * A process for `kill.test.ts`: backs up `DIRECTORY/tree` again and again, or restores the latest snapshot.
+ * A process to be killed: backs up `DIRECTORY/tree` again and again, or restores the latest snapshot.
  *
  * usage: backup-child.ts backup|restore DIRECTORY    begins when a line comes on stdin and says `begun` then,
- * `done` after each backup, and `half` when a good part of the restore is there
+ * `done` after each backup, and `half` when a good part of the restore is there. The store is a local one, or with
+ * LAB_S3 in the environment, its settings as JSON, a bucket.
  */
 
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { s3Store } from '../../../src/addins/s3/index.ts';
 import { openLab } from '../../support/backup.ts';
 
 const [, , job, directory] = process.argv as [string, string, string, string];
-const lab = await openLab(directory);
+const bucket = process.env['LAB_S3'];
+const lab = await openLab(
+  directory,
+  bucket === undefined ? {} : { store: await s3Store.open(JSON.parse(bucket)) },
+);
 await once(process.stdin, 'data');
 process.stdout.write('begun\n');
 if (job === 'restore') {

@@ -3,14 +3,13 @@
  * repaired by hand afterwards.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { on, once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, openLab } from '../../support/backup.ts';
+import { begin, durationOf, hear, kill, startJob } from '../../support/backup-process.ts';
 import { compareTrees } from '../../support/compare-trees.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
@@ -29,38 +28,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-function start(job: 'backup' | 'restore'): ChildProcess {
-  const script = join(import.meta.dirname, 'backup-child.ts');
-  return spawn(process.execPath, [script, job, directory], { stdio: ['pipe', 'pipe', 'inherit'] });
-}
-
-/** Resolves when the process has said the word. */
-async function hear(child: ChildProcess, word: string): Promise<void> {
-  for await (const [said] of on(child.stdout!, 'data')) {
-    if (String(said).includes(word)) return;
-  }
-}
-
-async function begin(child: ChildProcess): Promise<void> {
-  child.stdin!.write('\n');
-  await hear(child, 'begun');
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  const closed = once(child, 'close');
-  child.kill('SIGKILL');
-  await closed;
-}
-
-/** How long a backup takes on this machine today. */
-async function durationOf(child: ChildProcess): Promise<number> {
-  await begin(child);
-  const from = performance.now();
-  await hear(child, 'done');
-  const duration = performance.now() - from;
-  await kill(child);
-  return duration;
-}
+const start = (job: 'backup' | 'restore') => startJob(job, directory);
 
 describe('after forty backups were killed at random moments', () => {
   let lab: Lab;
