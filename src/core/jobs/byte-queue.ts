@@ -1,8 +1,9 @@
 /**
  * A stream of bytes between one producer that pushes and one consumer that iterates.
  *
- * `onTaken` hears of each piece once the consumer has asked for the next one: whoever limits how much is
- * under way counts from there. When the consumer leaves early, what is pushed is dropped and still counted.
+ * `onTaken` hears of each piece exactly once, when the consumer has asked for the next one: whoever limits how
+ * much is under way counts from there. Where the consumer leaves early, or never comes, what was pushed is
+ * dropped and still counted, or the producer would wait for it for ever.
  */
 
 export class ByteQueue implements AsyncIterable<Uint8Array> {
@@ -31,12 +32,14 @@ export class ByteQueue implements AsyncIterable<Uint8Array> {
     this.#wakeUp();
   }
 
+  /** The consumer hears of it at once; what it has not taken is dropped. */
   fail(error: unknown): void {
     this.#error = error;
+    this.abandon();
     this.end();
   }
 
-  /** The consumer is gone: nothing is kept any more. */
+  /** The consumer is gone, or will never come: nothing is kept any more. Safe to repeat. */
   abandon(): void {
     this.#abandoned = true;
     for (const piece of this.#pieces.splice(0)) this.#onTaken(piece.length);
@@ -47,8 +50,11 @@ export class ByteQueue implements AsyncIterable<Uint8Array> {
       for (;;) {
         const piece = this.#pieces.shift();
         if (piece !== undefined) {
-          yield piece;
-          this.#onTaken(piece.length);
+          try {
+            yield piece;
+          } finally {
+            this.#onTaken(piece.length);
+          }
         } else if (this.#error !== null) throw this.#error;
         else if (this.#ended) return;
         else await new Promise<void>((wake) => (this.#wake = wake));

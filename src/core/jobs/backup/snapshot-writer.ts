@@ -19,6 +19,11 @@ export interface SnapshotNames {
   readonly objectId: string;
 }
 
+/** A body whose producer waits until its bytes are taken, or given up. */
+export interface AbandonableBody extends AsyncIterable<Uint8Array> {
+  abandon(): void;
+}
+
 export interface WrittenExport {
   readonly number: number;
   readonly plainBytes: number;
@@ -53,10 +58,11 @@ export class SnapshotWriter {
   }
 
   /** Starts a put of a segment or an index; failures surface in `settled`. */
-  start(kind: ObjectKind, key: string, body: AsyncIterable<Uint8Array>): void {
+  start(kind: ObjectKind, key: string, body: AbandonableBody): void {
     const put = this.put(kind, key, body).catch((error: unknown) => {
       this.#error ??= error;
       this.#controller.abort(error);
+      body.abandon(); // a store may refuse before it asks for the first byte
     });
     const tracked: Promise<void> = put.then(() => {
       this.#pending.delete(tracked);

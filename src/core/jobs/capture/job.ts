@@ -11,7 +11,7 @@ import type { CaptureCounts, CaptureParent, CaptureTree, SegmentDone, TreeFailur
 
 export interface CaptureSink {
   /** A segment begins; its bytes follow in `body`, which must be read to its end or abandoned. */
-  segment(number: number, body: AsyncIterable<Uint8Array>): void;
+  segment(number: number, body: ByteQueue): void;
   segmentDone(done: SegmentDone): void;
   page(page: FinishedPage): void;
   /** The parent's page with this row, which refers to these objects. */
