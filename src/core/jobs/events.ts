@@ -135,12 +135,13 @@ export async function readProtections(
   return { standing: pins.filter(({ id }) => !ended.has(id)), unreadable };
 }
 
-async function readEvent(
+/** The JSON object under an event's key; null where that cannot be read, or is another event's. */
+export async function readEventObject(
   provider: Provider,
   key: string,
   { kind, id, server, owner }: EventName,
   signal: AbortSignal,
-): Promise<PinEvent | EndEvent | null> {
+): Promise<Readonly<Record<string, unknown>> | null> {
   let event: Readonly<Record<string, unknown>>;
   try {
     event =
@@ -152,7 +153,18 @@ async function readEvent(
   }
   const same =
     event['kind'] === kind && event['id'] === id && event['server'] === server && event['owner'] === owner;
-  if (event['format'] !== 1 || !same) return null;
+  return event['format'] === 1 && same ? event : null;
+}
+
+async function readEvent(
+  provider: Provider,
+  key: string,
+  name: EventName,
+  signal: AbortSignal,
+): Promise<PinEvent | EndEvent | null> {
+  const event = await readEventObject(provider, key, name, signal);
+  if (event === null) return null;
+  const { kind } = name;
   if (ending.includes(kind)) return isTexts(event['ends']) ? (event as unknown as EndEvent) : null;
   const { snapshot, until, reason } = event as {
     snapshot?: { id?: unknown } | null;

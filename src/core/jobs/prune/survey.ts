@@ -14,6 +14,7 @@ import { readSnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { protectionOf, readProtections } from '../events.ts';
 import { decideRetention } from '../retention/decide.ts';
+import { retainedOf } from '../retention/retained.ts';
 import type { Decision } from '../retention/types.ts';
 import { KeySet } from './key-set.ts';
 import { looksShrunk } from './shrunk.ts';
@@ -209,19 +210,14 @@ function replacedManifests(
 
 function prunable({ snapshot }: ReadManifest, manifests: readonly ReadManifest[]): PrunableSnapshot {
   const { header, body, name, key } = snapshot;
-  const { id, lineage, sequence, level, state, digest } = header;
   const exported = body.components.map((one) => (one.type === 'database' ? one.plainBytes : 0));
   return {
-    ...{ id, lineage, sequence, level, state, digest, name, key },
-    atMs: Date.parse(header.startedAt),
-    components: body.components.map((one) => ({
-      name: `${one.type} ${one.name}`,
-      complete: one.state === 'complete',
-    })),
+    ...retainedOf(snapshot),
+    ...{ digest: header.digest, name, key },
     entries: body.counts.entries,
     bytes: exported.reduce((sum, bytes) => sum + bytes, body.counts.bytes),
     manifests: manifests
-      .filter((one) => one.snapshot.header.id === id)
+      .filter((one) => one.snapshot.header.id === header.id)
       .sort((a, b) => a.snapshot.header.revision - b.snapshot.header.revision)
       .map(({ stored: { key: of, version, sizeBytes } }) => ({ key: of, version, sizeBytes })),
   };

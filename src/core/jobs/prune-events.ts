@@ -1,0 +1,64 @@
+/**
+ * What an account's prune events say was removed, for whoever meets a snapshot that is not there.
+ *
+ * Such an event says what may be missing, not what is: it is written before the first removal.
+ */
+
+import { compactUtc, parseEventKey } from '../archive/keys.ts';
+import type { Provider } from '../contracts/provider.ts';
+import type { Store } from '../contracts/store.ts';
+import { eachLimited } from './each-limited.ts';
+import { readEventObject, type SnapshotRef } from './events.ts';
+
+export interface PrunedRefs {
+  readonly removed: readonly SnapshotRef[];
+  /** Keys of prune events that cannot be read. */
+  readonly unreadable: readonly string[];
+}
+
+export interface PruneEventsRequest {
+  readonly store: Store;
+  readonly provider: Provider;
+  readonly server: string;
+  readonly owner: string;
+  /** Events of this instant and later, by the clocks of their writers; every one where it is left out. */
+  readonly sinceMs?: number;
+  readonly signal: AbortSignal;
+}
+
+const readsAtOnce = 8;
+
+/** @throws STORE_UNAVAILABLE, STORE_DENIED */
+export async function readPruned(request: PruneEventsRequest): Promise<PrunedRefs> {
+  const { store, provider, server, owner, sinceMs, signal } = request;
+  const removed: SnapshotRef[] = [];
+  const unreadable: string[] = [];
+  const prefix = `events/${server}/${owner}/`;
+  let after = sinceMs === undefined ? undefined : `${prefix}${compactUtc(sinceMs)}`;
+  do {
+    const page = await store.list({ prefix, ...(after === undefined ? {} : { after }), signal });
+    await eachLimited(page.objects, readsAtOnce, async ({ key }) => {
+      const name = parseEventKey(key);
+      if (name?.kind !== 'prune') return;
+      const event = await readEventObject(provider, key, name, signal);
+      const refs = event?.['removed'];
+      if (Array.isArray(refs)) removed.push(...refs.filter(isRef).map(bare));
+      else unreadable.push(key);
+    });
+    after = page.next ?? undefined;
+  } while (after !== undefined);
+  return { removed, unreadable };
+}
+
+const bare = ({ id, lineage, sequence, digest }: SnapshotRef): SnapshotRef => ({
+  id,
+  lineage,
+  sequence,
+  digest,
+});
+
+function isRef(value: unknown): value is SnapshotRef {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, lineage, sequence, digest } = value as Partial<SnapshotRef>;
+  return [id, lineage, digest].every((one) => typeof one === 'string') && Number.isSafeInteger(sequence);
+}
