@@ -15,9 +15,14 @@ export function dueLevel(history: readonly HistoryItem[], nowMs: number, cadence
   const newestFull = history.findLast((item) => item.level === 'full')?.atMs ?? null;
   if (newestFull === null) return 'full';
   if (cadence === 'forever') return 'incremental';
-  if (newestFull < lastFirstSunday(nowMs)) return 'full';
+  if (isPast(newestFull, lastFirstSunday(nowMs), nowMs, 31)) return 'full';
   const newestBase = history.findLast((item) => item.level !== 'incremental')?.atMs ?? newestFull;
-  return newestBase < lastSunday(nowMs) ? 'differential' : 'incremental';
+  return isPast(newestBase, lastSunday(nowMs), nowMs, 7) ? 'differential' : 'incremental';
+}
+
+/** True also for an instant so far ahead that only a wrong clock can have seen it. */
+function isPast(atMs: number, boundaryMs: number, nowMs: number, trustedDays: number): boolean {
+  return atMs < boundaryMs || atMs > nowMs + trustedDays * dayMs;
 }
 
 function startOfDay(ms: number): number {

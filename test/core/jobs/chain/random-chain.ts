@@ -1,0 +1,76 @@
+/**
+ * One random chain: a tree that changes at random is backed up at random levels, and afterwards every snapshot
+ * is restored by Holdfast and by `rescue.py` and compared with what the tree was.
+ *
+ * Pages are tiny and threads many, so that a small tree has many pages and is handed over in parts. All lies
+ * in memory: waiting for disks would prove nothing here.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import type { RequestedLevel } from '../../../../src/core/contracts/provider.ts';
+import { listSnapshots, readSnapshot, type Snapshot } from '../../../../src/core/jobs/catalog.ts';
+import { RestoreThreads } from '../../../../src/core/jobs/restore/restore-threads.ts';
+import { type Lab, openLab } from '../../../support/backup.ts';
+import { compareTrees } from '../../../support/compare-trees.ts';
+import { RandomTree } from '../../../support/random-tree.ts';
+
+const levels: readonly RequestedLevel[] = ['full', 'incremental', 'incremental', 'differential', 'auto'];
+const signal = new AbortController().signal;
+
+export async function tryRandomChain(seed: number, steps: number): Promise<void> {
+  const directory = mkdtempSync('/dev/shm/holdfast-chain-');
+  const tree = new RandomTree(join(directory, 'tree'), seed);
+  const lab = await openLab(directory, {
+    chain: { rereadEvery: tree.pick([1, 3, 30]) },
+    threads: tree.pick([1, 2, 4]),
+    pageBytes: tree.pick([1000, 2500, 8000]),
+  });
+  const [golden, ours, theirs] = ['golden', 'ours', 'theirs'].map((name) => join(directory, name));
+  for (const path of [golden, ours, theirs]) mkdirSync(path!);
+  try {
+    tree.grow(10, 20);
+    for (let step = 0; step < steps; step++) {
+      const { snapshot } = await lab.backUp({ shadow: tree.root }, { level: tree.pick(levels) });
+      mkdirSync(join(golden!, snapshot.name));
+      execFileSync('cp', ['-a', tree.root, join(golden!, snapshot.name, 'shadow')]);
+      tree.change(tree.pick([0, 1, 5, 30]));
+    }
+    const listed = await listSnapshots(lab.store, {}, signal);
+    const snapshots = await Promise.all(listed.map((one) => readSnapshot(lab.provider, one, signal)));
+    expect(snapshots.length).toBe(steps);
+    const verified = await lab.verify(true);
+    expect(verified.snapshots.flatMap(({ problems }) => problems)).toEqual([]);
+
+    await Promise.all([restoreAll(lab, snapshots, ours!), rescueAll(lab, snapshots, theirs!)]);
+
+    for (const at of [golden, ours, theirs]) {
+      for (const name of [...snapshots.map((one) => one.name), '.']) utimesSync(join(at!, name), 1, 1);
+    }
+    for (const restored of [ours, theirs]) {
+      const { differences } = await compareTrees(golden!, restored!);
+      expect(differences, `seed ${seed}`).toEqual([]);
+    }
+  } finally {
+    await lab.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function restoreAll(lab: Lab, snapshots: readonly Snapshot[], to: string): Promise<void> {
+  const pool = new RestoreThreads(2);
+  for (const snapshot of snapshots) {
+    const { failures } = await lab.restore(join(to, snapshot.name), { snapshot, pool });
+    expect(failures).toEqual([]);
+  }
+  await pool.close();
+}
+
+async function rescueAll(lab: Lab, snapshots: readonly Snapshot[], to: string): Promise<void> {
+  for (const { name } of snapshots) {
+    const { status, stderr } = await lab.rescue('restore', name, '--to', join(to, name));
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  }
+}
