@@ -76,11 +76,20 @@ function damagedObject(what: string): HoldfastError {
   });
 }
 
+/** Bytes of an index object, from `offset` on. */
+interface Piece {
+  readonly key: string;
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
 class Reader implements IndexReader {
   readonly root: Root;
   readonly #provider: Provider;
   readonly #signal: AbortSignal;
   readonly #keys: ReadonlyMap<number, string>;
+  /** The last page that was fetched alone: whoever looks a path up reads that page next. */
+  #single: Piece | null = null;
 
   constructor(provider: Provider, root: Root, signal: AbortSignal) {
     this.root = root;
@@ -115,14 +124,18 @@ class Reader implements IndexReader {
     }
   }
 
-  async #fetch<R extends Row>(batch: readonly R[]): Promise<{ bytes: Buffer; offset: number; key: string }> {
+  async #fetch<R extends Row>(batch: readonly R[]): Promise<Piece> {
     const offset = Math.min(...batch.map((row) => row.offset));
     const end = Math.max(...batch.map((row) => row.offset + row.length));
     const key = this.#keys.get(batch[0]!.object);
     if (key === undefined) throw damagedObject('an index root');
+    const known = this.#single;
+    if (known?.key === key && known.offset === offset && known.bytes.length === end - offset) return known;
     const range = { offset, length: end - offset };
     const bytes = await collect(this.#provider.get({ key, range, signal: this.#signal }), range.length);
-    return { bytes, offset, key };
+    const piece = { key, offset, bytes };
+    if (batch.length === 1) this.#single = piece;
+    return piece;
   }
 
   async *pages<R extends Row>(
@@ -132,7 +145,7 @@ class Reader implements IndexReader {
     for (let at = 0; at < rows.length; ) {
       const batch = batchFrom(rows, at);
       at += batch.length;
-      let fetched: { bytes: Buffer; offset: number; key: string };
+      let fetched: Piece;
       try {
         fetched = await this.#fetch(batch);
       } catch (error) {
