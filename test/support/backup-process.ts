@@ -18,11 +18,12 @@ export function startJob(
   });
 }
 
-/** Resolves when the process has said the word. */
+/** Resolves when the process has said the word; rejects where it ends before. */
 export async function hear(child: ChildProcess, word: string): Promise<void> {
-  for await (const [said] of on(child.stdout!, 'data')) {
+  for await (const [said] of on(child.stdout!, 'data', { close: ['close'] })) {
     if (String(said).includes(word)) return;
   }
+  throw new Error(`the process ended before it said ${word}`);
 }
 
 export async function begin(child: ChildProcess): Promise<void> {

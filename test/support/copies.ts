@@ -76,14 +76,17 @@ export function objectsIn(path: string): Map<string, StoredObject> {
   );
 }
 
-/** Objects that a manifest of the store names and that are not there in their size. */
+/** Objects that a manifest of the store names and that are not there, byte by byte. */
 export function danglingIn(path: string): string[] {
   const objects = objectsIn(path);
   return [...objects.keys()].flatMap((key) => {
     if (!key.endsWith('.manifest')) return [];
     const { header } = decodeManifest(readFileSync(join(path, key)), key);
     return [...header.objects, ...header.references]
-      .filter((object) => objects.get(object.key)?.size !== object.size)
+      .filter(({ key, size, sha256 }) => {
+        const found = objects.get(key);
+        return found?.size !== size || found.sha256 !== sha256;
+      })
       .map((object) => object.key);
   });
 }
