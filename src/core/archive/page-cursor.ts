@@ -36,7 +36,8 @@ export class PageCursor {
   readonly #entries: ByteReader;
   readonly #plain: Buffer;
   readonly #extentsStart: number;
-  readonly #pathBytes = Buffer.allocUnsafe(65536);
+  /** Grows with the longest path: a file system knows no limit for one. */
+  #pathBytes = Buffer.allocUnsafe(65536);
   #pathLength = 0;
 
   constructor(plain: Buffer) {
@@ -53,10 +54,15 @@ export class PageCursor {
     if (from.done) return false;
     const shared = from.varint();
     const rest = from.bytes();
-    if (shared > this.#pathLength || shared + rest.length > this.#pathBytes.length) {
+    if (shared > this.#pathLength) {
       throw new HoldfastError('OBJECT_DAMAGED', 'an index page is damaged', {
         hint: 'Run a full backup; `holdfast verify` shows which snapshots are affected.',
       });
+    }
+    if (shared + rest.length > this.#pathBytes.length) {
+      const grown = Buffer.allocUnsafe(2 * (shared + rest.length));
+      this.#pathBytes.copy(grown, 0, 0, shared);
+      this.#pathBytes = grown;
     }
     rest.copy(this.#pathBytes, shared);
     this.#pathLength = shared + rest.length;

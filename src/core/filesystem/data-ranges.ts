@@ -3,14 +3,15 @@
  */
 
 import type { DataRange } from '../archive/tar.ts';
-import { SEEK_DATA, SEEK_HOLE, seek } from './native.ts';
+import { errno, SEEK_DATA, SEEK_HOLE, seek } from './native.ts';
 
 /** Data ranges of a file with holes; null where there are none (or the file system cannot tell). */
 export function dataRanges(fd: number, size: number): readonly DataRange[] | null {
   const ranges: DataRange[] = [];
   for (let at = 0; at < size; ) {
     const data = seek(fd, at, SEEK_DATA);
-    if (data < 0 || data >= size) break; // ENXIO: only a hole follows
+    if (data === -errno.ENXIO || data >= size) break; // only a hole follows
+    if (data < 0) return null; // what cannot be told apart is read
     const hole = seek(fd, data, SEEK_HOLE);
     const end = hole < 0 ? size : Math.min(hole, size);
     ranges.push({ offset: data, length: end - data });

@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, openLab } from '../../support/backup.ts';
 
@@ -93,5 +94,21 @@ describe('a file that the disk does not give back', () => {
     expect(warnings.map(({ code, path }) => `${code} ${path}`)).toContain('changed shadow/large');
     expect(warnings.map(({ code, path }) => `${code} ${path}`)).toContain('unreadable shadow/linked-too');
     expect(failures).toEqual([]);
+  });
+});
+
+describe('a linked file that the disk did not give back to the parent snapshot', () => {
+  it('is not passed over as unchanged by an incremental', async () => {
+    await sleep(2100); // what is younger is captured anew in any case
+    const chain = await openLab(join(directory, 'chain'), { chain: {} });
+    const trees = { shadow: join(point, 'tree') };
+    const lost = async (level: 'full' | 'incremental') => {
+      const { snapshot } = await chain.backUp(trees, { level });
+      expect(snapshot.header.level).toBe(level);
+      return snapshot.body.warnings.map(({ path }) => path).filter((path) => path?.startsWith('linked'));
+    };
+    expect(await lost('full')).toHaveLength(1);
+    expect(await lost('incremental')).toHaveLength(1);
+    await chain.close();
   });
 });

@@ -19,6 +19,7 @@ import {
   writeHardLinks,
 } from './link-capture.ts';
 import { writeLinkRecords } from './link-records.ts';
+import { LinkedInodes } from './linked-inodes.ts';
 import {
   type CaptureCounts,
   type CaptureParent,
@@ -58,6 +59,7 @@ export class AccountCapture {
   readonly #parent: CaptureParent | null;
   readonly #parentPages: ParentPages | null;
   readonly #known: KnownContents | null;
+  readonly #linkedInodes: LinkedInodes | null;
 
   constructor(
     begin: {
@@ -75,6 +77,7 @@ export class AccountCapture {
     this.#parent = parent;
     this.#parentPages = parent === null ? null : new ParentPages(parent);
     this.#known = this.#parentPages === null ? null : new KnownContents(this.#parentPages);
+    this.#linkedInodes = this.#parentPages === null ? null : new LinkedInodes(this.#parentPages);
     this.#outlet = outlet;
     this.#xattrs = world.xattrs;
     this.#now = world.now;
@@ -100,6 +103,7 @@ export class AccountCapture {
       merge,
       isDue: (where) => this.#isDue(where),
       known: this.#known,
+      holdsLink: (inode) => this.#linkedInodes?.has(tree.device, inode) === true,
       keepLink: (inode) => this.#keptLinks.add(`${tree.device}:${inode}`),
       segments: this.segments,
       pages,

@@ -31,6 +31,8 @@ export interface TreeContext {
   readonly xattrs: XattrBackend;
   readonly now: () => number;
   flushPages(cut: boolean): void;
+  /** Whether the parent has the content of a file with several names. */
+  holdsLink(inode: bigint): boolean;
   /** A file with several names that is as the parent recorded it. */
   keepLink(inode: bigint): void;
   warn(code: string, path: string, message: string): void;
@@ -56,9 +58,12 @@ export class EntryLog {
   describe(path: string, stat: Stat, subject: XattrSubject | null, flags: number): Entry {
     const full = this.fullPath(path);
     const ctimeMs = stat.ctimeSeconds * 1000 + stat.ctimeNanoseconds / 1e6;
+    const xattrs = subject === null ? noXattrs : this.#xattrs(subject, path);
+    // What lacks its attributes must not pass for unchanged in the next snapshot.
+    const racy = xattrs === null || this.#context.now() - ctimeMs < racyMs;
     return {
       path: Buffer.from(full, 'latin1'),
-      flags: this.#context.now() - ctimeMs < racyMs ? flags | entryFlags.racy : flags,
+      flags: racy ? flags | entryFlags.racy : flags,
       mode: stat.mode,
       uid: stat.uid,
       gid: stat.gid,
@@ -67,7 +72,7 @@ export class EntryLog {
       ctimeSeconds: stat.ctimeSeconds,
       ctimeNanoseconds: stat.ctimeNanoseconds,
       inode: stat.inode,
-      xattrs: subject === null ? noXattrs : this.#xattrs(subject, path),
+      xattrs: xattrs ?? noXattrs,
       content: null,
       target: null,
       rdevMajor: stat.rdevMajor,
@@ -75,13 +80,13 @@ export class EntryLog {
     };
   }
 
-  #xattrs(subject: XattrSubject, path: string): Entry['xattrs'] {
+  #xattrs(subject: XattrSubject, path: string): Entry['xattrs'] | null {
     try {
       return this.#context.xattrs.read(subject);
     } catch (error) {
       if (!(error instanceof XattrError)) throw error;
       this.#context.warn('xattr-unreadable', path, error.message);
-      return noXattrs;
+      return null;
     }
   }
 
@@ -97,7 +102,13 @@ export class EntryLog {
   meet(path: string, stat: Stat): 'same' | Entry | null {
     const { merge } = this.#context;
     if (merge === null || !merge.find(this.fullPath(path))) return null;
-    return merge.isUnchanged(stat) ? 'same' : merge.take();
+    return merge.isUnchanged(stat) && this.#isHeld(merge.record) ? 'same' : merge.take();
+  }
+
+  /** False for a linked file that the parent could not read: only its names are there. */
+  #isHeld({ flags, mode, inode }: ParentMerge['record']): boolean {
+    const linked = (flags & entryFlags.linked) !== 0 && (mode & fileType.mask) === fileType.regular;
+    return !linked || this.#context.holdsLink(inode);
   }
 
   /** Takes over the parent's entry, which `meet` found the same. */
