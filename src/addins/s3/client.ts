@@ -2,7 +2,7 @@
  * One SDK client per store, and the few things the SDK leaves open.
  *
  * A body's SHA-256 is computed off the main thread and signed, so that any service that checks
- * signatures also checks bytes. A write counts only when the answer names what was written: a 200
+ * signatures also checks bytes. A write or a read counts only when the answer names the object: a 200
  * that holds an error instead is a failure. The service's clock is handed on with each answer.
  */
 
@@ -12,8 +12,14 @@ import { scanListings } from './listed-objects.ts';
 import { PatientRetries } from './retry.ts';
 import type { S3Settings } from './settings.ts';
 
-/** Answers of these carry an ETag, always; those of the last one are checked by the SDK as well. */
-const writes = new Set(['PutObjectCommand', 'UploadPartCommand', 'CompleteMultipartUploadCommand']);
+/** Answers of these carry an ETag, always. */
+const tagged = new Set([
+  'PutObjectCommand',
+  'UploadPartCommand',
+  'CompleteMultipartUploadCommand',
+  'GetObjectCommand',
+  'HeadObjectCommand',
+]);
 
 interface Request {
   headers: Record<string, string>;
@@ -22,6 +28,7 @@ interface Request {
 
 interface Output {
   ETag?: unknown;
+  Body?: { destroy?: () => void };
   $metadata: { httpStatusCode?: number };
 }
 
@@ -67,7 +74,8 @@ export function makeClient(settings: S3Settings): S3Client {
     (next, context) => async (args) => {
       const result = await next(args);
       const output = result.output as Output;
-      if (writes.has(context.commandName ?? '') && typeof output.ETag !== 'string') {
+      if (tagged.has(context.commandName ?? '') && typeof output.ETag !== 'string') {
+        output.Body?.destroy?.();
         throw Object.assign(new Error('a success without an ETag'), {
           name: 'ErrorInSuccess',
           $metadata: { httpStatusCode: 200 },
