@@ -6,7 +6,8 @@
 import { errorCodes, type HoldfastError } from '../core/errors.ts';
 import type { AccountOutcome, BackUpEvent, BackUpReport } from '../core/jobs/backup/back-up.ts';
 import type { Snapshot } from '../core/jobs/catalog.ts';
-import type { CopyEvent, CopyReport } from '../core/jobs/copy-snapshots.ts';
+import type { CopyReport } from '../core/jobs/copy/report.ts';
+import type { CopyEvent } from '../core/jobs/copy-snapshots.ts';
 import { printable } from '../core/printable.ts';
 import type { BackupDocument } from './documents/backup.ts';
 import { describeSnapshot } from './documents/snapshot.ts';

@@ -7,12 +7,8 @@ import { localStore } from '../../src/addins/local/index.ts';
 import { s3TarProvider } from '../../src/addins/s3-tar/index.ts';
 import { decodeManifest } from '../../src/core/archive/manifest.ts';
 import type { Store } from '../../src/core/contracts/store.ts';
-import {
-  type CopyReport,
-  type CopyRun,
-  type CopyTarget,
-  copySnapshots,
-} from '../../src/core/jobs/copy-snapshots.ts';
+import type { CopyReport } from '../../src/core/jobs/copy/report.ts';
+import { type CopyRun, type CopyTarget, copySnapshots } from '../../src/core/jobs/copy-snapshots.ts';
 import type { Lab } from './backup.ts';
 
 /** A copy in a directory, its store wrapped where a test wants trouble. */
@@ -20,8 +16,10 @@ export const copyIn = (
   path: string,
   name = 'offsite',
   wrap: (store: Store) => Store = (store) => store,
+  retention: CopyTarget['retention'] = null,
 ): CopyTarget => ({
   name,
+  retention,
   open: async () => {
     const store = wrap(await localStore.open({ use: 'local', path }));
     return { store, provider: await s3TarProvider.open({ store, settings: { use: 's3-tar' } }) };

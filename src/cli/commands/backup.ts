@@ -5,7 +5,7 @@ import { Option } from 'commander';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Account, DatabaseEngine, Panel, RequestedLevel } from '../../core/index.ts';
 import type { OpenAddin } from '../../core/jobs/addin.ts';
-import { type CopyReport, statusWithCopies } from '../../core/jobs/copy-snapshots.ts';
+import { type CopyReport, statusWithCopies } from '../../core/jobs/copy/report.ts';
 import { resolveAccounts, type SitesByUuid, selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import { quoted } from '../../core/printable.ts';
 import type { State } from '../../core/state/state.ts';
@@ -159,6 +159,7 @@ async function copyAll(
     addin,
     copies: copies.map((copy) => ({
       name: copy.name,
+      retention: copy.retention,
       open: () => openStore(loaded, asCopy(configured, copy), world),
     })),
     state,

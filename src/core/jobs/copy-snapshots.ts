@@ -1,23 +1,31 @@
 /**
  * Brings the copies elsewhere up to date: whatever of this addin configuration on this server the main
- * store has and a copy lacks, newest snapshots first.
+ * store has and a copy lacks, newest snapshots first, but for what was pruned
+ * from the copy or what its own retention would let go at once.
  *
  * A copy is a store of its own; nothing is ever removed from it here. One that fails stops neither the
  * others nor the run: it is an error in its report, and the next run goes on where this one stopped.
  */
 
-import { type ErrorCode, errorCodes, HoldfastError, isHoldfastError } from '../errors.ts';
+import { setTimeout } from 'node:timers/promises';
+import type { Retention } from '../config/addin-schema.ts';
+import { HoldfastError } from '../errors.ts';
 import type { State } from '../state/state.ts';
+import { lockAccount } from './account-lock.ts';
 import type { OpenAddin } from './addin.ts';
 import { type ListedSnapshot, listSnapshots } from './catalog.ts';
-import { copyOne, type OpenStore, readManifest } from './copy/copy-one.ts';
+import { type CopyPath, copyOne, lookAgain, type OpenStore, readManifest } from './copy/copy-one.ts';
 import { CopyRecord } from './copy/copy-record.ts';
+import { planCopy, rounds } from './copy/plan.ts';
+import { asError, type CopyFailure, type CopyReport, isLocked, verdictOn } from './copy/report.ts';
 import { eachLimited } from './each-limited.ts';
 import { claimCopy, readStoreFile } from './store-identity.ts';
 
 export interface CopyTarget {
   /** Unique in its addin configuration; the state remembers the store under it. */
   readonly name: string;
+  /** What stays in the copy; null where all does. */
+  readonly retention: Retention | null;
   /** Called once; the store is closed by the job. Where it rejects, this copy alone fails. */
   readonly open: () => Promise<OpenStore>;
 }
@@ -29,6 +37,11 @@ export interface CopyRun {
   readonly stateDir: string;
   /** Snapshots under way at once. */
   readonly concurrency: number;
+  /**
+   * For so long after its look at the manifests may a prune on another machine remove objects; 10,000
+   * where nothing is said.
+   */
+  readonly settleMs?: number;
   readonly world: { readonly now: () => number; readonly newUuid: () => string };
   readonly signal: AbortSignal;
   readonly onEvent: (event: CopyEvent) => void;
@@ -38,26 +51,7 @@ export type CopyEvent =
   | { readonly type: 'sent'; readonly copy: string; readonly bytes: number }
   | { readonly type: 'ended'; readonly report: CopyReport };
 
-export interface CopyFailure {
-  /** Id of the snapshot, or its manifest's key where that cannot be read. */
-  readonly snapshot: string;
-  readonly error: HoldfastError;
-}
-
-export interface CopyReport {
-  readonly name: string;
-  /** Snapshots that were copied by this run. */
-  readonly copied: number;
-  /** Objects that were sent, manifests included, and their bytes. */
-  readonly objects: number;
-  readonly bytes: number;
-  /** Snapshots it still lacks, tried or not; null where that could not be found out. */
-  readonly lacking: number | null;
-  readonly failures: readonly CopyFailure[];
-  /** COPY_FAILED or INTERRUPTED; null where the copy has everything. */
-  readonly error: HoldfastError | null;
-}
-
+const usualSettleMs = 10_000;
 /** So often in a row may a store refuse or break before the rest waits for the next run. */
 const patience = 3;
 
@@ -65,24 +59,24 @@ const patience = 3;
 export async function copySnapshots(run: CopyRun): Promise<readonly CopyReport[]> {
   const reports: CopyReport[] = [];
   for (const target of run.copies) {
-    const report = await new Copying(run, target.name).run(target.open);
+    const report = await new Copying(run, target).run();
     reports.push(report);
     run.onEvent({ type: 'ended', report });
   }
   return reports;
 }
 
-/** Of a run whose backups ended with `exitStatus`: a failed copy outranks warnings, not other errors. */
-export function statusWithCopies(exitStatus: number, reports: readonly CopyReport[]): number {
-  const errors = reports.flatMap(({ error }) => (error === null ? [] : [errorCodes[error.code].exit]));
-  const worst = Math.max(0, ...errors);
-  const spared = exitStatus === 0 || (exitStatus >= 100 && exitStatus < 128);
-  return worst > 0 && (spared || worst >= 128) ? worst : exitStatus;
+interface Attempt {
+  readonly record: CopyRecord;
+  /** Ids of the account's snapshots that the copy has. */
+  readonly held: ReadonlySet<string>;
+  /** A lock is a failure now. */
+  readonly isLast: boolean;
 }
 
 class Copying {
   readonly #run: CopyRun;
-  readonly #name: string;
+  readonly #target: CopyTarget;
   readonly #failures: CopyFailure[] = [];
   #copied = 0;
   #objects = 0;
@@ -90,17 +84,21 @@ class Copying {
   #lacking: number | null = null;
   /** Failures of a store since the last snapshot that went through. */
   #troubles = 0;
+  /** Of accounts that another job was working on; tried once more at the end. */
+  readonly #locked: ListedSnapshot[] = [];
+  /** Copied, and looked at once more at the end. */
+  readonly #doubtful: { readonly listed: ListedSnapshot; readonly sinceMs: number }[] = [];
 
-  constructor(run: CopyRun, name: string) {
+  constructor(run: CopyRun, target: CopyTarget) {
     this.#run = run;
-    this.#name = name;
+    this.#target = target;
   }
 
-  async run(open: CopyTarget['open']): Promise<CopyReport> {
+  async run(): Promise<CopyReport> {
     let error: unknown = null;
     try {
       this.#run.signal.throwIfAborted();
-      const target = await open();
+      const target = await this.#target.open();
       try {
         await this.#copyTo(target);
       } finally {
@@ -109,57 +107,57 @@ class Copying {
     } catch (caught) {
       error = caught;
     }
-    return {
-      name: this.#name,
+    const report = {
+      name: this.#target.name,
       copied: this.#copied,
       objects: this.#objects,
       bytes: this.#bytes,
       lacking: this.#lacking,
       failures: this.#failures,
-      error: this.#verdict(error),
     };
+    return { ...report, error: verdictOn(report, error, this.#run.signal.aborted) };
   }
 
   async #copyTo(target: OpenStore): Promise<void> {
     const { addin, state, stateDir, world, signal, concurrency } = this.#run;
+    const { name, retention } = this.#target;
     if (addin.store.capabilities.putOnly) throw unreadable();
-    const slot = `${addin.name}/${this.#name}`;
+    const slot = `${addin.name}/${name}`;
     const file = await readStoreFile(addin.store, signal);
     if (file === null) throw new HoldfastError('STORE_FOREIGN', 'the main store has lost its holdfast.json');
     const origins = [file.store, ...(file.origins ?? [])] as const;
-    const id = await claimCopy(target.store, state.storeId(slot), origins, { ...world, signal });
-    await state.rememberStore(slot, id);
-    const record = await CopyRecord.open(stateDir, { addin: addin.name, copy: this.#name }, id);
+    const store = await claimCopy(target.store, state.storeId(slot), origins, { ...world, signal });
+    await state.rememberStore(slot, store);
+    const record = await CopyRecord.open(stateDir, { addin: addin.name, copy: name, store }, retention);
+    const all = await listSnapshots(addin.store, { server: state.server.uuid }, signal);
+    const nowMs = world.now();
     const server = state.server.uuid;
-    const all = await listSnapshots(addin.store, { server }, signal);
-    const has = await this.#held(target, server, record);
-    const lacking = all.filter((listed) => !has(listed) && !record.others.has(listed.key));
-    this.#lacking = lacking.length;
+    const planned = { source: addin, target, addin, server, retention, record, nowMs, signal };
     try {
-      // An account's snapshots one after the other, since they may share objects.
-      for (const round of rounds(lacking)) {
-        await eachLimited(round, concurrency, (listed) => this.#copy(target, listed, record));
-      }
+      const { wanted, held } = await planCopy(planned, all);
+      this.#lacking = wanted.length;
+      const copyAll = async (snapshots: readonly ListedSnapshot[], isLast: boolean): Promise<void> => {
+        // An account's snapshots one after the other, since they may share objects.
+        for (const round of rounds(snapshots)) {
+          await eachLimited(round, concurrency, (listed) =>
+            this.#copy(target, listed, { record, isLast, held: held.get(listed.owner) ?? new Set() }),
+          );
+        }
+      };
+      await copyAll(wanted, false);
+      const locked = new Set(this.#locked);
+      await copyAll(
+        wanted.filter((listed) => locked.has(listed)),
+        true,
+      );
+      await this.#lookAgain(target);
     } finally {
       await record.save(new Set(all.map(({ key }) => key)));
     }
   }
 
-  /** Tells whether the copy has a snapshot, in this revision or a later one. */
-  async #held(
-    { store }: OpenStore,
-    server: string,
-    record: CopyRecord,
-  ): Promise<(listed: ListedSnapshot) => boolean> {
-    if (store.capabilities.putOnly) return ({ key }) => record.sent.has(key);
-    const slot = ({ owner, id }: ListedSnapshot): string => `${owner}/${id}`;
-    const held = await listSnapshots(store, { server }, this.#run.signal);
-    const revisions = new Map(held.map((one) => [slot(one), one.revision]));
-    return (listed) => (revisions.get(slot(listed)) ?? -1) >= listed.revision;
-  }
-
-  async #copy(target: OpenStore, listed: ListedSnapshot, record: CopyRecord): Promise<void> {
-    const { addin, signal, onEvent } = this.#run;
+  async #copy(target: OpenStore, listed: ListedSnapshot, { record, isLast, held }: Attempt): Promise<void> {
+    const { addin, signal, stateDir, world } = this.#run;
     if (this.#troubles >= patience) return;
     let name = listed.key;
     try {
@@ -167,12 +165,14 @@ class Copying {
       const manifest = await readManifest({ source: addin, signal }, listed);
       name = manifest.name;
       if (manifest.header.addin.id === addin.id) {
-        const onSent = (bytes: number): void => {
-          this.#objects += 1;
-          this.#bytes += bytes;
-          onEvent({ type: 'sent', copy: this.#name, bytes });
-        };
-        await copyOne({ source: addin, target, signal, onSent }, manifest);
+        // Prune on this machine waits, in the copy as in the main store.
+        const lock = lockAccount(stateDir, listed.owner, manifest.body.account.site);
+        try {
+          const outcome = await copyOne(this.#path(target), manifest, held);
+          if (outcome === 'doubtful') this.#doubtful.push({ listed, sinceMs: world.now() });
+        } finally {
+          lock.release();
+        }
         if (target.store.capabilities.putOnly) record.sent.add(listed.key);
         this.#copied += 1;
       } else record.others.add(listed.key);
@@ -181,46 +181,58 @@ class Copying {
     } catch (caught) {
       signal.throwIfAborted();
       const error = asError(caught);
-      this.#failures.push({ snapshot: name, error });
-      // Damage concerns one snapshot; anything else is likely to meet the next one as well.
-      if (!/^(?:OBJECT|FORMAT)_/.test(error.code)) this.#troubles += 1;
+      if (isLocked(error) && !isLast) this.#locked.push(listed);
+      else if (await this.#isGone(error, listed)) this.#lacking! -= 1;
+      else this.#failed(name, error);
     }
   }
 
-  #verdict(caught: unknown): HoldfastError | null {
-    const { signal } = this.#run;
-    if (caught === null && this.#failures.length === 0) return null;
-    const fail = (code: ErrorCode, message: string, cause: unknown, hint?: string): HoldfastError =>
-      new HoldfastError(code, message, { cause, ...(hint === undefined ? {} : { hint }) });
-    if (signal.aborted) return fail('INTERRUPTED', `the copy ${this.#name} was interrupted`, caught);
-    if (caught !== null) {
-      const { message, hint } = asError(caught);
-      return fail('COPY_FAILED', `the copy ${this.#name} failed: ${message}`, caught, hint);
-    }
-    const { snapshot, error } = this.#failures[0]!;
-    const lacks = `${this.#lacking} snapshot${this.#lacking === 1 ? '' : 's'}`;
-    const message = `the copy ${this.#name} lacks ${lacks}; ${snapshot}: ${error.message}`;
-    return fail('COPY_FAILED', message, error, error.hint);
+  #failed(snapshot: string, error: HoldfastError): void {
+    this.#failures.push({ snapshot, error });
+    // Damage and locks concern one account; anything else is likely to meet the next one as well.
+    if (!/^(?:OBJECT|FORMAT)_|^ACCOUNT_LOCKED$/.test(error.code)) this.#troubles += 1;
   }
-}
 
-/** Newest first: the newest snapshot of every account, then the second newest of each, and so on. */
-function rounds(lacking: readonly ListedSnapshot[]): ListedSnapshot[][] {
-  const result: ListedSnapshot[][] = [];
-  for (const ofOwner of Map.groupBy(lacking, ({ owner }) => owner).values()) {
-    for (const [depth, listed] of ofOwner.toReversed().entries()) {
-      result[depth] ??= [];
-      result[depth].push(listed);
-    }
+  /** Whether the main store let go of a snapshot since it was listed. */
+  async #isGone({ code }: HoldfastError, { key }: ListedSnapshot): Promise<boolean> {
+    const { addin, signal } = this.#run;
+    if (code !== 'OBJECT_MISSING') return false;
+    return addin.store.head({ key, signal }).then(
+      (info) => info === null,
+      () => false,
+    );
   }
-  for (const round of result) round.sort((a, b) => b.atMs - a.atMs);
-  return result;
-}
 
-function asError(caught: unknown): HoldfastError {
-  if (isHoldfastError(caught)) return caught;
-  const message = caught instanceof Error ? caught.message : String(caught);
-  return new HoldfastError('INTERNAL', message, { cause: caught, hint: 'Please report this as a defect.' });
+  async #lookAgain(target: OpenStore): Promise<void> {
+    const { world, signal, concurrency, settleMs = usualSettleMs } = this.#run;
+    const last = this.#doubtful.at(-1);
+    if (last === undefined) return;
+    const waitMs = Math.min(settleMs, last.sinceMs + settleMs - world.now());
+    if (waitMs > 0) await setTimeout(waitMs, undefined, { signal });
+    await eachLimited(this.#doubtful, concurrency, async ({ listed }) => {
+      let name = listed.key;
+      try {
+        const manifest = await readManifest({ source: target, signal }, listed);
+        name = manifest.name;
+        await lookAgain(this.#path(target), manifest);
+      } catch (caught) {
+        signal.throwIfAborted();
+        this.#copied -= 1;
+        this.#lacking! += 1;
+        this.#failed(name, asError(caught));
+      }
+    });
+  }
+
+  #path(target: OpenStore): CopyPath {
+    const { addin, signal, world, onEvent } = this.#run;
+    const onSent = (bytes: number): void => {
+      this.#objects += 1;
+      this.#bytes += bytes;
+      onEvent({ type: 'sent', copy: this.#target.name, bytes });
+    };
+    return { source: addin, target, now: world.now, signal, onSent };
+  }
 }
 
 function unreadable(): HoldfastError {

@@ -38,6 +38,7 @@ async function copyInBucket(name: string, settings = {}, wrap = (store: Store): 
   const bucket = await newBucket(server, {});
   const copy: CopyTarget = {
     name,
+    retention: null,
     open: async () => {
       const store = wrap(await openStore(server, bucket, settings));
       return { store, provider: await s3TarProvider.open({ store, settings: { use: 's3-tar' } }) };

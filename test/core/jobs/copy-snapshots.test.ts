@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../../src/core/index.ts';
 import { findSnapshot, listSnapshots } from '../../../src/core/jobs/catalog.ts';
-import { statusWithCopies } from '../../../src/core/jobs/copy-snapshots.ts';
+import { statusWithCopies } from '../../../src/core/jobs/copy/report.ts';
 import { restore } from '../../../src/core/jobs/restore/restore.ts';
 import { verify } from '../../../src/core/jobs/verify.ts';
 import { type Lab, openLab, runRescue } from '../../support/backup.ts';

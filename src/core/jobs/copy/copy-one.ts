@@ -2,18 +2,20 @@
  * Copies one snapshot from store to store: its objects, those it refers to, its manifest last of all.
  *
  * The manifest is put only when each object is there in its size, and each that was sent had the hash the
- * manifest gives it. Overwrites nothing and removes nothing, so it can be repeated after any interruption.
+ * manifest gives it. Overwrites nothing and removes nothing but a manifest of its own that came out broken,
+ * so it can be repeated after any interruption.
  */
 
-import { createHash } from 'node:crypto';
 import { decodeManifest, type Manifest, manifestLimitBytes, type ObjectRef } from '../../archive/manifest.ts';
 import type { ObjectKind, Provider } from '../../contracts/provider.ts';
-import type { Store } from '../../contracts/store.ts';
+import type { ObjectInfo, Store } from '../../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
 import { type ListedSnapshot, snapshotName } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
+import { walk } from '../prune/walk.ts';
 import { bytesOf, collect } from '../streams.ts';
+import { CheckedBody, damaged } from './checked-body.ts';
 
 export interface OpenStore {
   readonly store: Store;
@@ -23,6 +25,7 @@ export interface OpenStore {
 export interface CopyPath {
   readonly source: OpenStore;
   readonly target: OpenStore;
+  readonly now: () => number;
   readonly signal: AbortSignal;
   /** Called for every object that was sent. */
   readonly onSent: (bytes: number) => void;
@@ -30,6 +33,10 @@ export interface CopyPath {
 
 /** Each of them may be several parts in flight, as the store sees fit. */
 const objectsAtOnce = 3;
+/** So often is put again what another machine's prune removed. */
+const healings = 3;
+/** Prune spares what the store has had for a day; less here, for clocks that differ. */
+const safeAgeMs = 12 * 3_600_000;
 
 export interface FoundManifest extends Manifest {
   readonly listed: ListedSnapshot;
@@ -58,49 +65,115 @@ export async function readManifest(
 }
 
 /**
+ * The caller holds the account's lock, which keeps away prune on this machine. One on another machine may
+ * have decided already to remove what is found there, so all is looked at once more under the manifest.
+ *
+ * @param held ids of the owner's snapshots that the target has
+ * @returns `doubtful` where such a removal may come even after that look; see `lookAgain`
  * @throws OBJECT_MISSING, OBJECT_DAMAGED the source lacks an object or has a damaged one, or the target
  *   has another one of that name
+ * @throws COPY_FAILED objects vanish from the target; its manifest is removed again
  * @throws STORE_UNAVAILABLE, STORE_FULL, STORE_DENIED
  */
-export async function copyOne(path: CopyPath, manifest: FoundManifest): Promise<void> {
+export async function copyOne(
+  path: CopyPath,
+  manifest: FoundManifest,
+  held: ReadonlySet<string>,
+): Promise<'sure' | 'doubtful'> {
   const { header, listed, bytes } = manifest;
-  const objects = [...header.objects, ...header.references];
+  const objects = objectsOf(manifest);
   for (const { key } of objects) {
     if (!/^(?:data|index)\//.test(key)) {
       throw damaged(`manifest ${listed.key} names ${printable(key, 4096)}, which is no object of a snapshot`);
     }
   }
-  const there = await sizesThere(path, listed);
-  await eachLimited(objects, objectsAtOnce, (object) => copyObject(path, object, there));
+  const there = await objectsThere(path, listed);
+  await sendAll(path, objects, there);
   const { key } = listed;
-  await send(path, { kind: 'manifest', key, size: bytes.length, body: bytesOf(bytes) });
+  const sent = await send(path, { kind: 'manifest', key, size: bytes.length, body: bytesOf(bytes) });
+  // One that was there before is not ours to remove.
+  if (!sent || path.target.store.capabilities.putOnly) return 'sure';
+  await lookAgain(path, manifest);
+  // What a parent names is safe. Without one, what is found there and old may be left over.
+  if (header.parents.some((id) => held.has(id))) return 'sure';
+  const isOld = (one: ObjectRef): boolean =>
+    (there.get(one.key)?.modifiedAtMs ?? Number.POSITIVE_INFINITY) < path.now() - safeAgeMs;
+  return objects.some(isOld) ? 'doubtful' : 'sure';
 }
 
-/** What the target has of this owner already. */
-async function sizesThere(
-  { target, signal }: CopyPath,
-  { server, owner }: ListedSnapshot,
-): Promise<ReadonlyMap<string, number>> {
-  const sizes = new Map<string, number>();
-  if (target.store.capabilities.putOnly) return sizes;
-  for (const prefix of [`data/${server}/${owner}/`, `index/${server}/${owner}/`]) {
-    let after: string | undefined;
-    do {
-      const page = await target.store.list({ prefix, ...(after === undefined ? {} : { after }), signal });
-      for (const { key, sizeBytes } of page.objects) sizes.set(key, sizeBytes);
-      after = page.next ?? undefined;
-    } while (after !== undefined);
+/**
+ * Whether a copied snapshot still has all its objects. Puts again what it lacks: now that the manifest is
+ * there, prune looks and spares it. Where that does not help, the manifest goes, so that nothing is listed
+ * that cannot be restored.
+ *
+ * @throws COPY_FAILED, or whatever else kept it from being known
+ */
+export async function lookAgain(path: CopyPath, manifest: FoundManifest): Promise<void> {
+  const { listed, name } = manifest;
+  try {
+    for (let tries = 0; tries < healings; tries++) {
+      const there = await objectsThere(path, listed);
+      const gone = objectsOf(manifest).filter(({ key }) => isListed(key, listed) && !there.has(key));
+      if (gone.length === 0) return;
+      await sendAll(path, gone, there);
+    }
+    throw new HoldfastError('COPY_FAILED', `objects of ${name} vanish from the copy while it is copied`, {
+      hint: 'Look for what removes them: prune on another machine, a lifecycle rule, a person.',
+    });
+  } catch (error) {
+    await takeBack(path, manifest, error);
+    throw error;
   }
-  return sizes;
 }
 
-async function copyObject(
-  path: CopyPath,
-  object: ObjectRef,
-  there: ReadonlyMap<string, number>,
-): Promise<void> {
+/** Also after an interruption. */
+async function takeBack({ target }: CopyPath, { listed, name }: FoundManifest, cause: unknown) {
+  const { signal } = new AbortController();
+  try {
+    await target.store.remove({ key: listed.key, signal });
+  } catch {
+    const message = `${name} is listed in the copy and may lack objects: ${(cause as Error).message}`;
+    throw new HoldfastError('COPY_FAILED', message, {
+      cause,
+      hint: `Run \`holdfast verify --copy\` and, where it lacks any, remove ${listed.key} from the copy.`,
+    });
+  }
+}
+
+const objectsOf = ({ header }: FoundManifest): readonly ObjectRef[] => [
+  ...header.objects,
+  ...header.references,
+];
+
+type ObjectsThere = ReadonlyMap<string, Pick<ObjectInfo, 'sizeBytes' | 'modifiedAtMs'>>;
+
+const prefixesOf = ({ server, owner }: ListedSnapshot): readonly string[] => [
+  `data/${server}/${owner}/`,
+  `index/${server}/${owner}/`,
+];
+
+/** An object of another account or server is no part of `objectsThere`. */
+const isListed = (key: string, listed: ListedSnapshot): boolean =>
+  prefixesOf(listed).some((prefix) => key.startsWith(prefix));
+
+/** What the target has of this owner. */
+async function objectsThere({ target, signal }: CopyPath, listed: ListedSnapshot): Promise<ObjectsThere> {
+  const objects = new Map<string, Pick<ObjectInfo, 'sizeBytes' | 'modifiedAtMs'>>();
+  if (target.store.capabilities.putOnly) return objects;
+  for (const prefix of prefixesOf(listed)) {
+    for await (const { key, sizeBytes, modifiedAtMs } of walk(target.store, prefix, signal)) {
+      objects.set(key, { sizeBytes, modifiedAtMs });
+    }
+  }
+  return objects;
+}
+
+const sendAll = (path: CopyPath, objects: readonly ObjectRef[], there: ObjectsThere): Promise<void> =>
+  eachLimited(objects, objectsAtOnce, (object) => copyObject(path, object, there));
+
+async function copyObject(path: CopyPath, object: ObjectRef, there: ObjectsThere): Promise<void> {
   const { key, size, kind } = object;
-  const found = there.get(key);
+  const found = there.get(key)?.sizeBytes;
   if (found === size) return;
   if (found !== undefined) throw otherSize(key, found, size);
   const body = new CheckedBody(path.source.provider.get({ key, signal: path.signal }), object);
@@ -118,8 +191,11 @@ interface Sending {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** Create-only; what is there already is taken for the same where its size is. */
-async function send({ target, signal, onSent }: CopyPath, { kind, key, size, body }: Sending): Promise<void> {
+/** Create-only; what is there already is taken for the same where its size is. @returns whether it was not */
+async function send(
+  { target, signal, onSent }: CopyPath,
+  { kind, key, size, body }: Sending,
+): Promise<boolean> {
   let sent = true;
   try {
     await target.provider.put({ kind, key, body, sizeBytes: size, createOnly: true, signal });
@@ -133,61 +209,7 @@ async function send({ target, signal, onSent }: CopyPath, { kind, key, size, bod
     if (info.sizeBytes !== size) throw otherSize(key, info.sizeBytes, size);
   }
   if (sent) onSent(size);
-}
-
-/** Fails at its end where the bytes were not those of the manifest, so that a put of it leaves nothing. */
-class CheckedBody implements AsyncIterable<Uint8Array> {
-  /** What was wrong with the source, to tell it from a target that failed. */
-  sourceError: unknown = null;
-  readonly #source: AsyncIterable<Uint8Array>;
-  readonly #object: ObjectRef;
-
-  constructor(source: AsyncIterable<Uint8Array>, object: ObjectRef) {
-    this.#source = source;
-    this.#object = object;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    const { key, size, sha256 } = this.#object;
-    const digest = createHash('sha256');
-    let length = 0;
-    const pieces = this.#source[Symbol.asyncIterator]();
-    try {
-      for (let next = await this.#next(pieces); next !== null; next = await this.#next(pieces)) {
-        digest.update(next);
-        length += next.length;
-        if (length > size) throw this.#damaged(`object ${key} has more than ${size} bytes`);
-        yield next;
-      }
-    } finally {
-      await pieces.return?.();
-    }
-    if (length !== size) throw this.#damaged(`object ${key} has ${length} bytes, not ${size}`);
-    if (digest.digest('hex') !== sha256) {
-      throw this.#damaged(`object ${key} has another hash than when it was written`);
-    }
-  }
-
-  async #next(pieces: AsyncIterator<Uint8Array>): Promise<Uint8Array | null> {
-    try {
-      const { done, value } = await pieces.next();
-      return done === true ? null : value;
-    } catch (error) {
-      this.sourceError = error;
-      throw error;
-    }
-  }
-
-  #damaged(message: string): HoldfastError {
-    this.sourceError = damaged(message);
-    return this.sourceError as HoldfastError;
-  }
-}
-
-function damaged(message: string): HoldfastError {
-  return new HoldfastError('OBJECT_DAMAGED', message, {
-    hint: 'Run `holdfast verify` on the main store; copies of other snapshots are not affected.',
-  });
+  return sent;
 }
 
 function otherSize(key: string, found: number, wanted: number): HoldfastError {

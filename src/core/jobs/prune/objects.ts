@@ -17,6 +17,11 @@ import type { PruneRequest, StoredKey, Tally } from './types.ts';
 import { walkOwners } from './walk.ts';
 
 const removers = 8;
+/**
+ * Objects that go before manifests are looked at again: another machine, which no lock of ours stops, may
+ * commit a snapshot that names what is left.
+ */
+const perLook = 64;
 
 export interface PrunedObjects {
   readonly unneeded: Tally;
@@ -65,11 +70,13 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
       if (remover === null || stopped !== null || going.length === 0 || !mayGo) continue;
       const site = survey?.site ?? owner;
       const outcome = await underLock(request, { owner, site }, async () => {
-        stopped = await lookAgain(request, found, needed, `manifests/${server}/${owner}/`);
-        if (stopped !== null) return;
-        await eachLimited(going, removers, async (stored) => {
-          if (!needed.has(stored.key)) await remover.remove(stored);
-        });
+        for (let i = 0; i < going.length; i += perLook) {
+          stopped = await lookAgain(request, found, needed, `manifests/${server}/${owner}/`);
+          if (stopped !== null) return;
+          await eachLimited(going.slice(i, i + perLook), removers, async (stored) => {
+            if (!needed.has(stored.key)) await remover.remove(stored);
+          });
+        }
       });
       if (outcome === 'locked' && !locked.includes(site)) locked.push(site);
     }

@@ -1,0 +1,151 @@
+/**
+ * Which of the snapshots that a copy lacks it should get: not what was pruned from it, and not what its own
+ * retention would let go at once. A put-only copy gets all that it was not sent.
+ *
+ * Goes account by account and keeps of each manifest only what retention asks for.
+ */
+
+import type { Retention } from '../../config/addin-schema.ts';
+import type { Provider } from '../../contracts/provider.ts';
+import { isHoldfastError } from '../../errors.ts';
+import { type ListedSnapshot, listSnapshots, readSnapshot } from '../catalog.ts';
+import { eachLimited } from '../each-limited.ts';
+import { protectionOf, readProtections } from '../events.ts';
+import { readPruned } from '../prune-events.ts';
+import { decideRetention } from '../retention/decide.ts';
+import { retainedOf } from '../retention/retained.ts';
+import type { RetainedSnapshot } from '../retention/types.ts';
+import type { OpenStore } from './copy-one.ts';
+import type { CopyRecord } from './copy-record.ts';
+
+export interface PlanRequest {
+  readonly source: OpenStore;
+  readonly target: OpenStore;
+  readonly addin: { readonly id: string };
+  readonly server: string;
+  /** Null: the copy keeps everything. */
+  readonly retention: Retention | null;
+  /** Learns what is left out, so that later runs need not ask again. */
+  readonly record: CopyRecord;
+  readonly nowMs: number;
+  readonly signal: AbortSignal;
+}
+
+const ownersAtOnce = 4;
+const readsAtOnce = 4;
+/** Prune trusts no snapshot that is younger than its own clock by more than minutes. */
+const clockSlackMs = 3_600_000;
+
+export interface CopyPlan {
+  readonly wanted: readonly ListedSnapshot[];
+  /** Ids of the snapshots that the copy has, by their owners. */
+  readonly held: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/**
+ * @param all snapshots of the server in the main store
+ * @throws STORE_UNAVAILABLE, STORE_DENIED
+ */
+export async function planCopy(request: PlanRequest, all: readonly ListedSnapshot[]): Promise<CopyPlan> {
+  const { target, server, record, signal } = request;
+  const ours = all.filter(({ key }) => !record.others.has(key));
+  if (target.store.capabilities.putOnly) {
+    return { wanted: ours.filter(({ key }) => !record.sent.has(key)), held: new Map() };
+  }
+  const held = Map.groupBy(await listSnapshots(target.store, { server }, signal), ({ owner }) => owner);
+  // In this revision or a later one.
+  const has = ({ owner, id, revision }: ListedSnapshot): boolean =>
+    held.get(owner)?.some((one) => one.id === id && one.revision >= revision) ?? false;
+  const wanted = await wantedOf(
+    request,
+    ours.filter((listed) => !has(listed)),
+    held,
+  );
+  const ids = [...held].map(([owner, ofOwner]) => [owner, new Set(ofOwner.map(({ id }) => id))] as const);
+  return { wanted, held: new Map(ids) };
+}
+
+async function wantedOf(
+  request: PlanRequest,
+  lacking: readonly ListedSnapshot[],
+  held: ReadonlyMap<string, readonly ListedSnapshot[]>,
+): Promise<ListedSnapshot[]> {
+  const { leftOut } = request.record;
+  const open = lacking.filter(({ key }) => !leftOut.has(key));
+  const owners = [...Map.groupBy(open, ({ owner }) => owner)];
+  await eachLimited(owners, ownersAtOnce, async ([owner, ofOwner]) => {
+    const pruned = await prunedIds(request, owner, ofOwner);
+    for (const { id, key } of ofOwner) if (pruned.has(id)) leftOut.add(key);
+    const rest = ofOwner.filter(({ id }) => !pruned.has(id));
+    const refused = await refusedIds(request, owner, rest, held.get(owner) ?? []);
+    for (const { id, key } of rest) if (refused.has(id)) leftOut.add(key);
+  });
+  return open.filter(({ key }) => !leftOut.has(key));
+}
+
+/** What the copy's prune events name. None of them is older than a snapshot it names. */
+async function prunedIds(
+  { target, server, signal }: PlanRequest,
+  owner: string,
+  lacking: readonly ListedSnapshot[],
+): Promise<ReadonlySet<string>> {
+  const oldestMs = lacking.reduce((least, { atMs }) => Math.min(least, atMs), Number.POSITIVE_INFINITY);
+  const sinceMs = Math.max(0, oldestMs - clockSlackMs);
+  const { removed } = await readPruned({ ...target, server, owner, sinceMs, signal });
+  return new Set(removed.map(({ id }) => id));
+}
+
+/** What retention would remove, were all there. What cannot be read is not judged and takes no place. */
+async function refusedIds(
+  request: PlanRequest,
+  owner: string,
+  lacking: readonly ListedSnapshot[],
+  held: readonly ListedSnapshot[],
+): Promise<ReadonlySet<string>> {
+  const { source, target, server, retention, nowMs, signal } = request;
+  // The newest stays whatever the rules say; each night that is the only one.
+  const [first] = lacking;
+  const isNewest = first !== undefined && held.every(({ atMs }) => atMs < first.atMs);
+  if (retention === null || first === undefined || (lacking.length === 1 && isNewest)) return new Set();
+  const snapshots = new Map<string, RetainedSnapshot>();
+  await readAll(request, target.provider, held, snapshots);
+  await readAll(request, source.provider, lacking, snapshots);
+  const protections = await readProtections(target, { server, owner }, signal);
+  const decisions = decideRetention({
+    snapshots: [...snapshots.values()],
+    rules: retention,
+    protectionOf: ({ id }) => protectionOf(protections, id, nowMs),
+    nowMs,
+  });
+  return new Set(decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.id));
+}
+
+/** Those of this addin configuration, by their ids. */
+async function readAll(
+  { addin, signal }: PlanRequest,
+  provider: Provider,
+  all: readonly ListedSnapshot[],
+  into: Map<string, RetainedSnapshot>,
+): Promise<void> {
+  await eachLimited(all, readsAtOnce, async (listed) => {
+    try {
+      const snapshot = await readSnapshot(provider, listed, signal);
+      if (snapshot.header.addin.id === addin.id) into.set(listed.id, retainedOf(snapshot));
+    } catch (error) {
+      if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;
+    }
+  });
+}
+
+/** Newest first: the newest snapshot of every account, then the second newest of each, and so on. */
+export function rounds(wanted: readonly ListedSnapshot[]): ListedSnapshot[][] {
+  const result: ListedSnapshot[][] = [];
+  for (const ofOwner of Map.groupBy(wanted, ({ owner }) => owner).values()) {
+    for (const [depth, listed] of ofOwner.toReversed().entries()) {
+      result[depth] ??= [];
+      result[depth].push(listed);
+    }
+  }
+  for (const round of result) round.sort((a, b) => b.atMs - a.atMs);
+  return result;
+}
