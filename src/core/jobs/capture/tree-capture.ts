@@ -28,6 +28,8 @@ import type { CaptureTree } from './messages.ts';
 
 /** Deeper directories are left out with a warning: each level holds a descriptor. */
 export const depthLimit = 10_000;
+/** Bytes of a path, for the same reason: paths are held whole, and the tar repeats them for every entry below. */
+const pathLimit = 128 * 1024;
 
 export class TreeCapture {
   readonly #tree: CaptureTree;
@@ -214,7 +216,7 @@ export class TreeCapture {
   #enter(fd: number, prefix: string, depth: number): void {
     if (prefix === '') statFd(fd, this.#stat);
     const path = prefix.slice(0, -1);
-    const tooDeep = depth >= depthLimit;
+    const tooDeep = depth >= depthLimit || path.length > pathLimit;
     const flags = tooDeep ? entryFlags.contentsLeftOut : 0;
     this.#context.checkStop();
     this.#context.flushPages(false);
@@ -225,7 +227,9 @@ export class TreeCapture {
       this.#context.warn(
         'too-deep',
         path,
-        `lies more than ${depthLimit} levels deep; its contents are left out`,
+        depth >= depthLimit
+          ? `lies more than ${depthLimit} levels deep; its contents are left out`
+          : `has a path of more than ${pathLimit} bytes; its contents are left out`,
       );
       return;
     }
