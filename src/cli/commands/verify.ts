@@ -42,6 +42,7 @@ export const verify: CliCommand = {
         provider,
         store,
         snapshots,
+        wholeHistories: only === null,
         readData,
         threads: availableParallelism(),
         signal,
@@ -61,8 +62,13 @@ export const verify: CliCommand = {
           output.line(`  ${[...place, message].join(': ')}`);
         }
       }
+      for (const { snapshot, message } of report.histories) output.line(`${snapshot}: ${message}`);
       const bad = report.snapshots.filter(({ problems }) => problems.length > 0).length;
-      const verdict = bad === 0 ? 'no problem' : `${plural(bad, 'snapshot')} with problems`;
+      const problems = [
+        ...(bad > 0 ? [`${plural(bad, 'snapshot')} with problems`] : []),
+        ...(report.histories.length > 0 ? [`${plural(report.histories.length, 'break')} in histories`] : []),
+      ];
+      const verdict = problems.length === 0 ? 'no problem' : problems.join(', ');
       const what = `${plural(report.snapshots.length, 'snapshot')}, ${plural(report.objectsChecked, 'object')}`;
       const took = durationText(world.now() - startedAtMs);
       output.info(`${what}, ${bytesText(report.bytesRead)} read in ${took}: ${verdict}`);
@@ -82,6 +88,7 @@ export const verify: CliCommand = {
             message,
           })),
         })),
+        histories: report.histories.map((one) => ({ ...one })),
       });
       return report.exitStatus;
     });

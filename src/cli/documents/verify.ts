@@ -1,7 +1,7 @@
 /** `verify --json`. */
 
 import type { FromSchema } from 'json-schema-to-ts';
-import { count, document, flag, list, record, text, textOrNull } from './schema.ts';
+import { choice, count, document, flag, list, record, text, textOrNull } from './schema.ts';
 
 export const verifyDocument = document('verify', 'Whether snapshots can be restored.', {
   addin: text('Name of the addin configuration whose store was read.'),
@@ -23,6 +23,16 @@ export const verifyDocument = document('verify', 'Whether snapshots can be resto
           message: text('What is wrong.'),
         }),
       ),
+    }),
+  ),
+  histories: list(
+    'Breaks in the histories of accounts; always empty where a single snapshot was verified.',
+    record('A break.', {
+      server: text('UUID of the server.'),
+      owner: text('UUID of the account.'),
+      snapshot: text('Id of the snapshot after the break.'),
+      kind: choice('Snapshots before it are missing, or it does not follow them.', 'gap', 'previous'),
+      message: text('What is wrong.'),
     }),
   ),
 });

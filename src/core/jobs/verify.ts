@@ -1,26 +1,25 @@
 /**
  * Verifies snapshots: that every object is there and as large as recorded, that the index is whole and
- * points inside its objects; with `readData` also every stored byte and the hash of every file.
+ * points inside its objects; with `readData` also every stored byte and the hash of every file; and, where
+ * whole histories are given, that no snapshot is missing from them.
  *
  * Names what a damaged object affects: snapshot, component, path. Changes nothing.
  */
 
 import { createHash } from 'node:crypto';
-import { type Content, comparePaths, fileType, typeOf } from '../archive/entry.ts';
 import { plainFrames } from '../archive/frame-splitter.ts';
 import type { DatabaseComponent, ObjectRef } from '../archive/manifest.ts';
-import { readLinkPage, readPage } from '../archive/page-reader.ts';
-import { contentRoot, type PageRow } from '../archive/root.ts';
+import { contentRoot } from '../archive/root.ts';
 import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
 import { type ErrorCode, errorCodes, HoldfastError, isHoldfastError } from '../errors.ts';
 import { displayName } from '../filesystem/xattrs.ts';
 import { type ListedSnapshot, readSnapshot, type Snapshot } from './catalog.ts';
-import { type IndexReader, openIndex } from './index-reader.ts';
-import { Frames } from './restore/frames.ts';
-import { damagedPage } from './restore/page-works.ts';
+import { openIndex } from './index-reader.ts';
 import { RestoreThreads } from './restore/restore-threads.ts';
 import { verifyContents } from './verify-contents.ts';
+import { type HistoryLink, type HistoryProblem, linkOf, verifyHistories } from './verify-history.ts';
+import { checkPages } from './verify-pages.ts';
 
 export interface VerifyProblem {
   readonly object: string | null;
@@ -38,6 +37,8 @@ export interface VerifiedSnapshot {
 
 export interface VerifyReport {
   readonly snapshots: readonly VerifiedSnapshot[];
+  /** Snapshots that are missing or do not follow the one before; none where that was not asked. */
+  readonly histories: readonly HistoryProblem[];
   readonly objectsChecked: number;
   readonly bytesRead: number;
   /** 0, or that of the worst problem: OBJECT_MISSING or OBJECT_DAMAGED. */
@@ -48,6 +49,8 @@ export interface VerifyRequest {
   readonly provider: Provider;
   readonly store: Store;
   readonly snapshots: readonly ListedSnapshot[];
+  /** `snapshots` are all there are of their accounts, so that it shows where one is missing. */
+  readonly wholeHistories?: boolean;
   readonly readData: boolean;
   readonly threads: number;
   readonly signal: AbortSignal;
@@ -56,7 +59,7 @@ export interface VerifyRequest {
 
 /** @throws STORE_UNAVAILABLE, STORE_DENIED, INTERRUPTED; everything about contents is in the report */
 export async function verify(request: VerifyRequest): Promise<VerifyReport> {
-  const totals = { objectsChecked: 0, bytesRead: 0, missing: false };
+  const totals: Totals = { objectsChecked: 0, bytesRead: 0, missing: false, links: [], unreadable: [] };
   const snapshots: VerifiedSnapshot[] = [];
   const pool = new RestoreThreads(request.threads);
   try {
@@ -64,16 +67,20 @@ export async function verify(request: VerifyRequest): Promise<VerifyReport> {
   } finally {
     await pool.close();
   }
-  const bad = snapshots.some(({ problems }) => problems.length > 0);
+  const histories = request.wholeHistories === true ? await verifyHistories({ ...request, ...totals }) : [];
+  if (histories.some(({ kind }) => kind === 'gap')) totals.missing = true;
+  const bad = histories.length > 0 || snapshots.some(({ problems }) => problems.length > 0);
   const code: ErrorCode = totals.missing ? 'OBJECT_MISSING' : 'OBJECT_DAMAGED';
   const { objectsChecked, bytesRead } = totals;
-  return { snapshots, objectsChecked, bytesRead, exitStatus: bad ? errorCodes[code].exit : 0 };
+  return { snapshots, histories, objectsChecked, bytesRead, exitStatus: bad ? errorCodes[code].exit : 0 };
 }
 
 interface Totals {
   objectsChecked: number;
   bytesRead: number;
   missing: boolean;
+  readonly links: HistoryLink[];
+  readonly unreadable: ListedSnapshot[];
 }
 
 async function verifyOne(
@@ -105,9 +112,13 @@ async function verifyOne(
     { object: listed.key },
   );
   totals.objectsChecked++;
-  if (snapshot === null) return { name: null, key: listed.key, problems };
+  if (snapshot === null) {
+    totals.unreadable.push(listed);
+    return { name: null, key: listed.key, problems };
+  }
   const { header, body, name } = snapshot as Snapshot;
   const found: Snapshot = snapshot;
+  totals.links.push(linkOf(found));
   for (const object of [...header.objects, ...header.references]) {
     totals.objectsChecked++;
     const about = { object: object.key, component: componentOf(found, object) };
@@ -179,38 +190,6 @@ async function checkBytes(request: VerifyRequest, object: ObjectRef, totals: Tot
       'OBJECT_DAMAGED',
       `object ${object.key} has another hash than when it was written`,
     );
-  }
-}
-
-/** Every page against its digest, every extent against the objects. */
-async function checkPages(
-  reader: IndexReader,
-  problem: (path: Buffer, message: string) => void,
-): Promise<void> {
-  const frames = new Frames(reader.root.objects, () => Promise.reject(new Error('nothing is fetched here')));
-  const check = (path: Buffer, content: Content): void => {
-    try {
-      for (const { object, tarOffset, length } of content.extents) frames.covering(object, tarOffset, length);
-    } catch (error) {
-      problem(path, (error as Error).message);
-    }
-  };
-  const lost = (row: PageRow, message: string): void => problem(row.first, damagedPage(row.count, message));
-  let before: Buffer = Buffer.alloc(0);
-  for await (const { row, plain } of reader.pages(reader.root.pages, lost)) {
-    try {
-      for (const entry of readPage(plain, row.digest)) {
-        if (before.length > 0 && comparePaths(before, entry.path) >= 0)
-          problem(entry.path, 'is not in order');
-        before = entry.path;
-        if (typeOf(entry) === fileType.regular && entry.content !== null) check(entry.path, entry.content);
-      }
-    } catch (error) {
-      lost(row, (error as Error).message);
-    }
-  }
-  for await (const { row, plain } of reader.pages(reader.root.linkPages)) {
-    for (const record of readLinkPage(plain, row.digest)) check(record.path, record.content);
   }
 }
 

@@ -1,0 +1,165 @@
+/**
+ * Whether the snapshots of each account still follow one another: a sequence without gaps, each with the
+ * digest of the one before it. What prune events name may be missing.
+ *
+ * A copy need not have all snapshots of its origin, so there only neighbours are compared. The newest
+ * snapshots have no successor that would miss them.
+ */
+
+import type { Provider } from '../contracts/provider.ts';
+import type { Store } from '../contracts/store.ts';
+import { isHoldfastError } from '../errors.ts';
+import type { ListedSnapshot, Snapshot } from './catalog.ts';
+import { eachLimited } from './each-limited.ts';
+import type { SnapshotRef } from './events.ts';
+import { type PrunedRefs, readPruned } from './prune-events.ts';
+import { readStoreFile } from './store-identity.ts';
+
+export interface HistoryProblem {
+  readonly server: string;
+  readonly owner: string;
+  /** Name of the snapshot after the gap, or whose `previous` is wrong. */
+  readonly snapshot: string;
+  readonly kind: 'gap' | 'previous';
+  readonly message: string;
+}
+
+/** What is remembered of a manifest. */
+export interface HistoryLink extends SnapshotRef {
+  readonly name: string;
+  readonly server: string;
+  readonly owner: string;
+  readonly addin: string;
+  /** Id of the store of origin. */
+  readonly store: string;
+  readonly previous: string | null;
+}
+
+export interface HistoryRequest {
+  readonly store: Store;
+  readonly provider: Provider;
+  /** Every snapshot of each owner whose manifest can be read. */
+  readonly links: readonly HistoryLink[];
+  /** The others: they are not missing. */
+  readonly unreadable: readonly ListedSnapshot[];
+  readonly signal: AbortSignal;
+}
+
+const ownersAtOnce = 4;
+const shownRanges = 5;
+
+export function linkOf({ header, name }: Snapshot): HistoryLink {
+  const { id, lineage, sequence, digest, server, owner, store, previous } = header;
+  return { id, lineage, sequence, digest, server, owner, store, previous, name, addin: header.addin.id };
+}
+
+/** In the order of owners. @throws STORE_UNAVAILABLE, STORE_DENIED */
+export async function verifyHistories(request: HistoryRequest): Promise<HistoryProblem[]> {
+  const { store, provider, signal } = request;
+  if (store.capabilities.putOnly) return [];
+  const storeId = await idOf(store, signal);
+  const slot = (one: { readonly server: string; readonly owner: string }) => `${one.server}/${one.owner}`;
+  const unreadable = Map.groupBy(request.unreadable, slot);
+  const found = new Map<string, HistoryProblem[]>();
+  const owners = [...Map.groupBy(request.links, slot)];
+  await eachLimited(owners, ownersAtOnce, async ([place, ofOwner]) => {
+    const { server, owner } = ofOwner[0]!;
+    const damaged = (unreadable.get(place) ?? []).map(({ sequence }) => sequence);
+    let read: PrunedRefs | null = null;
+    const problems: HistoryProblem[] = [];
+    for (const lane of Map.groupBy(ofOwner, ({ addin, lineage }) => `${addin} ${lineage}`).values()) {
+      const history = new History(lane, storeId, damaged);
+      if (history.hasGaps) read ??= await readPruned({ store, provider, server, owner, signal });
+      problems.push(...history.problems(read ?? { removed: [], unreadable: [] }));
+    }
+    found.set(place, problems);
+  });
+  return owners.flatMap(([place]) => found.get(place)!);
+}
+
+/** Null where the store does not tell, so that nobody knows whether it is a copy. */
+async function idOf(store: Store, signal: AbortSignal): Promise<string | null> {
+  try {
+    return (await readStoreFile(store, signal))?.store ?? null;
+  } catch (error) {
+    if (isHoldfastError(error) && /^(?:OBJECT|FORMAT)_/.test(error.code)) return null;
+    throw error;
+  }
+}
+
+/** The snapshots of one lineage. */
+class History {
+  /** By sequence; two of one sequence are unusual and no damage. */
+  readonly #steps: readonly (readonly [number, readonly HistoryLink[]])[];
+  readonly #storeId: string | null;
+  readonly #damaged: readonly number[];
+
+  constructor(links: readonly HistoryLink[], storeId: string | null, damaged: readonly number[]) {
+    this.#steps = [...Map.groupBy(links, ({ sequence }) => sequence)].sort(([a], [b]) => a - b);
+    this.#storeId = storeId;
+    this.#damaged = damaged;
+  }
+
+  get hasGaps(): boolean {
+    return this.#steps.some(([sequence], i) => sequence !== (this.#steps[i - 1]?.[0] ?? 0) + 1);
+  }
+
+  problems({ removed, unreadable }: PrunedRefs): HistoryProblem[] {
+    const { lineage } = this.#steps[0]![1][0]!;
+    const pruned = Map.groupBy(
+      removed.filter((ref) => ref.lineage === lineage),
+      ({ sequence }) => sequence,
+    );
+    const explained = [...pruned.keys(), ...this.#damaged].sort((a, b) => a - b);
+    const problems: HistoryProblem[] = [];
+    let before: readonly [number, readonly HistoryLink[]] = [0, []];
+    for (const step of this.#steps) {
+      const [sequence, links] = step;
+      const add = (link: HistoryLink, kind: HistoryProblem['kind'], message: string): void => {
+        problems.push({ server: link.server, owner: link.owner, snapshot: link.name, kind, message });
+      };
+      const gaps = rangesBetween(before[0], sequence, explained);
+      if (gaps.length > 0 && [...before[1], ...links].every(({ store }) => store === this.#storeId)) {
+        const event = unreadable.length === 0 ? '' : `; ${unreadable[0]} cannot be read`;
+        add(links[0]!, 'gap', `${gapText(gaps)} and no prune event says why${event}`);
+      }
+      const last = before[0] === sequence - 1 ? before[1] : [];
+      const digests = [...last, ...(pruned.get(sequence - 1) ?? [])].map(({ digest }) => digest);
+      for (const link of links) {
+        const fits = sequence === 1 ? link.previous === null : digests.includes(link.previous ?? '');
+        if (fits || (sequence > 1 && digests.length === 0)) continue;
+        add(link, 'previous', previousText(sequence));
+      }
+      before = step;
+    }
+    return problems;
+  }
+}
+
+function previousText(sequence: number): string {
+  if (sequence === 1) return 'its "previous" names a snapshot, but it is the first of its sequence';
+  return `its "previous" is not the digest of snapshot ${sequence - 1} of its sequence`;
+}
+
+type Range = readonly [first: number, last: number];
+
+/** The numbers between two that are not among `explained`, which ascends. In few steps, however far apart. */
+function rangesBetween(low: number, high: number, explained: readonly number[]): Range[] {
+  const ranges: Range[] = [];
+  let next = low + 1;
+  for (const number of [...explained.filter((one) => one > low && one < high), high]) {
+    if (number > next) ranges.push([next, number - 1]);
+    next = number + 1;
+  }
+  return ranges;
+}
+
+function gapText(ranges: readonly Range[]): string {
+  const texts = ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
+  const shown = texts.slice(0, shownRanges).join(', ');
+  const more = texts.length > shownRanges ? ' and more' : '';
+  const one = ranges.length === 1 && ranges[0]![0] === ranges[0]![1];
+  return one
+    ? `snapshot ${shown} of its sequence is missing,`
+    : `snapshots ${shown}${more} of its sequence are missing,`;
+}
