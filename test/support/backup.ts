@@ -46,6 +46,8 @@ export interface LabOptions {
   readonly threads?: number;
   /** Size at which index pages are closed, so that few files fill many. */
   readonly pageBytes?: number;
+  /** Clock of the capture threads. One that is ahead marks nothing as just changed. */
+  readonly now?: () => number;
 }
 
 export interface Lab {
@@ -106,7 +108,7 @@ export async function openLab(directory: string, options: LabOptions = {}): Prom
     providerRef: ref,
   };
   const { threads = labThreads, pageBytes } = options;
-  const pool = new CapturePool({ threads, now: Date.now, ...(pageBytes === undefined ? {} : { pageBytes }) });
+  const pool = new CapturePool({ threads, now: options.now ?? Date.now, ...(pageBytes === undefined ? {} : { pageBytes }) });
   const state = await openState(stateDir, {
     now: Date.now,
     newUuid: randomUUID,

@@ -7,7 +7,7 @@
 import { comparePaths, type LinkRecord } from '../../archive/entry.ts';
 import { type FinishedPage, PageWriter } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
-import { displayName, type XattrBackend } from '../../filesystem/xattrs.ts';
+import type { XattrBackend } from '../../filesystem/xattrs.ts';
 import { noCounts } from './counts.ts';
 import type { TreeContext } from './entry-log.ts';
 import { KnownContents } from './known-contents.ts';
@@ -26,11 +26,13 @@ import {
   type CaptureTree,
   type FromWorker,
   jobControl,
+  type PagePart,
   type TreeFailure,
 } from './messages.ts';
 import { ParentMerge } from './parent-merge.ts';
 import { ParentPages } from './parent-pages.ts';
 import { SegmentWriter } from './segment-writer.ts';
+import { shownPath } from './shown-path.ts';
 import { TreeCapture } from './tree-capture.ts';
 
 export interface JobOutlet {
@@ -150,6 +152,11 @@ export class AccountCapture {
         counts.bytes += dataBytes;
         this.#outlet.send({ type: 'reuse', job: this.#job, row, objects });
       },
+      part: (row, from, entries) => {
+        this.#flushPages(pages, true, counts);
+        for (const entry of entries) pages.add(entry);
+        this.#flushPages(pages, true, counts, { row, from });
+      },
     });
   }
 
@@ -162,11 +169,11 @@ export class AccountCapture {
   }
 
   /** Pages end where a directory begins, or inside a directory that is larger than a page. */
-  #flushPages(pages: PageWriter, cut: boolean, counts: CaptureCounts): void {
+  #flushPages(pages: PageWriter, cut: boolean, counts: CaptureCounts, part: PagePart | null = null): void {
     const page = cut || pages.full ? pages.finish() : null;
     if (page !== null) {
       counts.bytes += page.dataBytes;
-      this.#outlet.send({ type: 'page', job: this.#job, page });
+      this.#outlet.send({ type: 'page', job: this.#job, page, part });
     }
     if (this.#directories.full) this.#directoryPages.push(this.#directories.finish()!);
     if (this.#linked.full) this.#linkedPages.push(this.#linked.finish()!);
@@ -243,11 +250,4 @@ export class AccountCapture {
     this.#parentPages?.close();
     this.#outlet.send({ type: 'finished', job: this.#job, counts });
   }
-}
-
-/** A latin1 byte path as a manifest may show it. */
-function shownPath(path: string): { path: string; pathEncoding?: 'percent' } {
-  const text = Buffer.from(path, 'latin1').toString('utf8');
-  const plain = !/[\p{Cc}\p{Cf}\u2028\u2029\ufffd]/u.test(text);
-  return plain ? { path: text } : { path: displayName(path).replaceAll('%2F', '/'), pathEncoding: 'percent' };
 }

@@ -90,6 +90,9 @@ function captureSmall(
   attempt: number,
 ): CapturedFile | null {
   const { size } = stat;
+  // Only the tar of a full has members without content.
+  if (size === 0 && known !== null && unchanged(fd, stat))
+    return notStored(entry, { size, sha256: null, extents: [] }, false);
   const header = segments.tar.header(memberOf(entry, '0', null, size, null), null);
   const omitted = segments.tar.omitted;
   const total = header.length + size + padding(size);

@@ -7,13 +7,21 @@ import type { Warning } from '../../archive/manifest.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import { ByteQueue } from '../byte-queue.ts';
 import { noCounts } from './counts.ts';
-import type { CaptureCounts, CaptureParent, CaptureTree, SegmentDone, TreeFailure } from './messages.ts';
+import type {
+  CaptureCounts,
+  CaptureParent,
+  CaptureTree,
+  FromWorker,
+  PagePart,
+  SegmentDone,
+  TreeFailure,
+} from './messages.ts';
 
 export interface CaptureSink {
   /** A segment begins; its bytes follow in `body`, which must be read to its end or abandoned. */
   segment(number: number, body: ByteQueue): void;
   segmentDone(done: SegmentDone): void;
-  page(page: FinishedPage): void;
+  page(page: FinishedPage, part: PagePart | null): void;
   /** The parent's page with this row, which refers to these objects. */
   reuse(row: number, objects: readonly number[]): void;
   linkPage(page: FinishedPage): void;
@@ -102,4 +110,32 @@ export function takeBytes(thread: Thread, job: Job, number: number, bytes: Uint8
     job.sink.segment(number, body);
   }
   body.push(bytes);
+}
+
+/** Hands a result on to the sink. False where the message is not one. */
+export function deliver(job: Job, message: FromWorker): boolean {
+  switch (message.type) {
+    case 'segment':
+      job.sink.segmentDone(message.done);
+      job.bodies.get(message.done.number)?.end();
+      job.bodies.delete(message.done.number);
+      return true;
+    case 'page':
+      job.sink.page(message.page, message.part);
+      return true;
+    case 'reuse':
+      job.sink.reuse(message.row, message.objects);
+      return true;
+    case 'link-page':
+      job.sink.linkPage(message.page);
+      return true;
+    case 'warning':
+      job.sink.warning(message.warning);
+      return true;
+    case 'reuse-links':
+      job.sink.reuseLinks(message.row, message.objects);
+      return true;
+    default:
+      return false;
+  }
 }

@@ -130,7 +130,8 @@ export function captureSpecial(leaf: LeafContext, dirfd: number, name: Buffer, p
     const entry = { ...log.describe(path, stat, magicPath(fd), flags), target };
     log.emit(entry);
     const tarType = plainTarType(entry);
-    if (flags === 0 && tarType !== null) {
+    // The tar of a full restores by itself; that of a difference holds contents only.
+    if (flags === 0 && tarType !== null && context.known === null) {
       log.omitted(path, context.segments.writePlain(entry, tarType, linkTarget(entry)));
     }
     return true;

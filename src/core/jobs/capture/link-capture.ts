@@ -54,7 +54,8 @@ export function captureLinked(
       records.push(record);
     } else {
       const type = plainTarType(entry);
-      if (type !== null) context.segments.writePlain(entry, type, linkTarget(entry));
+      if (type !== null && context.known === null)
+        context.segments.writePlain(entry, type, linkTarget(entry));
     }
     group.primary = entry.path;
   }

@@ -55,6 +55,8 @@ export type ToWorker =
       readonly trees: readonly CaptureTree[];
       /** What an incremental or differential compares with; null for a full. */
       readonly parent: CaptureParent | null;
+      /** The time now, which the thread goes on counting. */
+      readonly nowMs: number;
       /** See `jobControl`. */
       readonly control: Int32Array;
     }
@@ -80,6 +82,12 @@ export interface SegmentDone {
   readonly frames: readonly FrameSizes[];
 }
 
+export interface PagePart {
+  readonly row: number;
+  /** Number of its first record in the parent's page. */
+  readonly from: number;
+}
+
 export interface TreeFailure {
   readonly tree: number;
   readonly code: string;
@@ -90,7 +98,13 @@ export type FromWorker =
   | { readonly type: 'ready' }
   | { readonly type: 'bytes'; readonly job: number; readonly number: number; readonly bytes: Uint8Array }
   | { readonly type: 'segment'; readonly job: number; readonly done: SegmentDone }
-  | { readonly type: 'page'; readonly job: number; readonly page: FinishedPage }
+  | {
+      readonly type: 'page';
+      readonly job: number;
+      readonly page: FinishedPage;
+      /** Where the page is an unchanged part of one of the parent's, which several tasks share. */
+      readonly part: PagePart | null;
+    }
   /** The parent's page with this row is referred to as it is. */
   | {
       readonly type: 'reuse';

@@ -3,6 +3,7 @@
  *
  * A page of the parent in which every record is met unchanged, with nothing new between them, is referred
  * to as it is. The first difference writes out the records already passed, and the page is written anew.
+ * Where a page is shared with another task, each tells its part; who sees all parts may refer to the whole.
  */
 
 import { compareLatin1Paths, type Entry, entryFlags, fileType } from '../../archive/entry.ts';
@@ -16,6 +17,8 @@ export interface MergeSink {
   write(entry: Entry): void;
   /** The parent's page, unchanged; what was written before comes before it. */
   reuse(row: number, extents: ExtentSummary): void;
+  /** Records of the parent's page that are unchanged; the others are another task's. */
+  part(row: number, from: number, entries: readonly Entry[]): void;
 }
 
 export class ParentMerge {
@@ -25,6 +28,8 @@ export class ParentMerge {
   readonly #within: string;
   #row: number;
   #cursor: PageCursor | null = null;
+  /** Records of the present page before this one belong to other tasks, or were told as a part. */
+  #from = 0;
   #plain: Buffer = Buffer.alloc(0);
   /** Full entries of a page that is written anew, in step with the cursor; null while it is clean. */
   #full: Generator<Entry> | null = null;
@@ -37,10 +42,7 @@ export class ParentMerge {
     this.#within = within;
     this.#row = within === '' ? 0 : pages.find(within);
     this.#openPage();
-    if (this.#ended || compareLatin1Paths(this.record.path, within) >= 0) return;
-    // The page begins with records of another task: this one can only take over a part of it.
-    this.#dirty(0);
-    while (!this.#ended && compareLatin1Paths(this.record.path, within) < 0) this.#step();
+    while (!this.#ended && compareLatin1Paths(this.record.path, within) < 0) this.#pass();
   }
 
   /** The parent's record at the place of the merge. */
@@ -91,21 +93,48 @@ export class ParentMerge {
   /** Something that the parent does not have at this place. */
   write(entry: Entry): void {
     // Between two pages nothing is spoilt: the entry simply comes before the next page.
-    if (!this.#ended && this.record.count > 1) this.#spoil();
+    if (!this.#ended && this.record.count - 1 > this.#from) this.#spoil();
     this.#sink.write(entry);
   }
 
   /** Another task sees to everything at and below `path`; its pages will stand between ours. */
   skipWithin(path: string): void {
     this.find(path);
-    if (!this.#ended && this.record.count > 1) this.#spoil();
-    while (!this.#ended && isBelow(this.record.path, path)) this.#drop();
+    if (this.#ended) return;
+    this.#tellPart();
+    const last = this.#pages.find(path, isBelow);
+    if (last > this.#row) {
+      this.#row = last;
+      this.#openPage();
+    }
+    while (!this.#ended && isBelow(this.record.path, path)) this.#pass();
   }
 
   /** What is left of the task's range is gone from the tree. */
   finish(): void {
     while (!this.#ended && isBelow(this.record.path, this.#within)) this.#drop();
-    if (!this.#ended && this.record.count > 1) this.#spoil();
+    if (!this.#ended) this.#tellPart();
+  }
+
+  /** Ends our part of the present page before the present record. */
+  #tellPart(): void {
+    const passed = this.record.count - 1;
+    if (this.#full === null && passed > this.#from) {
+      const entries = [...readPage(this.#plain, null)].slice(this.#from, passed);
+      this.#sink.part(this.#row, this.#from, entries);
+    }
+    this.#full = null;
+    this.#from = passed;
+  }
+
+  /** Leaves the present record to another task. */
+  #pass(): void {
+    if (this.#cursor!.next()) {
+      this.#from = this.record.count - 1;
+      return;
+    }
+    this.#row++;
+    this.#openPage();
   }
 
   #drop(): void {
@@ -120,7 +149,10 @@ export class ParentMerge {
 
   #dirty(passed: number): void {
     this.#full = readPage(this.#plain, null);
-    for (let i = 0; i < passed; i++) this.#sink.write(this.#full.next().value as Entry);
+    for (let i = 0; i < passed; i++) {
+      const entry = this.#full.next().value as Entry;
+      if (i >= this.#from) this.#sink.write(entry);
+    }
     this.#current = this.#full.next().value as Entry;
   }
 
@@ -129,13 +161,18 @@ export class ParentMerge {
       if (this.#full !== null) this.#current = this.#full.next().value as Entry;
       return;
     }
-    if (this.#full === null) this.#sink.reuse(this.#row, this.#cursor!.extents());
+    const { count } = this.record;
+    if (this.#full === null && this.#from === 0) this.#sink.reuse(this.#row, this.#cursor!.extents());
+    else if (this.#full === null) {
+      this.#sink.part(this.#row, this.#from, [...readPage(this.#plain, null)].slice(this.#from, count));
+    }
     this.#row++;
     this.#openPage();
   }
 
   #openPage(): void {
     this.#full = null;
+    this.#from = 0;
     const row = this.#pages.rows[this.#row];
     if (row === undefined) {
       this.#ended = true;

@@ -55,12 +55,13 @@ export class ParentPages {
     return plain;
   }
 
-  /** Number of the page that can hold `path`. */
-  find(path: string): number {
+  /** Number of the page that can hold `path`; with `isBelow` of the last that can hold something below it. */
+  find(path: string, isBelow: (one: string, ancestor: string) => boolean = () => false): number {
     let [low, high] = [0, this.rows.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (compareLatin1Paths(this.rows[middle]!.first, path) <= 0) low = middle + 1;
+      const { first } = this.rows[middle]!;
+      if (compareLatin1Paths(first, path) <= 0 || isBelow(first, path)) low = middle + 1;
       else high = middle;
     }
     return Math.max(0, low - 1);

@@ -15,6 +15,7 @@ import {
   type CaptureResult,
   type CaptureSink,
   credit,
+  deliver,
   type Job,
   newJob,
   type Thread,
@@ -67,6 +68,9 @@ export class CapturePool {
     sink: CaptureSink,
   ): Promise<CaptureResult & { readonly nextNumber: number }> {
     request.signal.throwIfAborted();
+    if (request.trees.length === 0) {
+      return Promise.resolve({ counts: noCounts(), trees: [], nextNumber: request.firstNumber });
+    }
     this.#start();
     const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
     control[jobControl.nextNumber] = request.firstNumber;
@@ -146,6 +150,7 @@ export class CapturePool {
             job: job.id,
             trees: job.trees,
             parent: job.parent,
+            nowMs: this.#now(),
             control: job.control,
           });
         }
@@ -176,7 +181,7 @@ export class CapturePool {
       return;
     }
     try {
-      this.#advance(thread, job, message);
+      if (!deliver(job, message)) this.#advance(thread, job, message);
     } catch (error) {
       this.#fail(job, error);
     }
@@ -186,26 +191,6 @@ export class CapturePool {
     switch (message.type) {
       case 'bytes':
         takeBytes(thread, job, message.number, message.bytes);
-        return;
-      case 'segment':
-        job.sink.segmentDone(message.done);
-        job.bodies.get(message.done.number)?.end();
-        job.bodies.delete(message.done.number);
-        return;
-      case 'page':
-        job.sink.page(message.page);
-        return;
-      case 'reuse':
-        job.sink.reuse(message.row, message.objects);
-        return;
-      case 'link-page':
-        job.sink.linkPage(message.page);
-        return;
-      case 'warning':
-        job.sink.warning(message.warning);
-        return;
-      case 'reuse-links':
-        job.sink.reuseLinks(message.row, message.objects);
         return;
       case 'hand-over':
         job.queue.push({ tree: message.tree, path: message.path });

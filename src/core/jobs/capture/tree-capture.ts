@@ -20,6 +20,7 @@ import {
   statAt,
   statFd,
 } from '../../filesystem/native.ts';
+import { openFrom } from '../../filesystem/open-below.ts';
 import { PathFilter } from '../../filesystem/patterns.ts';
 import { EntryLog, type TreeContext } from './entry-log.ts';
 import { captureRegular, captureSpecial, type LeafContext, type Previous } from './leaf-capture.ts';
@@ -81,20 +82,18 @@ export class TreeCapture {
       this.#enter(root, '', 0);
       return;
     }
-    const parts = path.split('/');
-    const last = parts.pop()!;
+    const end = path.lastIndexOf('/');
     let fd = root;
-    for (const part of parts) {
-      const below = openAt(fd, cName(part), O.DIRECTORY | O.NOFOLLOW);
-      closeFd(fd);
-      if (below < 0) {
-        this.#context.warn('vanished', path, `directory vanished before it was read: ${errnoName(below)}`);
-        return;
-      }
-      fd = below;
+    if (end > 0) {
+      fd = openFrom(root, Buffer.from(path.slice(0, end), 'latin1'), O.DIRECTORY | O.NOFOLLOW);
+      closeFd(root);
+    }
+    if (fd < 0) {
+      this.#context.warn('vanished', path, `directory vanished before it was read: ${errnoName(fd)}`);
+      return;
     }
     try {
-      this.#capture(fd, last, path);
+      this.#capture(fd, path.slice(end + 1), path);
     } finally {
       closeFd(fd);
     }

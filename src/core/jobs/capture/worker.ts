@@ -14,7 +14,6 @@ import { type FromWorker, jobControl, type ToWorker, type WorkerSetup, windowByt
 const { hungry, underWay, pageBytes } = workerData as WorkerSetup;
 const port = parentPort!;
 const captures = new Map<number, AccountCapture>();
-const now = (): number => performance.timeOrigin + performance.now();
 
 const send = (message: FromWorker): void => port.postMessage(message);
 
@@ -52,16 +51,14 @@ function outletOf(control: Int32Array): JobOutlet {
 
 function handle(message: ToWorker): void {
   switch (message.type) {
-    case 'begin':
-      captures.set(
-        message.job,
-        new AccountCapture(message, message.control, outletOf(message.control), {
-          xattrs: systemXattrs,
-          now,
-          pageBytes,
-        }),
-      );
+    case 'begin': {
+      const since = message.nowMs - performance.now();
+      const now = (): number => since + performance.now();
+      const outlet = outletOf(message.control);
+      const world = { xattrs: systemXattrs, now, pageBytes };
+      captures.set(message.job, new AccountCapture(message, message.control, outlet, world));
       return;
+    }
     case 'task':
       captures.get(message.job)?.task(message.tree, message.path);
       return;
