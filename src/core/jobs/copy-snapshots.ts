@@ -1,10 +1,11 @@
 /**
  * Brings the copies elsewhere up to date: whatever of this addin configuration on this server the main
- * store has and a copy lacks, newest snapshots first, but for what was pruned
- * from the copy or what its own retention would let go at once.
+ * store has and a copy lacks, newest snapshots first, but for what was pruned from the copy or what its own
+ * retention would let go at once.
  *
- * A copy is a store of its own; nothing is ever removed from it here. One that fails stops neither the
- * others nor the run: it is an error in its report, and the next run goes on where this one stopped.
+ * A copy is a store of its own; nothing is removed from it here but a manifest that was just put and turned
+ * out to lack an object. One that fails stops neither the others nor the run: it is an error in its report,
+ * and the next run goes on where this one stopped.
  */
 
 import { setTimeout } from 'node:timers/promises';
