@@ -28,7 +28,10 @@ export class Arena {
   /** A full backup of everything into a fresh repository; the former one goes. */
   backup(contestant: Contestant): Sample {
     const former = this.#places.get(contestant);
-    if (former !== undefined) remove(former);
+    if (former !== undefined) {
+      contestant.elsewhere?.remove(former);
+      remove(former);
+    }
     const place = this.#fresh(contestant, 'repository');
     contestant.prepare(this.tree, place);
     this.#places.set(contestant, place);
@@ -55,6 +58,7 @@ export class Arena {
 
   /** Bytes of all files in the newest repository. */
   storedBytes(contestant: Contestant): number {
+    if (contestant.elsewhere !== undefined) return contestant.elsewhere.bytes(this.#placeOf(contestant));
     return sizeOf(contestant.repository(this.#placeOf(contestant)));
   }
 
@@ -66,6 +70,8 @@ export class Arena {
   }
 
   clear(): void {
+    for (const [contestant, place] of this.#places) contestant.elsewhere?.remove(place);
+    this.#places.clear();
     remove(this.#dir);
   }
 

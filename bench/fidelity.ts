@@ -31,6 +31,7 @@ export async function checkFidelity(arena: Arena, contestant: Contestant): Promi
 
 /** Throws where the one file does not come back: a peer that finds nothing would be fast. */
 export async function checkOneFile(arena: Arena, contestant: Contestant): Promise<void> {
+  if (contestant.knowsFiles === false) return;
   const { tree } = arena;
   const path = pathOfOneFile(tree);
   await arena.inspectRestored(contestant, path, async (target) => {

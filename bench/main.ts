@@ -1,5 +1,6 @@
 /**
- * `npm run bench`: Holdfast against restic, GNU tar with zstd, and borg, on a tree like a server's.
+ * `npm run bench`: Holdfast against restic, GNU tar with zstd, and borg, on a tree like a server's; with `--store s3`
+ * against restic and rclone on a bucket.
  *
  * Prints Markdown, writes every sample to bench/results/, and ends with status 1 where a restore is not
  * equal to its source, or where a run that is large enough to judge misses a target. docs/bench.md says what is
@@ -10,19 +11,37 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Arena } from './arena.ts';
 import { borg } from './contestants/borg.ts';
-import { holdfast } from './contestants/holdfast.ts';
+import type { Contestant } from './contestants/contestant.ts';
+import { type Holdfast, holdfast } from './contestants/holdfast.ts';
+import { rclone } from './contestants/rclone.ts';
 import { restic } from './contestants/restic.ts';
 import { tar } from './contestants/tar.ts';
 import { type Measurement, measureDuels, measureVersion, type Peer, timings } from './duel.ts';
-import { checkFidelity, checkOneFile } from './fidelity.ts';
+import { checkFidelity, checkOneFile, type Fidelity } from './fidelity.ts';
 import { caveatsOf, describeMachine } from './machine.ts';
-import { mediumTree } from './medium-tree.ts';
+import { type MediumTree, mediumTree } from './medium-tree.ts';
 import { type Options, parseOptions, usage } from './options.ts';
 import { measurementTable, type StoredBytes, verdictTable } from './report.ts';
-import { fewestPairs } from './targets.ts';
-import { verdictsOn } from './verdicts.ts';
+import { behindLine, startService } from './service.ts';
+import { fewestPairs, targetsOf } from './targets.ts';
+import { type Verdict, verdictsOn } from './verdicts.ts';
 
-const makers = { restic, tar, borg };
+/** One store, at one distance. */
+interface Round {
+  /** Of the report's part; empty where there is only one. */
+  readonly title: string;
+  readonly us: Holdfast;
+  readonly peers: readonly Peer[];
+}
+
+interface Outcome {
+  readonly title: string;
+  readonly tools: readonly Pick<Contestant, 'name' | 'version' | 'settings'>[];
+  readonly stored: StoredBytes;
+  readonly fidelity: Fidelity;
+  readonly measurements: readonly Measurement[];
+  readonly verdicts: readonly Verdict[];
+}
 
 async function main(options: Options): Promise<number> {
   mkdirSync(options.workDir, { recursive: true });
@@ -30,13 +49,54 @@ async function main(options: Options): Promise<number> {
   const judged = options.scale >= 1 && options.pairs >= fewestPairs;
   const caveats = [...caveatsOf(machine), ...(judged ? [] : ['too small a run to judge by'])];
   for (const caveat of caveats) console.log(`CAVEAT: ${caveat}`);
-  const us = holdfast(options);
-  const peers = options.peers.map((name): Peer => ({ name, contestant: makers[name]() }));
-  const contestants = [us, ...peers.map(({ contestant }) => contestant)];
   const tree = mediumTree(options);
   console.log(`tree: ${tree.root} ${JSON.stringify(tree.counts)}`);
-  for (const { name, version, settings } of contestants) console.log(`${name}: ${version}; ${settings}`);
 
+  const outcomes: Outcome[] = [];
+  const play = async (one: Round): Promise<void> => void outcomes.push(await playRound(options, tree, one));
+  if (options.store === 's3') await onS3(options, play);
+  else await play(localRound(options));
+  for (const { title, measurements, stored, verdicts } of outcomes) {
+    const tables = measurements.map((one) => measurementTable(one, stored));
+    console.log(
+      `\n${[...(title === '' ? [] : [`## ${title}`]), ...tables, verdictTable(verdicts)].join('\n\n')}\n`,
+    );
+  }
+  for (const caveat of caveats) console.log(`CAVEAT: ${caveat}`);
+  save({ options, machine, caveats, tree: tree.counts, rounds: outcomes });
+  console.log(`the tree stays in ${options.workDir} for the next run`);
+  const failed = ({ fidelity, verdicts }: Outcome): boolean =>
+    fidelity.differences > 0 || (judged && verdicts.some(({ pass }) => !pass));
+  return outcomes.some(failed) ? 1 : 0;
+}
+
+function localRound(options: Options): Round {
+  const makers = { restic, tar, borg } as const;
+  const names = options.peers.filter((name) => name !== 'rclone');
+  const peers = names.map((name): Peer => ({ name, contestant: makers[name]() }));
+  return { title: '', us: holdfast(options), peers };
+}
+
+/** A round for each latency, all on one gateway that ends with the last. */
+async function onS3(options: Options, play: (round: Round) => Promise<void>): Promise<void> {
+  const server = await startService();
+  try {
+    for (const latencyMs of options.latencies) {
+      const service = await behindLine(server, latencyMs);
+      const peers = options.peers.map(
+        (name): Peer => ({ name, contestant: name === 'rclone' ? rclone(service) : restic(service) }),
+      );
+      await play({ title: `S3, ${latencyMs} ms away`, us: holdfast(options, service), peers });
+      service.close();
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+async function playRound(options: Options, tree: MediumTree, { title, us, peers }: Round): Promise<Outcome> {
+  const contestants = [us, ...peers.map(({ contestant }) => contestant)];
+  for (const { name, version, settings } of contestants) console.log(`${name}: ${version}; ${settings}`);
   const arena = new Arena(tree, options.workDir);
   try {
     for (const contestant of contestants) arena.backup(contestant);
@@ -46,28 +106,19 @@ async function main(options: Options): Promise<number> {
     for (const contestant of contestants) await checkOneFile(arena, contestant);
     const fidelity = await checkFidelity(arena, us);
     console.log(`restored ${fidelity.entries} entries, ${fidelity.differences} differences`);
-    const measurements: Measurement[] = [];
     const timed = timings(arena);
-    for (const name of options.measurements) {
+    const measurements = options.measurements.map((name) => {
       arena.warmUp();
-      const measured =
-        name === 'version'
-          ? measureVersion(us)
-          : measureDuels(name, { us, peers, pairs: options.pairs }, timed[name]);
-      measurements.push(measured);
-    }
-    const verdicts = verdictsOn(measurements, fidelity);
-    const tables = measurements.map((one) => measurementTable(one, stored));
-    console.log(`\n${[...tables, verdictTable(verdicts)].join('\n\n')}\n`);
-    for (const caveat of caveats) console.log(`CAVEAT: ${caveat}`);
+      if (name === 'version') return measureVersion(us);
+      const able = peers.filter(({ contestant }) => name !== 'one-file' || contestant.knowsFiles !== false);
+      return measureDuels(name, { us, peers: able, pairs: options.pairs }, timed[name]);
+    });
+    const verdicts = verdictsOn(measurements, fidelity, targetsOf[options.store]);
     const tools = contestants.map(({ name, version, settings }) => ({ name, version, settings }));
-    const { counts } = tree;
-    save({ options, machine, caveats, tools, tree: counts, stored, fidelity, measurements, verdicts });
-    const failed = fidelity.differences > 0 || (judged && verdicts.some(({ pass }) => !pass));
-    return failed ? 1 : 0;
+    return { title, tools, stored, fidelity, measurements, verdicts };
   } finally {
-    if (!options.keep) arena.clear();
-    console.log(`the tree stays in ${options.workDir} for the next run`);
+    // A bucket goes with its gateway.
+    if (!options.keep || options.store === 's3') arena.clear();
   }
 }
 

@@ -6,10 +6,19 @@ import { parseArgs } from 'node:util';
 
 export const measurementNames = ['backup', 'restore', 'account', 'one-file', 'version'] as const;
 export type MeasurementName = (typeof measurementNames)[number];
-export const peerNames = ['restic', 'tar', 'borg'] as const;
-export type PeerName = (typeof peerNames)[number];
+export type PeerName = 'restic' | 'tar' | 'borg' | 'rclone';
+export type StoreName = 'local' | 's3';
+
+/** Who and what a store is measured with. */
+const possible = {
+  local: { peers: ['restic', 'tar', 'borg'], measurements: measurementNames },
+  s3: { peers: ['restic', 'rclone'], measurements: ['backup', 'restore', 'one-file'] },
+} satisfies Record<StoreName, { peers: readonly PeerName[]; measurements: readonly MeasurementName[] }>;
 
 export interface Options {
+  readonly store: StoreName;
+  /** Milliseconds added to each round trip to the store; one part of the run for each. */
+  readonly latencies: readonly number[];
   readonly pairs: number;
   /** 1 is the medium tree; the number of files follows it. */
   readonly scale: number;
@@ -26,8 +35,10 @@ export interface Options {
 export const usage = `npm run bench -- [OPTION]...
   --pairs N       runs of each pair (default 5)
   --scale X       size of the tree; 1 is about 80,000 inodes and 2 GB (default 1)
-  --peers LIST    of ${peerNames.join(',')} (default all)
-  --only LIST     of ${measurementNames.join(',')} (default all)
+  --store NAME    local, or s3: a real gateway on this machine (default local)
+  --latency LIST  milliseconds to the gateway, one round after the other (default 0,40)
+  --peers LIST    of ${possible.local.peers.join(',')}, or with --store s3 of ${possible.s3.peers.join(',')} (default all)
+  --only LIST     of ${measurementNames.join(',')}, or with --store s3 of ${possible.s3.measurements.join(',')} (default all)
   --work DIR      where everything lies (default holdfast-bench below the temporary directory)
   --keep          leave the last repositories there too; the tree itself always stays
   --source        measure src/cli/main.ts instead of building the package
@@ -41,8 +52,10 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
       pairs: { type: 'string', default: '5' },
       scale: { type: 'string', default: '1' },
       seed: { type: 'string', default: 'holdfast' },
-      peers: { type: 'string', default: peerNames.join(',') },
-      only: { type: 'string', default: measurementNames.join(',') },
+      store: { type: 'string', default: 'local' },
+      latency: { type: 'string', default: '0,40' },
+      peers: { type: 'string' },
+      only: { type: 'string' },
       work: { type: 'string', default: join(tmpdir(), 'holdfast-bench') },
       keep: { type: 'boolean', default: false },
       source: { type: 'boolean', default: false },
@@ -54,19 +67,27 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
   if (!Number.isInteger(pairs) || pairs < 1) throw new TypeError('--pairs takes a whole number from 1');
   const scale = Number(values.scale);
   if (!(scale > 0)) throw new TypeError('--scale takes a number above 0');
+  const { store } = values;
+  if (store !== 'local' && store !== 's3') throw new TypeError('--store takes local or s3');
+  const latencies = store === 'local' ? [0] : values.latency.split(',').map(Number);
+  if (!latencies.every((one) => one >= 0)) throw new TypeError('--latency takes milliseconds');
+  const { peers, measurements } = possible[store];
   return {
+    store,
+    latencies,
     pairs,
     scale,
     seed: values.seed,
-    peers: chosen('--peers', values.peers, peerNames),
-    measurements: chosen('--only', values.only, measurementNames),
+    peers: chosen<PeerName>('--peers', values.peers, peers),
+    measurements: chosen<MeasurementName>('--only', values.only, measurements),
     workDir: resolve(values.work),
     keep: values.keep,
     source: values.source,
   };
 }
 
-function chosen<T extends string>(option: string, list: string, known: readonly T[]): T[] {
+function chosen<T extends string>(option: string, list: string | undefined, known: readonly T[]): T[] {
+  if (list === undefined) return [...known];
   const wanted = list.split(',');
   const odd = wanted.find((name) => !(known as readonly string[]).includes(name));
   if (odd !== undefined) throw new TypeError(`${option} knows ${known.join(', ')}, not ${odd}`);

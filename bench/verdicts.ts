@@ -3,7 +3,7 @@
 import type { Measurement } from './duel.ts';
 import type { Fidelity } from './fidelity.ts';
 import { rangeOf, ratioOf } from './statistics.ts';
-import { peakBytesTarget, ratioTargets, secondTargets } from './targets.ts';
+import { peakBytesTarget, type Targets, targetsOf } from './targets.ts';
 
 export interface Verdict {
   /** What was asked for, in words. */
@@ -13,8 +13,12 @@ export interface Verdict {
 }
 
 /** One for each target that the measurements touch. */
-export function verdictsOn(measurements: readonly Measurement[], fidelity: Fidelity): Verdict[] {
-  const verdicts = measurements.flatMap(verdictsOnOne);
+export function verdictsOn(
+  measurements: readonly Measurement[],
+  fidelity: Fidelity,
+  targets: Targets = targetsOf.local,
+): Verdict[] {
+  const verdicts = measurements.flatMap((one) => verdictsOnOne(one, targets));
   const peak = Math.max(...measurements.flatMap(({ ours }) => ours.map(({ peakBytes }) => peakBytes)));
   return [
     ...verdicts,
@@ -31,16 +35,16 @@ export function verdictsOn(measurements: readonly Measurement[], fidelity: Fidel
   ];
 }
 
-function verdictsOnOne({ name, duels, ours }: Measurement): Verdict[] {
+function verdictsOnOne({ name, duels, ours }: Measurement, targets: Targets): Verdict[] {
   const verdicts: Verdict[] = [];
   for (const duel of duels) {
-    const limit = ratioTargets[name]?.[duel.peer];
+    const limit = targets.ratios[name]?.[duel.peer];
     if (limit === undefined) continue;
     const { median } = ratioOf(wall(duel.ours), wall(duel.theirs));
     const target = `${name}: at most ${limit} of ${duel.peer}`;
     verdicts.push({ target, measured: median.toFixed(2), pass: median <= limit });
   }
-  const seconds = secondTargets[name];
+  const seconds = targets.seconds[name];
   if (seconds !== undefined) {
     const { median } = rangeOf(wall(ours));
     const target = `${name}: below ${seconds} s`;

@@ -9,6 +9,9 @@ export interface Contestant {
   /** How it is called, for the report. */
   readonly settings: string;
 
+  /** False where all that is stored comes back, or nothing. */
+  readonly knowsFiles?: boolean;
+
   /** Makes an empty repository in `place`, an empty directory, together with caches and all else it needs. */
   prepare(tree: MediumTree, place: string): void;
   /** Backs up every account; called once for each prepared place. */
@@ -17,8 +20,10 @@ export interface Contestant {
   restore(tree: MediumTree, place: string, target: string): readonly Command[];
   /** Restores an account, by its home, or a file in one; both are relative to the tree's root. */
   restorePath(tree: MediumTree, place: string, target: string, path: string): readonly Command[];
-  /** What a backup stores, without caches and state. */
+  /** What a backup stores, without caches and state; empty where it stores nothing in the place. */
   repository(place: string): string;
+  /** Bytes that a backup stored, and its removal, where it does not lie in the place. */
+  readonly elsewhere?: { bytes(place: string): number; remove(place: string): void };
   /** Where restoring has put `path`. */
   restored(tree: MediumTree, target: string, path: string): string;
 }

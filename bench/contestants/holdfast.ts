@@ -4,6 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, run } from '../measure.ts';
 import type { MediumTree } from '../medium-tree.ts';
+import type { Service } from '../service.ts';
+import { bucketOf, inBuckets, keysOf, makeBucket } from '../service.ts';
 import type { Contestant } from './contestant.ts';
 
 const virtual = 'home/virtual/';
@@ -14,20 +16,28 @@ export interface Holdfast extends Contestant {
   readonly versionCommand: Command;
 }
 
-/** Builds the package first, unless the source shall run. */
-export function holdfast({ source }: { readonly source: boolean }): Holdfast {
+/** Builds the package first, unless the source shall run. Stores in a directory, or with a service in a bucket. */
+export function holdfast({ source }: { readonly source: boolean }, service?: Service): Holdfast {
   if (!source) run([process.execPath, join(checkout, 'scripts/build.mjs')], { cwd: checkout });
   const program = [process.execPath, join(checkout, source ? 'src/cli/main.ts' : 'dist/cli/main.js')];
   const at = (place: string, ...rest: string[]): Command => ({
     stages: [[...program, '--config', join(place, 'config'), '--quiet', ...rest]],
+    ...(service === undefined ? {} : { env: keysOf(service) }),
   });
   const restore = (place: string, target: string, account: string, ...rest: string[]): Command =>
     at(place, 'restore', 'latest', '--account', account, '--to', join(target, account), ...rest);
   return {
     name: 'holdfast',
     version: run([...program, '--version']).trim(),
-    settings: 's3-tar provider, local store, not encrypted, fsync of every object',
-    prepare: writeConfiguration,
+    settings:
+      service === undefined
+        ? 's3-tar provider, local store, not encrypted, fsync of every object'
+        : 's3-tar provider, s3 store with its defaults, not encrypted',
+    prepare: (tree, place) => {
+      if (service !== undefined) makeBucket(service, bucketOf(place));
+      writeConfiguration(tree, place, storeSettings(place, service));
+    },
+    ...(service === undefined ? {} : { elsewhere: inBuckets(service) }),
     backup: (_tree, place) => [at(place, 'backup', '--addin', 'bench')],
     restore: (_tree, place, target) => [at(place, 'restore', 'latest', '--all', '--to', target)],
     restorePath: (_tree, place, target, path) => {
@@ -40,7 +50,18 @@ export function holdfast({ source }: { readonly source: boolean }): Holdfast {
   };
 }
 
-function writeConfiguration({ root }: MediumTree, place: string): void {
+function storeSettings(place: string, service: Service | undefined): object {
+  if (service === undefined) return { use: 'local', path: join(place, 'store') };
+  return {
+    use: 's3',
+    endpoint: service.endpoint,
+    bucket: bucketOf(place),
+    accessKeyId: 'env:AWS_ACCESS_KEY_ID',
+    secretAccessKey: 'env:AWS_SECRET_ACCESS_KEY',
+  };
+}
+
+function writeConfiguration({ root }: MediumTree, place: string, store: object): void {
   const config = join(place, 'config');
   mkdirSync(join(config, 'addins.d'), { recursive: true });
   const write = (name: string, value: unknown): void =>
@@ -49,7 +70,7 @@ function writeConfiguration({ root }: MediumTree, place: string): void {
   write('addins.d/bench.json', {
     name: 'bench',
     provider: { use: 's3-tar' },
-    store: { use: 'local', path: join(place, 'store') },
+    store,
     accounts: { include: ['site*'], exclude: [] },
     schedule: [],
     encryption: 'none',

@@ -4,13 +4,17 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, run } from '../measure.ts';
 import { pathsOf } from '../medium-tree.ts';
+import { bucketOf, inBuckets, keysOf, type Service } from '../service.ts';
 import type { Contestant } from './contestant.ts';
 
 const repository = (place: string): string => join(place, 'repository');
 
-export function restic(): Contestant {
+/** In a directory, or with a service in a bucket. */
+export function restic(service?: Service): Contestant {
   const env = (place: string) => ({
-    RESTIC_REPOSITORY: repository(place),
+    ...(service === undefined ? {} : keysOf(service)),
+    RESTIC_REPOSITORY:
+      service === undefined ? repository(place) : `s3:${service.endpoint}/${bucketOf(place)}`,
     RESTIC_CACHE_DIR: join(place, 'cache'),
     RESTIC_PASSWORD: 'not-a-secret',
   });
@@ -32,6 +36,7 @@ export function restic(): Contestant {
       at(place, 'restore', 'latest', '--target', target, '--include', `/${path}`),
     ],
     repository,
+    ...(service === undefined ? {} : { elsewhere: inBuckets(service) }),
     restored: (_tree, target, path) => join(target, path),
   };
 }

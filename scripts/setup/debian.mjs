@@ -20,17 +20,13 @@ const demo = [
   'postgresql-15',
   'postgresql-client-15',
 ];
+const s3 = ['rclone', 'radosgw', 'ceph-mon', 'ceph-osd', 'ceph-common', 'curl'];
 const test = [
   ...demo,
   'age',
   'libarchive-tools',
   'tar',
-  'rclone',
-  'radosgw',
-  'ceph-mon',
-  'ceph-osd',
-  'ceph-common',
-  'curl',
+  ...s3,
   'procps',
   'util-linux',
   'mount',
@@ -40,7 +36,7 @@ const test = [
   'make',
 ];
 
-const bench = ['python3', 'attr', 'tar', 'zstd', 'restic', 'borgbackup', 'util-linux'];
+const bench = ['python3', 'attr', 'tar', 'zstd', 'restic', 'borgbackup', 'util-linux', ...s3];
 
 /** Packages by purpose. */
 export const packageSets = { demo, test, bench };

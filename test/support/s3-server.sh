@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A real S3 service for tests: Ceph RADOS Gateway with one monitor and one in-memory OSD, on 127.0.0.1,
+# A real S3 service for tests: Ceph RADOS Gateway with one monitor and one OSD, in memory, on 127.0.0.1,
 # everything under DIR. No systemd, no mgr, no cephx.
 #
 #   s3-server.sh run DIR       start, print "ready ENDPOINT", then serve until stdin closes or TERM; leaves nothing
@@ -8,7 +8,8 @@
 #   s3-server.sh admin DIR ... radosgw-admin
 #
 # `run` holds its caller's pipe on stdin: when the caller dies, by whatever signal, the pipe closes and
-# the daemons go with it. Environment: S3_ACCESS_KEY, S3_SECRET_KEY, S3_LIFECYCLE_DAY (seconds, default 2).
+# the daemons go with it. Environment: S3_ACCESS_KEY, S3_SECRET_KEY, S3_LIFECYCLE_DAY (seconds, default 2),
+# S3_STORE (memstore, or bluestore: a sparse file below DIR, for what does not fit into memory).
 set -euo pipefail
 
 command=${1:?run, down, up or admin}
@@ -53,7 +54,7 @@ retire_gateway() {
   mv "$dir/gateway.pid" "$dir/retired-$(cat "$dir/gateway.pid").pid"
 }
 
-# The caller and its pipes may be gone already. Nothing is worth a graceful end: all data is in memory.
+# The caller and its pipes may be gone already. Nothing is worth a graceful end: all data goes too.
 end_all() {
   trap '' TERM INT HUP PIPE
   exec >/dev/null 2>&1
@@ -138,8 +139,11 @@ mon_data = $dir/mon
 mon_initial_members = a
 [osd]
 osd_data = $dir/osd
-osd_objectstore = memstore
+osd_objectstore = ${S3_STORE:-memstore}
 memstore_device_bytes = 6Gi
+bluestore_block_size = 32Gi
+bluestore_fsck_quick_fix_on_mount = false
+osd_memory_target = 1Gi
 osd_class_update_on_start = false
 osd_numa_auto_affinity = false
 osd_op_num_shards = 2

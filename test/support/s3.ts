@@ -33,11 +33,17 @@ export interface S3Server {
   stop(): Promise<void>;
 }
 
-export async function startS3(): Promise<S3Server> {
+export interface S3Options {
+  /** Keeps data in a file, for what does not fit into memory. */
+  readonly onDisk?: boolean;
+}
+
+export async function startS3(options: S3Options = {}): Promise<S3Server> {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-s3-'));
   const accessKey = `test${randomBytes(8).toString('hex')}`;
   const secretKey = randomBytes(20).toString('hex');
-  const env = { ...process.env, S3_ACCESS_KEY: accessKey, S3_SECRET_KEY: secretKey };
+  const keys = { S3_ACCESS_KEY: accessKey, S3_SECRET_KEY: secretKey };
+  const env = { ...process.env, ...keys, S3_STORE: options.onDisk === true ? 'bluestore' : 'memstore' };
   // A group of its own: a Ctrl-C must reach the daemons through the pipe only, in order.
   const server = spawn(script, ['run', dir], { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   const gone = new Promise<void>((resolve) => server.once('exit', () => resolve()));
@@ -57,15 +63,7 @@ export async function startS3(): Promise<S3Server> {
   }
 
   // Nothing of the caller's environment: AWS_* settings there would change what rclone does.
-  const rcloneEnv = {
-    PATH: process.env['PATH'],
-    RCLONE_CONFIG: '/dev/null',
-    RCLONE_CONFIG_S3_TYPE: 's3',
-    RCLONE_CONFIG_S3_PROVIDER: 'Ceph',
-    RCLONE_CONFIG_S3_ENDPOINT: endpoint,
-    RCLONE_CONFIG_S3_ACCESS_KEY_ID: accessKey,
-    RCLONE_CONFIG_S3_SECRET_ACCESS_KEY: secretKey,
-  };
+  const rcloneEnv = { PATH: process.env['PATH'], ...rcloneSettings({ endpoint, accessKey, secretKey }) };
   return {
     endpoint,
     accessKey,
@@ -81,5 +79,19 @@ export async function startS3(): Promise<S3Server> {
       server.stdin.end();
       await gone;
     },
+  };
+}
+
+/** Environment in which rclone knows the service as `s3:`. */
+export function rcloneSettings(
+  service: Pick<S3Server, 'endpoint' | 'accessKey' | 'secretKey'>,
+): Record<string, string> {
+  return {
+    RCLONE_CONFIG: '/dev/null',
+    RCLONE_CONFIG_S3_TYPE: 's3',
+    RCLONE_CONFIG_S3_PROVIDER: 'Ceph',
+    RCLONE_CONFIG_S3_ENDPOINT: service.endpoint,
+    RCLONE_CONFIG_S3_ACCESS_KEY_ID: service.accessKey,
+    RCLONE_CONFIG_S3_SECRET_ACCESS_KEY: service.secretKey,
   };
 }
