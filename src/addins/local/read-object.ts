@@ -5,7 +5,8 @@ import { type GetRequest, HoldfastError, throwIfInterrupted } from '../../core/i
 import { pathOf } from './layout.ts';
 import { errnoOf, storeError, system } from './system-error.ts';
 
-const readBytes = 1024 * 1024;
+/** A frame of a segment comes in one piece. */
+const readBytes = 4 * 1024 * 1024;
 // O_NONBLOCK: a FIFO that lies in the store must not make the open wait.
 const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 

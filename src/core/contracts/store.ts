@@ -108,7 +108,7 @@ export interface Store {
   put(request: PutRequest): Promise<PutResult>;
 
   /**
-   * Yields the bytes in order. The iteration rejects where fewer bytes come than the object or the
+   * Yields the bytes in order, in buffers that are the caller's from then on. The iteration rejects where fewer bytes come than the object or the
    * range has; it never ends short in silence.
    *
    * @throws OBJECT_MISSING there is no such key (or version)

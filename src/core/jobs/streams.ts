@@ -21,5 +21,7 @@ export async function collect(stream: AsyncIterable<Uint8Array>, limitBytes: num
     }
     pieces.push(piece);
   }
-  return pieces.length === 1 ? Buffer.from(pieces[0]!) : Buffer.concat(pieces);
+  const [only] = pieces;
+  if (only === undefined || pieces.length > 1) return Buffer.concat(pieces);
+  return Buffer.from(only.buffer, only.byteOffset, only.byteLength);
 }

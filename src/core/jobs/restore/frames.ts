@@ -21,8 +21,8 @@ export interface FrameRef {
 /** Where frames come from as stored: a provider, or another thread that has one. */
 export type FetchFrame = (object: number, frame: number) => Promise<Uint8Array>;
 
-const cachedFrames = 4;
-const aheadFrames = 3;
+const cachedFrames = 2;
+const aheadFrames = 2;
 const keyOf = (ref: FrameRef): string => `${ref.object}:${ref.frame}`;
 
 export class Frames {

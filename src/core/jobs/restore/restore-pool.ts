@@ -166,7 +166,9 @@ class RestorePool {
   async #deliver(thread: Thread, id: number, object: number, frame: number): Promise<void> {
     try {
       const bytes = await this.#options.fetch(object, frame);
-      this.#post(thread, { type: 'frame', id, bytes });
+      // A buffer that owns its memory moves; a part of a larger one is copied.
+      const owner = bytes.byteLength === bytes.buffer.byteLength ? [bytes.buffer as ArrayBuffer] : [];
+      thread.worker.postMessage({ type: 'frame', id, bytes } satisfies ToRestoreWorker, owner);
     } catch (error) {
       const code = isHoldfastError(error) ? error.code : 'INTERNAL';
       this.#post(thread, { type: 'no-frame', id, code, message: (error as Error).message });

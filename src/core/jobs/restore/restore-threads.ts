@@ -3,6 +3,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
+import { returnLargeBlocks } from '../../filesystem/native.ts';
 import type { ToRestoreWorker } from './messages.ts';
 
 export class RestoreThreads {
@@ -13,6 +14,7 @@ export class RestoreThreads {
 
   constructor(size: number) {
     this.size = Math.max(1, size);
+    returnLargeBlocks();
   }
 
   /** Waits until `count` threads are free (all there are, where more are asked for). */
@@ -50,7 +52,7 @@ export class RestoreThreads {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     return new Worker(new URL(`./worker.${extension}`, import.meta.url), {
       // Entries live shortly: a small young generation costs no time and saves tens of megabytes.
-      resourceLimits: { maxYoungGenerationSizeMb: 12 },
+      resourceLimits: { maxYoungGenerationSizeMb: 3 },
     });
   }
 }
