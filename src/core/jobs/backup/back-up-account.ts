@@ -95,20 +95,21 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
     warnings.add({ code: 'panel-problem', component: 'account', message: account.problem });
   }
   const { onBytes } = request;
-  const databases = await exportDatabases({ account, engines: request.engines, writer, warnings, onBytes });
-  for (const family of databases.unconfigured) {
-    const message = `the account may have ${family} databases, but no ${family} server is configured`;
-    warnings.add({ code: 'engine-not-configured', component: 'account', message });
+  const { engines, pool } = request;
+  let databases: Awaited<ReturnType<typeof exportDatabases>>;
+  let trees: CapturedTrees;
+  try {
+    const before = parent?.snapshot ?? null;
+    databases = await exportDatabases({ account, engines, writer, warnings, onBytes, parent: before });
+    for (const family of databases.unconfigured) {
+      const message = `the account may have ${family} databases, but no ${family} server is configured`;
+      warnings.add({ code: 'engine-not-configured', component: 'account', message });
+    }
+    const { now } = world;
+    trees = await captureTrees({ trees: account.trees, parent, pool, writer, warnings, now, onBytes });
+  } finally {
+    parent?.remove();
   }
-  const trees = await captureTrees({
-    trees: account.trees,
-    parent,
-    pool: request.pool,
-    writer,
-    warnings,
-    now: world.now,
-    onBytes,
-  }).finally(() => parent?.remove());
   request.onCaptured?.();
   const components = [...trees.components, ...databases.components];
   await writer.settled();

@@ -33,12 +33,12 @@ export async function chooseParent(choice: ParentChoice): Promise<ParentSnapshot
   let why: string;
   try {
     const snapshot = await bestOf(choice, plan.parents);
-    if (snapshot.header.addin.id === addin.id && snapshot.body.index !== null) {
+    if (snapshot.header.addin.id === addin.id) {
       const rereadEvery = choice.checksum ? 1 : (plan.rereadEvery ?? 30);
       const options = { provider: addin.provider, stateDir, rereadEvery, turn: sequence, signal };
       return await openParent(snapshot, options);
     }
-    why = 'it has no index of this addin configuration';
+    why = 'another addin configuration made it';
   } catch (error) {
     if (!isHoldfastError(error) || !/^(OBJECT|FORMAT)_/.test(error.code)) throw error;
     why = error.message;

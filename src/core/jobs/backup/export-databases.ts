@@ -10,7 +10,9 @@ import type { BesideRef, DatabaseComponent } from '../../archive/manifest.ts';
 import type { DatabaseEngine, DatabaseExport, ExportSet } from '../../contracts/database.ts';
 import type { Account, DatabaseSelector } from '../../contracts/panel.ts';
 import { isHoldfastError } from '../../errors.ts';
+import type { Snapshot } from '../catalog.ts';
 import { bytesOf } from '../streams.ts';
+import type { EarlierExport } from './held-export.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
 import type { WarningList } from './warnings.ts';
 
@@ -19,6 +21,8 @@ export interface ExportContext {
   readonly engines: readonly DatabaseEngine[];
   readonly writer: SnapshotWriter;
   readonly warnings: WarningList;
+  /** Its exports are referred to where they are the same; null for a full. */
+  readonly parent: Snapshot | null;
   readonly onBytes: (bytes: number) => void;
 }
 
@@ -69,12 +73,16 @@ async function writeOne(
 ): Promise<DatabaseComponent> {
   const { writer } = context;
   try {
-    const written = await writer.writeExport('export', one.format, one.body, context.onBytes);
+    const { onBytes } = context;
+    const before = earlierOf(engine, one, context.parent);
+    const earlier = before?.object ?? null;
+    const written = await writer.writeExport('export', one.format, one.body, { onBytes, earlier });
     const result = await one.result();
     for (const warning of result.warnings) addWarning(context, engine, warning);
     const besides: BesideRef[] = [];
     for (const { suffix, text } of result.besides) {
-      const beside = await writer.writeExport('beside', 'sql', bytesOf(Buffer.from(text)), context.onBytes);
+      const options = { onBytes, earlier: before?.besides.get(suffix) ?? null };
+      const beside = await writer.writeExport('beside', 'sql', bytesOf(Buffer.from(text)), options);
       besides.push({ suffix, object: beside.number, plainBytes: beside.plainBytes, sha256: beside.sha256 });
     }
     return {
@@ -92,6 +100,34 @@ async function writeOne(
     if (writer.failed !== null || writer.signal.aborted) throw error;
     return failedComponent(engine, one.databases, one.format, error);
   }
+}
+
+/** What the parent holds of the same database; null where it has nothing whole of it. */
+function earlierOf(
+  engine: DatabaseEngine,
+  one: DatabaseExport,
+  parent: Snapshot | null,
+): { readonly object: EarlierExport | null; readonly besides: ReadonlyMap<string, EarlierExport> } | null {
+  if (parent === null) return null;
+  const { name, format } = common(engine, one.databases, one.format);
+  const component = parent.body.components.find((other) => other.type === 'database' && other.name === name);
+  if (component?.type !== 'database' || component.state !== 'complete' || component.format !== format)
+    return null;
+  const objects = [...parent.header.objects, ...parent.header.references];
+  const earlier = (
+    number: number | null,
+    plainBytes: number,
+    sha256: string | null,
+  ): EarlierExport | null => {
+    const object = objects.find((ref) => ref.number === number);
+    return object === undefined || sha256 === null ? null : { plainBytes, sha256, object };
+  };
+  const besides = new Map<string, EarlierExport>();
+  for (const beside of component.besides) {
+    const found = earlier(beside.object, beside.plainBytes, beside.sha256);
+    if (found !== null) besides.set(beside.suffix, found);
+  }
+  return { object: earlier(component.object, component.plainBytes, component.sha256), besides };
 }
 
 function common(

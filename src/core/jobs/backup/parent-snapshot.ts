@@ -5,7 +5,7 @@
  * goes when the capture ends. Only trees that the parent captured whole are compared with.
  */
 
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ObjectRef } from '../../archive/manifest.ts';
 import { type LinkPageRow, type ObjectRow, objectKinds, type PageRow } from '../../archive/root.ts';
@@ -52,6 +52,7 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
   const rows = root.pages.filter((row) => whole.has(row.first.toString('latin1').split('/', 1)[0]!));
   const directory = join(options.stateDir, 'tmp');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
+  removeStrays(directory);
   const path = join(directory, `${process.pid}-${snapshot.header.objectId}.pages`);
   const objects = objectsOf(snapshot, root.objects);
   const remove = (): void => rmSync(path, { force: true });
@@ -85,6 +86,14 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
   } catch (error) {
     remove();
     throw error;
+  }
+}
+
+/** Files of processes that were killed. */
+function removeStrays(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    const pid = /^(\d+)-[0-9a-f]{32}\.pages$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(directory, name), { force: true });
   }
 }
 

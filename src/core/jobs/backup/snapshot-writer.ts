@@ -11,7 +11,11 @@ import type { FrameSizes, ObjectRow } from '../../archive/root.ts';
 import { objectKinds } from '../../archive/root.ts';
 import type { ObjectKind, Provider } from '../../contracts/provider.ts';
 import { FrameStream } from './frame-stream.ts';
+import { type EarlierExport, HoldBudget, isSameExport, putUnlessSame } from './held-export.ts';
 import { missingObject, type ParentSnapshot, referenceTo } from './parent-snapshot.ts';
+
+/** Of exports of one account, compressed, while they are compared with earlier ones. */
+const heldBytes = 32 * 1024 * 1024;
 
 export interface SnapshotNames {
   readonly server: string;
@@ -43,6 +47,7 @@ export class SnapshotWriter {
   readonly #provider: Provider;
   readonly #controller = new AbortController();
   readonly #pending = new Set<Promise<void>>();
+  readonly #held = new HoldBudget(heldBytes);
   #error: unknown = null;
 
   constructor(names: SnapshotNames, provider: Provider, signal: AbortSignal) {
@@ -121,21 +126,27 @@ export class SnapshotWriter {
   }
 
   /**
-   * Compresses and stores one export or text. Rejects with what the body threw where the body failed; a
-   * failing store stops the snapshot as well.
+   * Compresses and stores one export or text, or refers to the earlier one where that is the same. Rejects
+   * with what the body threw where the body failed; a failing store stops the snapshot as well.
    */
   async writeExport(
     kind: 'export' | 'beside',
     format: 'sql' | 'pgdump',
     body: AsyncIterable<Uint8Array>,
-    onBytes: (bytes: number) => void,
+    options: { readonly onBytes: (bytes: number) => void; readonly earlier: EarlierExport | null },
   ): Promise<WrittenExport> {
-    const number = this.nextNumber++;
-    const { server, owner, objectId } = this.names;
-    const key = exportKey(server, owner, objectId, number, format);
+    const { onBytes, earlier } = options;
     const stream = new FrameStream(body, onBytes);
+    const { server, owner, objectId } = this.names;
+    let [number, key] = [-1, ''];
+    const put = (pieces: AsyncIterable<Uint8Array>, sizeBytes?: number): Promise<void> => {
+      number = this.nextNumber++;
+      key = exportKey(server, owner, objectId, number, format);
+      return this.put('export', key, pieces, sizeBytes);
+    };
     try {
-      await this.put('export', key, stream);
+      if (earlier === null) await put(stream);
+      else await putUnlessSame(stream, earlier, this.#held, put);
     } catch (error) {
       if (stream.sourceError !== null) throw stream.sourceError;
       this.#error ??= error;
@@ -143,7 +154,13 @@ export class SnapshotWriter {
       throw error;
     }
     const { plain, stored } = stream.digests();
-    this.objects.push({ number, key, kind, size: stream.storedBytes, sha256: stored });
-    return { number, plainBytes: stream.plainBytes, sha256: plain };
+    const { plainBytes, storedBytes } = stream;
+    if (earlier !== null && isSameExport(stream, earlier)) {
+      // One that was too large to be held back has been stored for nothing; prune removes it.
+      this.references.push(earlier.object);
+      return { number: earlier.object.number, plainBytes, sha256: plain };
+    }
+    this.objects.push({ number, key, kind, size: storedBytes, sha256: stored });
+    return { number, plainBytes, sha256: plain };
   }
 }
