@@ -6,6 +6,7 @@ import type { CliContext } from './command.ts';
 import { chooseAddin, chooseCopy, type Loaded, loadConfigured } from './configuration.ts';
 import type { Search } from './find-snapshot.ts';
 import { type OpenedStore, openPanel, openStateIfAny, openStore } from './opened.ts';
+import { checkPresence, type Presence } from './store-presence.ts';
 
 export interface StoreSession {
   readonly loaded: Loaded;
@@ -15,16 +16,25 @@ export interface StoreSession {
   readonly search: Search;
 }
 
+export interface StoreChoice {
+  readonly addin?: unknown;
+  readonly copy?: unknown;
+  /** What must be there; snapshots, where nothing is said. */
+  readonly needs?: Presence;
+}
+
 /** What `--copy <name>` does, for the help of every command that reads a store. */
 export const copyHelp = 'read from this copy of the addin configuration, not from its main store';
 
 /**
  * Opens the store of the chosen addin configuration, or the chosen copy, for reading, and closes it after
  * `work`. Of a copy nothing but the copy is opened: the main store may be gone.
+ *
+ * @throws STORE_FOREIGN nothing is there, or another store
  */
 export async function withStore<T>(
-  { configDir, world, signal }: CliContext,
-  { addin: addinName, copy }: { readonly addin?: unknown; readonly copy?: unknown },
+  { configDir, world, signal, output }: CliContext,
+  { addin: addinName, copy, needs = 'readable' }: StoreChoice,
   work: (session: StoreSession) => Promise<T>,
 ): Promise<T> {
   const loaded = await loadConfigured(configDir);
@@ -35,6 +45,8 @@ export async function withStore<T>(
     const state = await openStateIfAny(loaded.configuration, world);
     const panelAccounts = async () => (await openPanel(loaded, world)).panel.accounts({ signal });
     const { store, provider } = opened;
+    const remembered = state?.storeId(addin.name) ?? null;
+    await checkPresence({ store, addin, remembered, needs, signal, note: (text) => output.note(text) });
     return await work({
       loaded,
       addin,

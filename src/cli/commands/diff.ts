@@ -13,7 +13,14 @@ import { copyHelp, withStore } from '../store-session.ts';
 const signs = { added: '+', removed: '-', changed: 'M', renamed: 'R' } as const;
 
 export const diff: CliCommand = {
-  exits: ['ACCOUNT_NOT_FOUND', 'SNAPSHOT_NOT_FOUND', 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'STORE_UNAVAILABLE'],
+  exits: [
+    'ACCOUNT_NOT_FOUND',
+    'SNAPSHOT_NOT_FOUND',
+    'OBJECT_DAMAGED',
+    'OBJECT_MISSING',
+    'STORE_UNAVAILABLE',
+    'STORE_FOREIGN',
+  ],
 
   define(command) {
     command

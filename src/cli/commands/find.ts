@@ -13,7 +13,14 @@ import type { Output } from '../output.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 export const find: CliCommand = {
-  exits: ['ACCOUNT_NOT_FOUND', 'SNAPSHOT_NOT_FOUND', 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'STORE_UNAVAILABLE'],
+  exits: [
+    'ACCOUNT_NOT_FOUND',
+    'SNAPSHOT_NOT_FOUND',
+    'OBJECT_DAMAGED',
+    'OBJECT_MISSING',
+    'STORE_UNAVAILABLE',
+    'STORE_FOREIGN',
+  ],
 
   define(command) {
     command

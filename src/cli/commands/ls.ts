@@ -19,6 +19,7 @@ export const ls: CliCommand = {
     'OBJECT_MISSING',
     'PATH_NOT_FOUND',
     'STORE_UNAVAILABLE',
+    'STORE_FOREIGN',
   ],
 
   define(command) {

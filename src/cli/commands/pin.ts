@@ -14,7 +14,14 @@ interface Options extends PinOptions {
 }
 
 export const pin: CliCommand = {
-  exits: ['ACCOUNT_NOT_FOUND', 'SNAPSHOT_NOT_FOUND', 'STORE_UNAVAILABLE', 'STORE_FULL', 'STORE_DENIED'],
+  exits: [
+    'ACCOUNT_NOT_FOUND',
+    'SNAPSHOT_NOT_FOUND',
+    'STORE_UNAVAILABLE',
+    'STORE_FOREIGN',
+    'STORE_FULL',
+    'STORE_DENIED',
+  ],
 
   define(command) {
     definePinTarget(command)

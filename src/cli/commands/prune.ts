@@ -3,7 +3,6 @@
 import { HoldfastError } from '../../core/errors.ts';
 import { prune as pruneStore } from '../../core/jobs/prune/prune.ts';
 import type { PrunedSnapshot, PruneReport } from '../../core/jobs/prune/types.ts';
-import { readStoreFile } from '../../core/jobs/store-identity.ts';
 import { printable, quoted } from '../../core/printable.ts';
 import { isUuid } from '../../core/state/server-identity.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
@@ -52,8 +51,8 @@ export const prune: CliCommand = {
 
   async run(context, { options }) {
     const chosen = options as Options;
-    return withStore(context, chosen, async (session) => {
-      const server = await serverOf(context, session, chosen);
+    return withStore(context, { ...chosen, needs: 'whole' }, async (session) => {
+      const server = serverOf(session, chosen);
       const report = await run(context, session, server, chosen);
       print(context, report, chosen.apply === true);
       const document = describe(report, {
@@ -68,23 +67,11 @@ export const prune: CliCommand = {
 };
 
 /**
- * UUID of the server whose snapshots are meant, in a store that is the one this server knows.
+ * UUID of the server whose snapshots are meant.
  *
- * @throws USAGE, STORE_FOREIGN
+ * @throws USAGE it is no UUID, or this machine has none
  */
-async function serverOf(
-  { signal }: CliContext,
-  { opened, state, addin }: StoreSession,
-  { server }: Options,
-): Promise<string> {
-  const file = await readStoreFile(opened.store, signal);
-  const known = state?.storeId(addin.name) ?? null;
-  if (file === null || (known !== null && known !== file.store)) {
-    const message = file === null ? 'this is no store of Holdfast' : 'this is another store than before';
-    throw new HoldfastError('STORE_FOREIGN', `${message}; nothing is removed from it`, {
-      hint: 'Correct the store in the addin configuration.',
-    });
-  }
+function serverOf({ state }: StoreSession, { server }: Options): string {
   if (server !== undefined && !isUuid(server)) {
     throw new HoldfastError('USAGE', `${quoted(server)} is no UUID`, {
       hint: 'Take it from "server" in holdfast snapshots --json.',

@@ -41,6 +41,7 @@ export const restore: CliCommand = {
     'OBJECT_MISSING',
     'PATH_NOT_FOUND',
     'STORE_UNAVAILABLE',
+    'STORE_FOREIGN',
     'TARGET_NOT_EMPTY',
     'TARGET_UNWRITABLE',
     'RESTORE_INCOMPLETE',

@@ -24,7 +24,7 @@ const columns = [
 ] as const;
 
 export const snapshots: CliCommand = {
-  exits: ['ACCOUNT_NOT_FOUND', 'OBJECT_DAMAGED', 'STORE_UNAVAILABLE', 'STORE_DENIED'],
+  exits: ['ACCOUNT_NOT_FOUND', 'OBJECT_DAMAGED', 'STORE_UNAVAILABLE', 'STORE_FOREIGN', 'STORE_DENIED'],
 
   define(command) {
     command

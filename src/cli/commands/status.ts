@@ -17,7 +17,7 @@ const columns = [
 ] as const;
 
 export const status: CliCommand = {
-  exits: ['PANEL_UNREADABLE', 'STORE_UNAVAILABLE', 'STORE_DENIED'],
+  exits: ['PANEL_UNREADABLE', 'STORE_UNAVAILABLE', 'STORE_FOREIGN', 'STORE_DENIED'],
 
   define(command) {
     command
@@ -27,7 +27,7 @@ export const status: CliCommand = {
 
   async run(context, { options }) {
     const { output, world } = context;
-    return withStore(context, options, async ({ addin, search, state }) => {
+    return withStore(context, { ...options, needs: 'any' }, async ({ addin, search, state }) => {
       const sites = state?.sites() ?? new Map<string, string>();
       const { accounts } = selectAccounts(await search.panelAccounts(), addin.accounts, sites);
       const byOwner = Map.groupBy(await listCandidates(search, null), ({ owner }) => owner);

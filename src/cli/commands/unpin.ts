@@ -8,7 +8,14 @@ import { definePinTarget, type PinOptions, pinPlace } from '../pin-target.ts';
 import { withStore } from '../store-session.ts';
 
 export const unpin: CliCommand = {
-  exits: ['ACCOUNT_NOT_FOUND', 'SNAPSHOT_NOT_FOUND', 'STORE_UNAVAILABLE', 'STORE_FULL', 'STORE_DENIED'],
+  exits: [
+    'ACCOUNT_NOT_FOUND',
+    'SNAPSHOT_NOT_FOUND',
+    'STORE_UNAVAILABLE',
+    'STORE_FOREIGN',
+    'STORE_FULL',
+    'STORE_DENIED',
+  ],
 
   define(command) {
     definePinTarget(command);

@@ -11,7 +11,14 @@ import { openProgress } from '../progress.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 export const verify: CliCommand = {
-  exits: ['ACCOUNT_NOT_FOUND', 'SNAPSHOT_NOT_FOUND', 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'STORE_UNAVAILABLE'],
+  exits: [
+    'ACCOUNT_NOT_FOUND',
+    'SNAPSHOT_NOT_FOUND',
+    'OBJECT_DAMAGED',
+    'OBJECT_MISSING',
+    'STORE_UNAVAILABLE',
+    'STORE_FOREIGN',
+  ],
 
   define(command) {
     command
@@ -26,7 +33,7 @@ export const verify: CliCommand = {
     const { output, world, signal } = context;
     const account = options['account'] as string | undefined;
     const readData = options['readData'] === true;
-    return withStore(context, options, async ({ addin, search, opened }) => {
+    return withStore(context, { ...options, needs: 'whole' }, async ({ addin, search, opened }) => {
       const { store, provider } = opened;
       const candidates = async () =>
         listCandidates(search, account === undefined ? null : await ownerOf(search, account));

@@ -1,0 +1,87 @@
+/**
+ * Whether the place that a configuration names is its store: asked once, before a command reads it.
+ *
+ * An unmounted disk or a wrong bucket must not look like a store without snapshots. A store that has lost
+ * its `holdfast.json` and nothing else is still read: somebody may need a file back.
+ */
+
+import { storeFileKey } from '../core/archive/keys.ts';
+import type { AddinConfiguration } from '../core/config/load-configuration.ts';
+import { HoldfastError, isHoldfastError } from '../core/errors.ts';
+import type { Store } from '../core/index.ts';
+import { firstKey, readStoreFile } from '../core/jobs/store-identity.ts';
+import { printable } from '../core/printable.ts';
+
+/**
+ * - `whole`: with an intact identity, for commands that judge or change the store.
+ * - `readable`: at least with snapshots, for commands that bring something back.
+ * - `any`: also a place that is empty as yet.
+ */
+export type Presence = 'whole' | 'readable' | 'any';
+
+export interface PresenceCheck {
+  readonly store: Store;
+  readonly addin: Pick<AddinConfiguration, 'store'>;
+  /** Id of the store that this server wrote to before, or null. */
+  readonly remembered: string | null;
+  readonly needs: Presence;
+  readonly signal: AbortSignal;
+  /** Hears what is wrong and does not stop the command. */
+  readonly note: (text: string) => void;
+}
+
+/** @throws STORE_FOREIGN no store, or another; OBJECT_DAMAGED, FORMAT_UNSUPPORTED its identity cannot be read */
+export async function checkPresence(check: PresenceCheck): Promise<void> {
+  const { store, remembered, needs, signal, note } = check;
+  // Whoever may only put has nothing to look at, and is told so by the reading itself.
+  if (store.capabilities.putOnly) return;
+  let found: string | null;
+  try {
+    found = (await readStoreFile(store, signal))?.store ?? null;
+  } catch (error) {
+    if (needs === 'whole' || !isHoldfastError(error) || error.code !== 'OBJECT_DAMAGED') throw error;
+    return note(`warning: ${error.message}; the snapshots are read without it`);
+  }
+  if (found !== null) {
+    if (remembered === null || remembered === found) return;
+    const message = `the store has the id ${found}, this server wrote to ${remembered} before`;
+    throw new HoldfastError('STORE_FOREIGN', message, {
+      hint: 'Correct the store in the addin configuration, or give the configuration a new name.',
+    });
+  }
+  if (needs === 'readable' && (await holdsSnapshots(store, signal))) {
+    return note(`warning: the store has lost its ${storeFileKey}; the snapshots are read without it`);
+  }
+  await refuseAbsent(check);
+}
+
+/** @throws STORE_FOREIGN unless a first backup may still come */
+async function refuseAbsent({ store, addin, remembered, needs, signal }: PresenceCheck): Promise<void> {
+  if (remembered !== null) {
+    throw new HoldfastError('STORE_FOREIGN', `the store ${remembered} has lost its ${storeFileKey}`, {
+      hint: 'Check that the right directory or bucket is mounted; give the configuration a new name to begin anew.',
+    });
+  }
+  const other = await firstKey(store, signal);
+  const place = placeOf(addin.store);
+  if (other !== null) {
+    const message = `${place} is not empty and no store of Holdfast (it holds ${printable(other)})`;
+    throw new HoldfastError('STORE_FOREIGN', message, {
+      hint: 'Check the path, bucket and prefix in the addin configuration.',
+    });
+  }
+  if (needs === 'any') return;
+  throw new HoldfastError('STORE_FOREIGN', `there is no Holdfast store at ${place} yet`, {
+    hint: 'Run holdfast backup first, or check the path, bucket and prefix in the addin configuration.',
+  });
+}
+
+async function holdsSnapshots(store: Store, signal: AbortSignal): Promise<boolean> {
+  return (await store.list({ prefix: 'manifests/', limit: 1, signal })).objects.length > 0;
+}
+
+/** As people know it: a path, a bucket with its prefix, a remote. Never a secret. */
+function placeOf({ use, path, bucket, prefix, remote }: AddinConfiguration['store']): string {
+  const place = path ?? remote ?? (bucket === undefined ? undefined : `${bucket}/${prefix ?? ''}`);
+  return typeof place === 'string' ? printable(place, 4096) : `the place of the ${use} store`;
+}

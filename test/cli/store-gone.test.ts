@@ -1,0 +1,85 @@
+/** A store that is not there, is another, or has lost its identity: no command takes it for one without snapshots. */
+
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { errorCodes } from '../../src/core/errors.ts';
+import { type CliSite, makeDirectory, makeSite } from '../support/cli.ts';
+
+const foreign = errorCodes.STORE_FOREIGN.exit;
+let site: CliSite;
+
+beforeAll(() => {
+  const dir = makeDirectory();
+  mkdirSync(join(dir, 'home/anna'), { recursive: true });
+  writeFileSync(join(dir, 'home/anna/a'), 'a');
+  site = makeSite({ panel: { use: 'generic', accounts: [{ path: join(dir, 'home/*') }] } }, dir);
+});
+afterAll(() => site.remove());
+
+const readers: readonly (readonly string[])[] = [
+  ['snapshots'],
+  ['ls', 'latest', '--account', 'anna'],
+  ['find', '*'],
+  ['diff', 'latest', 'latest', '--account', 'anna'],
+  ['restore', 'latest', '--account', 'anna', '--to', '/nonexistent/target'],
+];
+const judges: readonly (readonly string[])[] = [['verify'], ['prune']];
+const all = [...readers, ...judges];
+
+describe('before the first backup', () => {
+  it.each(all)('%s says that there is no store yet', async (...args) => {
+    const { status, stdout, stderr } = await site.holdfast(...args);
+
+    expect({ status, stdout }).toEqual({ status: foreign, stdout: '' });
+    expect(stderr).toContain(`there is no Holdfast store at ${site.store} yet`);
+    expect(stderr).toContain('hint: Run holdfast backup first');
+  });
+
+  it('status and accounts stay friendly', async () => {
+    expect((await site.holdfast('status')).stdout).toMatch(/^anna .* never/m);
+    expect((await site.holdfast('accounts')).status).toBe(0);
+  });
+});
+
+describe('after a backup', () => {
+  beforeAll(async () => {
+    expect((await site.holdfast('backup')).status).toBe(0);
+  });
+
+  it.each([...all, ['status']])('%s notices that the store is gone', async (...args) => {
+    renameSync(site.store, `${site.store}-away`);
+    const { status, stderr } = await site.holdfast(...args);
+    renameSync(`${site.store}-away`, site.store);
+
+    expect(status).toBe(foreign);
+    expect(stderr).toContain('has lost its holdfast.json');
+  });
+
+  it.each([...all, ['status']])('%s refuses another store', async (...args) => {
+    const file = join(site.store, 'holdfast.json');
+    const text = readFileSync(file, 'utf8');
+    const other = '00000000-0000-4000-8000-000000000000';
+    writeFileSync(file, text.replace(/"store": "[^"]+"/, `"store": "${other}"`));
+    const { status, stderr } = await site.holdfast(...args);
+    writeFileSync(file, text);
+
+    expect(status).toBe(foreign);
+    expect(stderr).toContain(`the store has the id ${other}`);
+  });
+
+  it('a file comes back although holdfast.json alone is lost, and verify tells', async () => {
+    const kept = join(site.dir, 'kept');
+    cpSync(site.store, kept, { recursive: true });
+    rmSync(join(site.store, 'holdfast.json'));
+    const target = join(site.dir, 'target');
+    const { status, stderr } = await site.holdfast('restore', 'latest', '--account', 'anna', '--to', target);
+    const verified = await site.holdfast('verify');
+    cpSync(kept, site.store, { recursive: true });
+
+    expect(status).toBe(0);
+    expect(stderr).toContain('warning: the store has lost its holdfast.json');
+    expect(readFileSync(join(target, 'files/a'), 'utf8')).toBe('a');
+    expect(verified.status).toBe(foreign);
+  });
+});
