@@ -15,6 +15,7 @@ import {
   readSnapshot,
   type Snapshot,
 } from '../core/jobs/catalog.ts';
+import { newestCandidates, newestOf } from '../core/jobs/newest-snapshot.ts';
 import { resolveAccount } from '../core/jobs/resolve-accounts.ts';
 import { quoted } from '../core/printable.ts';
 import { present } from '../core/state/account-records.ts';
@@ -30,7 +31,7 @@ export interface Search {
   readonly signal: AbortSignal;
 }
 
-/** Of this server under all its UUIDs, else of every server; oldest first, an owner's in their sequence. */
+/** Of this server under all its UUIDs, else of every server; each server's by owner and sequence. */
 export async function listCandidates(search: Search, owner: string | null): Promise<ListedSnapshot[]> {
   const mine = await ofThisServer(search, owner);
   return mine.length > 0 ? mine : ofAnyServer(search, owner);
@@ -93,11 +94,8 @@ async function fromPanel({ state, panelAccounts }: Search, wanted: string): Prom
 /** Reads the newest manifest of every owner: slow, and the last resort on a machine that knows nothing. */
 async function fromManifests(search: Search, wanted: string): Promise<string> {
   const name = wanted.toLowerCase();
-  const newest = new Map<string, ListedSnapshot>();
-  for (const listed of await listCandidates(search, null)) newest.set(listed.owner, listed);
-  const snapshots = await readEach(search, [...newest.values()]);
-  const found = snapshots.flatMap(({ snapshot }) => {
-    if (snapshot === null) return [];
+  const { snapshots } = await readNewestOfEach(search);
+  const found = snapshots.flatMap((snapshot) => {
     const { site, domain, aliases } = snapshot.body.account;
     const names = [domain ?? '', ...aliases].map((one) => one.toLowerCase());
     return site === wanted || names.includes(name) ? [snapshot.header.owner] : [];
@@ -142,6 +140,24 @@ export async function readEach(
   };
   await Promise.all(Array.from({ length: 8 }, reader));
   return results;
+}
+
+/** The newest snapshot of every owner; instead of it what is damaged, where that may be the newest. */
+export async function readNewestOfEach(search: Search): Promise<{
+  readonly snapshots: readonly Snapshot[];
+  readonly damaged: readonly { readonly key: string; readonly error: HoldfastError }[];
+}> {
+  const owners = Map.groupBy(await listCandidates(search, null), ({ owner }) => owner);
+  const read = await readEach(search, [...owners.values()].flatMap(newestCandidates));
+  const snapshots: Snapshot[] = [];
+  const damaged: { key: string; error: HoldfastError }[] = [];
+  for (const results of Map.groupBy(read, ({ listed }) => listed.owner).values()) {
+    const bad = results.flatMap(({ listed, error }) => (error === null ? [] : [{ key: listed.key, error }]));
+    damaged.push(...bad);
+    const newest = newestOf(results.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot])));
+    if (bad.length === 0 && newest !== null) snapshots.push(newest);
+  }
+  return { snapshots, damaged };
 }
 
 /**

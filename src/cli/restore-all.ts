@@ -15,7 +15,7 @@ import { type RestoreOutcome, restoreAll } from '../core/jobs/restore/restore-al
 import { printable, quoted } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import type { RestoreAllDocument } from './documents/restore-all.ts';
-import { listCandidates, readEach } from './find-snapshot.ts';
+import { readNewestOfEach } from './find-snapshot.ts';
 import { bytesText, countText, durationText, plural } from './format.ts';
 import { openProgress } from './progress.ts';
 import type { StoreSession } from './store-session.ts';
@@ -32,7 +32,7 @@ export async function runRestoreAll(
 ): Promise<number> {
   const startedAtMs = world.now();
   const target = resolve(options.to);
-  const { snapshots, damaged } = await newestOfEach(search);
+  const { snapshots, damaged } = await readNewestOfEach(search);
   if (snapshots.length + damaged.length === 0) {
     throw new HoldfastError('SNAPSHOT_NOT_FOUND', 'the store holds no snapshot', {
       hint: 'Check the addin configuration, or name another with --addin.',
@@ -89,18 +89,6 @@ export async function runRestoreAll(
     damaged: damaged.map(({ key, error }) => ({ path: key, message: error.message })),
   });
   return exitStatus;
-}
-
-async function newestOfEach(search: StoreSession['search']): Promise<{
-  readonly snapshots: readonly Snapshot[];
-  readonly damaged: readonly { readonly key: string; readonly error: HoldfastError }[];
-}> {
-  const newest = new Map((await listCandidates(search, null)).map((listed) => [listed.owner, listed]));
-  const read = await readEach(search, [...newest.values()]);
-  return {
-    snapshots: read.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot])),
-    damaged: read.flatMap(({ listed, error }) => (error === null ? [] : [{ key: listed.key, error }])),
-  };
 }
 
 /** The site; with the owner's UUID behind it where two accounts had the same site at different times. */

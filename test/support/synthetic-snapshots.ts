@@ -28,6 +28,8 @@ export interface SyntheticSnapshot {
   readonly atMs: number;
   readonly server?: string;
   readonly addin?: typeof addin;
+  /** Any text; snapshots with the same one are of one lineage. */
+  readonly lineage?: string;
   readonly level?: ManifestHeader['level'];
   readonly references?: readonly ObjectRef[];
   /** Databases by name, false for those that failed. */
@@ -51,9 +53,18 @@ export async function put(store: Store, key: string, text: string): Promise<void
 /** Objects first, then the manifest. Equal arguments give equal keys. */
 export async function putSnapshot(store: Store, made: SyntheticSnapshot): Promise<Written> {
   const of = made.server ?? server;
-  const { owner, sequence, atMs, references = [], databases = {}, entries = 100, revision = 0 } = made;
-  const objectId = hex(`${of} ${owner} ${(made.addin ?? addin).id} ${sequence} ${revision}`, 32);
-  const id = hex(`${of} ${owner} ${(made.addin ?? addin).id} ${sequence}`, 12);
+  const {
+    owner,
+    sequence,
+    atMs,
+    lineage = '',
+    references = [],
+    databases = {},
+    entries = 100,
+    revision = 0,
+  } = made;
+  const objectId = hex(`${of} ${owner} ${(made.addin ?? addin).id} ${lineage}${sequence} ${revision}`, 32);
+  const id = hex(`${of} ${owner} ${(made.addin ?? addin).id} ${lineage}${sequence}`, 12);
   const names = Object.keys(databases);
   const keys = [
     indexKey(of, owner, objectId),
@@ -137,7 +148,7 @@ export async function putSnapshot(store: Store, made: SyntheticSnapshot): Promis
     server: of,
     owner,
     addin: made.addin ?? addin,
-    lineage: hex('lineage', 32),
+    lineage: hex(`lineage${lineage}`, 32),
     sequence,
     revision,
     replaces: null,

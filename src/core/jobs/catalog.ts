@@ -2,7 +2,7 @@
  * What snapshots a store holds, told from the keys of its manifests, and the manifests themselves.
  *
  * The store alone is enough: nothing here looks at local state. Only the highest revision of a manifest
- * counts; order follows the sequence, then the instant.
+ * counts. Lists follow the sequence, then the instant; which is the newest says `newest-snapshot.ts`.
  */
 
 import { type ManifestName, parseManifestKey } from '../archive/keys.ts';
@@ -11,6 +11,7 @@ import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
 import { HoldfastError } from '../errors.ts';
 import { quoted } from '../printable.ts';
+import { newestCandidates, newestOf } from './newest-snapshot.ts';
 import { collect } from './streams.ts';
 
 export interface ListedSnapshot extends ManifestName {
@@ -75,6 +76,20 @@ export async function readSnapshot(
   return { ...manifest, key: listed.key, name: snapshotName(body.account.site, listed) };
 }
 
+/**
+ * The newest of one owner's snapshots, partial ones included; null where there are none.
+ *
+ * @throws OBJECT_DAMAGED, OBJECT_MISSING, FORMAT_UNSUPPORTED one that may be the newest cannot be read
+ */
+async function readNewest(
+  provider: Provider,
+  listed: readonly ListedSnapshot[],
+  signal: AbortSignal,
+): Promise<Snapshot | null> {
+  const candidates = newestCandidates(listed);
+  return newestOf(await Promise.all(candidates.map((one) => readSnapshot(provider, one, signal))));
+}
+
 const fullName = /^(.+)-(\d{8}T\d{6}Z)-([0-9a-f]{12})$/;
 
 /**
@@ -90,10 +105,10 @@ export async function findSnapshot(
   signal: AbortSignal,
 ): Promise<Snapshot> {
   if (wanted === 'latest') {
-    const latest = candidates.at(-1);
-    if (latest === undefined)
+    const latest = await readNewest(provider, candidates, signal);
+    if (latest === null)
       throw notFound('there is no snapshot of this account', 'Run `holdfast backup` first.');
-    return readSnapshot(provider, latest, signal);
+    return latest;
   }
   const full = fullName.exec(wanted);
   const id = full?.[3] ?? (/^[0-9a-f]{12}$/.test(wanted) ? wanted : null);
