@@ -3,7 +3,8 @@
  *
  * usage: backup-child.ts backup|restore DIRECTORY    begins when a line comes on stdin and says `begun` then,
  * `done` after each backup, and `half` when a good part of the restore is there. The store is a local one, or with
- * LAB_S3 in the environment, its settings as JSON, a bucket.
+ * LAB_S3 in the environment, its settings as JSON, a bucket. With LAB_CHAIN all but the first are incrementals, of
+ * small pages.
  */
 
 import { once } from 'node:events';
@@ -13,9 +14,12 @@ import { openLab } from '../../support/backup.ts';
 
 const [, , job, directory] = process.argv as [string, string, string, string];
 const bucket = process.env['LAB_S3'];
+const chain = process.env['LAB_CHAIN'] !== undefined;
 const lab = await openLab(
   directory,
-  bucket === undefined ? {} : { store: await s3Store.open(JSON.parse(bucket)) },
+  bucket === undefined
+    ? { ...(chain ? { chain: { rereadEvery: 3 }, pageBytes: 3000, threads: 3 } : {}) }
+    : { store: await s3Store.open(JSON.parse(bucket)) },
 );
 await once(process.stdin, 'data');
 process.stdout.write('begun\n');
@@ -29,7 +33,7 @@ if (job === 'restore') {
   });
 } else {
   for (;;) {
-    await lab.backUp({ shadow: join(directory, 'tree') });
+    await lab.backUp({ shadow: join(directory, 'tree') }, { level: chain ? 'incremental' : 'auto' });
     process.stdout.write('done\n');
   }
 }

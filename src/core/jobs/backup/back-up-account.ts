@@ -77,7 +77,7 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   const objectId = world.newObjectId();
   const writer = new SnapshotWriter({ server, owner, objectId }, addin.provider, request.signal);
   const warnings = new WarningList();
-  const sequence = (history.last?.sequence ?? 0) + 1;
+  const sequence = history.nextSequence;
   const parent = await chooseParent({
     addin,
     plan,

@@ -25,6 +25,8 @@ export interface OwnHistory {
   readonly items: readonly ListedSnapshot[];
   /** The newest whose manifest can be read. */
   readonly last: LastSnapshot | null;
+  /** Above that of every snapshot there is or was, also of one that cannot be read. */
+  readonly nextSequence: number;
   /** Ids of the account's snapshots that other configurations made. */
   readonly foreign: readonly string[];
 }
@@ -35,7 +37,10 @@ const readsAtOnce = 8;
 export async function ownHistory(request: HistoryRequest): Promise<OwnHistory> {
   const { addin, server, owner, stateDir, signal } = request;
   const remembered = await readLineage(stateDir, addin.id, owner);
-  if (addin.store.capabilities.putOnly) return { items: [], last: remembered?.last ?? null, foreign: [] };
+  if (addin.store.capabilities.putOnly) {
+    const last = remembered?.last ?? null;
+    return { items: [], last, nextSequence: (last?.sequence ?? 0) + 1, foreign: [] };
+  }
   const listed = await listSnapshots(addin.store, { server, owner }, signal);
   const isOwn = new Map<string, boolean>();
   for (const id of remembered?.own ?? []) isOwn.set(id, true);
@@ -52,9 +57,13 @@ export async function ownHistory(request: HistoryRequest): Promise<OwnHistory> {
   const foreign = listed.flatMap(({ id }) => (isOwn.get(id) === false ? [id] : []));
   for (let i = own.length - 1; i >= 0; i--) {
     const header = await readHeader(request, own[i]!);
-    if (header !== null) return { items: own.slice(0, i + 1), last: header, foreign };
+    if (header === null) continue;
+    const known = remembered?.last.lineage === header.lineage ? remembered.last.sequence : 0;
+    const sequences = listed.flatMap(({ id, sequence }) => (isOwn.get(id) === false ? [] : [sequence]));
+    const nextSequence = Math.max(known, ...sequences) + 1;
+    return { items: own.slice(0, i + 1), last: header, nextSequence, foreign };
   }
-  return { items: [], last: null, foreign };
+  return { items: [], last: null, nextSequence: 1, foreign };
 }
 
 /** Null where it is damaged or gone, which must not stop new backups; `verify` reports it. */

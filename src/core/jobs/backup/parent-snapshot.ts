@@ -79,7 +79,8 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
       usableFor: (trees) =>
         trees.every(
           (tree) =>
-            (root.trees.find(({ name }) => name === tree.name)?.device ?? tree.device) === tree.device,
+            !whole.has(tree.name) ||
+            root.trees.find(({ name }) => name === tree.name)?.device === tree.device,
         ),
       remove,
     };

@@ -20,8 +20,8 @@ export interface ChainLab {
   write(path: string, content: string | Buffer): void;
   full(options?: LabBackup): Promise<Snapshot>;
   incremental(options?: LabBackup): Promise<Snapshot>;
-  /** Fails where Holdfast or `rescue.py` does not restore the tree as it is now from the latest snapshot. */
-  expectRestorable(): Promise<void>;
+  /** Fails where Holdfast or `rescue.py` does not restore the tree as it is now, from the latest snapshot or this one. */
+  expectRestorable(snapshot?: Snapshot): Promise<void>;
   entry(snapshot: Snapshot, path: string): Promise<Entry | null>;
   /** Pages of entries and of links that the snapshot does not refer to but holds itself. */
   ownPages(snapshot: Snapshot): Promise<number>;
@@ -51,10 +51,11 @@ export async function openChainLab(options: LabOptions = {}, base = tmpdir()): P
     },
     full: (more = {}) => backUp({ level: 'full', ...more }),
     incremental: (more = {}) => backUp({ level: 'incremental', ...more }),
-    async expectRestorable() {
+    async expectRestorable(given) {
+      const snapshot = given ?? (await lab.latest());
       const [ours, theirs] = [join(directory, 'ours'), join(directory, 'theirs')];
-      const { failures } = await lab.restore(ours);
-      const { problems } = await lab.rescue('restore', 'latest', '--account', 'site1', '--to', theirs);
+      const { failures } = await lab.restore(ours, { snapshot });
+      const { problems } = await lab.rescue('restore', snapshot.name, '--to', theirs);
       const differences = [
         ...(await compareTrees(tree, join(ours, 'shadow'))).differences,
         ...(await compareTrees(tree, join(theirs, 'shadow'))).differences,

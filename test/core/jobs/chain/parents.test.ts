@@ -1,0 +1,166 @@
+/** Which snapshot an incremental refers to where the nearest is partial, damaged or gone. */
+
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
+import { type ChainLab, openChainLab, wrote } from './chain-lab.ts';
+
+interface TwoTrees extends AsyncDisposable {
+  readonly chain: ChainLab;
+  readonly info: string;
+  run(level: 'full' | 'incremental' | 'differential'): Promise<Snapshot>;
+}
+
+async function twoTrees(): Promise<TwoTrees> {
+  const chain = await openChainLab();
+  const info = join(chain.directory, 'info');
+  mkdirSync(info);
+  chain.write('a', 'content of a');
+  writeFileSync(join(info, 'users'), 'content of users');
+  return {
+    chain,
+    info,
+    run: async (level) => (await chain.lab.backUp({ shadow: chain.tree, info }, { level })).snapshot,
+    [Symbol.asyncDispose]: () => chain[Symbol.asyncDispose](),
+  };
+}
+
+/** In the middle of the file. */
+function flipByte(path: string): void {
+  const bytes = readFileSync(path);
+  bytes[bytes.length >> 1]! ^= 1;
+  writeFileSync(path, bytes);
+}
+
+const pathOf = ({ lab }: ChainLab, key: string): string => join(lab.storePath, key);
+
+describe('an incremental after a partial snapshot', () => {
+  it('refers to the one before, which has what the partial one lacks', async () => {
+    await using trees = await twoTrees();
+    const full = await trees.run('full');
+    renameSync(trees.info, `${trees.info}-away`);
+    const partial = await trees.run('incremental');
+    renameSync(`${trees.info}-away`, trees.info);
+    const next = await trees.run('incremental');
+
+    expect(partial.header).toMatchObject({ state: 'partial', parents: [full.header.id] });
+    expect(next.header).toMatchObject({ level: 'incremental', state: 'complete', parents: [full.header.id] });
+    expect(wrote(next)).toBe('index 1');
+    expect(next.body.warnings).toEqual([]);
+  });
+
+  it('refers to its complete components where there is no other', async () => {
+    await using trees = await twoTrees();
+    renameSync(trees.info, `${trees.info}-away`);
+    const partial = await trees.run('full');
+    renameSync(`${trees.info}-away`, trees.info);
+    const next = await trees.run('incremental');
+
+    expect(next.header).toMatchObject({
+      level: 'incremental',
+      state: 'complete',
+      parents: [partial.header.id],
+    });
+    expect(wrote(next)).toBe('index 1, segment 1');
+    expect(next.header.references.length).toBeGreaterThan(0);
+    expect((await trees.chain.lab.verify(true)).exitStatus).toBe(0);
+  });
+
+  it('does without a tree that fails again, and stores a tree that is new', async () => {
+    await using trees = await twoTrees();
+    await trees.run('full');
+    rmSync(trees.info, { recursive: true });
+    await trees.run('incremental');
+    const again = await trees.run('incremental');
+    expect(again.header.state).toBe('partial');
+    mkdirSync(trees.info);
+    writeFileSync(join(trees.info, 'users'), 'other content of users');
+    const next = await trees.run('incremental');
+
+    expect(next.header.state).toBe('complete');
+    expect(wrote(next)).toBe('index 1, segment 1');
+    expect((await trees.chain.lab.verify(true)).exitStatus).toBe(0);
+  });
+});
+
+describe('an incremental becomes a full, and says why', () => {
+  it.each<[string, (chain: ChainLab, parent: Snapshot) => void]>([
+    ['where the index of the parent is damaged', (chain, parent) => flipByte(indexOf(chain, parent))],
+    ['where it is cut short', (chain, parent) => writeFileSync(indexOf(chain, parent), 'short')],
+    ['where it is gone', (chain, parent) => rmSync(indexOf(chain, parent))],
+  ])('%s', async (_, damage) => {
+    await using chain = await openChainLab();
+    chain.write('a', 'content');
+    const first = await chain.full();
+    damage(chain, first);
+    const second = await chain.incremental();
+
+    expect(second.header).toMatchObject({ level: 'full', parents: [], references: [] });
+    expect(second.body.warnings).toMatchObject([
+      { code: 'no-usable-parent', component: 'account', message: expect.stringContaining(first.header.id) },
+    ]);
+    await chain.expectRestorable();
+    expect((await chain.incremental()).header).toMatchObject({
+      level: 'incremental',
+      parents: [second.header.id],
+    });
+  });
+
+  it('where there is nothing to refer to', async () => {
+    await using chain = await openChainLab();
+    chain.write('a', 'content');
+    const { header, body } = await chain.incremental();
+
+    expect(header.level).toBe('full');
+    expect(body.warnings).toEqual([]);
+  });
+});
+
+const indexOf = (chain: ChainLab, { header }: Snapshot): string =>
+  pathOf(chain, header.objects.find(({ kind }) => kind === 'index')!.key);
+
+describe('a manifest that is damaged or gone', () => {
+  it.each<[string, (path: string) => void]>([
+    ['damaged', (path) => flipByte(path)],
+    ['gone', (path) => rmSync(path)],
+  ])('%s: the snapshot before it is the parent', async (_, damage) => {
+    await using chain = await openChainLab();
+    chain.write('a', 'content');
+    const first = await chain.full();
+    chain.write('b', 'more');
+    const second = await chain.incremental();
+    damage(pathOf(chain, second.key));
+    const third = await chain.incremental();
+
+    expect(third.header).toMatchObject({ level: 'incremental', parents: [first.header.id], sequence: 3 });
+    rmSync(pathOf(chain, second.key), { force: true });
+    await chain.expectRestorable(third);
+  });
+});
+
+describe('the state', () => {
+  it('is not needed: without it the chain goes on', async () => {
+    await using chain = await openChainLab();
+    chain.write('a', 'content');
+    const first = await chain.full();
+    rmSync(join(chain.lab.stateDir, 'lineages'), { recursive: true });
+    const second = await chain.incremental();
+
+    expect(second.header).toMatchObject({ parents: [first.header.id], sequence: 2 });
+    expect(second.header.previous).toBe(first.header.digest);
+  });
+
+  it('holds no pages of parents after a run, and those of killed ones go', async () => {
+    await using chain = await openChainLab();
+    chain.write('a', 'content');
+    await chain.full();
+    const stray = join(chain.lab.stateDir, 'tmp', `${2 ** 22 + 1}-${'a'.repeat(32)}.pages`);
+    mkdirSync(join(chain.lab.stateDir, 'tmp'), { recursive: true });
+    writeFileSync(stray, '');
+    await chain.incremental();
+
+    expect(readdirSync(join(chain.lab.stateDir, 'tmp'))).toEqual([]);
+    expect(statSync(join(chain.lab.stateDir, 'tmp')).mode & 0o777).toBe(0o700);
+  });
+});
