@@ -14,7 +14,11 @@ export function dataRanges(fd: number, size: number): readonly DataRange[] | nul
     if (data < 0) return null; // what cannot be told apart is read
     const hole = seek(fd, data, SEEK_HOLE);
     const end = hole < 0 ? size : Math.min(hole, size);
-    ranges.push({ offset: data, length: end - data });
+    const last = ranges.at(-1);
+    // A hole that was filled between the two calls.
+    if (last !== undefined && last.offset + last.length === data) {
+      ranges[ranges.length - 1] = { offset: last.offset, length: end - last.offset };
+    } else ranges.push({ offset: data, length: end - data });
     at = end;
   }
   const only = ranges[0];

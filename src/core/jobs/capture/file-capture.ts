@@ -108,7 +108,7 @@ function captureSmall(
   if (sha256 !== null && !changed) {
     // The bytes are in the frame, but nothing says so yet: they are simply written over.
     const isExpected = expected?.equals(sha256) === true;
-    const same = isExpected ? null : (known?.find(size, sha256) ?? null);
+    const same = isExpected ? null : (known?.find(size, sha256, false) ?? null);
     if (isExpected || same !== null)
       return notStored(entry, same ?? { size, sha256, extents: [] }, isExpected);
   }
@@ -151,7 +151,7 @@ function knownLarge(
   if (!unchanged(fd, stat)) return null;
   const sha256 = digest.digest();
   if (expected?.equals(sha256)) return notStored(entry, { size, sha256, extents: [] }, true);
-  const same = known?.find(size, sha256) ?? null;
+  const same = known?.find(size, sha256, ranges !== null) ?? null;
   return same === null ? null : notStored(entry, same, false);
 }
 

@@ -5,7 +5,7 @@
  * themselves, so that a million files cost a few megabytes. A hit is read again from its page and compared.
  */
 
-import type { Content } from '../../archive/entry.ts';
+import { type Content, hasHoles } from '../../archive/entry.ts';
 import { readLinkPage, readPage } from '../../archive/page-reader.ts';
 import type { ParentPages, ParentRow } from './parent-pages.ts';
 
@@ -34,7 +34,8 @@ export class KnownContents {
     return this.#sizes.has(size);
   }
 
-  find(size: number, sha256: Buffer): Content | null {
+  /** `sparse`: whether the hash is that of a file with holes, which also tells where they are. */
+  find(size: number, sha256: Buffer, sparse: boolean): Content | null {
     this.#build();
     if (!this.#sizes.has(size)) return null;
     const mask = this.#keys.length - 1;
@@ -43,7 +44,8 @@ export class KnownContents {
       if (this.#keys[slot] !== key) continue;
       const place = this.#places[slot]!;
       const content = this.#contentsOf(place >>> recordBits)[place & (mostRecords - 1)] ?? null;
-      if (content !== null && content.size === size && content.sha256?.equals(sha256)) return content;
+      if (content === null || content.size !== size || hasHoles(content) !== sparse) continue;
+      if (content.sha256?.equals(sha256)) return content;
     }
     return null;
   }
