@@ -8,10 +8,11 @@ import type { InPlaceEvent, InPlaceReport } from '../core/jobs/restore-in-place/
 import { printable } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import type { RestoreActionDocument, RestoreInPlaceDocument } from './documents/restore-in-place.ts';
-import { describeWarning } from './documents/snapshot.ts';
+import { describeWarning, type FailedComponent } from './documents/snapshot.ts';
 import { encodedPath } from './entry-view.ts';
 import { bytesText, countText, durationText, plural } from './format.ts';
 import { openPanel, openStateOf } from './opened.ts';
+import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts';
 import { openProgress } from './progress.ts';
 import type { StoreSession } from './store-session.ts';
 
@@ -25,12 +26,16 @@ export interface InPlaceChoice {
 
 export async function runInPlace(
   context: CliContext,
-  { loaded, opened }: StoreSession,
+  { loaded, opened, search }: StoreSession,
   choice: InPlaceChoice,
 ): Promise<number> {
   const { output, world, signal } = context;
   const { panel } = await openPanel(loaded, world);
   const account = await liveAccount(context, panel, choice.snapshot, loaded);
+  const { paths } = choice;
+  const wanted = { paths, databases: [], everything: paths.length === 0, treesOnly: true };
+  const failed = failedComponents(choice.snapshot, wanted);
+  await notePartial(output, search, choice.snapshot, failed);
   const startedAtMs = world.now();
   const shown = choice.dryRun ? null : await openProgress(output, world.now);
   const planned = { actions: 0, bytes: 0 };
@@ -58,8 +63,8 @@ export async function runInPlace(
       account,
       panel,
       stateDir: loaded.configuration.stateDir,
-      paths: choice.paths,
-      everything: choice.paths.length === 0,
+      paths,
+      everything: wanted.everything,
       delete: choice.delete,
       compareContents: choice.checksum ? 'always' : 'when-times-differ',
       dryRun: choice.dryRun,
@@ -70,8 +75,10 @@ export async function runInPlace(
   } finally {
     shown?.close();
   }
-  tell(context, choice, report, { site: account.site, took: durationText(world.now() - startedAtMs) });
-  return report.exitStatus;
+  const exitStatus = statusWith(report.exitStatus, failed);
+  const took = durationText(world.now() - startedAtMs);
+  tell(context, choice, report, { site: account.site, took, failed, exitStatus });
+  return exitStatus;
 }
 
 /**
@@ -108,11 +115,18 @@ function listAction(
   output.record<RestoreActionDocument>({ action, ...shown, bytes, message: null });
 }
 
+interface Told {
+  readonly site: string;
+  readonly took: string;
+  readonly failed: readonly FailedComponent[];
+  readonly exitStatus: number;
+}
+
 function tell(
   { output }: CliContext,
   { snapshot, dryRun }: InPlaceChoice,
   report: InPlaceReport,
-  { site, took }: { readonly site: string; readonly took: string },
+  { site, took, failed, exitStatus }: Told,
 ): void {
   for (const { path, message } of report.failures) {
     if (dryRun) {
@@ -143,7 +157,8 @@ function tell(
     snapshot: snapshot.name,
     site: printable(site),
     trees: [...report.trees],
-    exitStatus: report.exitStatus,
+    exitStatus,
+    failedComponents: [...failed],
     actions: { ...report.actions },
     untouched: report.untouched,
     bytes: report.bytes,

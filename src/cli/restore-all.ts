@@ -15,8 +15,10 @@ import { type RestoreOutcome, restoreAll } from '../core/jobs/restore/restore-al
 import { printable, quoted } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import type { RestoreAllDocument } from './documents/restore-all.ts';
+import type { FailedComponent } from './documents/snapshot.ts';
 import { readNewestOfEach } from './find-snapshot.ts';
 import { bytesText, countText, durationText, plural } from './format.ts';
+import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts';
 import { openProgress } from './progress.ts';
 import type { StoreSession } from './store-session.ts';
 
@@ -64,6 +66,7 @@ export async function runRestoreAll(
     },
   }).finally(() => progress.close());
   for (const line of lines) output.info(line);
+  for (const { snapshot } of outcomes) await notePartial(output, search, snapshot, lackingIn(snapshot));
   for (const { key, error } of damaged) output.note(`failed: ${key}: ${error.message}`);
   for (const { snapshot, error } of outcomes) {
     if (error !== null) output.note(`failed: ${snapshot.name}: ${printable(error.message, 4096)}`);
@@ -84,6 +87,7 @@ export async function runRestoreAll(
       bytes: outcome.report?.bytes ?? 0,
       failureCount: outcome.report?.failureCount ?? 0,
       warningCounts: { ...outcome.report?.warningCounts },
+      failedComponents: lackingIn(outcome.snapshot),
       error: outcome.error?.message ?? null,
     })),
     damaged: damaged.map(({ key, error }) => ({ path: key, message: error.message })),
@@ -112,7 +116,12 @@ function makeRoot(target: string): void {
 }
 
 const statusOf = (outcome: RestoreOutcome): number =>
-  outcome.error === null ? outcome.report.exitStatus : exitStatusOf(outcome.error);
+  outcome.error === null
+    ? statusWith(outcome.report.exitStatus, lackingIn(outcome.snapshot))
+    : exitStatusOf(outcome.error);
+
+const lackingIn = (snapshot: Snapshot): FailedComponent[] =>
+  failedComponents(snapshot, { paths: [], databases: [], everything: true });
 
 /** Errors outrank warnings. */
 function worst(statuses: readonly number[]): number {

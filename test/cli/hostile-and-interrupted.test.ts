@@ -1,12 +1,13 @@
 /** What strangers may try through names, and what happens when a run is cut short or half of it fails. */
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BackupDocument } from '../../src/cli/documents/backup.ts';
 import type { EntryDocument } from '../../src/cli/documents/entry.ts';
+import type { RestoreDocument } from '../../src/cli/documents/restore.ts';
 import type { SnapshotsDocument } from '../../src/cli/documents/snapshots.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { type CliSite, documentOf, ended, linesOf, makeDirectory, makeSite } from '../support/cli.ts';
@@ -100,6 +101,38 @@ describe('a component that fails', () => {
         .status,
     ).toBe(0);
     expect(readFileSync(join(to, 'present/file'), 'utf8')).toBe('content');
+    other.remove();
+  });
+
+  it('is told by restore, ls and verify, with the newest complete snapshot', async () => {
+    const dir = makeDirectory();
+    const missing = join(dir, 'home/one/missing');
+    for (const name of ['present', 'missing']) mkdirSync(join(dir, 'home/one', name), { recursive: true });
+    const trees = { present: { path: 'present' }, missing: { path: 'missing' } };
+    const panel = { use: 'generic', accounts: [{ path: join(dir, 'home/*'), trees }] };
+    const other = makeSite({ panel }, dir);
+    const whole = documentOf<BackupDocument>('backup', await other.holdfast('backup', '--json'));
+    rmdirSync(missing);
+    await other.holdfast('backup');
+    const latest = ['latest', '--account', 'one'];
+    const to = (name: string): string[] => ['--to', join(dir, name)];
+
+    const all = await other.holdfast('restore', ...latest, ...to('all'), '--json');
+    expect(all.status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
+    expect(documentOf<RestoreDocument>('restore', all)).toMatchObject({
+      exitStatus: all.status,
+      failedComponents: [{ component: 'missing', code: 'TREE_UNREADABLE', wanted: true }],
+    });
+    expect(all.stderr).toContain(`the newest complete one is ${whole.snapshots[0]!.id}`);
+    const statuses = [
+      await other.holdfast('restore', ...latest, '--path', 'present', ...to('present')),
+      await other.holdfast('restore', ...latest, '--dry-run', ...to('dry')),
+      await other.holdfast('restore', 'latest', '--all', ...to('every')),
+      await other.holdfast('ls', ...latest),
+      await other.holdfast('verify'),
+    ];
+    expect(statuses.map(({ status }) => status)).toEqual([0, 100, 100, 0, 0]);
+    for (const { stderr } of statuses) expect(stderr).toContain('is partial');
     other.remove();
   });
 });

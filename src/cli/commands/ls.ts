@@ -8,6 +8,7 @@ import type { CliCommand } from '../command.ts';
 import type { EntryDocument } from '../documents/entry.ts';
 import { contentOf, describeEntry, describeExport, entryLine } from '../entry-view.ts';
 import { resolveSnapshot } from '../find-snapshot.ts';
+import { failedComponents, notePartial } from '../partial-snapshot.ts';
 import { snapshotPath } from '../snapshot-path.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
@@ -36,6 +37,8 @@ export const ls: CliCommand = {
     const { output, signal } = context;
     return withStore(context, options, async ({ search, opened }) => {
       const snapshot = await resolveSnapshot(search, args[0]!, options['account'] as string | undefined);
+      const everything = { paths: [], databases: [], everything: true };
+      await notePartial(output, search, snapshot, failedComponents(snapshot, everything));
       const reader = await openIndex(opened.provider, snapshot, signal);
       const path = snapshotPath(args[1] ?? '');
       const show = async (entry: Entry): Promise<void> => {

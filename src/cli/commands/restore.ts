@@ -8,9 +8,10 @@ import type { RestoreEvent, RestoreReport, RestoreRequest } from '../../core/job
 import { printable } from '../../core/printable.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
 import type { RestoreDocument, RestorePlanDocument } from '../documents/restore.ts';
-import { describeWarning } from '../documents/snapshot.ts';
+import { describeWarning, type FailedComponent } from '../documents/snapshot.ts';
 import { resolveSnapshot } from '../find-snapshot.ts';
 import { bytesText, countText, durationText, plural } from '../format.ts';
+import { failedComponents, notePartial, statusWith } from '../partial-snapshot.ts';
 import { openProgress } from '../progress.ts';
 import { percentPath, snapshotPath } from '../snapshot-path.ts';
 import { copyHelp, withStore } from '../store-session.ts';
@@ -103,19 +104,22 @@ export const restore: CliCommand = {
         });
       }
       const databases = chosen.database ?? [];
+      const everything = paths.length === 0 && databases.length === 0;
+      const failed = failedComponents(snapshot, { paths, databases, everything });
+      await notePartial(context.output, search, snapshot, failed);
       const request: RestoreRequest = {
         provider: opened.provider,
         snapshot,
         target: resolve(to),
         paths,
         databases,
-        everything: paths.length === 0 && databases.length === 0,
+        everything,
         resume: chosen.resume === true,
         threads: availableParallelism(),
         signal: context.signal,
         onEvent: () => {},
       };
-      return chosen.dryRun === true ? plan(context, request) : run(context, request);
+      return chosen.dryRun === true ? plan(context, request, failed) : run(context, request, failed);
     });
   },
 };
@@ -147,7 +151,11 @@ function checkAll(snapshot: string, options: Options): void {
   });
 }
 
-async function plan({ output }: CliContext, request: RestoreRequest): Promise<number> {
+async function plan(
+  { output }: CliContext,
+  request: RestoreRequest,
+  failed: readonly FailedComponent[],
+): Promise<number> {
   const { entries, bytes, databases } = await planRestore(request);
   const { snapshot, target } = request;
   for (const name of databases) output.line(`database  ${printable(name, 4096)}`);
@@ -161,11 +169,16 @@ async function plan({ output }: CliContext, request: RestoreRequest): Promise<nu
     entries,
     bytes,
     databases: [...databases],
+    failedComponents: [...failed],
   });
-  return 0;
+  return statusWith(0, failed);
 }
 
-async function run({ output, world, signal }: CliContext, request: RestoreRequest): Promise<number> {
+async function run(
+  { output, world, signal }: CliContext,
+  request: RestoreRequest,
+  failed: readonly FailedComponent[],
+): Promise<number> {
   const startedAtMs = world.now();
   const progress = await openProgress(output, world.now);
   const planned = { entries: 0, bytes: 0 };
@@ -200,18 +213,20 @@ async function run({ output, world, signal }: CliContext, request: RestoreReques
   if (report.exitStatus === errorCodes.RESTORE_INCOMPLETE.exit) {
     output.note(`holdfast: ${plural(report.failureCount, 'entry')} could not be restored`);
   }
+  const exitStatus = statusWith(report.exitStatus, failed);
   output.document<RestoreDocument>({
     snapshot: snapshot.name,
     target,
-    exitStatus: report.exitStatus,
+    exitStatus,
     entries: report.entries,
     bytes: report.bytes,
     kept: report.kept,
+    failedComponents: [...failed],
     databaseFiles: [...report.databaseFiles],
     warnings: report.warnings.map(describeWarning),
     warningCounts: { ...report.warningCounts },
     failures: report.failures.map(({ path, message }) => ({ path, message })),
     failureCount: report.failureCount,
   });
-  return report.exitStatus;
+  return exitStatus;
 }

@@ -42,6 +42,7 @@ export const verify: CliCommand = {
         only === null
           ? await candidates()
           : [{ ...only.header, key: only.key, atMs: Date.parse(only.header.startedAt) }];
+      const states = new Map(snapshots.map(({ key, state }) => [key, state]));
       const startedAtMs = world.now();
       const progress = await openProgress(output, world.now);
       let bytes = 0;
@@ -69,6 +70,10 @@ export const verify: CliCommand = {
           output.line(`  ${[...place, message].join(': ')}`);
         }
       }
+      for (const { name, key } of report.snapshots) {
+        if (name === null || states.get(key) !== 'partial') continue;
+        output.note(`note: ${name} is partial; holdfast snapshots --json names what failed when it was made`);
+      }
       for (const { snapshot, message } of report.histories) output.line(`${snapshot}: ${message}`);
       const bad = report.snapshots.filter(({ problems }) => problems.length > 0).length;
       const problems = [
@@ -88,6 +93,7 @@ export const verify: CliCommand = {
         snapshots: report.snapshots.map(({ name, key, problems }) => ({
           id: name,
           key,
+          state: states.get(key) ?? null,
           problems: problems.map(({ object, component, path, message }) => ({
             object,
             component,

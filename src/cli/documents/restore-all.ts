@@ -2,6 +2,7 @@
 
 import type { FromSchema } from 'json-schema-to-ts';
 import { count, counts, document, list, record, text, textOrNull } from './schema.ts';
+import { failedComponent } from './snapshot.ts';
 
 export const restoreAllDocument = document('restore-all', 'What a restore of all accounts did.', {
   target: text('Directory that holds one directory per account.'),
@@ -15,6 +16,7 @@ export const restoreAllDocument = document('restore-all', 'What a restore of all
       bytes: count('Plain bytes written.'),
       failureCount: count('Entries that could not be restored.'),
       warningCounts: counts('Warnings, counted by code.'),
+      failedComponents: list('What a partial snapshot lacks.', failedComponent),
       error: textOrNull('Why it could not be restored at all.'),
     }),
   ),

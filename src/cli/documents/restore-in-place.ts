@@ -2,13 +2,14 @@
 
 import type { FromSchema } from 'json-schema-to-ts';
 import { choice, count, counts, document, list, record, text, textOrNull, texts } from './schema.ts';
-import { warningItem } from './snapshot.ts';
+import { failedComponent, warningItem } from './snapshot.ts';
 
 export const restoreInPlaceDocument = document('restore-in-place', 'What a restore in place did.', {
   snapshot: text('Id of the snapshot.'),
   site: text('The account, as the panel names it now.'),
   trees: texts('Trees that were restored, wholly or in part.'),
   exitStatus: count('Status of the process.'),
+  failedComponents: list('What a partial snapshot lacks.', failedComponent),
   actions: record('Paths by what happened to them.', {
     create: count('Nothing was there.'),
     replace: count('Something else, or a file that must not be edited, was there.'),

@@ -2,7 +2,7 @@
 
 import type { FromSchema } from 'json-schema-to-ts';
 import { count, counts, document, list, record, text, texts } from './schema.ts';
-import { warningItem } from './snapshot.ts';
+import { failedComponent, warningItem } from './snapshot.ts';
 
 export const restoreDocument = document('restore', 'What a restore did.', {
   snapshot: text('Id of the snapshot.'),
@@ -11,6 +11,7 @@ export const restoreDocument = document('restore', 'What a restore did.', {
   entries: count('Entries restored.'),
   bytes: count('Plain bytes written.'),
   kept: count('Entries that --resume found already there.'),
+  failedComponents: list('What a partial snapshot lacks.', failedComponent),
   databaseFiles: texts('Files of the databases, below the target.'),
   warnings: list('The first thousand warnings.', warningItem),
   warningCounts: counts('All warnings, counted by code.'),
@@ -30,6 +31,7 @@ export const restorePlanDocument = document('restore-plan', 'What a restore woul
   entries: count('Entries to restore.'),
   bytes: count('Plain bytes of files.'),
   databases: texts('Databases to restore.'),
+  failedComponents: list('What a partial snapshot lacks.', failedComponent),
 });
 
 export type RestoreDocument = FromSchema<typeof restoreDocument>;

@@ -8,6 +8,7 @@ import {
   count,
   countOrNull,
   counts,
+  flag,
   instant,
   instantOrNull,
   integer,
@@ -31,6 +32,16 @@ const componentError = recordOrNull('Why the component failed, or null.', {
   code: text('Code of the error.'),
   message: text('What happened.'),
 });
+
+/** In what a restore says of a partial snapshot. */
+export const failedComponent = record('A component of the snapshot that failed when it was made.', {
+  component: text('Name of the tree, or `<instance>/<name>`.'),
+  code: textOrNull('Code of the error.'),
+  message: textOrNull('What happened.'),
+  wanted: flag('The restore was to bring it back.'),
+});
+
+export type FailedComponent = FromSchema<typeof failedComponent>;
 
 const componentItem = record('A tree or a database.', {
   type: choice('What it is.', 'tree', 'database'),

@@ -14,6 +14,7 @@ export const verifyDocument = document('verify', 'Whether snapshots can be resto
     record('A snapshot.', {
       id: textOrNull('Id of the snapshot; null where its manifest cannot be read.'),
       key: text('Key of its manifest.'),
+      state: choice('`partial` where a component failed when it was made.', 'complete', 'partial', null),
       problems: list(
         'Empty where it can be restored whole.',
         record('A problem.', {
