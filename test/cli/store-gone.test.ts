@@ -3,8 +3,9 @@
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import { errorCodes } from '../../src/core/errors.ts';
-import { type CliSite, makeDirectory, makeSite } from '../support/cli.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite } from '../support/cli.ts';
 
 const foreign = errorCodes.STORE_FOREIGN.exit;
 let site: CliSite;
@@ -37,7 +38,9 @@ describe('before the first backup', () => {
   });
 
   it('status and accounts stay friendly', async () => {
-    expect((await site.holdfast('status')).stdout).toMatch(/^anna .* never/m);
+    const { status, stdout } = await site.holdfast('status');
+    expect(status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
+    expect(stdout).toMatch(/^anna .* never/m);
     expect((await site.holdfast('accounts')).status).toBe(0);
   });
 });
@@ -66,6 +69,24 @@ describe('after a backup', () => {
 
     expect(status).toBe(foreign);
     expect(stderr).toContain(`the store has the id ${other}`);
+  });
+
+  it('status finds the snapshots again where the state is lost, and warns of an account without', async () => {
+    renameSync(site.state, `${site.state}-away`);
+    const lost = await site.holdfast('status', '--json');
+    renameSync(`${site.state}-away`, site.state);
+    mkdirSync(join(site.dir, 'home/ben'));
+    const lacking = await site.holdfast('status');
+    rmSync(join(site.dir, 'home/ben'), { recursive: true });
+
+    expect(lost.status).toBe(0);
+    expect(documentOf<StatusDocument>('status', lost).accounts).toMatchObject([
+      { account: 'anna', snapshots: 1, lastState: 'complete' },
+    ]);
+    expect(lost.stderr).toContain('accounts are found by site and domain');
+    expect((await site.holdfast('status')).status).toBe(0);
+    expect(lacking.status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
+    expect(lacking.stdout).toContain('1 account without a good snapshot');
   });
 
   it('a file comes back although holdfast.json alone is lost, and verify tells', async () => {

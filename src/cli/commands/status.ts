@@ -1,9 +1,12 @@
 /** `holdfast status`: how old the last good snapshot of each account is. */
 
+import { errorCodes } from '../../core/errors.ts';
+import type { Account } from '../../core/index.ts';
+import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import type { CliCommand } from '../command.ts';
 import type { StatusDocument } from '../documents/snapshots.ts';
-import { listCandidates } from '../find-snapshot.ts';
+import { listCandidates, readNewestOfEach, type Search } from '../find-snapshot.ts';
 import { ageText, plural } from '../format.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
@@ -17,12 +20,16 @@ const columns = [
 ] as const;
 
 export const status: CliCommand = {
-  exits: ['PANEL_UNREADABLE', 'STORE_UNAVAILABLE', 'STORE_FOREIGN', 'STORE_DENIED'],
+  exits: ['PANEL_UNREADABLE', 'STORE_UNAVAILABLE', 'STORE_FOREIGN', 'STORE_DENIED', 'FINISHED_WITH_WARNINGS'],
 
   define(command) {
     command
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
-      .option('--copy <name>', copyHelp);
+      .option('--copy <name>', copyHelp)
+      .addHelpText(
+        'after',
+        '\nThe status is 100 where an account has no good snapshot, that is a complete one.',
+      );
   },
 
   async run(context, { options }) {
@@ -30,11 +37,20 @@ export const status: CliCommand = {
     return withStore(context, { ...options, needs: 'any' }, async ({ addin, search, state }) => {
       const sites = state?.sites() ?? new Map<string, string>();
       const { accounts } = selectAccounts(await search.panelAccounts(), addin.accounts, sites);
-      const byOwner = Map.groupBy(await listCandidates(search, null), ({ owner }) => owner);
+      const listedAll = await listCandidates(search, null);
+      const byOwner = Map.groupBy(listedAll, ({ owner }) => owner);
+      const strange = !madeHere(search, listedAll);
+      const owners = strange ? await ownersBySite(search, accounts) : new Map<string, string>();
+      if (owners.size > 0) {
+        output.note(
+          'note: the local state knows none of these snapshots; accounts are found by site and domain',
+        );
+      }
       const now = world.now();
       const described = await Promise.all(
         accounts.map(async (account) => {
-          const uuid = state === null ? null : await state.knownAccountId(account);
+          const known = state === null ? null : await state.knownAccountId(account);
+          const uuid = owners.get(account.site) ?? known;
           const listed = uuid === null ? [] : (byOwner.get(uuid) ?? []);
           const last = listed.at(-1);
           const good = listed.findLast((one) => one.state === 'complete');
@@ -60,7 +76,24 @@ export const status: CliCommand = {
       const without = described.filter(({ lastGoodAt }) => lastGoodAt === null).length;
       if (without > 0) output.info(`${plural(without, 'account')} without a good snapshot`);
       output.document<StatusDocument>({ addin: addin.name, accounts: described });
-      return 0;
+      return without > 0 ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
     });
   },
 };
+
+function madeHere({ state }: Search, listed: readonly ListedSnapshot[]): boolean {
+  const servers = state === null ? [] : [...state.server.previous, state.server].map(({ uuid }) => uuid);
+  return listed.length === 0 || listed.some(({ server }) => servers.includes(server));
+}
+
+/**
+ * Owners as the newest manifests name them, for a server that has lost its state. A site with another
+ * domain than then may belong to somebody else by now.
+ */
+async function ownersBySite(search: Search, accounts: readonly Account[]): Promise<Map<string, string>> {
+  const domains = new Map(accounts.map(({ site, domain }) => [site, domain]));
+  const { snapshots } = await readNewestOfEach(search);
+  const found = snapshots.filter(({ body }) => domains.get(body.account.site) === body.account.domain);
+  const oldestFirst = found.sort((a, b) => Date.parse(a.header.startedAt) - Date.parse(b.header.startedAt));
+  return new Map(oldestFirst.map(({ header, body }) => [body.account.site, header.owner]));
+}
