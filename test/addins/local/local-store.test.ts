@@ -108,7 +108,7 @@ describe('the local store', () => {
   it('calls an object damaged that becomes shorter while it is read', async () => {
     using scratch = scratchDirectory();
     const store = await openLocal(scratch.path);
-    await store.put({ key: 'object', body: bodyOf(new Uint8Array(3 * mebibyte)), signal });
+    await store.put({ key: 'object', body: bodyOf(new Uint8Array(9 * mebibyte)), signal });
 
     const reading = (async () => {
       for await (const _ of store.get({ key: 'object', signal }))
