@@ -65,7 +65,7 @@ export function chooseAddin(configuration: Configuration, name: string | undefin
       throw new HoldfastError('USAGE', message, { hint: 'Name one with --addin NAME.' });
     }
     throw new HoldfastError('CONFIG_INVALID', `there is no addin configuration in ${join(dir, 'addins.d')}`, {
-      hint: 'Write one; addin.example.json is a complete example.',
+      hint: 'Write one; README.md has one to begin with.',
     });
   }
   const found = addins.find((addin) => addin.name === name);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import { errorCodes } from '../../src/core/errors.ts';
-import { type CliSite, documentOf, makeDirectory, makeSite } from '../support/cli.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
 const foreign = errorCodes.STORE_FOREIGN.exit;
 let site: CliSite;
@@ -35,6 +35,17 @@ describe('before the first backup', () => {
     expect({ status, stdout }).toEqual({ status: foreign, stdout: '' });
     expect(stderr).toContain(`there is no Holdfast store at ${site.store} yet`);
     expect(stderr).toContain('hint: Run holdfast backup first');
+  });
+
+  it('doctor warns that a schedule does nothing yet', async () => {
+    const file = join(site.config, 'addins.d/nightly.json');
+    const text = readFileSync(file, 'utf8');
+    writeJson(file, { ...JSON.parse(text), schedule: [{ level: 'full', cron: '0 3 * * *' }] });
+    const { status, stdout } = await site.holdfast('doctor');
+    writeFileSync(file, text);
+
+    expect(status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
+    expect(stdout).toMatch(/^warn +schedule of nightly +nothing runs by itself/m);
   });
 
   it('status and accounts stay friendly', async () => {

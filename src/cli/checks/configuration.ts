@@ -23,13 +23,23 @@ export const describeProblem = ({ file, pointer, message, hint }: ConfigProblem)
 
 export function checkAddins({ configuration: { dir, addins } }: Loaded): Check {
   if (addins.length === 0) {
-    const hint = 'Write one in addins.d; addin.example.json is a complete example.';
+    const hint = 'Write one in addins.d; README.md has one to begin with.';
     return caution('configuration', `${dir} is valid and has no addin configuration`, hint);
   }
   return ok(
     'configuration',
     `${dir} is valid; addin configurations: ${addins.map(({ name }) => name).join(', ')}`,
   );
+}
+
+/** Settings that are taken and that this release does not carry out. */
+export function checkSchedules({ configuration }: Loaded): readonly Check[] {
+  return configuration.addins
+    .filter(({ schedule }) => schedule.length > 0)
+    .map(({ name }) => {
+      const hint = `Call holdfast backup --addin ${name} from cron or a systemd timer.`;
+      return caution(`schedule of ${name}`, 'nothing runs by itself in this release', hint);
+    });
 }
 
 /** Each secret of the configuration by itself, so that all broken ones are told at once. */

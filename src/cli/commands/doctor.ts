@@ -3,7 +3,13 @@
 import { type ErrorCode, errorCodes } from '../../core/errors.ts';
 import type { Account, DatabaseEngine } from '../../core/index.ts';
 import { attempt, type Check } from '../checks/check.ts';
-import { checkAddins, checkSecrets, checkState, describeProblem } from '../checks/configuration.ts';
+import {
+  checkAddins,
+  checkSchedules,
+  checkSecrets,
+  checkState,
+  describeProblem,
+} from '../checks/configuration.ts';
 import { checkHost } from '../checks/host.ts';
 import { checkAccounts, checkDatabases, checkRawData, checkTrees } from '../checks/panel.ts';
 import { checkSetup } from '../checks/store-setup.ts';
@@ -60,7 +66,7 @@ async function checkConfiguredParts(
   add: (checks: readonly Check[]) => void,
 ): Promise<void> {
   const { configuration } = loaded;
-  add([checkAddins(loaded)]);
+  add([checkAddins(loaded), ...checkSchedules(loaded)]);
   add(await checkSecrets(loaded, world));
   const { checks, state } = await checkState(loaded, world);
   add(checks);
