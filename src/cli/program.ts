@@ -9,6 +9,8 @@ import { Command, CommanderError, Option } from 'commander';
 import { systemConfigDir } from '../core/config/load-configuration.ts';
 import { type ErrorCode, errorCodes, exitStatusOf, HoldfastError, isHoldfastError } from '../core/errors.ts';
 import { holdfastVersion } from '../core/jobs/addin.ts';
+import { didYouMean } from '../core/near-matches.ts';
+import { printable } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import { type CommandEntry, commandTable, groups } from './command-table.ts';
 import type { ErrorDocument } from './documents/error.ts';
@@ -24,6 +26,7 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
     const program = await programFor(argv, world, output, (ended) => {
       status = ended;
     });
+    refuseUnknown(program, argv);
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
     status = report(error, output, world.signal);
@@ -71,6 +74,27 @@ async function programFor(
     if (argv.includes(first!)) await attach(command, entry, { world, output, onEnd });
   }
   return program;
+}
+
+/**
+ * With `--help` the library shows the help of what it knows, and takes no offence at what it does not.
+ *
+ * @throws USAGE
+ */
+function refuseUnknown(program: Command, argv: readonly string[]): void {
+  if (!argv.includes('--help') && !argv.includes('-h')) return;
+  const words = argv.filter((word, i) => !word.startsWith('-') && argv[i - 1] !== '--config');
+  let parent = program;
+  for (const word of words) {
+    const known = parent.commands.map((command) => command.name());
+    if (known.length === 0 || word === 'help') return;
+    const found = parent.commands.find((command) => command.name() === word);
+    if (found === undefined) {
+      const hint = didYouMean(word, known) ?? 'Run holdfast --help, or holdfast COMMAND --help.';
+      throw new HoldfastError('USAGE', `unknown command '${printable(word)}'`, { hint });
+    }
+    parent = found;
+  }
 }
 
 async function attach(

@@ -21,6 +21,7 @@ import { bytesText, countText, durationText, plural } from './format.ts';
 import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts';
 import { openProgress } from './progress.ts';
 import type { StoreSession } from './store-session.ts';
+import { withTargetHint } from './target-hint.ts';
 
 export interface RestoreAllOptions {
   readonly to: string;
@@ -108,10 +109,15 @@ function makeRoot(target: string): void {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'EEXIST') return;
-    throw new HoldfastError('TARGET_UNWRITABLE', `cannot make the target ${quoted(target)}: ${code}`, {
-      cause,
-      hint: 'Name a directory whose parent exists.',
-    });
+    const error = new HoldfastError(
+      'TARGET_UNWRITABLE',
+      `cannot make the target ${quoted(target)}: ${code}`,
+      {
+        cause,
+        hint: 'Name a directory whose parent exists.',
+      },
+    );
+    throw withTargetHint(error, target);
   }
 }
 

@@ -16,6 +16,7 @@ import type {
 } from '../../core/index.ts';
 import { providerContract } from '../../core/index.ts';
 import { type Cadence, dueLevel } from './cadence.ts';
+import { chainSettingsSchema } from './settings.ts';
 
 const name = 'chain';
 const capabilities = { levels: ['full', 'differential', 'incremental'] } as const;
@@ -35,12 +36,16 @@ class Chain implements Provider {
 
   async plan({ requested, history, nowMs }: PlanRequest): Promise<Plan> {
     const level = requested === 'auto' ? dueLevel(history, nowMs, this.#cadence) : requested;
-    const why = requested === 'auto' ? 'the cadence says so' : `a ${requested} was asked for`;
+    const why = requested === 'auto' ? 'the cadence says so' : `${withArticle(requested)} was asked for`;
     if (level === 'full') return { level, parents: [], reason: why };
     const candidates = level === 'differential' ? history.filter((item) => item.level === 'full') : history;
     const nearest = candidates.at(-1);
     if (nearest === undefined) {
-      return { level: 'full', parents: [], reason: `there is nothing that a ${level} could refer to` };
+      return {
+        level: 'full',
+        parents: [],
+        reason: `there is nothing that ${withArticle(level)} could refer to`,
+      };
     }
     // Where the nearest is partial it may lack what the one before has.
     const complete = candidates.findLast(({ state }) => state === 'complete') ?? nearest;
@@ -57,39 +62,15 @@ class Chain implements Provider {
   }
 }
 
+const withArticle = (level: string): string => `${level.startsWith('i') ? 'an' : 'a'} ${level}`;
+
 export const chainProvider: ProviderDefinition = {
   kind: 'provider',
   name,
   version: '1.0.0',
   contract: providerContract,
   capabilities,
-  settingsSchema: {
-    type: 'object',
-    title: 'Provider of fulls, differentials and incrementals',
-    description: 'Stores what changed and refers to the rest.',
-    additionalProperties: false,
-    required: ['use'],
-    properties: {
-      use: { const: name, description: 'Selects this provider.' },
-      cadence: {
-        enum: ['monthly', 'forever'],
-        default: 'monthly',
-        description:
-          'What the level auto means. monthly: a full on the first Sunday of a month, a differential on other Sundays, incrementals between (days in UTC). forever: one full, then incrementals only.',
-        examples: ['monthly'],
-      },
-      rereadEvery: {
-        type: 'integer',
-        minimum: 1,
-        maximum: 100000,
-        default: 30,
-        description:
-          'Of so many files that seem unchanged, one is read again in each run, so that silent corruption surfaces. 1 reads them all.',
-        examples: [30],
-      },
-    },
-    examples: [{ use: name }],
-  },
+  settingsSchema: chainSettingsSchema,
   async open({ store, settings }) {
     return new Chain(store, settings);
   },

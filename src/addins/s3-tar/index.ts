@@ -30,7 +30,7 @@ class S3Tar implements Provider {
   async plan({ requested }: PlanRequest): Promise<Plan> {
     if (requested === 'full') return { level: 'full', parents: [], reason: 'a full was asked for' };
     if (requested === 'auto') return { level: 'full', parents: [], reason: `${name} writes only fulls` };
-    throw new HoldfastError('CONFIG_INVALID', `${name} cannot write a ${requested} snapshot`, {
+    throw new HoldfastError('CONFIG_INVALID', `${name} cannot write ${requested} snapshots`, {
       hint: 'Use the provider chain for differential and incremental snapshots, or the level full.',
     });
   }

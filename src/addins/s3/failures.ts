@@ -109,7 +109,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   NoSuchBucket: {
     code: 'STORE_UNAVAILABLE',
     says: 'there is no such bucket',
-    hint: 'Create the bucket, or correct its name.',
+    hint: 'Create the bucket, correct its name, or run holdfast store init --apply.',
   },
   InvalidStorageClass: {
     code: 'CONFIG_INVALID',

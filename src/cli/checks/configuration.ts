@@ -8,18 +8,14 @@ import { readSecret, secretsIn } from '../../core/config/secrets.ts';
 import type { JsonSchema, Settings } from '../../core/index.ts';
 import { printable } from '../../core/printable.ts';
 import type { State } from '../../core/state/state.ts';
+import { placeOf } from '../config-place.ts';
 import { type Loaded, perStore } from '../configuration.ts';
 import { openStateOf } from '../opened.ts';
 import type { World } from '../world.ts';
 import { attempt, type Check, caution, fault, ok } from './check.ts';
 
 export const describeProblem = ({ file, pointer, message, hint }: ConfigProblem): Check =>
-  fault(
-    'configuration',
-    'CONFIG_INVALID',
-    `${printable(file, 4096)} ${printable(pointer)}: ${message}`,
-    hint,
-  );
+  fault('configuration', 'CONFIG_INVALID', `${placeOf(file, pointer)}: ${message}`, hint);
 
 export function checkAddins({ configuration: { dir, addins } }: Loaded): Check {
   if (addins.length === 0) {

@@ -71,6 +71,11 @@ function rawIn({ path, exclude, include }: Tree): string[] {
   return rawDirectories.filter((raw) => !exclude.includes(raw) && existsSync(join(path, raw)));
 }
 
+const hints: Readonly<Record<string, string>> = {
+  client: 'Install the client programs of the server, or say where they are with "clientPath".',
+  connection: 'Start the server, or correct its entry in "databases" of config.json.',
+};
+
 export async function checkDatabases(
   engines: readonly DatabaseEngine[],
   accounts: readonly Account[],
@@ -82,7 +87,9 @@ export async function checkDatabases(
       return results.map(({ name, state, detail }): Check => {
         const what = `database ${engine.instance}: ${name}`;
         if (state === 'ok') return ok(what, detail);
-        return state === 'warning' ? caution(what, detail) : fault(what, 'DATABASE_UNREACHABLE', detail);
+        return state === 'warning'
+          ? caution(what, detail)
+          : fault(what, 'DATABASE_UNREACHABLE', detail, hints[name] ?? null);
       });
     }),
   );

@@ -2,6 +2,7 @@
 
 import { allAddins } from '../builtin-addins.ts';
 import type { CliCommand } from '../command.ts';
+import { placeOf } from '../config-place.ts';
 import { checkConfigured } from '../configuration.ts';
 import type { AddinsDocument } from '../documents/addins.ts';
 
@@ -54,7 +55,8 @@ export const addinList: CliCommand = {
         ]),
       );
     }
-    for (const { file, pointer, message } of problems) output.note(`note: ${file} ${pointer}: ${message}`);
+    for (const { file, pointer, message } of problems)
+      output.note(`note: ${placeOf(file, pointer)}: ${message}`);
     output.document<AddinsDocument>({
       addins,
       configurations,

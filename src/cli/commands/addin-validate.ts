@@ -6,6 +6,7 @@ import { errorCodes } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { allAddins } from '../builtin-addins.ts';
 import type { CliCommand } from '../command.ts';
+import { placeOf } from '../config-place.ts';
 import type { ValidationDocument } from '../documents/addins.ts';
 
 export const addinValidate: CliCommand = {
@@ -22,9 +23,7 @@ export const addinValidate: CliCommand = {
     const problems: ConfigProblem[] = [];
     const found = await readAddinConfiguration(file, await allAddins(), problems);
     for (const { pointer, message, hint } of problems) {
-      output.note(
-        `holdfast: ${printable(file, 4096)}${pointer === '' ? '' : ` ${printable(pointer)}`}: ${message}`,
-      );
+      output.note(`holdfast: ${placeOf(file, pointer)}: ${message}`);
       output.note(`hint: ${hint}`);
     }
     const valid = found !== null && problems.length === 0;

@@ -15,6 +15,7 @@ import { failedComponents, notePartial, statusWith } from '../partial-snapshot.t
 import { openProgress } from '../progress.ts';
 import { percentPath, snapshotPath } from '../snapshot-path.ts';
 import { copyHelp, withStore } from '../store-session.ts';
+import { withTargetHint } from '../target-hint.ts';
 
 interface Options {
   readonly account?: string;
@@ -196,6 +197,8 @@ async function run(
   let report: RestoreReport;
   try {
     report = await restoreSnapshot({ ...request, onEvent });
+  } catch (error) {
+    throw withTargetHint(error, request.target);
   } finally {
     progress.close();
   }

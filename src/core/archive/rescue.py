@@ -74,6 +74,10 @@ def note(text):
     say('note: ' + text, sys.stderr)
 
 
+def counted():
+    return '1 problem' if problems == 1 else '%d problems' % problems
+
+
 def problem(text):
     global problems
     problems += 1
@@ -1025,8 +1029,8 @@ def command_verify(store, options):
         bytes_read += plain_bytes
         if why:
             problem('%s of database %s is damaged: %s' % (show(name), show(part['name']), why))
-    say('verified %s: %d objects, %d entries, %d bytes, %d problems'
-        % (show(id_of(snapshot)), len(objects), entries, bytes_read, problems))
+    say('verified %s: %d objects, %d entries, %d bytes, %s'
+        % (show(id_of(snapshot)), len(objects), entries, bytes_read, counted()))
 
 
 def verify_object(store, item):
@@ -1088,7 +1092,7 @@ def main():
     except KeyboardInterrupt:
         return 130
     if problems:
-        say('%d problems, see above' % problems, sys.stderr)
+        say('%s, see above' % counted(), sys.stderr)
     return 1 if problems else 0
 
 

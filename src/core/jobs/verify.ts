@@ -93,15 +93,18 @@ async function verifyOne(
   const add = (problem: Partial<VerifyProblem> & { readonly message: string }): void => {
     problems.push({ object: null, component: null, path: null, ...problem });
   };
-  const attempt = async (action: () => Promise<void>, about: Partial<VerifyProblem>): Promise<boolean> => {
+  const attempt = async (
+    action: () => Promise<void>,
+    about: Partial<VerifyProblem>,
+  ): Promise<ErrorCode | null> => {
     try {
       await action();
-      return true;
+      return null;
     } catch (error) {
       if (!isHoldfastError(error) || !/^(OBJECT_|FORMAT_)/.test(error.code)) throw error;
       if (error.code === 'OBJECT_MISSING') totals.missing = true;
       add({ ...about, message: error.message });
-      return false;
+      return error.code;
     }
   };
   let snapshot: Snapshot | null = null;
@@ -119,14 +122,18 @@ async function verifyOne(
   const { header, body, name } = snapshot as Snapshot;
   const found: Snapshot = snapshot;
   totals.links.push(linkOf(found));
+  // What is missing is told once: reading it again would find the same.
+  const gone = new Set<number>();
   for (const object of [...header.objects, ...header.references]) {
     totals.objectsChecked++;
     const about = { object: object.key, component: componentOf(found, object) };
-    const there = await attempt(() => checkSize(request, object), about);
-    if (there && request.readData) await attempt(() => checkBytes(request, object, totals), about);
+    const wrong = await attempt(() => checkSize(request, object), about);
+    if (wrong === 'OBJECT_MISSING') gone.add(object.number);
+    if (wrong === null && request.readData) await attempt(() => checkBytes(request, object, totals), about);
   }
   await attempt(
     async () => {
+      if (body.index !== null && gone.has(body.index.object)) return;
       const reader = await openIndex(request.provider, found, request.signal);
       if (body.contentRoot !== null && contentRoot(reader.root).toString('hex') !== body.contentRoot) {
         throw new HoldfastError('OBJECT_DAMAGED', 'the index is not the one the manifest was sealed with');
@@ -144,6 +151,8 @@ async function verifyOne(
   if (request.readData) {
     for (const component of body.components) {
       if (component.type !== 'database' || component.state !== 'complete') continue;
+      const parts = [component.object, ...component.besides.map(({ object }) => object)];
+      if (parts.some((part) => part !== null && gone.has(part))) continue;
       await attempt(() => checkExport(request, found, component), { component: component.name });
     }
   }
