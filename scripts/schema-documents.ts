@@ -4,6 +4,7 @@
  * Add a schema here and run `npm run schemas`; a test fails while the files differ from the source.
  */
 
+import { chainSettingsSchema } from '../src/addins/chain/settings.ts';
 import { jsonDocuments } from '../src/cli/documents/index.ts';
 import { addinConfigurationSchema } from '../src/core/config/addin-schema.ts';
 import { configSchema } from '../src/core/config/config-schema.ts';
@@ -14,6 +15,7 @@ import { genericSettingsSchema } from '../src/panels/generic/settings.ts';
 export const schemaDocuments: Readonly<Record<string, JsonSchema>> = {
   'config.schema.json': configSchema,
   'addin-configuration.schema.json': addinConfigurationSchema,
+  'provider-chain.schema.json': chainSettingsSchema,
   'panel-apiscp.schema.json': apiscpSettingsSchema,
   'panel-generic.schema.json': genericSettingsSchema,
   ...jsonDocuments,

@@ -23,6 +23,9 @@ const columns = [
   { title: 'WARNINGS', align: 'right' },
 ] as const;
 
+/** Where any snapshot has one. */
+const parentColumn = { title: 'PARENT' } as const;
+
 export const snapshots: CliCommand = {
   exits: ['ACCOUNT_NOT_FOUND', 'OBJECT_DAMAGED', 'STORE_UNAVAILABLE', 'STORE_FOREIGN', 'STORE_DENIED'],
 
@@ -43,9 +46,13 @@ export const snapshots: CliCommand = {
       const account = options['account'] as string | undefined;
       const owner = account === undefined ? null : await ownerOf(search, account);
       const results = await readEach(search, newestLast(await listCandidates(search, owner)));
+      const chained = results.some(({ snapshot }) => (snapshot?.header.parents.length ?? 0) > 0);
       output.table(
-        columns,
-        results.map((result) => rowOf(result, world.now())),
+        chained ? [...columns, parentColumn] : columns,
+        results.map((result) => {
+          const row = rowOf(result, world.now());
+          return chained ? [...row, result.snapshot?.header.parents[0] ?? '-'] : row;
+        }),
       );
       const damaged = results.flatMap(({ listed, error }) => (error === null ? [] : [{ listed, error }]));
       for (const { error } of damaged) output.note(`holdfast: ${error.message}`);

@@ -4,6 +4,7 @@ import { errorCodes } from '../../core/errors.ts';
 import type { Account } from '../../core/index.ts';
 import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { selectAccounts } from '../../core/jobs/resolve-accounts.ts';
+import { type KnownRun, knownRuns } from '../../core/state/run-records.ts';
 import type { CliCommand } from '../command.ts';
 import type { StatusDocument } from '../documents/snapshots.ts';
 import { listCandidates, readNewestOfEach, type Search } from '../find-snapshot.ts';
@@ -34,7 +35,7 @@ export const status: CliCommand = {
 
   async run(context, { options }) {
     const { output, world } = context;
-    return withStore(context, { ...options, needs: 'any' }, async ({ addin, search, state }) => {
+    return withStore(context, { ...options, needs: 'any' }, async ({ loaded, addin, search, state }) => {
       const sites = state?.sites() ?? new Map<string, string>();
       const { accounts } = selectAccounts(await search.panelAccounts(), addin.accounts, sites);
       const listedAll = await listCandidates(search, null);
@@ -75,11 +76,28 @@ export const status: CliCommand = {
       );
       const without = described.filter(({ lastGoodAt }) => lastGoodAt === null).length;
       if (without > 0) output.info(`${plural(without, 'account')} without a good snapshot`);
-      output.document<StatusDocument>({ addin: addin.name, accounts: described });
+      const { stateDir } = loaded.configuration;
+      const runs = (await knownRuns(stateDir)).filter((run) => run.addin === addin.name);
+      for (const run of runs) output.info(runText(run, now));
+      output.document<StatusDocument>({
+        addin: addin.name,
+        runs: runs.map(({ id, state, startedAtMs, accounts, done }) => {
+          return { id, state, startedAt: new Date(startedAtMs).toISOString(), accounts, done };
+        }),
+        accounts: described,
+      });
       return without > 0 ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
     });
   },
 };
+
+function runText({ state, startedAtMs, accounts, done }: KnownRun, nowMs: number): string {
+  const far = `${done} of ${plural(accounts, 'account')}`;
+  const began = `that began ${ageText(nowMs - startedAtMs)} ago`;
+  return state === 'running'
+    ? `a run ${began} is under way: ${far}`
+    : `a run ${began} was interrupted after about ${far}; run holdfast backup again`;
+}
 
 function madeHere({ state }: Search, listed: readonly ListedSnapshot[]): boolean {
   const servers = state === null ? [] : [...state.server.previous, state.server].map(({ uuid }) => uuid);

@@ -7,6 +7,7 @@ import {
   count,
   countOrNull,
   document,
+  instant,
   instantOrNull,
   list,
   record,
@@ -31,6 +32,16 @@ export const snapshotsDocument = document('snapshots', 'The committed snapshots 
 
 export const statusDocument = document('status', 'How old the last good snapshot of each account is.', {
   addin: text('Name of the addin configuration whose store was read.'),
+  runs: list(
+    'Runs of the configuration on this server that are under way or were interrupted, oldest first.',
+    record('A run.', {
+      id: text('Its twelve hex digits.'),
+      state: choice('Interrupted ones go when a later run has caught up.', 'running', 'interrupted'),
+      startedAt: instant('When it began.'),
+      accounts: count('Accounts it was to back up.'),
+      done: count('Accounts it was done with, as far as is known.'),
+    }),
+  ),
   accounts: list(
     'The accounts that the configuration selects, as the panel orders them.',
     record('An account.', {

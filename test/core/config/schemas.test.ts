@@ -48,6 +48,7 @@ describe('schemas', () => {
 describe.each([
   'config.schema.json',
   'addin-configuration.schema.json',
+  'provider-chain.schema.json',
   'panel-apiscp.schema.json',
   'panel-generic.schema.json',
 ])('%s', (name) => {

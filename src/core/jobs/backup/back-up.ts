@@ -11,6 +11,7 @@ import type { DatabaseEngine } from '../../contracts/database.ts';
 import type { Account } from '../../contracts/panel.ts';
 import type { RequestedLevel } from '../../contracts/provider.ts';
 import { errorCodes, exitStatusOf, HoldfastError, isHoldfastError } from '../../errors.ts';
+import { beginRun, type RunHandle } from '../../state/run-records.ts';
 import type { State } from '../../state/state.ts';
 import { lockAccount } from '../account-lock.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
@@ -67,15 +68,30 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   const runId = world.newObjectId().slice(0, 12);
   const storeId = await claimStore(addin.store, state.storeId(addin.name), { ...world, signal });
   await state.rememberStore(addin.name, storeId);
+  const record = { id: runId, addin: addin.name, startedAtMs, accounts: run.accounts.length };
+  const handle = await beginRun(run.stateDir, record);
+  try {
+    const outcomes = await backUpAll(run, storeId, handle);
+    const report = { runId, startedAtMs, endedAtMs: world.now(), outcomes };
+    const exitStatus = signal.aborted ? errorCodes.INTERRUPTED.exit : worst(outcomes);
+    if (!signal.aborted) await writeRun(run, { ...report, exitStatus });
+    return { ...report, exitStatus };
+  } finally {
+    await (signal.aborted ? handle.interrupted() : handle.end());
+  }
+}
+
+async function backUpAll(run: BackUpRun, storeId: string, handle: RunHandle): Promise<AccountOutcome[]> {
   const queue = await inOrderOfNeed(run);
   const outcomes: AccountOutcome[] = [];
   const worker = async (): Promise<void> => {
     let settling: Promise<void> = Promise.resolve();
     for (let account = queue.shift(); account !== undefined; account = queue.shift()) {
       const captured = Promise.withResolvers<void>();
-      const ended = one(run, account, storeId, captured.resolve).then((outcome) => {
+      const ended = one(run, account, storeId, captured.resolve).then(async (outcome) => {
         outcomes.push(outcome);
         run.onEvent({ type: 'ended', outcome });
+        await handle.done(1, run.world.now());
       });
       // While the store makes one account durable, the next one is read already.
       await Promise.race([captured.promise, ended]);
@@ -85,10 +101,7 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
     await settling;
   };
   await Promise.all(Array.from({ length: Math.max(1, run.concurrency) }, worker));
-  const report = { runId, startedAtMs, endedAtMs: world.now(), outcomes };
-  const exitStatus = signal.aborted ? errorCodes.INTERRUPTED.exit : worst(outcomes);
-  if (!signal.aborted) await writeRun(run, { ...report, exitStatus });
-  return { ...report, exitStatus };
+  return outcomes;
 }
 
 async function one(

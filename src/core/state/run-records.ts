@@ -1,0 +1,127 @@
+/**
+ * Runs under way on this server, and those that were interrupted: one small file each, in the state.
+ *
+ * A run that ends in an orderly way leaves no file. What a killed or rebooted one leaves is recognised by
+ * process number, start of the process and boot. One that was stopped by a signal says so itself.
+ */
+
+import { readFileSync } from 'node:fs';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readJsonFile, writeJsonFile } from './atomic-file.ts';
+
+export interface RunRecord {
+  /** Twelve hex digits. */
+  readonly id: string;
+  /** Name of the addin configuration. */
+  readonly addin: string;
+  readonly startedAtMs: number;
+  /** Accounts that the run is to back up, and those that it is done with, well or not. */
+  readonly accounts: number;
+  readonly done: number;
+}
+
+export interface KnownRun extends RunRecord {
+  readonly state: 'running' | 'interrupted';
+}
+
+export interface RunHandle {
+  /** Writes now and then only; never fails. */
+  done(count: number, nowMs: number): Promise<void>;
+  /** Forgets the run, and interrupted ones of this configuration that it has caught up with. */
+  end(): Promise<void>;
+  /** Keeps it as interrupted. */
+  interrupted(): Promise<void>;
+}
+
+interface RunFile extends RunRecord {
+  readonly pid: number;
+  /** In clock ticks since boot, as the kernel tells. */
+  readonly processStart: string;
+  readonly bootId: string;
+  readonly stopped: boolean;
+}
+
+const writeEveryMs = 2000;
+const directoryOf = (stateDir: string): string => join(stateDir, 'runs');
+
+export async function beginRun(stateDir: string, run: Omit<RunRecord, 'done'>): Promise<RunHandle> {
+  const directory = directoryOf(stateDir);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, `${run.id}.json`);
+  const { pid } = process;
+  let file: RunFile = {
+    ...run,
+    done: 0,
+    pid,
+    processStart: processStart(pid) ?? '',
+    bootId: bootId(),
+    stopped: false,
+  };
+  await writeJsonFile(path, file);
+  let writtenAtMs = run.startedAtMs;
+  return {
+    async done(count, nowMs) {
+      file = { ...file, done: file.done + count };
+      if (nowMs - writtenAtMs < writeEveryMs) return;
+      writtenAtMs = nowMs;
+      await writeJsonFile(path, file).catch(() => {}); // it is only for `status`
+    },
+    async end() {
+      for (const other of await readFiles(stateDir)) {
+        if (other.addin !== run.addin || isRunning(other) || other.accounts > run.accounts) continue;
+        await rm(join(directory, `${other.id}.json`), { force: true });
+      }
+      await rm(path, { force: true });
+    },
+    async interrupted() {
+      await writeJsonFile(path, { ...file, stopped: true });
+    },
+  };
+}
+
+/** Oldest first. */
+export async function knownRuns(stateDir: string): Promise<KnownRun[]> {
+  const files = await readFiles(stateDir);
+  return files
+    .map((file): KnownRun => {
+      const { id, addin, startedAtMs, accounts, done } = file;
+      return { id, addin, startedAtMs, accounts, done, state: isRunning(file) ? 'running' : 'interrupted' };
+    })
+    .sort((a, b) => a.startedAtMs - b.startedAtMs);
+}
+
+async function readFiles(stateDir: string): Promise<RunFile[]> {
+  const directory = directoryOf(stateDir);
+  const names = await readdir(directory).catch((): string[] => []);
+  const files: RunFile[] = [];
+  for (const name of names.filter((one) => /^[0-9a-f]{12}\.json$/.test(one))) {
+    const read = await readJsonFile(join(directory, name));
+    if ('value' in read && isRunFile(read.value) && `${read.value.id}.json` === name) files.push(read.value);
+  }
+  return files;
+}
+
+function isRunFile(value: unknown): value is RunFile {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, addin, startedAtMs, accounts, done, pid } = value as Record<string, unknown>;
+  const numbers = [startedAtMs, accounts, done, pid].every((one) => Number.isSafeInteger(one));
+  return typeof id === 'string' && typeof addin === 'string' && numbers;
+}
+
+function isRunning({ stopped, bootId: boot, pid, processStart: start }: RunFile): boolean {
+  return !stopped && boot === bootId() && processStart(pid) === start;
+}
+
+const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+
+/** Null where there is no such process. */
+function processStart(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name in parentheses may hold anything; start time is the 20th field after it.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  } catch {
+    return null;
+  }
+}

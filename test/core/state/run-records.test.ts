@@ -1,0 +1,82 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beginRun, knownRuns } from '../../../src/core/state/run-records.ts';
+
+let stateDir: string;
+beforeEach(() => {
+  stateDir = mkdtempSync(join(tmpdir(), 'holdfast-runs-'));
+});
+afterEach(() => {
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+const run = (digit: string, accounts = 10, addin = 'nightly') => {
+  return beginRun(stateDir, { id: digit.repeat(12), addin, startedAtMs: Number(digit) * 1000, accounts });
+};
+const states = async () => (await knownRuns(stateDir)).map(({ id, state }) => `${id[0]} ${state}`);
+
+/** As if another process had begun the run. */
+function change(digit: string, part: Readonly<Record<string, unknown>>): void {
+  const path = join(stateDir, 'runs', `${digit.repeat(12)}.json`);
+  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...part }));
+}
+
+describe('a run', () => {
+  it('is running while its process lives, and leaves nothing when it ends', async () => {
+    const handle = await run('1');
+    await handle.done(3, 10_000);
+
+    expect(await knownRuns(stateDir)).toEqual([
+      { id: '1'.repeat(12), addin: 'nightly', startedAtMs: 1000, accounts: 10, done: 3, state: 'running' },
+    ]);
+    await handle.end();
+    expect(readdirSync(join(stateDir, 'runs'))).toEqual([]);
+  });
+
+  it.each([
+    ['its process is gone', { pid: 2 ** 22 + 1 }],
+    ['its number belongs to another process now', { processStart: '1' }],
+    ['the machine has been started again', { bootId: 'another' }],
+    ['a signal stopped it', { stopped: true }],
+  ])('is interrupted where %s', async (_, part) => {
+    await run('1');
+    change('1', part);
+
+    expect(await states()).toEqual(['1 interrupted']);
+  });
+
+  it('says so itself where a signal stopped it', async () => {
+    await (await run('1')).interrupted();
+    expect(await states()).toEqual(['1 interrupted']);
+  });
+});
+
+describe('a run that ends', () => {
+  it('clears those of its configuration that it has caught up with', async () => {
+    for (const [digit, accounts, addin] of [
+      ['1', 10, 'nightly'],
+      ['2', 400, 'nightly'],
+      ['3', 1, 'weekly'],
+    ] as const) {
+      await (await run(digit, accounts, addin)).interrupted();
+    }
+    await run('4');
+    await (await run('5', 20)).end();
+
+    expect(await states()).toEqual(['2 interrupted', '3 interrupted', '4 running']);
+  });
+});
+
+describe('the directory', () => {
+  it('may hold what is no run, and may be absent', async () => {
+    expect(await states()).toEqual([]);
+    await run('1');
+    writeFileSync(join(stateDir, 'runs', `${'2'.repeat(12)}.json`), '{"id":');
+    writeFileSync(join(stateDir, 'runs', `${'3'.repeat(12)}.json`), '{}');
+    writeFileSync(join(stateDir, 'runs', 'other'), '');
+
+    expect(await states()).toEqual(['1 running']);
+  });
+});
