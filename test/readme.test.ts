@@ -1,7 +1,7 @@
 /** Runs what README.md tells people to type, so that it never goes stale. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandTable } from '../src/cli/command-table.ts';
 
@@ -27,6 +27,20 @@ describe('README.md', () => {
     expect(stdout).toMatch(/^restored 1 entry, 14 B from anna-/m);
     expect(stdout).toContain('\n<h1>Anna</h1>\n');
     expect(stdout).toMatch(/: no problem\n$/);
+  });
+
+  it('makes a command of a checkout', () => {
+    const text = page.split('```').find((one) => one.includes('/usr/local/bin/holdfast'))!;
+    const lines = text.trim().split('\n').slice(1).join('\n');
+    mkdirSync(tour, { recursive: true });
+    const script = lines.replaceAll('/opt/holdfast', process.cwd()).replaceAll('/usr/local/bin', tour);
+    const { stdout, status } = spawnSync('bash', ['-euc', `${script}\ncd /; ${tour}/holdfast --version`], {
+      encoding: 'utf8',
+    });
+    clean();
+
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
   it('names only commands that exist', () => {

@@ -1,5 +1,6 @@
 /** Databases through the command line, with real servers. */
 
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,7 +10,7 @@ import type { RestoreDocument } from '../../src/cli/documents/restore.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 import { type MariadbServer, startMariadb } from '../support/mariadb.ts';
-import { type PostgresqlServer, startPostgresql } from '../support/postgresql.ts';
+import { type PostgresqlServer, psql, startPostgresql } from '../support/postgresql.ts';
 import { populateDatabases } from '../support/sample-databases.ts';
 import { buildSamplePanel, type SamplePanel } from '../support/sample-panel.ts';
 
@@ -104,6 +105,32 @@ describe('databases', () => {
     ).toMatchObject({
       status: errorCodes.PATH_NOT_FOUND.exit,
     });
+  });
+
+  it('load into empty servers as README.md says', async () => {
+    const to = join(site.dir, 'both');
+    await site.holdfast('restore', 'latest', '--account', 'site1', '--to', to);
+    const block = readFileSync('README.md', 'utf8')
+      .split('```')
+      .find((text) => text.includes('pg_restore'))!;
+    const script = block.replaceAll('DIR', to).replaceAll('shop_', 'exa_');
+    const [newMysql, newPostgres] = await Promise.all([startMariadb(), startPostgresql()]);
+    writeFileSync(join(site.dir, '.my.cnf'), `[client]\nsocket=${newMysql.config.socket}\nuser=root\n`);
+    const env = {
+      PATH: process.env['PATH'],
+      HOME: site.dir,
+      PGHOST: '127.0.0.1',
+      PGPORT: String(newPostgres.port),
+      PGUSER: 'postgres',
+    };
+    const { status, stderr } = spawnSync('sh', ['-euc', script], { env, encoding: 'utf8' });
+    const orders = await psql(newPostgres, 'SELECT count(*) FROM sales.orders', 'exa_app').catch(String);
+    await Promise.all([newMysql.stop(), newPostgres.stop()]);
+
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(orders.trim()).toBe(
+      await psql(postgres, 'SELECT count(*) FROM sales.orders', 'exa_app').then((text) => text.trim()),
+    );
   });
 
   it.each([
