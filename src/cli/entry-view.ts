@@ -5,7 +5,6 @@ import { encodeName } from '../core/archive/keys.ts';
 import type { Component } from '../core/archive/manifest.ts';
 import { displayName } from '../core/filesystem/xattrs.ts';
 import type { IndexReader } from '../core/jobs/index-reader.ts';
-import { printable } from '../core/printable.ts';
 import type { EntryDocument } from './documents/entry.ts';
 
 const typeNames = new Map<number, { readonly name: EntryDocument['type']; readonly letter: string }>([
@@ -91,7 +90,7 @@ export function describeEntry(entry: Entry, content: Content | null): EntryDocum
   };
 }
 
-/** As `ls -l` has it; the path is whole, so that it can be given to `restore --path`. */
+/** As `ls -l` has it; the path is whole, so that it can be given to `restore --path-percent`. */
 export function entryLine(entry: Entry, content: Content | null): string {
   const bits = `${permissions(entry.mode)}${entry.xattrs.length > 0 ? '+' : ' '}`;
   const owner = `${String(entry.uid).padStart(6)} ${String(entry.gid).padStart(6)}`;
@@ -101,11 +100,20 @@ export function entryLine(entry: Entry, content: Content | null): string {
   return `${bits} ${owner} ${size} ${time} ${shown(entry.path)}${arrow}`;
 }
 
-/** Bytes that are no UTF-8 are shown percent-encoded, as `--path-percent` takes them. */
+/**
+ * For people, and always what `--path-percent` takes: decoding it gives the same bytes, so that no two
+ * names are shown alike. Plain names stand as they are; others, and those with a `%`, percent-encoded.
+ */
 export function shown(path: Buffer): string {
   const text = path.toString('utf8');
-  return text.includes('\ufffd') ? percentEncoded(path) : printable(text, 8192);
+  return odd.test(text) || misleading.test(text) ? percentEncoded(path) : text;
 }
+
+export const percentHelp =
+  '\nNames with odd bytes or a % are shown percent-encoded, a % as %25. Every path that is shown can be given to\nrestore --path-percent; one without a % also to --path.';
+
+/** What a terminal or a line of `ls` would not show as what it is. */
+const misleading = /[%\\]|[^\P{Z} ]|^ | $| -> /u;
 
 function permissions(mode: number): string {
   const letter = typeNames.get(mode & fileType.mask)?.letter ?? '?';

@@ -9,7 +9,7 @@ import { printable } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import type { RestoreActionDocument, RestoreInPlaceDocument } from './documents/restore-in-place.ts';
 import { describeWarning, type FailedComponent } from './documents/snapshot.ts';
-import { encodedPath } from './entry-view.ts';
+import { encodedPath, shown } from './entry-view.ts';
 import { bytesText, countText, durationText, plural } from './format.ts';
 import { openPanel, openStateOf } from './opened.ts';
 import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts';
@@ -37,18 +37,18 @@ export async function runInPlace(
   const failed = failedComponents(choice.snapshot, wanted);
   await notePartial(output, search, choice.snapshot, failed);
   const startedAtMs = world.now();
-  const shown = choice.dryRun ? null : await openProgress(output, world.now);
+  const progress = choice.dryRun ? null : await openProgress(output, world.now);
   const planned = { actions: 0, bytes: 0 };
   const done = { actions: 0, bytes: 0 };
   const onEvent = (event: InPlaceEvent): void => {
     if (event.type === 'planned') Object.assign(planned, { actions: event.actions, bytes: event.bytes });
-    else if (shown === null) listAction(context, event);
+    else if (progress === null) listAction(context, event);
     else {
       done.actions++;
       done.bytes += event.bytes;
       const weight = ({ actions, bytes }: typeof done): number => bytes + 4096 * actions;
       const share = weight(planned) === 0 ? null : Math.min(1, weight(done) / weight(planned));
-      shown.show({
+      progress.show({
         share,
         bytes: done.bytes,
         detail: `${countText(done.actions)}/${countText(planned.actions)} paths`,
@@ -73,7 +73,7 @@ export async function runInPlace(
       onEvent,
     });
   } finally {
-    shown?.close();
+    progress?.close();
   }
   const exitStatus = statusWith(report.exitStatus, failed);
   const took = durationText(world.now() - startedAtMs);
@@ -110,9 +110,8 @@ function listAction(
   { output }: CliContext,
   { action, path, bytes }: Extract<InPlaceEvent, { type: 'action' }>,
 ): void {
-  const shown = encodedPath(path);
-  output.line(`${action.padEnd(8)}  ${shown.path}`);
-  output.record<RestoreActionDocument>({ action, ...shown, bytes, message: null });
+  output.line(`${action.padEnd(8)}  ${shown(path)}`);
+  output.record<RestoreActionDocument>({ action, ...encodedPath(path), bytes, message: null });
 }
 
 interface Told {

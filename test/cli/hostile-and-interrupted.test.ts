@@ -64,6 +64,16 @@ describe('names that hold control characters', () => {
 
     const to = join(site.dir, 'odd');
     const paths = entries.flatMap(({ path }) => ['--path-percent', path]);
+    const lines = (await site.holdfast('find', 'line*', '--account', evil)).stdout.trim().split('\n');
+    const one = await site.holdfast(
+      'ls',
+      'latest',
+      '--account',
+      evil,
+      '--path-percent',
+      lines.at(-1)!.split('  ').at(-1)!,
+    );
+    expect(one.stdout).toContain('files/line%0Abreak%20%E2%80%AEgpj.exe');
     const restored = await site.holdfast('restore', 'latest', '--account', evil, ...paths, '--to', to);
 
     expect(restored.status).toBe(0);

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
+import { shown } from '../../src/cli/entry-view.ts';
 import { ageText, bytesText, countText, durationText, plural } from '../../src/cli/format.ts';
 import { Output } from '../../src/cli/output.ts';
 import { barLine } from '../../src/cli/progress.ts';
@@ -138,6 +139,35 @@ describe('paths in a snapshot', () => {
     ['', ''],
   ])('takes %j as %j', (typed, path) => {
     expect(snapshotPath(typed).toString()).toBe(path);
+  });
+
+  it('shows no two names alike, and each so that it can be given back', () => {
+    const names = [
+      'a%20b',
+      'a b',
+      'a\\u{a}b',
+      'a\nb',
+      'a\\b',
+      'ä',
+      'a\u200bb',
+      'a\u00a0b',
+      ' a',
+      'a ',
+      'a -> b',
+      '%',
+      '%41',
+      'A',
+    ];
+    const paths = [
+      ...names.map((name) => Buffer.from(`shadow/${name}`)),
+      Buffer.from('shadow/\xff', 'latin1'),
+    ];
+    const texts = paths.map(shown);
+
+    expect(new Set(texts).size).toBe(texts.length);
+    expect(texts.map(percentPath)).toEqual(paths);
+    expect(texts.join('')).not.toMatch(/\p{Cc}|\p{Cf}/u);
+    expect(texts).toContain('shadow/ä');
   });
 
   it('decodes percent-encoded bytes', () => {

@@ -44,7 +44,7 @@ describe('diff', () => {
     expect(result.stdout.split('\n')).toEqual([
       'M files (mtime)',
       '+ files/only-three',
-      'M files/page\\u{1b}.html (content, mtime)',
+      'M files/page%1B.html (content, mtime)',
       'R files/only-one -> files/renamed',
       '1 added, 0 removed, 2 changed, 1 renamed',
       '',

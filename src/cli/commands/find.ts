@@ -7,7 +7,7 @@ import type { Snapshot } from '../../core/jobs/catalog.ts';
 import { openIndex } from '../../core/jobs/index-reader.ts';
 import type { CliCommand } from '../command.ts';
 import type { MatchDocument } from '../documents/entry.ts';
-import { contentOf, encodedPath, modifiedAt, shown, typeName } from '../entry-view.ts';
+import { contentOf, encodedPath, modifiedAt, percentHelp, shown, typeName } from '../entry-view.ts';
 import { listCandidates, ownerOf, readEach, resolveSnapshot, type Search } from '../find-snapshot.ts';
 import type { Output } from '../output.ts';
 import { copyHelp, withStore } from '../store-session.ts';
@@ -31,7 +31,8 @@ export const find: CliCommand = {
       .option('--account <account>', 'site, domain or UUID (default: all)')
       .option('--snapshot <snapshot>', 'in this one only; latest needs --account')
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
-      .option('--copy <name>', copyHelp);
+      .option('--copy <name>', copyHelp)
+      .addHelpText('after', percentHelp);
   },
 
   async run(context, { args, options }) {

@@ -6,10 +6,10 @@ import { openIndex } from '../../core/jobs/index-reader.ts';
 import { quoted } from '../../core/printable.ts';
 import type { CliCommand } from '../command.ts';
 import type { EntryDocument } from '../documents/entry.ts';
-import { contentOf, describeEntry, describeExport, entryLine } from '../entry-view.ts';
+import { contentOf, describeEntry, describeExport, entryLine, percentHelp } from '../entry-view.ts';
 import { resolveSnapshot } from '../find-snapshot.ts';
 import { failedComponents, notePartial } from '../partial-snapshot.ts';
-import { snapshotPath } from '../snapshot-path.ts';
+import { percentPath, snapshotPath } from '../snapshot-path.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 export const ls: CliCommand = {
@@ -30,7 +30,9 @@ export const ls: CliCommand = {
       .option('--account <account>', 'site, domain or UUID; needed with latest')
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', copyHelp)
-      .option('-R, --recursive', 'everything below as well');
+      .option('-R, --recursive', 'everything below as well')
+      .option('--path-percent <path>', 'the path percent-encoded, as names with odd bytes or a % are shown')
+      .addHelpText('after', percentHelp);
   },
 
   async run(context, { args, options }) {
@@ -40,7 +42,8 @@ export const ls: CliCommand = {
       const everything = { paths: [], databases: [], everything: true };
       await notePartial(output, search, snapshot, failedComponents(snapshot, everything));
       const reader = await openIndex(opened.provider, snapshot, signal);
-      const path = snapshotPath(args[1] ?? '');
+      const percent = options['pathPercent'] as string | undefined;
+      const path = percent === undefined ? snapshotPath(args[1] ?? '') : percentPath(percent);
       const show = async (entry: Entry): Promise<void> => {
         const content = await contentOf(reader, entry);
         if (output.json) output.record<EntryDocument>(describeEntry(entry, content));
@@ -48,7 +51,7 @@ export const ls: CliCommand = {
       };
       const top = path.length === 0 ? null : await reader.lookup(path);
       if (path.length > 0 && top === null) {
-        const message = `${snapshot.name} holds no ${quoted(args[1]!, 4096)}`;
+        const message = `${snapshot.name} holds no ${quoted(percent ?? args[1]!, 4096)}`;
         throw new HoldfastError('PATH_NOT_FOUND', message, {
           hint: `Paths begin with the tree; run holdfast ls ${snapshot.name} to see them.`,
         });
