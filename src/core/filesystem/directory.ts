@@ -7,6 +7,7 @@
  */
 
 import { HoldfastError } from '../errors.ts';
+import { stopWhereExhausted } from './exhaustion.ts';
 import { errnoName, readDirectory } from './native.ts';
 
 const buffer = Buffer.allocUnsafeSlow(256 * 1024);
@@ -14,12 +15,13 @@ const dot = 0x2e;
 
 export const directoryType = '4';
 
-/** @throws TREE_UNREADABLE the kernel refuses to list it */
+/** @throws TREE_UNREADABLE the kernel refuses to list it; RUN_FAILED memory ran out */
 export function listDirectory(fd: number): string[] {
   const names: string[] = [];
   for (;;) {
     const filled = readDirectory(fd, buffer);
     if (filled < 0) {
+      stopWhereExhausted(filled);
       throw new HoldfastError('TREE_UNREADABLE', `cannot list a directory: ${errnoName(filled)}`, {
         hint: 'Check the file system (dmesg, fsck) and run the backup again.',
       });

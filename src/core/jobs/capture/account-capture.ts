@@ -31,6 +31,7 @@ import {
 } from './messages.ts';
 import { ParentMerge } from './parent-merge.ts';
 import { ParentPages } from './parent-pages.ts';
+import { isDue } from './reread.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { shownPath } from './shown-path.ts';
 import { TreeCapture } from './tree-capture.ts';
@@ -103,7 +104,7 @@ export class AccountCapture {
     const merge = this.#merge(full, pages, counts);
     const context: TreeContext = {
       merge,
-      isDue: (where) => this.#isDue(where),
+      isDue: (where) => isDue(where, this.#parent!),
       known: this.#known,
       holdsLink: (inode) => this.#linkedInodes?.has(tree.device, inode) === true,
       keepLink: (inode) => this.#keptLinks.add(`${tree.device}:${inode}`),
@@ -160,14 +161,6 @@ export class AccountCapture {
     });
   }
 
-  /** A share of the unchanged files, another one in each run, so that all have their turn. */
-  #isDue(path: string): boolean {
-    const { rereadEvery, turn } = this.#parent!;
-    let sum = 0;
-    for (let i = 0; i < path.length; i++) sum = (Math.imul(sum, 31) + path.charCodeAt(i)) >>> 0;
-    return sum % rereadEvery === turn % rereadEvery;
-  }
-
   /** Pages end where a directory begins, or inside a directory that is larger than a page. */
   #flushPages(pages: PageWriter, cut: boolean, counts: CaptureCounts, part: PagePart | null = null): void {
     const page = cut || pages.full ? pages.finish() : null;
@@ -196,6 +189,11 @@ export class AccountCapture {
       linked,
       keptLinks: [...this.#keptLinks],
     });
+  }
+
+  /** Ends without a word; harmless after any end. */
+  drop(): void {
+    this.#parentPages?.close();
   }
 
   #rest(): { directories: FinishedPage[]; linked: FinishedPage[] } {
@@ -229,7 +227,7 @@ export class AccountCapture {
     const kept = new Set([...this.#keptLinks, ...others.keptLinks]);
     const pages = this.#parentPages;
     const recheck = (record: LinkRecord): LinkRecord =>
-      this.#isDue(record.path.toString('latin1')) ? recheckLinked(record, context) : record;
+      isDue(record.path.toString('latin1'), this.#parent!) ? recheckLinked(record, context) : record;
     writeLinkRecords(records, pages === null ? null : { pages, kept, recheck }, {
       pageBytes: this.#pageBytes,
       page: (page) => {

@@ -4,6 +4,7 @@
 
 import { type Entry, entryFlags, fileType } from '../../archive/entry.ts';
 import type { PageWriter } from '../../archive/pages.ts';
+import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
 import { errno, errnoName, type Stat } from '../../filesystem/native.ts';
 import { type XattrBackend, XattrError, type XattrSubject } from '../../filesystem/xattrs.ts';
 import type { KnownContents } from './known-contents.ts';
@@ -85,6 +86,7 @@ export class EntryLog {
       return this.#context.xattrs.read(subject);
     } catch (error) {
       if (!(error instanceof XattrError)) throw error;
+      stopWhereExhausted(error.errno);
       this.#context.warn('xattr-unreadable', path, error.message);
       return null;
     }
@@ -160,8 +162,9 @@ export class EntryLog {
     this.#context.warn('tar-xattrs-left-out', path, message);
   }
 
-  /** `rc` is a negated errno. */
+  /** `rc` is a negated errno. @throws RUN_FAILED where it does not speak of the file */
   lost(path: string, rc: number): void {
+    stopWhereExhausted(rc);
     if (rc === -errno.ENOENT) this.#context.warn('vanished', path, 'vanished before it was read');
     else this.unreadable(path, errnoName(rc));
   }

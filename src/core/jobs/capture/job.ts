@@ -2,7 +2,7 @@
  * One account in the capture pool: its waiting sub-trees, its open bodies, what came of it so far.
  */
 
-import type { Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import type { Warning } from '../../archive/manifest.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import { ByteQueue } from '../byte-queue.ts';
@@ -15,6 +15,7 @@ import type {
   PagePart,
   SegmentDone,
   TreeFailure,
+  WorkerSetup,
 } from './messages.ts';
 
 export interface CaptureSink {
@@ -138,4 +139,17 @@ export function deliver(job: Job, message: FromWorker): boolean {
     default:
       return false;
   }
+}
+
+/** A capture thread, idle. The caller listens to it. */
+export function startThread(hungry: Int32Array, pageBytes: number): Thread {
+  const underWay = new Int32Array(new SharedArrayBuffer(4));
+  const setup: WorkerSetup = { hungry, underWay, pageBytes };
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+    workerData: setup,
+    // Entries live shortly: a small young generation costs no time and saves tens of megabytes.
+    resourceLimits: { maxYoungGenerationSizeMb: 12 },
+  });
+  return { worker, underWay, pending: 0 };
 }

@@ -5,6 +5,7 @@
  */
 
 import { type Entry, entryFlags, fileType } from '../../archive/entry.ts';
+import { openPatiently, stopWhereExhausted } from '../../filesystem/exhaustion.ts';
 import {
   closeFd,
   errno,
@@ -48,8 +49,8 @@ export function captureRegular(
 ): boolean {
   const { log, stat } = leaf;
   const flags = O.NOFOLLOW | O.NONBLOCK;
-  let fd = openAt(dirfd, name, flags | O.NOATIME);
-  if (fd === -errno.EPERM) fd = openAt(dirfd, name, flags);
+  let fd = openPatiently(() => openAt(dirfd, name, flags | O.NOATIME));
+  if (fd === -errno.EPERM) fd = openPatiently(() => openAt(dirfd, name, flags));
   if (fd === -errno.ELOOP || fd === -errno.ENXIO || fd === -errno.EISDIR) return false;
   if (fd < 0) {
     log.lost(path, fd);
@@ -104,6 +105,7 @@ function captureContent(
   } catch (error) {
     const { errno: number, code } = error as NodeJS.ErrnoException;
     if (typeof number !== 'number' || error instanceof XattrError) throw error;
+    stopWhereExhausted(number);
     log.unreadable(path, code ?? 'an error');
   }
 }

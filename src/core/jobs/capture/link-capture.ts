@@ -8,6 +8,7 @@
 import { type Entry, fileType, type LinkRecord, typeOf } from '../../archive/entry.ts';
 import { decompressPart, readPage } from '../../archive/page-reader.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
+import { openPatiently, stopWhereExhausted } from '../../filesystem/exhaustion.ts';
 import { closeFd, O, Stat, statFd } from '../../filesystem/native.ts';
 import { openBelow } from '../../filesystem/open-below.ts';
 import { captureFile } from './file-capture.ts';
@@ -89,7 +90,7 @@ export function writeHardLinks(
 function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkContext): LinkRecord | null {
   const tree = treeOf(entry, context.trees);
   const relative = entry.path.subarray(tree.name.length + 1);
-  const fd = openBelow(tree.path, relative, O.NOFOLLOW | O.NONBLOCK | O.NOATIME);
+  const fd = openLinked(tree, relative);
   if (fd < 0) return null;
   try {
     if (
@@ -122,6 +123,7 @@ function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkConte
   } catch (error) {
     const { code, errno } = error as NodeJS.ErrnoException;
     if (typeof errno !== 'number') throw error;
+    stopWhereExhausted(errno);
     group.unreadable = true;
     const message = `cannot be read: ${code}; its content is left out`;
     context.warn('unreadable', tree.name, relative.toString('latin1'), message);
@@ -131,6 +133,11 @@ function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkConte
   }
 }
 
+/** @throws RUN_FAILED descriptors or memory ran out */
+function openLinked(tree: CaptureTree, relative: Buffer): number {
+  return openPatiently(() => openBelow(tree.path, relative, O.NOFOLLOW | O.NONBLOCK | O.NOATIME));
+}
+
 /** Reads an unchanged linked file again: `record` itself, or the one to put in its place. */
 export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRecord {
   const { sha256 } = record.content;
@@ -138,7 +145,7 @@ export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRec
   const tree = context.trees.find(({ name }) => name === record.path.toString('latin1', 0, end));
   if (sha256 === null || tree === undefined) return record;
   const relative = record.path.subarray(end + 1);
-  const fd = openBelow(tree.path, relative, O.NOFOLLOW | O.NONBLOCK | O.NOATIME);
+  const fd = openLinked(tree, relative);
   if (fd < 0) return record;
   const stat = new Stat();
   try {
@@ -152,6 +159,7 @@ export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRec
   } catch (error) {
     const { code, errno } = error as NodeJS.ErrnoException;
     if (typeof errno !== 'number') throw error;
+    stopWhereExhausted(errno);
     const message = `cannot be read again: ${code}; its content of the snapshot before is kept`;
     context.warn('unreadable', tree.name, relative.toString('latin1'), message);
     return record;

@@ -72,7 +72,13 @@ export type ToWorker =
       readonly linked: readonly FinishedPage[];
       readonly keptLinks: readonly string[];
     }
+  /** The job failed: let go of what is held for it. */
+  | { readonly type: 'drop'; readonly job: number }
   | { readonly type: 'quit' };
+
+/** Whether a worker says `ready` after such a message. */
+export const isWork = ({ type }: ToWorker): boolean =>
+  type === 'task' || type === 'release' || type === 'finish';
 
 export interface SegmentDone {
   readonly number: number;

@@ -32,7 +32,7 @@ export interface ParentFile {
 export class ParentPages {
   readonly rows: readonly ParentRow[];
   readonly linkRows: readonly ParentRow[];
-  readonly #fd: number;
+  #fd: number;
 
   constructor(file: ParentFile) {
     this.rows = file.rows;
@@ -67,7 +67,9 @@ export class ParentPages {
     return Math.max(0, low - 1);
   }
 
+  /** May be called again. */
   close(): void {
-    closeSync(this.#fd);
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
   }
 }

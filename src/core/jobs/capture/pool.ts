@@ -6,7 +6,6 @@
  * account's final segment. Nothing here touches files or stores.
  */
 
-import { Worker } from 'node:worker_threads';
 import { pageTargetBytes } from '../../archive/pages.ts';
 import { type ErrorCode, errorCodes, HoldfastError } from '../../errors.ts';
 import { noCounts } from './counts.ts';
@@ -18,6 +17,7 @@ import {
   deliver,
   type Job,
   newJob,
+  startThread,
   type Thread,
   takeBytes,
 } from './job.ts';
@@ -25,9 +25,9 @@ import {
   type CaptureParent,
   type CaptureTree,
   type FromWorker,
+  isWork,
   jobControl,
   type ToWorker,
-  type WorkerSetup,
 } from './messages.ts';
 
 export type { CaptureResult, CaptureSink } from './job.ts';
@@ -109,15 +109,8 @@ export class CapturePool {
 
   #start(): void {
     while (this.#threads.length < this.#size) {
-      const underWay = new Int32Array(new SharedArrayBuffer(4));
-      const setup: WorkerSetup = { hungry: this.#hungry, underWay, pageBytes: this.#pageBytes };
-      const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-      const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
-        workerData: setup,
-        // Entries live shortly: a small young generation costs no time and saves tens of megabytes.
-        resourceLimits: { maxYoungGenerationSizeMb: 12 },
-      });
-      const thread: Thread = { worker, underWay, pending: 0 };
+      const thread = startThread(this.#hungry, this.#pageBytes);
+      const { worker } = thread;
       worker.on('message', (message: FromWorker) => this.#hear(thread, message));
       worker.on('error', (error) => this.#died(thread, error));
       worker.unref();
@@ -165,7 +158,7 @@ export class CapturePool {
   }
 
   #post(thread: Thread, message: ToWorker): void {
-    if (message.type !== 'begin') thread.pending++;
+    if (isWork(message)) thread.pending++;
     thread.worker.postMessage(message);
   }
 
@@ -248,6 +241,7 @@ export class CapturePool {
     Atomics.store(job.control, jobControl.stop, 1);
     for (const body of job.bodies.values()) body.fail(error);
     this.#jobs.delete(job.id);
+    for (const thread of job.parts.keys()) this.#post(thread, { type: 'drop', job: job.id });
     job.reject(error);
     this.#schedule();
   }

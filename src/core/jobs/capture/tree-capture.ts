@@ -7,8 +7,9 @@
  */
 
 import { entryFlags, fileType } from '../../archive/entry.ts';
-import { HoldfastError } from '../../errors.ts';
-import { directoryType, listDirectory } from '../../filesystem/directory.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { listDirectory } from '../../filesystem/directory.ts';
+import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
 import {
   AT_FDCWD,
   closeFd,
@@ -24,7 +25,7 @@ import { openFrom } from '../../filesystem/open-below.ts';
 import { PathFilter } from '../../filesystem/patterns.ts';
 import { EntryLog, type TreeContext } from './entry-log.ts';
 import { captureRegular, captureSpecial, type LeafContext, type Previous } from './leaf-capture.ts';
-import { cName, depthOf, type Level } from './levels.ts';
+import { cName, depthOf, isElsewhere, type Level, waitingDirectory } from './levels.ts';
 import type { CaptureTree } from './messages.ts';
 
 /** Deeper directories are left out with a warning: each level holds a descriptor. */
@@ -60,9 +61,11 @@ export class TreeCapture {
    * Captures the directory at `path` (empty: the root) and all below it.
    *
    * @throws TREE_UNREADABLE the root cannot be opened
+   * @throws RUN_FAILED descriptors or memory ran out
    */
   run(path: string): void {
     const root = openAt(AT_FDCWD, Buffer.from(`${this.#tree.path}\0`), O.DIRECTORY | O.NOFOLLOW);
+    if (root < 0) stopWhereExhausted(root);
     if (root < 0 || statFd(root, this.#rootStat) < 0) {
       throw new HoldfastError('TREE_UNREADABLE', `cannot open tree ${this.#tree.name}: ${errnoName(root)}`, {
         hint: 'Check that the path exists, is a directory and is mounted.',
@@ -89,6 +92,7 @@ export class TreeCapture {
       closeFd(root);
     }
     if (fd < 0) {
+      stopWhereExhausted(fd);
       this.#context.warn('vanished', path, `directory vanished before it was read: ${errnoName(fd)}`);
       return;
     }
@@ -167,12 +171,7 @@ export class TreeCapture {
 
   #isForeign(stat: Stat): boolean {
     if (this.#spansDevices) return false;
-    const root = this.#rootStat;
-    return (
-      stat.deviceMajor !== root.deviceMajor ||
-      stat.deviceMinor !== root.deviceMinor ||
-      (stat.mountId !== root.mountId && stat.mountId !== 0n && root.mountId !== 0n)
-    );
+    return isElsewhere(stat, this.#rootStat);
   }
 
   /** Something mounted here belongs to another file system: its entry is kept, nothing on it is opened. */
@@ -237,6 +236,7 @@ export class TreeCapture {
       names = listDirectory(fd);
     } catch (error) {
       closeFd(fd);
+      if (isHoldfastError(error) && error.code === 'RUN_FAILED') throw error;
       this.#context.warn('unreadable', path, (error as Error).message);
       return;
     }
@@ -246,15 +246,9 @@ export class TreeCapture {
 
   /** Gives the last waiting directory of the highest level, which is likely to be large, to another worker. */
   #handOver(): void {
-    for (const level of this.#stack) {
-      for (let i = level.names.length - 1; i >= level.next; i--) {
-        const name = level.names[i]!;
-        if (!name.endsWith(`\0${directoryType}`) || level.given.has(name)) continue;
-        if (!this.#context.claimHandOver()) return;
-        level.given.add(name);
-        this.#context.handOver(level.prefix + name.slice(0, name.indexOf('\0')));
-        return;
-      }
-    }
+    const waiting = waitingDirectory(this.#stack);
+    if (waiting === null || !this.#context.claimHandOver()) return;
+    waiting.level.given.add(waiting.name);
+    this.#context.handOver(waiting.level.prefix + waiting.name.slice(0, waiting.name.indexOf('\0')));
   }
 }

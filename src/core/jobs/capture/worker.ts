@@ -9,7 +9,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { AccountCapture, type JobOutlet } from './account-capture.ts';
-import { type FromWorker, jobControl, type ToWorker, type WorkerSetup, windowBytes } from './messages.ts';
+import {
+  type FromWorker,
+  isWork,
+  jobControl,
+  type ToWorker,
+  type WorkerSetup,
+  windowBytes,
+} from './messages.ts';
 
 const { hungry, underWay, pageBytes } = workerData as WorkerSetup;
 const port = parentPort!;
@@ -49,6 +56,12 @@ function outletOf(control: Int32Array): JobOutlet {
   };
 }
 
+/** What a failed job leaves behind: a frame that is half filled, and the parent's pages. */
+function drop(job: number): void {
+  captures.get(job)?.drop();
+  captures.delete(job);
+}
+
 function handle(message: ToWorker): void {
   switch (message.type) {
     case 'begin': {
@@ -70,6 +83,9 @@ function handle(message: ToWorker): void {
       captures.get(message.job)?.finish(message);
       captures.delete(message.job);
       return;
+    case 'drop':
+      drop(message.job);
+      return;
     case 'quit':
       port.close();
   }
@@ -80,9 +96,9 @@ port.on('message', (message: ToWorker) => {
     handle(message);
   } catch (error) {
     if (message.type === 'quit') return;
-    captures.delete(message.job);
+    drop(message.job);
     const code = isHoldfastError(error) ? error.code : 'INTERNAL';
     send({ type: 'failed', job: message.job, code, message: (error as Error).message });
   }
-  if (message.type !== 'begin' && message.type !== 'quit') send({ type: 'ready' });
+  if (isWork(message)) send({ type: 'ready' });
 });

@@ -1,0 +1,75 @@
+/** What says something of this machine and not of a file: no descriptor left, and a lease that somebody has. */
+
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openLab } from '../../../support/backup.ts';
+
+/** One thread, so that all levels of the walk are its own. Prints what came of the backup. */
+const backup = `
+  import { openLab } from ${JSON.stringify(new URL('../../../support/backup.ts', import.meta.url).href)};
+  const lab = await openLab(process.argv[2], { threads: 1 });
+  const { outcomes } = await lab.run({ shadow: process.argv[2] + '/tree' });
+  await lab.close();
+  console.log(outcomes[0].error?.code, outcomes[0].error?.message);
+`;
+const execute = promisify(execFile);
+const descriptors = 200;
+let directory = '';
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'holdfast-exhausted-'));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** Takes a lease for writing, and gives it up a moment after the kernel asks for it. */
+const leaseHolder = `
+import fcntl, os, signal, sys, time
+fd = os.open(sys.argv[1], os.O_RDWR)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
+fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print('held', flush=True)
+signal.sigwait([signal.SIGIO])
+time.sleep(0.02)
+fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+`;
+
+describe('a machine without descriptors', () => {
+  it('fails the account, which is to be run again, and leaves out no file in silence', async () => {
+    // Each level of the walk holds one.
+    mkdirSync(join(directory, 'tree', ...Array<string>(descriptors).fill('d')), { recursive: true });
+    writeFileSync(join(directory, 'tree', 'file'), 'content');
+    writeFileSync(join(directory, 'backup.mjs'), backup);
+    const { stdout } = await execute('prlimit', [
+      `--nofile=${descriptors}:${descriptors}`,
+      process.execPath,
+      join(directory, 'backup.mjs'),
+      directory,
+    ]);
+
+    expect(stdout).toBe('RUN_FAILED this machine is out of descriptors: EMFILE\n');
+    expect(existsSync(join(directory, 'store/manifests'))).toBe(false);
+  });
+});
+
+describe('a file on which somebody has a lease', () => {
+  it('is read once the lease has been given up', async () => {
+    const place = join(directory, 'leased');
+    mkdirSync(join(place, 'tree'), { recursive: true });
+    const file = join(place, 'tree', 'file');
+    writeFileSync(file, 'content');
+    const holder = spawn('python3', ['-c', leaseHolder, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(holder.stdout, 'data');
+    const lab = await openLab(place);
+    const { snapshot, exitStatus } = await lab.backUp({ shadow: join(place, 'tree') });
+    await lab.close();
+
+    expect(snapshot.body.warnings).toEqual([]);
+    expect(snapshot.body.counts.files).toBe(1);
+    expect(exitStatus).toBe(0);
+    if (holder.exitCode === null) await once(holder, 'exit');
+  });
+});
