@@ -2,9 +2,11 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { chainProvider } from '../../../src/addins/chain/index.ts';
 import { s3Store } from '../../../src/addins/s3/index.ts';
 import { s3TarProvider } from '../../../src/addins/s3-tar/index.ts';
 import { checkConfiguration, loadConfiguration } from '../../../src/core/config/load-configuration.ts';
+import { validate } from '../../../src/core/config/validate.ts';
 import type { AddinDefinition } from '../../../src/core/index.ts';
 import { apiscpPanel } from '../../../src/panels/apiscp/index.ts';
 import { genericPanel } from '../../../src/panels/generic/index.ts';
@@ -333,8 +335,12 @@ describe('the documented examples', () => {
       ([, text]) => JSON.parse(text ?? '') as object,
     );
 
-    expect(examples).toHaveLength(3);
-    for (const example of examples) {
+    const ofChain = (example: object) => 'use' in example && example.use === 'chain';
+    expect(examples).toHaveLength(4);
+    expect(examples.filter(ofChain).flatMap((one) => validate(one, chainProvider.settingsSchema))).toEqual(
+      [],
+    );
+    for (const example of examples.filter((one) => !ofChain(one))) {
       await write('config.json', 'use' in example ? { panel: example } : example);
       expect(await problemsOf()).toEqual([]);
     }
