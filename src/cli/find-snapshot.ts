@@ -172,9 +172,7 @@ export async function resolveSnapshot(
   account: string | undefined,
 ): Promise<Snapshot> {
   const { provider, signal } = search;
-  if (wanted === 'latest' && account === undefined) {
-    throw new HoldfastError('USAGE', '"latest" needs an account', { hint: 'Add --account A.' });
-  }
+  requireAccount(wanted, account);
   if (account !== undefined) {
     return findSnapshot(
       provider,
@@ -204,4 +202,11 @@ function ownerInId(state: State | null, wanted: string): string | null {
   if (site === undefined || state === null) return null;
   for (const [uuid, holds] of state.sites()) if (holds === site) return uuid;
   return null;
+}
+
+/** Before any store is opened: a wrong line is a wrong line wherever it would read. @throws USAGE */
+export function requireAccount(wanted: string, account: unknown): void {
+  if (wanted === 'latest' && account === undefined) {
+    throw new HoldfastError('USAGE', '"latest" needs an account', { hint: 'Add --account A.' });
+  }
 }

@@ -7,7 +7,7 @@ import { quoted } from '../../core/printable.ts';
 import type { CliCommand } from '../command.ts';
 import type { EntryDocument } from '../documents/entry.ts';
 import { contentOf, describeEntry, describeExport, entryLine, percentHelp } from '../entry-view.ts';
-import { resolveSnapshot } from '../find-snapshot.ts';
+import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { failedComponents, notePartial } from '../partial-snapshot.ts';
 import { percentPath, snapshotPath } from '../snapshot-path.ts';
 import { copyHelp, withStore } from '../store-session.ts';
@@ -37,6 +37,7 @@ export const ls: CliCommand = {
 
   async run(context, { args, options }) {
     const { output, signal } = context;
+    requireAccount(args[0]!, options['account']);
     return withStore(context, options, async ({ search, opened }) => {
       const snapshot = await resolveSnapshot(search, args[0]!, options['account'] as string | undefined);
       const everything = { paths: [], databases: [], everything: true };

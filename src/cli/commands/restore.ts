@@ -9,7 +9,7 @@ import { printable } from '../../core/printable.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
 import type { RestoreDocument, RestorePlanDocument } from '../documents/restore.ts';
 import { describeWarning, type FailedComponent } from '../documents/snapshot.ts';
-import { resolveSnapshot } from '../find-snapshot.ts';
+import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { bytesText, countText, durationText, plural } from '../format.ts';
 import { failedComponents, notePartial, statusWith } from '../partial-snapshot.ts';
 import { openProgress } from '../progress.ts';
@@ -83,6 +83,7 @@ export const restore: CliCommand = {
     const chosen = options as unknown as Options;
     const to = targetOf(chosen);
     if (chosen.all === true) checkAll(args[0]!, chosen);
+    else requireAccount(args[0]!, chosen.account);
     return withStore(context, chosen, async (session) => {
       const { search, opened } = session;
       if (chosen.all === true && to !== null) {
