@@ -67,6 +67,8 @@ launch() { # daemon command...: without our stdin, so that it cannot hold the ca
   shift
   setsid "$@" >"$dir/$daemon.log" 2>&1 </dev/null &
   echo $! >"$dir/$daemon.pid"
+  # Until it is the daemon and no longer a copy of this shell, which is_ours would not know.
+  until is_ours "$daemon" || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
 }
 
 await() { # daemon command...: until the command succeeds; a daemon that dies fails at once
