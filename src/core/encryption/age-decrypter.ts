@@ -1,0 +1,76 @@
+/**
+ * Opens whole age files as Holdfast writes them, from the first byte to the last.
+ *
+ * Every chunk is authentic before its bytes are handed on; that nothing is missing at the end is known, and
+ * said by an error, only when the stream has ended. Files for other kinds of recipients are not opened here.
+ */
+
+import { HoldfastError } from '../errors.ts';
+import { chunksOf, decryptChunk, decryptChunks, payloadSize, storedChunkBytes } from './age-chunks.ts';
+import { openHeader, payloadStart } from './age-header.ts';
+import type { KeyPair } from './x25519.ts';
+
+export function damagedAge(what: string, why: string): HoldfastError {
+  return new HoldfastError('OBJECT_DAMAGED', `${what} is damaged: ${why}`, {
+    hint: 'Run `holdfast verify --read-data`, and restore from another snapshot.',
+  });
+}
+
+export function wrongKey(what: string): HoldfastError {
+  return new HoldfastError('IDENTITY_WRONG', `${what} is not encrypted to this key`, {
+    hint: 'Give the identity that belongs to it; `holdfast key check` says which snapshots an identity opens.',
+  });
+}
+
+/** @throws IDENTITY_WRONG, OBJECT_DAMAGED */
+function keyOf(header: Buffer, pair: KeyPair, what: string): Buffer {
+  const opened = openHeader(header, pair);
+  if (opened.result === 'open') return opened.payloadKey;
+  throw opened.result === 'other-key' ? wrongKey(what) : damagedAge(what, 'it has no valid age header');
+}
+
+/** @throws IDENTITY_WRONG, OBJECT_DAMAGED also where it was cut short or has something behind its end */
+export function decryptWhole(file: Buffer, pair: KeyPair, what: string): Buffer {
+  const key = keyOf(file.subarray(0, payloadStart), pair, what);
+  const size = payloadSize(file.length);
+  if (size === null) throw damagedAge(what, 'it does not end with a whole chunk');
+  const plain = decryptChunks(key, file.subarray(payloadStart), 0, chunksOf(size) - 1);
+  if (plain === null) throw damagedAge(what, 'a chunk is not authentic');
+  return plain;
+}
+
+/** Payload of a stream, chunk by chunk. @throws IDENTITY_WRONG, OBJECT_DAMAGED */
+export async function* decryptStream(
+  stored: AsyncIterable<Uint8Array>,
+  pair: KeyPair,
+  what: string,
+): AsyncGenerator<Buffer> {
+  let rest: Buffer = Buffer.alloc(0);
+  let key: Buffer | null = null;
+  let chunk = 0;
+  for await (const piece of stored) {
+    rest =
+      rest.length === 0
+        ? Buffer.from(piece.buffer, piece.byteOffset, piece.length)
+        : Buffer.concat([rest, piece]);
+    if (key === null) {
+      if (rest.length < payloadStart) continue;
+      key = keyOf(rest.subarray(0, payloadStart), pair, what);
+      rest = rest.subarray(payloadStart);
+    }
+    // The last chunk has a mark of its own, so whole chunks wait until something follows them.
+    const whole = Math.max(0, Math.ceil(rest.length / storedChunkBytes) - 1);
+    if (whole === 0) continue;
+    const plain = decryptChunks(key, rest.subarray(0, whole * storedChunkBytes), chunk, -1);
+    if (plain === null) throw damagedAge(what, 'a chunk is not authentic');
+    chunk += whole;
+    rest = rest.subarray(whole * storedChunkBytes);
+    yield plain;
+  }
+  if (key === null) throw damagedAge(what, 'it has no valid age header');
+  const last = decryptChunk(key, chunk, true, rest);
+  // An empty last chunk is allowed only where the payload is empty.
+  if (last === null || (last.length === 0 && chunk > 0))
+    throw damagedAge(what, 'it is not authentic to its end');
+  if (last.length > 0) yield last;
+}

@@ -1,0 +1,81 @@
+/**
+ * Headers of age v1 files with one X25519 recipient, as Holdfast writes them: always 184 bytes with the
+ * nonce of the payload, so that payload starts at the same place in every object.
+ *
+ * `sealed` is what an index remembers of a header, 80 bytes: ephemeral share, wrapped file key, nonce. With
+ * the owner's private half it opens any part of the payload without the header; without it, nothing.
+ */
+
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import {
+  fileKeyBytes,
+  headerMacKey,
+  type KeyPair,
+  payloadKey,
+  unwrapFileKey,
+  wrapFileKey,
+} from './x25519.ts';
+
+const version = 'age-encryption.org/v1';
+export const nonceBytes = 16;
+/** Header and nonce: where the first chunk begins. */
+export const payloadStart = 184;
+export const sealedBytes = 80;
+
+export interface SealedHeader {
+  /** The first 184 bytes of the file. */
+  readonly header: Buffer;
+  readonly sealed: Buffer;
+  /** Opens and makes the chunks of this one file. */
+  readonly payloadKey: Buffer;
+}
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64').replace(/=+$/, '');
+
+const headerMac = (fileKey: Uint8Array, text: string): Buffer =>
+  createHmac('sha256', headerMacKey(fileKey)).update(text).digest();
+
+/** A header with a file key of its own. @param publicKey 32 bytes */
+export function newHeader(publicKey: Uint8Array): SealedHeader {
+  const fileKey = randomBytes(fileKeyBytes);
+  const nonce = randomBytes(nonceBytes);
+  const { share, wrapped } = wrapFileKey(fileKey, publicKey);
+  const text = `${version}\n-> X25519 ${base64(share)}\n${base64(wrapped)}\n---`;
+  const header = Buffer.concat([Buffer.from(`${text} ${base64(headerMac(fileKey, text))}\n`), nonce]);
+  return { header, sealed: Buffer.concat([share, wrapped, nonce]), payloadKey: payloadKey(fileKey, nonce) };
+}
+
+/** The payload key behind an index's `sealed`; null where this pair does not open it. */
+export function openSealed(sealed: Buffer, pair: KeyPair): Buffer | null {
+  if (sealed.length !== sealedBytes) return null;
+  const [share, wrapped, nonce] = [sealed.subarray(0, 32), sealed.subarray(32, 64), sealed.subarray(64)];
+  const fileKey = unwrapFileKey({ share, wrapped }, pair);
+  return fileKey === null ? null : payloadKey(fileKey, nonce);
+}
+
+const pattern =
+  /^age-encryption\.org\/v1\n-> X25519 ([A-Za-z0-9+/]{43})\n([A-Za-z0-9+/]{43})\n--- ([A-Za-z0-9+/]{43})\n$/;
+
+export type OpenedHeader =
+  | { readonly result: 'open'; readonly payloadKey: Buffer; readonly sealed: Buffer }
+  /** It is one of ours, and made for another key; or its stanza was altered, which looks the same. */
+  | { readonly result: 'other-key' }
+  | { readonly result: 'damaged' };
+
+/** @param bytes the first 184 of a file, or all of a shorter one */
+export function openHeader(bytes: Buffer, pair: KeyPair): OpenedHeader {
+  const text = bytes.subarray(0, payloadStart - nonceBytes).toString('latin1');
+  const found = pattern.exec(text);
+  if (found === null || bytes.length < payloadStart) return { result: 'damaged' };
+  const [share, wrapped, mac] = found.slice(1).map((part) => Buffer.from(part, 'base64'));
+  // The unused bits of the last character are zero, or one file would have several spellings.
+  const canonical = [share!, wrapped!, mac!].every((part, at) => base64(part) === found[at + 1]);
+  if (!canonical) return { result: 'damaged' };
+  const fileKey = unwrapFileKey({ share: share!, wrapped: wrapped! }, pair);
+  if (fileKey === null) return { result: 'other-key' };
+  const signed = text.slice(0, text.lastIndexOf('---') + 3);
+  if (!timingSafeEqual(headerMac(fileKey, signed), mac!)) return { result: 'damaged' };
+  const nonce = bytes.subarray(payloadStart - nonceBytes, payloadStart);
+  const sealed = Buffer.concat([share!, wrapped!, nonce]);
+  return { result: 'open', payloadKey: payloadKey(fileKey, nonce), sealed };
+}
