@@ -54,8 +54,16 @@ const componentItem = record('A tree or a database.', {
   endedAt: instantOrNull('When the walk of a tree ended; null for a database.'),
   instant: instantOrNull('The instant a database was exported from; null for a tree.'),
   databases: texts('Names of the databases in the export; empty for a tree.'),
-  consistency: choice('How the exports of the account relate in time.', 'barrier', 'joint', 'single', null),
+  consistency: choice(
+    'How the exports of the account relate in time.',
+    'barrier',
+    'joint',
+    'single',
+    'panel',
+    null,
+  ),
   lockHeldMs: countOrNull('How long writers had to wait for the export, in milliseconds.'),
+  lockedTables: texts('Tables without transactions, which were locked while they were read.'),
 });
 
 export const snapshotItem = record('A committed snapshot.', {
@@ -124,7 +132,13 @@ function describeComponent(component: Component): SnapshotItem['components'][num
   const common = { type, name, state, error };
   if (component.type === 'tree') {
     const { bytes, entries, startedAt, endedAt } = component;
-    const noDatabase = { instant: null, databases: [], consistency: null, lockHeldMs: null };
+    const noDatabase = {
+      instant: null,
+      databases: [],
+      consistency: null,
+      lockHeldMs: null,
+      lockedTables: [],
+    };
     return { ...common, bytes, entries, startedAt, endedAt, ...noDatabase };
   }
   const { plainBytes, instant: at, databases, consistency, lockHeldMs } = component;
@@ -137,5 +151,6 @@ function describeComponent(component: Component): SnapshotItem['components'][num
     databases: [...databases],
     consistency,
     lockHeldMs,
+    lockedTables: [...(component.lockedTables ?? [])],
   };
 }

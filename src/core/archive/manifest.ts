@@ -101,6 +101,8 @@ export interface DatabaseComponent {
   readonly lockHeldMs: number;
   readonly object: number | null;
   readonly plainBytes: number;
+  /** Tables without transactions that were locked while they were read; absent where there were none. */
+  readonly lockedTables?: readonly string[];
   readonly sha256: string | null;
   readonly besides: readonly BesideRef[];
 }

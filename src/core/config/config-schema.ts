@@ -101,6 +101,41 @@ export const configSchema = {
               'Reference to the password: env:NAME, or file:PATH of a file with mode 0600. Leave out for socket authentication.',
             examples: ['file:/root/.holdfast/mariadb'],
           },
+          tls: {
+            type: 'object',
+            additionalProperties: false,
+            description:
+              'Encrypts the connection to a host. With ca the server must also prove that it is the host named.',
+            examples: [{ ca: '/etc/ssl/certs/ca-certificates.crt' }],
+            properties: {
+              ca: {
+                type: 'string',
+                pattern: '^/',
+                description: 'File of certificate authorities, PEM.',
+                examples: ['/etc/ssl/certs/ca-certificates.crt'],
+              },
+              cert: {
+                type: 'string',
+                pattern: '^/',
+                description: 'Certificate of this client, PEM.',
+                examples: ['/etc/holdfast/client.pem'],
+              },
+              key: {
+                type: 'string',
+                pattern: '^/',
+                description: 'Private key of that certificate, PEM.',
+                examples: ['/etc/holdfast/client.key'],
+              },
+            },
+          },
+          stallMinutes: {
+            type: 'integer',
+            minimum: 1,
+            maximum: 1440,
+            description:
+              'Minutes without a byte after which a dump is given up; 15 where nothing is said. There is no limit on the whole.',
+            examples: [15],
+          },
           clientPath: {
             type: 'string',
             pattern: '^/',
@@ -108,6 +143,42 @@ export const configSchema = {
               'Absolute path of the dump client, or of the directory it lies in. Without it Holdfast looks where packages put it.',
             examples: ['/opt/mariadb/bin'],
           },
+        },
+      },
+    },
+    export: {
+      enum: ['direct', 'panel'],
+      default: 'direct',
+      description:
+        'Who makes the dumps of a backup: Holdfast, from one instant for each account, or the exporter of the panel, whose files are then captured. PostgreSQL is always exported by Holdfast.',
+      examples: ['direct'],
+    },
+    panelExport: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['command'],
+      description: 'How to run the exporter of the panel; needed where export is panel.',
+      examples: [
+        {
+          command: ['/usr/local/apnscp/bin/scripts/backup_dbs.php', '--force'],
+          stallMinutes: 60,
+        },
+      ],
+      properties: {
+        command: {
+          type: 'array',
+          minItems: 1,
+          items: { type: 'string' },
+          description: 'Program and arguments; no shell. It must end with 0 once every dump is written.',
+          examples: [['/usr/local/apnscp/bin/scripts/backup_dbs.php', '--force']],
+        },
+        stallMinutes: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 1440,
+          default: 60,
+          description: 'Minutes in which it neither prints nor ends, after which it is given up.',
+          examples: [60],
         },
       },
     },

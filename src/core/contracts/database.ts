@@ -40,12 +40,18 @@ export type Consistency =
   /** All from one instant: one dump of all of them, because the locks could not be had. */
   | 'joint'
   /** Each from an instant of its own. */
-  | 'single';
+  | 'single'
+  /** Made by the panel's own exporter, each from an instant of its own. */
+  | 'panel';
 
 export interface ExportRequest extends CallOptions {
   readonly databases: readonly string[];
   /** The account's selector, for its users and roles. */
   readonly selector: DatabaseSelector;
+  /** One export for each database, even where they then have instants of their own. */
+  readonly separate?: boolean;
+  /** SQL text also where the engine has a format of its own. */
+  readonly plain?: boolean;
 }
 
 /** A short text kept beside an export, e.g. grants, or the text of a view that cannot be dumped. */
@@ -58,6 +64,8 @@ export interface BesideText {
 export interface ExportResult {
   readonly warnings: readonly DatabaseWarning[];
   readonly besides: readonly BesideText[];
+  /** Tables without transactions, which were locked against writers while they were read. */
+  readonly lockedTables?: readonly string[];
 }
 
 export interface DatabaseExport {
@@ -78,6 +86,15 @@ export interface ExportSet {
   readonly lockHeldMs: number;
   readonly exports: readonly DatabaseExport[];
   readonly warnings: readonly DatabaseWarning[];
+}
+
+/** The least a user needs for everything but import. */
+export interface ReadOnlyUserRequest extends CallOptions {
+  readonly user: string;
+  /** Where the user may log in from; of MariaDB and MySQL only. */
+  readonly host: string;
+  /** Null: the statements are only returned, and hold the word PASSWORD in its place. */
+  readonly apply: { readonly password: string } | null;
 }
 
 export interface EngineCheck {
@@ -106,6 +123,12 @@ export interface DatabaseEngine {
    * end an iteration early, to stop them; no client process outlives that.
    */
   exports(request: ExportRequest): Promise<ExportSet>;
+
+  /**
+   * The statements that make a read-only user for exports, in order; run as well where `apply` is given.
+   * Running them again changes the password only. They never hold the password.
+   */
+  readOnlyUser?(request: ReadOnlyUserRequest): Promise<readonly string[]>;
 
   /** Releases connections. A second call does nothing. */
   close(): Promise<void>;

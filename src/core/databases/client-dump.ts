@@ -26,8 +26,10 @@ export interface ClientDumpOptions {
   readonly databases: readonly [string, ...string[]];
   readonly client: ClientProcess;
   readonly check: DumpCheck;
-  /** Made once the body is complete. */
-  readonly result: ExportResult;
+  /** Asked for once the body is complete. */
+  readonly result: () => ExportResult;
+  /** Nothing came from the client for so long while somebody read: it is given up. In milliseconds. */
+  readonly stallMs: number;
   readonly signal: AbortSignal;
   /** Where the server would give up on a client that stalls. */
   readonly readAhead?: ReadAheadOptions;
@@ -105,7 +107,7 @@ export class ClientDump {
       }
       await this.#prove(empty);
       complete = true;
-      this.#outcome.resolve(this.#options.result);
+      this.#outcome.resolve(this.#options.result());
     } catch (error) {
       throw this.#stopped ?? this.#settle(error);
     } finally {
@@ -115,7 +117,17 @@ export class ClientDump {
 
   async #next(): Promise<Buffer | null> {
     if (this.#stopped !== null) throw this.#stopped;
-    return await this.#chunks.next();
+    const { stallMs } = this.#options;
+    const stalled = setTimeout(() => void this.stop(this.#stalled(stallMs)), stallMs);
+    try {
+      return await this.#chunks.next();
+    } finally {
+      clearTimeout(stalled);
+    }
+  }
+
+  #stalled(ms: number): HoldfastError {
+    return this.#failed(`${this.#options.client.name} sent nothing for ${Math.round(ms / 1000)} s`);
   }
 
   async #prove(empty: boolean): Promise<void> {

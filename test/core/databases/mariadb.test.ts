@@ -187,20 +187,61 @@ describe('exporting MariaDB databases', () => {
     expect(text).toMatch(/VIEW `broken`.`bad` AS select[\s\S]*VIEW `broken`.`worse`/);
   });
 
-  it('names tables that lie outside the transaction', async () => {
+  it('locks tables that lie outside the transaction until their dump has ended, and names them', async () => {
     await mariadb(
       server,
-      'CREATE DATABASE mixed; USE mixed; CREATE TABLE i (a int); CREATE TABLE m (a int) ENGINE=MyISAM',
+      `CREATE DATABASE mixed; USE mixed; CREATE TABLE a_large (v text); CREATE TABLE i (a int); CREATE TABLE m (a int) ENGINE=MyISAM;
+       INSERT INTO a_large SELECT REPEAT('x', 60000) FROM seq_1_to_200; INSERT INTO m VALUES (1)`,
     );
     const only = await exportOne('mixed');
+    const written: string[] = [];
+    const writer = mariadb(server, 'INSERT INTO mixed.m VALUES (2)').then(() => written.push('m'));
+    await mariadb(server, 'INSERT INTO mixed.i VALUES (2)');
+    await sleep(300);
+    expect(written).toEqual([]);
+    const dump = await readBody(only.body);
+    await writer;
+    const { warnings, lockedTables } = await only.result();
+    expect({ warnings, lockedTables }).toEqual({ warnings: [], lockedTables: ['m'] });
+    expect(dump.toString()).toContain('INSERT INTO `m` VALUES\n(1);');
+  });
+
+  it('names them where the user may not lock them', async () => {
+    await mariadb(
+      server,
+      `CREATE USER unlocked@localhost IDENTIFIED BY 'n'; GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON *.* TO unlocked@localhost`,
+    );
+    const only = await exportOne('mixed', { user: 'unlocked', password: 'n' });
     await readBody(only.body);
-    const { warnings } = await only.result();
-    expect(warnings).toEqual([
-      {
-        code: 'table-not-transactional',
-        database: 'mixed',
-        message: expect.stringContaining('"m" (MyISAM)'),
-      },
+    const { warnings, lockedTables } = await only.result();
+    expect(lockedTables).toEqual([]);
+    expect(warnings).toMatchObject([
+      { code: 'table-not-transactional', message: expect.stringContaining('"m" (MyISAM)') },
+    ]);
+  });
+
+  it('gives those locks up where somebody waits for the tables in front of the dump', async () => {
+    const only = await exportOne('mixed');
+    const waiting = mariadb(server, 'ALTER TABLE mixed.m ADD COLUMN b int');
+    await sleep(200);
+    const dump = await readBody(only.body);
+    await waiting;
+    const { warnings, lockedTables } = await only.result();
+    expect(dump.toString()).toContain('-- Dump completed');
+    expect(lockedTables).toEqual([]);
+    expect(warnings).toMatchObject([{ code: 'table-not-transactional' }]);
+  }, 30_000);
+
+  it('reports FLOAT columns that lose digits, and only those', async () => {
+    await mariadb(
+      server,
+      `CREATE DATABASE floats; CREATE TABLE floats.t (exact float, tiny float, wide double);
+       INSERT INTO floats.t VALUES (0.1, 1.1754943508222875e-38, 1.1754943508222875e-38), (7.25, 2, 2)`,
+    );
+    const only = await exportOne('floats');
+    await readBody(only.body);
+    expect((await only.result()).warnings).toEqual([
+      { code: 'float-rounded', database: 'floats', message: expect.stringMatching(/: "t\.tiny"$/) },
     ]);
   });
 

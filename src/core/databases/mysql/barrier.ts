@@ -31,6 +31,21 @@ const lockWaitSeconds = 1;
 /** Lock wait timeout, deadlock: another session is in the way, and may soon be gone. */
 const busy: ReadonlySet<number | undefined> = new Set([1205, 1213]);
 
+/** Locks exactly these tables, or says why it could not. Never rejects for what the server answers. */
+export async function lockOnly(
+  session: Session,
+  request: LockRequest,
+  signal: AbortSignal,
+): Promise<string | null> {
+  await session.rows(`SET SESSION lock_wait_timeout = ${lockWaitSeconds}`);
+  for (let attempt = 1; ; attempt += 1) {
+    const refused = await tryLock(session, [request]);
+    if (refused === null) return null;
+    if (!busy.has(refused.number) || attempt === attempts) return printable(refused.message);
+    await pause(signal);
+  }
+}
+
 export async function lockTables(
   session: Session,
   requests: readonly LockRequest[],

@@ -12,6 +12,7 @@ import { startClient } from '../client-process.ts';
 import type { ReadAheadOptions } from '../read-ahead.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
 import { clientEnvironment, type MysqlClient } from './client.ts';
+import type { HeldTables } from './held-tables.ts';
 import type { DumpPlan } from './inspect.ts';
 import { optionFileArgument, withOptionFile } from './option-file.ts';
 
@@ -20,13 +21,15 @@ export interface DumpContext {
   readonly client: MysqlClient;
   readonly signal: AbortSignal;
   readonly readAhead: ReadAheadOptions;
+  readonly stallMs: number;
 }
 
 /** Several plans make one joint dump, which names its databases; a single one does not. */
 export function startDump(
   plans: readonly [DumpPlan, ...DumpPlan[]],
   grants: BesideText | null,
-  { config, client, signal, readAhead }: DumpContext,
+  held: HeldTables | null,
+  { config, client, signal, readAhead, stallMs }: DumpContext,
 ): ClientDump {
   const [first, ...others] = plans;
   const args = [optionFileArgument, ...dumpOptions(plans, client.options)];
@@ -34,16 +37,24 @@ export function startDump(
   args.push('--', ...plans.map(({ database }) => database));
   return new ClientDump({
     databases: [first.database, ...others.map(({ database }) => database)],
-    client: withOptionFile(config, (fileDescriptor) =>
-      startClient({ path: client.path, args, env: clientEnvironment(), fileDescriptor }),
+    client: withOptionFile(
+      config,
+      (fileDescriptor) => startClient({ path: client.path, args, env: clientEnvironment(), fileDescriptor }),
+      client.options,
     ),
-    check: new TrailerCheck(),
-    result: {
-      warnings: plans.flatMap((plan) => [...plan.warnings, ...lostHistory(plan, client.options)]),
+    check: new TrailerCheck(() => held?.moved()),
+    result: () => ({
+      warnings: plans.flatMap((plan) => [
+        ...plan.warnings,
+        ...lostHistory(plan, client.options),
+        ...(plan.outsideWarning === null || held?.intact === true ? [] : [plan.outsideWarning]),
+      ]),
       besides: [...mergeBesides(plans), ...(grants === null ? [] : [grants])],
-    },
+      lockedTables: held?.intact === true ? held.tables : [],
+    }),
     signal,
     readAhead,
+    stallMs,
     secrets: config.password === undefined ? [] : [config.password],
   });
 }
@@ -94,9 +105,15 @@ function mergeBesides(plans: readonly DumpPlan[]): BesideText[] {
 
 /** The trailer counts as the very last line only: data and routines may hold the same words. */
 export class TrailerCheck implements DumpCheck {
+  readonly #onChunk: () => void;
   #tail = Buffer.alloc(0);
 
+  constructor(onChunk: () => void = () => {}) {
+    this.#onChunk = onChunk;
+  }
+
   chunk(bytes: Uint8Array): void {
+    this.#onChunk();
     const kept = 256;
     this.#tail =
       bytes.length >= kept

@@ -15,7 +15,7 @@ import { printable } from '../../printable.ts';
 import type { ClientDump } from '../client-dump.ts';
 import { LiveDumps, refusedExport } from '../live-dumps.ts';
 import type { ReadAheadBudget, ReadAheadOptions } from '../read-ahead.ts';
-import type { DatabaseInstanceConfig, EngineDependencies } from '../types.ts';
+import { type DatabaseInstanceConfig, type EngineDependencies, stallMsOf } from '../types.ts';
 import { checkServer } from './check.ts';
 import { type MysqlClient, probeClient } from './client.ts';
 import { discoverDatabases } from './discover.ts';
@@ -57,7 +57,7 @@ export class MysqlEngine implements DatabaseEngine {
     );
   }
 
-  async exports({ databases, selector, signal }: ExportRequest): Promise<ExportSet> {
+  async exports({ databases, selector, signal, separate = false }: ExportRequest): Promise<ExportSet> {
     this.#client ??= probeClient(this.#config);
     const client = await this.#client.catch((error: unknown) => {
       this.#client = undefined;
@@ -80,6 +80,8 @@ export class MysqlEngine implements DatabaseEngine {
           readAhead: await this.#readAhead(session),
           now: this.#now,
           users,
+          separate,
+          stallMs: stallMsOf(this.#config),
           onStart: (dump: ClientDump) => this.#live.add(dump),
         },
       );
@@ -121,7 +123,15 @@ export class MysqlEngine implements DatabaseEngine {
 }
 
 function refusedPlan(database: string, refusal: string): DumpPlan {
-  return { database, tables: [], brokenViews: [], hasHistory: false, warnings: [], besides: [], refusal };
+  const nothing = {
+    tables: [],
+    outside: [],
+    outsideWarning: null,
+    brokenViews: [],
+    warnings: [],
+    besides: [],
+  };
+  return { database, ...nothing, hasHistory: false, refusal };
 }
 
 function grantsWarnings(error: unknown, databases: readonly string[]): DatabaseWarning[] {

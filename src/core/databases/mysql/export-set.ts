@@ -9,12 +9,15 @@ import { within } from '../within.ts';
 import { lockTables, unlockTables } from './barrier.ts';
 import { type DumpContext, snapshotIsOpen, startDump } from './dump.ts';
 import { grantsText, type readUsers } from './grants.ts';
+import { type HeldTables, holdTables } from './held-tables.ts';
 import type { DumpPlan } from './inspect.ts';
 import { type Session, text } from './session.ts';
 
 export interface ExportContext extends DumpContext {
   readonly now: () => number;
   readonly users: Awaited<ReturnType<typeof readUsers>>;
+  /** Never a joint dump. */
+  readonly separate: boolean;
   /** Called with every dump that is started, so that closing the engine ends it. */
   readonly onStart: (dump: ClientDump) => void;
 }
@@ -24,14 +27,56 @@ const longestHoldMs = 5_000;
 /** Connections of the server that we leave to its other users. */
 const sparedConnections = 10;
 
+type Held = ReadonlyMap<DumpPlan, HeldTables>;
+type Context = ExportContext & { readonly held: Held };
+
 /** Only `exports`, of plans without refusal, in their order; a joint one first. */
 export async function startExports(
   session: Session,
   plans: readonly DumpPlan[],
-  context: ExportContext,
+  request: ExportContext,
+): Promise<ExportSet> {
+  const sessions = plans.length + plans.filter(({ outside }) => outside.length > 0).length;
+  const crowded = await lackOfConnections(session, sessions);
+  const held = crowded === null ? await holdAll(plans, request) : new Map<DumpPlan, HeldTables>();
+  const context: Context = { ...request, held };
+  try {
+    return await startHeld(session, plans, crowded, context);
+  } catch (error) {
+    await releaseAll(held);
+    throw error;
+  }
+}
+
+/** Before anything else is locked, so that nothing of ours ever waits for something of ours. */
+async function holdAll(
+  plans: readonly DumpPlan[],
+  { config, signal }: ExportContext,
+): Promise<Map<DumpPlan, HeldTables>> {
+  const held = new Map<DumpPlan, HeldTables>();
+  try {
+    for (const plan of plans) {
+      const tables = await holdTables(config, plan, signal);
+      if (tables !== null) held.set(plan, tables);
+    }
+    return held;
+  } catch (error) {
+    await releaseAll(held);
+    throw error;
+  }
+}
+
+async function releaseAll(held: Held): Promise<void> {
+  await Promise.all([...held.values()].map((tables) => tables.release()));
+}
+
+async function startHeld(
+  session: Session,
+  plans: readonly DumpPlan[],
+  crowded: string | null,
+  context: Context,
 ): Promise<ExportSet> {
   if (plans.length < 2) return oneByOne(plans, context);
-  const crowded = await lackOfConnections(session, plans.length);
   if (crowded !== null) return joint(plans, crowded, context);
 
   const outcome = await lockTables(session, plans, context.signal);
@@ -49,20 +94,20 @@ export async function startExports(
     exports: [...set.exports, ...others.exports],
     warnings: [
       ...set.warnings,
-      ...apart.map(({ database }) => ({
-        code: 'not-locked',
-        database,
-        message: `exported from an instant of its own: ${outcome.excluded.get(database)}`,
-      })),
+      ...apart.map((plan) => notLocked(outcome.excluded.get(plan.database) ?? '')(plan)),
     ],
   };
 }
 
-async function underLock(
-  session: Session,
-  plans: readonly DumpPlan[],
-  context: ExportContext,
-): Promise<ExportSet> {
+const notLocked =
+  (reason: string) =>
+  ({ database }: DumpPlan): DatabaseWarning => ({
+    code: 'not-locked',
+    database,
+    message: `exported from an instant of its own: ${reason}`,
+  });
+
+async function underLock(session: Session, plans: readonly DumpPlan[], context: Context): Promise<ExportSet> {
   const instantMs = context.now();
   const dumps = startAll(plans, context);
   try {
@@ -79,7 +124,7 @@ async function underLock(
   }
 }
 
-async function oneByOne(plans: readonly DumpPlan[], context: ExportContext): Promise<ExportSet> {
+async function oneByOne(plans: readonly DumpPlan[], context: Context): Promise<ExportSet> {
   const instantMs = context.now();
   const dumps = startAll(plans, context);
   // A dump that waits for a lock has its instant already; it shows when its body is read.
@@ -90,14 +135,17 @@ async function oneByOne(plans: readonly DumpPlan[], context: ExportContext): Pro
 async function joint(
   plans: readonly DumpPlan[],
   reason: string,
-  context: ExportContext,
+  context: Context,
   lockHeldMs = 0,
 ): Promise<ExportSet> {
+  if (context.separate)
+    return { ...(await oneByOne(plans, context)), warnings: plans.map(notLocked(reason)) };
+  await releaseAll(context.held);
   const [first, ...others] = plans;
   if (first === undefined) return exportSet('single', lockHeldMs, [], [], 0);
   const databases: [string, ...string[]] = [first.database, ...others.map(({ database }) => database)];
   const instantMs = context.now();
-  const dump = startDump([first, ...others], grantsText(context.users, databases), context);
+  const dump = startDump([first, ...others], grantsText(context.users, databases), null, context);
   context.onStart(dump);
   await within(longestHoldMs, dump.begin(snapshotIsOpen));
   const warning: DatabaseWarning = {
@@ -113,11 +161,14 @@ async function joint(
   };
 }
 
-function startAll(plans: readonly DumpPlan[], context: ExportContext): readonly ClientDump[] {
+function startAll(plans: readonly DumpPlan[], context: Context): readonly ClientDump[] {
   const started: ClientDump[] = [];
   try {
     for (const plan of plans) {
-      const dump = startDump([plan], grantsText(context.users, [plan.database]), context);
+      const held = context.held.get(plan) ?? null;
+      const dump = startDump([plan], grantsText(context.users, [plan.database]), held, context);
+      const release = (): void => void held?.release();
+      dump.result().then(release, release);
       context.onStart(dump);
       started.push(dump);
     }

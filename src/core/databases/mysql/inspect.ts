@@ -5,14 +5,19 @@
 
 import type { BesideText, DatabaseWarning } from '../../contracts/database.ts';
 import { printable, quoted } from '../../printable.ts';
+import { findLosses } from './losses.ts';
 import { quoteName } from './names.ts';
-import { type Grant, missingPrivileges } from './privileges.ts';
+import { type Grant, hasPrivilege, missingPrivileges } from './privileges.ts';
 import { errorNumber, type Session, text } from './session.ts';
 
 export interface DumpPlan {
   readonly database: string;
   /** Names of tables that the barrier locks. */
   readonly tables: readonly string[];
+  /** Tables whose engine has no transactions: they are locked for a dump of their own, which comes first. */
+  readonly outside: readonly string[];
+  /** What is said of those where they cannot be locked; null where there are none. */
+  readonly outsideWarning: DatabaseWarning | null;
   /** Names of views that cannot be dumped. */
   readonly brokenViews: readonly string[];
   /** Holds tables that keep their own history. */
@@ -52,9 +57,13 @@ export async function inspectDatabase(
   );
   const outside = base.filter(({ engine }) => engine !== '' && !transactional.has(engine.toLowerCase()));
   const missing = missingPrivileges(grants, database);
+  const locksOutside = outside.length > 0 && hasPrivilege(grants, 'LOCK TABLES', database);
+  const locked = new Set(locksOutside ? outside : []);
   return {
     database,
-    tables: base.map(({ name }) => name),
+    tables: base.filter((table) => !locked.has(table)).map(({ name }) => name),
+    outside: [...locked].map(({ name }) => name),
+    outsideWarning: outside.length === 0 ? null : describeOutside(database, outside),
     brokenViews: broken.map(({ name }) => name),
     hasHistory: base.some(({ type }) => type === 'SYSTEM VERSIONED'),
     warnings: [
@@ -63,7 +72,7 @@ export async function inspectDatabase(
         database,
         message: `view ${quoted(name)} cannot be dumped and is kept as text beside the export: ${printable(why)}`,
       })),
-      ...(outside.length === 0 ? [] : [outsideWarning(database, outside)]),
+      ...(await findLosses(session, database)),
     ],
     besides: broken.length === 0 ? [] : [brokenViewText(broken)],
     refusal:
@@ -131,7 +140,7 @@ function brokenViewText(broken: readonly BrokenView[]): BesideText {
   return { suffix: 'broken-views.sql', text: statements.join('\n') };
 }
 
-function outsideWarning(database: string, outside: readonly Table[]): DatabaseWarning {
+function describeOutside(database: string, outside: readonly Table[]): DatabaseWarning {
   const shown = outside.slice(0, 20).map(({ name, engine }) => `${quoted(name)} (${printable(engine)})`);
   const more = outside.length > shown.length ? ` and ${outside.length - shown.length} more` : '';
   return {

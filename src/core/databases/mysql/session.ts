@@ -6,6 +6,7 @@
 import { HoldfastError } from '../../errors.ts';
 import { throwIfInterrupted } from '../../interruption.ts';
 import { printable, quoted } from '../../printable.ts';
+import { tlsOptions } from '../tls.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
 
 export type Row = readonly unknown[];
@@ -34,6 +35,7 @@ export async function openSession(config: DatabaseInstanceConfig, signal: AbortS
     user: config.user ?? 'root',
     password: config.password ?? '',
     charset: 'utf8mb4',
+    ...(config.tls === undefined || config.socket !== undefined ? {} : { ssl: await tlsOptions(config.tls) }),
     connectTimeout: 10_000,
     dateStrings: true,
     rowsAsArray: true,

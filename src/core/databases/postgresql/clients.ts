@@ -59,11 +59,23 @@ export function connectionEnvironment(
     PGDATABASE: database,
     PGAPPNAME: 'holdfast',
     PGCLIENTENCODING: 'UTF8',
+    ...tlsEnvironment(config),
     // Without a password of ours the user's own ~/.pgpass counts, as it does for the driver.
     ...(config.password === undefined
       ? home === undefined
         ? {}
         : { HOME: home }
       : { PGPASSWORD: config.password }),
+  };
+}
+
+function tlsEnvironment({ tls, socket }: DatabaseInstanceConfig): Record<string, string> {
+  if (tls === undefined || socket !== undefined) return {};
+  const { ca, cert, key } = tls;
+  return {
+    PGSSLMODE: ca === undefined ? 'require' : 'verify-full',
+    ...(ca === undefined ? {} : { PGSSLROOTCERT: ca }),
+    ...(cert === undefined ? {} : { PGSSLCERT: cert }),
+    ...(key === undefined ? {} : { PGSSLKEY: key }),
   };
 }

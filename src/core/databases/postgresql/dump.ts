@@ -15,6 +15,9 @@ export interface DumpContext {
   readonly config: DatabaseInstanceConfig;
   readonly clients: PostgresqlClients;
   readonly signal: AbortSignal;
+  readonly stallMs: number;
+  /** SQL text instead of the custom format. */
+  readonly plain: boolean;
 }
 
 /** Longest wait of pg_dump for another session's lock on a table. */
@@ -24,18 +27,39 @@ export function startDump(
   database: string,
   snapshot: string,
   result: ExportResult,
-  { config, clients, signal }: DumpContext,
+  { config, clients, signal, stallMs, plain }: DumpContext,
 ): ClientDump {
   // Row-level security that would cut this role's view makes pg_dump fail; --enable-row-security would not.
-  const args = ['-Fc', '-Z0', '--no-password', `--snapshot=${snapshot}`, `--lock-wait-timeout=${lockWaitMs}`];
+  const format = plain ? ['-Fp'] : ['-Fc', '-Z0'];
+  const args = [...format, '--no-password', `--snapshot=${snapshot}`, `--lock-wait-timeout=${lockWaitMs}`];
   return new ClientDump({
     databases: [database],
     client: startClient({ path: clients.dump, args, env: connectionEnvironment(config, database) }),
-    check: new ReadBackCheck(clients.restore),
-    result,
+    check: plain ? new PlainTrailerCheck() : new ReadBackCheck(clients.restore),
+    result: () => result,
     signal,
+    stallMs,
     secrets: config.password === undefined ? [] : [config.password],
   });
+}
+
+/** The trailer of SQL text; newer clients end a restriction of psql after it. */
+export class PlainTrailerCheck implements DumpCheck {
+  #tail = Buffer.alloc(0);
+
+  chunk(bytes: Uint8Array): void {
+    this.#tail = Buffer.from(Buffer.concat([this.#tail, bytes]).subarray(-512));
+  }
+
+  async end(): Promise<string | null> {
+    const trailer =
+      /(^|\n)--\n-- PostgreSQL database dump complete\n--\n\n(\\unrestrict [A-Za-z0-9]+\n\n?)?$/;
+    return trailer.test(this.#tail.toString('latin1'))
+      ? null
+      : 'the dump is cut short: its last lines are not the trailer';
+  }
+
+  async stop(): Promise<void> {}
 }
 
 /** Starts pg_restore with the first bytes, so that a dump that never begins costs no process. */

@@ -18,19 +18,22 @@ import { isHoldfastError } from '../../errors.ts';
 import { throwIfInterrupted } from '../../interruption.ts';
 import { printable } from '../../printable.ts';
 import { LiveDumps, refusedExport } from '../live-dumps.ts';
-import type { DatabaseInstanceConfig, EngineDependencies } from '../types.ts';
+import { type DatabaseInstanceConfig, type EngineDependencies, stallMsOf } from '../types.ts';
 import { within } from '../within.ts';
 import { checkServer } from './check.ts';
 import { findClients } from './clients.ts';
 import { discoverDatabases } from './discover.ts';
 import { type DumpContext, startDump } from './dump.ts';
-import { grantsFailure, readGrants } from './grants.ts';
+import { grantsFailure, type Passwords, readGrants, readPasswords } from './grants.ts';
+import { hiddenRows } from './row-security.ts';
 import { openSession, type Session, withSession } from './session.ts';
 
 /** Databases whose snapshot is being opened at once; each takes a connection more for that time. */
 const openings = 4;
 /** How long a dump may take to begin before the export set is returned without waiting for it. */
 const longestBeginMs = 10_000;
+
+type OpenContext = DumpContext & { readonly passwords: Passwords | null };
 
 export class PostgresqlEngine implements DatabaseEngine {
   readonly family = 'postgresql';
@@ -58,10 +61,11 @@ export class PostgresqlEngine implements DatabaseEngine {
     );
   }
 
-  async exports({ databases, selector, signal }: ExportRequest): Promise<ExportSet> {
-    const context: DumpContext = { config: this.#config, clients: findClients(this.#config), signal };
+  async exports({ databases, selector, signal, plain = false }: ExportRequest): Promise<ExportSet> {
+    const [config, clients] = [this.#config, findClients(this.#config)];
     // One answer for the whole server first: were it down, every database would fail one by one.
-    await withSession(this.#config, signal, (session) => session.rows('SELECT 1'));
+    const passwords = await withSession(config, signal, readPasswords);
+    const context: OpenContext = { config, clients, signal, plain, stallMs: stallMsOf(config), passwords };
     const waiting = [...new Set(databases)].entries();
     const exports: DatabaseExport[] = [];
     const open = async () => {
@@ -76,12 +80,15 @@ export class PostgresqlEngine implements DatabaseEngine {
     await this.#live.stop();
   }
 
-  async #open(database: string, selector: DatabaseSelector, context: DumpContext): Promise<DatabaseExport> {
+  async #open(database: string, selector: DatabaseSelector, context: OpenContext): Promise<DatabaseExport> {
+    const format = context.plain ? 'sql' : 'pgdump';
     let session: Session | undefined;
     let instantMs = this.#now();
     try {
       session = await openSession(context.config, database, context.signal);
-      const result = await describe(session, database, selector);
+      const result = await describe(session, database, selector, context.passwords);
+      const hidden = await hiddenRows(session);
+      if (hidden !== null) return refusedExport(database, format, hidden, instantMs);
       await session.rows('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
       instantMs = this.#now();
       const [row] = await session.rows('SELECT pg_export_snapshot() AS id');
@@ -97,14 +104,14 @@ export class PostgresqlEngine implements DatabaseEngine {
       }
       return {
         databases: [database],
-        format: 'pgdump',
+        format,
         instantMs,
         body: dump.body,
         result: () => dump.result(),
       };
     } catch (error) {
       if (isHoldfastError(error) && error.code === 'INTERRUPTED') throw error;
-      return refusedExport(database, 'pgdump', whyOf(error), instantMs);
+      return refusedExport(database, format, whyOf(error), instantMs);
     } finally {
       await session?.close();
     }
@@ -115,9 +122,10 @@ async function describe(
   session: Session,
   database: string,
   selector: DatabaseSelector,
+  passwords: Passwords | null,
 ): Promise<ExportResult> {
   try {
-    const { beside, warnings } = await readGrants(session, database, selector);
+    const { beside, warnings } = await readGrants(session, database, selector, passwords);
     return { besides: [beside], warnings };
   } catch (error) {
     return { besides: [], warnings: [grantsFailure(database, error)] };

@@ -22,8 +22,9 @@ export async function readGrants(
   session: Session,
   database: string,
   { prefix, admin }: DatabaseSelector,
+  passwords: Passwords | null,
 ): Promise<Grants> {
-  const [catalog, warnings] = await roleCatalog(session, database);
+  const [catalog, warnings] = await roleCatalog(session, database, passwords);
   const roles = catalog.filter((role) => {
     const name = String(role['name']);
     if (role['rolsuper'] === true || name.startsWith('pg_')) return false;
@@ -41,26 +42,33 @@ export async function readGrants(
   return { beside: { suffix: 'grants.sql', text: statements.map((line) => `${line}\n`).join('') }, warnings };
 }
 
-const roleColumns = `r.rolname AS name, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin,
+/** Hashes as the server keeps them, by role. */
+export type Passwords = ReadonlyMap<string, string>;
+
+/** In any database; null where they may not be read. That right is granted for one database at a time. */
+export async function readPasswords(session: Session): Promise<Passwords | null> {
+  const [me] = await session.rows('SELECT has_table_privilege($1, $2) AS allowed', ['pg_authid', 'SELECT']);
+  if (me?.['allowed'] !== true) return null;
+  const rows = await session.rows('SELECT rolname, rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL');
+  return new Map(rows.map((row) => [String(row['rolname']), String(row['rolpassword'])]));
+}
+
+const roleQuery = `SELECT r.rolname AS name, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin,
   r.rolreplication, r.rolbypassrls, r.rolconnlimit, r.rolvaliduntil::text AS valid_until,
-  r.oid = (SELECT datdba FROM pg_database WHERE datname = current_database()) AS owns`;
+  r.oid = (SELECT datdba FROM pg_database WHERE datname = current_database()) AS owns
+  FROM pg_roles r ORDER BY r.rolname`;
 
 async function roleCatalog(
   session: Session,
   database: string,
+  passwords: Passwords | null,
 ): Promise<[readonly Row[], readonly DatabaseWarning[]]> {
-  const [me] = await session.rows('SELECT has_table_privilege($1, $2) AS allowed', ['pg_authid', 'SELECT']);
-  if (me?.['allowed'] === true) {
-    return [
-      await session.rows(`SELECT ${roleColumns}, r.rolpassword FROM pg_authid r ORDER BY r.rolname`),
-      [],
-    ];
+  const roles = await session.rows(roleQuery);
+  if (passwords !== null) {
+    return [roles.map((role) => ({ ...role, rolpassword: passwords.get(String(role['name'])) })), []];
   }
   const message = 'roles are kept without their passwords, since the configured user may not read them';
-  return [
-    await session.rows(`SELECT ${roleColumns}, NULL AS rolpassword FROM pg_roles r ORDER BY r.rolname`),
-    [{ code: 'roles-without-passwords', database, message }],
-  ];
+  return [roles, [{ code: 'roles-without-passwords', database, message }]];
 }
 
 function createRole(role: Row): string[] {

@@ -3,6 +3,7 @@
 import { HoldfastError } from '../../errors.ts';
 import { throwIfInterrupted } from '../../interruption.ts';
 import { printable, quoted } from '../../printable.ts';
+import { tlsOptions } from '../tls.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -52,6 +53,7 @@ export async function openSession(
     ...addressOf(config),
     database,
     ...(config.password === undefined ? {} : { password: config.password }),
+    ...(config.tls === undefined || config.socket !== undefined ? {} : { ssl: await tlsOptions(config.tls) }),
     connectionTimeoutMillis: 10_000,
     application_name: 'holdfast',
     // Given outright, so that the driver does not look into our environment.

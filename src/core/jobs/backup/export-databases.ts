@@ -91,6 +91,7 @@ async function writeOne(
       instant: new Date(one.instantMs).toISOString(),
       consistency: set.consistency,
       lockHeldMs: set.lockHeldMs,
+      ...((result.lockedTables ?? []).length === 0 ? {} : { lockedTables: result.lockedTables! }),
       object: written.number,
       plainBytes: written.plainBytes,
       sha256: written.sha256,

@@ -47,6 +47,8 @@ describe('dumpOptions', () => {
   const plan = {
     database: 'a.b',
     tables: [],
+    outside: [],
+    outsideWarning: null,
     brokenViews: ['v`--x'],
     hasHistory: true,
     warnings: [],
