@@ -3,6 +3,7 @@
 import { isHoldfastError } from '../core/errors.ts';
 import type { Account, DatabaseEngine, RequestedLevel } from '../core/index.ts';
 import { ownHistory } from '../core/jobs/backup/history.ts';
+import { openTrust } from '../core/jobs/trust.ts';
 import { printable, quoted } from '../core/printable.ts';
 import type { State } from '../core/state/state.ts';
 import type { BackupPlanDocument } from './documents/backup.ts';
@@ -18,6 +19,7 @@ export interface PlanInput {
   readonly engines: readonly DatabaseEngine[];
   readonly state: State | null;
   readonly stateDir: string;
+  readonly trustedSigners: readonly string[];
   readonly level: RequestedLevel;
   readonly world: World;
   readonly signal: AbortSignal;
@@ -51,7 +53,7 @@ async function planAccount(input: PlanInput, account: Account): Promise<PlannedA
 }
 
 async function levelOf(
-  { opened, state, stateDir, level, world, signal }: PlanInput,
+  { opened, state, stateDir, trustedSigners, level, world, signal }: PlanInput,
   owner: string | null,
 ): Promise<Pick<PlannedAccount, 'level' | 'reason' | 'parents' | 'error' | 'snapshots'>> {
   const { store, provider } = opened;
@@ -65,6 +67,7 @@ async function levelOf(
             server: state.server.uuid,
             owner,
             stateDir,
+            trust: await openTrust(stateDir, trustedSigners),
             signal,
           })
         ).items;

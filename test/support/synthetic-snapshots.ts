@@ -168,7 +168,7 @@ export async function putSnapshot(store: Store, made: SyntheticSnapshot): Promis
   };
   const manifest = { header: { ...header, digest: snapshotDigest(header, body) }, body };
   const key = manifestKey({ server: of, owner, sequence, atMs, level: header.level, state, id, revision });
-  await put(store, key, encodeManifest(manifest).toString('utf8'));
+  await put(store, key, encodeManifest(manifest, null).toString('utf8'));
   return { manifest, key };
 }
 

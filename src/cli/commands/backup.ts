@@ -120,6 +120,7 @@ async function run(
       engines,
       state,
       stateDir: configuration.stateDir,
+      trustedSigners: configuration.trustedSigners,
       level: chosen.level,
       checksum: chosen.checksum === true,
       concurrency: configuration.concurrency,
@@ -178,9 +179,18 @@ async function dryRun(
   const state = await openStateIfAny(loaded.configuration, context.world);
   const selected = await select(context, { loaded, panel, chosen }, state?.sites() ?? new Map());
   const { planBackUp, printPlan } = await import('../backup-plan.ts');
-  const { stateDir } = loaded.configuration;
+  const { stateDir, trustedSigners } = loaded.configuration;
   const { level } = chosen;
-  const plan = await planBackUp({ ...selected, opened, engines, state, stateDir, level, ...context });
+  const plan = await planBackUp({
+    ...selected,
+    opened,
+    engines,
+    state,
+    stateDir,
+    trustedSigners,
+    level,
+    ...context,
+  });
   printPlan(plan, context.output);
   context.output.document(plan);
   return 0;

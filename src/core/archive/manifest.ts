@@ -9,6 +9,7 @@ import type { Consistency } from '../contracts/database.ts';
 import type { Level } from '../contracts/provider.ts';
 import { HoldfastError } from '../errors.ts';
 import type { SnapshotState } from './keys.ts';
+import { readSeal, type Signer, sealLine } from './seal.ts';
 
 export const formatVersion = 1;
 /** A manifest is read whole; a larger one is not ours. */
@@ -159,6 +160,11 @@ export interface Manifest {
   readonly body: ManifestBody;
 }
 
+export interface SealedManifest extends Manifest {
+  /** Public key of whoever signed it, whose signature fits; null where nobody did. Trust: jobs/trust.ts. */
+  readonly signedBy: string | null;
+}
+
 const sha256 = (bytes: string | Uint8Array): string => hash('sha256', bytes, 'hex');
 
 /** Over what compaction and re-keying never change; the next snapshot's `previous`. */
@@ -189,16 +195,17 @@ export function snapshotDigest(
   );
 }
 
-export function encodeManifest(manifest: Manifest): Buffer {
-  const signed = `${JSON.stringify(manifest.header)}\n${JSON.stringify(manifest.body)}\n`;
-  return Buffer.from(`${signed}${JSON.stringify({ sha256: sha256(signed) })}\n`);
+/** `signer` is the server that writes it; null leaves it unsigned, so that it is not trusted. */
+export function encodeManifest({ header, body }: Manifest, signer: Signer | null): Buffer {
+  const lines = Buffer.from(`${JSON.stringify(header)}\n${JSON.stringify(body)}\n`);
+  return Buffer.concat([lines, Buffer.from(sealLine(lines, signer))]);
 }
 
 /**
- * @throws OBJECT_DAMAGED not three lines, a wrong seal, or not JSON
+ * @throws OBJECT_DAMAGED not three lines, a wrong seal or signature, or not JSON
  * @throws FORMAT_UNSUPPORTED a format or mandatory feature this release does not know
  */
-export function decodeManifest(bytes: Buffer, key: string): Manifest {
+export function decodeManifest(bytes: Buffer, key: string): SealedManifest {
   const text = bytes.toString('utf8');
   const lines = text.split('\n');
   const damaged = (why: string, cause?: unknown): HoldfastError =>
@@ -214,13 +221,14 @@ export function decodeManifest(bytes: Buffer, key: string): Manifest {
       throw damaged('a line is not JSON', cause);
     }
   };
-  const seal = parse(lines[2]!) as { sha256?: unknown };
-  if (seal.sha256 !== sha256(`${lines[0]}\n${lines[1]}\n`)) throw damaged('its seal does not match');
+  const sealedBytes = bytes.indexOf(0x0a, bytes.indexOf(0x0a) + 1) + 1;
+  const seal = readSeal(parse(lines[2]!), bytes.subarray(0, sealedBytes));
+  if ('wrong' in seal) throw damaged(seal.wrong);
   const header = parse(lines[0]!) as ManifestHeader;
   if (header.format !== formatVersion || header.features.length > 0 || header.kind !== 'snapshot') {
     throw new HoldfastError('FORMAT_UNSUPPORTED', `manifest ${key} needs a newer release`, {
       hint: 'Use the Holdfast release that wrote this store, or a newer one.',
     });
   }
-  return { header, body: parse(lines[1]!) as ManifestBody };
+  return { header, body: parse(lines[1]!) as ManifestBody, signedBy: seal.signedBy };
 }

@@ -49,6 +49,7 @@ export interface Configuration {
   readonly panel: UseSettings;
   readonly databases: readonly DatabaseSettings[];
   readonly concurrency: number;
+  readonly trustedSigners: readonly string[];
   /** By name. */
   readonly addins: readonly AddinConfiguration[];
 }
@@ -90,10 +91,13 @@ export async function checkConfiguration(
     }
   }
   if (config === null || problems.length > 0) return { configuration: null, problems };
-  const { panel, databases, concurrency } = config;
+  const { panel, databases, concurrency, trustedSigners } = config;
   const stateDir = config.stateDir ?? (home === systemConfigDir ? systemStateDir : join(home, 'state'));
   addins.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { configuration: { dir: home, stateDir, panel, databases, concurrency, addins }, problems };
+  return {
+    configuration: { dir: home, stateDir, panel, databases, concurrency, trustedSigners, addins },
+    problems,
+  };
 }
 
 /** One addin configuration, or null with what is wrong added to `problems`. */

@@ -6,7 +6,7 @@
  */
 
 import { type ManifestName, parseManifestKey } from '../archive/keys.ts';
-import { decodeManifest, type Manifest, manifestLimitBytes } from '../archive/manifest.ts';
+import { decodeManifest, manifestLimitBytes, type SealedManifest } from '../archive/manifest.ts';
 import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
 import { HoldfastError } from '../errors.ts';
@@ -18,7 +18,7 @@ export interface ListedSnapshot extends ManifestName {
   readonly key: string;
 }
 
-export interface Snapshot extends Manifest {
+export interface Snapshot extends SealedManifest {
   readonly key: string;
   /** `<site>-<UTC>-<12 hex>` */
   readonly name: string;

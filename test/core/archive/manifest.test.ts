@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import {
   encodeName,
@@ -11,6 +12,7 @@ import {
   type Manifest,
   snapshotDigest,
 } from '../../../src/core/archive/manifest.ts';
+import type { Signer } from '../../../src/core/archive/seal.ts';
 
 const name: ManifestName = {
   server: '11111111-1111-4111-8111-111111111111',
@@ -27,12 +29,17 @@ const manifest = {
   header: { format: 1, features: [], kind: 'snapshot', id: name.id, sequence: 7, addin: { id: 'a' } },
   body: { account: { site: 'site1\u2028\n"' }, components: [], contentRoot: null },
 } as unknown as Manifest;
-const sealed = encodeManifest(manifest);
+const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+const signer: Signer = {
+  publicKey: Buffer.from(publicKey.export({ format: 'jwk' }).x!, 'base64url').toString('hex'),
+  sign: (bytes) => sign(null, bytes, privateKey),
+};
+const sealed = encodeManifest(manifest, signer);
 
 describe('a manifest', () => {
   it('has three lines whatever its text holds, and comes back whole', () => {
     expect(sealed.toString().split('\n')).toHaveLength(4);
-    expect(decodeManifest(sealed, 'key')).toEqual(manifest);
+    expect(decodeManifest(sealed, 'key')).toEqual({ ...manifest, signedBy: signer.publicKey });
   });
 
   it('is refused where any byte differs, or one is missing or added', () => {
@@ -54,10 +61,8 @@ describe('a manifest', () => {
   it.each([{ format: 2 }, { features: ['age'] }, { kind: 'bundle' }])(
     'that needs a newer release is told from a damaged one: %j',
     (change) => {
-      const newer = encodeManifest({
-        ...manifest,
-        header: { ...manifest.header, ...change } as Manifest['header'],
-      });
+      const header = { ...manifest.header, ...change } as Manifest['header'];
+      const newer = encodeManifest({ ...manifest, header }, signer);
 
       expect(() => decodeManifest(newer, 'key')).toThrow('needs a newer release');
     },

@@ -83,7 +83,7 @@ async function forge(): Promise<void> {
   const header = { ...real.header, id, sequence: 2, objects: [...real.header.objects, object] };
   const body = { ...real.body, index, contentRoot: contentRoot(root).toString('hex') };
   const name = `00000002-20990101T000000Z-full-complete-${id}.manifest`;
-  writeFileSync(join(lab.storePath, dirname(real.key), name), encodeManifest({ header, body }));
+  writeFileSync(join(lab.storePath, dirname(real.key), name), encodeManifest({ header, body }, null));
 }
 
 function* hostileEntries(): Generator<Entry> {

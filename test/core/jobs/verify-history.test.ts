@@ -75,7 +75,7 @@ const pruneTo = (keepLast: number) =>
 /** Changes a manifest's header, under a seal that fits. */
 function reseal(sequence: number, change: Partial<ManifestHeader>): void {
   const { header, body } = decodeManifest(readFileSync(file(sequence)), keys[sequence - 1]!);
-  writeFileSync(file(sequence), encodeManifest({ header: { ...header, ...change }, body }));
+  writeFileSync(file(sequence), encodeManifest({ header: { ...header, ...change }, body }, null));
 }
 
 describe('verify of whole histories', () => {
@@ -157,7 +157,7 @@ describe('verify of whole histories', () => {
     const far = at.replace('/00000006-', '/9000000000000006-');
     const { header, body } = decodeManifest(readFileSync(file(6)), at);
     rmSync(file(6));
-    const bytes = encodeManifest({ header: { ...header, sequence: 9_000_000_000_000_006 }, body });
+    const bytes = encodeManifest({ header: { ...header, sequence: 9_000_000_000_000_006 }, body }, null);
     writeFileSync(join(lab.storePath, far), bytes);
     try {
       const { found } = await histories();
@@ -202,7 +202,7 @@ describe('verify of a copy', () => {
     expect(await histories({ store, provider })).toEqual({ found: [], exitStatus: 0 });
     const { header, body } = decodeManifest(kept.get(keys[3]!)!, keys[3]!);
     const changed = { ...header, previous: 'f'.repeat(64) };
-    writeFileSync(join(path, keys[3]!), encodeManifest({ header: changed, body }));
+    writeFileSync(join(path, keys[3]!), encodeManifest({ header: changed, body }, null));
 
     expect((await histories({ store, provider })).found).toEqual([
       [names[3], 'previous', 'its "previous" is not the digest of snapshot 3 of its sequence'],

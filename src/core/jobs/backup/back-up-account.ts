@@ -16,6 +16,7 @@ import {
   type ManifestHeader,
   snapshotDigest,
 } from '../../archive/manifest.ts';
+import type { Signer } from '../../archive/seal.ts';
 import type { DatabaseEngine } from '../../contracts/database.ts';
 import type { Account } from '../../contracts/panel.ts';
 import type { RequestedLevel } from '../../contracts/provider.ts';
@@ -25,6 +26,7 @@ import { holdfastVersion, type OpenAddin } from '../addin.ts';
 import type { CapturePool } from '../capture/pool.ts';
 import type { Snapshot } from '../catalog.ts';
 import { bytesOf } from '../streams.ts';
+import type { Trust } from '../trust.ts';
 import { type CapturedTrees, captureTrees } from './capture-trees.ts';
 import { chooseParent } from './choose-parent.ts';
 import { exportDatabases } from './export-databases.ts';
@@ -44,6 +46,9 @@ export interface BackUpAccount {
   readonly stateDir: string;
   readonly server: string;
   readonly owner: string;
+  readonly signer: Signer;
+  /** Whose snapshots this one may refer to. */
+  readonly trust: Trust;
   readonly account: Account;
   readonly panelRef: AddinRef;
   readonly engines: readonly DatabaseEngine[];
@@ -84,6 +89,7 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
     history: history.items,
     trees: account.trees,
     stateDir: request.stateDir,
+    trust: request.trust,
     checksum: request.checksum === true,
     sequence,
     warnings,
@@ -151,7 +157,7 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   };
   const manifest = { header: { ...header, digest: snapshotDigest(header, body) }, body };
   if (parent !== null) await checkAgain(request, parent.snapshot);
-  const snapshot = await commit(writer, manifest, startedAtMs);
+  const snapshot = await commit(writer, manifest, request.signer, startedAtMs);
   const own = [...history.items.map(({ id }) => id), header.id];
   const { foreign } = history;
   await rememberLineage(request.stateDir, addin.id, owner, { last: snapshot.header, own, foreign });
@@ -170,14 +176,19 @@ async function checkAgain({ addin, signal }: BackUpAccount, parent: Snapshot): P
   );
 }
 
-async function commit(writer: SnapshotWriter, manifest: Manifest, atMs: number): Promise<Snapshot> {
+async function commit(
+  writer: SnapshotWriter,
+  manifest: Manifest,
+  signer: Signer,
+  atMs: number,
+): Promise<Snapshot> {
   const { header, body } = manifest;
   const { server, owner, sequence, level, state, id } = header;
   const key = manifestKey({ server, owner, sequence, atMs, level, state, id, revision: 0 });
-  const bytes = encodeManifest(manifest);
+  const bytes = encodeManifest(manifest, signer);
   await writer.put('manifest', key, bytesOf(bytes), bytes.length);
   const utc = /-(\d{8}T\d{6}Z)-/.exec(key)![1];
-  return { ...manifest, key, name: `${body.account.site}-${utc}-${id}` };
+  return { ...manifest, signedBy: signer.publicKey, key, name: `${body.account.site}-${utc}-${id}` };
 }
 
 function bodyOf(

@@ -12,6 +12,7 @@ import type { Account } from '../../contracts/panel.ts';
 import type { RequestedLevel } from '../../contracts/provider.ts';
 import { errorCodes, exitStatusOf, HoldfastError, isHoldfastError } from '../../errors.ts';
 import { beginRun, type RunHandle } from '../../state/run-records.ts';
+import { openSigner } from '../../state/signing-key.ts';
 import type { State } from '../../state/state.ts';
 import { lockAccount } from '../account-lock.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
@@ -19,7 +20,8 @@ import type { CapturePool } from '../capture/pool.ts';
 import { listSnapshots, type Snapshot } from '../catalog.ts';
 import { claimStore } from '../store-identity.ts';
 import { bytesOf } from '../streams.ts';
-import { type BackUpWorld, backUpAccount } from './back-up-account.ts';
+import { openTrust } from '../trust.ts';
+import { type BackUpAccount, type BackUpWorld, backUpAccount } from './back-up-account.ts';
 
 export interface BackUpRun {
   readonly addin: OpenAddin;
@@ -28,6 +30,8 @@ export interface BackUpRun {
   readonly engines: readonly DatabaseEngine[];
   readonly state: State;
   readonly stateDir: string;
+  /** Public keys beside this server's own whose snapshots new ones may refer to. */
+  readonly trustedSigners?: readonly string[];
   readonly level: RequestedLevel;
   readonly checksum?: boolean;
   /** Accounts read at once; as many more may wait for the store. */
@@ -59,19 +63,21 @@ export interface BackUpReport {
 }
 
 /**
- * @throws STORE_FOREIGN, STORE_UNAVAILABLE, STORE_DENIED before the first account; later trouble is in
+ * @throws PREREQUISITE_MISSING, STORE_FOREIGN, STORE_UNAVAILABLE, STORE_DENIED before the first account; later trouble is in
  *   the outcomes
  */
 export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   const { addin, state, world, signal } = run;
   const startedAtMs = world.now();
   const runId = world.newObjectId().slice(0, 12);
+  const signer = await openSigner(run.stateDir, state.server.uuid);
+  const trust = await openTrust(run.stateDir, run.trustedSigners ?? []);
   const storeId = await claimStore(addin.store, state.storeId(addin.name), { ...world, signal });
   await state.rememberStore(addin.name, storeId);
   const record = { id: runId, addin: addin.name, startedAtMs, accounts: run.accounts.length };
   const handle = await beginRun(run.stateDir, record);
   try {
-    const outcomes = await backUpAll(run, storeId, handle);
+    const outcomes = await backUpAll(run, { storeId, signer, trust }, handle);
     const report = { runId, startedAtMs, endedAtMs: world.now(), outcomes };
     const exitStatus = signal.aborted ? errorCodes.INTERRUPTED.exit : worst(outcomes);
     if (!signal.aborted) await writeRun(run, { ...report, exitStatus });
@@ -81,14 +87,17 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   }
 }
 
-async function backUpAll(run: BackUpRun, storeId: string, handle: RunHandle): Promise<AccountOutcome[]> {
+/** The same for all accounts of a run. */
+type Common = Pick<BackUpAccount, 'storeId' | 'signer' | 'trust'>;
+
+async function backUpAll(run: BackUpRun, common: Common, handle: RunHandle): Promise<AccountOutcome[]> {
   const queue = await inOrderOfNeed(run);
   const outcomes: AccountOutcome[] = [];
   const worker = async (): Promise<void> => {
     let settling: Promise<void> = Promise.resolve();
     for (let account = queue.shift(); account !== undefined; account = queue.shift()) {
       const captured = Promise.withResolvers<void>();
-      const ended = one(run, account, storeId, captured.resolve).then(async (outcome) => {
+      const ended = one(run, account, common, captured.resolve).then(async (outcome) => {
         outcomes.push(outcome);
         run.onEvent({ type: 'ended', outcome });
         await handle.done(1, run.world.now());
@@ -107,7 +116,7 @@ async function backUpAll(run: BackUpRun, storeId: string, handle: RunHandle): Pr
 async function one(
   run: BackUpRun,
   account: Account,
-  storeId: string,
+  common: Common,
   onCaptured: () => void,
 ): Promise<AccountOutcome> {
   const { site } = account;
@@ -119,9 +128,9 @@ async function one(
     try {
       const snapshot = await backUpAccount({
         ...run,
+        ...common,
         account,
         owner,
-        storeId,
         onCaptured,
         server: run.state.server.uuid,
         onBytes: (bytes) => run.onEvent({ type: 'bytes', site, bytes }),

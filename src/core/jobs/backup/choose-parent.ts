@@ -1,7 +1,8 @@
 /**
  * Finds the snapshot that a new one refers to among those the plan allows, and makes it ready.
  *
- * A parent that is damaged or gone never stops a backup: everything is then stored anew, with a warning.
+ * A parent that is damaged, gone or not trusted never stops a backup: everything is then stored anew, with a
+ * warning. What others wrote must not pass into a snapshot that this server signs.
  */
 
 import type { Tree } from '../../contracts/panel.ts';
@@ -9,6 +10,7 @@ import type { Plan } from '../../contracts/provider.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import type { OpenAddin } from '../addin.ts';
 import { type ListedSnapshot, readSnapshot, type Snapshot } from '../catalog.ts';
+import { requireTrusted, type Trust } from '../trust.ts';
 import { openParent, type ParentSnapshot } from './parent-snapshot.ts';
 import type { WarningList } from './warnings.ts';
 
@@ -18,6 +20,7 @@ export interface ParentChoice {
   readonly history: readonly ListedSnapshot[];
   readonly trees: readonly Tree[];
   readonly stateDir: string;
+  readonly trust: Trust;
   /** Reads every file again. */
   readonly checksum: boolean;
   /** Sequence of the snapshot to be made. */
@@ -40,7 +43,7 @@ export async function chooseParent(choice: ParentChoice): Promise<ParentSnapshot
     }
     why = 'another addin configuration made it';
   } catch (error) {
-    if (!isHoldfastError(error) || !/^(OBJECT|FORMAT)_/.test(error.code)) throw error;
+    if (!isHoldfastError(error) || !/^(OBJECT_|FORMAT_|SNAPSHOT_UNTRUSTED)/.test(error.code)) throw error;
     why = error.message;
   }
   const message = `cannot refer to snapshot ${plan.parents[0]}, so this one is a full: ${why}`;
@@ -50,7 +53,7 @@ export async function chooseParent(choice: ParentChoice): Promise<ParentSnapshot
 
 /** The nearest that has all the account's trees whole; where none has, the nearest. */
 async function bestOf(
-  { addin, history, trees, signal }: ParentChoice,
+  { addin, history, trees, trust, signal }: ParentChoice,
   parents: readonly string[],
 ): Promise<Snapshot> {
   let nearest: Snapshot | null = null;
@@ -58,6 +61,7 @@ async function bestOf(
     const listed = history.find((one) => one.id === id);
     if (listed === undefined) throw gone(id);
     const snapshot = await readSnapshot(addin.provider, listed, signal);
+    requireTrusted(snapshot, trust);
     nearest ??= snapshot;
     const whole = snapshot.body.components.filter(
       ({ type, state }) => type === 'tree' && state === 'complete',

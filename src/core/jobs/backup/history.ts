@@ -11,19 +11,21 @@ import { type LastSnapshot, readLineage } from '../../state/lineages.ts';
 import type { OpenAddin } from '../addin.ts';
 import { type ListedSnapshot, listSnapshots, readSnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
+import { standingOf, type Trust } from '../trust.ts';
 
 export interface HistoryRequest {
   readonly addin: Pick<OpenAddin, 'id' | 'store' | 'provider'>;
   readonly server: string;
   readonly owner: string;
   readonly stateDir: string;
+  readonly trust: Trust;
   readonly signal: AbortSignal;
 }
 
 export interface OwnHistory {
   /** Oldest first; none where the store cannot be read. */
   readonly items: readonly ListedSnapshot[];
-  /** The newest whose manifest can be read. */
+  /** The newest whose manifest can be read and is trusted. */
   readonly last: LastSnapshot | null;
   /** Above that of every snapshot there is or was, also of one that cannot be read. */
   readonly nextSequence: number;
@@ -66,13 +68,14 @@ export async function ownHistory(request: HistoryRequest): Promise<OwnHistory> {
   return { items: [], last: null, nextSequence: 1, foreign };
 }
 
-/** Null where it is damaged or gone, which must not stop new backups; `verify` reports it. */
+/** Null where it is damaged, gone or not trusted, which must not stop new backups; `verify` reports it. */
 async function readHeader(
-  { addin, signal }: HistoryRequest,
+  { addin, trust, signal }: HistoryRequest,
   listed: ListedSnapshot,
 ): Promise<ManifestHeader | null> {
   try {
-    return (await readSnapshot(addin.provider, listed, signal)).header;
+    const snapshot = await readSnapshot(addin.provider, listed, signal);
+    return standingOf(snapshot, trust) === 'trusted' ? snapshot.header : null;
   } catch (error) {
     if (!isHoldfastError(error) || !/^OBJECT_(DAMAGED|MISSING)$/.test(error.code)) throw error;
     return null;

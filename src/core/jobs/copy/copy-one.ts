@@ -6,7 +6,12 @@
  * so it can be repeated after any interruption.
  */
 
-import { decodeManifest, type Manifest, manifestLimitBytes, type ObjectRef } from '../../archive/manifest.ts';
+import {
+  decodeManifest,
+  manifestLimitBytes,
+  type ObjectRef,
+  type SealedManifest,
+} from '../../archive/manifest.ts';
 import type { ObjectKind, Provider } from '../../contracts/provider.ts';
 import type { ObjectInfo, Store } from '../../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
@@ -38,7 +43,7 @@ const healings = 3;
 /** Prune spares what the store has had for a day; less here, for clocks that differ. */
 const safeAgeMs = 12 * 3_600_000;
 
-export interface FoundManifest extends Manifest {
+export interface FoundManifest extends SealedManifest {
   readonly listed: ListedSnapshot;
   readonly bytes: Buffer;
   readonly name: string;

@@ -1,0 +1,50 @@
+/**
+ * Whose signature counts: that of this server under all UUIDs its state had, and of the signers that
+ * `trustedSigners` in config.json names. See docs/decisions/0021-signatures.md.
+ *
+ * Decoding a manifest has found already whether its signature fits; here it is decided whether the signer
+ * is one of ours. Nothing is ever trusted because a store says so.
+ */
+
+import { HoldfastError } from '../errors.ts';
+import { ownSigners } from '../state/signing-key.ts';
+import type { Snapshot } from './catalog.ts';
+
+export interface Trust {
+  /** Public keys, 64 hex digits each. */
+  readonly keys: ReadonlySet<string>;
+}
+
+export type Standing = 'trusted' | 'unsigned' | 'foreign';
+
+/** Makes nothing; a state that is lost or was never there trusts nobody but `trustedSigners`. */
+export async function openTrust(stateDir: string, trustedSigners: readonly string[]): Promise<Trust> {
+  const own = await ownSigners(stateDir);
+  return { keys: new Set([...own.map(({ publicKey }) => publicKey), ...trustedSigners]) };
+}
+
+export function standingOf({ signedBy }: Pick<Snapshot, 'signedBy'>, { keys }: Trust): Standing {
+  if (signedBy === null) return 'unsigned';
+  return keys.has(signedBy) ? 'trusted' : 'foreign';
+}
+
+/** One sentence without the snapshot's name; null where nothing is wrong. */
+export function distrustOf(snapshot: Pick<Snapshot, 'signedBy'>, trust: Trust): string | null {
+  const standing = standingOf(snapshot, trust);
+  if (standing === 'trusted') return null;
+  return standing === 'unsigned'
+    ? 'its manifest is not signed'
+    : `its manifest is signed with ${snapshot.signedBy}, which is not trusted here`;
+}
+
+/** @throws SNAPSHOT_UNTRUSTED it may hold what somebody else put there */
+export function requireTrusted(snapshot: Pick<Snapshot, 'signedBy' | 'name'>, trust: Trust): void {
+  const why = distrustOf(snapshot, trust);
+  if (why === null) return;
+  throw new HoldfastError('SNAPSHOT_UNTRUSTED', `snapshot ${snapshot.name} is not trusted: ${why}`, {
+    hint:
+      snapshot.signedBy === null
+        ? 'Restore it with --restricted --to DIR, which gives it no rights but those of its account.'
+        : 'Compare that key with the recovery sheet and name it in "trustedSigners" of config.json, or restore with --restricted --to DIR.',
+  });
+}
