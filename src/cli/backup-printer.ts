@@ -149,7 +149,10 @@ export class BackUpPrinter {
     if (state === 'complete') output.info(line);
     else output.line(line);
     for (const reason of failuresOf(snapshot)) output.line(`  ${reason}`);
+    const findings = snapshot.body.findings ?? [];
+    for (const { code, message } of findings) output.line(`  looks wrong: ${code}: ${message}`);
     for (const [code, count] of Object.entries(snapshot.body.warningCounts)) {
+      if (findings.some((finding) => finding.code === code)) continue;
       output.info(`  warning: ${code}${count > 1 ? ` (${countText(count)} times)` : ''}`);
     }
   }

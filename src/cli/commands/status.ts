@@ -4,11 +4,13 @@ import { errorCodes } from '../../core/errors.ts';
 import type { Account } from '../../core/index.ts';
 import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { selectAccounts } from '../../core/jobs/resolve-accounts.ts';
+import { printable } from '../../core/printable.ts';
 import { type KnownRun, knownRuns } from '../../core/state/run-records.ts';
 import type { CliCommand } from '../command.ts';
 import type { StatusDocument } from '../documents/snapshots.ts';
 import { listCandidates, readNewestOfEach, type Search } from '../find-snapshot.ts';
 import { ageText, plural } from '../format.ts';
+import { findingsOfEach } from '../recent-findings.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 const columns = [
@@ -29,7 +31,8 @@ export const status: CliCommand = {
       .option('--copy <name>', copyHelp)
       .addHelpText(
         'after',
-        '\nThe status is 100 where an account has no good snapshot, that is a complete one.',
+        '\nThe status is 100 where an account has no good snapshot, that is a complete one, or where the newest ' +
+          'one looks wrong: much smaller than before, ten times the usual changes, or no longer compressible.',
       );
   },
 
@@ -48,6 +51,9 @@ export const status: CliCommand = {
         );
       }
       const now = world.now();
+      const { stateDir } = loaded.configuration;
+      const newest = [...byOwner.values()].flatMap((listed) => listed.slice(-1));
+      const findings = await findingsOfEach(search, newest, { stateDir, addin: addin.name });
       const described = await Promise.all(
         accounts.map(async (account) => {
           const known = state === null ? null : await state.knownAccountId(account);
@@ -64,6 +70,7 @@ export const status: CliCommand = {
             lastAt: last === undefined ? null : new Date(last.atMs).toISOString(),
             lastGoodAt: good === undefined ? null : new Date(good.atMs).toISOString(),
             lastGoodAgeSeconds: good === undefined ? null : Math.max(0, Math.floor((now - good.atMs) / 1000)),
+            findings: (findings.get(last?.id ?? '') ?? []).map(({ code, message }) => ({ code, message })),
           };
         }),
       );
@@ -76,7 +83,12 @@ export const status: CliCommand = {
       );
       const without = described.filter(({ lastGoodAt }) => lastGoodAt === null).length;
       if (without > 0) output.info(`${plural(without, 'account')} without a good snapshot`);
-      const { stateDir } = loaded.configuration;
+      const suspect = described.filter((one) => one.findings.length > 0);
+      for (const one of suspect) {
+        for (const { code, message } of one.findings) {
+          output.info(`the newest snapshot of ${printable(one.account)} looks wrong: ${code}: ${message}`);
+        }
+      }
       const runs = (await knownRuns(stateDir)).filter((run) => run.addin === addin.name);
       for (const run of runs) output.info(runText(run, now));
       output.document<StatusDocument>({
@@ -86,7 +98,7 @@ export const status: CliCommand = {
         }),
         accounts: described,
       });
-      return without > 0 ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
+      return without + suspect.length > 0 ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
     });
   },
 };

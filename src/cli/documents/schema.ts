@@ -30,6 +30,11 @@ export const countOrNull = <const D extends string>(description: D) =>
 export const integer = <const D extends string>(description: D) =>
   ({ type: 'integer', description }) as const;
 
+export const number = <const D extends string>(description: D) => ({ type: 'number', description }) as const;
+
+export const numberOrNull = <const D extends string>(description: D) =>
+  ({ type: ['number', 'null'], description }) as const;
+
 export const flag = <const D extends string>(description: D) => ({ type: 'boolean', description }) as const;
 
 export const choice = <const D extends string, const V extends readonly (string | null)[]>(

@@ -2,6 +2,7 @@
 
 import type { FromSchema } from 'json-schema-to-ts';
 import type { Component, Warning } from '../../core/archive/manifest.ts';
+import { findingCodes, type SnapshotStatistics } from '../../core/archive/statistics.ts';
 import type { Snapshot } from '../../core/jobs/catalog.ts';
 import {
   choice,
@@ -13,6 +14,8 @@ import {
   instantOrNull,
   integer,
   list,
+  number,
+  numberOrNull,
   record,
   recordOrNull,
   text,
@@ -86,6 +89,26 @@ export const snapshotItem = record('A committed snapshot.', {
   bytes: count('Plain bytes of files and exports.'),
   storedBytes: count('Bytes of the objects stored for this snapshot.'),
   components: list('Its trees and databases.', componentItem),
+  statistics: recordOrNull('What was stored anew; null in snapshots of releases that did not record it.', {
+    changes: recordOrNull('Entries unlike those of the parent; null where nothing was compared.', {
+      added: count('New ones.'),
+      changed: count('Those whose content or metadata is another.'),
+      removed: count('Those that are gone.'),
+    }),
+    newBytes: count('Bytes of tar and plain bytes of exports that were stored anew.'),
+    newStoredBytes: count('The same as stored.'),
+    ratio: numberOrNull('The one to the other; null where nothing was stored anew.'),
+  }),
+  findings: list(
+    'What looks wrong about the numbers, compared with the last seven snapshots. Each is a warning as well.',
+    record('A finding.', {
+      code: choice('Which; docs/errors.md has them among the warnings.', ...findingCodes),
+      what: choice('What was measured.', 'entries', 'bytes', 'changes', 'ratio'),
+      measured: number('Of this snapshot.'),
+      usual: number('Median of those before it.'),
+      message: text('The same in words.'),
+    }),
+  ),
   warnings: list('The first thousand warnings.', warningItem),
   warningCounts: counts('All warnings, counted by code.'),
   unconfiguredEngines: texts('Kinds of databases the account uses and that nothing exports.'),
@@ -115,10 +138,18 @@ export function describeSnapshot({ name, header, body }: Snapshot): SnapshotItem
     bytes: body.counts.bytes + databases.reduce((sum, { plainBytes }) => sum + plainBytes, 0),
     storedBytes: header.objects.reduce((sum, { size }) => sum + size, 0),
     components: body.components.map(describeComponent),
+    statistics: describeStatistics(body.statistics),
+    findings: (body.findings ?? []).map((finding) => ({ ...finding })),
     warnings: body.warnings.map(describeWarning),
     warningCounts: { ...body.warningCounts },
     unconfiguredEngines: [...body.unconfiguredEngines],
   };
+}
+
+function describeStatistics(statistics: SnapshotStatistics | undefined): SnapshotItem['statistics'] {
+  if (statistics === undefined) return null;
+  const { changes } = statistics;
+  return { ...statistics, changes: changes === null ? null : { ...changes } };
 }
 
 export function describeWarning(warning: Warning): FromSchema<typeof warningItem> {

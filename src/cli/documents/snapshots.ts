@@ -53,6 +53,10 @@ export const statusDocument = document('status', 'How old the last good snapshot
       lastAt: instantOrNull('When the newest snapshot was made.'),
       lastGoodAt: instantOrNull('When the last complete snapshot was made.'),
       lastGoodAgeSeconds: countOrNull('How long ago that was.'),
+      findings: list(
+        'What looks wrong about the newest snapshot.',
+        record('A finding.', { code: text('Which; docs/errors.md has them.'), message: text('In words.') }),
+      ),
     }),
   ),
 });

@@ -10,6 +10,7 @@ import type { Level } from '../contracts/provider.ts';
 import { HoldfastError } from '../errors.ts';
 import type { SnapshotState } from './keys.ts';
 import { readSeal, type Signer, sealLine } from './seal.ts';
+import type { Finding, SnapshotStatistics } from './statistics.ts';
 
 export const formatVersion = 1;
 /** A manifest is read whole; a larger one is not ours. */
@@ -143,6 +144,9 @@ export interface ManifestBody {
     readonly tarBytes: number;
     readonly storedBytes: number;
   };
+  /** Absent in what was written before they were recorded. */
+  readonly statistics?: SnapshotStatistics;
+  readonly findings?: readonly Finding[];
   readonly index: {
     readonly object: number;
     readonly offset: number;

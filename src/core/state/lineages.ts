@@ -5,9 +5,10 @@
  * One small file each, always whole.
  */
 
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
+import { isMeasures, type Measures } from './measures.ts';
 
 export interface LastSnapshot {
   readonly lineage: string;
@@ -20,6 +21,8 @@ export interface Lineage {
   /** Ids of the account's snapshots that this configuration made, and that others made. */
   readonly own: readonly string[];
   readonly foreign: readonly string[];
+  /** Of the newest snapshots, oldest first; null where they were never remembered. */
+  readonly recent: readonly Measures[] | null;
 }
 
 const fileOf = (stateDir: string, addinId: string, owner: string): string =>
@@ -36,7 +39,23 @@ export async function readLineage(stateDir: string, addinId: string, owner: stri
     last: { lineage, sequence: sequence!, digest },
     own: idsOf(file?.own),
     foreign: idsOf(file?.foreign),
+    recent: Array.isArray(file?.recent) ? file.recent.filter(isMeasures) : null,
   };
+}
+
+/** The last snapshot of every account that this configuration ever backed up, by the account's UUID. */
+export async function readLastSnapshots(
+  stateDir: string,
+  addinId: string,
+): Promise<ReadonlyMap<string, LastSnapshot>> {
+  const names = await readdir(join(stateDir, 'lineages', addinId)).catch((): string[] => []);
+  const found = new Map<string, LastSnapshot>();
+  for (const name of names.filter((one) => one.endsWith('.json') && !one.startsWith('.'))) {
+    const owner = name.slice(0, -'.json'.length);
+    const lineage = await readLineage(stateDir, addinId, owner);
+    if (lineage !== null) found.set(owner, lineage.last);
+  }
+  return found;
 }
 
 const idsOf = (value: unknown): string[] =>
@@ -46,9 +65,9 @@ export async function rememberLineage(
   stateDir: string,
   addinId: string,
   owner: string,
-  { last, own, foreign }: Lineage,
+  { last, own, foreign, recent }: Lineage,
 ): Promise<void> {
   await mkdir(join(stateDir, 'lineages', addinId), { recursive: true, mode: 0o700 });
   const { lineage, sequence, digest } = last;
-  await writeJsonFile(fileOf(stateDir, addinId, owner), { lineage, sequence, digest, own, foreign });
+  await writeJsonFile(fileOf(stateDir, addinId, owner), { lineage, sequence, digest, own, foreign, recent });
 }

@@ -25,12 +25,14 @@ import { rememberLineage } from '../../state/lineages.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
 import type { CapturePool } from '../capture/pool.ts';
 import type { Snapshot } from '../catalog.ts';
+import { compared } from '../findings/measures.ts';
 import { bytesOf } from '../streams.ts';
 import type { Trust } from '../trust.ts';
 import { type CapturedTrees, captureTrees } from './capture-trees.ts';
 import { chooseParent } from './choose-parent.ts';
 import { exportDatabases } from './export-databases.ts';
 import { ownHistory } from './history.ts';
+import { judge } from './judge.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import { WarningList } from './warnings.ts';
 
@@ -123,7 +125,13 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   if (!components.some((component) => component.state === 'complete'))
     throw nothingCaptured(request, components);
 
-  const body = bodyOf(account, components, warnings, trees, databases.unconfigured);
+  const state = complete ? 'complete' : 'partial';
+  const { statistics, findings, measures } = judge(
+    { id: objectId.slice(0, 12), state, components, recent: history.recent },
+    { trees, writer, warnings },
+  );
+  const described = { statistics, findings };
+  const body = { ...bodyOf(account, components, warnings, trees, databases.unconfigured), ...described };
   const header: Omit<ManifestHeader, 'digest'> = {
     format: formatVersion,
     features: [],
@@ -140,7 +148,7 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
     id: objectId.slice(0, 12),
     objectId,
     level,
-    state: complete ? 'complete' : 'partial',
+    state,
     parents: parent === null ? [] : [parent.snapshot.header.id],
     startedAt: new Date(startedAtMs).toISOString(),
     committedAt: new Date(world.now()).toISOString(),
@@ -160,7 +168,8 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   const snapshot = await commit(writer, manifest, request.signer, startedAtMs);
   const own = [...history.items.map(({ id }) => id), header.id];
   const { foreign } = history;
-  await rememberLineage(request.stateDir, addin.id, owner, { last: snapshot.header, own, foreign });
+  const recent = [...history.recent, measures].slice(-compared);
+  await rememberLineage(request.stateDir, addin.id, owner, { last: snapshot.header, own, foreign, recent });
   return snapshot;
 }
 

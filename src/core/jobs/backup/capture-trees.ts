@@ -3,8 +3,11 @@
  */
 
 import type { ManifestBody, TreeComponent } from '../../archive/manifest.ts';
+import type { SnapshotStatistics } from '../../archive/statistics.ts';
 import type { Tree } from '../../contracts/panel.ts';
 import { AT_FDCWD, Stat, statAt, zName } from '../../filesystem/native.ts';
+import { noCounts } from '../capture/counts.ts';
+import { addCounts } from '../capture/job.ts';
 import type { CaptureTree } from '../capture/messages.ts';
 import type { CapturePool, CaptureResult } from '../capture/pool.ts';
 import { IndexStream } from './index-stream.ts';
@@ -17,6 +20,7 @@ export interface CapturedTrees {
   readonly index: ManifestBody['index'];
   readonly contentRoot: string | null;
   readonly counts: ManifestBody['counts'];
+  readonly changes: SnapshotStatistics['changes'];
 }
 
 export interface TreesContext {
@@ -64,12 +68,13 @@ export async function captureTrees(context: TreesContext): Promise<CapturedTrees
   const components = componentsOf(trees, result, startedAt);
   writer.nextNumber = result.nextNumber;
   index.joinParts(parent?.rows ?? []);
+  const changes = parent === null ? null : changesOf(trees, result, parent);
   if (index.isEmpty)
-    return { components, index: null, contentRoot: null, counts: counts(result, tarBytes, 0) };
+    return { components, index: null, contentRoot: null, changes, counts: counts(result, tarBytes, 0) };
   const number = writer.nextNumber++;
   const root = index.finish(trees, number, writer, parent);
   const storedBytes = writer.objects.reduce((sum, object) => sum + object.size, 0);
-  return { components, ...root, counts: counts(result, tarBytes, storedBytes) };
+  return { components, ...root, changes, counts: counts(result, tarBytes, storedBytes) };
 }
 
 /** Trees on one device share its number, so that hard links between them are recognised. */
@@ -108,5 +113,22 @@ function componentsOf(
 }
 
 function counts(result: CaptureResult, tarBytes: number, storedBytes: number): ManifestBody['counts'] {
-  return { ...result.counts, tarBytes, storedBytes };
+  const { entries, files, directories, links, bytes } = result.counts;
+  return { entries, files, directories, links, bytes, tarBytes, storedBytes };
+}
+
+/** Of the trees that both have whole: of one that failed nobody knows what became of its entries. */
+function changesOf(
+  trees: readonly CaptureTree[],
+  result: CaptureResult,
+  parent: ParentSnapshot,
+): NonNullable<SnapshotStatistics['changes']> {
+  const failed = trees.filter((_, i) => result.trees[i]!.failure !== null).map(({ name }) => name);
+  const before = parent.rows
+    .filter(({ first }) => !failed.includes(first.toString('latin1').split('/', 1)[0]!))
+    .reduce((sum, { count }) => sum + count, 0);
+  const { entries, kept, changed } = result.trees
+    .filter(({ failure }) => failure === null)
+    .reduce((sum, { counts }) => addCounts(sum, counts), noCounts());
+  return { added: entries - kept - changed, changed, removed: before - kept - changed };
 }

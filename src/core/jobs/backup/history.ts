@@ -8,9 +8,11 @@
 import type { ManifestHeader } from '../../archive/manifest.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { type LastSnapshot, readLineage } from '../../state/lineages.ts';
+import type { Measures } from '../../state/measures.ts';
 import type { OpenAddin } from '../addin.ts';
 import { type ListedSnapshot, listSnapshots, readSnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
+import { readMeasures } from '../findings/measures.ts';
 import { standingOf, type Trust } from '../trust.ts';
 
 export interface HistoryRequest {
@@ -31,6 +33,8 @@ export interface OwnHistory {
   readonly nextSequence: number;
   /** Ids of the account's snapshots that other configurations made. */
   readonly foreign: readonly string[];
+  /** Numbers of the newest, oldest first. */
+  readonly recent: readonly Measures[];
 }
 
 const readsAtOnce = 8;
@@ -41,7 +45,8 @@ export async function ownHistory(request: HistoryRequest): Promise<OwnHistory> {
   const remembered = await readLineage(stateDir, addin.id, owner);
   if (addin.store.capabilities.putOnly) {
     const last = remembered?.last ?? null;
-    return { items: [], last, nextSequence: (last?.sequence ?? 0) + 1, foreign: [] };
+    const recent = remembered?.recent ?? [];
+    return { items: [], last, nextSequence: (last?.sequence ?? 0) + 1, foreign: [], recent };
   }
   const listed = await listSnapshots(addin.store, { server, owner }, signal);
   const isOwn = new Map<string, boolean>();
@@ -63,9 +68,11 @@ export async function ownHistory(request: HistoryRequest): Promise<OwnHistory> {
     const known = remembered?.last.lineage === header.lineage ? remembered.last.sequence : 0;
     const sequences = listed.flatMap(({ id, sequence }) => (isOwn.get(id) === false ? [] : [sequence]));
     const nextSequence = Math.max(known, ...sequences) + 1;
-    return { items: own.slice(0, i + 1), last: header, nextSequence, foreign };
+    const items = own.slice(0, i + 1);
+    const recent = remembered?.recent ?? (await readMeasures(addin.provider, items, signal));
+    return { items, last: header, nextSequence, foreign, recent };
   }
-  return { items: [], last: null, nextSequence: 1, foreign };
+  return { items: [], last: null, nextSequence: 1, foreign, recent: [] };
 }
 
 /** Null where it is damaged, gone or not trusted, which must not stop new backups; `verify` reports it. */

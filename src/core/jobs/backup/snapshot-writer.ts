@@ -44,6 +44,8 @@ export class SnapshotWriter {
   readonly rows: ObjectRow[] = [];
   nextNumber = 0;
   storeClockMs: number | null = null;
+  /** Plain bytes of the exports and texts that were stored anew. */
+  exportedBytes = 0;
   readonly #provider: Provider;
   readonly #controller = new AbortController();
   readonly #pending = new Set<Promise<void>>();
@@ -160,6 +162,7 @@ export class SnapshotWriter {
       this.references.push(earlier.object);
       return { number: earlier.object.number, plainBytes, sha256: plain };
     }
+    this.exportedBytes += plainBytes;
     this.objects.push({ number, key, kind, size: storedBytes, sha256: stored });
     return { number, plainBytes, sha256: plain };
   }

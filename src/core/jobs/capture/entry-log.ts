@@ -7,6 +7,7 @@ import type { PageWriter } from '../../archive/pages.ts';
 import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
 import { errno, errnoName, type Stat } from '../../filesystem/native.ts';
 import { type XattrBackend, XattrError, type XattrSubject } from '../../filesystem/xattrs.ts';
+import { changedAspects, sameContent } from '../diff/compare-entries.ts';
 import type { KnownContents } from './known-contents.ts';
 import type { CaptureCounts, CaptureTree } from './messages.ts';
 import type { ParentMerge } from './parent-merge.ts';
@@ -49,6 +50,8 @@ export interface TreeContext {
 export class EntryLog {
   readonly #tree: CaptureTree;
   readonly #context: TreeContext;
+  /** What the parent has of the name that is being captured, where that differs or had to be read again. */
+  #before: Entry | null = null;
 
   constructor(tree: CaptureTree, context: TreeContext) {
     this.#tree = tree;
@@ -103,8 +106,11 @@ export class EntryLog {
    */
   meet(path: string, stat: Stat): 'same' | Entry | null {
     const { merge } = this.#context;
+    this.#before = null;
     if (merge === null || !merge.find(this.fullPath(path))) return null;
-    return merge.isUnchanged(stat) && this.#isHeld(merge.record) ? 'same' : merge.take();
+    if (merge.isUnchanged(stat) && this.#isHeld(merge.record)) return 'same';
+    this.#before = merge.take();
+    return this.#before;
   }
 
   /** False for a linked file that the parent could not read: only its names are there. */
@@ -118,6 +124,7 @@ export class EntryLog {
     const merge = this.#context.merge!;
     const { mode, flags, inode } = merge.record;
     this.#count(mode);
+    this.#context.counts.kept++;
     if ((flags & entryFlags.linked) !== 0) this.#context.keepLink(inode);
     merge.keep();
     this.#context.flushPages(false);
@@ -130,7 +137,8 @@ export class EntryLog {
 
   /** Gives up the parent's entry, which `meet` found the same; another is emitted in its place. */
   replace(): Entry | null {
-    return this.#context.merge?.take() ?? null;
+    this.#before = this.#context.merge?.take() ?? null;
+    return this.#before;
   }
 
   /** Hash of the content that the parent has for what `meet` found the same; null where it has none. */
@@ -139,8 +147,15 @@ export class EntryLog {
   }
 
   emit(entry: Entry): void {
-    const { pages, directories, linked, merge } = this.#context;
+    const { pages, directories, linked, merge, counts } = this.#context;
     this.#count(entry.mode);
+    const before = this.#before;
+    this.#before = null;
+    if (before !== null) {
+      const aspects = changedAspects(before, entry, sameContent(before.content, entry.content));
+      if (aspects.length === 0) counts.kept++;
+      else counts.changed++;
+    }
     if (merge === null) pages.add(entry);
     else merge.write(entry);
     if ((entry.mode & fileType.mask) === fileType.directory) directories.add(entry);

@@ -94,12 +94,15 @@ export function credit(thread: Thread, bytes: number): void {
   Atomics.notify(thread.underWay, 0);
 }
 
-export function addCounts(to: CaptureCounts, from: CaptureCounts): void {
+export function addCounts(to: CaptureCounts, from: CaptureCounts): CaptureCounts {
   to.entries += from.entries;
   to.files += from.files;
   to.directories += from.directories;
   to.links += from.links;
   to.bytes += from.bytes;
+  to.kept += from.kept;
+  to.changed += from.changed;
+  return to;
 }
 
 /** Bytes of a segment, on their way to the sink; the first ones announce the segment. */

@@ -33,6 +33,9 @@ export interface CaptureCounts {
   links: number;
   /** Apparent bytes of file contents, holes left out. */
   bytes: number;
+  /** Entries that are as the parent has them, and those of which something differs. */
+  kept: number;
+  changed: number;
 }
 
 /** Shared memory of a pool and of one worker in it. */

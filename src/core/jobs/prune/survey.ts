@@ -13,11 +13,12 @@ import type { Snapshot } from '../catalog.ts';
 import { readSnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { protectionOf, readProtections } from '../events.ts';
+import { shrunk as shrunkFinding } from '../findings/findings.ts';
+import { measuresOf } from '../findings/measures.ts';
 import { decideRetention } from '../retention/decide.ts';
 import { retainedOf } from '../retention/retained.ts';
 import type { Decision } from '../retention/types.ts';
 import { KeySet } from './key-set.ts';
-import { looksShrunk } from './shrunk.ts';
 import type { PrunableSnapshot, PruneRequest, Refusal, StoredKey } from './types.ts';
 import { type KeyGroup, walkOwners } from './walk.ts';
 
@@ -156,7 +157,7 @@ async function surveyOwner(
   });
   const site = newest.at(-1)?.snapshot.body.account.site ?? owner;
   const shrunk = decisions.some(({ keep }) => !keep)
-    ? looksShrunk(decisions.map((one) => one.snapshot))
+    ? looksShrunk(decisions.map(({ snapshot }) => snapshot))
     : null;
   const refusal = shrunk === null ? null : looksDamaged(owner, site, shrunk);
   const hindrance = damaged ? 'another manifest of the account is damaged' : shrunk;
@@ -177,6 +178,16 @@ async function surveyOwner(
   needed.pack();
   const elsewhere = stay.filter((key) => !own(key) && isOf(server)(key));
   return { survey: { owner, site, decisions, replaced, needed }, refusal, elsewhere };
+}
+
+/** The newest good one may be of a wiped account, and each night that passes prunes a good one. */
+function looksShrunk(ordered: readonly PrunableSnapshot[]): string | null {
+  const good = ordered.filter(({ state }) => state === 'complete');
+  const newest = good.pop();
+  if (newest === undefined) return null;
+  const before = good.map(({ measures }) => measures);
+  const finding = shrunkFinding(newest.measures, before);
+  return finding === null ? null : `${newest.name}: ${finding.message}`;
 }
 
 function spared(decision: Decision<PrunableSnapshot>, why: string): Decision<PrunableSnapshot> {
@@ -210,12 +221,10 @@ function replacedManifests(
 
 function prunable({ snapshot }: ReadManifest, manifests: readonly ReadManifest[]): PrunableSnapshot {
   const { header, body, name, key } = snapshot;
-  const exported = body.components.map((one) => (one.type === 'database' ? one.plainBytes : 0));
   return {
     ...retainedOf(snapshot),
     ...{ digest: header.digest, name, key },
-    entries: body.counts.entries,
-    bytes: exported.reduce((sum, bytes) => sum + bytes, body.counts.bytes),
+    measures: measuresOf(header, body),
     manifests: manifests
       .filter((one) => one.snapshot.header.id === header.id)
       .sort((a, b) => a.snapshot.header.revision - b.snapshot.header.revision)

@@ -5,6 +5,7 @@
 import type { Retention } from '../../config/addin-schema.ts';
 import type { Provider } from '../../contracts/provider.ts';
 import type { Store } from '../../contracts/store.ts';
+import type { Measures } from '../../state/measures.ts';
 import type { EventWorld } from '../events.ts';
 import type { RetainedSnapshot } from '../retention/types.ts';
 
@@ -46,9 +47,7 @@ export interface PrunableSnapshot extends RetainedSnapshot {
   readonly name: string;
   readonly key: string;
   readonly digest: string;
-  /** Entries of all trees, and plain bytes of files and exports. */
-  readonly entries: number;
-  readonly bytes: number;
+  readonly measures: Measures;
   /** Every revision there is, the lowest first. */
   readonly manifests: readonly StoredKey[];
 }

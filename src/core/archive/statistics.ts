@@ -1,0 +1,27 @@
+/**
+ * What a snapshot says in numbers, and what looks wrong about them: parts of the manifest's body.
+ * docs/format.md, section 5.
+ */
+
+export interface SnapshotStatistics {
+  /** Entries that differ from those of the first parent; null where nothing was compared. */
+  readonly changes: { readonly added: number; readonly changed: number; readonly removed: number } | null;
+  /** Bytes of tar and plain bytes of exports that were stored anew. */
+  readonly newBytes: number;
+  /** The same as stored, compressed. */
+  readonly newStoredBytes: number;
+  /** `newBytes` to `newStoredBytes`; null where nothing was stored anew. */
+  readonly ratio: number | null;
+}
+
+export const findingCodes = ['shrunk', 'unusual-change', 'ratio-collapse'] as const;
+
+/** Something about the numbers that deserves a look. Each is a warning as well. */
+export interface Finding {
+  readonly code: (typeof findingCodes)[number];
+  readonly what: 'entries' | 'bytes' | 'changes' | 'ratio';
+  readonly measured: number;
+  /** Median of the snapshots before it. */
+  readonly usual: number;
+  readonly message: string;
+}

@@ -1,0 +1,45 @@
+/**
+ * The numbers of a snapshot that is about to be committed, and what looks wrong about them.
+ */
+
+import type { ManifestBody } from '../../archive/manifest.ts';
+import type { Finding, SnapshotStatistics } from '../../archive/statistics.ts';
+import type { Measures } from '../../state/measures.ts';
+import { findingsOf } from '../findings/findings.ts';
+import { measuresOf, statisticsOf } from '../findings/measures.ts';
+import type { CapturedTrees } from './capture-trees.ts';
+import type { SnapshotWriter } from './snapshot-writer.ts';
+import type { WarningList } from './warnings.ts';
+
+export interface Judged {
+  readonly statistics: SnapshotStatistics;
+  readonly findings: readonly Finding[];
+  readonly measures: Measures;
+}
+
+/** Call it when all is stored. Findings become warnings as well. */
+export function judge(
+  snapshot: {
+    readonly id: string;
+    readonly state: 'complete' | 'partial';
+    readonly components: ManifestBody['components'];
+    /** Of the snapshots before it, oldest first. */
+    readonly recent: readonly Measures[];
+  },
+  captured: {
+    readonly trees: CapturedTrees;
+    readonly writer: SnapshotWriter;
+    readonly warnings: WarningList;
+  },
+): Judged {
+  const { trees, writer, warnings } = captured;
+  const stored = writer.objects
+    .filter(({ kind }) => kind !== 'index')
+    .reduce((sum, { size }) => sum + size, 0);
+  const statistics = statisticsOf(trees.changes, trees.counts.tarBytes + writer.exportedBytes, stored);
+  const { components, recent } = snapshot;
+  const measured = { components, counts: trees.counts, statistics };
+  const findings = findingsOf(measuresOf(snapshot, measured), recent);
+  for (const { code, message } of findings) warnings.add({ code, component: 'account', message });
+  return { statistics, findings, measures: measuresOf(snapshot, { ...measured, findings }) };
+}

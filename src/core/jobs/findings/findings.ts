@@ -1,0 +1,71 @@
+/**
+ * Whether the numbers of a new snapshot look as if something went wrong with the account. Pure.
+ *
+ * A wiped account, an unmounted disk or a wrong exclusion makes a small snapshot; encryption by an attacker
+ * changes nearly everything, into what no longer compresses. Compared with the median of the last seven, so
+ * that an account which grows or is rebuilt is reported once or twice, and then believed.
+ */
+
+import type { Finding } from '../../archive/statistics.ts';
+import type { Measures } from '../../state/measures.ts';
+import { compared } from './measures.ts';
+
+/** With fewer before it there is nothing to compare with. */
+const fewest = 3;
+/** Changes of so few entries are never unusual, however quiet the account was before. */
+const smallChange = 100;
+const manyTimes = 10;
+/** What is stored anew tells little about the account where it is less than this, or than a tenth of all. */
+const judgedBytes = 1024 * 1024;
+/** Content that usually shrinks by less than this gives no sign. */
+const compressible = 1.25;
+
+/** What looks wrong with `newest`. `before`: oldest first, of the same configuration. */
+export function findingsOf(newest: Measures, before: readonly Measures[]): Finding[] {
+  const earlier = before.slice(-compared);
+  return [shrunk(newest, before), unusualChange(newest, earlier), ratioCollapse(newest, earlier)].filter(
+    (finding) => finding !== null,
+  );
+}
+
+/** Less than half of the entries or the bytes. One that lacks a component, which is an error, is not judged. */
+export function shrunk(newest: Measures, before: readonly Measures[]): Finding | null {
+  const good = before.filter(({ state }) => state === 'complete').slice(-compared);
+  if (newest.state !== 'complete' || good.length < fewest) return null;
+  for (const what of ['entries', 'bytes'] as const) {
+    const usual = median(good.map((one) => one[what]));
+    const measured = newest[what];
+    if (measured >= usual / 2) continue;
+    const message = `it has ${measured} ${what}, the ${good.length} before it ${usual} in the median`;
+    return { code: 'shrunk', what, measured, usual, message };
+  }
+  return null;
+}
+
+function unusualChange({ changes }: Measures, earlier: readonly Measures[]): Finding | null {
+  const others = earlier.flatMap((one) => (one.changes === null ? [] : [one.changes]));
+  if (changes === null || changes < smallChange || others.length < fewest) return null;
+  const usual = median(others);
+  if (changes <= manyTimes * usual) return null;
+  const message = `${changes} entries were added, changed or removed, usually ${usual}`;
+  return { code: 'unusual-change', what: 'changes', measured: changes, usual, message };
+}
+
+/** What was compressible and is so no longer: a quarter, at most, is left of what compression saved. */
+function ratioCollapse({ ratio, newBytes, bytes }: Measures, earlier: readonly Measures[]): Finding | null {
+  const others = earlier.flatMap((one) => (one.ratio === null ? [] : [one.ratio]));
+  if (ratio === null || newBytes < Math.max(judgedBytes, bytes / 10) || others.length < fewest) return null;
+  const usual = median(others);
+  if (usual < compressible || saved(ratio) > saved(usual) / 4) return null;
+  const message = `what was stored anew compressed ${ratio} to 1, usually ${usual} to 1: it may have been encrypted`;
+  return { code: 'ratio-collapse', what: 'ratio', measured: ratio, usual, message };
+}
+
+const saved = (ratio: number): number => 1 - 1 / Math.max(1, ratio);
+
+/** Of at least one value. */
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

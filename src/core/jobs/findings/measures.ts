@@ -1,0 +1,59 @@
+/**
+ * What the findings of a snapshot are drawn from: its own numbers and those of the snapshots before it.
+ */
+
+import type { Manifest } from '../../archive/manifest.ts';
+import type { SnapshotStatistics } from '../../archive/statistics.ts';
+import type { Provider } from '../../contracts/provider.ts';
+import { isHoldfastError } from '../../errors.ts';
+import type { Measures } from '../../state/measures.ts';
+import { type ListedSnapshot, readSnapshot } from '../catalog.ts';
+
+/** Snapshots before one that it is compared with, at most. */
+export const compared = 7;
+
+export function measuresOf(
+  header: Pick<Manifest['header'], 'id' | 'state'>,
+  body: Pick<Manifest['body'], 'components' | 'counts' | 'statistics' | 'findings'>,
+): Measures {
+  const { changes, newBytes, ratio } = body.statistics ?? { changes: null, newBytes: 0, ratio: null };
+  const exported = body.components.map((one) => (one.type === 'database' ? one.plainBytes : 0));
+  return {
+    id: header.id,
+    state: header.state,
+    entries: body.counts.entries,
+    bytes: exported.reduce((sum, bytes) => sum + bytes, body.counts.bytes),
+    changes: changes === null ? null : changes.added + changes.changed + changes.removed,
+    newBytes,
+    ratio,
+    findings: (body.findings ?? []).map(({ code, message }) => ({ code, message })),
+  };
+}
+
+/** `newStoredBytes` is what became of `newBytes`. */
+export function statisticsOf(
+  changes: SnapshotStatistics['changes'],
+  newBytes: number,
+  newStoredBytes: number,
+): SnapshotStatistics {
+  const ratio = newStoredBytes === 0 ? null : Math.round((newBytes / newStoredBytes) * 1000) / 1000;
+  return { changes, newBytes, newStoredBytes, ratio };
+}
+
+/** Of the newest of `history`, oldest first, for a server that remembers none; without those it cannot read. */
+export async function readMeasures(
+  provider: Provider,
+  history: readonly ListedSnapshot[],
+  signal: AbortSignal,
+): Promise<Measures[]> {
+  const read = history.slice(-compared).map(async (listed) => {
+    try {
+      const { header, body } = await readSnapshot(provider, listed, signal);
+      return [measuresOf(header, body)];
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error;
+      return [];
+    }
+  });
+  return (await Promise.all(read)).flat();
+}

@@ -1,0 +1,41 @@
+/**
+ * The numbers of a snapshot that later ones are compared with: small plain data, remembered by the state so that
+ * no earlier manifest has to be read for them.
+ */
+
+export interface Measures {
+  /** Twelve hex digits of the snapshot. */
+  readonly id: string;
+  readonly state: 'complete' | 'partial';
+  /** Of all trees. */
+  readonly entries: number;
+  /** Plain bytes of files and exports. */
+  readonly bytes: number;
+  /** Entries added, changed and removed; null where nothing was compared. */
+  readonly changes: number | null;
+  readonly newBytes: number;
+  /** Of what was stored anew; null where nothing was. */
+  readonly ratio: number | null;
+  /** What looked wrong when it was made. */
+  readonly findings: readonly { readonly code: string; readonly message: string }[];
+}
+
+export function isMeasures(value: unknown): value is Measures {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, state, entries, bytes, changes, newBytes, ratio, findings } = value as Record<string, unknown>;
+  const isNumber = (one: unknown): boolean => Number.isFinite(one);
+  return (
+    typeof id === 'string' &&
+    (state === 'complete' || state === 'partial') &&
+    [entries, bytes, newBytes].every(isNumber) &&
+    [changes, ratio].every((one) => one === null || isNumber(one)) &&
+    Array.isArray(findings) &&
+    findings.every(isFinding)
+  );
+}
+
+function isFinding(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { code, message } = value as Record<string, unknown>;
+  return typeof code === 'string' && typeof message === 'string';
+}

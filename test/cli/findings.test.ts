@@ -1,0 +1,56 @@
+/** What backup, snapshots and status say of an account that was wiped. */
+
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { BackupDocument } from '../../src/cli/documents/backup.ts';
+import type { SnapshotsDocument, StatusDocument } from '../../src/cli/documents/snapshots.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+
+let site: CliSite;
+let home: string;
+beforeAll(() => {
+  const dir = makeDirectory();
+  home = join(dir, 'home/anna');
+  mkdirSync(join(home, 'mail'), { recursive: true });
+  for (let i = 0; i < 150; i++) writeFileSync(join(home, `mail/${i}`), `letter ${i}`);
+  site = makeSite({ panel: { use: 'generic', accounts: [{ path: join(dir, 'home/*') }] } }, dir);
+  const store = { use: 'local', path: site.store };
+  const nightly = { name: 'nightly', provider: { use: 'chain' }, store, encryption: 'none' };
+  writeJson(join(site.config, 'addins.d/nightly.json'), nightly);
+});
+afterAll(() => site.remove());
+
+it('backup, snapshots and status tell of an account that was wiped', { timeout: 60_000 }, async () => {
+  for (let night = 0; night < 4; night++) {
+    writeFileSync(join(home, 'log'), `night ${night}`);
+    const { status, stderr } = await site.holdfast('backup', '--level', night === 0 ? 'full' : 'incremental');
+    expect(status, stderr).toBe(0);
+  }
+  const before = await site.holdfast('status', '--json');
+  expect(before.status).toBe(0);
+  expect(documentOf<StatusDocument>('status', before).accounts[0]).toMatchObject({ findings: [] });
+  rmSync(join(home, 'mail'), { recursive: true });
+
+  const backup = await site.holdfast('backup', '--level', 'incremental', '--json');
+  expect(backup.status).toBe(100);
+  const [made] = documentOf<BackupDocument>('backup', backup).snapshots;
+  expect(made!.findings.map(({ code }) => code)).toEqual(['shrunk', 'unusual-change']);
+  expect(made!.statistics).toMatchObject({ changes: { added: 0, removed: 151 } });
+  expect(made!.warningCounts).toMatchObject({ shrunk: 1, 'unusual-change': 1 });
+
+  const { snapshots } = documentOf<SnapshotsDocument>(
+    'snapshots',
+    await site.holdfast('snapshots', '--json'),
+  );
+  expect(snapshots.at(-1)).toMatchObject({ statistics: made!.statistics, findings: made!.findings });
+  // From the local state, and from the store alone.
+  for (const state of ['there', 'lost']) {
+    if (state === 'lost') rmSync(join(site.state, 'lineages'), { recursive: true });
+    const status = await site.holdfast('status');
+    expect(status.status).toBe(100);
+    expect(status.stdout).toMatch(
+      /anna looks wrong: shrunk: it has \d+ entries, the 4 before it 153 in the median/,
+    );
+  }
+});

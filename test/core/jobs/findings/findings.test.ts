@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { findingsOf } from '../../../../src/core/jobs/findings/findings.ts';
+import type { Measures } from '../../../../src/core/state/measures.ts';
+
+const usual: Measures = {
+  id: '0123456789ab',
+  state: 'complete',
+  entries: 10_000,
+  bytes: 100_000_000,
+  changes: 50,
+  newBytes: 30_000_000,
+  ratio: 2.5,
+  findings: [],
+};
+
+const nights = (count: number, one: Partial<Measures> = {}): Measures[] =>
+  Array.from({ length: count }, () => ({ ...usual, ...one }));
+
+const codes = (newest: Partial<Measures>, earlier = nights(7)): string[] =>
+  findingsOf({ ...usual, ...newest }, earlier).map(({ code }) => code);
+
+describe('the findings of a snapshot', () => {
+  it('are none where it is like those before it', () => {
+    expect(codes({})).toEqual([]);
+  });
+
+  it('name a size below half of the median, of entries or of bytes', () => {
+    expect(codes({ entries: 5000, bytes: 50_000_000 })).toEqual([]);
+    expect(findingsOf({ ...usual, entries: 4999 }, nights(7))).toEqual([
+      {
+        code: 'shrunk',
+        what: 'entries',
+        measured: 4999,
+        usual: 10_000,
+        message: 'it has 4999 entries, the 7 before it 10000 in the median',
+      },
+    ]);
+    expect(codes({ bytes: 49_999_999, newBytes: 0, ratio: null })).toEqual(['shrunk']);
+  });
+
+  it('leave the size of a partial one alone, and do not compare with partial ones', () => {
+    expect(codes({ state: 'partial', entries: 10 })).toEqual([]);
+    expect(codes({ entries: 10 }, [...nights(2), ...nights(5, { state: 'partial' })])).toEqual([]);
+  });
+
+  it('compare with the last seven only, and with at least three', () => {
+    expect(codes({}, [...nights(20, { entries: 90_000 }), ...nights(7)])).toEqual([]);
+    expect(codes({ entries: 1 }, nights(2))).toEqual([]);
+    expect(codes({ entries: 1 }, nights(3))).toEqual(['shrunk']);
+  });
+
+  it('name more than ten times the usual change', () => {
+    expect(codes({ changes: 500 })).toEqual([]);
+    expect(codes({ changes: 501 })).toEqual(['unusual-change']);
+  });
+
+  it('never take a handful of changes for unusual, nor a full, which compares nothing', () => {
+    const quiet = nights(7, { changes: 0 });
+    expect(codes({ changes: 99 }, quiet)).toEqual([]);
+    expect(codes({ changes: 100 }, quiet)).toEqual(['unusual-change']);
+    expect(codes({ changes: null }, quiet)).toEqual([]);
+    expect(codes({ changes: 9999 }, nights(7, { changes: null }))).toEqual([]);
+  });
+
+  it('name content that no longer compresses', () => {
+    expect(codes({ ratio: 1.18 })).toEqual([]);
+    expect(codes({ ratio: 1.17 })).toEqual(['ratio-collapse']);
+    expect(codes({ ratio: 0.99 })).toEqual(['ratio-collapse']);
+  });
+
+  it('do not judge by little new content, nor where it never compressed', () => {
+    expect(codes({ ratio: 1, newBytes: 9_999_999 })).toEqual([]);
+    expect(codes({ ratio: 1 }, nights(7, { ratio: 1.24 }))).toEqual([]);
+    expect(codes({ ratio: null })).toEqual([]);
+  });
+});
