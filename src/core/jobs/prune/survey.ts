@@ -185,8 +185,10 @@ function looksShrunk(ordered: readonly PrunableSnapshot[]): string | null {
   const good = ordered.filter(({ state }) => state === 'complete');
   const newest = good.pop();
   if (newest === undefined) return null;
-  const before = good.map(({ measures }) => measures);
-  const finding = shrunkFinding(newest.measures, before);
+  const finding = shrunkFinding(
+    newest.measures,
+    good.map(({ measures }) => measures),
+  );
   return finding === null ? null : `${newest.name}: ${finding.message}`;
 }
 
