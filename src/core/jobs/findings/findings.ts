@@ -42,6 +42,17 @@ export function shrunk(newest: Measures, before: readonly Measures[]): Finding |
   return null;
 }
 
+/** Of the newest good one of these, oldest first: what looks wrong, or null. */
+export function newestIsShrunk(
+  ordered: readonly { readonly name: string; readonly measures: Measures }[],
+): string | null {
+  const good = ordered.filter(({ measures }) => measures.state === 'complete');
+  const before = good.slice(0, -1).map(({ measures }) => measures);
+  const newest = good.at(-1);
+  const finding = newest === undefined ? null : shrunk(newest.measures, before);
+  return finding === null ? null : `${newest!.name}: ${finding.message}`;
+}
+
 function unusualChange({ changes }: Measures, earlier: readonly Measures[]): Finding | null {
   const others = earlier.flatMap((one) => (one.changes === null ? [] : [one.changes]));
   if (changes === null || changes < smallChange || others.length < fewest) return null;

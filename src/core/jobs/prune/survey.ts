@@ -13,7 +13,7 @@ import type { Snapshot } from '../catalog.ts';
 import { readSnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { protectionOf, readProtections } from '../events.ts';
-import { shrunk as shrunkFinding } from '../findings/findings.ts';
+import { newestIsShrunk } from '../findings/findings.ts';
 import { measuresOf } from '../findings/measures.ts';
 import { decideRetention } from '../retention/decide.ts';
 import { retainedOf } from '../retention/retained.ts';
@@ -157,7 +157,7 @@ async function surveyOwner(
   });
   const site = newest.at(-1)?.snapshot.body.account.site ?? owner;
   const shrunk = decisions.some(({ keep }) => !keep)
-    ? looksShrunk(decisions.map(({ snapshot }) => snapshot))
+    ? newestIsShrunk(decisions.map(({ snapshot }) => snapshot))
     : null;
   const refusal = shrunk === null ? null : looksDamaged(owner, site, shrunk);
   const hindrance = damaged ? 'another manifest of the account is damaged' : shrunk;
@@ -178,18 +178,6 @@ async function surveyOwner(
   needed.pack();
   const elsewhere = stay.filter((key) => !own(key) && isOf(server)(key));
   return { survey: { owner, site, decisions, replaced, needed }, refusal, elsewhere };
-}
-
-/** The newest good one may be of a wiped account, and each night that passes prunes a good one. */
-function looksShrunk(ordered: readonly PrunableSnapshot[]): string | null {
-  const good = ordered.filter(({ state }) => state === 'complete');
-  const newest = good.pop();
-  if (newest === undefined) return null;
-  const finding = shrunkFinding(
-    newest.measures,
-    good.map(({ measures }) => measures),
-  );
-  return finding === null ? null : `${newest.name}: ${finding.message}`;
 }
 
 function spared(decision: Decision<PrunableSnapshot>, why: string): Decision<PrunableSnapshot> {
