@@ -48,6 +48,7 @@ export const errorCodes = {
   TARGET_UNWRITABLE: { exit: 61, retryable: false },
   RESTORE_INCOMPLETE: { exit: 62, retryable: true },
   PRUNE_REFUSED: { exit: 65, retryable: false },
+  ERASURE_REFUSED: { exit: 66, retryable: false },
   INTERNAL: { exit: 70, retryable: false },
   FINISHED_WITH_WARNINGS: { exit: 100, retryable: false },
   INTERRUPTED: { exit: 130, retryable: true },

@@ -115,6 +115,29 @@ export function parseEventKey(key: string): EventName | null {
   return { server: server!, owner: owner!, atMs, kind: kind!, id: id! };
 }
 
+export interface OwnerKeyName {
+  readonly server: string;
+  readonly owner: string;
+  readonly epoch: number;
+  /** 0 at first, one more each time the private half is encrypted to other recipients. */
+  readonly revision: number;
+  /** Eight hex digits that tell two key pairs of one epoch apart: the beginning of SHA-256 of the public half. */
+  readonly pair: string;
+}
+
+export const ownerKeyKey = ({ server, owner, epoch, revision, pair }: OwnerKeyName): string =>
+  `keys/${server}/${owner}/${fiveDigits(epoch)}-${revision}-${pair}.age`;
+
+const ownerKeyPattern = new RegExp(`^keys/(${uuid})/(${uuid})/(\\d{5,})-(\\d+)-([0-9a-f]{8})\\.age$`);
+
+/** Null where the key is no key object's. */
+export function parseOwnerKeyKey(key: string): OwnerKeyName | null {
+  const m = ownerKeyPattern.exec(key);
+  if (m === null) return null;
+  const [, server, owner, epoch, revision, pair] = m;
+  return { server: server!, owner: owner!, epoch: Number(epoch), revision: Number(revision), pair: pair! };
+}
+
 /** Names as file names and in keys: everything but `[A-Za-z0-9_.-]` percent-encoded, bytes as UTF-8. */
 export function encodeName(name: string): string {
   let out = '';

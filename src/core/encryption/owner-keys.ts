@@ -1,0 +1,157 @@
+/**
+ * Key objects: the private half of each owner's epoch, as an age file for the administrator's recipients.
+ * docs/format.md, section 8.
+ *
+ * Makes, lists, opens and encrypts them anew. What lies inside is an identity file as `age` reads it. The
+ * private half leaves this module only where an identity has opened it. Objects are created, never replaced.
+ */
+
+import { type OwnerKeyName, ownerKeyKey, parseOwnerKeyKey } from '../archive/keys.ts';
+import type { Provider } from '../contracts/provider.ts';
+import type { Store } from '../contracts/store.ts';
+import { HoldfastError } from '../errors.ts';
+import { bytesOf, collect } from '../jobs/streams.ts';
+import type { Identity } from './identities.ts';
+import { identityText, pairId, parseIdentity, recipientText } from './key-text.ts';
+import { encryptTo } from './recipients.ts';
+import { type KeyPair, newKeyPair } from './x25519.ts';
+
+/** The public side of an epoch: what a server that only writes has to know. */
+export interface OwnerEpoch {
+  readonly epoch: number;
+  /** 32 bytes. */
+  readonly publicKey: Buffer;
+}
+
+export interface OpenedEpoch extends OwnerEpoch {
+  readonly pair: KeyPair;
+}
+
+export interface ListedKey extends OwnerKeyName {
+  readonly key: string;
+  readonly version: string | null;
+  readonly sizeBytes: number;
+}
+
+export interface OwnerPlace {
+  readonly server: string;
+  readonly owner: string;
+}
+
+const limitBytes = 1024 * 1024;
+
+/**
+ * Makes an epoch: resolves when its key object is durable. The private half is forgotten with it.
+ *
+ * @throws RECIPIENTS_UNUSABLE before anything is written
+ * @throws STORE_DENIED, STORE_UNAVAILABLE, STORE_FULL
+ */
+export async function createEpoch(
+  provider: Provider,
+  place: OwnerPlace & { readonly epoch: number },
+  recipients: readonly string[],
+  signal: AbortSignal,
+): Promise<OwnerEpoch & { readonly key: string }> {
+  const pair = newKeyPair();
+  const { publicKey } = pair;
+  const key = await putKey(provider, { ...place, revision: 0, pair: pairId(publicKey) }, pair, {
+    recipients,
+    signal,
+  });
+  return { epoch: place.epoch, publicKey, key };
+}
+
+/**
+ * Writes the next revision of an opened epoch, for these recipients. The earlier ones are still there.
+ *
+ * @throws OBJECT_EXISTS somebody else did at the same time
+ */
+export async function reviseEpoch(
+  provider: Provider,
+  { key: _, ...newest }: ListedKey,
+  { pair }: OpenedEpoch,
+  recipients: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
+  return putKey(provider, { ...newest, revision: newest.revision + 1 }, pair, { recipients, signal });
+}
+
+async function putKey(
+  provider: Provider,
+  name: OwnerKeyName,
+  { publicKey, privateKey }: KeyPair,
+  { recipients, signal }: { readonly recipients: readonly string[]; readonly signal: AbortSignal },
+): Promise<string> {
+  const lines = [
+    `# Holdfast: owner ${name.owner} on server ${name.server}, epoch ${name.epoch}`,
+    `# public key: ${recipientText(publicKey)}`,
+    identityText(privateKey),
+  ];
+  const file = await encryptTo(recipients, `${lines.join('\n')}\n`);
+  const key = ownerKeyKey(name);
+  const put = { kind: 'key', key, body: bytesOf(file), sizeBytes: file.length } as const;
+  await provider.put({ ...put, createOnly: true, signal });
+  return key;
+}
+
+/** Every key object below `keys/`, all revisions, in the order of keys. @throws STORE_UNAVAILABLE, STORE_DENIED */
+export async function listKeys(
+  store: Store,
+  { server, owner }: { readonly server?: string; readonly owner?: string },
+  signal: AbortSignal,
+): Promise<ListedKey[]> {
+  const below = server === undefined ? '' : `${server}/${owner === undefined ? '' : `${owner}/`}`;
+  const found: ListedKey[] = [];
+  let after: string | undefined;
+  do {
+    const page = await store.list({
+      prefix: `keys/${below}`,
+      ...(after === undefined ? {} : { after }),
+      signal,
+    });
+    for (const { key, version, sizeBytes } of page.objects) {
+      const name = parseOwnerKeyKey(key);
+      if (name !== null && (owner === undefined || name.owner === owner)) {
+        found.push({ ...name, key, version, sizeBytes });
+      }
+    }
+    after = page.next ?? undefined;
+  } while (after !== undefined);
+  return found;
+}
+
+/** Of each key pair the highest revision, which is the one that counts. */
+export function newestRevisions(listed: readonly ListedKey[]): ListedKey[] {
+  const newest = new Map<string, ListedKey>();
+  for (const one of listed) {
+    const slot = `${one.server}/${one.owner}/${one.epoch}/${one.pair}`;
+    if ((newest.get(slot)?.revision ?? -1) < one.revision) newest.set(slot, one);
+  }
+  return [...newest.values()];
+}
+
+/**
+ * The private half, opened with the first identity that fits.
+ *
+ * @throws IDENTITY_WRONG none fits
+ * @throws OBJECT_DAMAGED it is no key object, or another's
+ * @throws OBJECT_MISSING, STORE_UNAVAILABLE, STORE_DENIED
+ */
+export async function openEpoch(
+  provider: Provider,
+  { key, epoch, pair: expected }: ListedKey,
+  identities: readonly Identity[],
+  signal: AbortSignal,
+): Promise<OpenedEpoch> {
+  const file = await collect(provider.get({ key, signal }), limitBytes);
+  const { decryptSmall } = await import('./small-files.ts');
+  const text = (await decryptSmall(file, { identities }, `key object ${key}`)).toString('utf8');
+  const line = text.split('\n').find((one) => one !== '' && !one.startsWith('#'));
+  const pair = parseIdentity(line?.trim() ?? '');
+  if (pair === null || pairId(pair.publicKey) !== expected) {
+    throw new HoldfastError('OBJECT_DAMAGED', `key object ${key} does not hold the key it is named after`, {
+      hint: 'Put the object back from a copy of the store; without it nothing of this epoch can be read.',
+    });
+  }
+  return { epoch, publicKey: pair.publicKey, pair };
+}
