@@ -33,6 +33,8 @@ export interface ClientDumpOptions {
   readonly signal: AbortSignal;
   /** Where the server would give up on a client that stalls. */
   readonly readAhead?: ReadAheadOptions;
+  /** What becomes of the client's output before anything sees it. */
+  readonly rewrite?: (chunks: AsyncIterator<Buffer>) => AsyncIterator<Buffer>;
   /** Texts that must not show in an error. */
   readonly secrets: readonly string[];
 }
@@ -49,7 +51,8 @@ export class ClientDump {
 
   constructor(options: ClientDumpOptions) {
     this.#options = options;
-    this.#chunks = new ReadAhead(chunksOf(options.client), options.readAhead ?? null);
+    const output = chunksOf(options.client);
+    this.#chunks = new ReadAhead(options.rewrite?.(output) ?? output, options.readAhead ?? null);
     const onAbort = () => void this.stop(interrupted(this.#what, options.signal.reason));
     options.signal.addEventListener('abort', onAbort, { once: true });
     // Not until the client ends but until the outcome is known: a short dump waits whole in a pipe.

@@ -9,6 +9,7 @@ import type { ExportResult } from '../../contracts/database.ts';
 import { ClientDump, type DumpCheck, describeEnd } from '../client-dump.ts';
 import { type ClientProcess, startClient } from '../client-process.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
+import { withoutTime } from './archive-time.ts';
 import { connectionEnvironment, localEnvironment, type PostgresqlClients } from './clients.ts';
 
 export interface DumpContext {
@@ -37,6 +38,7 @@ export function startDump(
     client: startClient({ path: clients.dump, args, env: connectionEnvironment(config, database) }),
     check: plain ? new PlainTrailerCheck() : new ReadBackCheck(clients.restore),
     result: () => result,
+    rewrite: withoutTime,
     signal,
     stallMs,
     secrets: config.password === undefined ? [] : [config.password],

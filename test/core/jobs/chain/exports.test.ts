@@ -12,6 +12,7 @@ import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
 import { type Lab, type LabBackup, openLab } from '../../../support/backup.ts';
 import { cannedEngine, cannedSelector } from '../../../support/canned-engine.ts';
 import { type MariadbServer, mariadb, startMariadb } from '../../../support/mariadb.ts';
+import { type PostgresqlServer, psql, startPostgresql } from '../../../support/postgresql.ts';
 import { wrote } from './chain-lab.ts';
 
 type Contents = Readonly<Record<string, string | Uint8Array | null>>;
@@ -171,6 +172,36 @@ describe('a real MariaDB database', () => {
       const third = await run();
 
       expect(wrote(third)).toBe('export 1');
+      expect((await lab.verify(true)).exitStatus).toBe(0);
+    }));
+});
+
+describe('a real PostgreSQL database', () => {
+  let server: PostgresqlServer;
+  let engine: DatabaseEngine;
+  beforeAll(async () => {
+    server = await startPostgresql();
+    engine = await openDatabaseEngine(server.config, { now: Date.now });
+    await psql(server, 'CREATE DATABASE web_a');
+    await psql(server, 'CREATE TABLE t (i INT PRIMARY KEY); INSERT INTO t VALUES (1)', 'web_a');
+  });
+  afterAll(async () => {
+    await engine.close();
+    await server.stop();
+  });
+
+  it('is referred to although its archive would name the time, until something is written to it', () =>
+    withLab(async () => {
+      const databases = [{ family: 'postgresql' as const, prefix: 'web_', admin: null, names: [] }];
+      const run = async (): Promise<Snapshot> =>
+        (await lab.backUp({}, { level: 'incremental', engines: [engine], databases })).snapshot;
+      const full = await run();
+      expect(databasesOf(full)).toMatchObject([{ name: 'postgresql/web_a', format: 'pgdump' }]);
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      expect(wrote(await run())).toBe('');
+      await psql(server, 'INSERT INTO t VALUES (2)', 'web_a');
+
+      expect(wrote(await run())).toBe('export 1');
       expect((await lab.verify(true)).exitStatus).toBe(0);
     }));
 });
