@@ -6,6 +6,7 @@
  */
 
 import type { FromSchema } from 'json-schema-to-ts';
+import { timingProperties } from './operations-schema.ts';
 
 const keep = (what: string, example: number) =>
   ({ type: 'integer', minimum: 1, maximum: 100_000, description: what, examples: [example] }) as const;
@@ -142,6 +143,7 @@ export const addinConfigurationSchema = {
         },
       },
     },
+    ...timingProperties,
     retention,
     copies: {
       type: 'array',

@@ -6,6 +6,7 @@
  */
 
 import type { FromSchema } from 'json-schema-to-ts';
+import { operationsProperties } from './operations-schema.ts';
 
 export const configSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -190,6 +191,7 @@ export const configSchema = {
       description: 'Accounts in flight at once. Adds no threads: those are as many as there are cores.',
       examples: [2],
     },
+    ...operationsProperties,
     stateDir: {
       type: 'string',
       pattern: '^/',

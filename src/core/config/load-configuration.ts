@@ -19,6 +19,15 @@ import {
 } from './addin-schema.ts';
 import { type ConfigDocument, configSchema, type DatabaseSettings } from './config-schema.ts';
 import { type CopyConfiguration, copiesOf, copyProblems, copyStores } from './copies.ts';
+import { databaseProblems } from './database-problems.ts';
+import {
+  type Operations,
+  operationsOf,
+  operationsProblems,
+  type Timing,
+  timingOf,
+  timingProblems,
+} from './operations.ts';
 import { parseJson } from './parse-json.ts';
 import { type ConfigProblem, configInvalid, describeErrors } from './problems.ts';
 import { isSecretReference, secretsIn } from './secrets.ts';
@@ -30,7 +39,7 @@ export const systemStateDir = '/var/lib/holdfast';
 export type UseSettings = Settings & { readonly use: string };
 
 /** One file of `addins.d`, defaults filled in. Secrets are still references. */
-export interface AddinConfiguration {
+export interface AddinConfiguration extends Timing {
   readonly file: string;
   readonly name: string;
   readonly provider: UseSettings;
@@ -43,7 +52,7 @@ export interface AddinConfiguration {
   readonly encryption: Encryption;
 }
 
-export interface Configuration {
+export interface Configuration extends Operations {
   readonly dir: string;
   readonly stateDir: string;
   readonly panel: UseSettings;
@@ -94,10 +103,8 @@ export async function checkConfiguration(
   const { panel, databases, concurrency, trustedSigners } = config;
   const stateDir = config.stateDir ?? (home === systemConfigDir ? systemStateDir : join(home, 'state'));
   addins.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return {
-    configuration: { dir: home, stateDir, panel, databases, concurrency, trustedSigners, addins },
-    problems,
-  };
+  const rest = { concurrency, trustedSigners, ...operationsOf(config) };
+  return { configuration: { dir: home, stateDir, panel, databases, ...rest, addins }, problems };
 }
 
 /** One addin configuration, or null with what is wrong added to `problems`. */
@@ -116,6 +123,7 @@ export async function readAddinConfiguration(
     checkUse('store', settings, pointer, { file, definitions, problems });
   }
   if (problems.length === before) problems.push(...copyProblems(file, copies ?? []));
+  if (problems.length === before) problems.push(...timingProblems(file, value as AddinDocument));
   if (problems.length > before) return null;
   const { name, accounts, schedule, retention, encryption } = value as AddinDocument;
   return {
@@ -127,6 +135,7 @@ export async function readAddinConfiguration(
     schedule,
     retention: retention ?? null,
     copies: copiesOf(copies ?? []),
+    ...timingOf(value as AddinDocument),
     encryption,
   };
 }
@@ -140,26 +149,11 @@ async function readConfig(
   const value = await readDocument(file, configSchema, problems);
   if (value === null) return null;
   const config = value as ConfigDocument;
-  if (problems.length === before) problems.push(...databaseProblems(file, config.databases));
+  if (problems.length === before) {
+    problems.push(...databaseProblems(file, config.databases), ...operationsProblems(file, config));
+  }
   checkUse('panel', config.panel, '/panel', { file, definitions, problems });
   return problems.length > before ? null : config;
-}
-
-/** What a schema cannot say about database servers. */
-function databaseProblems(file: string, databases: readonly DatabaseSettings[]): ConfigProblem[] {
-  return databases.flatMap(({ name, socket, host }, index) => {
-    const first = databases.findIndex((other) => other.name === name);
-    const pointer = `/databases/${index}`;
-    const taken = {
-      message: `the name ${quoted(name)} is taken by /databases/${first}`,
-      hint: 'Name each server apart.',
-    };
-    const both = { message: 'has both a socket and a host', hint: 'Remove either socket or host.' };
-    return [
-      ...(first < index ? [{ file, pointer: `${pointer}/name`, ...taken }] : []),
-      ...(socket !== undefined && host !== undefined ? [{ file, pointer, ...both }] : []),
-    ];
-  });
 }
 
 /** Parses, validates and checks secrets. Null only where there is no object to look at any further. */

@@ -86,6 +86,12 @@ describe('loadConfiguration', () => {
       panel: { use: 'apiscp', root: '/' },
       databases: [],
       concurrency: 2,
+      trustedSigners: [],
+      limits: {},
+      hooks: [],
+      notify: [],
+      alertAfterHours: 30,
+      keepRunsDays: 90,
       addins: [
         {
           file: join(dir, 'addins.d/nightly.json'),
@@ -94,6 +100,10 @@ describe('loadConfiguration', () => {
           store: { use: 'local', path: '/backups', sync: true },
           accounts: { include: ['*'], exclude: [] },
           schedule: [],
+          timeZone: null,
+          window: null,
+          randomDelayMinutes: 0,
+          budget: null,
           retention: null,
           copies: [],
           encryption: 'none',

@@ -1,0 +1,128 @@
+/**
+ * Limits, hooks, notifiers and times of a configuration: their types with defaults filled in, and what
+ * their schemas cannot say.
+ */
+
+import { createRequire } from 'node:module';
+import { quoted } from '../printable.ts';
+import type { AccountBudget, HookSettings, Limits, NotifySettings } from './operations-schema.ts';
+import { notifySettingsSchema } from './operations-schema.ts';
+import type { ConfigProblem } from './problems.ts';
+import { isSecretReference, secretsIn } from './secrets.ts';
+
+/** Of the server. */
+export interface Operations {
+  readonly limits: Limits;
+  readonly hooks: readonly HookSettings[];
+  readonly notify: readonly NotifySettings[];
+  readonly alertAfterHours: number;
+  readonly keepRunsDays: number;
+}
+
+/** Of one addin configuration. */
+export interface Timing {
+  /** Null: that of the server. */
+  readonly timeZone: string | null;
+  /** `HH:MM-HH:MM`; null: always. */
+  readonly window: string | null;
+  readonly randomDelayMinutes: number;
+  readonly budget: AccountBudget | null;
+}
+
+type TimingDocument = { readonly [K in keyof Timing]?: Timing[K] | undefined };
+
+export const operationsOf = (config: Operations): Operations => {
+  const { limits, hooks, notify, alertAfterHours, keepRunsDays } = config;
+  return { limits, hooks, notify, alertAfterHours, keepRunsDays };
+};
+
+export const timingOf = ({ timeZone, window, randomDelayMinutes, budget }: TimingDocument): Timing => ({
+  timeZone: timeZone ?? null,
+  window: window ?? null,
+  randomDelayMinutes: randomDelayMinutes ?? 0,
+  budget: budget ?? null,
+});
+
+/** Properties that each kind of notifier needs; all others but `use` and `on` are refused. */
+const notifierNeeds = {
+  webhook: { needs: ['url'], takes: ['on'] },
+  ping: { needs: ['url'], takes: [] },
+  mail: { needs: ['to'], takes: ['from', 'sendmail', 'on'] },
+  textfile: { needs: ['path'], takes: [] },
+} as const;
+
+export function operationsProblems(file: string, { hooks, notify }: Operations): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const [index, { command }] of hooks.entries()) {
+    if (command[0]?.startsWith('/') === true) continue;
+    const message = `must begin with the absolute path of a program, not ${quoted(command[0] ?? '')}`;
+    const hint = 'Write the full path; there is no shell and no search path.';
+    problems.push({ file, pointer: `/hooks/${index}/command/0`, message, hint });
+  }
+  for (const [index, settings] of notify.entries()) {
+    const pointer = `/notify/${index}`;
+    const { needs, takes } = notifierNeeds[settings.use];
+    const known: readonly string[] = ['use', ...needs, ...takes];
+    for (const name of needs.filter((one) => !(one in settings))) {
+      const message = `property "${name}" is missing; ${settings.use} needs it`;
+      problems.push({ file, pointer, message, hint: `Add "${name}".` });
+    }
+    for (const name of Object.keys(settings).filter((one) => !known.includes(one))) {
+      const message = `is nothing that ${settings.use} takes`;
+      problems.push({ file, pointer: `${pointer}/${name}`, message, hint: `Remove "${name}".` });
+    }
+    for (const { pointer: at, reference } of secretsIn(settings, notifySettingsSchema)) {
+      if (isSecretReference(reference)) continue;
+      const message = 'must be a reference (env:NAME or file:/absolute/path), never the URL itself';
+      const hint = 'Move the URL to a file with mode 0600 and write file:PATH here.';
+      problems.push({ file, pointer: `${pointer}${at}`, message, hint });
+    }
+  }
+  return problems;
+}
+
+export function timingProblems(
+  file: string,
+  {
+    timeZone,
+    window,
+    schedule,
+  }: TimingDocument & { readonly schedule: readonly { readonly cron: string }[] },
+): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const [index, { cron }] of schedule.entries()) {
+    const wrong = cronProblem(cron);
+    if (wrong === null) continue;
+    const hint = 'Write minute, hour, day of the month, month and day of the week, e.g. "0 3 * * *".';
+    problems.push({ file, pointer: `/schedule/${index}/cron`, message: wrong, hint });
+  }
+  if (typeof timeZone === 'string' && !isTimeZone(timeZone)) {
+    const message = `there is no time zone ${quoted(timeZone)}`;
+    problems.push({ file, pointer: '/timeZone', message, hint: 'Name one such as Europe/Berlin or UTC.' });
+  }
+  const [from, to] = window?.split('-') ?? [];
+  if (from !== undefined && from === to) {
+    const message = 'begins and ends at the same time';
+    problems.push({ file, pointer: '/window', message, hint: 'Leave it out to allow all of the day.' });
+  }
+  return problems;
+}
+
+/** What is wrong with a cron expression, or null. */
+export function cronProblem(cron: string): string | null {
+  const { validateDetailed } = createRequire(import.meta.url)('node-cron') as typeof import('node-cron');
+  const { valid, errors } = validateDetailed(cron);
+  if (!valid)
+    return errors[0]?.message.replace('is a invalid', 'is no valid') ?? `${quoted(cron)} is no time`;
+  const days = cron.trim().split(/ +/);
+  if (/[#W]/i.test(days[2] ?? '') || days.length !== 5) return `${quoted(cron)} is not supported`;
+  return null;
+}
+
+export function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
