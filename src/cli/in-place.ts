@@ -5,6 +5,7 @@ import type { Account, Panel } from '../core/index.ts';
 import type { Snapshot } from '../core/jobs/catalog.ts';
 import { restoreInPlace } from '../core/jobs/restore-in-place/restore-in-place.ts';
 import type { InPlaceEvent, InPlaceReport } from '../core/jobs/restore-in-place/types.ts';
+import { requireTrusted } from '../core/jobs/trust.ts';
 import { printable } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import type { RestoreActionDocument, RestoreInPlaceDocument } from './documents/restore-in-place.ts';
@@ -26,10 +27,11 @@ export interface InPlaceChoice {
 
 export async function runInPlace(
   context: CliContext,
-  { loaded, opened, search }: StoreSession,
+  { loaded, opened, search, trust }: StoreSession,
   choice: InPlaceChoice,
 ): Promise<number> {
   const { output, world, signal } = context;
+  requireTrusted(choice.snapshot, trust);
   const { panel } = await openPanel(loaded, world);
   const account = await liveAccount(context, panel, choice.snapshot, loaded);
   const { paths } = choice;
@@ -86,7 +88,7 @@ export async function runInPlace(
  *
  * @throws ACCOUNT_NOT_FOUND no account of this server has the snapshot's UUID now
  */
-async function liveAccount(
+export async function liveAccount(
   { world, signal }: CliContext,
   panel: Panel,
   { header, body, name }: Snapshot,

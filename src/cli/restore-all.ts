@@ -12,6 +12,7 @@ import { encodeName } from '../core/archive/keys.ts';
 import { exitStatusOf, HoldfastError } from '../core/errors.ts';
 import type { Snapshot } from '../core/jobs/catalog.ts';
 import { type RestoreOutcome, restoreAll } from '../core/jobs/restore/restore-all.ts';
+import { requireTrusted, type Trust } from '../core/jobs/trust.ts';
 import { printable, quoted } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import type { RestoreAllDocument } from './documents/restore-all.ts';
@@ -30,12 +31,13 @@ export interface RestoreAllOptions {
 
 export async function runRestoreAll(
   { output, world, signal }: CliContext,
-  { search, opened }: StoreSession,
+  { search, opened, trust }: StoreSession,
   options: RestoreAllOptions,
 ): Promise<number> {
   const startedAtMs = world.now();
   const target = resolve(options.to);
-  const { snapshots, damaged } = await readNewestOfEach(search);
+  const found = await readNewestOfEach(search);
+  const { snapshots, damaged } = withoutUntrusted(found, trust);
   if (snapshots.length + damaged.length === 0) {
     throw new HoldfastError('SNAPSHOT_NOT_FOUND', 'the store holds no snapshot', {
       hint: 'Check the addin configuration, or name another with --addin.',
@@ -94,6 +96,23 @@ export async function runRestoreAll(
     damaged: damaged.map(({ key, error }) => ({ path: key, message: error.message })),
   });
   return exitStatus;
+}
+
+type Newest = Awaited<ReturnType<typeof readNewestOfEach>>;
+
+/** Those that are not trusted are refused, each by itself, as damaged ones are. */
+function withoutUntrusted({ snapshots, damaged }: Newest, trust: Trust): Newest {
+  const refused: { key: string; error: HoldfastError }[] = [];
+  const trusted = snapshots.filter((snapshot) => {
+    try {
+      requireTrusted(snapshot, trust);
+      return true;
+    } catch (error) {
+      refused.push({ key: snapshot.key, error: error as HoldfastError });
+      return false;
+    }
+  });
+  return { snapshots: trusted, damaged: [...damaged, ...refused] };
 }
 
 /** The site; with the owner's UUID behind it where two accounts had the same site at different times. */

@@ -1,6 +1,7 @@
 /** What commands that read a store share: configuration, store, state and the way to snapshots. */
 
 import type { AddinConfiguration } from '../core/config/load-configuration.ts';
+import { openTrust, type Trust } from '../core/jobs/trust.ts';
 import type { State } from '../core/state/state.ts';
 import type { CliContext } from './command.ts';
 import { chooseAddin, chooseCopy, type Loaded, loadConfigured } from './configuration.ts';
@@ -14,6 +15,8 @@ export interface StoreSession {
   readonly opened: OpenedStore;
   readonly state: State | null;
   readonly search: Search;
+  /** Whose signatures count here. */
+  readonly trust: Trust;
 }
 
 export interface StoreChoice {
@@ -43,6 +46,8 @@ export async function withStore<T>(
   const opened = await openStore(loaded, addin, world);
   try {
     const state = await openStateIfAny(loaded.configuration, world);
+    const { stateDir, trustedSigners } = loaded.configuration;
+    const trust = await openTrust(stateDir, trustedSigners);
     const panelAccounts = async () => (await openPanel(loaded, world)).panel.accounts({ signal });
     const { store, provider } = opened;
     const remembered = state?.storeId(addin.name) ?? null;
@@ -52,6 +57,7 @@ export async function withStore<T>(
       addin,
       opened,
       state,
+      trust,
       search: { store, provider, state, panelAccounts, signal },
     });
   } finally {

@@ -7,6 +7,7 @@ import type { ConfigProblem } from '../../core/config/problems.ts';
 import { readSecret, secretsIn } from '../../core/config/secrets.ts';
 import type { JsonSchema, Settings } from '../../core/index.ts';
 import { printable } from '../../core/printable.ts';
+import { ownSigners } from '../../core/state/signing-key.ts';
 import type { State } from '../../core/state/state.ts';
 import { placeOf } from '../config-place.ts';
 import { type Loaded, perStore } from '../configuration.ts';
@@ -82,7 +83,10 @@ export async function checkState(
     state = await openStateOf(configuration, world);
     const notes = state.notes.map((note) => caution('state', note));
     const count = state.accounts().length;
-    return [ok('state', `${shown}: server ${state.server.uuid}, ${count} accounts seen`), ...notes];
+    const { uuid } = state.server;
+    const signers = (await ownSigners(stateDir)).filter(({ server }) => server === uuid);
+    const keys = signers.map(({ publicKey }) => ok('signing key', publicKey));
+    return [ok('state', `${shown}: server ${uuid}, ${count} accounts seen`), ...keys, ...notes];
   });
   return { checks, state };
 }

@@ -13,11 +13,12 @@ import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { bytesText, countText, durationText, plural } from '../format.ts';
 import { failedComponents, notePartial, statusWith } from '../partial-snapshot.ts';
 import { openProgress } from '../progress.ts';
+import { checkRestricted, laterSnapshots, type RestrictedOptions, restrictionFor } from '../restricted.ts';
 import { percentPath, snapshotPath } from '../snapshot-path.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 import { withTargetHint } from '../target-hint.ts';
 
-interface Options {
+interface Options extends RestrictedOptions {
   readonly account?: string;
   readonly addin?: string;
   readonly copy?: string;
@@ -27,8 +28,6 @@ interface Options {
   readonly to?: string;
   readonly dryRun?: true;
   readonly resume?: true;
-  readonly all?: true;
-  readonly inPlace?: true;
   readonly delete?: true;
   readonly checksum?: true;
 }
@@ -42,6 +41,7 @@ export const restore: CliCommand = {
     'OBJECT_DAMAGED',
     'OBJECT_MISSING',
     'PATH_NOT_FOUND',
+    'SNAPSHOT_UNTRUSTED',
     'STORE_UNAVAILABLE',
     'STORE_FOREIGN',
     'TARGET_NOT_EMPTY',
@@ -65,6 +65,11 @@ export const restore: CliCommand = {
       .option('--database <name>', 'only this database, or <instance>/<name>; may be repeated', collected)
       .option('--to <dir>', 'directory to restore into; empty or absent')
       .option('--all', 'with latest and --to: every account, each into DIR/<site>')
+      .option(
+        '--restricted',
+        'with --to: a snapshot that is not trusted, with no rights but those of its account',
+      )
+      .option('--owner <uid:gid>', 'with --restricted: whose files they become (default: the live account)')
       .option('--resume', 'go on where an interrupted restore of the same snapshot stopped')
       .option('--dry-run', 'show what would be restored; write nothing')
       .option(
@@ -82,6 +87,7 @@ export const restore: CliCommand = {
   async run(context, { args, options }) {
     const chosen = options as unknown as Options;
     const to = targetOf(chosen);
+    checkRestricted(chosen);
     if (chosen.all === true) checkAll(args[0]!, chosen);
     else requireAccount(args[0]!, chosen.account);
     return withStore(context, chosen, async (session) => {
@@ -91,6 +97,8 @@ export const restore: CliCommand = {
         return runRestoreAll(context, session, { to, resume: chosen.resume === true });
       }
       const snapshot = await resolveSnapshot(search, args[0]!, chosen.account);
+      const asked = { latest: args[0] === 'latest', copy: chosen.copy };
+      const later = await laterSnapshots(context, session, snapshot, asked);
       const paths = [
         ...(chosen.path ?? []).map(snapshotPath),
         ...(chosen.pathPercent ?? []).map(percentPath),
@@ -105,10 +113,12 @@ export const restore: CliCommand = {
           dryRun: chosen.dryRun === true,
         });
       }
+      const restriction = await restrictionFor(context, session, snapshot, chosen);
       const databases = chosen.database ?? [];
       const everything = paths.length === 0 && databases.length === 0;
       const failed = failedComponents(snapshot, { paths, databases, everything });
       await notePartial(context.output, search, snapshot, failed);
+      failed.push(...later);
       const request: RestoreRequest = {
         provider: opened.provider,
         snapshot,
@@ -117,6 +127,7 @@ export const restore: CliCommand = {
         databases,
         everything,
         resume: chosen.resume === true,
+        ...(restriction === null ? {} : { restriction }),
         threads: availableParallelism(),
         signal: context.signal,
         onEvent: () => {},

@@ -2,13 +2,16 @@
 
 import { availableParallelism } from 'node:os';
 import { verify as verifySnapshots } from '../../core/jobs/verify.ts';
+import type { Remembered } from '../../core/jobs/verify-history.ts';
 import { printable } from '../../core/printable.ts';
+import { readLastSnapshots } from '../../core/state/lineages.ts';
 import type { CliCommand } from '../command.ts';
 import type { VerifyDocument } from '../documents/verify.ts';
 import { listCandidates, ownerOf, resolveSnapshot } from '../find-snapshot.ts';
 import { bytesText, durationText, plural } from '../format.ts';
+import { addinId } from '../opened.ts';
 import { openProgress } from '../progress.ts';
-import { copyHelp, withStore } from '../store-session.ts';
+import { copyHelp, type StoreSession, withStore } from '../store-session.ts';
 
 export const verify: CliCommand = {
   exits: [
@@ -16,6 +19,7 @@ export const verify: CliCommand = {
     'SNAPSHOT_NOT_FOUND',
     'OBJECT_DAMAGED',
     'OBJECT_MISSING',
+    'SNAPSHOT_UNTRUSTED',
     'STORE_UNAVAILABLE',
     'STORE_FOREIGN',
   ],
@@ -33,10 +37,11 @@ export const verify: CliCommand = {
     const { output, world, signal } = context;
     const account = options['account'] as string | undefined;
     const readData = options['readData'] === true;
-    return withStore(context, { ...options, needs: 'whole' }, async ({ addin, search, opened }) => {
+    return withStore(context, { ...options, needs: 'whole' }, async (session) => {
+      const { addin, search, opened, trust } = session;
       const { store, provider } = opened;
-      const candidates = async () =>
-        listCandidates(search, account === undefined ? null : await ownerOf(search, account));
+      const owner = account === undefined ? null : await ownerOf(search, account);
+      const candidates = async () => listCandidates(search, owner);
       const only = args[0] === undefined ? null : await resolveSnapshot(search, args[0], account);
       const snapshots =
         only === null
@@ -51,6 +56,8 @@ export const verify: CliCommand = {
         store,
         snapshots,
         wholeHistories: only === null,
+        remembered: options['copy'] === undefined ? await rememberedBy(session, owner) : [],
+        trust,
         readData,
         threads: availableParallelism(),
         signal,
@@ -74,7 +81,9 @@ export const verify: CliCommand = {
         if (name === null || states.get(key) !== 'partial') continue;
         output.note(`note: ${name} is partial; holdfast snapshots --json names what failed when it was made`);
       }
-      for (const { snapshot, message } of report.histories) output.line(`${snapshot}: ${message}`);
+      for (const { snapshot, owner: whose, message } of report.histories) {
+        output.line(`${snapshot ?? whose}: ${message}`);
+      }
       const bad = report.snapshots.filter(({ problems }) => problems.length > 0).length;
       const problems = [
         ...(bad > 0 ? [`${plural(bad, 'snapshot')} with problems`] : []),
@@ -107,3 +116,17 @@ export const verify: CliCommand = {
     });
   },
 };
+
+/** What the state knows of snapshots that must be there. `owner` null: of every account. */
+async function rememberedBy(
+  { state, addin, loaded }: StoreSession,
+  owner: string | null,
+): Promise<readonly Remembered[]> {
+  if (state === null) return [];
+  const server = state.server.uuid;
+  const id = addinId(server, addin.name);
+  const lasts = await readLastSnapshots(loaded.configuration.stateDir, id);
+  return [...lasts].flatMap(([one, last]) =>
+    owner === null || owner === one ? [{ server, owner: one, addin: id, last }] : [],
+  );
+}

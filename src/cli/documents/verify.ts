@@ -31,8 +31,13 @@ export const verifyDocument = document('verify', 'Whether snapshots can be resto
     record('A break.', {
       server: text('UUID of the server.'),
       owner: text('UUID of the account.'),
-      snapshot: text('Id of the snapshot after the break.'),
-      kind: choice('Snapshots before it are missing, or it does not follow them.', 'gap', 'previous'),
+      snapshot: textOrNull('Id of the snapshot after the break, or before it where the newest are lost.'),
+      kind: choice(
+        'Snapshots before it are missing, it does not follow them, or the last that this server made is gone.',
+        'gap',
+        'previous',
+        'lost',
+      ),
       message: text('What is wrong.'),
     }),
   ),

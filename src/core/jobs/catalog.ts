@@ -68,7 +68,8 @@ export async function readSnapshot(
   const bytes = await collect(provider.get({ key: listed.key, signal }), manifestLimitBytes);
   const manifest = decodeManifest(bytes, listed.key);
   const { header, body } = manifest;
-  if (header.id !== listed.id || header.owner !== listed.owner || header.sequence !== listed.sequence) {
+  const same = ['server', 'owner', 'sequence', 'id', 'level', 'state', 'revision'] as const;
+  if (same.some((property) => header[property] !== listed[property])) {
     throw new HoldfastError('OBJECT_DAMAGED', `manifest ${listed.key} belongs to another snapshot`, {
       hint: 'An object was moved or replaced in the store; run `holdfast verify`.',
     });

@@ -29,7 +29,7 @@ export async function verifyContents(
   const fetch = fetchFrom(request.provider, objects, request.signal);
   const outlet: RestoreOutlet = { warn: () => {}, failed, progress: () => {}, kept: () => {} };
   const works = pageWorks(reader, pages, null, { failed: () => {} });
-  const setup = { target: -1, objects, resume: false, verifyOnly: true };
+  const setup = { target: -1, objects, resume: false, verifyOnly: true, restriction: null };
   const { pool, signal } = request;
   const work = batches(works, pages.length, pool.size);
   await restoreInThreads(work, { setup, threads: pool, share: pool.size, fetch, outlet, signal });

@@ -3,12 +3,14 @@
  * digest of the one before it. What prune events name may be missing.
  *
  * A copy need not have all snapshots of its origin, so there only neighbours are compared. The newest
- * snapshots have no successor that would miss them.
+ * snapshots have no successor that would miss them; what this server remembers of its last ones does, and
+ * shows also where an older state of the store was put back.
  */
 
 import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
 import { isHoldfastError } from '../errors.ts';
+import type { LastSnapshot } from '../state/lineages.ts';
 import type { ListedSnapshot, Snapshot } from './catalog.ts';
 import { eachLimited } from './each-limited.ts';
 import type { SnapshotRef } from './events.ts';
@@ -18,9 +20,9 @@ import { readStoreFile } from './store-identity.ts';
 export interface HistoryProblem {
   readonly server: string;
   readonly owner: string;
-  /** Name of the snapshot after the gap, or whose `previous` is wrong. */
-  readonly snapshot: string;
-  readonly kind: 'gap' | 'previous';
+  /** Name of the snapshot after the gap, or whose `previous` is wrong; null where the account has none. */
+  readonly snapshot: string | null;
+  readonly kind: 'gap' | 'previous' | 'lost';
   readonly message: string;
 }
 
@@ -35,6 +37,14 @@ export interface HistoryLink extends SnapshotRef {
   readonly previous: string | null;
 }
 
+/** The last snapshot that this server made of an account, as its state remembers it. */
+export interface Remembered {
+  readonly server: string;
+  readonly owner: string;
+  readonly addin: string;
+  readonly last: LastSnapshot;
+}
+
 export interface HistoryRequest {
   readonly store: Store;
   readonly provider: Provider;
@@ -42,6 +52,7 @@ export interface HistoryRequest {
   readonly links: readonly HistoryLink[];
   /** The others: they are not missing. */
   readonly unreadable: readonly ListedSnapshot[];
+  readonly remembered?: readonly Remembered[];
   readonly signal: AbortSignal;
 }
 
@@ -74,7 +85,43 @@ export async function verifyHistories(request: HistoryRequest): Promise<HistoryP
     }
     found.set(place, problems);
   });
-  return owners.flatMap(([place]) => found.get(place)!);
+  const lost = await eachRemembered(request);
+  return [...owners.flatMap(([place]) => found.get(place)!), ...lost];
+}
+
+async function eachRemembered(request: HistoryRequest): Promise<HistoryProblem[]> {
+  const problems: HistoryProblem[] = [];
+  for (const one of request.remembered ?? []) {
+    const problem = await whatBecameOf(one, request);
+    if (problem !== null) problems.push(problem);
+  }
+  return problems;
+}
+
+/** Null where it is there, or where it is known why not. */
+async function whatBecameOf(
+  { server, owner, addin, last }: Remembered,
+  { store, provider, links, unreadable, signal }: HistoryRequest,
+): Promise<HistoryProblem | null> {
+  const isTheirs = (one: { readonly server: string; readonly owner: string }): boolean =>
+    one.server === server && one.owner === owner;
+  const lane = links.filter((one) => isTheirs(one) && one.addin === addin && one.lineage === last.lineage);
+  const found = lane.filter(({ sequence }) => sequence === last.sequence);
+  if (found.some(({ digest }) => digest === last.digest)) return null;
+  if (unreadable.some((one) => isTheirs(one) && one.sequence === last.sequence)) return null;
+  const { removed } = await readPruned({ store, provider, server, owner, signal });
+  if (removed.some(({ lineage, sequence }) => lineage === last.lineage && sequence === last.sequence))
+    return null;
+  const newest = lane.reduce<HistoryLink | null>(
+    (best, one) => (best === null || one.sequence > best.sequence ? one : best),
+    null,
+  );
+  const what = `snapshot ${last.sequence}, the last that this server made of the account,`;
+  const message =
+    found.length > 0
+      ? `${what} has been replaced by another`
+      : `${what} is missing and no prune event says why; an older state of the store may have been put back`;
+  return { server, owner, snapshot: newest?.name ?? null, kind: 'lost', message };
 }
 
 /** Null where the store does not tell, so that nobody knows whether it is a copy. */

@@ -17,8 +17,15 @@ import { displayName } from '../filesystem/xattrs.ts';
 import { type ListedSnapshot, readSnapshot, type Snapshot } from './catalog.ts';
 import { openIndex } from './index-reader.ts';
 import { RestoreThreads } from './restore/restore-threads.ts';
+import { requireTrusted, type Trust } from './trust.ts';
 import { verifyContents } from './verify-contents.ts';
-import { type HistoryLink, type HistoryProblem, linkOf, verifyHistories } from './verify-history.ts';
+import {
+  type HistoryLink,
+  type HistoryProblem,
+  linkOf,
+  type Remembered,
+  verifyHistories,
+} from './verify-history.ts';
 import { checkPages } from './verify-pages.ts';
 
 export interface VerifyProblem {
@@ -51,6 +58,10 @@ export interface VerifyRequest {
   readonly snapshots: readonly ListedSnapshot[];
   /** `snapshots` are all there are of their accounts, so that it shows where one is missing. */
   readonly wholeHistories?: boolean;
+  /** With whole histories: what this server made last. Not for copies, which may lag behind. */
+  readonly remembered?: readonly Remembered[];
+  /** Whose signatures count; without it none is asked for. */
+  readonly trust?: Trust;
   readonly readData: boolean;
   readonly threads: number;
   readonly signal: AbortSignal;
@@ -59,7 +70,7 @@ export interface VerifyRequest {
 
 /** @throws STORE_UNAVAILABLE, STORE_DENIED, INTERRUPTED; everything about contents is in the report */
 export async function verify(request: VerifyRequest): Promise<VerifyReport> {
-  const totals: Totals = { objectsChecked: 0, bytesRead: 0, missing: false, links: [], unreadable: [] };
+  const totals: Totals = { objectsChecked: 0, bytesRead: 0, wrong: new Set(), links: [], unreadable: [] };
   const snapshots: VerifiedSnapshot[] = [];
   const pool = new RestoreThreads(request.threads);
   try {
@@ -68,17 +79,26 @@ export async function verify(request: VerifyRequest): Promise<VerifyReport> {
     await pool.close();
   }
   const histories = request.wholeHistories === true ? await verifyHistories({ ...request, ...totals }) : [];
-  if (histories.some(({ kind }) => kind === 'gap')) totals.missing = true;
-  const bad = histories.length > 0 || snapshots.some(({ problems }) => problems.length > 0);
-  const code: ErrorCode = totals.missing ? 'OBJECT_MISSING' : 'OBJECT_DAMAGED';
+  for (const { kind } of histories)
+    totals.wrong.add(kind === 'previous' ? 'OBJECT_DAMAGED' : 'OBJECT_MISSING');
+  const code = worstFirst.find((one) => totals.wrong.has(one));
   const { objectsChecked, bytesRead } = totals;
-  return { snapshots, histories, objectsChecked, bytesRead, exitStatus: bad ? errorCodes[code].exit : 0 };
+  return {
+    snapshots,
+    histories,
+    objectsChecked,
+    bytesRead,
+    exitStatus: code === undefined ? 0 : errorCodes[code].exit,
+  };
 }
+
+const worstFirst = ['OBJECT_MISSING', 'OBJECT_DAMAGED', 'SNAPSHOT_UNTRUSTED'] as const;
 
 interface Totals {
   objectsChecked: number;
   bytesRead: number;
-  missing: boolean;
+  /** Codes of all problems. */
+  readonly wrong: Set<ErrorCode>;
   readonly links: HistoryLink[];
   readonly unreadable: ListedSnapshot[];
 }
@@ -90,7 +110,8 @@ async function verifyOne(
   totals: Totals,
 ): Promise<VerifiedSnapshot> {
   const problems: VerifyProblem[] = [];
-  const add = (problem: Partial<VerifyProblem> & { readonly message: string }): void => {
+  const add = (problem: Partial<VerifyProblem> & { readonly message: string }, code?: ErrorCode): void => {
+    totals.wrong.add(worstFirst.find((one) => one === code) ?? 'OBJECT_DAMAGED');
     problems.push({ object: null, component: null, path: null, ...problem });
   };
   const attempt = async (
@@ -101,9 +122,8 @@ async function verifyOne(
       await action();
       return null;
     } catch (error) {
-      if (!isHoldfastError(error) || !/^(OBJECT_|FORMAT_)/.test(error.code)) throw error;
-      if (error.code === 'OBJECT_MISSING') totals.missing = true;
-      add({ ...about, message: error.message });
+      if (!isHoldfastError(error) || !/^(OBJECT_|FORMAT_|SNAPSHOT_)/.test(error.code)) throw error;
+      add({ ...about, message: error.message }, error.code);
       return error.code;
     }
   };
@@ -122,6 +142,8 @@ async function verifyOne(
   const { header, body, name } = snapshot as Snapshot;
   const found: Snapshot = snapshot;
   totals.links.push(linkOf(found));
+  const { trust } = request;
+  if (trust !== undefined) await attempt(async () => requireTrusted(found, trust), { object: listed.key });
   // What is missing is told once: reading it again would find the same.
   const gone = new Set<number>();
   for (const object of [...header.objects, ...header.references]) {

@@ -26,6 +26,7 @@ import {
 } from '../../filesystem/write-entry.ts';
 import { displayName, type XattrBackend } from '../../filesystem/xattrs.ts';
 import type { Frames } from './frames.ts';
+import { type Restriction, restrictEntry } from './restriction.ts';
 import { writeContent } from './write-content.ts';
 
 export interface RestoreOutlet {
@@ -40,6 +41,7 @@ export interface RestorerOptions {
   readonly xattrs: XattrBackend;
   readonly frames: Frames;
   readonly outlet: RestoreOutlet;
+  readonly restriction: Restriction | null;
 }
 
 /** What stops the whole restore instead of costing one entry. */
@@ -69,7 +71,9 @@ export class EntryRestorer {
   }
 
   /** @returns true where the entry waits for a later step: a directory's metadata, or its links */
-  async restore(entry: Entry): Promise<boolean> {
+  async restore(given: Entry): Promise<boolean> {
+    const entry = this.#admitted(given, true);
+    if (entry === null) return false;
     return this.#guard(entry, async () => {
       if (typeOf(entry) === fileType.directory) {
         this.#directories.at(entry.path);
@@ -79,6 +83,16 @@ export class EntryRestorer {
       await this.#make(entry, entry.content);
       return false;
     });
+  }
+
+  /** As it may be made; null where it must not be, which is told once. */
+  #admitted(entry: Entry, tell: boolean): Entry | null {
+    const { restriction, outlet } = this.#options;
+    if (restriction === null) return entry;
+    const admitted = restrictEntry(entry, restriction);
+    if (typeof admitted !== 'string') return admitted;
+    if (tell) outlet.warn('left-out', entry.path, `${admitted}, and the snapshot is not trusted`);
+    return null;
   }
 
   async #guard(entry: Entry, action: () => Promise<boolean>): Promise<boolean> {
@@ -132,7 +146,9 @@ export class EntryRestorer {
     const first = new Map<string, Buffer>();
     const links = new OpenDirectories(this.#directories.open([]));
     try {
-      for await (const entry of entries) {
+      for await (const given of entries) {
+        const entry = this.#admitted(given, false);
+        if (entry === null) continue;
         const key = `${deviceOf(entry)}:${entry.inode}`;
         const made = first.get(key);
         await this.#guard(entry, async () => {
@@ -177,8 +193,10 @@ export class EntryRestorer {
   }
 
   /** Metadata of a directory; call it when nothing below it will be made any more. */
-  async finishDirectory(entry: Entry): Promise<void> {
+  async finishDirectory(given: Entry): Promise<void> {
     const { outlet, xattrs } = this.#options;
+    const entry = this.#admitted(given, false);
+    if (entry === null) return;
     await this.#guard(entry, async () => {
       const fd = this.#directories.at(entry.path);
       applyToDescriptor(fd, entry, xattrs, (code, message) => outlet.warn(code, entry.path, message));

@@ -4,6 +4,7 @@
 
 import type { FinishedPage } from '../../archive/pages.ts';
 import type { ObjectRow } from '../../archive/root.ts';
+import type { Restriction } from './restriction.ts';
 
 export interface RestoreWorkerSetup {
   /** Descriptor of the target directory; descriptors are shared by all threads. */
@@ -12,6 +13,7 @@ export interface RestoreWorkerSetup {
   readonly resume: boolean;
   /** Check contents instead of writing them. */
   readonly verifyOnly: boolean;
+  readonly restriction: Restriction | null;
 }
 
 export interface PageWork {

@@ -15,11 +15,13 @@ import type { Frames } from './frames.ts';
 import { KeptEntries } from './kept-pages.ts';
 import type { PageWork } from './messages.ts';
 import { damagedPage } from './page-works.ts';
+import type { Restriction } from './restriction.ts';
 
 export interface PageRestorerOptions {
   readonly target: number;
   readonly resume: boolean;
   readonly verifyOnly: boolean;
+  readonly restriction: Restriction | null;
   readonly frames: Frames;
   readonly xattrs: XattrBackend;
   readonly outlet: RestoreOutlet;

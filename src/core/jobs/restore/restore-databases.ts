@@ -34,6 +34,8 @@ export interface DatabaseFile {
   readonly object: number;
   readonly plainBytes: number;
   readonly sha256: string;
+  /** Of a text kept beside an export; absent for the export itself. */
+  readonly suffix?: string;
 }
 
 /**

@@ -21,6 +21,7 @@ import { noProgress, outletOf, reportOf } from './progress.ts';
 import { databaseFiles, writeDatabaseFile } from './restore-databases.ts';
 import { type Leftovers, restoreInThreads } from './restore-pool.ts';
 import { RestoreThreads } from './restore-threads.ts';
+import { givesRights, panelTrees } from './restriction.ts';
 import { openTarget } from './target.ts';
 import type { RestoreReport, RestoreRequest } from './types.ts';
 
@@ -76,7 +77,15 @@ async function openTrees(
   const { provider, snapshot, signal } = request;
   try {
     const reader = await openIndex(provider, snapshot, signal);
-    return { reader, within: await pathsWanted(reader, request) };
+    const within = await pathsWanted(reader, request);
+    if (request.restriction === undefined || !request.everything) return { reader, within };
+    const names = reader.root.trees.map(({ name }) => name);
+    for (const name of names.filter((one) => panelTrees.includes(one)))
+      outlet.warn('left-out', Buffer.from(name), 'belongs to the panel, and the snapshot is not trusted');
+    return {
+      reader,
+      within: names.filter((one) => !panelTrees.includes(one)).map((one) => Buffer.from(one)),
+    };
   } catch (error) {
     const lost = isHoldfastError(error) && error.code.startsWith('OBJECT_');
     if (!lost || !databases || !request.everything) throw error;
@@ -90,7 +99,9 @@ async function openTrees(
 const treesWanted = (request: RestoreRequest): boolean => request.everything || request.paths.length > 0;
 
 const filesWanted = (request: RestoreRequest): ReturnType<typeof databaseFiles> =>
-  databaseFiles(request.snapshot, request.everything ? null : request.databases);
+  databaseFiles(request.snapshot, request.everything ? null : request.databases).filter(
+    ({ suffix }) => request.restriction === undefined || !givesRights(suffix ?? ''),
+  );
 
 /** What a restore would write, without writing. @throws PATH_NOT_FOUND */
 export async function planRestore(request: RestoreRequest): Promise<{
@@ -137,6 +148,7 @@ async function restoreTrees(
     target,
     resume: request.resume,
     verifyOnly: false,
+    restriction: request.restriction ?? null,
     frames: new Frames(objects, fetch),
     xattrs: systemXattrs,
     outlet,
@@ -166,7 +178,8 @@ async function restorePages(
   if (inline) {
     for await (const work of works) await pages.run(work);
   } else {
-    const setup = { target: context.target, objects, resume: request.resume, verifyOnly: false };
+    const { resume, restriction = null } = request;
+    const setup = { target: context.target, objects, resume, verifyOnly: false, restriction };
     const work = batches(works, rows.length, request.threads);
     const threads = request.pool ?? new RestoreThreads(request.threads);
     try {

@@ -6,6 +6,7 @@ import type { Warning } from '../../archive/manifest.ts';
 import type { Provider } from '../../contracts/provider.ts';
 import type { Snapshot } from '../catalog.ts';
 import type { RestoreThreads } from './restore-threads.ts';
+import type { Restriction } from './restriction.ts';
 
 export interface RestoreRequest {
   readonly provider: Provider;
@@ -20,6 +21,8 @@ export interface RestoreRequest {
   readonly everything: boolean;
   /** Go on in a target that an interrupted restore of the same snapshot left behind. */
   readonly resume: boolean;
+  /** For a snapshot that is not trusted: see restriction.ts. Without it everything is given back as it was. */
+  readonly restriction?: Restriction;
   readonly threads: number;
   /** Threads that several restores share; each starts its own where this is left out. */
   readonly pool?: RestoreThreads;

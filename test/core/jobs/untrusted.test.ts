@@ -1,0 +1,245 @@
+/** Manifests that are edited, swapped, put back, missing, unsigned or a stranger's: what verify and restore make of them. */
+
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { decodeManifest, encodeManifest } from '../../../src/core/archive/manifest.ts';
+import type { Signer } from '../../../src/core/archive/seal.ts';
+import { listSnapshots, type Snapshot } from '../../../src/core/jobs/catalog.ts';
+import { openTrust, requireTrusted, standingOf } from '../../../src/core/jobs/trust.ts';
+import { verify } from '../../../src/core/jobs/verify.ts';
+import { readLastSnapshots } from '../../../src/core/state/lineages.ts';
+import { openSigner } from '../../../src/core/state/signing-key.ts';
+import { type Lab, openLab } from '../../support/backup.ts';
+
+const { signal } = new AbortController();
+const directory = mkdtempSync(join(tmpdir(), 'holdfast-untrusted-'));
+const stranger = '99999999-9999-4999-8999-999999999999';
+let lab: Lab;
+let thief: Signer;
+let keys: string[];
+let names: string[];
+
+beforeAll(async () => {
+  const tree = join(directory, 'tree');
+  hostileTree(tree);
+  mkdirSync(join(directory, 'info'));
+  writeFileSync(join(directory, 'info', 'siteinfo'), 'panel');
+  lab = await openLab(directory, { chain: {} });
+  const trees = { shadow: tree, info: join(directory, 'info') };
+  names = [];
+  for (let i = 0; i < 3; i++) names.push((await lab.backUp(trees, { level: 'full' })).snapshot.name);
+  keys = (await listSnapshots(lab.store, {}, signal)).map(({ key }) => key);
+  thief = await openSigner(join(directory, 'thief'), stranger);
+  cpSync(lab.storePath, join(directory, 'kept'), { recursive: true });
+});
+afterAll(async () => {
+  await lab.close();
+  rmSync(directory, { recursive: true });
+});
+beforeEach(() => {
+  rmSync(lab.storePath, { recursive: true });
+  cpSync(join(directory, 'kept'), lab.storePath, { recursive: true });
+});
+
+/** Whatever could give somebody a right. */
+function hostileTree(tree: string): void {
+  mkdirSync(join(tree, 'bin'), { recursive: true, mode: 0o755 });
+  const script = `
+cp /bin/true bin/su && chmod 4755 bin/su && setcap cap_setuid+ep bin/su2 2>/dev/null
+cp /bin/true bin/capable && setfattr -n security.capability -v 0x0100000280000000000000000000000000000000 bin/capable
+cp /bin/true bin/grouped && chmod 2755 bin/grouped
+mknod bin/sda b 8 0 && chmod 666 bin/sda && mknod bin/mem c 1 1 && ln bin/mem bin/mem-again
+echo x > page && setfattr -n trusted.holdfast.account -v forged page && setfattr -n user.note -v kept page
+setfacl -m u:1234:rw page
+ln -s /etc/shadow bin/link
+mkfifo bin/pipe
+mkdir sticky && chmod 7777 sticky
+chown -R 0:0 .
+chmod 4755 bin/su
+chmod 2755 bin/grouped
+setfattr -n security.capability -v 0x0100000280000000000000000000000000000000 bin/capable
+`;
+  execFileSync('/bin/sh', ['-c', script], { cwd: tree });
+}
+
+const file = (number: number): string => join(lab.storePath, keys[number - 1]!);
+const trust = (more: readonly string[] = []) => openTrust(lab.stateDir, more);
+
+async function verdict(more: readonly string[] = []) {
+  const { addin, store, provider, stateDir, state } = lab;
+  const server = state.server.uuid;
+  const lasts = await readLastSnapshots(stateDir, addin.id);
+  const report = await verify({
+    store,
+    provider,
+    snapshots: await listSnapshots(store, {}, signal),
+    wholeHistories: true,
+    remembered: [...lasts].map(([owner, last]) => ({ server, owner, addin: addin.id, last })),
+    trust: await trust(more),
+    readData: false,
+    threads: 1,
+    signal,
+    onEvent: () => {},
+  });
+  const problems = report.snapshots.flatMap(({ problems }) => problems.map(({ message }) => message));
+  return {
+    problems: [...problems, ...report.histories.map(({ message }) => message)],
+    exitStatus: report.exitStatus,
+  };
+}
+
+/** Writes manifest `number` anew, with another site in its body, sealed by whom one likes. */
+function forge(number: number, signer: Signer | null): void {
+  const { header, body } = decodeManifest(readFileSync(file(number)), keys[number - 1]!);
+  const account = { ...body.account, site: 'site1', uid: 0, gid: 0 };
+  writeFileSync(file(number), encodeManifest({ header, body: { ...body, account } }, signer));
+}
+
+describe('a manifest', () => {
+  it('of this server is trusted', async () => {
+    expect(await verdict()).toEqual({ problems: [], exitStatus: 0 });
+    expect(standingOf(await lab.latest(), await trust())).toBe('trusted');
+  });
+
+  it('that was edited under a seal of its own, or under the old signature, is damaged', async () => {
+    const lines = readFileSync(file(2), 'utf8').split('\n');
+    const seal = JSON.parse(lines[2]!) as { sha256: string; key: string; signature: string };
+    const edited = lines[1]!.replace('lab.example', 'xab.example');
+    const { hash } = await import('node:crypto');
+    const sha256 = hash('sha256', `${lines[0]}\n${edited}\n`, 'hex');
+    for (const forged of [seal, { ...seal, sha256 }]) {
+      writeFileSync(file(2), `${lines[0]}\n${edited}\n${JSON.stringify(forged)}\n`);
+      expect((await verdict()).exitStatus).toBe(42);
+      expect((await verdict()).problems.join()).toMatch(/is damaged: its (?:seal|signature) does not match/);
+    }
+  });
+
+  it('that was swapped with another is damaged', async () => {
+    const [one, two] = [readFileSync(file(1)), readFileSync(file(2))];
+    writeFileSync(file(1), two);
+    writeFileSync(file(2), one);
+
+    expect((await verdict()).exitStatus).toBe(42);
+    expect((await verdict()).problems.join()).toContain('belongs to another snapshot');
+  });
+
+  it('that is put under a revision it does not have is damaged', async () => {
+    const key = keys[2]!.replace('.manifest', '-r7.manifest');
+    writeFileSync(join(lab.storePath, key), readFileSync(file(3)));
+
+    expect((await verdict()).exitStatus).toBe(42);
+  });
+
+  it.each([1, 2])('number %i that is missing is missed', async (number) => {
+    rmSync(file(number));
+
+    expect((await verdict()).exitStatus).toBe(43);
+    expect((await verdict()).problems).toEqual([
+      `snapshot ${number} of its sequence is missing, and no prune event says why`,
+    ]);
+  });
+
+  it.each([[[3]], [[2, 3]], [[1, 2, 3]]])(
+    'is missed where an older store is put back: without %j',
+    async (gone) => {
+      for (const number of gone) rmSync(file(number));
+
+      expect(await verdict()).toEqual({
+        problems: [
+          expect.stringContaining('snapshot 3, the last that this server made of the account, is missing'),
+        ],
+        exitStatus: 43,
+      });
+    },
+  );
+
+  it('of a stranger, or of nobody, is not trusted, and so much is said', async () => {
+    forge(1, thief);
+    forge(2, null);
+
+    expect(await verdict()).toEqual({
+      problems: [
+        `snapshot ${names[0]} is not trusted: its manifest is signed with ${thief.publicKey}, which is not trusted here`,
+        `snapshot ${names[1]} is not trusted: its manifest is not signed`,
+      ],
+      exitStatus: 49,
+    });
+    expect((await verdict([thief.publicKey])).problems).toHaveLength(1);
+  });
+
+  it('that nobody vouches for is refused with the way out', async () => {
+    forge(3, thief);
+    const snapshot = await lab.latest();
+
+    expect(() => requireTrusted(snapshot, { keys: new Set() })).toThrow(
+      expect.objectContaining({
+        code: 'SNAPSHOT_UNTRUSTED',
+        hint: expect.stringContaining('trustedSigners'),
+      }),
+    );
+    expect(() => requireTrusted(snapshot, { keys: new Set([thief.publicKey]) })).not.toThrow();
+  });
+
+  it('of a stranger is no parent: the next snapshot refers to the last that is trusted', async () => {
+    forge(3, thief);
+    const { snapshot } = await lab.backUp({ shadow: join(directory, 'tree') }, { level: 'incremental' });
+
+    expect(snapshot.header.parents).toEqual([names[1]!.slice(-12)]);
+    expect(snapshot.header.sequence).toBe(4);
+    expect(standingOf(snapshot, await trust())).toBe('trusted');
+  });
+});
+
+describe('a restricted restore', () => {
+  const own = { uid: 4321, gid: 4322 };
+  const from = async (snapshot: Snapshot) => {
+    const target = mkdtempSync(join(directory, 'to-'));
+    const report = await lab.restore(target, { snapshot, restriction: own });
+    return { target, report };
+  };
+
+  it('gives a hostile snapshot no right beyond those of the account', async () => {
+    forge(3, null);
+    const { target, report } = await from(await lab.latest());
+    const found = execFileSync('find', [target, '-mindepth', '1', '-printf', '%P %y %m %U:%G\n'])
+      .toString()
+      .trim()
+      .split('\n');
+
+    expect(found).toContain('shadow/bin/su f 755 4321:4322');
+    expect(found).toContain('shadow/bin/grouped f 755 4321:4322');
+    expect(found).toContain('shadow/sticky d 777 4321:4322');
+    expect(found.filter((line) => !/ [0-7]{1,3} 4321:4322$/.test(line))).toEqual([]);
+    expect(found.filter((line) => / [bc] /.test(line))).toEqual([]);
+    expect(existsSync(join(target, 'info'))).toBe(false);
+    expect(lstatSync(join(target, 'shadow/bin/link')).isSymbolicLink()).toBe(true);
+    const xattrs = execFileSync('getfattr', ['-R', '-h', '-d', '-m', '-', target]).toString();
+    expect(xattrs).toContain('user.note="kept"');
+    expect(xattrs).not.toMatch(/trusted\.|security\./);
+    expect(report.warningCounts).toEqual({ 'left-out': 4 });
+    expect(report.exitStatus).toBe(100);
+  });
+
+  it('can be gone on with, and changes nothing of a whole restore', async () => {
+    const { target } = await from(await lab.latest());
+    const again = await lab.restore(target, { restriction: own, resume: true });
+    expect(again.kept).toBeGreaterThan(3);
+
+    const whole = join(directory, 'whole');
+    await lab.restore(whole);
+    expect(lstatSync(join(whole, 'shadow/bin/su')).mode & 0o7777).toBe(0o4755);
+    expect(readFileSync(join(whole, 'info/siteinfo'), 'utf8')).toBe('panel');
+  });
+});
