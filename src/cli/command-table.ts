@@ -10,6 +10,7 @@ export interface CommandEntry {
 }
 
 export const groups: Readonly<Record<string, string>> = {
+  db: 'export the databases of accounts',
   addin: 'show and check addins and their configurations',
   store: 'look after the place where backups lie',
 };
@@ -79,6 +80,16 @@ export const commandTable: readonly CommandEntry[] = [
     words: 'diff',
     summary: 'show what differs between two snapshots',
     load: async () => (await import('./commands/diff.ts')).diff,
+  },
+  {
+    words: 'db export',
+    summary: 'export the databases of all or some accounts, at once',
+    load: async () => (await import('./commands/db-export.ts')).dbExport,
+  },
+  {
+    words: 'db grant',
+    summary: 'print or create the least-privilege user for exports',
+    load: async () => (await import('./commands/db-grant.ts')).dbGrant,
   },
   {
     words: 'addin list',

@@ -27,6 +27,8 @@ export const errorCodes = {
   SNAPSHOT_PARTIAL: { exit: 25, retryable: true },
   RUN_FAILED: { exit: 26, retryable: true },
   COPY_FAILED: { exit: 27, retryable: true },
+  DATABASE_NOT_FOUND: { exit: 28, retryable: false },
+  RAW_DATABASE_FILES: { exit: 29, retryable: false },
   SNAPSHOT_NOT_FOUND: { exit: 40, retryable: false },
   CHAIN_BROKEN: { exit: 41, retryable: false },
   OBJECT_DAMAGED: { exit: 42, retryable: false },

@@ -4,6 +4,8 @@ import type { JsonSchema } from '../../core/index.ts';
 import { accountsDocument } from './accounts.ts';
 import { addinsDocument, validationDocument } from './addins.ts';
 import { backupDocument, backupPlanDocument } from './backup.ts';
+import { databaseExportDocument } from './database-export.ts';
+import { databaseGrantDocument } from './database-grant.ts';
 import { differenceDocument } from './difference.ts';
 import { doctorDocument } from './doctor.ts';
 import { entryDocument, matchDocument } from './entry.ts';
@@ -22,6 +24,8 @@ export const jsonDocuments = {
   'addins.schema.json': addinsDocument,
   'backup.schema.json': backupDocument,
   'backup-plan.schema.json': backupPlanDocument,
+  'database-export.schema.json': databaseExportDocument,
+  'database-grant.schema.json': databaseGrantDocument,
   'difference.schema.json': differenceDocument,
   'doctor.schema.json': doctorDocument,
   'entry.schema.json': entryDocument,

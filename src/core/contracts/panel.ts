@@ -37,6 +37,18 @@ export interface DatabaseSelector {
   readonly admin: string | null;
   /** Names given outright, where a panel lists them. */
   readonly names: readonly string[];
+  /** Where the panel keeps dumps of these databases and offers them for a restore; absent where it does not. */
+  readonly dumps?: PanelDumps;
+}
+
+/** Dumps are called `<database>-<YYYYMMDDHHMMSS>.sql`, or `.sql.gz`, and belong to the account's owner. */
+export interface PanelDumps {
+  /** Name of the tree, e.g. `shadow`. */
+  readonly tree: string;
+  /** Below the tree's root. */
+  readonly path: string;
+  /** How many of each database stay. */
+  readonly keep: number;
 }
 
 export type AccountState = 'active' | 'suspended' | 'editing';

@@ -8,7 +8,13 @@
 
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Account, type CallOptions, HoldfastError, type Tree } from '../../core/index.ts';
+import {
+  type Account,
+  type CallOptions,
+  type DatabaseSelector,
+  HoldfastError,
+  type Tree,
+} from '../../core/index.ts';
 import { throwIfInterrupted } from '../../core/interruption.ts';
 import { printable } from '../../core/printable.ts';
 import { Directory, UnexpectedEntry } from './directory.ts';
@@ -23,7 +29,10 @@ const systemFiles = ['var/log/mailer_table*', 'var/lib/mysql/mysql-grants*', 'va
 const siteForm = /^site[1-9][0-9]*$/;
 
 /** @throws PANEL_UNREADABLE there is no `home/virtual` under the root */
-export async function listAccounts(root: string, { signal }: CallOptions): Promise<Account[]> {
+export async function listAccounts(
+  root: string,
+  { signal, dumpsKept = 5 }: CallOptions & { readonly dumpsKept?: number },
+): Promise<Account[]> {
   const virtual = join(root, 'home/virtual');
   let names: string[];
   try {
@@ -41,7 +50,9 @@ export async function listAccounts(root: string, { signal }: CallOptions): Promi
     if (index % 50 === 49) await new Promise(setImmediate);
     throwIfInterrupted(signal, 'listing accounts');
     const home = join(virtual, name);
-    if (lstatSync(home, { throwIfNoEntry: false })?.isDirectory()) accounts.push(describeSite(home, name));
+    if (lstatSync(home, { throwIfNoEntry: false })?.isDirectory()) {
+      accounts.push(describeSite(home, name, dumpsKept));
+    }
   }
   return [...withSharedPrefixes(accounts), systemAccount(root)];
 }
@@ -56,7 +67,7 @@ const nothing: SiteMetadata = {
   problems: [],
 };
 
-function describeSite(home: string, site: string): Account {
+function describeSite(home: string, site: string, dumpsKept: number): Account {
   const problems: string[] = [];
   let found = nothing;
   let state: Account['state'] = 'active';
@@ -87,9 +98,16 @@ function describeSite(home: string, site: string): Account {
     trees: (['shadow', 'info'] as const).map(
       (name): Tree => ({ name, path: join(home, name), exclude: excluded[name] }),
     ),
-    databases: found.databases,
+    databases: found.databases.map((selector) => withDumps(selector, found.adminUser, dumpsKept)),
     metadata: found.metadata,
   };
+}
+
+/** The panel keeps dumps of MariaDB in the administrator's home; where it would keep others is not known. */
+function withDumps(selector: DatabaseSelector, adminUser: string | null, keep: number): DatabaseSelector {
+  const usable = adminUser !== null && /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(adminUser);
+  if (selector.family !== 'mysql' || !usable) return selector;
+  return { ...selector, dumps: { tree: 'shadow', path: `home/${adminUser}/mysql_backups`, keep } };
 }
 
 /** The directory, or null with the reason among the problems. */

@@ -38,14 +38,16 @@ export class ApiscpPanel implements Panel {
   readonly name = 'apiscp';
   readonly #root: string;
   readonly #host: ApiscpHost;
+  readonly #dumpsKept: number;
 
-  constructor(root: string, host: ApiscpHost = thisHost) {
+  constructor(root: string, host: ApiscpHost = thisHost, dumpsKept = 5) {
     this.#root = root;
     this.#host = host;
+    this.#dumpsKept = dumpsKept;
   }
 
   accounts(options: CallOptions): Promise<readonly Account[]> {
-    return listAccounts(this.#root, options);
+    return listAccounts(this.#root, { ...options, dumpsKept: this.#dumpsKept });
   }
 
   async writablePath({ account, tree }: { account: Account; tree: string } & CallOptions): Promise<Writable> {
@@ -141,7 +143,7 @@ export const apiscpPanel: PanelDefinition = {
   contract: panelContract,
   settingsSchema: apiscpSettingsSchema,
   async open(settings: Settings): Promise<Panel> {
-    const { root } = settings as ApiscpSettings;
-    return new ApiscpPanel(resolve(root ?? '/'));
+    const { root, dumpsKept } = settings as ApiscpSettings;
+    return new ApiscpPanel(resolve(root ?? '/'), thisHost, dumpsKept);
   },
 };

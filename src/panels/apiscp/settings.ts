@@ -20,6 +20,15 @@ export const apiscpSettingsSchema = {
         'Absolute path under which home/virtual lies: / on a live server, else where a copy is mounted.',
       examples: ['/'],
     },
+    dumpsKept: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 1000,
+      default: 5,
+      description:
+        'How many dumps of a database stay in the mysql_backups of its account when db export --to-accounts adds one; set it to what the panel keeps.',
+      examples: [5],
+    },
   },
 } as const;
 

@@ -8,6 +8,7 @@ import type {
   EngineCheck,
   ExportRequest,
   ExportSet,
+  ReadOnlyUserRequest,
 } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import type { CallOptions } from '../../contracts/store.ts';
@@ -23,6 +24,7 @@ import { startExports } from './export-set.ts';
 import { readUsers } from './grants.ts';
 import { type DumpPlan, inspectDatabase } from './inspect.ts';
 import { ownGrants } from './privileges.ts';
+import { readOnlyUser } from './read-only-user.ts';
 import { errorNumber, type Session, text, withSession } from './session.ts';
 
 /** Memory that stalled dumps may fill, so that the server keeps waiting for their readers. */
@@ -90,6 +92,10 @@ export class MysqlEngine implements DatabaseEngine {
       );
       return { ...set, exports: [...set.exports, ...refused], warnings: [...set.warnings, ...warnings] };
     });
+  }
+
+  async readOnlyUser(request: ReadOnlyUserRequest): Promise<readonly string[]> {
+    return await withSession(this.#config, request.signal, (session) => readOnlyUser(session, request));
   }
 
   async close(): Promise<void> {

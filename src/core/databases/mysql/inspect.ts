@@ -62,7 +62,7 @@ export async function inspectDatabase(
   return {
     database,
     tables: base.filter((table) => !locked.has(table)).map(({ name }) => name),
-    outside: [...locked].map(({ name }) => name),
+    outside: [...locked].map(({ name }) => name).sort(),
     outsideWarning: outside.length === 0 ? null : describeOutside(database, outside),
     brokenViews: broken.map(({ name }) => name),
     hasHistory: base.some(({ type }) => type === 'SYSTEM VERSIONED'),

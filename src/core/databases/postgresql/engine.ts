@@ -11,6 +11,7 @@ import type {
   ExportRequest,
   ExportResult,
   ExportSet,
+  ReadOnlyUserRequest,
 } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import type { CallOptions } from '../../contracts/store.ts';
@@ -25,6 +26,7 @@ import { findClients } from './clients.ts';
 import { discoverDatabases } from './discover.ts';
 import { type DumpContext, startDump } from './dump.ts';
 import { grantsFailure, type Passwords, readGrants, readPasswords } from './grants.ts';
+import { readOnlyUser } from './read-only-user.ts';
 import { hiddenRows } from './row-security.ts';
 import { openSession, type Session, withSession } from './session.ts';
 
@@ -74,6 +76,10 @@ export class PostgresqlEngine implements DatabaseEngine {
     await Promise.all(Array.from({ length: openings }, open));
     throwIfInterrupted(signal, 'starting the exports');
     return { consistency: 'single', lockHeldMs: 0, exports, warnings: [] };
+  }
+
+  async readOnlyUser(request: ReadOnlyUserRequest): Promise<readonly string[]> {
+    return await withSession(this.#config, request.signal, (session) => readOnlyUser(session, request));
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,257 @@
+/** `holdfast db export`: the databases of all or some accounts into files or the store, at once. */
+
+import { availableParallelism } from 'node:os';
+import { Option } from 'commander';
+import { HoldfastError } from '../../core/errors.ts';
+import type { Account, DatabaseEngine, Panel } from '../../core/index.ts';
+import { chooseDatabases, filteredEngine, matchesEngine } from '../../core/jobs/export-databases/choose.ts';
+import { type Compression, compressions } from '../../core/jobs/export-databases/compress.ts';
+import type {
+  DatabaseFilter,
+  DatabaseOutcome,
+  ExportTarget,
+} from '../../core/jobs/export-databases/types.ts';
+import { resolveAccounts } from '../../core/jobs/resolve-accounts.ts';
+import type { CliCommand, CliContext, Invocation } from '../command.ts';
+import { collected } from '../command.ts';
+import { type Loaded, loadConfigured } from '../configuration.ts';
+import { DatabaseExportPrinter, describeOutcome, exportStatus, inOrder } from '../database-export-printer.ts';
+import type { DatabaseItem } from '../documents/database-export.ts';
+import { openEngines, openPanel, openStateIfAny } from '../opened.ts';
+import { openProgress } from '../progress.ts';
+
+export interface ExportOptions {
+  readonly all?: true;
+  readonly account?: readonly string[];
+  readonly database?: readonly string[];
+  readonly engine?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly to?: string;
+  readonly toAccounts?: true;
+  readonly toStore?: true;
+  readonly addin?: string;
+  readonly compress?: Compression;
+  readonly format: 'pgdump' | 'plain';
+  readonly jobs?: string;
+}
+
+export const dbExport: CliCommand = {
+  exits: [
+    'PREREQUISITE_MISSING',
+    'ACCOUNT_NOT_FOUND',
+    'PANEL_UNREADABLE',
+    'DATABASE_UNREACHABLE',
+    'DATABASE_NOT_FOUND',
+    'EXPORT_FAILED',
+    'TARGET_UNWRITABLE',
+    'FINISHED_WITH_WARNINGS',
+  ],
+
+  define(command) {
+    command
+      .option('--all', 'the databases of every account')
+      .option('--account <account>', 'site, domain or UUID; may be repeated', collected)
+      .option('--database <name>', 'NAME or INSTANCE/NAME, * and ? allowed; may be repeated', collected)
+      .option(
+        '--engine <engine>',
+        'name of a configured server, or kind of engine; may be repeated',
+        collected,
+      )
+      .option(
+        '--exclude <name>',
+        'leave out NAME or INSTANCE/NAME, * and ? allowed; may be repeated',
+        collected,
+      )
+      .option('--to <dir>', 'write DIR/<account>/<instance>/<database>.sql.zst, grants beside')
+      .option('--to-accounts', "write into the accounts' own directories of dumps, as the panel names them")
+      .option('--to-store', 'write snapshots that hold databases only')
+      .option(
+        '--addin <name>',
+        'addin configuration, for --to-store; may be left out where there is only one',
+      )
+      .addOption(
+        new Option('--compress <how>', 'default: zstd, gzip for --to-accounts').choices(compressions),
+      )
+      .addOption(
+        new Option('--format <format>', 'of PostgreSQL').choices(['pgdump', 'plain']).default('pgdump'),
+      )
+      .option('--jobs <n>', 'accounts in work at once')
+      .addHelpText(
+        'after',
+        '\nA file gets its name when it is complete, checked and on the disk; until then the one before it stays.\nOne database that fails does not stop the others.',
+      );
+  },
+
+  async run(context, { options }: Invocation) {
+    const chosen = options as unknown as ExportOptions;
+    checkOptions(chosen);
+    const loaded = await loadConfigured(context.configDir);
+    const { panel } = await openPanel(loaded, context.world);
+    const accounts = await selectAccounts(context, loaded, panel, chosen);
+    const engines = await openEngines(loaded.configuration, context.world);
+    try {
+      return await run(context, { loaded, panel, accounts, engines, chosen });
+    } finally {
+      await Promise.all(engines.map((engine) => engine.close()));
+    }
+  },
+};
+
+export interface ExportParts {
+  readonly loaded: Loaded;
+  readonly panel: Panel;
+  readonly accounts: readonly Account[];
+  readonly engines: readonly DatabaseEngine[];
+  readonly chosen: ExportOptions;
+}
+
+async function run(context: CliContext, parts: ExportParts): Promise<number> {
+  const { world, output, signal } = context;
+  const { accounts, chosen } = parts;
+  const startedAtMs = world.now();
+  const filter: DatabaseFilter = {
+    databases: chosen.database ?? [],
+    exclude: chosen.exclude ?? [],
+    engines: chosen.engine ?? [],
+  };
+  const engines = parts.engines.filter((engine) => matchesEngine(engine, filter));
+  if (engines.length === 0) throw noEngine(chosen);
+  const printer = new DatabaseExportPrinter(output, await openProgress(output, world.now));
+  try {
+    let items: readonly DatabaseItem[];
+    let skipped: readonly string[] = [];
+    if (chosen.toStore === true) {
+      const { exportToStore } = await import('../export-to-store.ts');
+      const groups = await chooseDatabases(accounts, engines, filter, signal);
+      const filtered = engines.map((engine) => filteredEngine(engine, filter));
+      const concerned = accounts.filter((one) => groups.some(({ account }) => account === one));
+      items = await exportToStore(context, { ...parts, accounts: concerned, engines: filtered }, printer);
+    } else ({ items, skipped } = await exportToFiles(context, { ...parts, engines }, filter, printer));
+    const databases = inOrder(
+      items,
+      accounts.map(({ site }) => site),
+    );
+    const exitStatus = exportStatus(databases, signal.aborted);
+    const endedAtMs = world.now();
+    printer.report(
+      {
+        target: chosen.to ?? (chosen.toStore === true ? (chosen.addin ?? 'store') : 'accounts'),
+        startedAt: new Date(startedAtMs).toISOString(),
+        endedAt: new Date(endedAtMs).toISOString(),
+        exitStatus,
+        databases,
+        skipped: [...skipped],
+      },
+      endedAtMs - startedAtMs,
+    );
+    return exitStatus;
+  } finally {
+    printer.close();
+  }
+}
+
+async function exportToFiles(
+  { world, signal, output }: CliContext,
+  { loaded, panel, accounts, engines, chosen }: ExportParts,
+  filter: DatabaseFilter,
+  printer: DatabaseExportPrinter,
+): Promise<{ readonly items: readonly DatabaseItem[]; readonly skipped: readonly string[] }> {
+  const { exportDatabases } = await import('../../core/jobs/export-databases/export-databases.ts');
+  const concurrency = jobsOf(chosen, loaded.configuration.concurrency);
+  const groups = await chooseDatabases(accounts, engines, filter, signal);
+  const target = await openTarget(panel, chosen, world.now);
+  const taken = groups.filter(({ account, engine }) => target.takes(account, engine.family));
+  const skipped = groups.filter((group) => !taken.includes(group)).map(({ account }) => account.site);
+  if (chosen.to !== undefined) {
+    const { spaceNote } = await import('../../core/jobs/export-databases/space.ts');
+    const note = await spaceNote(chosen.to, taken, target.compression);
+    if (note !== null) output.note(`note: ${note}`);
+  }
+  const outcomes: DatabaseOutcome[] = [];
+  try {
+    await exportDatabases({
+      groups: taken,
+      target,
+      plain: chosen.format === 'plain',
+      concurrency,
+      now: world.now,
+      newObjectId: world.newObjectId,
+      signal,
+      onEvent(event) {
+        if (event.type === 'ended') outcomes.push(event.outcome);
+        printer.event(event);
+      },
+    });
+  } catch (error) {
+    // What was finished before the interruption is there and is told.
+    if (!signal.aborted) throw error;
+  }
+  return { items: outcomes.map(describeOutcome), skipped: [...new Set(skipped)] };
+}
+
+async function openTarget(
+  panel: Panel,
+  { to, compress }: ExportOptions,
+  now: () => number,
+): Promise<ExportTarget> {
+  if (to !== undefined) {
+    const { directoryTarget } = await import('../../core/jobs/export-databases/directory-target.ts');
+    return directoryTarget(to, { compression: compress ?? 'zstd', now });
+  }
+  const { panelTarget } = await import('../../core/jobs/export-databases/panel-target.ts');
+  if (compress === 'zstd') throw usage('the panel cannot restore zstd', 'Use --compress gzip or none.');
+  return panelTarget(panel, { compression: compress ?? 'gzip', now });
+}
+
+/** Twice as many as there are cores: while one account waits for its server, another compresses. */
+function jobsOf({ jobs }: ExportOptions, concurrency: number): number {
+  if (jobs === undefined) return Math.max(concurrency, availableParallelism());
+  const count = Number(jobs);
+  if (!Number.isInteger(count) || count < 1 || count > 64) {
+    throw usage('--jobs is a number from 1 to 64', 'Leave it out, or give such a number.');
+  }
+  return count;
+}
+
+async function selectAccounts(
+  { world, signal }: CliContext,
+  { configuration }: Loaded,
+  panel: Panel,
+  { account }: ExportOptions,
+): Promise<readonly Account[]> {
+  const all = await panel.accounts({ signal });
+  if (account === undefined) return all.filter(({ databases }) => databases.length > 0);
+  const state = await openStateIfAny(configuration, world);
+  return resolveAccounts(all, account, state?.sites() ?? new Map());
+}
+
+/** @throws USAGE */
+function checkOptions({ all, account, database, to, toAccounts, toStore, addin }: ExportOptions): void {
+  if (all !== true && account === undefined && database === undefined) {
+    throw usage('nothing was asked for', 'Add --all, --account A or --database NAME.');
+  }
+  if (all === true && account !== undefined) {
+    throw usage('--all and --account exclude each other', 'Give one of them.');
+  }
+  const targets = [to !== undefined, toAccounts === true, toStore === true].filter(Boolean).length;
+  if (targets !== 1) {
+    throw usage('one target is needed', 'Give one of --to DIR, --to-accounts and --to-store.');
+  }
+  if (addin !== undefined && toStore !== true) {
+    throw usage('--addin names a store', 'Add --to-store, or leave --addin out.');
+  }
+}
+
+const usage = (message: string, hint: string): HoldfastError => new HoldfastError('USAGE', message, { hint });
+
+function noEngine({ engine }: ExportOptions): HoldfastError {
+  if (engine === undefined) {
+    return new HoldfastError('CONFIG_INVALID', 'no database server is configured', {
+      hint: 'Add it to "databases" in config.json.',
+    });
+  }
+  return usage(
+    `no configured database server is ${engine.join(' or ')}`,
+    'Name one of "databases" in config.json.',
+  );
+}

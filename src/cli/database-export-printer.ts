@@ -1,0 +1,169 @@
+/** Shows an export of databases: a bar on a terminal, a failure as it comes, and a table at the end. */
+
+import { errorCodes, type HoldfastError } from '../core/errors.ts';
+import type { DatabaseOutcome, ExportEvent } from '../core/jobs/export-databases/types.ts';
+import { printable } from '../core/printable.ts';
+import type { DatabaseExportDocument, DatabaseItem } from './documents/database-export.ts';
+import { bytesText, durationText, plural } from './format.ts';
+import type { Output } from './output.ts';
+import type { Progress } from './progress.ts';
+
+export class DatabaseExportPrinter {
+  readonly #output: Output;
+  readonly #progress: Progress;
+  #total = 0;
+  #expectedBytes = 0;
+  #bytes = 0;
+  #done = 0;
+
+  constructor(output: Output, progress: Progress) {
+    this.#output = output;
+    this.#progress = progress;
+  }
+
+  event(event: ExportEvent): void {
+    if (event.type === 'chosen') {
+      this.#total = event.databases;
+      this.#expectedBytes = event.estimatedBytes;
+    } else if (event.type === 'bytes') this.#bytes += event.bytes;
+    else {
+      this.#done += 1;
+      const { error, database, instance, account } = event.outcome;
+      if (error !== null) this.#failed(`${account.site}/${instance}/${database ?? '*'}`, error);
+    }
+    // A dump may be larger or smaller than its tables, so the count of databases has its say as well.
+    const byBytes = this.#expectedBytes === 0 ? 0 : this.#bytes / this.#expectedBytes;
+    const share = this.#total === 0 ? null : Math.min(1, Math.max(this.#done / this.#total, byBytes * 0.9));
+    this.#progress.show({ share, bytes: this.#bytes, detail: `${this.#done}/${this.#total} databases` });
+  }
+
+  close(): void {
+    this.#progress.close();
+  }
+
+  report(report: DatabaseExportDocument, milliseconds: number): void {
+    this.close();
+    const output = this.#output;
+    if (!output.quiet) this.#table(report.databases);
+    for (const { account, instance, database, warnings } of report.databases) {
+      for (const { code, message } of warnings) {
+        output.info(`warning: ${name(account, instance, database)}: ${code}: ${printable(message, 500)}`);
+      }
+    }
+    for (const site of report.skipped) output.note(`note: the panel keeps no dumps of ${printable(site)}`);
+    const failed = report.databases.filter(({ state }) => state === 'failed').length;
+    const bytes = report.databases.reduce((sum, one) => sum + (one.storedBytes ?? one.plainBytes), 0);
+    const parts = [
+      `${plural(report.databases.length - failed, 'database')} exported`,
+      ...(failed > 0 ? [`${failed} failed`] : []),
+      bytesText(bytes),
+      durationText(milliseconds),
+    ];
+    output.info(parts.join(', '));
+    if (report.exitStatus === errorCodes.INTERRUPTED.exit) output.note('holdfast: interrupted');
+    output.document(report);
+  }
+
+  #table(items: readonly DatabaseItem[]): void {
+    if (items.length === 0) return;
+    this.#output.table(
+      [
+        { title: 'ACCOUNT' },
+        { title: 'DATABASE', shrinks: true },
+        { title: 'SIZE', align: 'right' },
+        { title: 'FILE', align: 'right' },
+        { title: 'SECONDS', align: 'right' },
+        { title: 'RESULT' },
+      ],
+      items.map((one) => [
+        one.account,
+        `${one.instance}/${one.database ?? '*'}`,
+        bytesText(one.plainBytes),
+        one.storedBytes === null ? '-' : bytesText(one.storedBytes),
+        (one.milliseconds / 1000).toFixed(1),
+        one.error === null ? one.state : `failed: ${one.error.code}`,
+      ]),
+    );
+  }
+
+  #failed(what: string, { code, message, hint }: HoldfastError): void {
+    this.#output.note(`${printable(what)}: ${code}: ${message}`);
+    if (hint !== undefined) this.#output.note(`  hint: ${hint}`);
+  }
+}
+
+const name = (account: string, instance: string, database: string | null): string =>
+  printable(`${account}/${instance}/${database ?? '*'}`);
+
+/** Of the worst database: one code for all failures where they agree. */
+export function exportStatus(outcomes: readonly DatabaseItem[], aborted: boolean): number {
+  if (aborted) return errorCodes.INTERRUPTED.exit;
+  const codes = new Set(outcomes.flatMap(({ error }) => (error === null ? [] : [error.code])));
+  const [only] = codes;
+  if (codes.size > 1) return errorCodes.EXPORT_FAILED.exit;
+  if (only !== undefined) {
+    return only in errorCodes
+      ? errorCodes[only as keyof typeof errorCodes].exit
+      : errorCodes.EXPORT_FAILED.exit;
+  }
+  return outcomes.some(({ warnings }) => warnings.length > 0) ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
+}
+
+export function describeOutcome(outcome: DatabaseOutcome): DatabaseItem {
+  const { account, instance, engine, database, warnings } = outcome;
+  const common = {
+    account: account.site,
+    domain: account.domain,
+    instance,
+    engine,
+    database,
+    snapshot: null,
+    milliseconds: Math.round(outcome.endedAtMs - outcome.startedAtMs),
+    warnings: warnings.map(({ code, message }) => ({ code, message })),
+  };
+  if (outcome.error !== null) {
+    return { ...common, ...nothing, state: 'failed', error: describeError(outcome.error) };
+  }
+  const { path, plainBytes, storedBytes, consistency, lockHeldMs, lockedTables } = outcome;
+  return {
+    ...common,
+    state: 'complete',
+    error: null,
+    path,
+    plainBytes,
+    storedBytes,
+    instant: new Date(outcome.instantMs).toISOString(),
+    consistency,
+    lockHeldMs: Math.round(lockHeldMs),
+    lockedTables: [...lockedTables],
+  };
+}
+
+/** What a failed one has none of. */
+export const nothing = {
+  path: null,
+  plainBytes: 0,
+  storedBytes: null,
+  instant: null,
+  consistency: null,
+  lockHeldMs: 0,
+  lockedTables: [],
+};
+
+export const describeError = ({
+  code,
+  message,
+  hint,
+}: HoldfastError): NonNullable<DatabaseItem['error']> => ({
+  code,
+  message,
+  hint: hint ?? null,
+});
+
+export const inOrder = (items: readonly DatabaseItem[], sites: readonly string[]): DatabaseItem[] => {
+  const place = new Map(sites.map((site, at) => [site, at]));
+  const key = (one: DatabaseItem): string => `${one.instance}/${one.database ?? ''}`;
+  return [...items].sort(
+    (a, b) => (place.get(a.account) ?? 0) - (place.get(b.account) ?? 0) || (key(a) < key(b) ? -1 : 1),
+  );
+};

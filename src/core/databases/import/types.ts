@@ -1,0 +1,98 @@
+/**
+ * What an engine can do to bring a database back: load a dump into a scratch database with few rights,
+ * check it, and exchange it with the live one.
+ *
+ * Everything a killed import needs is in its record, which the caller keeps on disk before each call that
+ * changes more than the scratch database. All methods may be repeated after a kill.
+ */
+
+import type { DatabaseFamily, DatabaseWarning } from '../../contracts/database.ts';
+import type { DatabaseSelector } from '../../contracts/panel.ts';
+
+/** Plain JSON. */
+export interface ImportRecord {
+  readonly version: 1;
+  readonly id: string;
+  readonly instance: string;
+  readonly family: DatabaseFamily;
+  /** UUID of the account, and its site at that time. */
+  readonly owner: string;
+  readonly site: string;
+  readonly selector: DatabaseSelector;
+  /** The name that the database has in the end. */
+  readonly database: string;
+  /** The live database whose place and grants count: the one replaced, or that of the dump. */
+  readonly origin: string;
+  readonly scratch: string;
+  /** Where the replaced one is kept; null where nothing is replaced. */
+  readonly kept: string | null;
+  /** Null: the whole database. */
+  readonly tables: readonly string[] | null;
+  /** The temporary user or role that loads the dump. */
+  readonly importer: { readonly user: string; readonly password: string | null };
+  /** `kept`: the exchange is over, and the replaced one waits to be brought back or dropped. */
+  readonly phase: 'loading' | 'swapping' | 'kept';
+  readonly startedAtMs: number;
+  readonly keptUntilMs: number | null;
+  /** What the engine noted of the new and of the replaced database. */
+  readonly incoming: unknown;
+  readonly outgoing: unknown;
+}
+
+/** What a dump's own stream promised. */
+export interface ImportedTable {
+  readonly name: string;
+  readonly rows: number;
+}
+
+export interface LoadReport {
+  readonly tables: readonly ImportedTable[];
+  readonly warnings: readonly DatabaseWarning[];
+  /** The engine's notes for `prepare`. */
+  readonly notes: unknown;
+}
+
+export interface LoadContext {
+  readonly signal: AbortSignal;
+  /** Name of the database inside the dump; null where only the dump knows. */
+  readonly source: string | null;
+  readonly format: 'sql' | 'pgdump';
+}
+
+/** Called after each step that is done; a kill there must cost nothing. */
+export type StepListener = (step: string) => void;
+
+export interface DatabaseImporter {
+  readonly family: DatabaseFamily;
+  readonly instance: string;
+
+  /** Names of all databases of the server. @throws DATABASE_UNREACHABLE */
+  databases(signal: AbortSignal): Promise<ReadonlySet<string>>;
+
+  /**
+   * Makes the scratch database and the importer, loads the dump with the importer's rights, compares
+   * tables and rows with what the dump's stream held, and removes the importer.
+   *
+   * @throws IMPORT_REFUSED the dump holds what an import may not do
+   * @throws IMPORT_FAILED the server refused a statement, or what arrived is not what the dump held
+   */
+  load(record: ImportRecord, dump: AsyncIterable<Uint8Array>, context: LoadContext): Promise<LoadReport>;
+
+  /** Notes what the exchange needs. Changes nothing that is live. @throws IMPORT_REFUSED */
+  prepare(record: ImportRecord, notes: unknown, signal: AbortSignal): Promise<ImportRecord>;
+
+  /** Exchanges, from wherever a killed one stopped. @throws IMPORT_FAILED */
+  swap(record: ImportRecord, onStep: StepListener, signal: AbortSignal): Promise<void>;
+
+  /** Whether the new one is in place already, however unfinished. */
+  isSwapped(record: ImportRecord, signal: AbortSignal): Promise<boolean>;
+
+  /** Undoes an import that is not in place: the live one is as it was, scratch and importer are gone. */
+  abandon(record: ImportRecord, signal: AbortSignal): Promise<void>;
+
+  /** The record of the exchange that brings the kept one back and keeps the present one. */
+  reverse(record: ImportRecord, id: string, signal: AbortSignal): Promise<ImportRecord>;
+
+  /** Drops what was kept. A kept one that is gone is a success. */
+  dropKept(record: ImportRecord, signal: AbortSignal): Promise<void>;
+}

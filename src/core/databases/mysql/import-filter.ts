@@ -1,0 +1,272 @@
+/**
+ * Lets the statements of one database out of a dump through to the client, and nothing else: no other
+ * database, no users, no server settings, no files, no commands of the client. Definers and names of the
+ * database are rewritten on the way, rows are counted.
+ *
+ * This is the first fence. The second is the importer itself, whose rights end at the scratch database.
+ */
+
+import { HoldfastError } from '../../errors.ts';
+import { printable, quoted } from '../../printable.ts';
+import { disabledEvent, renameQualifiers, sqlModeOf, withoutDefiner } from './import-rewrite.ts';
+import { type Piece, StatementSplitter } from './import-split.ts';
+import { headOf, type StatementHead } from './import-statement.ts';
+import { ImportTally } from './import-tally.ts';
+import { applyEdits, type Edit, type Token, type TokenOptions, tokenize } from './import-tokens.ts';
+import { dropped, forbiddenCharset, passing } from './import-verbs.ts';
+
+export interface FilterOptions {
+  /** Name of the database in the dump; null where the dump has one only. */
+  readonly source: string | null;
+  readonly scratch: string;
+  /** Null: all. */
+  readonly tables: readonly string[] | null;
+}
+
+/** A statement that is no row of values and is longer than this is no dump's. */
+const longestStatement = 64 * 1024 * 1024;
+/** An INSERT says within these bytes where its values begin. */
+const longestInsertHead = 1024 * 1024;
+
+const plain: TokenOptions = { noBackslashEscapes: false, ansiQuotes: false };
+
+export class DumpFilter {
+  readonly tally = new ImportTally();
+  readonly #options: FilterOptions;
+  readonly #splitter = new StatementSplitter();
+  readonly #tables: ReadonlySet<string> | null;
+  #modes = plain;
+  /** Pieces of a statement whose kind is not known yet. */
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  /** The INSERT that passes piece by piece. */
+  #rows: { readonly table: string; readonly spare: number; readonly exact: boolean } | 'skip' | null = null;
+  /** The database whose part of a joint dump is being read; null before the first USE. */
+  #section: string | null = null;
+
+  constructor(options: FilterOptions) {
+    this.#options = options;
+    this.#tables = options.tables === null ? null : new Set(options.tables);
+    this.tally.source = options.source;
+  }
+
+  /** @throws IMPORT_REFUSED */
+  *feed(chunk: Uint8Array): Generator<Buffer, void, undefined> {
+    for (const piece of this.#splitter.feed(chunk)) yield* this.#take(piece);
+  }
+
+  /** @throws IMPORT_REFUSED the dump ends in the middle of a statement */
+  *end(): Generator<Buffer, void, undefined> {
+    const wasOpen = this.#splitter.open;
+    for (const piece of this.#splitter.end()) yield* this.#take(piece);
+    if (wasOpen && this.#splitter.open) throw refused('the dump ends in the middle of a statement');
+  }
+
+  *#take(piece: Piece): Generator<Buffer, void, undefined> {
+    if (this.#rows !== null) {
+      yield* this.#continueRows(piece);
+      return;
+    }
+    this.#held.push(piece.bytes);
+    this.#heldBytes += piece.bytes.length;
+    const isInsert = this.#looksLikeInsert();
+    if (!piece.last) {
+      const limit = isInsert ? longestInsertHead : longestStatement;
+      if (this.#heldBytes > limit) throw refusedAt(piece, 'is too long for a dump');
+      if (!isInsert || this.#heldBytes < 4096) return;
+    }
+    const bytes = this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held);
+    if (isInsert) {
+      const begun = this.#beginRows(bytes, piece);
+      if (!begun) {
+        this.#held = [bytes];
+        return;
+      }
+      this.#forget();
+      yield* this.#continueRows({ ...piece, bytes });
+      return;
+    }
+    this.#forget();
+    const kept = this.#statement(bytes, piece);
+    if (kept !== null) yield* framed(kept, piece.delimiter);
+  }
+
+  #forget(): void {
+    this.#held = [];
+    this.#heldBytes = 0;
+  }
+
+  #looksLikeInsert(): boolean {
+    const first = this.#held[0]!;
+    const head = first.length >= 64 ? first : Buffer.concat(this.#held);
+    return /^(\/\*M?!\d*\s*)?(INSERT|REPLACE)\s/i.test(head.toString('latin1', 0, 64));
+  }
+
+  /** False where more of the statement is needed. @throws IMPORT_REFUSED it is not `INTO … VALUES` */
+  #beginRows(bytes: Buffer, piece: Piece): boolean {
+    const head = bytes.subarray(0, longestInsertHead);
+    const tokens = tokenize(head, this.#modes, 10_000);
+    const values = tokens.findIndex(({ kind, value }) => kind === 'word' && /^VALUES?$/.test(value));
+    const { name, qualifier, verb, next } = headOf(bytes, tokens);
+    const between = tokens.slice(next, values < 0 ? undefined : values);
+    if (values < 0 && !piece.last && this.#heldBytes < longestInsertHead) return false;
+    if (
+      values < 0 ||
+      name === null ||
+      between.some(({ kind, value }) => kind === 'word' && value === 'SELECT')
+    ) {
+      throw refusedAt(piece, 'inserts something other than values');
+    }
+    this.#checkQualifier(qualifier, piece);
+    const wanted = this.#inSection() && (this.#tables === null || this.#tables.has(name));
+    const spare = between.some(({ value }) => value === '(') ? 1 : 0;
+    const exact = verb === 'INSERT' && !tokens.slice(0, next).some(({ value }) => value === 'IGNORE');
+    this.#rows = wanted ? { table: name, spare, exact } : 'skip';
+    return true;
+  }
+
+  *#continueRows(piece: Piece): Generator<Buffer, void, undefined> {
+    const rows = this.#rows;
+    if (rows !== 'skip' && piece.bytes.length > 0) yield piece.bytes;
+    if (!piece.last) return;
+    this.#rows = null;
+    if (rows === 'skip' || rows === null) return;
+    this.tally.inserted(rows.table, piece.groups - rows.spare, rows.exact);
+    // Whatever the dump's delimiter was here: the client's is the semicolon, and values hold none.
+    yield Buffer.from(';\n');
+  }
+
+  /** Null: left out. */
+  #statement(bytes: Buffer, piece: Piece): Buffer | null {
+    const tokens = tokenize(bytes, this.#modes);
+    if (tokens.length === 0) return null;
+    const head = headOf(bytes, tokens);
+    const { verb, name } = head;
+    if (verb === 'USE') return this.#use(name);
+    if (verb === 'SET') return this.#set(bytes, tokens, piece);
+    if (/^(CREATE|DROP) (DATABASE|SCHEMA)$/.test(verb)) {
+      if (name !== null && verb.startsWith('CREATE')) this.#noteDatabase(name);
+      return null;
+    }
+    if (dropped.has(verb)) {
+      this.tally.ignored.add(verb);
+      return null;
+    }
+    if (!passing(verb, tokens)) throw refusedAt(piece, `has ${quoted(verb)}, which an import may not do`);
+    if (!this.#inSection() || !this.#isWanted(bytes, tokens, head)) return null;
+    if (verb === 'ALTER DATABASE') {
+      // Some dumps change the database's character set for the time of a routine.
+      this.#checkQualifier(name, piece);
+      const at = tokens.find(({ kind, value }) => kind === 'name' && value === name);
+      return at === undefined ? null : applyEdits(bytes, [editOf(at, this.#options.scratch)]);
+    }
+    this.#count(head);
+    return applyEdits(bytes, this.#edits(bytes, tokens, head));
+  }
+
+  #count({ verb, name, definer }: StatementHead): void {
+    const [action = '', kind = ''] = [verb.slice(0, verb.indexOf(' ')), verb.slice(verb.indexOf(' ') + 1)];
+    if (name === null) return;
+    if (action === 'CREATE') this.tally.created(kind, name);
+    if (action === 'DROP') this.tally.dropped(kind, name);
+    if (action === 'CREATE' && definer !== null)
+      this.tally.definers.set(`${kind.toLowerCase()} ${name}`, definer);
+  }
+
+  #edits(bytes: Buffer, tokens: readonly Token[], head: StatementHead): Edit[] {
+    const { source } = this.tally;
+    const edits = withoutDefiner(head);
+    if (source !== null) edits.push(...renameQualifiers(bytes, tokens, head, source, this.#options.scratch));
+    if (head.verb !== 'CREATE EVENT') return edits;
+    const { edits: disable, enabled } = disabledEvent(tokens, head);
+    if (enabled && head.name !== null) this.tally.enabledEvents.add(head.name);
+    return [...edits, ...disable];
+  }
+
+  #use(name: string | null): null {
+    if (name === null) return null;
+    this.#noteDatabase(name);
+    this.#section = name;
+    return null;
+  }
+
+  #noteDatabase(name: string): void {
+    this.tally.source ??= name;
+    if (name !== this.tally.source) this.tally.others.add(name);
+  }
+
+  #inSection(): boolean {
+    return this.#section === null || this.#section === this.tally.source;
+  }
+
+  #set(bytes: Buffer, tokens: readonly Token[], piece: Piece): Buffer | null {
+    const words = tokens.map(({ kind, value }) => (kind === 'text' ? '' : value.toUpperCase()));
+    if (words.some((word) => /^(GTID_PURGED|SQL_LOG_BIN|GTID_SLAVE_POS)$/.test(word))) {
+      this.tally.ignored.add('SET of replication');
+      return null;
+    }
+    if (words.some((word) => /^(GLOBAL|PERSIST|PERSIST_ONLY|PASSWORD|ROLE)$/.test(word))) {
+      throw refusedAt(piece, 'changes settings of the server');
+    }
+    const charset = forbiddenCharset(tokens);
+    if (charset !== null)
+      throw refusedAt(piece, `is written in ${quoted(charset)}, which cannot be read safely`);
+    const modes = sqlModeOf(tokens, plain);
+    if (modes !== null) {
+      this.#modes = modes;
+      this.#splitter.noBackslashEscapes = modes.noBackslashEscapes;
+    }
+    return bytes;
+  }
+
+  #checkQualifier(qualifier: string | null, piece: Piece): void {
+    const { source } = this.tally;
+    if (qualifier === null || qualifier === source || qualifier === this.#options.scratch) return;
+    if (source === null) this.tally.source = qualifier;
+    else throw refusedAt(piece, `writes to another database, ${quoted(qualifier)}`);
+  }
+
+  /** With chosen tables: only what belongs to them. */
+  #isWanted(bytes: Buffer, tokens: readonly Token[], { verb, name, next }: StatementHead): boolean {
+    const tables = this.#tables;
+    if (tables === null || /^(UNLOCK TABLES|START|COMMIT|BEGIN)$/.test(verb)) return true;
+    if (/ (TABLE|TABLES|SEQUENCE)$/.test(verb)) return name !== null && tables.has(name);
+    if (verb === 'CREATE TRIGGER') {
+      const on = tokens.findIndex(({ kind, value }, at) => at >= next && kind === 'word' && value === 'ON');
+      const table = tokens[on + 1];
+      return (
+        table !== undefined &&
+        tables.has(table.kind === 'name' ? table.value : bytes.toString('utf8', table.start, table.end))
+      );
+    }
+    if (verb === 'DO' || verb === 'SELECT')
+      return tokens.some(({ kind, value }) => kind === 'name' && tables.has(value));
+    return false;
+  }
+}
+
+const editOf = ({ start, end }: Token, name: string): Edit => ({
+  start,
+  end,
+  text: `\`${name.replaceAll('`', '``')}\``,
+});
+
+function* framed(statement: Buffer, delimiter: string): Generator<Buffer, void, undefined> {
+  if (delimiter === ';') {
+    yield statement;
+    yield Buffer.from(';\n');
+    return;
+  }
+  yield Buffer.from(`DELIMITER ${delimiter}\n`);
+  yield statement;
+  yield Buffer.from(`\n${delimiter}\nDELIMITER ;\n`);
+}
+
+const refusedAt = ({ line }: Piece, why: string): HoldfastError =>
+  refused(`the statement at line ${line} of the dump ${why}`);
+
+function refused(why: string): HoldfastError {
+  return new HoldfastError('IMPORT_REFUSED', printable(why, 500), {
+    hint: 'Remove it from the dump, or restore another snapshot.',
+  });
+}

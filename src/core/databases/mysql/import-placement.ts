@@ -1,0 +1,86 @@
+/**
+ * Puts a new database where the account's others lie, so that the panel's quota counts it: panels make
+ * `<data directory>/<name>` a link to a directory of the account.
+ *
+ * Renaming tables between databases renames files, which works only inside one file system. Where the
+ * server is on another machine, or keeps the live database in its own directory, there is nothing to place.
+ */
+
+import { constants, lstat, mkdir, open, readlink, rmdir, symlink } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { HoldfastError } from '../../errors.ts';
+import { quoted } from '../../printable.ts';
+import { quoteName } from './names.ts';
+import { type Session, text } from './session.ts';
+
+/** With the character set and collation of `like`, where there is such a database. A second call does nothing. */
+export async function createDatabase(session: Session, name: string, like: string): Promise<void> {
+  const rows = await session.rows(
+    `SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME
+     FROM information_schema.SCHEMATA WHERE SCHEMA_NAME IN (?, ?)`,
+    [like, name],
+  );
+  if (rows.some(([schema]) => text(schema) === name)) return;
+  const model = rows.find(([schema]) => text(schema) === like);
+  const charset =
+    model === undefined ? '' : ` CHARACTER SET ${word(text(model[1]))} COLLATE ${word(text(model[2]))}`;
+  if (await placeBeside(session, name, like)) {
+    // The directory is the database; this writes its character set into it.
+    if (charset !== '') await session.rows(`ALTER DATABASE ${quoteName(name)}${charset}`);
+    return;
+  }
+  await session.rows(`CREATE DATABASE ${quoteName(name)}${charset}`);
+}
+
+const word = (value: string): string => value.replace(/\W/g, '');
+
+/**
+ * Whether `name` was made as a link beside that of `like`.
+ *
+ * @throws IMPORT_FAILED the directory that the account's databases lie in cannot be used
+ */
+async function placeBeside(session: Session, name: string, like: string): Promise<boolean> {
+  const [row] = await session.rows('SELECT @@datadir, @@hostname');
+  const dataDir = text(row?.[0]);
+  // Only plain names: of others the server keeps an encoded form.
+  if (!isAbsolute(dataDir) || !/^[A-Za-z0-9_]+$/.test(like)) return false;
+  const link = join(dataDir, like);
+  const stat = await lstat(link).catch(() => null);
+  if (stat === null || !stat.isSymbolicLink()) return false;
+  const target = await readlink(link);
+  const parent = dirname(isAbsolute(target) ? target : join(dataDir, target));
+  if (basename(target) !== like) return false;
+  const model = await lstat(join(parent, like)).catch(() => null);
+  const room = await lstat(parent).catch(() => null);
+  if (model === null || !model.isDirectory() || room === null || !room.isDirectory()) {
+    throw new HoldfastError('IMPORT_FAILED', `database ${quoted(like)} is a link that leads nowhere`, {
+      hint: 'Mend the link in the data directory of the server, then run the command again.',
+    });
+  }
+  const place = join(parent, name);
+  await mkdir(place, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  try {
+    await own(place, model);
+    await symlink(place, join(dataDir, name));
+  } catch (error) {
+    await rmdir(place).catch(() => {});
+    throw error;
+  }
+  return true;
+}
+
+/** Through a descriptor that cannot be a link: the directory lies in an account. */
+async function own(
+  path: string,
+  { uid, gid, mode }: { uid: number; gid: number; mode: number },
+): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    await handle.chown(uid, gid);
+    await handle.chmod(mode & 0o7777);
+  } finally {
+    await handle.close();
+  }
+}

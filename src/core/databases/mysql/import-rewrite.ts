@@ -1,0 +1,108 @@
+/**
+ * Changes to a statement that leave all else as it is: the definer, the name of the database, and an event
+ * that must not run yet.
+ *
+ * Names are compared token by token. A name before a dot may be a table's alias as well as a database's:
+ * where the statement uses it alone too, only what cannot be an alias is changed.
+ */
+
+import type { StatementHead } from './import-statement.ts';
+import { applyEdits, type Edit, nameOf, type Token, type TokenOptions, tokenize } from './import-tokens.ts';
+import { quoteName, quoteText } from './names.ts';
+
+/** Tokens whose database `from` becomes `to`. */
+export function renameQualifiers(
+  bytes: Buffer,
+  tokens: readonly Token[],
+  { verb }: Pick<StatementHead, 'verb'>,
+  from: string,
+  to: string,
+): Edit[] {
+  const isDot = (at: number): boolean => tokens[at]?.kind === 'sign' && tokens[at].value === '.';
+  const places = tokens.flatMap((token, at) =>
+    token.kind !== 'text' && nameOf(bytes, token) === from && !isDot(at - 1) ? [at] : [],
+  );
+  // In a table's definition nothing has an alias.
+  const alias = verb !== 'CREATE TABLE' && verb !== 'ALTER TABLE' && places.some((at) => !isDot(at + 1));
+  return places
+    .filter((at) => {
+      if (!isDot(at + 1)) return false;
+      const certain = isDot(at + 3) || tokens[at + 3]?.value === '(';
+      return !alias || certain;
+    })
+    .map((at) => ({ start: tokens[at]!.start, end: tokens[at]!.end, text: quoteName(to) }));
+}
+
+/** The clause goes: who creates the object is its definer. */
+export function withoutDefiner({ definerTokens }: StatementHead): Edit[] {
+  const [first, last] = [definerTokens[0], definerTokens.at(-1)];
+  return first === undefined || last === undefined ? [] : [{ start: first.start, end: last.end, text: '' }];
+}
+
+/** An event that exists but does not run. Second: whether it was to run. */
+export function disabledEvent(
+  tokens: readonly Token[],
+  { next }: StatementHead,
+): { readonly edits: readonly Edit[]; readonly enabled: boolean } {
+  let depth = 0;
+  let place: Token | undefined;
+  for (let at = next; at < tokens.length; at += 1) {
+    const token = tokens[at]!;
+    if (token.kind === 'sign') depth += token.value === '(' ? 1 : token.value === ')' ? -1 : 0;
+    if (token.kind !== 'word' || depth > 0) continue;
+    if (token.value === 'DISABLE') return { edits: [], enabled: false };
+    if (token.value === 'ENABLE') {
+      return { edits: [{ start: token.start, end: token.end, text: 'DISABLE' }], enabled: true };
+    }
+    if (token.value === 'COMMENT' || token.value === 'DO') {
+      place = token;
+      break;
+    }
+  }
+  const edits = place === undefined ? [] : [{ start: place.start, end: place.start, text: 'DISABLE ' }];
+  return { edits, enabled: true };
+}
+
+/** Whether the words of a `SET` change how the rest of the dump is read; null where they do not. */
+export function sqlModeOf(tokens: readonly Token[], usual: TokenOptions): TokenOptions | null {
+  for (const [at, token] of tokens.entries()) {
+    if (token.kind !== 'word' || token.value !== 'SQL_MODE' || tokens[at + 1]?.value !== '=') continue;
+    if (tokens[at - 1]?.value === '@' && tokens[at - 2]?.value !== '@') continue;
+    const value = tokens[at + 2];
+    if (value?.kind !== 'text') return usual;
+    const modes = value.value.toUpperCase().split(',');
+    return {
+      noBackslashEscapes: modes.includes('NO_BACKSLASH_ESCAPES'),
+      ansiQuotes: modes.some((mode) =>
+        /^(ANSI_QUOTES|ANSI|ORACLE|DB2|MSSQL|POSTGRESQL|MAXDB)$/.test(mode.trim()),
+      ),
+    };
+  }
+  return null;
+}
+
+/** A definition as the server shows it, for another database and another definer. */
+export function redefined(
+  sql: string,
+  headOf: (bytes: Buffer, tokens: readonly Token[]) => StatementHead,
+  change: {
+    readonly from: string;
+    readonly to: string;
+    readonly definer: { readonly user: string; readonly host: string } | null;
+    readonly options: TokenOptions;
+  },
+): string {
+  const bytes = Buffer.from(sql);
+  const tokens = tokenize(bytes, change.options);
+  const head = headOf(bytes, tokens);
+  const { definer } = change;
+  const edits = renameQualifiers(bytes, tokens, head, change.from, change.to);
+  if (definer !== null) {
+    const text = `DEFINER=${quoteText(definer.user)}@${quoteText(definer.host)}`;
+    const [first, last] = [head.definerTokens[0], head.definerTokens.at(-1)];
+    const create = tokens[0];
+    if (first !== undefined && last !== undefined) edits.push({ start: first.start, end: last.end, text });
+    else if (create !== undefined) edits.push({ start: create.end, end: create.end, text: ` ${text}` });
+  }
+  return applyEdits(bytes, edits).toString('utf8');
+}

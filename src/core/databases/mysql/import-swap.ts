@@ -1,0 +1,139 @@
+/**
+ * The exchange of a loaded database with the live one: triggers away, one RENAME of all tables out and in,
+ * then views, routines, triggers, events and grants again.
+ *
+ * Every step looks at what is there before it acts, so a killed exchange goes on from where it stopped. The
+ * RENAME is the point of no return: before it all is undone, after it all is finished.
+ */
+
+import { HoldfastError } from '../../errors.ts';
+import { printable } from '../../printable.ts';
+import type { ImportRecord, StepListener } from '../import/types.ts';
+import { fixDefaults, routineGrants, tablesOf } from './import-details.ts';
+import { type Definition, dropDefinitions, makeDefinitions, readDefinitions } from './import-objects.ts';
+import { createDatabase } from './import-placement.ts';
+import { quoteName } from './names.ts';
+import { errorNumber, type Session } from './session.ts';
+
+/** What the record keeps of one side. Plain JSON. */
+export interface Side {
+  /** The database whose name stands in the definitions. */
+  readonly from: string;
+  readonly definitions: readonly Definition[];
+  /** Tables and sequences. */
+  readonly tables: readonly string[];
+  /** Statements that give back what users may do with routines. */
+  readonly grants: readonly string[];
+}
+
+const attempts = 4;
+const lockWaitSeconds = 5;
+
+export async function readSide(
+  session: Session,
+  database: string,
+  only: readonly string[] | null,
+): Promise<Side> {
+  const all = await tablesOf(session, database);
+  return {
+    from: database,
+    definitions: await readDefinitions(session, database, only),
+    tables: only === null ? all : all.filter((name) => only.includes(name)),
+    grants: only === null ? await routineGrants(session, database) : [],
+  };
+}
+
+/** Whether the RENAME is done: of what was to come in, nothing is outside any more. */
+export async function isExchanged(session: Session, record: ImportRecord): Promise<boolean> {
+  const { tables } = record.incoming as Side;
+  const waiting = new Set(await tablesOf(session, record.scratch));
+  if (tables.some((name) => waiting.has(name))) return false;
+  const live = new Set(await tablesOf(session, record.database));
+  if (tables.length > 0) return tables.every((name) => live.has(name));
+  const outgoing = (record.outgoing as Side | null)?.tables ?? [];
+  return !outgoing.some((name) => live.has(name));
+}
+
+/** @throws IMPORT_FAILED */
+export async function exchange(session: Session, record: ImportRecord, onStep: StepListener): Promise<void> {
+  const { database, scratch, kept } = record;
+  const incoming = record.incoming as Side;
+  const outgoing = record.outgoing as Side | null;
+  await session.rows(`SET SESSION lock_wait_timeout = ${lockWaitSeconds}, foreign_key_checks = 0`);
+  await createDatabase(session, kept ?? database, record.origin);
+  onStep('made');
+  if (!(await isExchanged(session, record))) {
+    // Tables with triggers, and views, cannot be renamed into another database.
+    await dropDefinitions(session, scratch, ofTables(incoming.definitions, record));
+    onStep('scratch-cleared');
+    if (outgoing !== null) await dropDefinitions(session, database, outgoing.definitions);
+    onStep('live-cleared');
+    await renameAll(session, record, incoming, outgoing);
+  }
+  onStep('renamed');
+  await fixDefaults(session, database, incoming.from);
+  if (outgoing !== null) await dropDefinitions(session, database, outgoing.definitions);
+  onStep('old-dropped');
+  await makeDefinitions(session, incoming.definitions, { from: incoming.from, to: database });
+  onStep('replayed');
+  for (const grant of outgoing?.grants ?? []) await session.rows(grant).catch(ignoreMissingRoutine);
+  onStep('granted');
+  await dropEmpty(session, scratch);
+  onStep('finished');
+}
+
+const ofTables = (definitions: readonly Definition[], { scratch }: ImportRecord): readonly Definition[] =>
+  scratch === '' ? [] : definitions;
+
+async function renameAll(
+  session: Session,
+  { database, scratch, kept, tables }: ImportRecord,
+  incoming: Side,
+  outgoing: Side | null,
+): Promise<void> {
+  // What came into the live database since the record was written goes out as well.
+  const present = outgoing === null ? [] : await tablesOf(session, database);
+  const out = tables === null ? present : present.filter((name) => tables.includes(name));
+  const move = (name: string, from: string, to: string): string =>
+    `${quoteName(from)}.${quoteName(name)} TO ${quoteName(to)}.${quoteName(name)}`;
+  const moves = [
+    ...out.map((name) => move(name, database, kept ?? '')),
+    ...incoming.tables.map((name) => move(name, scratch, database)),
+  ];
+  if (moves.length === 0) return;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await session.rows(`RENAME TABLE ${moves.join(', ')}`);
+      return;
+    } catch (error) {
+      const number = errorNumber(error);
+      if (number === undefined) throw error;
+      // A lock that another session holds: the attempts are few, since new queries queue behind ours.
+      if ((number === 1205 || number === 1213) && attempt < attempts) continue;
+      const why = printable((error as Error).message, 500);
+      throw new HoldfastError('IMPORT_FAILED', `the tables could not be exchanged: ${why}`, {
+        hint: 'Stop what uses the database for a moment, then run the command again.',
+      });
+    }
+  }
+}
+
+/** Never one that still holds tables. */
+async function dropEmpty(session: Session, database: string): Promise<void> {
+  if ((await tablesOf(session, database)).length === 0) {
+    await session.rows(`DROP DATABASE IF EXISTS ${quoteName(database)}`);
+  }
+}
+
+/** Routines that only the replaced database had. */
+function ignoreMissingRoutine(error: unknown): void {
+  if (errorNumber(error) === undefined) throw error;
+}
+
+/** Puts back what was cleared for an exchange that did not come to pass. */
+export async function restoreLive(session: Session, record: ImportRecord): Promise<void> {
+  const outgoing = record.outgoing as Side | null;
+  if (outgoing === null) return;
+  await makeDefinitions(session, outgoing.definitions, { from: outgoing.from, to: record.database });
+  for (const grant of outgoing.grants) await session.rows(grant).catch(ignoreMissingRoutine);
+}

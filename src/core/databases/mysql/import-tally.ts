@@ -1,0 +1,43 @@
+/** What a dump's own stream held: tables with their rows, views, whose objects were, which events ran. */
+
+import type { Definer } from './import-statement.ts';
+
+export interface TalliedTable {
+  rows: number;
+  /** False where the dump's rows may replace or skip each other. */
+  exact: boolean;
+}
+
+export class ImportTally {
+  readonly tables = new Map<string, TalliedTable>();
+  readonly views = new Set<string>();
+  readonly sequences = new Set<string>();
+  /** By `<kind> <name>`, as the dump has them. */
+  readonly definers = new Map<string, Definer>();
+  readonly enabledEvents = new Set<string>();
+  /** Other databases that a joint dump holds. */
+  readonly others = new Set<string>();
+  readonly ignored = new Set<string>();
+  /** Name of the database in the dump, as far as it says. */
+  source: string | null = null;
+  sawTrailer = false;
+
+  created(kind: string, name: string): void {
+    if (kind === 'TABLE') this.tables.set(name, { rows: 0, exact: true });
+    else if (kind === 'VIEW') this.views.add(name);
+    else if (kind === 'SEQUENCE') this.sequences.add(name);
+  }
+
+  dropped(kind: string, name: string): void {
+    if (kind === 'TABLE') this.tables.delete(name);
+    if (kind === 'VIEW') this.views.delete(name);
+    if (kind === 'SEQUENCE') this.sequences.delete(name);
+  }
+
+  inserted(name: string, rows: number, exact: boolean): void {
+    const table = this.tables.get(name) ?? { rows: 0, exact: false };
+    table.rows += rows;
+    table.exact &&= exact;
+    this.tables.set(name, table);
+  }
+}

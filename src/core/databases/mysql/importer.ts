@@ -1,0 +1,183 @@
+/** MariaDB and MySQL as a place to import into: puts together what the import files of this folder know. */
+
+import type { DatabaseWarning } from '../../contracts/database.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { printable, quoted } from '../../printable.ts';
+import { importNames } from '../import/names.ts';
+import type {
+  DatabaseImporter,
+  ImportRecord,
+  LoadContext,
+  LoadReport,
+  StepListener,
+} from '../import/types.ts';
+import type { DatabaseInstanceConfig } from '../types.ts';
+import { checkLoaded } from './import-check.ts';
+import { runImportClient } from './import-client.ts';
+import { giveDefiners } from './import-definers.ts';
+import { copyDatabaseGrants } from './import-details.ts';
+import { DumpFilter } from './import-filter.ts';
+import { foreignKeysAcross } from './import-keys.ts';
+import { createDatabase } from './import-placement.ts';
+import type { Definer } from './import-statement.ts';
+import { exchange, isExchanged, readSide, restoreLive, type Side } from './import-swap.ts';
+import { createImporter, dropImporter } from './import-user.ts';
+import { quoteName } from './names.ts';
+import { errorNumber, openSession, type Session, text } from './session.ts';
+
+/** What `load` leaves for `prepare`. */
+interface Notes {
+  readonly definers: Readonly<Record<string, Definer>>;
+  readonly enabledEvents: readonly string[];
+}
+
+export class MysqlImporter implements DatabaseImporter {
+  readonly family = 'mysql';
+  readonly instance: string;
+  readonly #config: DatabaseInstanceConfig;
+
+  constructor(config: DatabaseInstanceConfig) {
+    this.instance = config.name;
+    this.#config = config;
+  }
+
+  async databases(signal: AbortSignal): Promise<ReadonlySet<string>> {
+    return await this.#session(signal, async (session) => {
+      const rows = await session.rows('SELECT SCHEMA_NAME FROM information_schema.SCHEMATA');
+      return new Set(rows.map(([name]) => text(name)));
+    });
+  }
+
+  async load(
+    record: ImportRecord,
+    dump: AsyncIterable<Uint8Array>,
+    { signal, source }: LoadContext,
+  ): Promise<LoadReport> {
+    const { scratch, tables, selector } = record;
+    const user = record.importer.user;
+    const password = record.importer.password ?? '';
+    const filter = new DumpFilter({ source, scratch, tables });
+    await this.#session(signal, async (session) => {
+      await createDatabase(session, scratch, record.origin);
+      await createImporter(session, { user, password, scratch, selector });
+    });
+    const importer = { ...this.#config, user, password };
+    await runImportClient(importer, scratch, filtered(filter, dump), signal);
+    return await this.#session(signal, async (session) => {
+      await dropImporter(session, user);
+      const loaded = await checkLoaded(session, scratch, filter.tally, tables);
+      const notes: Notes = {
+        definers: Object.fromEntries(filter.tally.definers),
+        enabledEvents: [...filter.tally.enabledEvents],
+      };
+      return { tables: loaded, warnings: leftOut(filter, record.database), notes };
+    });
+  }
+
+  async prepare(
+    record: ImportRecord,
+    notes: unknown,
+    signal: AbortSignal,
+  ): Promise<ImportRecord & { readonly warnings: readonly DatabaseWarning[] }> {
+    const { definers, enabledEvents } = notes as Notes;
+    const { database, kept, tables, scratch, selector } = record;
+    return await this.#session(signal, async (session) => {
+      if (kept !== null && tables !== null) await foreignKeysAcross(session, database, scratch, tables);
+      const side = await readSide(session, scratch, tables);
+      const running = side.definitions.map((one) =>
+        one.kind === 'event' ? { ...one, works: enabledEvents.includes(one.name) } : one,
+      );
+      const { definitions, warnings } = await giveDefiners(session, running, definers, selector, database);
+      const incoming: Side = { ...side, definitions, grants: [] };
+      const outgoing = kept === null ? null : await readSide(session, database, tables);
+      return { ...record, phase: 'swapping', incoming, outgoing, warnings };
+    });
+  }
+
+  async swap(record: ImportRecord, onStep: StepListener, signal: AbortSignal): Promise<void> {
+    await this.#session(signal, async (session) => {
+      await exchange(session, record, onStep);
+      if (record.kept === null && record.origin !== record.database) {
+        await copyDatabaseGrants(session, record.origin, record.database);
+      }
+    });
+  }
+
+  async isSwapped(record: ImportRecord, signal: AbortSignal): Promise<boolean> {
+    return await this.#session(signal, (session) => isExchanged(session, record));
+  }
+
+  async abandon(record: ImportRecord, signal: AbortSignal): Promise<void> {
+    await this.#session(signal, async (session) => {
+      await dropImporter(session, record.importer.user);
+      if (record.phase !== 'loading') await restoreLive(session, record);
+      await session.rows(`DROP DATABASE IF EXISTS ${quoteName(record.scratch)}`);
+      // Made for the exchange and still empty; a new one is not there yet either.
+      if (record.phase === 'swapping') await dropMade(session, record.kept ?? record.database);
+    });
+  }
+
+  async reverse(record: ImportRecord, id: string, signal: AbortSignal): Promise<ImportRecord> {
+    const { kept, database, tables } = record;
+    const names = importNames(id);
+    return await this.#session(signal, async (session) => {
+      const old = await readSide(session, kept ?? '', null);
+      const outgoing = await readSide(session, database, tables);
+      const before = record.outgoing as Side;
+      return {
+        ...record,
+        id,
+        phase: 'swapping',
+        scratch: kept ?? '',
+        kept: names.kept,
+        incoming: { ...before, tables: old.tables },
+        outgoing,
+      };
+    });
+  }
+
+  async dropKept({ kept }: ImportRecord, signal: AbortSignal): Promise<void> {
+    if (kept === null) return;
+    await this.#session(signal, (session) => session.rows(`DROP DATABASE IF EXISTS ${quoteName(kept)}`));
+  }
+
+  /** Errors of the server become IMPORT_FAILED. */
+  async #session<T>(signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await openSession(this.#config, signal);
+    try {
+      return await work(session);
+    } catch (cause) {
+      if (isHoldfastError(cause) || errorNumber(cause) === undefined) throw cause;
+      const why = printable((cause as Error).message, 500);
+      throw new HoldfastError('IMPORT_FAILED', `database server ${quoted(this.instance)} refused: ${why}`, {
+        cause,
+        hint: 'Mend what the server complains about, then run the command again.',
+      });
+    } finally {
+      await session.close();
+    }
+  }
+}
+
+async function dropMade(session: Session, database: string): Promise<void> {
+  const rows = await session.rows(
+    'SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? LIMIT 1',
+    [database],
+  );
+  if (rows.length === 0) await session.rows(`DROP DATABASE IF EXISTS ${quoteName(database)}`);
+}
+
+async function* filtered(
+  filter: DumpFilter,
+  dump: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of dump) yield* filter.feed(chunk);
+  yield* filter.end();
+}
+
+function leftOut({ tally }: DumpFilter, database: string): DatabaseWarning[] {
+  const ignored = [...tally.ignored];
+  if (ignored.length === 0) return [];
+  const message = `statements that are no part of a database were left out: ${ignored.join(', ')}`;
+  return [{ code: 'import-left-out', database, message }];
+}

@@ -1,0 +1,62 @@
+/** Exports into `DIR/<site>/<instance>/<name>.sql.zst`, grants beside; each replaces the one before it. */
+
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { encodeName } from '../../archive/keys.ts';
+import { HoldfastError } from '../../errors.ts';
+import { AT_FDCWD, closeFd, errnoName, O, openAt, zName } from '../../filesystem/native.ts';
+import { printable } from '../../printable.ts';
+import type { Compression } from './compress.ts';
+import { openMade, removeLeftovers } from './places.ts';
+import type { ExportTarget } from './types.ts';
+
+/** @throws TARGET_UNWRITABLE the directory cannot be made or opened */
+export function directoryTarget(
+  dir: string,
+  { compression, now }: { readonly compression: Compression; readonly now: () => number },
+): ExportTarget {
+  const root = resolve(dir);
+  try {
+    makeDirectories(root);
+  } catch (cause) {
+    throw unwritable(root, (cause as NodeJS.ErrnoException).code ?? 'unknown', cause);
+  }
+  return {
+    compression,
+    takes: () => true,
+    async open(account, engine) {
+      const base = openAt(AT_FDCWD, zName(root), O.RDONLY | O.DIRECTORY);
+      if (base < 0) throw unwritable(root, errnoName(base));
+      const parts = [encodeName(account.site), encodeName(engine.instance)];
+      try {
+        const directory = openMade(base, parts, { owner: null, mode: 0o700 });
+        removeLeftovers(directory, now());
+        return {
+          directory,
+          path: [root, ...parts].join('/'),
+          owner: null,
+          baseName: encodeName,
+          keepsBesides: true,
+          afterwards: async () => {},
+          close: () => closeFd(directory),
+        };
+      } finally {
+        closeFd(base);
+      }
+    },
+  };
+}
+
+/** Step by step: Node's own recursion never ends where a file system refuses with ENOENT, as /proc does. */
+function makeDirectories(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectories(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+}
+
+function unwritable(path: string, why: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('TARGET_UNWRITABLE', `cannot write to ${printable(path, 4096)}: ${why}`, {
+    cause,
+    hint: 'Name another directory with --to, or make room for this one.',
+  });
+}

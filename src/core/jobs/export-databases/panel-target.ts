@@ -1,0 +1,102 @@
+/**
+ * Exports into the directories where the panel keeps each account's own dumps, in the panel's naming, so that
+ * its restore page offers them.
+ *
+ * Everything there belongs to the account: directories are entered one by one, files are written with the
+ * account's rights and count towards its quota, and only dumps of the panel's own naming are ever rotated.
+ */
+
+import type { Account, Panel, PanelDumps } from '../../contracts/panel.ts';
+import { HoldfastError } from '../../errors.ts';
+import { AT_FDCWD, closeFd, errnoName, O, openAt, unlinkAt, zName } from '../../filesystem/native.ts';
+import { printable, quoted } from '../../printable.ts';
+import type { Compression } from './compress.ts';
+import { names, openMade, removeLeftovers } from './places.ts';
+import type { ExportPlace, ExportTarget } from './types.ts';
+
+export function panelTarget(
+  panel: Panel,
+  { compression, now }: { readonly compression: Exclude<Compression, 'zstd'>; readonly now: () => number },
+): ExportTarget {
+  return {
+    compression,
+    takes: (account, family) => dumpsOf(account, family) !== null,
+    async open(account, engine, signal) {
+      const dumps = dumpsOf(account, engine.family);
+      const { owner } = account;
+      if (dumps === null || owner === null) {
+        throw unwritable(account, `the panel keeps no dumps of ${engine.engine}`);
+      }
+      const writable = await panel.writablePath({ account, tree: dumps.tree, signal });
+      if (writable.path === null) throw unwritable(account, writable.reason);
+      const root = openAt(AT_FDCWD, zName(writable.path), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+      if (root < 0) throw unwritable(account, errnoName(root));
+      try {
+        const parts = dumps.path.split('/');
+        const home = openMade(root, parts.slice(0, -1), { owner, mode: 0o711 });
+        try {
+          const directory = openMade(home, parts.slice(-1), { owner, mode: 0o700 });
+          removeLeftovers(directory, now());
+          return placeOf(directory, `${writable.path}/${dumps.path}`, { owner, dumps });
+        } finally {
+          if (home !== root) closeFd(home);
+        }
+      } finally {
+        closeFd(root);
+      }
+    },
+  };
+}
+
+export function dumpsOf(account: Account, family: string): PanelDumps | null {
+  return account.databases.find((selector) => selector.family === family)?.dumps ?? null;
+}
+
+function placeOf(
+  directory: number,
+  path: string,
+  { owner, dumps }: { readonly owner: NonNullable<Account['owner']>; readonly dumps: PanelDumps },
+): ExportPlace {
+  return {
+    directory,
+    path,
+    owner,
+    keepsBesides: false,
+    baseName(database, atMs) {
+      if (/[/\0]|^\./.test(database)) {
+        throw new HoldfastError('TARGET_UNWRITABLE', `${quoted(database)} cannot be part of a file name`, {
+          hint: 'Export this database with --to DIR.',
+        });
+      }
+      return `${database}-${timestamp(atMs)}`;
+    },
+    async afterwards(database) {
+      const own = names(directory).filter((name) => isDumpOf(name, database));
+      // The time in the name has a fixed length, so the order of names is that of time.
+      const old = own.sort().slice(0, Math.max(0, own.length - dumps.keep));
+      for (const name of old) unlinkAt(directory, zName(name));
+    },
+    close: () => closeFd(directory),
+  };
+}
+
+/** `exa_shop-20261121031500.sql.gz`; the panel's snapshots before updates are not ours to rotate. */
+export function isDumpOf(name: string, database: string): boolean {
+  return (
+    name.startsWith(`${database}-`) &&
+    /^\d{14}\.(?:sql(?:\.gz)?|zip|tar(?:\.gz)?|gz)$/.test(name.slice(database.length + 1))
+  );
+}
+
+/** `YYYYMMDDHHMMSS`, in the server's own time as the panel writes it. */
+function timestamp(atMs: number): string {
+  const at = new Date(atMs);
+  const parts = [at.getMonth() + 1, at.getDate(), at.getHours(), at.getMinutes(), at.getSeconds()];
+  return `${at.getFullYear()}${parts.map((part) => String(part).padStart(2, '0')).join('')}`;
+}
+
+function unwritable({ site }: Account, why: string): HoldfastError {
+  return new HoldfastError('TARGET_UNWRITABLE', `cannot write the dumps of ${printable(site)}: ${why}`, {
+    hint: 'Export these databases with --to DIR.',
+  });
+}
