@@ -1,8 +1,8 @@
 /** The panel's accounts, and whether their trees can be captured whole. */
 
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Account, DatabaseEngine, Tree } from '../../core/index.ts';
+import { statSync } from 'node:fs';
+import type { Account, DatabaseEngine } from '../../core/index.ts';
+import { refuseRawData } from '../../core/jobs/backup/raw-data.ts';
 import { printable } from '../../core/printable.ts';
 import { plural } from '../format.ts';
 import { type Check, caution, fault, ok } from './check.ts';
@@ -48,27 +48,17 @@ export async function checkTrees(accounts: readonly Account[]): Promise<readonly
   return checks;
 }
 
-const rawDirectories = ['var/lib/mysql', 'var/lib/pgsql', 'var/lib/postgresql'];
-
-/** Files of a running database server are no backup of it, and large. */
+/** Files of a running database server are no backup of it; a backup refuses such a tree. */
 export function checkRawData(accounts: readonly Account[]): readonly Check[] {
-  const found = accounts.flatMap(({ site, trees }) =>
-    trees.flatMap((tree) => rawIn(tree).map((path) => ({ site, tree: tree.name, path }))),
-  );
-  if (found.length === 0) return [ok('raw data', 'directories of database servers are left out')];
-  return found.slice(0, named).map(({ site, tree, path }) => {
-    const detail = `tree ${tree} of ${printable(site)} holds ${path}, the raw files of a database server`;
-    return caution(
-      'raw data',
-      detail,
-      `Add "${path}" to what the tree excludes; databases are exported instead.`,
-    );
+  const found = accounts.flatMap((account) => {
+    const { refused } = refuseRawData(account);
+    return refused.map(({ error }) => ({ site: account.site, error }));
   });
-}
-
-function rawIn({ path, exclude, include }: Tree): string[] {
-  if (include !== undefined) return [];
-  return rawDirectories.filter((raw) => !exclude.includes(raw) && existsSync(join(path, raw)));
+  if (found.length === 0) return [ok('raw data', 'directories of database servers are left out')];
+  return found.slice(0, named).map(({ site, error }) => {
+    const detail = `${printable(site)}: ${error.message}`;
+    return fault('raw data', error.code, detail, error.hint ?? null);
+  });
 }
 
 const hints: Readonly<Record<string, string>> = {

@@ -35,6 +35,9 @@ import { ownHistory } from './history.ts';
 import { judge } from './judge.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import { WarningList } from './warnings.ts';
+import { bodyOf, saltOf } from './manifest-body.ts';
+import { ownerEpoch } from './owner-epoch.ts';
+import { refusedComponent, refuseRawData } from './raw-data.ts';
 
 export interface BackUpWorld {
   readonly now: () => number;
@@ -89,7 +92,7 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
     addin,
     plan,
     history: history.items,
-    trees: account.trees,
+    trees: whole.trees,
     stateDir: request.stateDir,
     trust: request.trust,
     checksum: request.checksum === true,
@@ -100,6 +103,7 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   const level = parent === null ? 'full' : plan.level;
   writer.nextNumber = parent?.nextNumber ?? 0;
   if (account.problem !== null) {
+  const whole = refuseRawData(account);
     warnings.add({ code: 'panel-problem', component: 'account', message: account.problem });
   }
   const { onBytes } = request;
@@ -114,12 +118,18 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
       warnings.add({ code: 'engine-not-configured', component: 'account', message });
     }
     const { now } = world;
-    trees = await captureTrees({ trees: account.trees, parent, pool, writer, warnings, now, onBytes });
+    const keepIndex = (payload: Buffer): void => index.write(payload);
+    const given = { trees: whole.trees, parent, pool, writer, warnings, now, onBytes, keepIndex };
+    trees = await captureTrees(given);
+  } catch (error) {
+    index.abandon();
+    throw error;
   } finally {
     parent?.remove();
   }
   request.onCaptured?.();
-  const components = [...trees.components, ...databases.components];
+  const refused = whole.refused.map((one) => refusedComponent(one, startedAtMs));
+  const components = [...trees.components, ...refused, ...databases.components];
   await writer.settled();
   const complete = components.every((component) => component.state === 'complete');
   if (!components.some((component) => component.state === 'complete'))
