@@ -13,8 +13,9 @@ import type { FrameSizes } from './root.ts';
 /** Plain bytes in a frame, at most. */
 export const frameBytes = 4 * 1024 * 1024;
 
+/** Level 2: against level 3 a quarter less processor time for 3 % more bytes. */
 const compressParams = {
-  [constants.ZSTD_c_compressionLevel]: 3,
+  [constants.ZSTD_c_compressionLevel]: 2,
   [constants.ZSTD_c_checksumFlag]: 1,
   [constants.ZSTD_c_contentSizeFlag]: 1,
 };

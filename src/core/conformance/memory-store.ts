@@ -56,7 +56,7 @@ export function memoryStore({ now = () => 0 }: MemoryStoreOptions = {}): Store {
     assertKey(key);
     const chunks: Uint8Array[] = [];
     for await (const chunk of interruptible(request.body, signal, `put of ${key}`))
-      chunks.push(chunk.slice());
+      chunks.push(new Uint8Array(chunk));
     const bytes = Buffer.concat(chunks);
     if (sizeBytes !== undefined && bytes.length !== sizeBytes) {
       throw new HoldfastError(

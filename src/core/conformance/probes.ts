@@ -14,12 +14,14 @@ export const mebibyte = 1024 * 1024;
 /** Odd sizes, larger and smaller than any buffer a store is likely to use. */
 const oddSizes = [1, 7, 4093, 65_537, 1_048_579] as const;
 
-/** The bytes in chunks of unequal, odd sizes. */
+/** The bytes in chunks of unequal, odd sizes, each overwritten as soon as the next one is asked for. */
 export async function* oddChunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   let offset = 0;
   for (let turn = 0; offset < bytes.length; turn += 1) {
     const end = Math.min(bytes.length, offset + oddSizes[turn % oddSizes.length]!);
-    yield bytes.subarray(offset, end);
+    const chunk = new Uint8Array(bytes.subarray(offset, end));
+    yield chunk;
+    chunk.fill(0);
     offset = end;
   }
 }

@@ -33,7 +33,10 @@ export interface CallOptions {
 
 export interface PutRequest extends CallOptions {
   readonly key: string;
-  /** Read once, in order. A failing body makes `put` fail and leaves nothing under the key. */
+  /**
+   * Read once, in order. A failing body makes `put` fail and leaves nothing under the key. A chunk is the
+   * producer's again as soon as the next one is asked for: whoever keeps it longer copies it.
+   */
   readonly body: AsyncIterable<Uint8Array>;
   /** Exact size where known; a body of another size is an error. */
   readonly sizeBytes?: number;

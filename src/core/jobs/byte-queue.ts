@@ -8,19 +8,19 @@
 
 export class ByteQueue implements AsyncIterable<Uint8Array> {
   readonly #pieces: Uint8Array[] = [];
-  readonly #onTaken: (bytes: number) => void;
+  readonly #onTaken: (piece: Uint8Array) => void;
   #wake: (() => void) | null = null;
   #ended = false;
   #error: unknown = null;
   #abandoned = false;
 
-  constructor(onTaken: (bytes: number) => void) {
+  constructor(onTaken: (piece: Uint8Array) => void) {
     this.#onTaken = onTaken;
   }
 
   push(piece: Uint8Array): void {
     if (this.#abandoned) {
-      this.#onTaken(piece.length);
+      this.#onTaken(piece);
       return;
     }
     this.#pieces.push(piece);
@@ -42,7 +42,7 @@ export class ByteQueue implements AsyncIterable<Uint8Array> {
   /** The consumer is gone, or will never come: nothing is kept any more. Safe to repeat. */
   abandon(): void {
     this.#abandoned = true;
-    for (const piece of this.#pieces.splice(0)) this.#onTaken(piece.length);
+    for (const piece of this.#pieces.splice(0)) this.#onTaken(piece);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
@@ -53,7 +53,7 @@ export class ByteQueue implements AsyncIterable<Uint8Array> {
           try {
             yield piece;
           } finally {
-            this.#onTaken(piece.length);
+            this.#onTaken(piece);
           }
         } else if (this.#error !== null) throw this.#error;
         else if (this.#ended) return;

@@ -105,11 +105,22 @@ export function addCounts(to: CaptureCounts, from: CaptureCounts): CaptureCounts
   return to;
 }
 
+/**
+ * Gives the memory back at once. A worker has given the buffer away whole, and whoever takes pieces copies what it
+ * keeps. Left to the collector, gigabytes of such buffers cost a fifth of a backup's processor time.
+ */
+function letGo(piece: Uint8Array): void {
+  if (piece.buffer instanceof ArrayBuffer) piece.buffer.transfer(0);
+}
+
 /** Bytes of a segment, on their way to the sink; the first ones announce the segment. */
 export function takeBytes(thread: Thread, job: Job, number: number, bytes: Uint8Array): void {
   let body = job.bodies.get(number);
   if (body === undefined) {
-    body = new ByteQueue((taken) => credit(thread, taken));
+    body = new ByteQueue((piece) => {
+      credit(thread, piece.length);
+      letGo(piece);
+    });
     job.bodies.set(number, body);
     job.sink.segment(number, body);
   }

@@ -83,8 +83,8 @@ describe('a store that refuses segments', () => {
 describe('a queue of bytes', () => {
   it('counts every piece once, also those that nobody takes', async () => {
     let taken = 0;
-    const queue = new ByteQueue((bytes) => {
-      taken += bytes;
+    const queue = new ByteQueue((piece) => {
+      taken += piece.length;
     });
     for (let i = 0; i < 3; i++) queue.push(Buffer.alloc(10));
     for await (const _ of queue) break;
@@ -92,8 +92,8 @@ describe('a queue of bytes', () => {
     queue.abandon();
     expect(taken).toBe(40);
 
-    const unread = new ByteQueue((bytes) => {
-      taken += bytes;
+    const unread = new ByteQueue((piece) => {
+      taken += piece.length;
     });
     unread.push(Buffer.alloc(5));
     unread.fail(refused());
