@@ -42,6 +42,8 @@ export interface FaultProxy {
   readonly seen: readonly Seen[];
   /** Milliseconds added to every request. */
   latencyMs: number;
+  /** Most requests that were under way at once since this was last set to 0. */
+  mostAtOnce: number;
   play(...rules: Rule[]): void;
   /** Forgets rules and requests. */
   clear(): void;
@@ -57,9 +59,15 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const sockets = new Set<Socket>();
   const firstAnswers = new Map<string, Answer>();
   const seen: Seen[] = [];
+  let underWay = 0;
   let rules: { readonly rule: Rule; passed: number; played: number }[] = [];
 
   const server = createServer((incoming, outgoing) => {
+    underWay += 1;
+    proxy.mostAtOnce = Math.max(proxy.mostAtOnce, underWay);
+    outgoing.once('close', () => {
+      underWay -= 1;
+    });
     serve(incoming, outgoing).catch(() => incoming.socket.destroy());
   });
   server.on('connection', (socket) => {
@@ -75,6 +83,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
     latencyMs: 0,
+    mostAtOnce: 0,
     play: (...more) => void rules.push(...more.map((rule) => ({ rule, passed: 0, played: 0 }))),
     clear: () => {
       rules = [];
