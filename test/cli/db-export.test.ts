@@ -130,9 +130,7 @@ describe('db export --to', () => {
     [['--account', 'nobody', '--to', 'x'], 'ACCOUNT_NOT_FOUND', 'nobody'],
     [['--all', '--to', '/proc/none'], 'TARGET_UNWRITABLE', '/proc/none'],
   ] as const)('refuses %j', async (args, code, words) => {
-    const { status, stderr } = await site.holdfast(
-      ...['db', 'export', ...args.map((arg) => (arg === 'DIR' ? join(site.dir, 'refused') : arg))],
-    );
+    const { status, stderr } = await site.holdfast('db', 'export', ...args);
 
     expect(stderr).toContain(words);
     expect(status).toBe(errorCodes[code].exit);

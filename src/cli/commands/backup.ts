@@ -20,6 +20,7 @@ import {
   openPanel,
   openStateIfAny,
   openStateOf,
+import { withPanelExport } from '../panel-export.ts';
   openStore,
 } from '../opened.ts';
 import { openProgress } from '../progress.ts';
@@ -117,7 +118,7 @@ async function run(
       addin,
       panelRef,
       accounts: selected.accounts,
-      engines,
+      engines: await withPanelExport(configuration, engines, selected.accounts, world),
       state,
       stateDir: configuration.stateDir,
       trustedSigners: configuration.trustedSigners,

@@ -99,7 +99,13 @@ describe('accounts', () => {
         { name: 'info', path: join(home, 'info'), exclude: ['work', 'index'] },
       ],
       databases: [
-        { family: 'mysql', prefix: 'exa_', admin: 'exa', names: [] },
+        {
+          family: 'mysql',
+          prefix: 'exa_',
+          admin: 'exa',
+          names: [],
+          dumps: { tree: 'shadow', path: 'home/exa/mysql_backups', keep: 5 },
+        },
         { family: 'postgresql', prefix: 'exa_', admin: null, names: [] },
       ],
       metadata: {
@@ -168,7 +174,13 @@ describe('accounts', () => {
     await makeSite('site1', { siteinfo, mysql: 'enabled=0\ndbaseprefix=exa_\n' });
 
     expect((await account('site1')).databases).toEqual([
-      { family: 'mysql', prefix: 'exa_', admin: null, names: [] },
+      {
+        family: 'mysql',
+        prefix: 'exa_',
+        admin: null,
+        names: [],
+        dumps: { tree: 'shadow', path: 'home/exa/mysql_backups', keep: 5 },
+      },
     ]);
   });
 
