@@ -34,6 +34,7 @@ import { exportDatabases } from './export-databases.ts';
 import { ownHistory } from './history.ts';
 import { judge } from './judge.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
+import { takeOver } from './take-over.ts';
 import { WarningList } from './warnings.ts';
 import { bodyOf, saltOf } from './manifest-body.ts';
 import { ownerEpoch } from './owner-epoch.ts';
@@ -102,6 +103,7 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   });
   const level = parent === null ? 'full' : plan.level;
   writer.nextNumber = parent?.nextNumber ?? 0;
+  const left = await takeOver(writer, parent, { ...request, nowMs: startedAtMs });
   if (account.problem !== null) {
   const whole = refuseRawData(account);
     warnings.add({ code: 'panel-problem', component: 'account', message: account.problem });
@@ -175,11 +177,13 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   };
   const manifest = { header: { ...header, digest: snapshotDigest(header, body) }, body };
   if (parent !== null) await checkAgain(request, parent.snapshot);
+  await left.check();
   const snapshot = await commit(writer, manifest, request.signer, startedAtMs);
   const own = [...history.items.map(({ id }) => id), header.id];
   const { foreign } = history;
   const recent = [...history.recent, measures].slice(-compared);
   await rememberLineage(request.stateDir, addin.id, owner, { last: snapshot.header, own, foreign, recent });
+  left.committed();
   return snapshot;
 }
 

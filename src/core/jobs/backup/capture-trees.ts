@@ -41,9 +41,11 @@ export async function captureTrees(context: TreesContext): Promise<CapturedTrees
   const startedAt = new Date(context.now()).toISOString();
   const index = new IndexStream((body) => writer.start('index', writer.indexKey(), body));
   let tarBytes = 0;
+  const left = writer.left?.files ?? [];
+  const forWorkers = parent === null ? null : { ...parent.forWorkers, left };
   const result = await pool
     .capture(
-      { trees, parent: parent?.forWorkers ?? null, firstNumber: writer.nextNumber, signal: writer.signal },
+      { trees, parent: forWorkers, firstNumber: writer.nextNumber, signal: writer.signal },
       {
         segment: (number, body) => writer.start('segment', writer.segmentKey(number), body),
         segmentDone(done) {
@@ -52,12 +54,16 @@ export async function captureTrees(context: TreesContext): Promise<CapturedTrees
           writer.addSegment(done.number, done.storedBytes, Buffer.from(done.sha256), done.frames);
         },
         page(page, part) {
+          writer.journal?.page(page, false);
           if (part !== null) index.parts.push({ ...part, page });
           else index.addPage(page);
         },
         reuse: (row, objects) => index.reuse(parent!.rows[row]!, objects),
         reuseLinks: (row, objects) => index.reuseLinks(parent!.linkRows[row]!, objects),
-        linkPage: (page) => index.addLinkPage(page),
+        linkPage(page) {
+          writer.journal?.page(page, true);
+          index.addLinkPage(page);
+        },
         warning: (warning) => warnings.add(warning),
       },
     )

@@ -36,7 +36,11 @@ export function judge(
   const stored = writer.objects
     .filter(({ kind }) => kind !== 'index')
     .reduce((sum, { size }) => sum + size, 0);
-  const statistics = statisticsOf(trees.changes, trees.counts.tarBytes + writer.exportedBytes, stored);
+  const takenOver = writer.takenOver
+    .flatMap(({ frames }) => frames)
+    .reduce((sum, { plain }) => sum + plain, 0);
+  const newBytes = trees.counts.tarBytes + takenOver + writer.exportedBytes;
+  const statistics = statisticsOf(trees.changes, newBytes, stored);
   const { components, recent } = snapshot;
   const measured = { components, counts: trees.counts, statistics };
   const findings = findingsOf(measuresOf(snapshot, measured), recent);

@@ -12,7 +12,9 @@ import { objectKinds } from '../../archive/root.ts';
 import type { ObjectKind, Provider } from '../../contracts/provider.ts';
 import { FrameStream } from './frame-stream.ts';
 import { type EarlierExport, HoldBudget, isSameExport, putUnlessSame } from './held-export.ts';
+import type { LeftSegments } from './left-segments.ts';
 import { missingObject, type ParentSnapshot, referenceTo } from './parent-snapshot.ts';
+import type { SegmentJournal } from './segment-journal.ts';
 
 /** Of exports of one account, compressed, while they are compared with earlier ones. */
 const heldBytes = 32 * 1024 * 1024;
@@ -43,6 +45,10 @@ export class SnapshotWriter {
   readonly references: ObjectRef[] = [];
   readonly rows: ObjectRow[] = [];
   nextNumber = 0;
+  /** What interrupted runs left, and what of it this snapshot refers to. */
+  left: LeftSegments | null = null;
+  readonly takenOver: ObjectRow[] = [];
+  journal: SegmentJournal | null = null;
   storeClockMs: number | null = null;
   /** Plain bytes of the exports and texts that were stored anew. */
   exportedBytes = 0;
@@ -66,7 +72,8 @@ export class SnapshotWriter {
 
   /** Starts a put of a segment or an index; failures surface in `settled`. */
   start(kind: ObjectKind, key: string, body: AbandonableBody): void {
-    const put = this.put(kind, key, body).catch((error: unknown) => {
+    const stored = this.put(kind, key, body).then(() => this.#note(key));
+    const put = stored.catch((error: unknown) => {
       this.#error ??= error;
       this.#controller.abort(error);
       body.abandon(); // a store may refuse before it asks for the first byte
@@ -87,6 +94,12 @@ export class SnapshotWriter {
     const request = { kind, key, body, createOnly: true, signal: this.signal, ...size };
     const { storedAtMs } = await this.#provider.put(request);
     if (storedAtMs !== null) this.storeClockMs = Math.max(this.storeClockMs ?? 0, storedAtMs);
+  }
+
+  /** The store has the object now. */
+  #note(key: string): void {
+    const row = this.journal === null ? undefined : this.rows.find((one) => one.key === key);
+    if (row !== undefined) this.journal?.stored(row);
   }
 
   /** @throws whatever made the first put fail */
@@ -111,14 +124,19 @@ export class SnapshotWriter {
     this.rows.push({ number, key, kind: objectKinds.segment, storedBytes, sha256, frames });
   }
 
-  /** Rows of those used objects that earlier snapshots wrote; they become references of the manifest. */
+  /**
+   * Rows of those used objects that this run did not write. They become references of the manifest, or its own
+   * objects where no snapshot has them yet.
+   */
   refer(used: ReadonlySet<number>, parent: ParentSnapshot | null): ObjectRow[] {
     const own = new Set(this.rows.map(({ number }) => number));
     return [...used].flatMap((number) => {
       if (own.has(number)) return [];
-      const row = parent?.objects.get(number);
+      const left = this.left?.objects.get(number);
+      const row = left ?? parent?.objects.get(number);
       if (row === undefined) throw missingObject(number);
-      this.references.push(referenceTo(row));
+      if (left !== undefined) this.takenOver.push(left);
+      (left === undefined ? this.references : this.objects).push(referenceTo(row));
       return [row];
     });
   }

@@ -1,21 +1,30 @@
 /**
  * Finds content that the account's snapshots hold already, by its hash.
  *
- * Built when it is first asked, from the parent's pages: two small numbers per file, never the entries
- * themselves, so that a million files cost a few megabytes. A hit is read again from its page and compared.
+ * Built when it is first asked, from the parent's pages and those that interrupted runs left: two small numbers
+ * per file, never the entries themselves, so that a million files cost a few megabytes. A hit is read again
+ * from its page and compared.
  */
 
-import { type Content, hasHoles } from '../../archive/entry.ts';
+import { type Content, type Extent, hasHoles } from '../../archive/entry.ts';
 import { readLinkPage, readPage } from '../../archive/page-reader.ts';
+import { isHoldfastError } from '../../errors.ts';
 import type { ParentPages, ParentRow } from './parent-pages.ts';
 
 const recordBits = 12;
 const mostRecords = 1 << recordBits;
 const empty = 0xffffffff;
 
+interface Source {
+  readonly pages: ParentPages;
+  readonly row: ParentRow;
+  readonly linked: boolean;
+  /** Null for the parent, whose numbers are this snapshot's. */
+  readonly numbers: ReadonlyMap<number, number> | null;
+}
+
 export class KnownContents {
-  readonly #pages: ParentPages;
-  readonly #all: readonly ParentRow[];
+  readonly #all: readonly Source[];
   #keys = new Uint32Array(0);
   #places = new Uint32Array(0);
   readonly #sizes = new Set<number>();
@@ -23,9 +32,9 @@ export class KnownContents {
   #lastRow = -1;
   #lastContents: readonly (Content | null)[] = [];
 
-  constructor(pages: ParentPages) {
-    this.#pages = pages;
-    this.#all = [...pages.rows, ...pages.linkRows];
+  constructor(parent: ParentPages) {
+    const left = parent.left.flatMap(({ pages, numbers }) => sourcesOf(pages, numbers));
+    this.#all = [...sourcesOf(parent, null), ...left];
   }
 
   /** True where some file of this size is there, so that hashing before storing is worth it. */
@@ -52,12 +61,7 @@ export class KnownContents {
 
   #contentsOf(row: number): readonly (Content | null)[] {
     if (row !== this.#lastRow) {
-      const plain = this.#pages.load(this.#all[row]!);
-      const linked = row >= this.#pages.rows.length;
-      const source: Iterable<{ readonly content: Content | null }> = linked
-        ? readLinkPage(plain, null)
-        : readPage(plain, null);
-      this.#lastContents = Array.from(source, ({ content }) => content);
+      this.#lastContents = contentsOf(this.#all[row]!);
       this.#lastRow = row;
     }
     return this.#lastContents;
@@ -66,7 +70,7 @@ export class KnownContents {
   #build(): void {
     if (this.#built) return;
     this.#built = true;
-    const files = this.#all.reduce((sum, row) => sum + row.count, 0);
+    const files = this.#all.reduce((sum, { row }) => sum + row.count, 0);
     const slots = 1 << Math.ceil(Math.log2(Math.max(16, files * 2)));
     this.#keys = new Uint32Array(slots);
     this.#places = new Uint32Array(slots).fill(empty);
@@ -88,4 +92,38 @@ export class KnownContents {
     this.#keys[slot] = key;
     this.#places[slot] = place >>> 0;
   }
+}
+
+function sourcesOf(pages: ParentPages, numbers: Source['numbers']): Source[] {
+  return [
+    ...pages.rows.map((row) => ({ pages, row, linked: false, numbers })),
+    ...pages.linkRows.map((row) => ({ pages, row, linked: true, numbers })),
+  ];
+}
+
+/** In the order of the page's records. @throws OBJECT_DAMAGED a page of the parent is damaged */
+function contentsOf({ pages, row, linked, numbers }: Source): (Content | null)[] {
+  try {
+    const plain = pages.load(row);
+    const records: Iterable<{ readonly content: Content | null }> = linked
+      ? readLinkPage(plain, null)
+      : readPage(plain, null);
+    return Array.from(records, ({ content }) => (numbers === null ? content : renumbered(content, numbers)));
+  } catch (error) {
+    // What an interrupted run left is only a help.
+    if (numbers === null || !isHoldfastError(error)) throw error;
+    return [];
+  }
+}
+
+/** Null where some of it lies in an object that is not there. */
+function renumbered(content: Content | null, numbers: ReadonlyMap<number, number>): Content | null {
+  if (content === null) return null;
+  const extents: Extent[] = [];
+  for (const extent of content.extents) {
+    const object = numbers.get(extent.object);
+    if (object === undefined) return null;
+    extents.push({ ...extent, object });
+  }
+  return { ...content, extents };
 }

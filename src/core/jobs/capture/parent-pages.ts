@@ -27,17 +27,26 @@ export interface ParentFile {
   readonly path: string;
   readonly rows: readonly ParentRow[];
   readonly linkRows: readonly ParentRow[];
+  /** For what interrupted runs stored, of which nothing but the contents is of use. */
+  readonly left?: readonly LeftFile[];
+}
+
+export interface LeftFile extends ParentFile {
+  /** Of the objects that are there: the number in these pages, and the one in this snapshot. */
+  readonly numbers: ReadonlyMap<number, number>;
 }
 
 export class ParentPages {
   readonly rows: readonly ParentRow[];
   readonly linkRows: readonly ParentRow[];
+  readonly left: readonly { readonly pages: ParentPages; readonly numbers: LeftFile['numbers'] }[];
   #fd: number;
 
   constructor(file: ParentFile) {
     this.rows = file.rows;
     this.linkRows = file.linkRows;
     this.#fd = openSync(file.path, 'r');
+    this.left = (file.left ?? []).map((one) => ({ pages: new ParentPages(one), numbers: one.numbers }));
   }
 
   /** @throws OBJECT_DAMAGED */
@@ -71,5 +80,6 @@ export class ParentPages {
   close(): void {
     if (this.#fd >= 0) closeSync(this.#fd);
     this.#fd = -1;
+    for (const { pages } of this.left) pages.close();
   }
 }
