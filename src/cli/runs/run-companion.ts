@@ -1,0 +1,209 @@
+/**
+ * What goes with a backup run beside the backup itself: hooks, notifiers, the log, the record of its end.
+ *
+ * None of it can lose a snapshot: what fails here is a warning, or an exit status, never a stop of what is
+ * under way. Only hooks that say so keep things from being done.
+ */
+
+import { hostname } from 'node:os';
+import type { AddinConfiguration, Configuration } from '../../core/config/load-configuration.ts';
+import { errorCodes, type HoldfastError, isHoldfastError } from '../../core/errors.ts';
+import { Hooks } from '../../core/hooks/hooks.ts';
+import type { Account, RequestedLevel } from '../../core/index.ts';
+import type { AccountSteps } from '../../core/jobs/backup/account-steps.ts';
+import type { AccountOutcome } from '../../core/jobs/backup/back-up.ts';
+import { type Notification, shownDetails } from '../../core/notify/message.ts';
+import { notifyAll } from '../../core/notify/notifiers.ts';
+import { forgetRuns, rememberRun } from '../../core/state/run-history.ts';
+import type { CliContext } from '../command.ts';
+import { makeGate } from './gate.ts';
+import { figuresOf, problemsOf } from './run-figures.ts';
+import { RunLog } from './run-log.ts';
+
+export interface RunAbout {
+  readonly configuration: Configuration;
+  readonly addin: AddinConfiguration;
+  readonly server: string;
+  readonly level: RequestedLevel;
+  readonly scheduled: boolean;
+  readonly untilMs: number | null;
+  readonly accounts: number;
+}
+
+const isError = (status: number): boolean => status > 0 && (status < 100 || status >= 128);
+
+export class RunCompanion implements AccountSteps {
+  readonly runId: string;
+  readonly #about: RunAbout;
+  readonly #context: CliContext;
+  readonly #log: RunLog;
+  readonly #hooks: Hooks;
+  readonly #gate: () => Promise<void>;
+  readonly #startedAtMs: number;
+  readonly #outcomes: AccountOutcome[] = [];
+  /** Of hooks that came too late to stop anything. */
+  #hookError: HoldfastError | null = null;
+
+  private constructor(
+    context: CliContext,
+    about: RunAbout,
+    parts: { runId: string; log: RunLog; startedAtMs: number },
+  ) {
+    const { world, signal } = context;
+    const { limits, hooks } = about.configuration;
+    this.runId = parts.runId;
+    this.#about = about;
+    this.#context = context;
+    this.#log = parts.log;
+    this.#startedAtMs = parts.startedAtMs;
+    const { now, env } = world;
+    this.#hooks = new Hooks(hooks, { now, env, signal, onReport: (report) => this.#log.hook(report) });
+    const maxLoad = limits.maxLoad ?? null;
+    this.#gate = makeGate({ untilMs: about.untilMs, maxLoad, now, signal });
+  }
+
+  /** @throws HOOK_FAILED a before-run hook says that there is to be no run; that has been told */
+  static async begin(context: CliContext, about: RunAbout): Promise<RunCompanion> {
+    const { now, newObjectId } = context.world;
+    const startedAtMs = now();
+    const runId = newObjectId().slice(0, 12);
+    const log = await RunLog.open(about.configuration.stateDir, { id: runId, startedAtMs, now });
+    const companion = new RunCompanion(context, about, { runId, log, startedAtMs });
+    const { addin, level, scheduled, accounts } = about;
+    log.info('run begins', { addin: addin.name, wants: level, scheduled, accounts });
+    try {
+      await companion.#notify('start', null, []);
+      await companion.#hooks.at('before-run', companion.#facts());
+    } catch (error) {
+      await companion.failed(error);
+      throw error;
+    }
+    return companion;
+  }
+
+  async before(step: 'account' | 'export' | 'upload', account: Account): Promise<void> {
+    if (step === 'account') await this.#gate();
+    await this.#hooks.at(`before-${step}`, this.#facts(account));
+  }
+
+  async after(step: 'export', account: Account): Promise<void> {
+    await this.#hooks.at(`after-${step}`, this.#facts(account));
+  }
+
+  async ended(outcome: AccountOutcome): Promise<void> {
+    this.#outcomes.push(outcome);
+    this.#log.account(outcome);
+    const { account, snapshot, error } = outcome;
+    const facts = {
+      ...this.#facts(account),
+      snapshot: snapshot?.header.id ?? null,
+      state: snapshot?.header.state ?? null,
+      error: error === null ? null : { code: error.code, message: error.message },
+    };
+    if (snapshot !== null) await this.#late('after-upload', facts);
+    await this.#late('after-account', facts);
+  }
+
+  /** The exit status of the process, hooks included. */
+  async end(status: number): Promise<number> {
+    await this.#late('after-run', { ...this.#facts(), exitStatus: status, ...this.#figures() });
+    let exitStatus = status;
+    if (this.#hookError !== null && !isError(status)) exitStatus = errorCodes.HOOK_FAILED.exit;
+    else if (status === 0 && this.#hooks.warnings > 0) exitStatus = errorCodes.FINISHED_WITH_WARNINGS.exit;
+    await this.#conclude(exitStatus, problemsOf(this.#outcomes));
+    return exitStatus;
+  }
+
+  /** The run ended before its accounts did: the store is unreachable, a secret is missing. */
+  async failed(error: unknown): Promise<void> {
+    const known = isHoldfastError(error) ? error : null;
+    const exitStatus = this.#context.signal.aborted
+      ? errorCodes.INTERRUPTED.exit
+      : errorCodes[known?.code ?? 'INTERNAL'].exit;
+    const message = known === null ? 'it failed in an unforeseen way' : `${known.code}: ${known.message}`;
+    this.#log.warn(message);
+    await this.#conclude(exitStatus, [message]);
+  }
+
+  async #conclude(exitStatus: number, problems: readonly string[]): Promise<void> {
+    if (isError(exitStatus)) {
+      const facts = { ...this.#facts(), exitStatus, problems: shownDetails(problems) };
+      await this.#late('failure', facts);
+    }
+    const event = isError(exitStatus) ? 'failure' : exitStatus === 0 ? 'success' : 'warning';
+    await this.#notify(event, exitStatus, problems);
+    const { configuration, addin, level, scheduled, accounts } = this.#about;
+    const { now } = this.#context.world;
+    const { snapshots, partial, failed } = this.#figures();
+    this.#log.info('run ended', { exitStatus, snapshots, partial, failed });
+    const { stateDir, keepRunsDays } = configuration;
+    const times = { startedAtMs: this.#startedAtMs, endedAtMs: now() };
+    const counts = { accounts, snapshots, partial, failed };
+    await rememberRun(stateDir, {
+      id: this.runId,
+      addin: addin.name,
+      level,
+      scheduled,
+      ...times,
+      exitStatus,
+      ...counts,
+    });
+    await forgetRuns(stateDir, keepRunsDays, now());
+  }
+
+  /** A hook that can stop nothing any more: its failure is one of the run. */
+  async #late(
+    event: 'after-upload' | 'after-account' | 'after-run' | 'failure',
+    facts: HookFactsOfRun,
+  ): Promise<void> {
+    try {
+      await this.#hooks.at(event, facts);
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error;
+      this.#hookError ??= error;
+      this.#context.output.note(`${error.code}: ${error.message}`);
+    }
+  }
+
+  async #notify(
+    event: Notification['event'],
+    exitStatus: number | null,
+    problems: readonly string[],
+  ): Promise<void> {
+    const { configuration, addin, server, scheduled } = this.#about;
+    const { world, output } = this.#context;
+    const atMs = world.now();
+    const ended = exitStatus !== null;
+    const notification: Notification = {
+      event,
+      server,
+      host: hostname(),
+      addin: addin.name,
+      run: this.runId,
+      scheduled,
+      atMs,
+      exitStatus,
+      durationMs: ended ? atMs - this.#startedAtMs : null,
+      figures: ended ? this.#figures() : null,
+      details: shownDetails(problems),
+    };
+    for (const failure of await notifyAll(configuration.notify, notification, world)) {
+      this.#log.warn(failure);
+      output.note(`note: ${failure}`);
+    }
+  }
+
+  #facts(account?: Account): HookFactsOfRun {
+    const { addin, level, scheduled, server } = this.#about;
+    const facts = { addin: addin.name, run: this.runId, server, level, scheduled };
+    if (account === undefined) return facts;
+    const { site, domain, plan, state } = account;
+    return { ...facts, account: { site, domain, plan, state } };
+  }
+
+  #figures(): ReturnType<typeof figuresOf> {
+    return figuresOf(this.#about.accounts, this.#outcomes);
+  }
+}
+
+type HookFactsOfRun = { readonly addin: string; readonly [name: string]: unknown };

@@ -1,0 +1,21 @@
+/**
+ * What others do before and after the steps of one account: hooks, a window that closes, a busy machine.
+ *
+ * The engine calls; it knows none of them.
+ */
+
+import type { Account } from '../../contracts/panel.ts';
+import type { AccountOutcome } from './back-up.ts';
+
+export interface AccountSteps {
+  /**
+   * May take its time. Rejects where the account, or the rest of it, is not to be done.
+   *
+   * @throws WINDOW_CLOSED, HOOK_FAILED
+   */
+  before(step: 'account' | 'export' | 'upload', account: Account): Promise<void>;
+  /** @throws HOOK_FAILED the snapshot is not to be committed */
+  after(step: 'export', account: Account): Promise<void>;
+  /** The account is done with, well or not. Never rejects. */
+  ended(outcome: AccountOutcome): Promise<void>;
+}

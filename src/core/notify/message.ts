@@ -1,0 +1,79 @@
+/** What notifiers are told: one shape for runs and alarms, with the sentence for people. Pure. */
+
+import type { NotifyEvent } from '../config/operations-schema.ts';
+import { printable } from '../printable.ts';
+
+export interface RunFigures {
+  readonly accounts: number;
+  readonly snapshots: number;
+  readonly partial: number;
+  readonly failed: number;
+  readonly warnings: number;
+  readonly bytes: number;
+}
+
+export interface Notification {
+  readonly event: NotifyEvent;
+  readonly server: string;
+  readonly host: string;
+  /** Name of the addin configuration; null where it is about several. */
+  readonly addin: string | null;
+  /** Twelve hex digits; null for an alarm. */
+  readonly run: string | null;
+  /** Of a run that the schedule began. */
+  readonly scheduled: boolean;
+  readonly atMs: number;
+  /** Null at the start, and for an alarm. */
+  readonly exitStatus: number | null;
+  readonly durationMs: number | null;
+  readonly figures: RunFigures | null;
+  /** Lines for people: accounts that failed and why, at most a hundred. Controls are escaped. */
+  readonly details: readonly string[];
+}
+
+const mostDetails = 100;
+
+export const shownDetails = (lines: readonly string[]): readonly string[] => {
+  const shown = lines.slice(0, mostDetails).map((line) => printable(line, 500));
+  return lines.length > mostDetails ? [...shown, `and ${lines.length - mostDetails} more`] : shown;
+};
+
+const verdicts: Readonly<Record<NotifyEvent, string>> = {
+  start: 'began',
+  success: 'succeeded',
+  warning: 'ended with warnings',
+  failure: 'failed',
+  alarm: 'overdue',
+};
+
+/** One line, without controls. */
+export function subjectOf({ event, host, addin }: Notification): string {
+  const where = printable(host, 100);
+  if (event === 'alarm') return `Holdfast on ${where}: backups are overdue`;
+  return `Holdfast on ${where}: backup ${addin ?? ''} ${verdicts[event]}`;
+}
+
+export function textOf(notification: Notification): string {
+  const { figures, exitStatus, run, details } = notification;
+  const lines = [subjectOf(notification)];
+  if (run !== null) lines.push(`run ${run}${exitStatus === null ? '' : `, exit status ${exitStatus}`}`);
+  if (figures !== null) {
+    const { accounts, snapshots, partial, failed, warnings } = figures;
+    lines.push(
+      `${accounts} accounts, ${snapshots} snapshots, ${partial} of them partial, ${failed} failed, ${warnings} warnings`,
+    );
+  }
+  return `${[...lines, '', ...details].join('\n').trimEnd()}\n`;
+}
+
+/** The document that a webhook gets. */
+export function documentOf(notification: Notification): Readonly<Record<string, unknown>> {
+  const { atMs, durationMs, ...rest } = notification;
+  return {
+    holdfast: 1,
+    subject: subjectOf(notification),
+    ...rest,
+    at: new Date(atMs).toISOString(),
+    durationSeconds: durationMs === null ? null : Math.round(durationMs / 1000),
+  };
+}

@@ -1,0 +1,64 @@
+/**
+ * Figures of the last run of each addin configuration, for the textfile collector of the node exporter.
+ *
+ * One file for all of them: those of other configurations are kept as they stand. Written beside and renamed,
+ * since the collector may read at any time. No figure has a label that an account controls.
+ */
+
+import { chmod, readFile, rename, writeFile } from 'node:fs/promises';
+import { HoldfastError } from '../errors.ts';
+import type { Notification } from './message.ts';
+
+const prefix = 'holdfast_last_run_';
+const sample = new RegExp(`^(${prefix}[a-z_]+)\\{addin="([a-z0-9-]+)"\\} ([0-9.e+-]+)$`, 'gm');
+
+const helps: Readonly<Record<string, string>> = {
+  end_timestamp_seconds: 'When the last run ended.',
+  success_timestamp_seconds: 'When the last run without an error ended.',
+  exit_status: 'Exit status of the last run; 100 to 127 are warnings.',
+  duration_seconds: 'How long it took.',
+  snapshots: 'Snapshots it committed.',
+  partial_snapshots: 'Those of them that lack a component.',
+  failed_accounts: 'Accounts without a snapshot.',
+  warnings: 'Warnings in its snapshots.',
+  bytes: 'Bytes of content in its snapshots.',
+};
+
+/** @throws PREREQUISITE_MISSING the file cannot be written */
+export async function writeMetrics(path: string, notification: Notification): Promise<void> {
+  const { addin, exitStatus, figures, durationMs, atMs } = notification;
+  if (addin === null || exitStatus === null) return;
+  const { Gauge, Registry } = await import('prom-client');
+  const registry = new Registry();
+  const gauges = new Map(
+    Object.entries(helps).map(([name, help]) => [
+      name,
+      new Gauge({ name: `${prefix}${name}`, help, labelNames: ['addin'], registers: [registry] }),
+    ]),
+  );
+  const set = (name: string, of: string, value: number): void => gauges.get(name)?.set({ addin: of }, value);
+  const before = await readFile(path, 'utf8').catch(() => '');
+  for (const [, name, of, value] of before.matchAll(sample)) {
+    set(name!.slice(prefix.length), of!, Number(value));
+  }
+  const good = exitStatus === 0 || (exitStatus >= 100 && exitStatus < 128);
+  set('end_timestamp_seconds', addin, atMs / 1000);
+  if (good) set('success_timestamp_seconds', addin, atMs / 1000);
+  set('exit_status', addin, exitStatus);
+  set('duration_seconds', addin, (durationMs ?? 0) / 1000);
+  set('snapshots', addin, figures?.snapshots ?? 0);
+  set('partial_snapshots', addin, figures?.partial ?? 0);
+  set('failed_accounts', addin, figures?.failed ?? 0);
+  set('warnings', addin, figures?.warnings ?? 0);
+  set('bytes', addin, figures?.bytes ?? 0);
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, await registry.metrics(), { mode: 0o644 });
+    // Whatever the umask: the collector is not root.
+    await chmod(temporary, 0o644);
+    await rename(temporary, path);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    throw new HoldfastError('PREREQUISITE_MISSING', `cannot write ${path}: ${code}`, { cause });
+  }
+}

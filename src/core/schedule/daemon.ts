@@ -1,0 +1,108 @@
+/**
+ * Runs what the schedule owes: looks, begins runs, notes their ends, sleeps, looks again.
+ *
+ * Owns the order of writing: a run is noted as begun before it begins. How a run is done is the caller's
+ * affair (a process of its own), and so is every line people read. The configuration is asked for at each
+ * look, so that a change needs no restart. The caller holds the daemon's lock.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pastRuns } from '../state/run-history.ts';
+import { knownRuns } from '../state/run-records.ts';
+import {
+  begun,
+  ended,
+  itemsOf,
+  ordersFor,
+  type RunOrder,
+  type Scheduled,
+  type ScheduleStates,
+  settle,
+} from './schedule.ts';
+import { isPaused, readPauses, readStates, writeStates } from './schedule-file.ts';
+
+export interface DaemonParts {
+  readonly stateDir: string;
+  /** Makes random delays those of this server. */
+  readonly seed: string;
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+  /** What is configured now; those whose runs are switched off are left out. */
+  readonly scheduled: () => Promise<readonly Scheduled[]>;
+  /** Resolves when the run has ended, however it did. */
+  readonly run: (order: RunOrder) => Promise<void>;
+  /** Milliseconds between looks. */
+  readonly everyMs: number;
+}
+
+export class Daemon {
+  readonly #parts: DaemonParts;
+  /** Runs under way, by addin configuration. */
+  readonly #running = new Map<string, Promise<void>>();
+  #states: ScheduleStates = {};
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(parts: DaemonParts) {
+    this.#parts = parts;
+  }
+
+  /** Until the signal fires, or with `once` until nothing is owed and every run has ended. */
+  async serve({ once }: { readonly once: boolean }): Promise<void> {
+    const { stateDir, signal, everyMs } = this.#parts;
+    this.#states = await readStates(stateDir);
+    while (!signal.aborted) {
+      await this.#look();
+      if (once && this.#running.size === 0) break;
+      const woken = new AbortController();
+      const rest = sleep(everyMs, undefined, { signal: AbortSignal.any([signal, woken.signal]) });
+      await Promise.race([rest.catch(() => {}), ...this.#running.values()]);
+      woken.abort();
+    }
+    await Promise.all(this.#running.values());
+    await this.#writing;
+  }
+
+  async #look(): Promise<void> {
+    const { stateDir, seed, now, scheduled } = this.#parts;
+    const [pauses, configured] = [await readPauses(stateDir), await scheduled()];
+    const items = itemsOf(configured);
+    const nowMs = now();
+    const known = settle(items, this.#states, nowMs);
+    // Those that are switched off for now are not forgotten.
+    this.#states = { ...this.#states, ...known };
+    const underWay = await knownRuns(stateDir);
+    const busy = new Set(this.#running.keys());
+    for (const { addin, state } of underWay) if (state === 'running') busy.add(addin);
+    await this.#catchUp(busy);
+    const free = items.filter(({ addin }) => !isPaused(pauses, addin));
+    for (const order of ordersFor(free, this.#states, { nowMs, busy, seed })) {
+      await this.#keep(begun(this.#states, order, nowMs));
+      const { addin } = order.item;
+      const run = this.#parts.run(order).finally(async () => {
+        this.#running.delete(addin);
+        // One that was stopped with the daemon is owed again.
+        if (!this.#parts.signal.aborted) await this.#keep(ended(this.#states, order));
+      });
+      this.#running.set(addin, run);
+    }
+    await this.#keep(this.#states);
+  }
+
+  /** Notes the ends of runs that an earlier daemon began and did not live to see. */
+  async #catchUp(busy: ReadonlySet<string>): Promise<void> {
+    for (const [key, state] of Object.entries(this.#states)) {
+      const addin = key.slice(0, key.indexOf(' '));
+      if (state.begun === null || busy.has(addin)) continue;
+      const { atMs } = state.begun;
+      const past = await pastRuns(this.#parts.stateDir, { addin, limit: 20 });
+      const seen = past.some((one) => one.scheduled && one.startedAtMs >= atMs && one.exitStatus !== 130);
+      if (seen) this.#states = { ...this.#states, [key]: { ...state, begun: null } };
+    }
+  }
+
+  #keep(states: ScheduleStates): Promise<void> {
+    this.#states = states;
+    this.#writing = this.#writing.then(() => writeStates(this.#parts.stateDir, this.#states));
+    return this.#writing;
+  }
+}

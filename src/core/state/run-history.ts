@@ -1,0 +1,89 @@
+/**
+ * What became of runs on this server: one small record each, and beside it the log, in the state.
+ *
+ * For people and for the schedule; backups do not depend on it. Kept for a time, and never more than a
+ * thousand. A run that was killed has no record here: `run-records.ts` knows it.
+ */
+
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RequestedLevel } from '../contracts/provider.ts';
+import { readJsonFile, writeJsonFile } from './atomic-file.ts';
+
+export interface PastRun {
+  /** Twelve hex digits. */
+  readonly id: string;
+  readonly addin: string;
+  readonly level: RequestedLevel;
+  readonly scheduled: boolean;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly exitStatus: number;
+  readonly accounts: number;
+  readonly snapshots: number;
+  readonly partial: number;
+  readonly failed: number;
+}
+
+const mostRuns = 1000;
+const dayMs = 86_400_000;
+const nameOf = (startedAtMs: number, id: string): string =>
+  `${new Date(startedAtMs).toISOString().replace(/[-:]|\.\d+/g, '')}-${id}`;
+
+const directoryOf = (stateDir: string): string => join(stateDir, 'run-history');
+
+/** The directory is there when it resolves. */
+export async function runLogPath(stateDir: string, startedAtMs: number, id: string): Promise<string> {
+  await mkdir(directoryOf(stateDir), { recursive: true, mode: 0o700 });
+  return join(directoryOf(stateDir), `${nameOf(startedAtMs, id)}.log`);
+}
+
+export async function rememberRun(stateDir: string, run: PastRun): Promise<void> {
+  const directory = directoryOf(stateDir);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await writeJsonFile(join(directory, `${nameOf(run.startedAtMs, run.id)}.json`), run);
+}
+
+/** Removes records and logs of runs that began longer ago, and the oldest of too many. */
+export async function forgetRuns(stateDir: string, keepDays: number, nowMs: number): Promise<void> {
+  const directory = directoryOf(stateDir);
+  const names = await namesIn(directory);
+  const ids = [...new Set(names.map((name) => name.replace(/\.[a-z]+$/, '')))].sort();
+  const oldest = nameOf(nowMs - keepDays * dayMs, '');
+  const gone = new Set(ids.filter((id, index) => id < oldest || index < ids.length - mostRuns));
+  for (const name of names) {
+    if (gone.has(name.replace(/\.[a-z]+$/, ''))) await rm(join(directory, name), { force: true });
+  }
+}
+
+/** Newest first, at most `limit`. */
+export async function pastRuns(
+  stateDir: string,
+  { addin, limit }: { readonly addin?: string; readonly limit: number },
+): Promise<PastRun[]> {
+  const directory = directoryOf(stateDir);
+  const names = (await namesIn(directory)).filter((name) => name.endsWith('.json')).sort();
+  const found: PastRun[] = [];
+  for (const name of names.reverse()) {
+    if (found.length === limit) break;
+    const read = await readJsonFile(join(directory, name));
+    if (!('value' in read) || !isPastRun(read.value)) continue;
+    if (addin === undefined || read.value.addin === addin) found.push(read.value);
+  }
+  return found;
+}
+
+const namesIn = async (directory: string): Promise<string[]> => {
+  const names = await readdir(directory).catch((): string[] => []);
+  return names.filter((name) => /^\d{8}T\d{6}Z-[0-9a-f]{12}\.(json|log)$/.test(name));
+};
+
+function isPastRun(value: unknown): value is PastRun {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, addin, level, scheduled, ...numbers } = value as Record<string, unknown>;
+  const texts = [id, addin, level].every((one) => typeof one === 'string');
+  const names = ['startedAtMs', 'endedAtMs', 'exitStatus', 'accounts', 'snapshots', 'partial', 'failed'];
+  return (
+    texts && typeof scheduled === 'boolean' && names.every((name) => Number.isSafeInteger(numbers[name]))
+  );
+}
