@@ -12,9 +12,9 @@ export type Cadence = 'monthly' | 'forever';
 const dayMs = 24 * 60 * 60 * 1000;
 
 export function dueLevel(history: readonly HistoryItem[], nowMs: number, cadence: Cadence): Level {
+  if (cadence === 'forever') return history.length === 0 ? 'full' : 'incremental';
   const newestFull = history.findLast((item) => item.level === 'full')?.atMs ?? null;
   if (newestFull === null) return 'full';
-  if (cadence === 'forever') return 'incremental';
   if (isPast(newestFull, lastFirstSunday(nowMs), nowMs, 31)) return 'full';
   const newestBase = history.findLast((item) => item.level !== 'incremental')?.atMs ?? newestFull;
   return isPast(newestBase, lastSunday(nowMs), nowMs, 7) ? 'differential' : 'incremental';

@@ -9,6 +9,7 @@ import type {
   Plan,
   PlanRequest,
   Provider,
+  ProviderCapabilities,
   ProviderDefinition,
   ProviderPut,
   Settings,
@@ -23,7 +24,7 @@ const capabilities = { levels: ['full', 'differential', 'incremental'] } as cons
 
 class Chain implements Provider {
   readonly name = name;
-  readonly capabilities = capabilities;
+  readonly capabilities: ProviderCapabilities;
   readonly #store: Store;
   readonly #cadence: Cadence;
   readonly #rereadEvery: number;
@@ -31,6 +32,7 @@ class Chain implements Provider {
   constructor(store: Store, settings: Settings) {
     this.#store = store;
     this.#cadence = (settings['cadence'] as Cadence | undefined) ?? 'monthly';
+    this.capabilities = { ...capabilities, needsFull: this.#cadence !== 'forever' };
     this.#rereadEvery = (settings['rereadEvery'] as number | undefined) ?? 30;
   }
 

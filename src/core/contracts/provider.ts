@@ -22,6 +22,8 @@ export type RequestedLevel = Level | 'auto';
 export interface ProviderCapabilities {
   /** Levels this provider can write. Every provider can write `full`. */
   readonly levels: readonly Level[];
+  /** False: it goes on without a full, so retention may let the last one go. Left out: true. */
+  readonly needsFull?: boolean;
 }
 
 /** One committed snapshot of an owner, as its manifest's key tells it. Oldest first in a history. */

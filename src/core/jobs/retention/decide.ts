@@ -20,6 +20,8 @@ export interface RetentionRequest<S extends RetainedSnapshot> {
   /** Null: nothing is ever removed by the rules. */
   readonly rules: Retention | null;
   readonly protectionOf: (snapshot: S) => Protection;
+  /** False: later snapshots do not refer to the newest full. Left out: true. */
+  readonly needsFull?: boolean;
   readonly nowMs: number;
 }
 
@@ -29,7 +31,7 @@ export function decideRetention<S extends RetainedSnapshot>(request: RetentionRe
   const protections = new Map(ordered.map((snapshot) => [snapshot, request.protectionOf(snapshot)]));
   const always = indispensable(
     ordered.filter((snapshot) => !isErased(protections.get(snapshot)!)),
-    request.nowMs,
+    request,
   );
   const { rules } = request;
   const ruled =
@@ -67,7 +69,10 @@ function byRules<S extends RetainedSnapshot>(
 const isOfTheFuture = ({ atMs }: RetainedSnapshot, nowMs: number): boolean => atMs > nowMs + clockToleranceMs;
 
 /** What stays whatever the rules say. */
-function indispensable<S extends RetainedSnapshot>(ordered: readonly S[], nowMs: number): Map<S, string[]> {
+function indispensable<S extends RetainedSnapshot>(
+  ordered: readonly S[],
+  { nowMs, needsFull = true }: Pick<RetentionRequest<S>, 'nowMs' | 'needsFull'>,
+): Map<S, string[]> {
   const reasons = new Map<S, string[]>();
   const keep = (snapshot: S, why: string): void => {
     reasons.set(snapshot, [...(reasons.get(snapshot) ?? []), why]);
@@ -81,7 +86,7 @@ function indispensable<S extends RetainedSnapshot>(ordered: readonly S[], nowMs:
   }
   const full = newestFirst.find(({ level, state }) => level === 'full' && state === 'complete');
   const buildsOn = newestFirst.some(({ level }) => level !== 'full');
-  if (full !== undefined && full !== newest && buildsOn) {
+  if (needsFull && full !== undefined && full !== newest && buildsOn) {
     keep(full, 'the newest full, which differentials refer to');
   }
   for (const [snapshot, components] of lastGoodOf(newestFirst)) {
