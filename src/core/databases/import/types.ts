@@ -52,6 +52,11 @@ export interface LoadReport {
   readonly notes: unknown;
 }
 
+export interface PreparedImport {
+  readonly record: ImportRecord;
+  readonly warnings: readonly DatabaseWarning[];
+}
+
 export interface LoadContext {
   readonly signal: AbortSignal;
   /** Name of the database inside the dump; null where only the dump knows. */
@@ -79,7 +84,7 @@ export interface DatabaseImporter {
   load(record: ImportRecord, dump: AsyncIterable<Uint8Array>, context: LoadContext): Promise<LoadReport>;
 
   /** Notes what the exchange needs. Changes nothing that is live. @throws IMPORT_REFUSED */
-  prepare(record: ImportRecord, notes: unknown, signal: AbortSignal): Promise<ImportRecord>;
+  prepare(record: ImportRecord, notes: unknown, signal: AbortSignal): Promise<PreparedImport>;
 
   /** Exchanges, from wherever a killed one stopped. @throws IMPORT_FAILED */
   swap(record: ImportRecord, onStep: StepListener, signal: AbortSignal): Promise<void>;

@@ -13,7 +13,7 @@ import { type Piece, StatementSplitter } from './import-split.ts';
 import { headOf, type StatementHead } from './import-statement.ts';
 import { ImportTally } from './import-tally.ts';
 import { applyEdits, type Edit, type Token, type TokenOptions, tokenize } from './import-tokens.ts';
-import { dropped, forbiddenCharset, passing } from './import-verbs.ts';
+import { dropped, forbiddenCharset, needless, passing } from './import-verbs.ts';
 
 export interface FilterOptions {
   /** Name of the database in the dump; null where the dump has one only. */
@@ -148,6 +148,7 @@ export class DumpFilter {
       if (name !== null && verb.startsWith('CREATE')) this.#noteDatabase(name);
       return null;
     }
+    if (needless.has(verb)) return null;
     if (dropped.has(verb)) {
       this.tally.ignored.add(verb);
       return null;
@@ -229,8 +230,8 @@ export class DumpFilter {
   /** With chosen tables: only what belongs to them. */
   #isWanted(bytes: Buffer, tokens: readonly Token[], { verb, name, next }: StatementHead): boolean {
     const tables = this.#tables;
-    if (tables === null || /^(UNLOCK TABLES|START|COMMIT|BEGIN)$/.test(verb)) return true;
-    if (/ (TABLE|TABLES|SEQUENCE)$/.test(verb)) return name !== null && tables.has(name);
+    if (tables === null || /^(START|COMMIT|BEGIN)$/.test(verb)) return true;
+    if (/ (TABLE|SEQUENCE)$/.test(verb)) return name !== null && tables.has(name);
     if (verb === 'CREATE TRIGGER') {
       const on = tokens.findIndex(({ kind, value }, at) => at >= next && kind === 'word' && value === 'ON');
       const table = tokens[on + 1];

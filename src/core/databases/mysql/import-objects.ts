@@ -167,17 +167,14 @@ export async function makeDefinitions(
         failed.push({ one, why: (error as Error).message });
       }
     }
-    const [first] = failed.filter(({ one }) => one.works || one.kind !== 'view');
-    if (first === undefined) break;
+    if (failed.length === 0) break;
     if (failed.length === waiting.length) {
-      const { one, why } = first;
-      throw new HoldfastError(
-        'IMPORT_FAILED',
-        `${one.kind} ${quoted(one.name)} cannot be made: ${printable(why)}`,
-        {
-          hint: 'Mend what the server complains about, then run the command again.',
-        },
-      );
+      const first = failed.find(({ one }) => one.works || one.kind !== 'view');
+      if (first === undefined) break;
+      const what = `${first.one.kind} ${quoted(first.one.name)}`;
+      throw new HoldfastError('IMPORT_FAILED', `${what} cannot be made: ${printable(first.why)}`, {
+        hint: 'Mend what the server complains about, then run the command again.',
+      });
     }
     waiting = failed.map(({ one }) => one);
   }
@@ -194,21 +191,17 @@ async function make(
     noBackslashEscapes: one.sqlMode.includes('NO_BACKSLASH_ESCAPES'),
     ansiQuotes: one.sqlMode.includes('ANSI_QUOTES'),
   };
-  const sql = redefined(one.sql, headOf, { from, to, definer: one.definer, options });
+  // Never by ALTER EVENT, which would make the event ours.
+  const enable = one.kind === 'event' && one.works;
+  const sql = redefined(one.sql, headOf, { from, to, definer: one.definer, enable, options });
   const name = `${quoteName(to)}.${quoteName(one.name)}`;
   await session.rows(`DROP ${one.kind.toUpperCase()} IF EXISTS ${name}`);
   // The text arrives in our own character set; the other one is kept where both read it alike.
-  const same = /^utf8/.test(one.client) || /^[\x00-\x7f]*$/.test(sql);
+  const same = /^utf8/.test(one.client) || Buffer.byteLength(sql) === sql.length;
   const client = same && one.client !== '' ? one.client : 'utf8mb4';
   await session.rows(`SET NAMES ${quoteText(client)}`);
   if (same && one.collation !== '')
     await session.rows(`SET collation_connection = ${quoteText(one.collation)}`);
   await session.rows('SET SESSION sql_mode = ?, time_zone = ?', [one.sqlMode, one.timeZone ?? 'SYSTEM']);
   await session.rows(sql);
-  if (one.kind !== 'event') return;
-  const state = one.works ? 'ENABLE' : 'DISABLE';
-  // One whose time has passed is gone again at once.
-  await session.rows(`ALTER EVENT ${name} ${state}`).catch((error: unknown) => {
-    if (errorNumber(error) === undefined) throw error;
-  });
 }

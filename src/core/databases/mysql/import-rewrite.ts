@@ -63,6 +63,18 @@ export function disabledEvent(
   return { edits, enabled: true };
 }
 
+/** The other way round, for an event as the server shows it. */
+export function enabledEvent(tokens: readonly Token[], head: StatementHead): readonly Edit[] {
+  let depth = 0;
+  for (const [at, { kind, value, start, end }] of tokens.entries()) {
+    if (kind === 'sign') depth += value === '(' ? 1 : value === ')' ? -1 : 0;
+    if (at < head.next || kind !== 'word' || depth > 0) continue;
+    if (value === 'COMMENT' || value === 'DO' || value === 'ENABLE') break;
+    if (value === 'DISABLE' && tokens[at + 1]?.value !== 'ON') return [{ start, end, text: 'ENABLE' }];
+  }
+  return [];
+}
+
 /** Whether the words of a `SET` change how the rest of the dump is read; null where they do not. */
 export function sqlModeOf(tokens: readonly Token[], usual: TokenOptions): TokenOptions | null {
   for (const [at, token] of tokens.entries()) {
@@ -89,6 +101,8 @@ export function redefined(
     readonly from: string;
     readonly to: string;
     readonly definer: { readonly user: string; readonly host: string } | null;
+    /** For an event that is to run. */
+    readonly enable: boolean;
     readonly options: TokenOptions;
   },
 ): string {
@@ -97,6 +111,7 @@ export function redefined(
   const head = headOf(bytes, tokens);
   const { definer } = change;
   const edits = renameQualifiers(bytes, tokens, head, change.from, change.to);
+  if (change.enable) edits.push(...enabledEvent(tokens, head));
   if (definer !== null) {
     const text = `DEFINER=${quoteText(definer.user)}@${quoteText(definer.host)}`;
     const [first, last] = [head.definerTokens[0], head.definerTokens.at(-1)];

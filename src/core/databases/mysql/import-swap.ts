@@ -64,7 +64,7 @@ export async function exchange(session: Session, record: ImportRecord, onStep: S
   onStep('made');
   if (!(await isExchanged(session, record))) {
     // Tables with triggers, and views, cannot be renamed into another database.
-    await dropDefinitions(session, scratch, ofTables(incoming.definitions, record));
+    await dropDefinitions(session, scratch, incoming.definitions);
     onStep('scratch-cleared');
     if (outgoing !== null) await dropDefinitions(session, database, outgoing.definitions);
     onStep('live-cleared');
@@ -81,9 +81,6 @@ export async function exchange(session: Session, record: ImportRecord, onStep: S
   await dropEmpty(session, scratch);
   onStep('finished');
 }
-
-const ofTables = (definitions: readonly Definition[], { scratch }: ImportRecord): readonly Definition[] =>
-  scratch === '' ? [] : definitions;
 
 async function renameAll(
   session: Session,

@@ -9,6 +9,7 @@ import type {
   ImportRecord,
   LoadContext,
   LoadReport,
+  PreparedImport,
   StepListener,
 } from '../import/types.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
@@ -74,23 +75,21 @@ export class MysqlImporter implements DatabaseImporter {
     });
   }
 
-  async prepare(
-    record: ImportRecord,
-    notes: unknown,
-    signal: AbortSignal,
-  ): Promise<ImportRecord & { readonly warnings: readonly DatabaseWarning[] }> {
+  async prepare(record: ImportRecord, notes: unknown, signal: AbortSignal): Promise<PreparedImport> {
     const { definers, enabledEvents } = notes as Notes;
     const { database, kept, tables, scratch, selector } = record;
     return await this.#session(signal, async (session) => {
       if (kept !== null && tables !== null) await foreignKeysAcross(session, database, scratch, tables);
       const side = await readSide(session, scratch, tables);
-      const running = side.definitions.map((one) =>
-        one.kind === 'event' ? { ...one, works: enabledEvents.includes(one.name) } : one,
-      );
+      // Views worked when they were loaded; their definer, the importer, is gone since.
+      const running = side.definitions.map((one) => ({
+        ...one,
+        works: one.kind !== 'event' || enabledEvents.includes(one.name),
+      }));
       const { definitions, warnings } = await giveDefiners(session, running, definers, selector, database);
       const incoming: Side = { ...side, definitions, grants: [] };
       const outgoing = kept === null ? null : await readSide(session, database, tables);
-      return { ...record, phase: 'swapping', incoming, outgoing, warnings };
+      return { record: { ...record, phase: 'swapping', incoming, outgoing }, warnings };
     });
   }
 

@@ -1,0 +1,42 @@
+/**
+ * Extensions of a dump: trusted ones the importer makes itself; others only where the live database has
+ * them, since there an administrator has agreed to them.
+ */
+
+import { HoldfastError } from '../../errors.ts';
+import { quoted } from '../../printable.ts';
+import type { ImportSession } from './import-session.ts';
+import { quoteName } from './names.ts';
+import type { Session } from './session.ts';
+
+type In = <T>(work: (session: Session) => Promise<T>) => Promise<T>;
+
+/** @throws IMPORT_REFUSED the extension needs a superuser, and the live database does not have it */
+export function extensionMaker(
+  importer: ImportSession,
+  { scratch, live }: { readonly scratch: In; readonly live: In },
+): (name: string, schema: string | null) => Promise<void> {
+  return async (name, schema) => {
+    const trusted = await scratch((session) =>
+      session.rows(
+        'SELECT 1 AS one FROM pg_available_extension_versions WHERE name = $1 AND (trusted OR NOT superuser)',
+        [name],
+      ),
+    );
+    const where = schema === null ? '' : ` SCHEMA ${quoteName(schema)}`;
+    const statement = `CREATE EXTENSION IF NOT EXISTS ${quoteName(name)}${where}`;
+    if (trusted.length > 0) {
+      await importer.run(statement);
+      return;
+    }
+    const there = await live((session) =>
+      session.rows('SELECT 1 AS one FROM pg_extension WHERE extname = $1', [name]),
+    ).catch(() => []);
+    if (there.length === 0) {
+      throw new HoldfastError('IMPORT_REFUSED', `extension ${quoted(name)} needs a superuser`, {
+        hint: 'Create it in the live database first, then run the command again.',
+      });
+    }
+    await scratch((session) => session.rows(statement));
+  };
+}

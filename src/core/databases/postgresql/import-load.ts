@@ -1,0 +1,190 @@
+/**
+ * Runs a dump through the driver as the importer, and notes what its stream held. A custom archive is
+ * turned into SQL by pg_restore on the way, which also proves it whole.
+ */
+
+import { once } from 'node:events';
+import { pipeline } from 'node:stream/promises';
+import { HoldfastError } from '../../errors.ts';
+import { printable } from '../../printable.ts';
+import { describeEnd } from '../client-dump.ts';
+import { startClient } from '../client-process.ts';
+import type { DatabaseInstanceConfig } from '../types.ts';
+import { findClients, localEnvironment } from './clients.ts';
+import { judge, type Verdict } from './import-filter.ts';
+import type { ImportSession } from './import-session.ts';
+import { ScriptSplitter } from './import-split.ts';
+
+/** What the dump's own stream held, and what remains to be done by the administrator. */
+export interface LoadedScript {
+  readonly tables: Map<string, number>;
+  readonly owners: { readonly statement: string; readonly role: string }[];
+  readonly skipped: Set<string>;
+  readonly missingRoles: Set<string>;
+}
+
+export interface LoadOptions {
+  readonly existingRoles: ReadonlySet<string>;
+  /** Null: rows of all tables. */
+  readonly tables: readonly string[] | null;
+  /** As the administrator, where the importer may not. */
+  readonly extension: (name: string, schema: string | null) => Promise<void>;
+}
+
+/** @throws IMPORT_REFUSED, IMPORT_FAILED */
+export async function loadScript(
+  session: ImportSession,
+  script: AsyncIterable<Uint8Array>,
+  options: LoadOptions,
+): Promise<LoadedScript> {
+  const loaded: LoadedScript = {
+    tables: new Map(),
+    owners: [],
+    skipped: new Set(),
+    missingRoles: new Set(),
+  };
+  const last: string[] = [];
+  const splitter = new ScriptSplitter();
+  let copy: { readonly verdict: Verdict & { type: 'copy' }; readonly sink: Sink } | null = null;
+  const take = async (item: ReturnType<ScriptSplitter['feed']> extends Iterable<infer I> ? I : never) => {
+    if (item.type === 'rows') {
+      if (copy === null) return;
+      await copy.sink.write(item.bytes);
+      add(loaded, copy.verdict.table, copy.sink.counts ? item.rows : 0);
+    } else if (item.type === 'rows-end') {
+      await copy?.sink.end();
+      copy = null;
+    } else {
+      const verdict = judge(item.text, item.line);
+      if (verdict.type === 'copy')
+        copy = { verdict, sink: await openSink(session, item.text, verdict.table, options) };
+      else await runOne(session, item.text, verdict, { options, loaded, last });
+    }
+  };
+  for await (const chunk of script) for (const item of splitter.feed(chunk)) await take(item);
+  for (const item of splitter.end()) await take(item);
+  for (const statement of last) await session.run(statement);
+  return loaded;
+}
+
+function add({ tables }: LoadedScript, table: string, rows: number): void {
+  tables.set(table, (tables.get(table) ?? 0) + rows);
+}
+
+interface Sink {
+  readonly counts: boolean;
+  write(bytes: Buffer): Promise<void>;
+  end(): Promise<void>;
+}
+
+const noSink: Sink = { counts: false, async write() {}, async end() {} };
+
+async function openSink(
+  session: ImportSession,
+  statement: string,
+  table: string,
+  { tables }: LoadOptions,
+): Promise<Sink> {
+  if (!isWanted(table, tables)) return noSink;
+  const stream = await session.copyInto(statement);
+  const failed = new Promise<never>((_, reject) => stream.once('error', reject));
+  failed.catch(() => {});
+  return {
+    counts: true,
+    async write(bytes) {
+      if (!stream.write(bytes)) await Promise.race([once(stream, 'drain'), failed]);
+    },
+    async end() {
+      const done = once(stream, 'finish');
+      stream.end();
+      await Promise.race([done, failed]).catch((cause: unknown) => {
+        throw session.failed(cause, statement);
+      });
+    },
+  };
+}
+
+/** A table is named alone, or with its schema. */
+function isWanted(table: string, wanted: readonly string[] | null): boolean {
+  return wanted === null || wanted.includes(table) || wanted.includes(table.slice(table.indexOf('.') + 1));
+}
+
+interface Running {
+  readonly options: LoadOptions;
+  readonly loaded: LoadedScript;
+  readonly last: string[];
+}
+
+async function runOne(
+  session: ImportSession,
+  text: string,
+  verdict: Verdict,
+  { options, loaded, last }: Running,
+): Promise<void> {
+  switch (verdict.type) {
+    case 'skip':
+      if (verdict.what !== null) loaded.skipped.add(verdict.what);
+      return;
+    case 'last':
+      last.push(text);
+      return;
+    case 'owner':
+      loaded.owners.push({ statement: text, role: verdict.role });
+      return;
+    case 'extension':
+      await options.extension(verdict.name, verdict.schema);
+      return;
+    case 'grant': {
+      const missing = verdict.roles.filter((role) => !options.existingRoles.has(role));
+      for (const role of missing) loaded.missingRoles.add(role);
+      if (missing.length === 0) await session.run(text);
+      return;
+    }
+    case 'foreign-key':
+      // With the rows of some tables only, most keys would lead nowhere.
+      if (options.tables === null) await session.run(text);
+      return;
+    case 'insert':
+      if (!isWanted(verdict.table, options.tables)) return;
+      await session.run(text);
+      add(loaded, verdict.table, verdict.rows);
+      return;
+    default:
+      if (verdict.type === 'table') add(loaded, verdict.table, 0);
+      await session.run(text);
+  }
+}
+
+/** SQL of a custom archive. @throws IMPORT_FAILED the archive cannot be read to its end */
+export async function* scriptOf(
+  config: DatabaseInstanceConfig,
+  archive: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { restore } = findClients(config);
+  const client = startClient({ path: restore, args: ['-f', '-'], env: localEnvironment(), input: true });
+  const onAbort = (): void => client.kill();
+  signal.addEventListener('abort', onAbort, { once: true });
+  let broken: unknown;
+  const fed = client.stdin === null ? Promise.resolve() : pipeline(archive, client.stdin);
+  const feeding = fed.catch((error: unknown) => {
+    broken = error;
+    // A reader that stopped early says why by itself; else what failed was our side.
+    client.stdin?.destroy();
+  });
+  try {
+    for await (const chunk of client.stdout ?? []) yield chunk as Buffer;
+    await feeding;
+    const failure = describeEnd(await client.ended, client.name, []);
+    if (broken !== undefined && (broken as NodeJS.ErrnoException).code !== 'EPIPE') throw broken;
+    if (failure !== null) {
+      throw new HoldfastError('IMPORT_FAILED', `the archive cannot be read: ${printable(failure, 500)}`, {
+        hint: 'Import another dump; the live database is as it was.',
+      });
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    client.kill();
+    await client.ended;
+  }
+}

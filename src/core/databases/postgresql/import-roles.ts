@@ -1,0 +1,77 @@
+/**
+ * Whose a database is, and the role that loads it: no superuser, member of the account's roles only, gone
+ * when the import ends.
+ */
+
+import type { DatabaseSelector } from '../../contracts/panel.ts';
+import { HoldfastError } from '../../errors.ts';
+import { quoted } from '../../printable.ts';
+import { quoteName, quoteText } from './names.ts';
+import type { Session } from './session.ts';
+
+export interface AccountRoles {
+  /** Owns what the dump does not give to another role of the account. */
+  readonly owner: string;
+  /** All of the account's, the owner among them. */
+  readonly all: ReadonlySet<string>;
+  /** Every role of the server. */
+  readonly existing: ReadonlySet<string>;
+}
+
+/** @throws IMPORT_REFUSED the account has no role on this server */
+export async function accountRoles(
+  session: Session,
+  { prefix, admin }: DatabaseSelector,
+  origin: string,
+): Promise<AccountRoles> {
+  const rows = await session.rows(
+    `SELECT r.rolname AS name, r.rolsuper, EXISTS (SELECT FROM pg_database d WHERE d.datdba = r.oid AND d.datname = $1) AS owns
+     FROM pg_roles r ORDER BY r.rolname`,
+    [origin],
+  );
+  const mine = rows.filter((row) => {
+    const name = String(row['name']);
+    if (row['rolsuper'] === true || name.startsWith('pg_')) return false;
+    return (
+      name === admin || row['owns'] === true || (prefix !== null && prefix !== '' && name.startsWith(prefix))
+    );
+  });
+  const rank = (row: (typeof mine)[number]): number =>
+    row['owns'] === true ? 0 : row['name'] === admin ? 1 : 2;
+  const [owner] = [...mine].sort((a, b) => rank(a) - rank(b));
+  if (owner === undefined) {
+    throw new HoldfastError(
+      'IMPORT_REFUSED',
+      `no role of this server belongs to the account of ${quoted(origin)}`,
+      {
+        hint: 'Replay the roles first: they are in the file with .grants.sql that a restore writes beside the dump.',
+      },
+    );
+  }
+  return {
+    owner: String(owner['name']),
+    all: new Set(mine.map((row) => String(row['name']))),
+    existing: new Set(rows.map((row) => String(row['name']))),
+  };
+}
+
+export async function createImporter(
+  session: Session,
+  user: string,
+  password: string,
+  roles: AccountRoles,
+): Promise<void> {
+  await session.rows(
+    `CREATE ROLE ${quoteName(user)} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD ${quoteText(password)}`,
+  );
+  for (const role of roles.all) await session.rows(`GRANT ${quoteName(role)} TO ${quoteName(user)}`);
+}
+
+/** In the maintenance database, after what it owned was handed on. One that is gone is a success. */
+export async function dropImporter(session: Session, user: string): Promise<void> {
+  const [row] = await session.rows('SELECT 1 FROM pg_roles WHERE rolname = $1', [user]);
+  if (row === undefined) return;
+  await session.rows('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1', [user]);
+  await session.rows(`DROP OWNED BY ${quoteName(user)}`);
+  await session.rows(`DROP ROLE IF EXISTS ${quoteName(user)}`);
+}

@@ -1,0 +1,188 @@
+/** PostgreSQL as a place to import into: puts together what the import files of this folder know. */
+
+import { randomBytes } from 'node:crypto';
+import type { DatabaseWarning } from '../../contracts/database.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { printable, quoted } from '../../printable.ts';
+import { importNames } from '../import/names.ts';
+import type {
+  DatabaseImporter,
+  ImportRecord,
+  LoadContext,
+  LoadReport,
+  PreparedImport,
+  StepListener,
+} from '../import/types.ts';
+import type { DatabaseInstanceConfig } from '../types.ts';
+import { checkLoaded, ownerStatement } from './import-check.ts';
+import { carryOver, createLike, databaseNames, dropDatabase } from './import-database.ts';
+import { extensionMaker } from './import-extensions.ts';
+import { type LoadedScript, loadScript, scriptOf } from './import-load.ts';
+import { type AccountRoles, accountRoles, createImporter, dropImporter } from './import-roles.ts';
+import { openImportSession } from './import-session.ts';
+import { exchange, isExchanged } from './import-swap.ts';
+import { quoteName } from './names.ts';
+import { maintenanceDatabase, openSession, type Session, sqlState } from './session.ts';
+
+export class PostgresqlImporter implements DatabaseImporter {
+  readonly family = 'postgresql';
+  readonly instance: string;
+  readonly #config: DatabaseInstanceConfig;
+
+  constructor(config: DatabaseInstanceConfig) {
+    this.instance = config.name;
+    this.#config = config;
+  }
+
+  async databases(signal: AbortSignal): Promise<ReadonlySet<string>> {
+    return await this.#in(maintenanceDatabase, signal, databaseNames);
+  }
+
+  async load(
+    record: ImportRecord,
+    dump: AsyncIterable<Uint8Array>,
+    { signal, format }: LoadContext,
+  ): Promise<LoadReport> {
+    if (record.tables !== null && record.kept !== null) throw tablesBesideOnly();
+    const { scratch, origin, selector } = record;
+    const user = record.importer.user;
+    const password = record.importer.password ?? randomBytes(16).toString('hex');
+    const roles = await this.#in(maintenanceDatabase, signal, async (session) => {
+      const found = await accountRoles(session, selector, origin);
+      await createLike(session, scratch, origin, found.owner);
+      await createImporter(session, user, password, found);
+      return found;
+    });
+    const script = format === 'pgdump' ? scriptOf(this.#config, dump, signal) : dump;
+    const importer = await openImportSession({ ...this.#config, user, password }, scratch, signal);
+    let loaded: LoadedScript;
+    try {
+      loaded = await loadScript(importer, script, {
+        existingRoles: roles.existing,
+        tables: record.tables,
+        extension: extensionMaker(importer, {
+          scratch: (work) => this.#in(scratch, signal, work),
+          live: (work) => this.#in(origin, signal, work),
+        }),
+      });
+    } finally {
+      await importer.close();
+    }
+    const tables = await this.#in(scratch, signal, async (session) => {
+      await handOver(session, user, loaded, roles);
+      return await checkLoaded(session, loaded, record.tables);
+    });
+    await this.#in(maintenanceDatabase, signal, (session) => dropImporter(session, user));
+    return { tables, warnings: warningsOf(loaded, roles, record.database), notes: null };
+  }
+
+  async prepare(record: ImportRecord, _notes: unknown, signal: AbortSignal): Promise<PreparedImport> {
+    await this.#in(maintenanceDatabase, signal, (session) =>
+      carryOver(session, record.origin, record.scratch),
+    );
+    return { record: { ...record, phase: 'swapping' }, warnings: [] };
+  }
+
+  async swap(record: ImportRecord, onStep: StepListener, signal: AbortSignal): Promise<void> {
+    await this.#in(maintenanceDatabase, signal, (session) => exchange(session, record, onStep));
+  }
+
+  async isSwapped(record: ImportRecord, signal: AbortSignal): Promise<boolean> {
+    return await this.#in(maintenanceDatabase, signal, (session) => isExchanged(session, record));
+  }
+
+  async abandon(record: ImportRecord, signal: AbortSignal): Promise<void> {
+    await this.#in(maintenanceDatabase, signal, async (session) => {
+      const names = await databaseNames(session);
+      await dropDatabase(session, record.scratch);
+      await dropImporter(session, record.importer.user);
+      if (record.kept !== null && names.has(record.database)) {
+        await session.rows(`ALTER DATABASE ${quoteName(record.database)} ALLOW_CONNECTIONS true`);
+      }
+    });
+  }
+
+  async reverse(record: ImportRecord, id: string): Promise<ImportRecord> {
+    const { kept } = importNames(id);
+    return { ...record, id, phase: 'swapping', scratch: record.kept ?? '', kept };
+  }
+
+  async dropKept({ kept }: ImportRecord, signal: AbortSignal): Promise<void> {
+    if (kept !== null) await this.#in(maintenanceDatabase, signal, (session) => dropDatabase(session, kept));
+  }
+
+  /** Errors of the server become IMPORT_FAILED. */
+  async #in<T>(database: string, signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await openSession(this.#config, database, signal);
+    try {
+      return await work(session);
+    } catch (cause) {
+      if (isHoldfastError(cause) || sqlState(cause) === undefined) throw cause;
+      const why = printable((cause as Error).message, 500);
+      throw new HoldfastError('IMPORT_FAILED', `database server ${quoted(this.instance)} refused: ${why}`, {
+        cause,
+        hint: 'Mend what the server complains about, then run the command again.',
+      });
+    } finally {
+      await session.close();
+    }
+  }
+}
+
+/** Everything the importer made goes to the account's own roles. */
+async function handOver(
+  session: Session,
+  user: string,
+  { owners }: LoadedScript,
+  roles: AccountRoles,
+): Promise<void> {
+  for (const { statement, role } of owners) {
+    if (role === roles.owner || !roles.all.has(role)) continue;
+    const written = ownerStatement(statement);
+    if (written !== null) await session.rows(written);
+  }
+  await session.rows(`REASSIGN OWNED BY ${quoteName(user)} TO ${quoteName(roles.owner)}`);
+  await session.rows(`DROP OWNED BY ${quoteName(user)}`);
+  await session.rows('ANALYZE');
+}
+
+function warningsOf(loaded: LoadedScript, roles: AccountRoles, database: string): DatabaseWarning[] {
+  const list = (names: Iterable<string>): string => [...names].map((name) => quoted(name)).join(', ');
+  const foreign = new Set(loaded.owners.map(({ role }) => role).filter((role) => !roles.all.has(role)));
+  foreign.delete('pg_database_owner');
+  return [
+    ...(loaded.skipped.size === 0
+      ? []
+      : [
+          {
+            code: 'import-left-out',
+            database,
+            message: `only a superuser can have these, and they were left out: ${[...loaded.skipped].join(', ')}`,
+          },
+        ]),
+    ...(loaded.missingRoles.size === 0
+      ? []
+      : [
+          {
+            code: 'role-missing',
+            database,
+            message: `rights of roles that this server does not have were left out: ${list(loaded.missingRoles)}`,
+          },
+        ]),
+    ...(foreign.size === 0
+      ? []
+      : [
+          {
+            code: 'owner-replaced',
+            database,
+            message: `objects of ${list(foreign)} now belong to ${quoted(roles.owner)}`,
+          },
+        ]),
+  ];
+}
+
+function tablesBesideOnly(): HoldfastError {
+  return new HoldfastError('IMPORT_REFUSED', 'single tables of PostgreSQL cannot replace live ones', {
+    hint: 'Use --beside, then copy the rows over.',
+  });
+}
