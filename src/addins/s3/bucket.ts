@@ -9,6 +9,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { throwIfInterrupted } from '../../core/index.ts';
 import { asFailure } from './failures.ts';
 import type { MemoryBudget } from './memory-budget.ts';
+import type { ServiceClock } from './service-clock.ts';
 import type { S3Settings } from './settings.ts';
 
 /** `unknown` until an answer of the service settles it. */
@@ -16,7 +17,10 @@ export type Finding = 'unknown' | 'yes' | 'no';
 
 export interface Findings {
   versions: Finding;
+  /** The bucket can lock objects. */
   objectLock: Finding;
+  /** It locks every new object by itself. */
+  locksByDefault: boolean;
   /** The service refuses `PutObject` with If-None-Match where the key exists. */
   conditionalPut: Finding;
   /** The same for `CompleteMultipartUpload`. */
@@ -29,6 +33,7 @@ export interface Bucket {
   readonly client: S3Client;
   readonly settings: S3Settings;
   readonly memory: MemoryBudget;
+  readonly clock: ServiceClock;
   readonly findings: Findings;
   /** Ids that tell our own writes from those of others. */
   readonly newId: () => string;

@@ -10,6 +10,7 @@ import { createHash, webcrypto } from 'node:crypto';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { scanListings } from './listed-objects.ts';
 import { PatientRetries } from './retry.ts';
+import type { ServiceClock } from './service-clock.ts';
 import type { S3Settings } from './settings.ts';
 
 /** Answers of these carry an ETag, always. */
@@ -39,7 +40,8 @@ export function answeredAtMs(output: object): number | null {
   return dates.get(output) ?? null;
 }
 
-export function makeClient(settings: S3Settings): S3Client {
+/** `clock` is told of each answer. */
+export function makeClient(settings: S3Settings, clock?: ServiceClock): S3Client {
   const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
   const config: S3ClientConfig = {
     ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
@@ -83,7 +85,10 @@ export function makeClient(settings: S3Settings): S3Client {
       }
       const { headers } = result.response as { headers?: Record<string, string> };
       const date = Date.parse(headers?.['date'] ?? '');
-      if (Number.isFinite(date)) dates.set(output, date);
+      if (Number.isFinite(date)) {
+        dates.set(output, date);
+        clock?.heard(date);
+      }
       return result;
     },
     { step: 'deserialize', name: 'holdfastAnswer', priority: 'high' },

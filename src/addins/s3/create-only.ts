@@ -87,7 +87,8 @@ export async function probeConditionalPut(
   call: Call,
 ): Promise<void> {
   const { findings, client } = bucket;
-  if (findings.conditionalPut !== 'unknown') return;
+  // What is locked could not be taken back.
+  if (findings.conditionalPut !== 'unknown' || input.ObjectLockMode !== undefined) return;
   if ((input.ContentLength ?? 0) > largestProbeBytes) return;
   findings.createOnlyPuts += 1;
   if (findings.createOnlyPuts !== putsBeforeProbe) return;

@@ -21,6 +21,7 @@ import { at, type Bucket, type Call, inBucket, versionOf } from './bucket.ts';
 import { answeredAtMs } from './client.ts';
 import { exists, isRefusal, refuseExisting, settle } from './create-only.ts';
 import { isDenied } from './failures.ts';
+import { lockOf, lockUploaded } from './lock.ts';
 import { headObject, writeIdName } from './metadata.ts';
 import { nextPartBytes } from './part-sizes.ts';
 
@@ -48,6 +49,7 @@ export async function uploadParts(
     new CreateMultipartUploadCommand({
       ...at(bucket, key),
       ...attributes(bucket.settings, request, writeId),
+      ...lockOf(bucket, key),
       ...(bucket.settings.checksum === 'sha256' ? { ChecksumAlgorithm: 'SHA256' } : {}),
     }),
     call,
@@ -147,17 +149,16 @@ async function complete(upload: Upload, sentBytes: number, call: Call): Promise<
       call,
     );
     await verify(upload, sentBytes, call);
-    return {
-      sizeBytes: sentBytes,
-      version: versionOf(bucket, output.VersionId),
-      storedAtMs: answeredAtMs(output),
-    };
+    const version = versionOf(bucket, output.VersionId);
+    await lockUploaded(bucket, request.key, version, call);
+    return { sizeBytes: sentBytes, version, storedAtMs: answeredAtMs(output) };
   } catch (error) {
     if (call.abortSignal.aborted || error instanceof HoldfastError) throw error;
     if (createOnly && isRefusal(error)) findings.conditionalComplete = 'yes';
     // The answer to an earlier attempt may have got lost: then the upload is gone and the object there.
     const result = await settle(bucket, request.key, writeId, error, call);
     await verify(upload, sentBytes, call);
+    await lockUploaded(bucket, request.key, result.version, call);
     return result;
   }
 }

@@ -9,6 +9,7 @@ import { GetBucketVersioningCommand, GetObjectLockConfigurationCommand } from '@
 import {
   assertKey,
   type CallOptions,
+  type ExtendLockRequest,
   type GetRequest,
   type ListPage,
   type ListRequest,
@@ -22,11 +23,14 @@ import {
 import { type Bucket, named } from './bucket.ts';
 import { makeClient } from './client.ts';
 import { getObject } from './download.ts';
+import { answerOf } from './failures.ts';
 import { Leftovers } from './leftovers.ts';
 import { listObjects } from './listing.ts';
+import { extendLock, withLock } from './lock.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { describe, headObject } from './metadata.ts';
 import { removeObject } from './removal.ts';
+import { ServiceClock } from './service-clock.ts';
 import type { S3Settings } from './settings.ts';
 import { putObject } from './upload.ts';
 
@@ -45,13 +49,16 @@ const awsClasses = [
 
 /** Asks whether the bucket has versions and lock; a service that is away or refuses is no error yet. */
 export async function openS3Store(settings: S3Settings, newId: () => string = randomUUID): Promise<S3Store> {
+  const clock = new ServiceClock();
   const bucket: Bucket = {
-    client: makeClient(settings),
+    client: makeClient(settings, clock),
+    clock,
     settings,
     memory: new MemoryBudget(settings.uploadMemory),
     findings: {
       versions: 'unknown',
       objectLock: 'unknown',
+      locksByDefault: false,
       conditionalPut: 'unknown',
       conditionalComplete: 'unknown',
       createOnlyPuts: 0,
@@ -80,7 +87,8 @@ class S3Store implements Store {
     return {
       conditionalCreate: findings.conditionalPut === 'yes',
       versions: findings.versions === 'yes',
-      objectLock: findings.objectLock === 'yes',
+      objectLock:
+        findings.objectLock === 'yes' && (settings.objectLock !== undefined || findings.locksByDefault),
       storageClasses: settings.atAws ? awsClasses : classes,
       serverSideCopy: false,
       putOnly: settings.putOnly,
@@ -105,7 +113,9 @@ class S3Store implements Store {
     assertKey(key);
     return named(this.#bucket, `look at ${key}`, signal, async () => {
       const head = await headObject(this.#bucket, key, { abortSignal: signal });
-      return head === null ? null : describe(this.#bucket, key, head);
+      if (head === null) return null;
+      const info = describe(this.#bucket, key, head);
+      return this.#bucket.findings.objectLock === 'yes' ? withLock(this.#bucket, info, head, signal) : info;
     });
   }
 
@@ -118,6 +128,12 @@ class S3Store implements Store {
     assertKey(request.key);
     const what = `remove ${request.key}`;
     return named(this.#bucket, what, request.signal, () => removeObject(this.#bucket, request));
+  }
+
+  async extendLock(request: ExtendLockRequest): Promise<void> {
+    assertKey(request.key);
+    const what = `extend the lock of ${request.key}`;
+    return named(this.#bucket, what, request.signal, () => extendLock(this.#bucket, request));
   }
 
   async close(): Promise<void> {
@@ -136,10 +152,16 @@ async function findVersioning({ client, settings, findings }: Bucket): Promise<v
     const { Status } = await client.send(new GetBucketVersioningCommand(where), call);
     // Suspended buckets still hold versions.
     findings.versions = Status === undefined ? 'no' : 'yes';
-    if (Status === undefined) return;
+    if (Status === undefined) {
+      findings.objectLock = 'no';
+      return;
+    }
     const lock = await client.send(new GetObjectLockConfigurationCommand(where), call);
-    findings.objectLock = lock.ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled' ? 'yes' : 'no';
-  } catch {
+    const { ObjectLockEnabled, Rule } = lock.ObjectLockConfiguration ?? {};
+    findings.objectLock = ObjectLockEnabled === 'Enabled' ? 'yes' : 'no';
+    findings.locksByDefault = Rule?.DefaultRetention?.Mode !== undefined;
+  } catch (error) {
+    if (answerOf(error).name === 'ObjectLockConfigurationNotFoundError') findings.objectLock = 'no';
     // What the service does not tell stays unknown; answers to other requests may still tell.
   }
 }

@@ -7,6 +7,7 @@
  */
 
 import type { JsonSchema, Settings } from '../../core/index.ts';
+import { type LockSettings, lockSchema } from './lock-settings.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -40,6 +41,7 @@ export interface S3Settings {
   readonly timeoutMs: number;
   readonly abortUploadsAfterMs: number;
   readonly putOnly: boolean;
+  readonly objectLock: LockSettings | undefined;
 }
 
 export interface Credentials {
@@ -181,6 +183,7 @@ export const settingsSchema: JsonSchema = {
       default: false,
       description: 'The credentials can write only: nothing is read, listed or removed while putting.',
     },
+    objectLock: lockSchema,
   },
 };
 
@@ -201,7 +204,7 @@ export function readSettings(settings: Settings): S3Settings {
     tags: given.tags ?? {},
     encryption: given.encryption,
     kmsKeyId: given.kmsKeyId,
-    checksum: given.checksum ?? (atAws ? 'sha256' : 'signed'),
+    checksum: checksumFor(given, atAws),
     partSize: given.partSize ?? 8 * mebibyte,
     parallelParts: given.parallelParts ?? 4,
     uploadMemory: given.uploadMemory ?? 128 * mebibyte,
@@ -210,7 +213,14 @@ export function readSettings(settings: Settings): S3Settings {
     timeoutMs: (given.timeoutSeconds ?? 60) * 1000,
     abortUploadsAfterMs: (given.abortUploadsAfterHours ?? 72) * 3_600_000,
     putOnly: given.putOnly ?? false,
+    objectLock: given.objectLock,
   };
+}
+
+/** AWS takes no locked object without a checksum of its own kind. */
+function checksumFor({ checksum, objectLock }: Partial<S3Settings>, atAws: boolean): Checksum {
+  const chosen = checksum ?? (atAws ? 'sha256' : 'signed');
+  return chosen === 'signed' && atAws && objectLock !== undefined ? 'sha256' : chosen;
 }
 
 function readCredentials(given: Partial<Credentials>): Credentials | undefined {

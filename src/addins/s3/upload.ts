@@ -12,10 +12,12 @@ import { BodyReader } from './body-reader.ts';
 import { at, type Bucket, type Call, inBucket, versionOf } from './bucket.ts';
 import { answeredAtMs } from './client.ts';
 import { isRefusal, isUnsupported, probeConditionalPut, refuseExisting, settle } from './create-only.ts';
+import { explainLock, lockOf, refuseWithoutLock } from './lock.ts';
 import { uploadParts } from './multipart.ts';
 
 export async function putObject(bucket: Bucket, request: PutRequest): Promise<PutResult> {
   const { key, signal, sizeBytes } = request;
+  refuseWithoutLock(bucket, key);
   const stop = new AbortController();
   const call = { abortSignal: AbortSignal.any([signal, stop.signal]) };
   const body = new BodyReader(request.body, sizeBytes, call.abortSignal, inBucket(bucket, `put ${key}`));
@@ -24,6 +26,8 @@ export async function putObject(bucket: Bucket, request: PutRequest): Promise<Pu
     if (await body.atEnd()) return await putWhole(bucket, request, first, call);
     body.untake(first);
     return await uploadParts(bucket, request, body, call, stop);
+  } catch (error) {
+    throw explainLock(bucket, key, error);
   } finally {
     await body.close();
   }
@@ -43,6 +47,7 @@ async function putWhole(
   const input: PutObjectCommandInput = {
     ...at(bucket, key),
     ...attributes(settings, request, writeId),
+    ...lockOf(bucket, key),
     ...(await checksumOf(settings, body)),
     Body: body,
     ContentLength: body.length,

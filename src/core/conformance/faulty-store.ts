@@ -74,6 +74,7 @@ export function faultyStore(store: Store, faults: readonly Fault[] = []): Faulty
     head: (request) => around('head', () => store.head(request)),
     list: (request) => around('list', () => store.list(request)),
     remove: (request) => around('remove', () => store.remove(request)),
+    ...(store.extendLock === undefined ? {} : { extendLock: (request) => store.extendLock!(request) }),
     close: () => store.close(),
   };
 }

@@ -16,19 +16,23 @@ import type {
 } from '../contracts/store.ts';
 import { HoldfastError } from '../errors.ts';
 import { interruptible, throwIfInterrupted } from '../interruption.ts';
+import { isProbePrefix } from '../key-classes.ts';
 import { assertKey } from '../store-key.ts';
 
 interface StoredObject {
   readonly bytes: Uint8Array;
   readonly modifiedAtMs: number;
+  readonly lockedUntilMs: number | null;
 }
 
 export interface MemoryStoreOptions {
   /** The store's clock in milliseconds since the Unix epoch; stands still at 0 by default. */
   readonly now?: () => number;
+  /** Objects can be neither removed nor replaced for so long after they were put. */
+  readonly lockMs?: number;
 }
 
-const capabilities: StoreCapabilities = {
+const abilities: StoreCapabilities = {
   conditionalCreate: true,
   versions: false,
   objectLock: false,
@@ -39,17 +43,28 @@ const capabilities: StoreCapabilities = {
 
 const chunkBytes = 1024 * 1024;
 
-export function memoryStore({ now = () => 0 }: MemoryStoreOptions = {}): Store {
+export function memoryStore({ now = () => 0, lockMs }: MemoryStoreOptions = {}): Store {
+  const capabilities = { ...abilities, objectLock: lockMs !== undefined };
   const objects = new Map<string, StoredObject>();
 
-  const infoOf = (key: string, { bytes, modifiedAtMs }: StoredObject) => ({
+  const infoOf = (key: string, { bytes, modifiedAtMs, lockedUntilMs }: StoredObject) => ({
     key,
     sizeBytes: bytes.length,
     modifiedAtMs,
     version: null,
     storageClass: null,
     readable: true,
+    lockedUntilMs,
   });
+
+  const lockEnd = (key: string): number | null =>
+    lockMs === undefined || isProbePrefix(key) ? null : now() + lockMs;
+
+  const refuseLocked = (key: string): void => {
+    const lockedUntilMs = objects.get(key)?.lockedUntilMs ?? null;
+    if (lockedUntilMs !== null && lockedUntilMs > now())
+      throw new HoldfastError('STORE_DENIED', `${key} is locked`);
+  };
 
   async function put(request: PutRequest): Promise<PutResult> {
     const { key, signal, sizeBytes, createOnly } = request;
@@ -66,8 +81,9 @@ export function memoryStore({ now = () => 0 }: MemoryStoreOptions = {}): Store {
     }
     // No await between here and `set`: that is what makes creation conditional.
     if (createOnly === true && objects.has(key)) throw new HoldfastError('OBJECT_EXISTS', `${key} exists`);
+    refuseLocked(key);
     const modifiedAtMs = now();
-    objects.set(key, { bytes, modifiedAtMs });
+    objects.set(key, { bytes, modifiedAtMs, lockedUntilMs: lockEnd(key) });
     return { sizeBytes: bytes.length, version: null, storedAtMs: modifiedAtMs };
   }
 
@@ -106,7 +122,14 @@ export function memoryStore({ now = () => 0 }: MemoryStoreOptions = {}): Store {
     },
     async remove({ key, signal }) {
       throwIfInterrupted(signal, `remove of ${key}`);
+      refuseLocked(key);
       objects.delete(key);
+    },
+    async extendLock({ key, signal }) {
+      throwIfInterrupted(signal, `lock of ${key}`);
+      const object = objects.get(key);
+      if (object === undefined) throw new HoldfastError('OBJECT_MISSING', `there is no object ${key}`);
+      objects.set(key, { ...object, lockedUntilMs: lockEnd(key) });
     },
     async close() {},
   };

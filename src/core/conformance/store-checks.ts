@@ -8,6 +8,7 @@ import type { StoreCheck } from './check.ts';
 import * as probe from './probes.ts';
 import { storeGetChecks } from './store-get-checks.ts';
 import { storeListChecks } from './store-list-checks.ts';
+import { storeLockChecks } from './store-lock-checks.ts';
 import { storePutChecks } from './store-put-checks.ts';
 
 const putOnlyCheck: StoreCheck = {
@@ -34,5 +35,5 @@ function readable(check: StoreCheck): StoreCheck {
 
 export const storeChecks: readonly StoreCheck[] = [
   putOnlyCheck,
-  ...[...storePutChecks, ...storeGetChecks, ...storeListChecks].map(readable),
+  ...[...storePutChecks, ...storeGetChecks, ...storeListChecks, ...storeLockChecks].map(readable),
 ];

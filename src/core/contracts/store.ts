@@ -19,6 +19,7 @@ export interface StoreCapabilities {
   readonly conditionalCreate: boolean;
   /** Overwriting or removing keeps old versions; `put` returns version ids and `remove` takes them. */
   readonly versions: boolean;
+  /** What is put into a class that its settings lock can be neither removed nor changed until the lock ends. */
   readonly objectLock: boolean;
   /** Names accepted in `storageClass`; empty when there is only one class. */
   readonly storageClasses: readonly string[];
@@ -73,6 +74,11 @@ export interface ObjectInfo {
   readonly storageClass: string | null;
   /** False while the object lies in an archive class and must be thawed before `get`. */
   readonly readable: boolean;
+  /**
+   * Nobody can remove or change this version before then. Told by `head` alone, where the store has locks
+   * and the credentials may ask; absent or null: no lock is known.
+   */
+  readonly lockedUntilMs?: number | null;
 }
 
 export interface ListRequest extends CallOptions {
@@ -94,6 +100,12 @@ export interface RemoveRequest extends CallOptions {
   readonly key: string;
   /** Where the store has versions: this one, so that its space comes back; default is the newest. */
   readonly version?: string;
+}
+
+export interface ExtendLockRequest extends CallOptions {
+  readonly key: string;
+  /** When the object was last put or extended at the earliest, by the caller's clock; null: not known. */
+  readonly lockedAtMs: number | null;
 }
 
 export interface Store {
@@ -127,6 +139,15 @@ export interface Store {
 
   /** Removing an absent key succeeds, so that an interrupted removal can be repeated. */
   remove(request: RemoveRequest): Promise<void>;
+
+  /**
+   * Optional. Locks an object that is there for at least as long as one that is put now; a lock never gets
+   * shorter. Does nothing for a class without lock, nor where `lockedAtMs` shows that the lock lasts.
+   *
+   * @throws OBJECT_MISSING there is no such key
+   * @throws STORE_DENIED the credentials may not, or the service does not
+   */
+  extendLock?(request: ExtendLockRequest): Promise<void>;
 
   /** Releases sockets and processes. The store is not used afterwards; a second call does nothing. */
   close(): Promise<void>;

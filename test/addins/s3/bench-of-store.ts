@@ -22,11 +22,16 @@ export function adminClient(server: S3Server, endpoint = server.endpoint): S3Cli
 
 let buckets = 0;
 
-export async function newBucket(server: S3Server, options: { versions?: boolean } = {}): Promise<string> {
+export async function newBucket(
+  server: S3Server,
+  options: { versions?: boolean; lock?: boolean } = {},
+): Promise<string> {
   buckets += 1;
   const name = `bucket-${buckets}`;
   const client = adminClient(server);
-  await client.send(new CreateBucketCommand({ Bucket: name }));
+  await client.send(
+    new CreateBucketCommand({ Bucket: name, ObjectLockEnabledForBucket: options.lock === true }),
+  );
   if (options.versions === true) {
     const VersioningConfiguration = { Status: 'Enabled' } as const;
     await client.send(new PutBucketVersioningCommand({ Bucket: name, VersioningConfiguration }));

@@ -11,6 +11,7 @@ import {
   type LifecycleRule as GivenRule,
   PutBucketLifecycleConfigurationCommand,
   PutBucketVersioningCommand,
+  PutObjectLockConfigurationCommand,
 } from '@aws-sdk/client-s3';
 import type { ProbeRequest, SetupAction } from '../../../core/index.ts';
 import type { Call } from '../bucket.ts';
@@ -30,6 +31,9 @@ export async function applySetup(place: Place, request: ProbeRequest): Promise<r
   if (actions[0]?.state === 'failed') return actions;
   const facts = await readFacts(place, call);
   actions.push(await step('versions', request, () => turnVersionsOn(place, facts, call)));
+  if (place.settings.objectLock !== undefined) {
+    actions.push(await step('object lock', request, () => turnLockOn(place, facts, call)));
+  }
   actions.push(await step('lifecycle', request, () => addAbortRule(place, facts, call)));
   const ids = { server, probe: request.probe, locked: locksByDefault(facts) };
   actions.push(
@@ -75,10 +79,11 @@ async function makeBucket(place: Place, call: Call): Promise<SetupAction> {
   // AWS wants its region named, except for the oldest; others refuse names that are not theirs.
   const region = settings.region === undefined ? await client.config.region() : settings.region;
   const LocationConstraint = region as 'eu-west-2';
+  const lock = settings.objectLock === undefined ? {} : { ObjectLockEnabledForBucket: true };
   const input: CreateBucketCommandInput =
     settings.atAws && region !== 'us-east-1'
-      ? { ...where, CreateBucketConfiguration: { LocationConstraint } }
-      : { ...where };
+      ? { ...where, ...lock, CreateBucketConfiguration: { LocationConstraint } }
+      : { ...where, ...lock };
   try {
     await client.send(new CreateBucketCommand(input), call);
   } catch (error) {
@@ -98,6 +103,22 @@ async function turnVersionsOn(
   const VersioningConfiguration = { Status: 'Enabled' } as const;
   await client.send(new PutBucketVersioningCommand({ ...where, VersioningConfiguration }), call);
   return done('versions', 'were turned on');
+}
+
+/** Most services can do that only for a new bucket. */
+async function turnLockOn({ client, where }: Place, { objectLock }: Facts, call: Call): Promise<SetupAction> {
+  const told = objectLock.state === 'told' ? objectLock.value.ObjectLockConfiguration : undefined;
+  if (told?.ObjectLockEnabled === 'Enabled') return present('object lock', 'is on');
+  try {
+    const ObjectLockConfiguration = { ObjectLockEnabled: 'Enabled' } as const;
+    await client.send(new PutObjectLockConfigurationCommand({ ...where, ObjectLockConfiguration }), call);
+  } catch (error) {
+    if (isRightLacking(error) || answerOf(error).status >= 500) throw error;
+    const detail = 'the service gives no object lock to a bucket that is there already';
+    const hint = 'Name a new bucket, which store init --apply makes with object lock.';
+    return { name: 'object lock', state: 'failed', detail, hint, code: 'CONFIG_INVALID' };
+  }
+  return done('object lock', 'was turned on');
 }
 
 /** A bucket's rules are written all at once, so those of others are read, kept and compared afterwards. */

@@ -16,9 +16,26 @@ export function policiesOf(settings: S3Settings, server: string | null): readonl
     classes.map((one) => `${base}${one}/${server ?? unknownServer}/*`);
   const puts = ['s3:PutObject', ...(Object.keys(settings.tags).length > 0 ? ['s3:PutObjectTagging'] : [])];
   const kms = kmsStatements(settings);
+  const { days } = settings.objectLock ?? { days: {} };
+  const locked = below(Object.keys(days));
+  // On Ceph whoever has put an object may otherwise pass governance.
+  const locks =
+    locked.length === 0
+      ? []
+      : [
+          allow(['s3:PutObjectRetention'], locked),
+          { ...allow(['s3:BypassGovernanceRetention', 's3:PutObjectLegalHold'], locked), Effect: 'Deny' },
+        ];
   const writes = allow([...puts, 's3:AbortMultipartUpload'], below(keyClasses));
   const reads: readonly Statement[] = [
-    allow(['s3:GetObject', 's3:GetObjectVersion'], [`${base}*`]),
+    allow(
+      [
+        's3:GetObject',
+        's3:GetObjectVersion',
+        ...(settings.objectLock === undefined ? [] : ['s3:GetObjectRetention']),
+      ],
+      [`${base}*`],
+    ),
     {
       ...allow(['s3:ListBucket', 's3:ListBucketVersions'], [bucket]),
       // Without IfExists an absent object is answered with 403 instead of 404.
@@ -44,6 +61,7 @@ export function policiesOf(settings: S3Settings, server: string | null): readonl
   return [
     policy('writer', 'what a server needs to back up, and no more: it reads and removes nothing', [
       writes,
+      ...locks,
       ...kms,
     ]),
     policy('reader', 'for restores and verify; with the writer, everyday use of a server', [

@@ -18,7 +18,7 @@ import * as trial from './trials.ts';
 export async function tryRights(
   place: Place,
   request: ProbeRequest,
-  { versions, locked }: { readonly versions: boolean; readonly locked: boolean },
+  { versions, locked: locksAll }: { readonly versions: boolean; readonly locked: boolean },
 ): Promise<TryOut> {
   const call = { abortSignal: request.signal };
   const server = request.server ?? request.probe;
@@ -26,6 +26,12 @@ export async function tryRights(
   const puts = keyClasses.map(async (one) =>
     right(`write ${one} of this server`, await trial.tryPut(place, key(one), call), 'writer'),
   );
+  const { days } = place.settings.objectLock ?? { days: {} };
+  const locks = keyClasses
+    .filter((one) => one in days)
+    .map(async (one) =>
+      right(`lock ${one} of this server`, await trial.tryLock(place, key(one), call), 'writer'),
+    );
   const removals = prunedClasses.map(async (one) => {
     const version = await trial.tryRemoveVersion(place, key(one), call);
     const markers = version.allowed === 'yes';
@@ -36,18 +42,20 @@ export async function tryRights(
       ...(versions ? [right(`remove versions of ${one} of this server`, version, 'pruner')] : []),
     ];
   });
-  const [writes, aborts, removes, lists, listsVersions, foreign] = await Promise.all([
+  const [writes, locked, aborts, removes, lists, listsVersions, foreign] = await Promise.all([
     Promise.all(puts),
+    Promise.all(locks),
     trial.tryAbort(place, key('data'), call),
     Promise.all(removals),
     trial.tryList(place, call),
     trial.tryListVersions(place, call),
     trial.tryPut(place, `${probePrefixOf('data', request.probe, request.probe)}right`, call),
   ]);
-  const removable = !locked && removes.flat().every(({ allowed }) => allowed === 'yes');
+  const removable = !locksAll && removes.flat().every(({ allowed }) => allowed === 'yes');
   const reads = await trial.tryRead(place, () => makeObject(place, key('data'), removable, call), call);
   const rights = [
     ...writes,
+    ...locked,
     right('abort uploads of this server', aborts, 'writer'),
     right('read objects', reads, 'reader', 'pruner'),
     right('list objects', lists, 'reader', 'pruner'),

@@ -14,6 +14,8 @@ import {
 import { asFailure } from '../failures.ts';
 import { archiveClasses, type S3Settings } from '../settings.ts';
 import { applySetup } from './apply.ts';
+import { finding, mendable, unreadable } from './findings.ts';
+import { objectLockOf } from './judge-lock.ts';
 import { readRule } from './lifecycle.ts';
 import { lintLifecycle } from './lint-lifecycle.ts';
 import { bucketState, type Facts, locksByDefault, openPlace, type Place, readFacts } from './place.ts';
@@ -50,7 +52,7 @@ export class S3Setup implements StoreSetup {
         versionsOf(facts),
         ...lifecycleOf(facts, this.#place.settings, request),
         publicAccessOf(facts),
-        objectLockOf(facts),
+        ...objectLockOf(facts, this.#place.settings),
       ];
     });
   }
@@ -111,19 +113,6 @@ async function clearProbe(place: Place, { server, probe }: ProbeRequest): Promis
   await purge(place, probePrefixOf('data', server ?? probe, probe), call).catch(() => {});
 }
 
-function finding(
-  name: string,
-  state: 'ok' | 'note' | 'warning' | 'error',
-  detail: string,
-  hint: string | null = null,
-): SetupFinding {
-  return { name, state, detail, hint, code: state === 'error' ? 'STORE_UNSOUND' : null, mendable: false };
-}
-
-const mendable = (one: SetupFinding): SetupFinding => ({ ...one, mendable: true });
-const unreadable = (state: string): string =>
-  state === 'denied' ? 'the credentials may not look' : 'the service does not tell';
-
 function versionsOf({ versioning }: Facts): SetupFinding {
   if (versioning.state !== 'told') return finding('versions', 'note', unreadable(versioning.state));
   const { Status } = versioning.value;
@@ -160,16 +149,4 @@ function publicAccessOf({ publicAccess }: Facts): SetupFinding {
   const detail = `is not blocked (${open.join(', ')} off)`;
   const hint = 'Run holdfast store init --apply, which tries whether the service can block it.';
   return mendable(finding('public access', 'note', detail, hint));
-}
-
-function objectLockOf({ objectLock }: Facts): SetupFinding {
-  if (objectLock.state === 'denied' || objectLock.state === 'unsupported')
-    return finding('object lock', 'note', unreadable(objectLock.state));
-  const lock = objectLock.state === 'told' ? objectLock.value.ObjectLockConfiguration : undefined;
-  if (lock?.ObjectLockEnabled !== 'Enabled')
-    return finding('object lock', 'ok', 'is off; only a new bucket can have it');
-  const { Mode, Days, Years } = lock.Rule?.DefaultRetention ?? {};
-  if (Mode === undefined) return finding('object lock', 'ok', 'is on, without a default retention');
-  const time = Days === undefined ? `${Years} years` : `${Days} days`;
-  return finding('object lock', 'ok', `is on: every object is locked for ${time} (${Mode.toLowerCase()})`);
 }

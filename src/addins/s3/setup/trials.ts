@@ -13,6 +13,7 @@ import {
   ListObjectsV2Command,
   ListObjectVersionsCommand,
   PutObjectCommand,
+  type PutObjectCommandInput,
 } from '@aws-sdk/client-s3';
 import type { StoreRight } from '../../../core/index.ts';
 import { attributes } from '../attributes.ts';
@@ -45,12 +46,18 @@ async function outcomeOf(work: Promise<unknown>): Promise<Outcome> {
 }
 
 /** Keys of all trials are without the store's prefix. */
-export function tryPut({ once, where, settings }: Place, key: string, call: Call): Promise<Outcome> {
+export function tryPut(
+  { once, where, settings }: Place,
+  key: string,
+  call: Call,
+  lock: Partial<PutObjectCommandInput> = {},
+): Promise<Outcome> {
   const request = { key, body: nothing(), signal: call.abortSignal };
   const which = { ...where, Key: settings.prefix + key };
   const command = new PutObjectCommand({
     ...which,
     ...attributes(settings, request, null),
+    ...lock,
     Body: Buffer.from('x'),
     ContentLength: 1,
     ContentMD5: falseMd5,
@@ -60,6 +67,12 @@ export function tryPut({ once, where, settings }: Place, key: string, call: Call
     await once.send(new DeleteObjectCommand({ ...which, ...version }), call).catch(() => {});
   };
   return outcomeOf(once.send(command, call).then(made));
+}
+
+/** A put that also asks for a lock, over soon where the service should take a false checksum for right. */
+export function tryLock(place: Place, key: string, call: Call): Promise<Outcome> {
+  const ObjectLockRetainUntilDate = new Date(performance.timeOrigin + performance.now() + 120_000);
+  return tryPut(place, key, call, { ObjectLockMode: 'GOVERNANCE', ObjectLockRetainUntilDate });
 }
 
 export function tryAbort({ once, where, settings }: Place, key: string, call: Call): Promise<Outcome> {

@@ -29,6 +29,9 @@ export function trackedStore(store: Store): TrackedStore {
     head: (request) => store.head(request),
     list: (request) => store.list(request),
     remove: (request) => tracked(store.remove(request)),
+    ...(store.extendLock === undefined
+      ? {}
+      : { extendLock: (request) => tracked(store.extendLock!(request)) }),
     close: () => store.close(),
     async settled(patienceMs) {
       let timer: NodeJS.Timeout | undefined;
