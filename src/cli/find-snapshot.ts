@@ -6,13 +6,17 @@
  * or UUID.
  */
 
+import { identityMissing } from '../core/archive/locked-body.ts';
+import type { KeyedProvider } from '../core/encryption/keyed-provider.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
-import type { Account, Provider, Store } from '../core/index.ts';
+import type { Account, Store } from '../core/index.ts';
 import {
-  findSnapshot,
+  type AnySnapshot,
+  findAnySnapshot,
   type ListedSnapshot,
   listSnapshots,
-  readSnapshot,
+  opened,
+  readAnySnapshot,
   type Snapshot,
 } from '../core/jobs/catalog.ts';
 import { newestCandidates, newestOf } from '../core/jobs/newest-snapshot.ts';
@@ -24,7 +28,7 @@ import type { State } from '../core/state/state.ts';
 
 export interface Search {
   readonly store: Store;
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
   readonly state: State | null;
   /** Rejects where the panel cannot be read. */
   readonly panelAccounts: () => Promise<readonly Account[]>;
@@ -96,6 +100,7 @@ async function fromManifests(search: Search, wanted: string): Promise<string> {
   const name = wanted.toLowerCase();
   const { snapshots } = await readNewestOfEach(search);
   const found = snapshots.flatMap((snapshot) => {
+    if (snapshot.body === null) return [];
     const { site, domain, aliases } = snapshot.body.account;
     const names = [domain ?? '', ...aliases].map((one) => one.toLowerCase());
     return site === wanted || names.includes(name) ? [snapshot.header.owner] : [];
@@ -113,7 +118,8 @@ async function fromManifests(search: Search, wanted: string): Promise<string> {
 
 export interface ReadResult {
   readonly listed: ListedSnapshot;
-  readonly snapshot: Snapshot | null;
+  /** Perhaps locked. */
+  readonly snapshot: AnySnapshot | null;
   /** OBJECT_DAMAGED, OBJECT_MISSING or FORMAT_UNSUPPORTED where it could not be read. */
   readonly error: HoldfastError | null;
 }
@@ -131,7 +137,7 @@ export async function readEach(
     for (let i = next++; i < listed.length; i = next++) {
       const one = listed[i]!;
       try {
-        results[i] = { listed: one, snapshot: await readSnapshot(provider, one, signal), error: null };
+        results[i] = { listed: one, snapshot: await readAnySnapshot(provider, one, signal), error: null };
       } catch (error) {
         if (!isHoldfastError(error) || !damage.includes(error.code)) throw error;
         results[i] = { listed: one, snapshot: null, error };
@@ -142,7 +148,7 @@ export async function readEach(
   return results;
 }
 
-/** The newest snapshot of every owner; instead of it what is damaged, where that may be the newest. */
+/** The newest snapshot of every owner; instead of it what is damaged or locked, where that may be the newest. */
 export async function readNewestOfEach(search: Search): Promise<{
   readonly snapshots: readonly Snapshot[];
   readonly damaged: readonly { readonly key: string; readonly error: HoldfastError }[];
@@ -155,7 +161,10 @@ export async function readNewestOfEach(search: Search): Promise<{
     const bad = results.flatMap(({ listed, error }) => (error === null ? [] : [{ key: listed.key, error }]));
     damaged.push(...bad);
     const newest = newestOf(results.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot])));
-    if (bad.length === 0 && newest !== null) snapshots.push(newest);
+    if (bad.length > 0 || newest === null) continue;
+    const { body, key } = newest;
+    if (body !== null) snapshots.push({ ...newest, body });
+    else damaged.push({ key, error: identityMissing(`snapshot ${newest.name}`) });
   }
   return { snapshots, damaged };
 }
@@ -163,7 +172,7 @@ export async function readNewestOfEach(search: Search): Promise<{
 /**
  * The snapshot that SNAPSHOT and `--account` name.
  *
- * @throws SNAPSHOT_NOT_FOUND, ACCOUNT_NOT_FOUND
+ * @throws SNAPSHOT_NOT_FOUND, ACCOUNT_NOT_FOUND, IDENTITY_MISSING, IDENTITY_WRONG
  * @throws USAGE `latest` without an account
  */
 export async function resolveSnapshot(
@@ -172,9 +181,19 @@ export async function resolveSnapshot(
   account: string | undefined,
 ): Promise<Snapshot> {
   const { provider, signal } = search;
+  return opened(provider, await resolveAnySnapshot(search, wanted, account), signal);
+}
+
+/** As `resolveSnapshot`, for what needs no more than the clear header. */
+export async function resolveAnySnapshot(
+  search: Search,
+  wanted: string,
+  account: string | undefined,
+): Promise<AnySnapshot> {
+  const { provider, signal } = search;
   requireAccount(wanted, account);
   if (account !== undefined) {
-    return findSnapshot(
+    return findAnySnapshot(
       provider,
       await listCandidates(search, await ownerOf(search, account)),
       wanted,
@@ -187,13 +206,13 @@ export async function resolveSnapshot(
     () => ofThisServer(search, null),
   ]) {
     try {
-      return await findSnapshot(provider, await candidates(), wanted, signal);
+      return await findAnySnapshot(provider, await candidates(), wanted, signal);
     } catch (error) {
       const unknown = isHoldfastError(error) && error.code === 'SNAPSHOT_NOT_FOUND';
       if (!unknown) throw error;
     }
   }
-  return findSnapshot(provider, await ofAnyServer(search, null), wanted, signal);
+  return findAnySnapshot(provider, await ofAnyServer(search, null), wanted, signal);
 }
 
 /** An id begins with its site, and the state may know whose that is now. */

@@ -33,6 +33,7 @@ async function run(): Promise<number> {
     env: process.env,
     stdout: process.stdout,
     stderr: process.stderr,
+    stdin: () => process.stdin,
     signal: stopSignal(),
   });
 }

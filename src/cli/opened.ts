@@ -12,26 +12,30 @@ import type { AddinRef } from '../core/archive/manifest.ts';
 import { databaseSettingsSchema } from '../core/config/config-schema.ts';
 import type { AddinConfiguration, Configuration } from '../core/config/load-configuration.ts';
 import { resolveSecrets } from '../core/config/secrets.ts';
-import { HoldfastError, isHoldfastError } from '../core/errors.ts';
+import type { Identity } from '../core/encryption/identities.ts';
+import type { KeyedProvider } from '../core/encryption/keyed-provider.ts';
+import { isHoldfastError } from '../core/errors.ts';
 import type {
   AddinDefinition,
   DatabaseEngine,
   Panel,
   PanelDefinition,
-  Provider,
   ProviderDefinition,
   Store,
   StoreDefinition,
 } from '../core/index.ts';
+import type { OpenAddin } from '../core/jobs/addin.ts';
 import { openState, type State } from '../core/state/state.ts';
 import type { Loaded } from './configuration.ts';
+import { openKeys } from './opened-keys.ts';
 import { unusableEngine } from './unusable-engine.ts';
 import type { World } from './world.ts';
 
 export interface OpenedStore {
   readonly name: string;
   readonly store: Store;
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
+  readonly encryption: OpenAddin['encryption'];
   readonly storeRef: AddinRef;
   readonly providerRef: AddinRef;
 }
@@ -51,32 +55,26 @@ export function definitionOf<K extends keyof Kinds>(
 const refOf = ({ name, version, contract }: AddinDefinition): AddinRef => ({ name, version, contract });
 
 /**
- * @throws CONFIG_INVALID it asks for encryption, which this release cannot do
+ * @param identities given on the command line; without any, the configuration's own counts
  * @throws SECRET_UNUSABLE a secret of the store or the provider cannot be read
  */
 export async function openStore(
   { definitions }: Pick<Loaded, 'definitions'>,
   addin: AddinConfiguration,
-  world: Pick<World, 'env'>,
+  world: Pick<World, 'env' | 'signal'> & { readonly wrapStore?: (store: Store) => Store },
+  identities: readonly Identity[] = [],
 ): Promise<OpenedStore> {
-  if (addin.encryption !== 'none') throw cannotEncrypt(addin);
   const storeDefinition = definitionOf(definitions, 'store', addin.store.use);
   const providerDefinition = definitionOf(definitions, 'provider', addin.provider.use);
   const settings = await resolveSecrets(addin.provider, providerDefinition.settingsSchema, world);
-  const store = await storeDefinition.open(
+  const bare = await storeDefinition.open(
     await resolveSecrets(addin.store, storeDefinition.settingsSchema, world),
   );
+  const store = world.wrapStore?.(bare) ?? bare;
   const provider = await providerDefinition.open({ store, settings });
   const refs = { storeRef: refOf(storeDefinition), providerRef: refOf(providerDefinition) };
-  return { name: addin.name, store, provider, ...refs };
-}
-
-/** Never plain where encryption was asked for. */
-export function cannotEncrypt({ file, name }: AddinConfiguration): HoldfastError {
-  const message = `this release cannot encrypt, and the addin configuration ${name} asks for it (${file})`;
-  return new HoldfastError('CONFIG_INVALID', message, {
-    hint: 'Wait for a release that can, or write "encryption": "none" to store plain backups on purpose.',
-  });
+  const keyed = openKeys(addin, { store, provider, world, identities });
+  return { name: addin.name, store, provider: keyed, encryption: addin.encryption, ...refs };
 }
 
 export async function openPanel(

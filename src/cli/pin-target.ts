@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { HoldfastError } from '../core/errors.ts';
 import type { PinRequest, PinTarget } from '../core/jobs/pin.ts';
 import type { CliContext } from './command.ts';
-import { listCandidates, ownerOf, resolveSnapshot } from './find-snapshot.ts';
+import { listCandidates, ownerOf, resolveAnySnapshot } from './find-snapshot.ts';
 import type { StoreSession } from './store-session.ts';
 
 export interface PinOptions {
@@ -40,10 +40,10 @@ export async function pinPlace(
 ): Promise<PinPlace> {
   const request = (target: PinTarget): PinRequest => ({ store, provider, target, world, signal });
   if (wanted !== 'all') {
-    const snapshot = await resolveSnapshot(search, wanted, account);
+    const snapshot = await resolveAnySnapshot(search, wanted, account);
     return {
       snapshot: snapshot.name,
-      account: snapshot.body.account.site,
+      account: snapshot.body?.account.site ?? snapshot.header.owner,
       requests: [request({ snapshot })],
     };
   }

@@ -29,7 +29,7 @@ export async function findingsOfEach(
     else found.set(listed.id, remembered.findings);
   }
   for (const { listed, snapshot } of await readEach(search, unknown)) {
-    if (snapshot !== null) found.set(listed.id, snapshot.body.findings ?? []);
+    if (snapshot?.body != null) found.set(listed.id, snapshot.body.findings ?? []);
   }
   return found;
 }

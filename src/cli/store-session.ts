@@ -6,6 +6,7 @@ import type { State } from '../core/state/state.ts';
 import type { CliContext } from './command.ts';
 import { chooseAddin, chooseCopy, type Loaded, loadConfigured } from './configuration.ts';
 import type { Search } from './find-snapshot.ts';
+import { type KeyOptions, readKeyOptions } from './key-input.ts';
 import { type OpenedStore, openPanel, openStateIfAny, openStore } from './opened.ts';
 import { checkPresence, type Presence } from './store-presence.ts';
 
@@ -19,7 +20,7 @@ export interface StoreSession {
   readonly trust: Trust;
 }
 
-export interface StoreChoice {
+export interface StoreChoice extends KeyOptions {
   readonly addin?: unknown;
   readonly copy?: unknown;
   /** What must be there; snapshots, where nothing is said. */
@@ -36,14 +37,16 @@ export const copyHelp = 'read from this copy of the addin configuration, not fro
  * @throws STORE_FOREIGN nothing is there, or another store
  */
 export async function withStore<T>(
-  { configDir, world, signal, output }: CliContext,
-  { addin: addinName, copy, needs = 'readable' }: StoreChoice,
+  context: CliContext,
+  { addin: addinName, copy, needs = 'readable', ...keyOptions }: StoreChoice,
   work: (session: StoreSession) => Promise<T>,
 ): Promise<T> {
+  const { configDir, world, signal, output } = context;
   const loaded = await loadConfigured(configDir);
   const chosen = chooseAddin(loaded.configuration, addinName as string | undefined);
   const addin = copy === undefined ? chosen : chooseCopy(chosen, copy as string);
-  const opened = await openStore(loaded, addin, world);
+  const identities = await readKeyOptions(context, keyOptions);
+  const opened = await openStore(loaded, addin, world, identities);
   try {
     const state = await openStateIfAny(loaded.configuration, world);
     const { stateDir, trustedSigners } = loaded.configuration;

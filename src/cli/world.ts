@@ -1,6 +1,6 @@
 /** The outside world as commands see it; `main.ts` makes the real one. */
 
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 export interface World {
   readonly now: () => number;
@@ -10,6 +10,8 @@ export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: Writable;
+  /** Opened by the first call: most commands read nothing. */
+  readonly stdin: () => Readable & { readonly isTTY?: boolean };
   /** Fires when the user or the system asks to stop. */
   readonly signal: AbortSignal;
 }

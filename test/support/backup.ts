@@ -6,15 +6,20 @@
 
 import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chainProvider } from '../../src/addins/chain/index.ts';
 import { localStore } from '../../src/addins/local/index.ts';
 import { s3TarProvider } from '../../src/addins/s3-tar/index.ts';
 import type { DatabaseEngine } from '../../src/core/contracts/database.ts';
 import type { Account, DatabaseSelector, Tree } from '../../src/core/contracts/panel.ts';
-import type { Provider, RequestedLevel } from '../../src/core/contracts/provider.ts';
+import type { RequestedLevel } from '../../src/core/contracts/provider.ts';
 import type { Store } from '../../src/core/contracts/store.ts';
+import { type Identity, identityOf } from '../../src/core/encryption/identities.ts';
+import { openKeyRing } from '../../src/core/encryption/key-ring.ts';
+import { identityText } from '../../src/core/encryption/key-text.ts';
+import { type KeyedProvider, withKeys } from '../../src/core/encryption/keyed-provider.ts';
+import { newKeyPair } from '../../src/core/encryption/x25519.ts';
 import type { OpenAddin } from '../../src/core/jobs/addin.ts';
 import { type BackUpReport, backUp } from '../../src/core/jobs/backup/back-up.ts';
 import { CapturePool } from '../../src/core/jobs/capture/pool.ts';
@@ -41,6 +46,8 @@ export interface LabBackup {
 export interface LabOptions {
   /** Instead of a local one; closed with the laboratory. */
   readonly store?: Store;
+  /** Everything is encrypted for a new administrator, whose identity the provider of the laboratory has. */
+  readonly encrypted?: boolean;
   /** Settings of the provider chain, which then takes the place of s3-tar. */
   readonly chain?: Readonly<Record<string, unknown>>;
   readonly threads?: number;
@@ -55,7 +62,7 @@ export interface Lab {
   readonly state: State;
   readonly stateDir: string;
   readonly store: Store;
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
   /** Of the local store; with another store, where a copy of it may be put for `rescue`. */
   readonly storePath: string;
   readonly pool: CapturePool;
@@ -88,6 +95,13 @@ const signal = new AbortController().signal;
 const ref = { name: 'lab', version: '1.0.0', contract: 1 };
 export const labThreads = 2;
 
+/** Of the laboratory in this directory; its identity file is `directory/identity`. */
+async function labAdministrator(directory: string): Promise<Identity> {
+  const path = join(directory, 'identity');
+  if (!existsSync(path)) writeFileSync(path, `${identityText(newKeyPair().privateKey)}\n`, { mode: 0o600 });
+  return (await identityOf(readFileSync(path, 'utf8').trim()))!;
+}
+
 /** Makes `directory/store` and `directory/state`, or goes on in them. */
 export async function openLab(directory: string, options: LabOptions = {}): Promise<Lab> {
   process.umask(0o77);
@@ -95,20 +109,29 @@ export async function openLab(directory: string, options: LabOptions = {}): Prom
   const stateDir = join(directory, 'state');
   mkdirSync(stateDir, { recursive: true });
   const store = options.store ?? (await localStore.open({ use: 'local', path: storePath }));
-  const provider =
+  const plain =
     options.chain === undefined
       ? await s3TarProvider.open({ store, settings: { use: 's3-tar' } })
       : await chainProvider.open({ store, settings: { use: 'chain', ...options.chain } });
+  const admin = options.encrypted === true ? await labAdministrator(directory) : null;
+  const identities = admin === null ? [] : [admin];
+  const keys = admin === null ? null : openKeyRing({ store, provider: plain, identities, signal });
+  const provider = admin === null ? plain : withKeys(plain, { keys });
   const addin: OpenAddin = {
     name: 'nightly',
     id: 'a'.repeat(32),
     store,
     provider,
+    encryption: admin === null ? 'none' : { recipients: [admin.recipient] },
     storeRef: ref,
     providerRef: ref,
   };
   const { threads = labThreads, pageBytes } = options;
-  const pool = new CapturePool({ threads, now: options.now ?? Date.now, ...(pageBytes === undefined ? {} : { pageBytes }) });
+  const pool = new CapturePool({
+    threads,
+    now: options.now ?? Date.now,
+    ...(pageBytes === undefined ? {} : { pageBytes }),
+  });
   const state = await openState(stateDir, {
     now: Date.now,
     newUuid: randomUUID,

@@ -83,7 +83,7 @@ export class SyntheticCopy {
   ): Promise<CopyReport> {
     const provider = await s3TarProvider.open({ store: this.main, settings: { use: 's3-tar' } });
     const [report] = await copySnapshots({
-      addin: { ...addin, store: this.main, provider, storeRef: ref, providerRef: ref },
+      addin: { ...addin, store: this.main, provider, encryption: 'none', storeRef: ref, providerRef: ref },
       copies: [{ name: 'offsite', retention, open: () => opened(copy) }],
       state: this.state,
       stateDir: this.directory,

@@ -8,6 +8,7 @@ import type { Loaded } from '../configuration.ts';
 import { openStore } from '../opened.ts';
 import type { World } from '../world.ts';
 import { attempt, type Check, fault, ok } from './check.ts';
+import { checkEncryption } from './encryption.ts';
 
 export async function checkStore(
   loaded: Loaded,
@@ -24,7 +25,7 @@ export async function checkStore(
     try {
       const file = await readStoreFile(store, signal);
       const remembered = state?.storeId(addin.name) ?? null;
-      const checks = [ok(`encryption of ${addin.name}`, 'none, as the configuration says')];
+      const checks = await checkEncryption(addin, world);
       if (file === null) checks.push(await checkUnused(name, remembered, () => firstKey(store, signal)));
       else if (remembered !== null && remembered !== file.store) {
         const detail = `it has the id ${file.store}, and this server wrote to ${remembered} before`;

@@ -20,9 +20,9 @@ import {
   openPanel,
   openStateIfAny,
   openStateOf,
-import { withPanelExport } from '../panel-export.ts';
   openStore,
 } from '../opened.ts';
+import { withPanelExport } from '../panel-export.ts';
 import { openProgress } from '../progress.ts';
 
 interface Options {
@@ -30,12 +30,14 @@ interface Options {
   readonly account?: readonly string[];
   readonly level: RequestedLevel;
   readonly checksum?: true;
+  readonly allowPlaintext?: true;
   readonly dryRun?: true;
 }
 
 export const backup: CliCommand = {
   exits: [
     'PREREQUISITE_MISSING',
+    'RECIPIENTS_UNUSABLE',
     'ACCOUNT_LOCKED',
     'ACCOUNT_NOT_FOUND',
     'PANEL_UNREADABLE',
@@ -46,6 +48,7 @@ export const backup: CliCommand = {
     'STORE_FULL',
     'STORE_DENIED',
     'STORE_FOREIGN',
+    'STORE_ENCRYPTED',
     'FINISHED_WITH_WARNINGS',
   ],
 
@@ -63,6 +66,10 @@ export const backup: CliCommand = {
           .default('auto'),
       )
       .option('--checksum', 'read every file, also those that seem unchanged')
+      .option(
+        '--allow-plaintext',
+        'with "encryption": "none": make plain backups although the store holds encrypted ones',
+      )
       .option('--dry-run', 'show accounts, levels, databases and exclusions; write nothing');
   },
 
@@ -124,6 +131,7 @@ async function run(
       trustedSigners: configuration.trustedSigners,
       level: chosen.level,
       checksum: chosen.checksum === true,
+      allowPlaintext: chosen.allowPlaintext === true,
       concurrency: configuration.concurrency,
       pool,
       world,

@@ -7,6 +7,7 @@ import type { DifferenceDocument } from '../documents/difference.ts';
 import { encodedPaths, shown, typeNameOf } from '../entry-view.ts';
 import { resolveSnapshot } from '../find-snapshot.ts';
 import { countText } from '../format.ts';
+import { defineKeyOptions } from '../key-input.ts';
 import type { Output } from '../output.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
@@ -20,6 +21,8 @@ export const diff: CliCommand = {
     'OBJECT_MISSING',
     'STORE_UNAVAILABLE',
     'STORE_FOREIGN',
+    'IDENTITY_MISSING',
+    'IDENTITY_WRONG',
   ],
 
   define(command) {
@@ -34,6 +37,7 @@ export const diff: CliCommand = {
         '\n+ added, - removed, M changed (what of it), R renamed: by inode and content, or by content alone where\n' +
           'it is unambiguous. Databases differ where their exports do. Differences are no error: the status is 0.',
       );
+    defineKeyOptions(command);
   },
 
   async run(context, { args, options }) {

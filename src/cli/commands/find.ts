@@ -3,12 +3,13 @@
 import type { Entry } from '../../core/archive/entry.ts';
 import { errorCodes } from '../../core/errors.ts';
 import { globToRegExp } from '../../core/glob.ts';
-import type { Snapshot } from '../../core/jobs/catalog.ts';
+import { opened, type Snapshot } from '../../core/jobs/catalog.ts';
 import { openIndex } from '../../core/jobs/index-reader.ts';
 import type { CliCommand } from '../command.ts';
 import type { MatchDocument } from '../documents/entry.ts';
 import { contentOf, encodedPath, modifiedAt, percentHelp, shown, typeName } from '../entry-view.ts';
 import { listCandidates, ownerOf, readEach, resolveSnapshot, type Search } from '../find-snapshot.ts';
+import { defineKeyOptions } from '../key-input.ts';
 import type { Output } from '../output.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
@@ -20,6 +21,8 @@ export const find: CliCommand = {
     'OBJECT_MISSING',
     'STORE_UNAVAILABLE',
     'STORE_FOREIGN',
+    'IDENTITY_MISSING',
+    'IDENTITY_WRONG',
   ],
 
   define(command) {
@@ -33,6 +36,7 @@ export const find: CliCommand = {
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', copyHelp)
       .addHelpText('after', percentHelp);
+    defineKeyOptions(command);
   },
 
   async run(context, { args, options }) {
@@ -49,7 +53,10 @@ export const find: CliCommand = {
       let damaged = false;
       for (const listed of await listCandidates(search, owner)) {
         const [result] = await readEach(search, [listed]);
-        if (result?.snapshot != null) await findIn(search, result.snapshot, matches, output);
+        if (result?.snapshot != null) {
+          const { provider, signal } = search;
+          await findIn(search, await opened(provider, result.snapshot, signal), matches, output);
+        }
         if (result?.error == null) continue;
         output.note(`holdfast: ${result.error.message}`);
         damaged = true;

@@ -8,6 +8,7 @@ import type { CliCommand } from '../command.ts';
 import type { EntryDocument } from '../documents/entry.ts';
 import { contentOf, describeEntry, describeExport, entryLine, percentHelp } from '../entry-view.ts';
 import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
+import { defineKeyOptions } from '../key-input.ts';
 import { failedComponents, notePartial } from '../partial-snapshot.ts';
 import { percentPath, snapshotPath } from '../snapshot-path.ts';
 import { copyHelp, withStore } from '../store-session.ts';
@@ -21,6 +22,8 @@ export const ls: CliCommand = {
     'PATH_NOT_FOUND',
     'STORE_UNAVAILABLE',
     'STORE_FOREIGN',
+    'IDENTITY_MISSING',
+    'IDENTITY_WRONG',
   ],
 
   define(command) {
@@ -33,6 +36,7 @@ export const ls: CliCommand = {
       .option('-R, --recursive', 'everything below as well')
       .option('--path-percent <path>', 'the path percent-encoded, as names with odd bytes or a % are shown')
       .addHelpText('after', percentHelp);
+    defineKeyOptions(command);
   },
 
   async run(context, { args, options }) {

@@ -1,16 +1,16 @@
 /** `holdfast prune`: what retention lets go, and with --apply its removal. */
 
-import { HoldfastError } from '../../core/errors.ts';
 import { prune as pruneStore } from '../../core/jobs/prune/prune.ts';
 import type { PrunedSnapshot, PruneReport } from '../../core/jobs/prune/types.ts';
-import { printable, quoted } from '../../core/printable.ts';
-import { isUuid } from '../../core/state/server-identity.ts';
+import { printable } from '../../core/printable.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
 import type { PruneDocument } from '../documents/prune.ts';
 import { ownerOf } from '../find-snapshot.ts';
 import { bytesText, countText, plural } from '../format.ts';
+import { defineKeyOptions } from '../key-input.ts';
 import { addinId } from '../opened.ts';
 import { openProgress } from '../progress.ts';
+import { serverOf } from '../server-option.ts';
 import { type StoreSession, withStore } from '../store-session.ts';
 
 interface Options {
@@ -47,6 +47,7 @@ export const prune: CliCommand = {
           'database, and what is pinned. Objects that no snapshot names go a day after the store got them.\n' +
           'Prune refuses where the result would surprise; docs/errors.md, PRUNE_REFUSED, says when.',
       );
+    defineKeyOptions(command);
   },
 
   async run(context, { options }) {
@@ -65,24 +66,6 @@ export const prune: CliCommand = {
     });
   },
 };
-
-/**
- * UUID of the server whose snapshots are meant.
- *
- * @throws USAGE it is no UUID, or this machine has none
- */
-function serverOf({ state }: StoreSession, { server }: Options): string {
-  if (server !== undefined && !isUuid(server)) {
-    throw new HoldfastError('USAGE', `${quoted(server)} is no UUID`, {
-      hint: 'Take it from "server" in holdfast snapshots --json.',
-    });
-  }
-  const found = server ?? state?.server.uuid;
-  if (found !== undefined) return found;
-  throw new HoldfastError('USAGE', 'this machine has made no snapshots', {
-    hint: 'Name the server whose snapshots are meant with --server UUID.',
-  });
-}
 
 async function run(
   { output, world, signal }: CliContext,

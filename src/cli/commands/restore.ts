@@ -11,6 +11,7 @@ import type { RestoreDocument, RestorePlanDocument } from '../documents/restore.
 import { describeWarning, type FailedComponent } from '../documents/snapshot.ts';
 import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { bytesText, countText, durationText, plural } from '../format.ts';
+import { defineKeyOptions } from '../key-input.ts';
 import { failedComponents, notePartial, statusWith } from '../partial-snapshot.ts';
 import { openProgress } from '../progress.ts';
 import { checkRestricted, laterSnapshots, type RestrictedOptions, restrictionFor } from '../restricted.ts';
@@ -48,6 +49,8 @@ export const restore: CliCommand = {
     'TARGET_UNWRITABLE',
     'RESTORE_INCOMPLETE',
     'FINISHED_WITH_WARNINGS',
+    'IDENTITY_MISSING',
+    'IDENTITY_WRONG',
   ],
 
   define(command) {
@@ -82,6 +85,7 @@ export const restore: CliCommand = {
         'after',
         '\nDIR/shadow, DIR/info, … are the trees, DIR/databases/<instance>/<name>.sql the exports.\nWithout --path and --database everything is restored.\n\n--in-place --dry-run lists what would happen to each path, with --json as JSON Lines. What backups exclude\nis never deleted. A restore in place that was interrupted is finished by the same command.',
       );
+    defineKeyOptions(command);
   },
 
   async run(context, { args, options }) {

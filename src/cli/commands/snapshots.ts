@@ -3,11 +3,14 @@
 import { errorCodes } from '../../core/errors.ts';
 import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { utcOf } from '../../core/jobs/catalog.ts';
+import type { SitesByUuid } from '../../core/jobs/resolve-accounts.ts';
 import type { CliCommand } from '../command.ts';
-import { describeSnapshot } from '../documents/snapshot.ts';
+import { describeAny } from '../documents/locked-snapshot.ts';
+import type { SnapshotItem } from '../documents/snapshot.ts';
 import type { SnapshotsDocument } from '../documents/snapshots.ts';
 import { listCandidates, ownerOf, type ReadResult, readEach } from '../find-snapshot.ts';
 import { ageText, bytesText, countText } from '../format.ts';
+import { defineKeyOptions } from '../key-input.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 const columns = [
@@ -38,11 +41,13 @@ export const snapshots: CliCommand = {
         'after',
         '\nShows the snapshots of this server; where it has none in the store, those of every server.',
       );
+    defineKeyOptions(command);
   },
 
   async run(context, { options }) {
     const { output, world } = context;
-    return withStore(context, options, async ({ addin, search }) => {
+    return withStore(context, options, async ({ addin, search, state }) => {
+      const sites = state?.sites() ?? new Map<string, string>();
       const account = options['account'] as string | undefined;
       const owner = account === undefined ? null : await ownerOf(search, account);
       const results = await readEach(search, newestLast(await listCandidates(search, owner)));
@@ -50,7 +55,7 @@ export const snapshots: CliCommand = {
       output.table(
         chained ? [...columns, parentColumn] : columns,
         results.map((result) => {
-          const row = rowOf(result, world.now());
+          const row = rowOf(result, world.now(), sites);
           return chained ? [...row, result.snapshot?.header.parents[0] ?? '-'] : row;
         }),
       );
@@ -58,7 +63,9 @@ export const snapshots: CliCommand = {
       for (const { error } of damaged) output.note(`holdfast: ${error.message}`);
       output.document<SnapshotsDocument>({
         addin: addin.name,
-        snapshots: results.flatMap(({ snapshot }) => (snapshot === null ? [] : [describeSnapshot(snapshot)])),
+        snapshots: results.flatMap(({ snapshot }) =>
+          snapshot === null ? [] : [describeAny(snapshot, sites)],
+        ),
         damaged: damaged.map(({ listed, error: { code, message, hint } }) => {
           const { id, owner: of, key } = listed;
           return { id, owner: of, key, error: { code, message, hint: hint ?? null } };
@@ -81,7 +88,7 @@ function newestLast(listed: readonly ListedSnapshot[]): ListedSnapshot[] {
   return timed.sort((a, b) => a.atMs - b.atMs).map(({ one }) => one);
 }
 
-function rowOf({ listed, snapshot }: ReadResult, nowMs: number): string[] {
+function rowOf({ listed, snapshot }: ReadResult, nowMs: number, sites: SitesByUuid): string[] {
   const age = ageText(nowMs - listed.atMs);
   if (snapshot === null) {
     return [
@@ -97,8 +104,11 @@ function rowOf({ listed, snapshot }: ReadResult, nowMs: number): string[] {
       '-',
     ];
   }
-  const { id, domain, level, state, entries, bytes, storedBytes, components, warningCounts } =
-    describeSnapshot(snapshot);
+  const described: SnapshotItem = describeAny(snapshot, sites);
+  const { id, domain, level, state, entries, bytes, storedBytes, components, warningCounts } = described;
+  if (described.encryption === 'locked') {
+    return [id, '-', level, `${state}, locked`, age, '-', '-', bytesText(storedBytes), '-', '-'];
+  }
   const failed = components.filter((component) => component.state === 'failed').length;
   const warnings = Object.values(warningCounts).reduce((sum, count) => sum + count, 0);
   return [

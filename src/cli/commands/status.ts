@@ -10,6 +10,7 @@ import type { CliCommand } from '../command.ts';
 import type { StatusDocument } from '../documents/snapshots.ts';
 import { listCandidates, readNewestOfEach, type Search } from '../find-snapshot.ts';
 import { ageText, plural } from '../format.ts';
+import { defineKeyOptions } from '../key-input.ts';
 import { findingsOfEach } from '../recent-findings.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
@@ -34,6 +35,7 @@ export const status: CliCommand = {
         '\nThe status is 100 where an account has no good snapshot, that is a complete one, or where the newest ' +
           'one looks wrong: much smaller than before, ten times the usual changes, or no longer compressible.',
       );
+    defineKeyOptions(command);
   },
 
   async run(context, { options }) {

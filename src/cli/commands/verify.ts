@@ -7,8 +7,9 @@ import { printable } from '../../core/printable.ts';
 import { readLastSnapshots } from '../../core/state/lineages.ts';
 import type { CliCommand } from '../command.ts';
 import type { VerifyDocument } from '../documents/verify.ts';
-import { listCandidates, ownerOf, resolveSnapshot } from '../find-snapshot.ts';
+import { listCandidates, ownerOf, resolveAnySnapshot } from '../find-snapshot.ts';
 import { bytesText, durationText, plural } from '../format.ts';
+import { defineKeyOptions } from '../key-input.ts';
 import { addinId } from '../opened.ts';
 import { openProgress } from '../progress.ts';
 import { copyHelp, type StoreSession, withStore } from '../store-session.ts';
@@ -31,6 +32,7 @@ export const verify: CliCommand = {
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', copyHelp)
       .option('--read-data', 'read every byte, not the structure alone');
+    defineKeyOptions(command);
   },
 
   async run(context, { args, options }) {
@@ -42,7 +44,7 @@ export const verify: CliCommand = {
       const { store, provider } = opened;
       const owner = account === undefined ? null : await ownerOf(search, account);
       const candidates = async () => listCandidates(search, owner);
-      const only = args[0] === undefined ? null : await resolveSnapshot(search, args[0], account);
+      const only = args[0] === undefined ? null : await resolveAnySnapshot(search, args[0], account);
       const snapshots =
         only === null
           ? await candidates()
@@ -67,8 +69,8 @@ export const verify: CliCommand = {
         },
       }).finally(() => progress.close());
       signal.throwIfAborted();
-      for (const { name, key, problems } of report.snapshots) {
-        if (problems.length === 0) output.info(`${name ?? key}  ok`);
+      for (const { name, key, locked, problems } of report.snapshots) {
+        if (problems.length === 0) output.info(`${name ?? key}  ok${locked ? ', locked' : ''}`);
         else output.line(`${name ?? key}  ${plural(problems.length, 'problem')}`);
         for (const { object, component, path, message } of problems) {
           const place = [component, path, object]
@@ -83,6 +85,12 @@ export const verify: CliCommand = {
       }
       for (const { snapshot, owner: whose, message } of report.histories) {
         output.line(`${snapshot ?? whose}: ${message}`);
+      }
+      const closed = report.snapshots.filter(({ locked }) => locked).length;
+      if (closed > 0) {
+        output.note(
+          `note: ${plural(closed, 'snapshot')} locked: only stored bytes were checked; give --identity FILE to check contents`,
+        );
       }
       const bad = report.snapshots.filter(({ problems }) => problems.length > 0).length;
       const problems = [
@@ -99,10 +107,11 @@ export const verify: CliCommand = {
         exitStatus: report.exitStatus,
         objectsChecked: report.objectsChecked,
         bytesRead: report.bytesRead,
-        snapshots: report.snapshots.map(({ name, key, problems }) => ({
+        snapshots: report.snapshots.map(({ name, key, locked, problems }) => ({
           id: name,
           key,
           state: states.get(key) ?? null,
+          locked,
           problems: problems.map(({ object, component, path, message }) => ({
             object,
             component,

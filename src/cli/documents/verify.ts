@@ -15,6 +15,7 @@ export const verifyDocument = document('verify', 'Whether snapshots can be resto
       id: textOrNull('Id of the snapshot; null where its manifest cannot be read.'),
       key: text('Key of its manifest.'),
       state: choice('`partial` where a component failed when it was made.', 'complete', 'partial', null),
+      locked: flag('Encrypted, and no identity was given: only stored bytes were checked.'),
       problems: list(
         'Empty where it can be restored whole.',
         record('A problem.', {

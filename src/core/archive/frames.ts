@@ -8,6 +8,7 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { constants, zstdCompressSync } from 'node:zlib';
+import { AgeEncrypter } from '../encryption/age-encrypter.ts';
 import type { FrameSizes } from './root.ts';
 
 /** Plain bytes in a frame, at most. */
@@ -51,9 +52,17 @@ export class FrameWriter {
   plainBytes = 0;
   readonly #hash: Hash = createHash('sha256');
   readonly #emit: (frame: Buffer) => void;
+  readonly #encrypter: AgeEncrypter | null;
 
-  constructor(emit: (frame: Buffer) => void) {
+  /** @param publicKey 32 bytes of the owner's epoch; null stores plain frames */
+  constructor(emit: (frame: Buffer) => void, publicKey: Uint8Array | null = null) {
     this.#emit = emit;
+    this.#encrypter = publicKey === null ? null : new AgeEncrypter(publicKey);
+  }
+
+  /** What the index remembers of an encrypted object's header; null where it is plain. */
+  get sealed(): Buffer | null {
+    return this.#encrypter?.sealed ?? null;
   }
 
   /** Offset in the plain stream at which the next byte will stand. */
@@ -95,10 +104,16 @@ export class FrameWriter {
   finish(): Buffer {
     this.flush();
     this.#out(seekTable(this.frames));
+    if (this.#encrypter !== null) this.#store(this.#encrypter.end());
     return this.#hash.digest();
   }
 
-  #out(bytes: Buffer): void {
+  #out(payload: Buffer): void {
+    const bytes = this.#encrypter === null ? payload : this.#encrypter.push(payload);
+    if (bytes.length > 0) this.#store(bytes);
+  }
+
+  #store(bytes: Buffer): void {
     this.#hash.update(bytes);
     this.storedBytes += bytes.length;
     this.#emit(bytes);

@@ -26,6 +26,9 @@ export function compactUtc(atMs: number): string {
 
 const fiveDigits = (number: number): string => String(number).padStart(5, '0');
 
+/** Appended to the keys of data and index objects that are encrypted. */
+export const ageSuffix = '.age';
+
 export const segmentKey = (server: string, owner: string, objectId: string, number: number): string =>
   `data/${server}/${owner}/${objectId}-${fiveDigits(number)}.tar.zst`;
 

@@ -5,14 +5,26 @@
  */
 
 import { hash } from 'node:crypto';
-import type { Consistency } from '../contracts/database.ts';
 import type { Level } from '../contracts/provider.ts';
+import type { KeyPair } from '../encryption/x25519.ts';
 import { HoldfastError } from '../errors.ts';
+import type { Component, Warning } from './components.ts';
 import type { SnapshotState } from './keys.ts';
+import { identityMissing, lockBody, unlockBody } from './locked-body.ts';
 import { readSeal, type Signer, sealLine } from './seal.ts';
 import type { Finding, SnapshotStatistics } from './statistics.ts';
 
+export type {
+  BesideRef,
+  Component,
+  DatabaseComponent,
+  TreeComponent,
+  Warning,
+} from './components.ts';
+
 export const formatVersion = 1;
+/** Mandatory features this release knows, of stores and of manifests. */
+export const knownFeatures: readonly string[] = ['age'];
 /** A manifest is read whole; a larger one is not ours. */
 export const manifestLimitBytes = 64 * 1024 * 1024;
 
@@ -24,6 +36,8 @@ export interface ObjectRef {
   readonly size: number;
   /** SHA-256 as stored, hex. */
   readonly sha256: string;
+  /** Of the owner's key it is encrypted to; absent where it is plain. */
+  readonly epoch?: number;
 }
 
 export interface AddinRef {
@@ -63,61 +77,8 @@ export interface ManifestHeader {
   };
   readonly digest: string;
   readonly previous: string | null;
-}
-
-interface ComponentError {
-  readonly code: string;
-  readonly message: string;
-}
-
-export interface TreeComponent {
-  readonly type: 'tree';
-  readonly name: string;
-  readonly state: 'complete' | 'failed';
-  readonly error?: ComponentError;
-  readonly startedAt: string;
-  readonly endedAt: string;
-  readonly device: number;
-  readonly entries: number;
-  readonly bytes: number;
-}
-
-export interface BesideRef {
-  readonly suffix: string;
-  readonly object: number;
-  readonly plainBytes: number;
-  readonly sha256: string;
-}
-
-export interface DatabaseComponent {
-  readonly type: 'database';
-  readonly name: string;
-  readonly instance: string;
-  readonly engine: string;
-  readonly databases: readonly string[];
-  readonly format: 'sql' | 'pgdump';
-  readonly state: 'complete' | 'failed';
-  readonly error?: ComponentError;
-  readonly instant: string | null;
-  readonly consistency: Consistency | null;
-  readonly lockHeldMs: number;
-  readonly object: number | null;
-  readonly plainBytes: number;
-  /** Tables without transactions that were locked while they were read; absent where there were none. */
-  readonly lockedTables?: readonly string[];
-  readonly sha256: string | null;
-  readonly besides: readonly BesideRef[];
-}
-
-export type Component = TreeComponent | DatabaseComponent;
-
-/** Something that was not captured or not captured quietly. Codes: docs/errors.md, "Warnings". */
-export interface Warning {
-  readonly code: string;
-  readonly component: string;
-  readonly path?: string;
-  readonly pathEncoding?: 'percent';
-  readonly message: string;
+  /** To which of the owner's keys the body is encrypted; absent where it is plain. */
+  readonly encryption?: { readonly epoch: number; readonly pair: string };
 }
 
 export interface ManifestBody {
@@ -153,8 +114,12 @@ export interface ManifestBody {
     readonly length: number;
     readonly plainBytes: number;
     readonly sha256: string;
+    /** Base64 of the sealed file key of the index object, where that is encrypted. */
+    readonly sealed?: string;
   } | null;
   readonly contentRoot: string | null;
+  /** 32 random hex digits in an encrypted body: nobody can try guesses against the digest. */
+  readonly salt?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly unconfiguredEngines: readonly string[];
 }
@@ -162,6 +127,16 @@ export interface ManifestBody {
 export interface Manifest {
   readonly header: ManifestHeader;
   readonly body: ManifestBody;
+}
+
+/** A manifest as it was read: of an encrypted one the body is still locked. */
+export interface ReadManifest {
+  readonly header: ManifestHeader;
+  /** Null where it is locked. */
+  readonly body: ManifestBody | null;
+  readonly signedBy: string | null;
+  /** Opens the body. @throws IDENTITY_WRONG, OBJECT_DAMAGED */
+  unlock(pair: KeyPair): ManifestBody;
 }
 
 export interface SealedManifest extends Manifest {
@@ -174,7 +149,7 @@ const sha256 = (bytes: string | Uint8Array): string => hash('sha256', bytes, 'he
 /** Over what compaction and re-keying never change; the next snapshot's `previous`. */
 export function snapshotDigest(
   header: Omit<ManifestHeader, 'digest'>,
-  body: Pick<ManifestBody, 'components' | 'contentRoot'>,
+  body: Pick<ManifestBody, 'components' | 'contentRoot' | 'salt'>,
 ): string {
   const results = body.components.map((component) => [
     component.type,
@@ -195,13 +170,23 @@ export function snapshotDigest(
       header.state,
       results,
       body.contentRoot,
+      ...(body.salt === undefined ? [] : [body.salt]),
     ]),
   );
 }
 
-/** `signer` is the server that writes it; null leaves it unsigned, so that it is not trusted. */
-export function encodeManifest({ header, body }: Manifest, signer: Signer | null): Buffer {
-  const lines = Buffer.from(`${JSON.stringify(header)}\n${JSON.stringify(body)}\n`);
+/**
+ * @param signer the server that writes it; null leaves it unsigned, so that it is not trusted
+ * @param publicKey the body is encrypted to it, as the header must say; null leaves it plain
+ */
+export function encodeManifest(
+  { header, body }: Manifest,
+  signer: Signer | null,
+  publicKey: Uint8Array | null = null,
+): Buffer {
+  const json = JSON.stringify(body);
+  const line = publicKey === null ? json : lockBody(json, publicKey);
+  const lines = Buffer.from(`${JSON.stringify(header)}\n${line}\n`);
   return Buffer.concat([lines, Buffer.from(sealLine(lines, signer))]);
 }
 
@@ -209,7 +194,7 @@ export function encodeManifest({ header, body }: Manifest, signer: Signer | null
  * @throws OBJECT_DAMAGED not three lines, a wrong seal or signature, or not JSON
  * @throws FORMAT_UNSUPPORTED a format or mandatory feature this release does not know
  */
-export function decodeManifest(bytes: Buffer, key: string): SealedManifest {
+export function readManifest(bytes: Buffer, key: string): ReadManifest {
   const text = bytes.toString('utf8');
   const lines = text.split('\n');
   const damaged = (why: string, cause?: unknown): HoldfastError =>
@@ -229,10 +214,24 @@ export function decodeManifest(bytes: Buffer, key: string): SealedManifest {
   const seal = readSeal(parse(lines[2]!), bytes.subarray(0, sealedBytes));
   if ('wrong' in seal) throw damaged(seal.wrong);
   const header = parse(lines[0]!) as ManifestHeader;
-  if (header.format !== formatVersion || header.features.length > 0 || header.kind !== 'snapshot') {
+  const known = header.features.every((feature) => knownFeatures.includes(feature));
+  if (header.format !== formatVersion || !known || header.kind !== 'snapshot') {
     throw new HoldfastError('FORMAT_UNSUPPORTED', `manifest ${key} needs a newer release`, {
       hint: 'Use the Holdfast release that wrote this store, or a newer one.',
     });
   }
-  return { header, body: parse(lines[1]!) as ManifestBody, signedBy: seal.signedBy };
+  const locked = header.encryption !== undefined;
+  return {
+    header,
+    body: locked ? null : (parse(lines[1]!) as ManifestBody),
+    signedBy: seal.signedBy,
+    unlock: (pair) => parse(locked ? unlockBody(lines[1]!, pair, key) : lines[1]!) as ManifestBody,
+  };
+}
+
+/** As `readManifest`, for one that is not encrypted. @throws IDENTITY_MISSING it is */
+export function decodeManifest(bytes: Buffer, key: string): SealedManifest {
+  const { header, body, signedBy } = readManifest(bytes, key);
+  if (body === null) throw identityMissing(`manifest ${key}`);
+  return { header, body, signedBy };
 }

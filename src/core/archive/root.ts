@@ -6,6 +6,7 @@
  */
 
 import { hash } from 'node:crypto';
+import { payloadStart } from '../encryption/age-header.ts';
 import { HoldfastError } from '../errors.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { sharedBytes } from './pages.ts';
@@ -18,6 +19,13 @@ export interface FrameSizes {
   readonly plain: number;
 }
 
+/** How an encrypted object opens: docs/format.md, section 8. */
+export interface ObjectSeal {
+  readonly epoch: number;
+  /** Its file key for the owner's epoch, 80 bytes. */
+  readonly sealed: Uint8Array;
+}
+
 export interface ObjectRow {
   readonly number: number;
   readonly key: string;
@@ -25,6 +33,8 @@ export interface ObjectRow {
   readonly storedBytes: number;
   readonly sha256: Buffer;
   readonly frames: readonly FrameSizes[];
+  /** Absent where the object is stored as it is. */
+  readonly seal?: ObjectSeal;
 }
 
 export interface PageRow {
@@ -54,6 +64,8 @@ export interface Root {
   readonly linkPages: readonly LinkPageRow[];
 }
 
+const noSeal = Buffer.alloc(0);
+
 export function encodeRoot(root: Root): Buffer {
   const out = new ByteWriter(65536);
   out.varint(rootVersion);
@@ -67,11 +79,11 @@ export function encodeRoot(root: Root): Buffer {
     out.varint(object.number);
     out.bytes(Buffer.from(object.key));
     out.varint(object.kind);
-    out.varint(0); // key epoch
+    out.varint(object.seal?.epoch ?? 0);
     out.varint(object.storedBytes);
     out.raw(object.sha256);
-    out.varint(0); // payload start
-    out.varint(0); // sealed file key: none
+    out.varint(object.seal === undefined ? 0 : payloadStart);
+    out.bytes(object.seal?.sealed ?? noSeal);
     out.varint(object.frames.length);
     for (const frame of object.frames) {
       out.varint(frame.compressed);
@@ -126,14 +138,15 @@ export function decodeRoot(plain: Buffer): Root {
     const number = from.varint();
     const key = from.bytes().toString();
     const kind = from.varint();
-    from.varint(); // key epoch
+    const epoch = from.varint();
     const storedBytes = from.varint();
     const sha256 = from.raw(32);
-    from.varint(); // payload start
-    from.bytes(); // sealed file key
+    from.varint(); // payload start, the same in all objects of one kind
+    const sealed = from.bytes();
+    const seal = sealed.length === 0 ? {} : { seal: { epoch, sealed } };
     const frames: FrameSizes[] = [];
     for (let f = from.varint(); f > 0; f--) frames.push({ compressed: from.varint(), plain: from.varint() });
-    objects.push({ number, key, kind, storedBytes, sha256, frames });
+    objects.push({ number, key, kind, storedBytes, sha256, frames, ...seal });
   }
   const pages: PageRow[] = [];
   let path: Buffer = Buffer.alloc(0);

@@ -23,15 +23,18 @@ export function wrongKey(what: string): HoldfastError {
 }
 
 /** @throws IDENTITY_WRONG, OBJECT_DAMAGED */
-function keyOf(header: Buffer, pair: KeyPair, what: string): Buffer {
-  const opened = openHeader(header, pair);
-  if (opened.result === 'open') return opened.payloadKey;
-  throw opened.result === 'other-key' ? wrongKey(what) : damagedAge(what, 'it has no valid age header');
+function keyOf(header: Buffer, pairs: readonly KeyPair[], what: string): Buffer {
+  for (const pair of pairs) {
+    const opened = openHeader(header, pair);
+    if (opened.result === 'open') return opened.payloadKey;
+    if (opened.result === 'damaged') throw damagedAge(what, 'it has no valid age header');
+  }
+  throw wrongKey(what);
 }
 
 /** @throws IDENTITY_WRONG, OBJECT_DAMAGED also where it was cut short or has something behind its end */
 export function decryptWhole(file: Buffer, pair: KeyPair, what: string): Buffer {
-  const key = keyOf(file.subarray(0, payloadStart), pair, what);
+  const key = keyOf(file.subarray(0, payloadStart), [pair], what);
   const size = payloadSize(file.length);
   if (size === null) throw damagedAge(what, 'it does not end with a whole chunk');
   const plain = decryptChunks(key, file.subarray(payloadStart), 0, chunksOf(size) - 1);
@@ -39,10 +42,10 @@ export function decryptWhole(file: Buffer, pair: KeyPair, what: string): Buffer 
   return plain;
 }
 
-/** Payload of a stream, chunk by chunk. @throws IDENTITY_WRONG, OBJECT_DAMAGED */
+/** Payload of a stream, chunk by chunk, with the first pair that opens it. @throws IDENTITY_WRONG, OBJECT_DAMAGED */
 export async function* decryptStream(
   stored: AsyncIterable<Uint8Array>,
-  pair: KeyPair,
+  pairs: readonly KeyPair[],
   what: string,
 ): AsyncGenerator<Buffer> {
   let rest: Buffer = Buffer.alloc(0);
@@ -55,7 +58,7 @@ export async function* decryptStream(
         : Buffer.concat([rest, piece]);
     if (key === null) {
       if (rest.length < payloadStart) continue;
-      key = keyOf(rest.subarray(0, payloadStart), pair, what);
+      key = keyOf(rest.subarray(0, payloadStart), pairs, what);
       rest = rest.subarray(payloadStart);
     }
     // The last chunk has a mark of its own, so whole chunks wait until something follows them.

@@ -3,15 +3,17 @@
  */
 
 import type { AddinRef } from '../archive/manifest.ts';
-import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
+import type { KeyedProvider } from '../encryption/keyed-provider.ts';
 
 export interface OpenAddin {
   readonly name: string;
   /** Stable for one server and configuration name; lineages belong to it. */
   readonly id: string;
   readonly store: Store;
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
+  /** `none` only where the configuration says so. */
+  readonly encryption: 'none' | { readonly recipients: readonly string[] };
   readonly storeRef: AddinRef;
   readonly providerRef: AddinRef;
 }

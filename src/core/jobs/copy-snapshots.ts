@@ -15,7 +15,8 @@ import type { State } from '../state/state.ts';
 import { lockAccount } from './account-lock.ts';
 import type { OpenAddin } from './addin.ts';
 import { type ListedSnapshot, listSnapshots } from './catalog.ts';
-import { type CopyPath, copyOne, lookAgain, type OpenStore, readManifest } from './copy/copy-one.ts';
+import { copyKeys } from './copy/copy-keys.ts';
+import { type CopyPath, copyOne, lookAgain, type OpenStore, readManifest, siteOf } from './copy/copy-one.ts';
 import { CopyRecord } from './copy/copy-record.ts';
 import { planCopy, rounds } from './copy/plan.ts';
 import { asError, type CopyFailure, type CopyReport, isLocked, verdictOn } from './copy/report.ts';
@@ -137,6 +138,7 @@ class Copying {
     try {
       const { wanted, held } = await planCopy(planned, all);
       this.#lacking = wanted.length;
+      await copyKeys(this.#path(target), server);
       const copyAll = async (snapshots: readonly ListedSnapshot[], isLast: boolean): Promise<void> => {
         // An account's snapshots one after the other, since they may share objects.
         for (const round of rounds(snapshots)) {
@@ -167,7 +169,7 @@ class Copying {
       name = manifest.name;
       if (manifest.header.addin.id === addin.id) {
         // Prune on this machine waits, in the copy as in the main store.
-        const lock = lockAccount(stateDir, listed.owner, manifest.body.account.site);
+        const lock = lockAccount(stateDir, listed.owner, siteOf(manifest));
         try {
           const outcome = await copyOne(this.#path(target), manifest, held);
           if (outcome === 'doubtful') this.#doubtful.push({ listed, sinceMs: world.now() });

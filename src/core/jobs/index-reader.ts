@@ -7,12 +7,12 @@
 
 import { hash } from 'node:crypto';
 import { comparePaths, type Entry, isWithin, type LinkRecord } from '../archive/entry.ts';
+import type { ObjectRef } from '../archive/manifest.ts';
 import { decompressPart, readLinkPage, readPage } from '../archive/page-reader.ts';
 import { decodeRoot, type LinkPageRow, type PageRow, type Root } from '../archive/root.ts';
-import type { Provider } from '../contracts/provider.ts';
+import { type KeyedProvider, readPayload, type StoredObject } from '../encryption/keyed-provider.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import type { Snapshot } from './catalog.ts';
-import { collect } from './streams.ts';
 
 const rootLimitBytes = 512 * 1024 * 1024;
 /** Pages that lie near each other are fetched by one request of at most this size. */
@@ -47,22 +47,26 @@ export interface IndexReader {
 
 /** @throws OBJECT_MISSING, OBJECT_DAMAGED, FORMAT_UNSUPPORTED */
 export async function openIndex(
-  provider: Provider,
+  provider: KeyedProvider,
   snapshot: Snapshot,
   signal: AbortSignal,
 ): Promise<IndexReader> {
   const { index } = snapshot.body;
-  if (index === null) return new Reader(provider, emptyRoot, signal);
-  const object = [...snapshot.header.objects, ...snapshot.header.references].find(
-    (one) => one.number === index.object,
-  );
+  if (index === null) return new Reader(provider, emptyRoot, [], signal);
+  const named = [...snapshot.header.objects, ...snapshot.header.references];
+  const object = named.find((one) => one.number === index.object);
   if (object === undefined || index.plainBytes > rootLimitBytes)
     throw damagedObject(`manifest of ${snapshot.name}`);
   const range = { offset: index.offset, length: index.length };
-  const frame = await collect(provider.get({ key: object.key, range, signal }), index.length);
+  const frame = await readPayload(provider, indexObject(object, index.sealed), range, signal);
   if (hash('sha256', frame, 'hex') !== index.sha256) throw damagedObject(`index ${object.key}`);
   const root = decodeRoot(decompressPart(frame, index.plainBytes, `index ${object.key}`));
-  return new Reader(provider, root, signal);
+  return new Reader(provider, root, named, signal);
+}
+
+function indexObject({ key, size, epoch }: ObjectRef, sealed: string | undefined): StoredObject {
+  if (epoch === undefined || sealed === undefined) return { key, storedBytes: size };
+  return { key, storedBytes: size, seal: { epoch, sealed: Buffer.from(sealed, 'base64') } };
 }
 
 function reportOrThrow<R>(error: unknown, row: R, report?: (row: R, message: string) => void): void {
@@ -85,17 +89,24 @@ interface Piece {
 
 class Reader implements IndexReader {
   readonly root: Root;
-  readonly #provider: Provider;
+  readonly #provider: KeyedProvider;
   readonly #signal: AbortSignal;
-  readonly #keys: ReadonlyMap<number, string>;
+  readonly #objects: ReadonlyMap<number, StoredObject>;
   /** The last page that was fetched alone: whoever looks a path up reads that page next. */
   #single: Piece | null = null;
 
-  constructor(provider: Provider, root: Root, signal: AbortSignal) {
+  /** @param named the manifest's objects: an index does not know how large it became itself */
+  constructor(provider: KeyedProvider, root: Root, named: readonly ObjectRef[], signal: AbortSignal) {
     this.root = root;
     this.#provider = provider;
     this.#signal = signal;
-    this.#keys = new Map(root.objects.map((object) => [object.number, object.key]));
+    const sizes = new Map(named.map(({ number, size }) => [number, size]));
+    this.#objects = new Map(
+      root.objects.map((row) => [
+        row.number,
+        { ...row, storedBytes: sizes.get(row.number) ?? row.storedBytes },
+      ]),
+    );
   }
 
   pagesWithin(within: Buffer = Buffer.alloc(0)): readonly PageRow[] {
@@ -127,12 +138,13 @@ class Reader implements IndexReader {
   async #fetch<R extends Row>(batch: readonly R[]): Promise<Piece> {
     const offset = Math.min(...batch.map((row) => row.offset));
     const end = Math.max(...batch.map((row) => row.offset + row.length));
-    const key = this.#keys.get(batch[0]!.object);
-    if (key === undefined) throw damagedObject('an index root');
+    const object = this.#objects.get(batch[0]!.object);
+    if (object === undefined) throw damagedObject('an index root');
+    const { key } = object;
     const known = this.#single;
     if (known?.key === key && known.offset === offset && known.bytes.length === end - offset) return known;
     const range = { offset, length: end - offset };
-    const bytes = await collect(this.#provider.get({ key, range, signal: this.#signal }), range.length);
+    const bytes = await readPayload(this.#provider, object, range, this.#signal);
     const piece = { key, offset, bytes };
     if (batch.length === 1) this.#single = piece;
     return piece;

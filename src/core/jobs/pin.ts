@@ -5,10 +5,10 @@
  * makes two, and ending ends all of its kind there.
  */
 
-import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
+import type { KeyedProvider } from '../encryption/keyed-provider.ts';
 import { HoldfastError } from '../errors.ts';
-import type { Snapshot } from './catalog.ts';
+import type { AnySnapshot } from './catalog.ts';
 import {
   type AccountEvent,
   type EventWorld,
@@ -19,12 +19,12 @@ import {
 
 /** What is protected: one snapshot, or all that an account has and will have on a server. */
 export type PinTarget =
-  | { readonly snapshot: Snapshot }
+  | { readonly snapshot: Pick<AnySnapshot, 'header' | 'key' | 'name'> }
   | { readonly snapshot: null; readonly server: string; readonly owner: string };
 
 export interface PinRequest {
   readonly store: Store;
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
   readonly target: PinTarget;
   readonly world: EventWorld;
   readonly signal: AbortSignal;

@@ -2,7 +2,7 @@
  * Checks the content of every file of a snapshot against its hash, in the threads that restores use.
  */
 
-import type { Provider } from '../contracts/provider.ts';
+import type { KeyedProvider } from '../encryption/keyed-provider.ts';
 import { isHoldfastError } from '../errors.ts';
 import type { IndexReader } from './index-reader.ts';
 import { eachRange } from './restore/contents.ts';
@@ -13,7 +13,7 @@ import { restoreInThreads } from './restore/restore-pool.ts';
 import type { RestoreThreads } from './restore/restore-threads.ts';
 
 export interface ContentsRequest {
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
   /** Shared by all snapshots that are verified. */
   readonly pool: RestoreThreads;
   readonly signal: AbortSignal;

@@ -7,8 +7,8 @@
  * shows also where an older state of the store was put back.
  */
 
-import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
+import type { KeyedProvider } from '../encryption/keyed-provider.ts';
 import { isHoldfastError } from '../errors.ts';
 import type { LastSnapshot } from '../state/lineages.ts';
 import type { ListedSnapshot, Snapshot } from './catalog.ts';
@@ -47,7 +47,7 @@ export interface Remembered {
 
 export interface HistoryRequest {
   readonly store: Store;
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
   /** Every snapshot of each owner whose manifest can be read. */
   readonly links: readonly HistoryLink[];
   /** The others: they are not missing. */
@@ -59,7 +59,7 @@ export interface HistoryRequest {
 const ownersAtOnce = 4;
 const shownRanges = 5;
 
-export function linkOf({ header, name }: Snapshot): HistoryLink {
+export function linkOf({ header, name }: Pick<Snapshot, 'header' | 'name'>): HistoryLink {
   const { id, lineage, sequence, digest, server, owner, store, previous } = header;
   return { id, lineage, sequence, digest, server, owner, store, previous, name, addin: header.addin.id };
 }

@@ -6,15 +6,13 @@
  * Names what a damaged object affects: snapshot, component, path. Changes nothing.
  */
 
-import { createHash } from 'node:crypto';
-import { plainFrames } from '../archive/frame-splitter.ts';
-import type { DatabaseComponent, ObjectRef } from '../archive/manifest.ts';
+import type { ObjectRef } from '../archive/manifest.ts';
 import { contentRoot } from '../archive/root.ts';
-import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
+import type { KeyedProvider } from '../encryption/keyed-provider.ts';
 import { type ErrorCode, errorCodes, HoldfastError, isHoldfastError } from '../errors.ts';
 import { displayName } from '../filesystem/xattrs.ts';
-import { type ListedSnapshot, readSnapshot, type Snapshot } from './catalog.ts';
+import { type AnySnapshot, type ListedSnapshot, opened, readAnySnapshot, type Snapshot } from './catalog.ts';
 import { openIndex } from './index-reader.ts';
 import { RestoreThreads } from './restore/restore-threads.ts';
 import { requireTrusted, type Trust } from './trust.ts';
@@ -26,6 +24,8 @@ import {
   type Remembered,
   verifyHistories,
 } from './verify-history.ts';
+import { KeyCheck } from './verify-keys.ts';
+import { checkBytes, checkExport, checkSize } from './verify-objects.ts';
 import { checkPages } from './verify-pages.ts';
 
 export interface VerifyProblem {
@@ -39,6 +39,8 @@ export interface VerifiedSnapshot {
   /** Null where the manifest itself cannot be read. */
   readonly name: string | null;
   readonly key: string;
+  /** Encrypted, and there was no identity: only stored bytes were checked. */
+  readonly locked: boolean;
   readonly problems: readonly VerifyProblem[];
 }
 
@@ -48,12 +50,12 @@ export interface VerifyReport {
   readonly histories: readonly HistoryProblem[];
   readonly objectsChecked: number;
   readonly bytesRead: number;
-  /** 0, or that of the worst problem: OBJECT_MISSING or OBJECT_DAMAGED. */
+  /** 0, or that of the worst problem: OBJECT_MISSING, OBJECT_DAMAGED or SNAPSHOT_UNTRUSTED. */
   readonly exitStatus: number;
 }
 
 export interface VerifyRequest {
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
   readonly store: Store;
   readonly snapshots: readonly ListedSnapshot[];
   /** `snapshots` are all there are of their accounts, so that it shows where one is missing. */
@@ -70,7 +72,15 @@ export interface VerifyRequest {
 
 /** @throws STORE_UNAVAILABLE, STORE_DENIED, INTERRUPTED; everything about contents is in the report */
 export async function verify(request: VerifyRequest): Promise<VerifyReport> {
-  const totals: Totals = { objectsChecked: 0, bytesRead: 0, wrong: new Set(), links: [], unreadable: [] };
+  const keys = new KeyCheck(request);
+  const totals: Totals = {
+    objectsChecked: 0,
+    bytesRead: 0,
+    wrong: new Set(),
+    keys,
+    links: [],
+    unreadable: [],
+  };
   const snapshots: VerifiedSnapshot[] = [];
   const pool = new RestoreThreads(request.threads);
   try {
@@ -99,6 +109,7 @@ interface Totals {
   bytesRead: number;
   /** Codes of all problems. */
   readonly wrong: Set<ErrorCode>;
+  readonly keys: KeyCheck;
   readonly links: HistoryLink[];
   readonly unreadable: ListedSnapshot[];
 }
@@ -127,32 +138,36 @@ async function verifyOne(
       return error.code;
     }
   };
-  let snapshot: Snapshot | null = null;
+  let snapshot: AnySnapshot | null = null;
   await attempt(
     async () => {
-      snapshot = await readSnapshot(request.provider, listed, request.signal);
+      snapshot = await readAnySnapshot(request.provider, listed, request.signal);
     },
     { object: listed.key },
   );
   totals.objectsChecked++;
   if (snapshot === null) {
     totals.unreadable.push(listed);
-    return { name: null, key: listed.key, problems };
+    return { name: null, key: listed.key, locked: false, problems };
   }
-  const { header, body, name } = snapshot as Snapshot;
-  const found: Snapshot = snapshot;
-  totals.links.push(linkOf(found));
+  const any: AnySnapshot = snapshot;
+  const { header, name } = any;
+  totals.links.push(linkOf(any));
   const { trust } = request;
-  if (trust !== undefined) await attempt(async () => requireTrusted(found, trust), { object: listed.key });
+  if (trust !== undefined) await attempt(async () => requireTrusted(any, trust), { object: listed.key });
+  await attempt(() => totals.keys.check(header), { object: listed.key });
   // What is missing is told once: reading it again would find the same.
   const gone = new Set<number>();
   for (const object of [...header.objects, ...header.references]) {
     totals.objectsChecked++;
-    const about = { object: object.key, component: componentOf(found, object) };
+    const about = { object: object.key, component: componentOf(any, object) };
     const wrong = await attempt(() => checkSize(request, object), about);
     if (wrong === 'OBJECT_MISSING') gone.add(object.number);
     if (wrong === null && request.readData) await attempt(() => checkBytes(request, object, totals), about);
   }
+  const found = await openedOf(request, any, attempt);
+  if (found === null) return { name, key: listed.key, locked: problems.length === 0, problems };
+  const { body } = found;
   await attempt(
     async () => {
       if (body.index !== null && gone.has(body.index.object)) return;
@@ -178,7 +193,7 @@ async function verifyOne(
       await attempt(() => checkExport(request, found, component), { component: component.name });
     }
   }
-  return { name, key: listed.key, problems };
+  return { name, key: listed.key, locked: false, problems };
 }
 
 const treeOf = (path: Buffer): string => path.toString('latin1').split('/', 1)[0]!;
@@ -189,8 +204,8 @@ function indexKeyOf({ header, body }: Snapshot): string | null {
   );
 }
 
-function componentOf(snapshot: Snapshot, object: ObjectRef): string | null {
-  const database = snapshot.body.components.find(
+function componentOf(snapshot: AnySnapshot, object: ObjectRef): string | null {
+  const database = snapshot.body?.components.find(
     (one) =>
       one.type === 'database' &&
       (one.object === object.number || one.besides.some((beside) => beside.object === object.number)),
@@ -198,51 +213,19 @@ function componentOf(snapshot: Snapshot, object: ObjectRef): string | null {
   return database?.name ?? null;
 }
 
-async function checkSize(request: VerifyRequest, object: ObjectRef): Promise<void> {
-  const info = await request.store.head({ key: object.key, signal: request.signal });
-  if (info === null) throw new HoldfastError('OBJECT_MISSING', `object ${object.key} is missing`);
-  if (info.sizeBytes !== object.size) {
-    throw new HoldfastError(
-      'OBJECT_DAMAGED',
-      `object ${object.key} has ${info.sizeBytes} bytes, not ${object.size}`,
-    );
-  }
-}
+type Attempt = (action: () => Promise<void>, about: Partial<VerifyProblem>) => Promise<ErrorCode | null>;
 
-async function checkBytes(request: VerifyRequest, object: ObjectRef, totals: Totals): Promise<void> {
-  const digest = createHash('sha256');
-  for await (const piece of request.provider.get({ key: object.key, signal: request.signal })) {
-    digest.update(piece);
-    totals.bytesRead += piece.length;
-    request.onEvent({ type: 'bytes', bytes: piece.length });
-  }
-  if (digest.digest('hex') !== object.sha256) {
-    throw new HoldfastError(
-      'OBJECT_DAMAGED',
-      `object ${object.key} has another hash than when it was written`,
-    );
-  }
-}
-
-async function checkExport(
-  request: VerifyRequest,
-  snapshot: Snapshot,
-  component: DatabaseComponent,
-): Promise<void> {
-  const parts = [{ object: component.object, sha256: component.sha256 }, ...component.besides];
-  for (const part of parts) {
-    const object = [...snapshot.header.objects, ...snapshot.header.references].find(
-      (one) => one.number === part.object,
-    );
-    if (object === undefined) throw new HoldfastError('OBJECT_DAMAGED', `no object holds ${component.name}`);
-    const digest = createHash('sha256');
-    const stored = request.provider.get({ key: object.key, signal: request.signal });
-    for await (const plain of plainFrames(stored, `object ${object.key}`)) digest.update(plain);
-    if (digest.digest('hex') !== part.sha256) {
-      throw new HoldfastError(
-        'OBJECT_DAMAGED',
-        `the export in ${object.key} has another hash than when it was made`,
-      );
-    }
-  }
+/** Null where it stays locked: for want of an identity, or because its key is gone, which is a problem. */
+async function openedOf(
+  { provider, signal }: VerifyRequest,
+  snapshot: AnySnapshot,
+  attempt: Attempt,
+): Promise<Snapshot | null> {
+  let found: Snapshot | null = null;
+  if (snapshot.body === null && !provider.keys) return null;
+  const open = async (): Promise<void> => {
+    found = await opened(provider, snapshot, signal);
+  };
+  await attempt(open, { object: snapshot.key });
+  return found;
 }

@@ -5,7 +5,7 @@
  * there could name a key of his own, and new backups would be his to read.
  */
 
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 
@@ -46,6 +46,12 @@ export async function rememberEpoch(
   await mkdir(directoryOf(stateDir, storeId), { recursive: true, mode: 0o700 });
   const value = { epoch, publicKey: publicKey.toString('hex'), recipients: [...recipients].sort() };
   await writeJsonFile(fileOf(stateDir, storeId, owner), value);
+}
+
+/** Whether any account has an encrypted backup in this store, as far as this server knows. */
+export async function hasEpochs(stateDir: string, storeId: string): Promise<boolean> {
+  const names = await readdir(directoryOf(stateDir, storeId)).catch(() => []);
+  return names.some((name) => name.endsWith('.json') && !name.startsWith('.'));
 }
 
 /** The next backup of the account begins a new epoch. */

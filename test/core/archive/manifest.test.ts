@@ -58,7 +58,7 @@ describe('a manifest', () => {
     }
   });
 
-  it.each([{ format: 2 }, { features: ['age'] }, { kind: 'bundle' }])(
+  it.each([{ format: 2 }, { features: ['tapes'] }, { kind: 'bundle' }])(
     'that needs a newer release is told from a damaged one: %j',
     (change) => {
       const header = { ...manifest.header, ...change } as Manifest['header'];

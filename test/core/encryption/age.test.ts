@@ -42,7 +42,7 @@ async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
 
 async function streamed(file: Buffer, size = 50_000): Promise<Buffer> {
   const pieces: Buffer[] = [];
-  for await (const piece of decryptStream(inPieces(file, size), pair, 'a file')) pieces.push(piece);
+  for await (const piece of decryptStream(inPieces(file, size), [pair], 'a file')) pieces.push(piece);
   return Buffer.concat(pieces);
 }
 

@@ -20,25 +20,28 @@ import type { Signer } from '../../archive/seal.ts';
 import type { DatabaseEngine } from '../../contracts/database.ts';
 import type { Account } from '../../contracts/panel.ts';
 import type { RequestedLevel } from '../../contracts/provider.ts';
+import { pairId } from '../../encryption/key-text.ts';
 import { HoldfastError } from '../../errors.ts';
 import { rememberLineage } from '../../state/lineages.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
 import type { CapturePool } from '../capture/pool.ts';
 import type { Snapshot } from '../catalog.ts';
 import { compared } from '../findings/measures.ts';
+import { ParentCache } from '../parents/parent-cache.ts';
 import { bytesOf } from '../streams.ts';
 import type { Trust } from '../trust.ts';
+import type { AccountSteps } from './account-steps.ts';
 import { type CapturedTrees, captureTrees } from './capture-trees.ts';
 import { chooseParent } from './choose-parent.ts';
 import { exportDatabases } from './export-databases.ts';
 import { ownHistory } from './history.ts';
 import { judge } from './judge.ts';
-import { SnapshotWriter } from './snapshot-writer.ts';
-import { takeOver } from './take-over.ts';
-import { WarningList } from './warnings.ts';
 import { bodyOf, saltOf } from './manifest-body.ts';
 import { ownerEpoch } from './owner-epoch.ts';
 import { refusedComponent, refuseRawData } from './raw-data.ts';
+import { SnapshotWriter } from './snapshot-writer.ts';
+import { takeOver } from './take-over.ts';
+import { WarningList } from './warnings.ts';
 
 export interface BackUpWorld {
   readonly now: () => number;
@@ -67,17 +70,31 @@ export interface BackUpAccount {
   readonly onBytes: (bytes: number) => void;
   /** Everything has been read; only the store is still at work. */
   readonly onCaptured?: () => void;
+  readonly steps?: AccountSteps;
 }
 
 /**
+ * @throws RECIPIENTS_UNUSABLE there is no key to encrypt to, so nothing was written
  * @throws RUN_FAILED nothing of the account could be captured
  * @throws CHAIN_BROKEN the parent was removed meanwhile; nothing was committed
  * @throws STORE_UNAVAILABLE, STORE_FULL, STORE_DENIED a put failed; nothing was committed
  */
 export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
+  const { addin, owner } = request;
+  const useful = addin.provider.capabilities.levels.some((level) => level !== 'full');
+  const cache = await ParentCache.open({ stateDir: request.stateDir, addinId: addin.id, owner, useful });
+  try {
+    return await backUpWith(request, cache);
+  } finally {
+    cache.close();
+  }
+}
+
+async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<Snapshot> {
   const { addin, account, world, server, owner } = request;
   const startedAtMs = world.now();
-  const history = await ownHistory(request);
+  const history = await ownHistory(request, cache);
+  const epoch = await ownerEpoch(request);
   const plan = await addin.provider.plan({
     owner,
     requested: request.level,
@@ -86,9 +103,10 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
     signal: request.signal,
   });
   const objectId = world.newObjectId();
-  const writer = new SnapshotWriter({ server, owner, objectId }, addin.provider, request.signal);
+  const writer = new SnapshotWriter({ server, owner, objectId, epoch }, addin.provider, request.signal);
   const warnings = new WarningList();
   const sequence = history.nextSequence;
+  const whole = refuseRawData(account);
   const parent = await chooseParent({
     addin,
     plan,
@@ -96,24 +114,27 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
     trees: whole.trees,
     stateDir: request.stateDir,
     trust: request.trust,
+    cache,
+    encrypted: epoch !== null,
     checksum: request.checksum === true,
     sequence,
     warnings,
     signal: request.signal,
   });
-  const level = parent === null ? 'full' : plan.level;
+  const level = parent === null ? 'full' : parent.level;
   writer.nextNumber = parent?.nextNumber ?? 0;
   const left = await takeOver(writer, parent, { ...request, nowMs: startedAtMs });
   if (account.problem !== null) {
-  const whole = refuseRawData(account);
     warnings.add({ code: 'panel-problem', component: 'account', message: account.problem });
   }
   const { onBytes } = request;
   const { engines, pool } = request;
   let databases: Awaited<ReturnType<typeof exportDatabases>>;
   let trees: CapturedTrees;
+  const index = cache.writer(writer.indexKey());
   try {
     const before = parent?.snapshot ?? null;
+    await request.steps?.before('export', account);
     databases = await exportDatabases({ account, engines, writer, warnings, onBytes, parent: before });
     for (const family of databases.unconfigured) {
       const message = `the account may have ${family} databases, but no ${family} server is configured`;
@@ -122,6 +143,8 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
     const { now } = world;
     const keepIndex = (payload: Buffer): void => index.write(payload);
     const given = { trees: whole.trees, parent, pool, writer, warnings, now, onBytes, keepIndex };
+    await request.steps?.after('export', account);
+    await request.steps?.before('upload', account);
     trees = await captureTrees(given);
   } catch (error) {
     index.abandon();
@@ -142,11 +165,11 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
     { id: objectId.slice(0, 12), state, components, recent: history.recent },
     { trees, writer, warnings },
   );
-  const described = { statistics, findings };
+  const described = { statistics, findings, ...saltOf(epoch !== null) };
   const body = { ...bodyOf(account, components, warnings, trees, databases.unconfigured), ...described };
   const header: Omit<ManifestHeader, 'digest'> = {
     format: formatVersion,
-    features: [],
+    features: epoch === null ? [] : ['age'],
     kind: 'snapshot',
     store: request.storeId,
     server,
@@ -174,11 +197,14 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
       panel: request.panelRef,
     },
     previous: history.last?.digest ?? null,
+    ...(epoch === null ? {} : { encryption: { epoch: epoch.epoch, pair: pairId(epoch.publicKey) } }),
   };
   const manifest = { header: { ...header, digest: snapshotDigest(header, body) }, body };
-  if (parent !== null) await checkAgain(request, parent.snapshot);
+  if (parent !== null && !addin.store.capabilities.putOnly) await checkAgain(request, parent.snapshot);
   await left.check();
   const snapshot = await commit(writer, manifest, request.signer, startedAtMs);
+  index.finish();
+  await cache.remember(snapshot);
   const own = [...history.items.map(({ id }) => id), header.id];
   const { foreign } = history;
   const recent = [...history.recent, measures].slice(-compared);
@@ -208,41 +234,10 @@ async function commit(
   const { header, body } = manifest;
   const { server, owner, sequence, level, state, id } = header;
   const key = manifestKey({ server, owner, sequence, atMs, level, state, id, revision: 0 });
-  const bytes = encodeManifest(manifest, signer);
+  const bytes = encodeManifest(manifest, signer, writer.publicKey);
   await writer.put('manifest', key, bytesOf(bytes), bytes.length);
   const utc = /-(\d{8}T\d{6}Z)-/.exec(key)![1];
   return { ...manifest, signedBy: signer.publicKey, key, name: `${body.account.site}-${utc}-${id}` };
-}
-
-function bodyOf(
-  account: Account,
-  components: ManifestBody['components'],
-  warnings: WarningList,
-  trees: CapturedTrees,
-  unconfiguredEngines: readonly string[],
-): ManifestBody {
-  const { site, domain, aliases, plan, state, owner, metadata } = account;
-  return {
-    account: {
-      site,
-      domain,
-      aliases,
-      plan,
-      state,
-      uid: owner?.uid ?? null,
-      gid: owner?.gid ?? null,
-      metadata,
-    },
-    components,
-    warnings: warnings.first,
-    warningCounts: warnings.counts,
-    exclusions: Object.fromEntries(account.trees.map(({ name, exclude }) => [name, exclude])),
-    counts: trees.counts,
-    index: trees.index,
-    contentRoot: trees.contentRoot,
-    labels: {},
-    unconfiguredEngines,
-  };
 }
 
 function nothingCaptured(request: BackUpAccount, components: ManifestBody['components']): HoldfastError {

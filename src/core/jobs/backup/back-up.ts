@@ -21,7 +21,9 @@ import { listSnapshots, type Snapshot } from '../catalog.ts';
 import { claimStore } from '../store-identity.ts';
 import { bytesOf } from '../streams.ts';
 import { openTrust } from '../trust.ts';
+import type { AccountSteps } from './account-steps.ts';
 import { type BackUpAccount, type BackUpWorld, backUpAccount } from './back-up-account.ts';
+import { checkEncryption } from './owner-epoch.ts';
 
 export interface BackUpRun {
   readonly addin: OpenAddin;
@@ -34,12 +36,17 @@ export interface BackUpRun {
   readonly trustedSigners?: readonly string[];
   readonly level: RequestedLevel;
   readonly checksum?: boolean;
+  /** Plain backups are meant, although the store holds encrypted ones. */
+  readonly allowPlaintext?: boolean;
   /** Accounts read at once; as many more may wait for the store. */
   readonly concurrency: number;
   readonly pool: CapturePool;
   readonly world: BackUpWorld & { readonly newUuid: () => string };
   readonly signal: AbortSignal;
   readonly onEvent: (event: BackUpEvent) => void;
+  /** Twelve hex digits; a new one where nothing is said. */
+  readonly runId?: string;
+  readonly steps?: AccountSteps;
 }
 
 export type BackUpEvent =
@@ -63,17 +70,20 @@ export interface BackUpReport {
 }
 
 /**
- * @throws PREREQUISITE_MISSING, STORE_FOREIGN, STORE_UNAVAILABLE, STORE_DENIED before the first account; later trouble is in
+ * @throws RECIPIENTS_UNUSABLE, STORE_ENCRYPTED, PREREQUISITE_MISSING, STORE_FOREIGN, STORE_UNAVAILABLE, STORE_DENIED before the first account; later trouble is in
  *   the outcomes
  */
 export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   const { addin, state, world, signal } = run;
   const startedAtMs = world.now();
-  const runId = world.newObjectId().slice(0, 12);
+  const runId = run.runId ?? world.newObjectId().slice(0, 12);
   const signer = await openSigner(run.stateDir, state.server.uuid);
   const trust = await openTrust(run.stateDir, run.trustedSigners ?? []);
   const storeId = await claimStore(addin.store, state.storeId(addin.name), { ...world, signal });
   await state.rememberStore(addin.name, storeId);
+  const server = state.server.uuid;
+  const { stateDir, allowPlaintext = false } = run;
+  await checkEncryption({ addin, storeId, stateDir, server, signal }, allowPlaintext);
   const record = { id: runId, addin: addin.name, startedAtMs, accounts: run.accounts.length };
   const handle = await beginRun(run.stateDir, record);
   try {
@@ -99,6 +109,7 @@ async function backUpAll(run: BackUpRun, common: Common, handle: RunHandle): Pro
       const captured = Promise.withResolvers<void>();
       const ended = one(run, account, common, captured.resolve).then(async (outcome) => {
         outcomes.push(outcome);
+        await run.steps?.ended(outcome);
         run.onEvent({ type: 'ended', outcome });
         await handle.done(1, run.world.now());
       });
@@ -122,6 +133,7 @@ async function one(
   const { site } = account;
   try {
     run.signal.throwIfAborted();
+    await run.steps?.before('account', account);
     run.onEvent({ type: 'started', site });
     const owner = await run.state.accountId(account);
     const lock = lockAccount(run.stateDir, owner, site);

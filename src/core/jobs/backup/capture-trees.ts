@@ -6,6 +6,7 @@ import type { ManifestBody, TreeComponent } from '../../archive/manifest.ts';
 import type { SnapshotStatistics } from '../../archive/statistics.ts';
 import type { Tree } from '../../contracts/panel.ts';
 import { AT_FDCWD, Stat, statAt, zName } from '../../filesystem/native.ts';
+import type { ByteQueue } from '../byte-queue.ts';
 import { noCounts } from '../capture/counts.ts';
 import { addCounts } from '../capture/job.ts';
 import type { CaptureTree } from '../capture/messages.ts';
@@ -29,6 +30,8 @@ export interface TreesContext {
   readonly parent: ParentSnapshot | null;
   readonly pool: CapturePool;
   readonly writer: SnapshotWriter;
+  /** Gets the index as it is before encryption, piece by piece. */
+  readonly keepIndex: (payload: Buffer) => void;
   readonly warnings: WarningList;
   readonly now: () => number;
   readonly onBytes: (bytes: number) => void;
@@ -39,19 +42,21 @@ export async function captureTrees(context: TreesContext): Promise<CapturedTrees
   const trees = numberDevices(context.trees);
   const parent = context.parent?.usableFor(trees) === true ? context.parent : null;
   const startedAt = new Date(context.now()).toISOString();
-  const index = new IndexStream((body) => writer.start('index', writer.indexKey(), body));
+  const { publicKey, signal } = writer;
+  const begin = (body: ByteQueue): void => writer.start('index', writer.indexKey(), body);
+  const index = new IndexStream(begin, publicKey, context.keepIndex);
   let tarBytes = 0;
   const left = writer.left?.files ?? [];
   const forWorkers = parent === null ? null : { ...parent.forWorkers, left };
   const result = await pool
     .capture(
-      { trees, parent: forWorkers, firstNumber: writer.nextNumber, signal: writer.signal },
+      { trees, parent: forWorkers, publicKey, firstNumber: writer.nextNumber, signal },
       {
         segment: (number, body) => writer.start('segment', writer.segmentKey(number), body),
         segmentDone(done) {
           tarBytes += done.plainBytes;
           context.onBytes(done.plainBytes);
-          writer.addSegment(done.number, done.storedBytes, Buffer.from(done.sha256), done.frames);
+          writer.addSegment(done);
         },
         page(page, part) {
           writer.journal?.page(page, false);

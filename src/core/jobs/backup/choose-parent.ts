@@ -6,10 +6,12 @@
  */
 
 import type { Tree } from '../../contracts/panel.ts';
-import type { Plan } from '../../contracts/provider.ts';
+import type { Level, Plan } from '../../contracts/provider.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import type { OpenAddin } from '../addin.ts';
 import { type ListedSnapshot, readSnapshot, type Snapshot } from '../catalog.ts';
+import { checkIndexes } from '../parents/check-indexes.ts';
+import type { ParentCache } from '../parents/parent-cache.ts';
 import { requireTrusted, type Trust } from '../trust.ts';
 import { openParent, type ParentSnapshot } from './parent-snapshot.ts';
 import type { WarningList } from './warnings.ts';
@@ -21,6 +23,9 @@ export interface ParentChoice {
   readonly trees: readonly Tree[];
   readonly stateDir: string;
   readonly trust: Trust;
+  readonly cache: ParentCache;
+  /** Whether the new snapshot is encrypted: it refers to none of the other kind. */
+  readonly encrypted: boolean;
   /** Reads every file again. */
   readonly checksum: boolean;
   /** Sequence of the snapshot to be made. */
@@ -29,21 +34,32 @@ export interface ParentChoice {
   readonly signal: AbortSignal;
 }
 
+/** With the level that comes of it. */
+type ChosenParent = ParentSnapshot & { readonly level: Level };
+
 /** Null where everything is to be stored anew. */
-export async function chooseParent(choice: ParentChoice): Promise<ParentSnapshot | null> {
-  const { plan, addin, stateDir, signal, sequence, warnings } = choice;
+export async function chooseParent(choice: ParentChoice): Promise<ChosenParent | null> {
+  const { plan, addin, cache, stateDir, signal, sequence, warnings } = choice;
   if (plan.level === 'full') return null;
+  // Of a store that cannot be read only the newest snapshot is sure to have all its objects still.
+  const newest = addin.store.capabilities.putOnly ? choice.history.at(-1) : undefined;
+  const level = newest === undefined || newest.id === plan.parents[0] ? plan.level : 'incremental';
   let why: string;
   try {
-    const snapshot = await bestOf(choice, plan.parents);
-    if (snapshot.header.addin.id === addin.id) {
+    const snapshot = await bestOf(choice, newest === undefined ? plan.parents : [newest.id]);
+    const isEncrypted = snapshot.header.encryption !== undefined;
+    if (isEncrypted !== choice.encrypted) {
+      why = isEncrypted ? 'it is encrypted' : 'it is not encrypted';
+    } else if (snapshot.header.addin.id === addin.id) {
       const rereadEvery = choice.checksum ? 1 : (plan.rereadEvery ?? 30);
-      const options = { provider: addin.provider, stateDir, rereadEvery, turn: sequence, signal };
-      return await openParent(snapshot, options);
-    }
-    why = 'another addin configuration made it';
+      if (newest === undefined) await checkIndexes(addin.store, snapshot, signal);
+      const provider = cache.over(addin.provider);
+      const options = { provider, stateDir, rereadEvery, turn: sequence, signal };
+      return { ...(await openParent(snapshot, options)), level };
+    } else why = 'another addin configuration made it';
   } catch (error) {
-    if (!isHoldfastError(error) || !/^(OBJECT_|FORMAT_|SNAPSHOT_UNTRUSTED)/.test(error.code)) throw error;
+    if (!isHoldfastError(error) || !/^(OBJECT_|FORMAT_|IDENTITY_|SNAPSHOT_UNTRUSTED)/.test(error.code))
+      throw error;
     why = error.message;
   }
   const message = `cannot refer to snapshot ${plan.parents[0]}, so this one is a full: ${why}`;
@@ -53,14 +69,14 @@ export async function chooseParent(choice: ParentChoice): Promise<ParentSnapshot
 
 /** The nearest that has all the account's trees whole; where none has, the nearest. */
 async function bestOf(
-  { addin, history, trees, trust, signal }: ParentChoice,
+  { addin, cache, history, trees, trust, signal }: ParentChoice,
   parents: readonly string[],
 ): Promise<Snapshot> {
   let nearest: Snapshot | null = null;
   for (const id of parents) {
     const listed = history.find((one) => one.id === id);
     if (listed === undefined) throw gone(id);
-    const snapshot = await readSnapshot(addin.provider, listed, signal);
+    const snapshot = cache.find(id) ?? (await readSnapshot(addin.provider, listed, signal));
     requireTrusted(snapshot, trust);
     nearest ??= snapshot;
     const whole = snapshot.body.components.filter(

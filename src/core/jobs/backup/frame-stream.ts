@@ -1,5 +1,5 @@
 /**
- * Turns a stream of plain bytes into the seekable frames of an export object.
+ * Turns a stream of plain bytes into the seekable frames of an export object, encrypted where a key is given.
  *
  * Compression runs in libuv's threads, one frame ahead of the reader, so that the main thread only hashes.
  */
@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
 import { seekTable } from '../../archive/frames.ts';
 import type { FrameSizes } from '../../archive/root.ts';
+import { AgeEncrypter } from '../../encryption/age-encrypter.ts';
 
 /** Smaller than a segment's frames: all databases of an account stream at once, each with its own. */
 const frameBytes = 1024 * 1024;
@@ -29,9 +30,16 @@ export class FrameStream implements AsyncIterable<Uint8Array> {
   readonly #onBytes: (bytes: number) => void;
   readonly #plainHash = createHash('sha256');
   readonly #storedHash = createHash('sha256');
+  readonly #publicKey: Uint8Array | null;
   #digests: { plain: string; stored: string } | null = null;
 
-  constructor(source: AsyncIterable<Uint8Array>, onBytes: (bytes: number) => void = () => {}) {
+  /** @param publicKey 32 bytes of the owner's epoch; null stores plain frames */
+  constructor(
+    source: AsyncIterable<Uint8Array>,
+    onBytes: (bytes: number) => void = () => {},
+    publicKey: Uint8Array | null = null,
+  ) {
+    this.#publicKey = publicKey;
     this.#source = source;
     this.#onBytes = onBytes;
   }
@@ -43,6 +51,15 @@ export class FrameStream implements AsyncIterable<Uint8Array> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    const encrypter = this.#publicKey === null ? null : new AgeEncrypter(this.#publicKey);
+    for await (const frame of this.#compressed()) {
+      const bytes = encrypter === null ? frame : encrypter.push(frame);
+      if (bytes.length > 0) yield this.#count(bytes);
+    }
+    if (encrypter !== null) yield this.#count(encrypter.end());
+  }
+
+  async *#compressed(): AsyncGenerator<Buffer> {
     let ahead: Promise<Buffer> | null = null;
     for await (const plain of this.#plainFrames()) {
       const next = compress(plain, { params, chunkSize: plain.length + 65536 });
@@ -52,12 +69,12 @@ export class FrameStream implements AsyncIterable<Uint8Array> {
       ahead = next;
     }
     if (ahead !== null) yield this.#out(await ahead, this.frames.length);
-    yield this.#count(seekTable(this.frames));
+    yield seekTable(this.frames);
   }
 
   #out(frame: Buffer, number: number): Buffer {
     this.frames[number - 1] = { compressed: frame.length, plain: this.frames[number - 1]!.plain };
-    return this.#count(frame);
+    return frame;
   }
 
   #count(bytes: Buffer): Buffer {

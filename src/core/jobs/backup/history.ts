@@ -10,9 +10,10 @@ import { isHoldfastError } from '../../errors.ts';
 import { type LastSnapshot, readLineage } from '../../state/lineages.ts';
 import type { Measures } from '../../state/measures.ts';
 import type { OpenAddin } from '../addin.ts';
-import { type ListedSnapshot, listSnapshots, readSnapshot } from '../catalog.ts';
+import { type ListedSnapshot, listSnapshots, readAnySnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { readMeasures } from '../findings/measures.ts';
+import type { ParentCache } from '../parents/parent-cache.ts';
 import { standingOf, type Trust } from '../trust.ts';
 
 export interface HistoryRequest {
@@ -25,7 +26,7 @@ export interface HistoryRequest {
 }
 
 export interface OwnHistory {
-  /** Oldest first; none where the store cannot be read. */
+  /** Oldest first; where the store cannot be read, those of the cache. */
   readonly items: readonly ListedSnapshot[];
   /** The newest whose manifest can be read and is trusted. */
   readonly last: LastSnapshot | null;
@@ -39,14 +40,18 @@ export interface OwnHistory {
 
 const readsAtOnce = 8;
 
-/** Writes nothing. */
-export async function ownHistory(request: HistoryRequest): Promise<OwnHistory> {
+/** Writes nothing. @param cache tells of a store that cannot be read what there is to refer to */
+export async function ownHistory(
+  request: HistoryRequest,
+  cache: Pick<ParentCache, 'listed'> | null = null,
+): Promise<OwnHistory> {
   const { addin, server, owner, stateDir, signal } = request;
   const remembered = await readLineage(stateDir, addin.id, owner);
   if (addin.store.capabilities.putOnly) {
     const last = remembered?.last ?? null;
     const recent = remembered?.recent ?? [];
-    return { items: [], last, nextSequence: (last?.sequence ?? 0) + 1, foreign: [], recent };
+    const items = cache?.listed() ?? [];
+    return { items, last, nextSequence: (last?.sequence ?? 0) + 1, foreign: [], recent };
   }
   const listed = await listSnapshots(addin.store, { server, owner }, signal);
   const isOwn = new Map<string, boolean>();
@@ -81,7 +86,7 @@ async function readHeader(
   listed: ListedSnapshot,
 ): Promise<ManifestHeader | null> {
   try {
-    const snapshot = await readSnapshot(addin.provider, listed, signal);
+    const snapshot = await readAnySnapshot(addin.provider, listed, signal);
     return standingOf(snapshot, trust) === 'trusted' ? snapshot.header : null;
   } catch (error) {
     if (!isHoldfastError(error) || !/^OBJECT_(DAMAGED|MISSING)$/.test(error.code)) throw error;

@@ -18,9 +18,11 @@ import {
   objectKinds,
   type PageRow,
   type Root,
+  type TreeRow,
 } from '../../archive/root.ts';
+import { AgeEncrypter } from '../../encryption/age-encrypter.ts';
 import { ByteQueue } from '../byte-queue.ts';
-import type { CaptureTree, PagePart } from '../capture/messages.ts';
+import type { PagePart } from '../capture/messages.ts';
 import type { ParentSnapshot } from './parent-snapshot.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
 
@@ -46,11 +48,25 @@ export class IndexStream {
   /** Numbers of the objects that pages refer to. */
   readonly #used = new Set<number>();
   readonly #hash = createHash('sha256');
+  readonly #encrypter: AgeEncrypter | null;
+  readonly #keep: (payload: Buffer) => void;
+  /** Of the index itself, and of the object as stored. */
   #length = 0;
+  #storedBytes = 0;
 
-  /** `begin` starts the object's put, with the first byte of it. */
-  constructor(begin: (body: ByteQueue) => void) {
+  /**
+   * @param begin starts the object's put, with the first byte of it
+   * @param publicKey 32 bytes of the owner's epoch; null stores the index plain
+   * @param keep gets all that is written, before encryption
+   */
+  constructor(
+    begin: (body: ByteQueue) => void,
+    publicKey: Uint8Array | null = null,
+    keep: (payload: Buffer) => void = () => {},
+  ) {
     this.#begin = begin;
+    this.#encrypter = publicKey === null ? null : new AgeEncrypter(publicKey);
+    this.#keep = keep;
   }
 
   /** True where there is no page at all, own or referred to. */
@@ -106,19 +122,26 @@ export class IndexStream {
     this.#push(Buffer.from(frame));
   }
 
-  #push(bytes: Buffer): void {
+  #push(payload: Buffer): void {
     if (this.#length === 0) this.#begin(this.#body);
+    this.#length += payload.length;
+    this.#keep(payload);
+    this.#store(this.#encrypter === null ? payload : this.#encrypter.push(payload));
+  }
+
+  #store(bytes: Buffer): void {
+    if (bytes.length === 0) return;
     this.#hash.update(bytes);
-    this.#length += bytes.length;
+    this.#storedBytes += bytes.length;
     this.#body.push(bytes);
   }
 
   /** Writes root and tail. `number` is the object's own. */
   finish(
-    trees: readonly CaptureTree[],
+    trees: readonly TreeRow[],
     number: number,
     writer: SnapshotWriter,
-    parent: ParentSnapshot | null,
+    parent: Pick<ParentSnapshot, 'objects'> | null,
   ): { readonly index: NonNullable<ManifestBody['index']>; readonly contentRoot: string } {
     const root = this.#root(trees, number, writer, parent);
     const plain = encodeRoot(root);
@@ -126,8 +149,11 @@ export class IndexStream {
     const offset = this.#length;
     this.#push(frame);
     this.#push(encodeTail(offset, frame.length));
+    if (this.#encrypter !== null) this.#store(this.#encrypter.end());
     this.#body.end();
-    writer.addIndex(number, this.#length, this.#hash.digest('hex'));
+    writer.addIndex(number, this.#storedBytes, this.#hash.digest('hex'));
+    const { seal } = writer.sealOf(this.#encrypter?.sealed ?? null);
+    const sealed = seal === undefined ? {} : { sealed: Buffer.from(seal.sealed).toString('base64') };
     return {
       index: {
         object: number,
@@ -135,16 +161,17 @@ export class IndexStream {
         length: frame.length,
         plainBytes: plain.length,
         sha256: createHash('sha256').update(frame).digest('hex'),
+        ...sealed,
       },
       contentRoot: contentRoot(root).toString('hex'),
     };
   }
 
   #root(
-    trees: readonly CaptureTree[],
+    trees: readonly TreeRow[],
     number: number,
     writer: SnapshotWriter,
-    parent: ParentSnapshot | null,
+    parent: Pick<ParentSnapshot, 'objects'> | null,
   ): Root {
     const place = ({ page, offset, length }: Place): Omit<PageRow, 'first'> => ({
       object: number,
@@ -170,6 +197,7 @@ export class IndexStream {
       storedBytes: 0,
       sha256: Buffer.alloc(32),
       frames: [],
+      ...writer.sealOf(this.#encrypter?.sealed ?? null),
     };
     const earlier = writer.refer(this.#used, parent);
     const objects = [...writer.rows, ...earlier, self].sort((a, b) => a.number - b.number);

@@ -9,7 +9,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeS
 import { join } from 'node:path';
 import type { ObjectRef } from '../../archive/manifest.ts';
 import { type LinkPageRow, type ObjectRow, objectKinds, type PageRow } from '../../archive/root.ts';
-import type { Provider } from '../../contracts/provider.ts';
+import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import { HoldfastError } from '../../errors.ts';
 import type { CaptureParent, CaptureTree } from '../capture/messages.ts';
 import type { ParentRow } from '../capture/parent-pages.ts';
@@ -32,7 +32,7 @@ export interface ParentSnapshot {
 }
 
 export interface ParentOptions {
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
   readonly stateDir: string;
   readonly rereadEvery: number;
   /** Sequence of the snapshot to be made. */
@@ -123,6 +123,7 @@ function objectsOf(snapshot: Snapshot, rows: readonly ObjectRow[]): Map<number, 
   const objects = new Map(rows.map((row) => [row.number, row]));
   for (const one of [...snapshot.header.objects, ...snapshot.header.references]) {
     if (one.kind !== 'index') continue;
+    const { seal } = objects.get(one.number) ?? {};
     const sha256 = Buffer.from(one.sha256, 'hex');
     objects.set(one.number, {
       number: one.number,
@@ -131,6 +132,7 @@ function objectsOf(snapshot: Snapshot, rows: readonly ObjectRow[]): Map<number, 
       storedBytes: one.size,
       sha256,
       frames: [],
+      ...(seal === undefined ? {} : { seal }),
     });
   }
   return objects;
@@ -146,6 +148,7 @@ export function referenceTo(row: ObjectRow): ObjectRef {
     kind,
     size: row.storedBytes,
     sha256: row.sha256.toString('hex'),
+    ...(row.seal === undefined ? {} : { epoch: row.seal.epoch }),
   };
 }
 

@@ -5,11 +5,13 @@
  * fails stops the whole snapshot through `failed`.
  */
 
-import { exportKey, indexKey, segmentKey } from '../../archive/keys.ts';
+import { ageSuffix, exportKey, indexKey, segmentKey } from '../../archive/keys.ts';
 import type { ObjectRef } from '../../archive/manifest.ts';
-import type { FrameSizes, ObjectRow } from '../../archive/root.ts';
+import type { ObjectRow, ObjectSeal } from '../../archive/root.ts';
 import { objectKinds } from '../../archive/root.ts';
 import type { ObjectKind, Provider } from '../../contracts/provider.ts';
+import type { OwnerEpoch } from '../../encryption/owner-keys.ts';
+import type { SegmentDone } from '../capture/messages.ts';
 import { FrameStream } from './frame-stream.ts';
 import { type EarlierExport, HoldBudget, isSameExport, putUnlessSame } from './held-export.ts';
 import type { LeftSegments } from './left-segments.ts';
@@ -23,6 +25,8 @@ export interface SnapshotNames {
   readonly server: string;
   readonly owner: string;
   readonly objectId: string;
+  /** Of the key that all objects are encrypted to; left out or null, they are stored plain. */
+  readonly epoch?: OwnerEpoch | null;
 }
 
 /** A body whose producer waits until its bytes are taken, or given up. */
@@ -110,25 +114,48 @@ export class SnapshotWriter {
 
   segmentKey(number: number): string {
     const { server, owner, objectId } = this.names;
-    return segmentKey(server, owner, objectId, number);
+    return segmentKey(server, owner, objectId, number) + this.#suffix;
   }
 
   indexKey(): string {
     const { server, owner, objectId } = this.names;
-    return indexKey(server, owner, objectId);
+    return indexKey(server, owner, objectId) + this.#suffix;
   }
 
-  addSegment(number: number, storedBytes: number, sha256: Buffer, frames: readonly FrameSizes[]): void {
+  /** 32 bytes of the key that objects are encrypted to, or null. */
+  get publicKey(): Buffer | null {
+    return this.names.epoch?.publicKey ?? null;
+  }
+
+  get #suffix(): string {
+    return this.publicKey === null ? '' : ageSuffix;
+  }
+
+  #refOf(ref: Omit<ObjectRef, 'epoch'>): ObjectRef {
+    const { epoch } = this.names;
+    return epoch === undefined || epoch === null ? ref : { ...ref, epoch: epoch.epoch };
+  }
+
+  /** What the index remembers of an encrypted object, as part of its row. */
+  sealOf(sealed: Uint8Array | null): { readonly seal?: ObjectSeal } {
+    const { epoch } = this.names;
+    return sealed === null || !epoch ? {} : { seal: { epoch: epoch.epoch, sealed } };
+  }
+
+  addSegment({ number, storedBytes, sha256: digest, sealed, frames }: SegmentDone): void {
     const key = this.segmentKey(number);
-    this.objects.push({ number, key, kind: 'segment', size: storedBytes, sha256: sha256.toString('hex') });
-    this.rows.push({ number, key, kind: objectKinds.segment, storedBytes, sha256, frames });
+    const sha256 = Buffer.from(digest);
+    const ref = { number, key, kind: 'segment', size: storedBytes, sha256: sha256.toString('hex') } as const;
+    this.objects.push(this.#refOf(ref));
+    const row = { number, key, kind: objectKinds.segment, storedBytes, sha256, frames };
+    this.rows.push({ ...row, ...this.sealOf(sealed) });
   }
 
   /**
    * Rows of those used objects that this run did not write. They become references of the manifest, or its own
    * objects where no snapshot has them yet.
    */
-  refer(used: ReadonlySet<number>, parent: ParentSnapshot | null): ObjectRow[] {
+  refer(used: ReadonlySet<number>, parent: Pick<ParentSnapshot, 'objects'> | null): ObjectRow[] {
     const own = new Set(this.rows.map(({ number }) => number));
     return [...used].flatMap((number) => {
       if (own.has(number)) return [];
@@ -142,7 +169,8 @@ export class SnapshotWriter {
   }
 
   addIndex(number: number, storedBytes: number, sha256: string): void {
-    this.objects.push({ number, key: this.indexKey(), kind: 'index', size: storedBytes, sha256 });
+    const key = this.indexKey();
+    this.objects.push(this.#refOf({ number, key, kind: 'index', size: storedBytes, sha256 }));
   }
 
   /**
@@ -156,12 +184,12 @@ export class SnapshotWriter {
     options: { readonly onBytes: (bytes: number) => void; readonly earlier: EarlierExport | null },
   ): Promise<WrittenExport> {
     const { onBytes, earlier } = options;
-    const stream = new FrameStream(body, onBytes);
+    const stream = new FrameStream(body, onBytes, this.publicKey);
     const { server, owner, objectId } = this.names;
     let [number, key] = [-1, ''];
     const put = (pieces: AsyncIterable<Uint8Array>, sizeBytes?: number): Promise<void> => {
       number = this.nextNumber++;
-      key = exportKey(server, owner, objectId, number, format);
+      key = exportKey(server, owner, objectId, number, format) + this.#suffix;
       return this.put('export', key, pieces, sizeBytes);
     };
     try {
@@ -181,7 +209,7 @@ export class SnapshotWriter {
       return { number: earlier.object.number, plainBytes, sha256: plain };
     }
     this.exportedBytes += plainBytes;
-    this.objects.push({ number, key, kind, size: storedBytes, sha256: stored });
+    this.objects.push(this.#refOf({ number, key, kind, size: storedBytes, sha256: stored }));
     return { number, plainBytes, sha256: plain };
   }
 }

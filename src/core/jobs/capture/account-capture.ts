@@ -21,12 +21,14 @@ import {
 import { writeLinkRecords } from './link-records.ts';
 import { LinkedInodes } from './linked-inodes.ts';
 import {
+  type BeginCapture,
   type CaptureCounts,
   type CaptureParent,
   type CaptureTree,
   type FromWorker,
   jobControl,
   type PagePart,
+  type SegmentDone,
   type TreeFailure,
 } from './messages.ts';
 import { ParentMerge } from './parent-merge.ts';
@@ -65,16 +67,12 @@ export class AccountCapture {
   readonly #linkedInodes: LinkedInodes | null;
 
   constructor(
-    begin: {
-      readonly job: number;
-      readonly trees: readonly CaptureTree[];
-      readonly parent: CaptureParent | null;
-    },
+    begin: BeginCapture & { readonly job: number },
     control: Int32Array,
     outlet: JobOutlet,
     world: { readonly xattrs: XattrBackend; readonly now: () => number; readonly pageBytes: number },
   ) {
-    const { job, trees, parent } = begin;
+    const { job, trees, parent, publicKey = null } = begin;
     this.#job = job;
     this.#trees = trees;
     this.#parent = parent;
@@ -87,11 +85,12 @@ export class AccountCapture {
     this.#pageBytes = world.pageBytes;
     this.#directories = new PageWriter(world.pageBytes);
     this.#linked = new PageWriter(world.pageBytes);
-    this.segments = new SegmentWriter({
+    const sink = {
       nextNumber: () => Atomics.add(control, jobControl.nextNumber, 1),
-      bytes: (number, bytes) => outlet.sendBytes(job, number, bytes),
-      done: (done) => outlet.send({ type: 'segment', job, done }),
-    });
+      bytes: (number: number, bytes: Buffer) => outlet.sendBytes(job, number, bytes),
+      done: (done: SegmentDone) => outlet.send({ type: 'segment', job, done }),
+    };
+    this.segments = new SegmentWriter(sink, publicKey);
   }
 
   /** Captures one sub-tree. A tree that cannot be opened is reported, not thrown. */

@@ -41,6 +41,7 @@ export interface Job {
   readonly id: number;
   readonly trees: readonly CaptureTree[];
   readonly parent: CaptureParent | null;
+  readonly publicKey: Uint8Array | null;
   readonly control: Int32Array;
   readonly sink: CaptureSink;
   readonly results: { counts: CaptureCounts; endedAtMs: number; failure: TreeFailure | null }[];
@@ -68,7 +69,9 @@ export interface Thread {
 export function newJob(
   id: number,
   trees: readonly CaptureTree[],
-  rest: Pick<Job, 'parent' | 'control' | 'sink' | 'resolve' | 'reject'> & { readonly nowMs: number },
+  rest: Pick<Job, 'parent' | 'publicKey' | 'control' | 'sink' | 'resolve' | 'reject'> & {
+    readonly nowMs: number;
+  },
 ): Job {
   const { nowMs, ...given } = rest;
   return {

@@ -51,18 +51,24 @@ export interface WorkerSetup {
 /** Places in a job's shared memory: the next object number, and whether to stop. */
 export const jobControl = { nextNumber: 0, stop: 1, size: 2 } as const;
 
+/** What is to be captured. */
+export interface BeginCapture {
+  readonly trees: readonly CaptureTree[];
+  /** What an incremental or differential compares with; null captures everything anew. */
+  readonly parent: CaptureParent | null;
+  /** Segments are encrypted to it; left out, they are stored plain. */
+  readonly publicKey?: Uint8Array | null;
+}
+
 export type ToWorker =
-  | {
+  | ({
       readonly type: 'begin';
       readonly job: number;
-      readonly trees: readonly CaptureTree[];
-      /** What an incremental or differential compares with; null for a full. */
-      readonly parent: CaptureParent | null;
       /** The time now, which the thread goes on counting. */
       readonly nowMs: number;
       /** See `jobControl`. */
       readonly control: Int32Array;
-    }
+    } & BeginCapture)
   /** Capture one directory and what lies below. `path` is relative to the tree's root, latin1. */
   | { readonly type: 'task'; readonly job: number; readonly tree: number; readonly path: string }
   /** Close what is open and hand over what the final segment needs. */
@@ -88,6 +94,8 @@ export interface SegmentDone {
   readonly storedBytes: number;
   readonly plainBytes: number;
   readonly sha256: Uint8Array;
+  /** Of an encrypted segment, for the index; null where it is plain. */
+  readonly sealed: Uint8Array | null;
   readonly frames: readonly FrameSizes[];
 }
 

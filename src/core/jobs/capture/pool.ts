@@ -21,14 +21,7 @@ import {
   type Thread,
   takeBytes,
 } from './job.ts';
-import {
-  type CaptureParent,
-  type CaptureTree,
-  type FromWorker,
-  isWork,
-  jobControl,
-  type ToWorker,
-} from './messages.ts';
+import { type BeginCapture, type FromWorker, isWork, jobControl, type ToWorker } from './messages.ts';
 
 export type { CaptureResult, CaptureSink } from './job.ts';
 
@@ -58,13 +51,7 @@ export class CapturePool {
    * @throws INTERRUPTED the signal was aborted; whatever the sink has taken is garbage
    */
   capture(
-    request: {
-      readonly trees: readonly CaptureTree[];
-      /** What to compare with; null captures everything anew. */
-      readonly parent: CaptureParent | null;
-      readonly firstNumber: number;
-      readonly signal: AbortSignal;
-    },
+    request: BeginCapture & { readonly firstNumber: number; readonly signal: AbortSignal },
     sink: CaptureSink,
   ): Promise<CaptureResult & { readonly nextNumber: number }> {
     request.signal.throwIfAborted();
@@ -75,8 +62,10 @@ export class CapturePool {
     const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
     control[jobControl.nextNumber] = request.firstNumber;
     const { promise, resolve, reject } = Promise.withResolvers<CaptureResult>();
-    const job = newJob(this.#nextJob++, request.trees, {
-      parent: request.parent,
+    const { trees, parent, publicKey = null } = request;
+    const job = newJob(this.#nextJob++, trees, {
+      parent,
+      publicKey,
       control,
       sink,
       resolve,
@@ -143,6 +132,7 @@ export class CapturePool {
             job: job.id,
             trees: job.trees,
             parent: job.parent,
+            publicKey: job.publicKey,
             nowMs: this.#now(),
             control: job.control,
           });

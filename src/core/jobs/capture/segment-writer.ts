@@ -23,11 +23,14 @@ const emptyPath = Buffer.alloc(0);
 export class SegmentWriter {
   readonly tar = new TarEncoder();
   readonly #sink: SegmentSink;
+  readonly #publicKey: Uint8Array | null;
   #frames: FrameWriter | null = null;
   #number = -1;
 
-  constructor(sink: SegmentSink) {
+  /** @param publicKey segments are encrypted to it; null leaves them plain */
+  constructor(sink: SegmentSink, publicKey: Uint8Array | null = null) {
     this.#sink = sink;
+    this.#publicKey = publicKey;
   }
 
   /** Number of the open segment, -1 where nothing has been written to one. */
@@ -47,7 +50,7 @@ export class SegmentWriter {
     if (this.#frames === null) {
       const number = this.#sink.nextNumber();
       this.#number = number;
-      this.#frames = new FrameWriter((bytes) => this.#sink.bytes(number, bytes));
+      this.#frames = new FrameWriter((bytes) => this.#sink.bytes(number, bytes), this.#publicKey);
     }
     return this.#frames;
   }
@@ -65,8 +68,8 @@ export class SegmentWriter {
     // What was read and found known is taken back: then there may be nothing to keep.
     if (frames === null || frames.position === 0) return;
     const sha256 = frames.finish();
-    const { storedBytes, plainBytes } = frames;
-    this.#sink.done({ number: this.#number, storedBytes, plainBytes, sha256, frames: frames.frames });
+    const { storedBytes, plainBytes, sealed } = frames;
+    this.#sink.done({ number: this.#number, storedBytes, plainBytes, sha256, sealed, frames: frames.frames });
   }
 
   /** A member without data: link, directory, device, FIFO, empty file. */

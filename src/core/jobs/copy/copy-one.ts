@@ -7,10 +7,10 @@
  */
 
 import {
-  decodeManifest,
   manifestLimitBytes,
   type ObjectRef,
-  type SealedManifest,
+  type ReadManifest,
+  readManifest as readLines,
 } from '../../archive/manifest.ts';
 import type { ObjectKind, Provider } from '../../contracts/provider.ts';
 import type { ObjectInfo, Store } from '../../contracts/store.ts';
@@ -43,11 +43,16 @@ const healings = 3;
 /** Prune spares what the store has had for a day; less here, for clocks that differ. */
 const safeAgeMs = 12 * 3_600_000;
 
-export interface FoundManifest extends SealedManifest {
+/** Its body may be locked: what is copied is the stored bytes. */
+export interface FoundManifest extends ReadManifest {
   readonly listed: ListedSnapshot;
   readonly bytes: Buffer;
   readonly name: string;
 }
+
+/** UUID of the owner where the body is locked. */
+export const siteOf = ({ body, header }: Pick<ReadManifest, 'body' | 'header'>): string =>
+  body?.account.site ?? header.owner;
 
 /** @throws OBJECT_MISSING, OBJECT_DAMAGED, FORMAT_UNSUPPORTED */
 export async function readManifest(
@@ -56,7 +61,7 @@ export async function readManifest(
 ): Promise<FoundManifest> {
   const { key } = listed;
   const bytes = await collect(source.provider.get({ key, signal }), manifestLimitBytes);
-  const manifest = decodeManifest(bytes, key);
+  const manifest = readLines(bytes, key);
   const { id, owner, server, sequence } = manifest.header;
   if (
     id !== listed.id ||
@@ -66,7 +71,7 @@ export async function readManifest(
   ) {
     throw damaged(`manifest ${key} belongs to another snapshot`);
   }
-  return { ...manifest, listed, bytes, name: snapshotName(manifest.body.account.site, listed) };
+  return { ...manifest, listed, bytes, name: snapshotName(siteOf(manifest), listed) };
 }
 
 /**

@@ -6,9 +6,9 @@
  */
 
 import type { Retention } from '../../config/addin-schema.ts';
-import type { Provider } from '../../contracts/provider.ts';
+import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import { isHoldfastError } from '../../errors.ts';
-import { type ListedSnapshot, listSnapshots, readSnapshot } from '../catalog.ts';
+import { type ListedSnapshot, listSnapshots, readAnySnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { protectionOf, readProtections } from '../events.ts';
 import { readPruned } from '../prune-events.ts';
@@ -114,6 +114,7 @@ async function refusedIds(
   const decisions = decideRetention({
     snapshots: [...snapshots.values()],
     rules: retention,
+    needsFull: source.provider.capabilities.needsFull ?? true,
     protectionOf: ({ id }) => protectionOf(protections, id, nowMs),
     nowMs,
   });
@@ -123,13 +124,13 @@ async function refusedIds(
 /** Those of this addin configuration, by their ids. */
 async function readAll(
   { addin, signal }: PlanRequest,
-  provider: Provider,
+  provider: KeyedProvider,
   all: readonly ListedSnapshot[],
   into: Map<string, RetainedSnapshot>,
 ): Promise<void> {
   await eachLimited(all, readsAtOnce, async (listed) => {
     try {
-      const snapshot = await readSnapshot(provider, listed, signal);
+      const snapshot = await readAnySnapshot(provider, listed, signal);
       if (snapshot.header.addin.id === addin.id) into.set(listed.id, retainedOf(snapshot));
     } catch (error) {
       if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;

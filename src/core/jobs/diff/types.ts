@@ -2,7 +2,7 @@
  * How two snapshots differ, one path at a time. Plain data.
  */
 
-import type { Provider } from '../../contracts/provider.ts';
+import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import type { Snapshot } from '../catalog.ts';
 
 /** What of an entry differs. Inode numbers and ctimes are not part of what a restore brings back. */
@@ -36,7 +36,7 @@ export interface Difference {
 }
 
 export interface DiffRequest {
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
   readonly before: Snapshot;
   readonly after: Snapshot;
   /** So many differences are held back to find renames among them; default 50,000. */

@@ -44,9 +44,12 @@ export function shrunk(newest: Measures, before: readonly Measures[]): Finding |
 
 /** Of the newest good one of these, oldest first: what looks wrong, or null. */
 export function newestIsShrunk(
-  ordered: readonly { readonly name: string; readonly measures: Measures }[],
+  ordered: readonly { readonly name: string; readonly measures: Measures | null }[],
 ): string | null {
-  const good = ordered.filter(({ measures }) => measures.state === 'complete');
+  // Locked snapshots have no numbers; whoever prunes with the identity judges them.
+  const good = ordered.flatMap(({ name, measures }) =>
+    measures?.state === 'complete' ? [{ name, measures }] : [],
+  );
   const before = good.slice(0, -1).map(({ measures }) => measures);
   const newest = good.at(-1);
   const finding = newest === undefined ? null : shrunk(newest.measures, before);

@@ -4,7 +4,7 @@
 
 import type { Manifest } from '../../archive/manifest.ts';
 import type { SnapshotStatistics } from '../../archive/statistics.ts';
-import type { Provider } from '../../contracts/provider.ts';
+import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import { isHoldfastError } from '../../errors.ts';
 import type { Measures } from '../../state/measures.ts';
 import { type ListedSnapshot, readSnapshot } from '../catalog.ts';
@@ -42,7 +42,7 @@ export function statisticsOf(
 
 /** Of the newest of `history`, oldest first, for a server that remembers none; without those it cannot read. */
 export async function readMeasures(
-  provider: Provider,
+  provider: KeyedProvider,
   history: readonly ListedSnapshot[],
   signal: AbortSignal,
 ): Promise<Measures[]> {

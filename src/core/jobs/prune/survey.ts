@@ -9,8 +9,7 @@
 import { parseManifestKey } from '../../archive/keys.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { isProbePrefix } from '../../key-classes.ts';
-import type { Snapshot } from '../catalog.ts';
-import { readSnapshot } from '../catalog.ts';
+import { type AnySnapshot, readAnySnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { protectionOf, readProtections } from '../events.ts';
 import { newestIsShrunk } from '../findings/findings.ts';
@@ -84,7 +83,7 @@ export async function survey(request: PruneRequest, times: SurveyTimes): Promise
 }
 
 export interface ReadManifest {
-  readonly snapshot: Snapshot;
+  readonly snapshot: AnySnapshot;
   readonly stored: StoredKey & { readonly modifiedAtMs: number };
 }
 
@@ -113,7 +112,7 @@ export async function readGroup(
       return;
     }
     try {
-      const snapshot = await readSnapshot(provider, { ...name, key }, signal);
+      const snapshot = await readAnySnapshot(provider, { ...name, key }, signal);
       if (snapshot.header.server !== name.server || snapshot.header.revision !== name.revision) {
         throw new HoldfastError('OBJECT_DAMAGED', `manifest ${key} lies under another's name`);
       }
@@ -127,7 +126,7 @@ export async function readGroup(
 }
 
 /** What a manifest needs. */
-export const keysOf = ({ header }: Snapshot): string[] =>
+export const keysOf = ({ header }: Pick<AnySnapshot, 'header'>): string[] =>
   [...header.objects, ...header.references].map(({ key }) => key);
 
 export const isOf =
@@ -147,15 +146,16 @@ async function surveyOwner(
   const snapshots = lane.map((one) => prunable(one, manifests));
   const protections =
     lane.length === 0
-      ? { standing: [], unreadable: [] }
+      ? { standing: [], erasures: [], unreadable: [] }
       : await readProtections(request, { server, owner }, request.signal);
   let decisions = decideRetention({
     snapshots,
     rules: request.retention,
+    needsFull: request.provider.capabilities.needsFull ?? true,
     protectionOf: ({ id }) => protectionOf(protections, id, nowMs),
     nowMs,
   });
-  const site = newest.at(-1)?.snapshot.body.account.site ?? owner;
+  const site = newest.at(-1)?.snapshot.body?.account.site ?? owner;
   const shrunk = decisions.some(({ keep }) => !keep)
     ? newestIsShrunk(decisions.map(({ snapshot }) => snapshot))
     : null;
@@ -214,7 +214,7 @@ function prunable({ snapshot }: ReadManifest, manifests: readonly ReadManifest[]
   return {
     ...retainedOf(snapshot),
     ...{ digest: header.digest, name, key },
-    measures: measuresOf(header, body),
+    measures: body === null ? null : measuresOf(header, body),
     manifests: manifests
       .filter((one) => one.snapshot.header.id === header.id)
       .sort((a, b) => a.snapshot.header.revision - b.snapshot.header.revision)

@@ -3,15 +3,15 @@
  */
 
 import type { Retention } from '../../config/addin-schema.ts';
-import type { Provider } from '../../contracts/provider.ts';
 import type { Store } from '../../contracts/store.ts';
+import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import type { Measures } from '../../state/measures.ts';
 import type { EventWorld } from '../events.ts';
 import type { RetainedSnapshot } from '../retention/types.ts';
 
 export interface PruneRequest {
   readonly store: Store;
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
   /** Whose snapshots and objects; what other servers keep in the store is read and left alone. */
   readonly server: string;
   /** The rules are for snapshots of this addin configuration; those of others are left alone. */
@@ -47,7 +47,7 @@ export interface PrunableSnapshot extends RetainedSnapshot {
   readonly name: string;
   readonly key: string;
   readonly digest: string;
-  readonly measures: Measures;
+  readonly measures: Measures | null;
   /** Every revision there is, the lowest first. */
   readonly manifests: readonly StoredKey[];
 }

@@ -4,7 +4,7 @@
 
 import type { Warning } from '../../archive/manifest.ts';
 import type { Account, Panel } from '../../contracts/panel.ts';
-import type { Provider } from '../../contracts/provider.ts';
+import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import type { Snapshot } from '../catalog.ts';
 import type { RestoreFailure } from '../restore/types.ts';
 import type { ReadLimits } from './space.ts';
@@ -18,7 +18,7 @@ export const inPlaceActions = ['create', 'replace', 'content', 'metadata', 'link
 export type InPlaceAction = (typeof inPlaceActions)[number];
 
 export interface InPlaceRequest {
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
   readonly snapshot: Snapshot;
   /** The live account that owns the snapshot; the caller has compared their UUIDs. */
   readonly account: Account;

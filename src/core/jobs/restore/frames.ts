@@ -9,9 +9,8 @@ import type { Entry } from '../../archive/entry.ts';
 import { decompressFrame } from '../../archive/frame-splitter.ts';
 import { FrameMap } from '../../archive/frames.ts';
 import type { ObjectRow } from '../../archive/root.ts';
-import type { Provider } from '../../contracts/provider.ts';
+import { type KeyedProvider, readPayload } from '../../encryption/keyed-provider.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
-import { collect } from '../streams.ts';
 
 export interface FrameRef {
   readonly object: number;
@@ -145,7 +144,7 @@ export class Frames {
 
 /** Fetches single frames from a provider. @throws OBJECT_MISSING, OBJECT_DAMAGED */
 export function fetchFrom(
-  provider: Provider,
+  provider: KeyedProvider,
   objects: readonly ObjectRow[],
   signal: AbortSignal,
 ): FetchFrame {
@@ -153,6 +152,6 @@ export function fetchFrom(
   return async (object, frame) => {
     const { row, map } = rows.get(object)!;
     const range = { offset: map.storedStart(frame), length: map.frames[frame]!.compressed };
-    return collect(provider.get({ key: row.key, range, signal }), range.length);
+    return readPayload(provider, row, range, signal);
   };
 }

@@ -5,7 +5,7 @@
  * One that fails never stops the others.
  */
 
-import type { Provider } from '../../contracts/provider.ts';
+import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import type { Snapshot } from '../catalog.ts';
 import { restore } from './restore.ts';
@@ -13,7 +13,7 @@ import { RestoreThreads } from './restore-threads.ts';
 import type { RestoreEvent, RestoreReport } from './types.ts';
 
 export interface RestoreAllRequest {
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
   readonly snapshots: readonly { readonly snapshot: Snapshot; readonly target: string }[];
   readonly resume: boolean;
   /** Worker threads, and accounts under way at once. */

@@ -9,7 +9,7 @@ import { writeSync } from 'node:fs';
 import { plainFrames } from '../../archive/frame-splitter.ts';
 import { encodeName } from '../../archive/keys.ts';
 import type { Component, DatabaseComponent } from '../../archive/manifest.ts';
-import type { Provider } from '../../contracts/provider.ts';
+import { type KeyedProvider, streamPayload } from '../../encryption/keyed-provider.ts';
 import { HoldfastError } from '../../errors.ts';
 import {
   closeFd,
@@ -86,7 +86,7 @@ export async function writeDatabaseFile(
   file: DatabaseFile,
   snapshot: Snapshot,
   options: {
-    readonly provider: Provider;
+    readonly provider: KeyedProvider;
     readonly resume: boolean;
     readonly signal: AbortSignal;
     readonly onBytes: (bytes: number) => void;
@@ -122,7 +122,7 @@ async function copy(
   file: DatabaseFile,
   snapshot: Snapshot,
   options: {
-    readonly provider: Provider;
+    readonly provider: KeyedProvider;
     readonly signal: AbortSignal;
     readonly onBytes: (bytes: number) => void;
   },
@@ -148,7 +148,7 @@ async function copy(
 export function readExport(
   file: { readonly object: number },
   snapshot: Snapshot,
-  options: { readonly provider: Provider; readonly signal: AbortSignal },
+  options: { readonly provider: KeyedProvider; readonly signal: AbortSignal },
 ): AsyncGenerator<Buffer> {
   const object = [...snapshot.header.objects, ...snapshot.header.references].find(
     (one) => one.number === file.object,
@@ -159,6 +159,6 @@ export function readExport(
       `the manifest of ${snapshot.name} does not name its own exports`,
     );
   }
-  const stored = options.provider.get({ key: object.key, signal: options.signal });
+  const stored = streamPayload(options.provider, object, options.signal);
   return plainFrames(stored, `object ${object.key}`);
 }

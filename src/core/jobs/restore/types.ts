@@ -3,13 +3,13 @@
  */
 
 import type { Warning } from '../../archive/manifest.ts';
-import type { Provider } from '../../contracts/provider.ts';
+import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import type { Snapshot } from '../catalog.ts';
 import type { RestoreThreads } from './restore-threads.ts';
 import type { Restriction } from './restriction.ts';
 
 export interface RestoreRequest {
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
   readonly snapshot: Snapshot;
   /** Absolute path of a directory that is empty or absent (unless `resume`). Its parent exists. */
   readonly target: string;

@@ -1,18 +1,26 @@
 /**
  * What the retention policy is told of a snapshot, from its manifest. Pure.
+ *
+ * Of a locked one nobody knows the components: it counts as one that is complete or not, as the header says.
  */
 
-import type { Manifest } from '../../archive/manifest.ts';
+import type { ManifestBody, ManifestHeader } from '../../archive/manifest.ts';
 import type { RetainedSnapshot } from './types.ts';
 
-export function retainedOf({ header, body }: Manifest): RetainedSnapshot {
+export function retainedOf({
+  header,
+  body,
+}: {
+  readonly header: ManifestHeader;
+  readonly body: ManifestBody | null;
+}): RetainedSnapshot {
   const { id, lineage, sequence, level, state } = header;
   return {
     ...{ id, lineage, sequence, level, state },
     atMs: Date.parse(header.startedAt),
-    components: body.components.map((one) => ({
+    components: body?.components.map((one) => ({
       name: `${one.type} ${one.name}`,
       complete: one.state === 'complete',
-    })),
+    })) ?? [{ name: 'account', complete: state === 'complete' }],
   };
 }

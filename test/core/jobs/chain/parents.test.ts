@@ -86,7 +86,13 @@ describe('an incremental after a partial snapshot', () => {
 
 describe('an incremental becomes a full, and says why', () => {
   it.each<[string, (chain: ChainLab, parent: Snapshot) => void]>([
-    ['where the index of the parent is damaged', (chain, parent) => flipByte(indexOf(chain, parent))],
+    [
+      'where the index of the parent is damaged',
+      (chain, parent) => {
+        flipByte(indexOf(chain, parent));
+        rmSync(join(chain.lab.stateDir, 'parents'), { recursive: true }); // or nobody would read it
+      },
+    ],
     ['where it is cut short', (chain, parent) => writeFileSync(indexOf(chain, parent), 'short')],
     ['where it is gone', (chain, parent) => rmSync(indexOf(chain, parent))],
   ])('%s', async (_, damage) => {

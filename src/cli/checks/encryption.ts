@@ -1,0 +1,24 @@
+/** Whether backups of an addin configuration can be encrypted as it asks, and read where it says so. */
+
+import type { AddinConfiguration } from '../../core/config/load-configuration.ts';
+import { readSecret } from '../../core/config/secrets.ts';
+import { checkRecipients } from '../../core/encryption/recipients.ts';
+import { plural } from '../format.ts';
+import type { World } from '../world.ts';
+import { attempt, type Check, ok } from './check.ts';
+
+export async function checkEncryption(
+  { name, encryption }: AddinConfiguration,
+  world: Pick<World, 'env'>,
+): Promise<Check[]> {
+  const title = `encryption of ${name}`;
+  if (encryption === 'none') return [ok(title, 'none, as the configuration says')];
+  const { recipients, identity } = encryption;
+  const checks = await attempt(title, async () => {
+    await checkRecipients(recipients);
+    if (identity !== undefined) await readSecret(identity, world);
+    const reader = identity === undefined ? 'this server cannot read its backups' : 'and for this server';
+    return [ok(title, `for ${plural(recipients.length, 'recipient')}; ${reader}`)];
+  });
+  return [...checks];
+}

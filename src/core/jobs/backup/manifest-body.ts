@@ -1,0 +1,44 @@
+/**
+ * The body of a snapshot's manifest, from what its parts came to.
+ */
+
+import { randomBytes } from 'node:crypto';
+import type { ManifestBody } from '../../archive/manifest.ts';
+import type { Account } from '../../contracts/panel.ts';
+import type { CapturedTrees } from './capture-trees.ts';
+import type { WarningList } from './warnings.ts';
+
+export function bodyOf(
+  account: Account,
+  components: ManifestBody['components'],
+  warnings: WarningList,
+  trees: CapturedTrees,
+  unconfiguredEngines: readonly string[],
+): ManifestBody {
+  const { site, domain, aliases, plan, state, owner, metadata } = account;
+  return {
+    account: {
+      site,
+      domain,
+      aliases,
+      plan,
+      state,
+      uid: owner?.uid ?? null,
+      gid: owner?.gid ?? null,
+      metadata,
+    },
+    components,
+    warnings: warnings.first,
+    warningCounts: warnings.counts,
+    exclusions: Object.fromEntries(account.trees.map(({ name, exclude }) => [name, exclude])),
+    counts: trees.counts,
+    index: trees.index,
+    contentRoot: trees.contentRoot,
+    labels: {},
+    unconfiguredEngines,
+  };
+}
+
+/** What keeps guesses at an encrypted body from being tried against the digest in the clear header. */
+export const saltOf = (encrypted: boolean): Pick<ManifestBody, 'salt'> =>
+  encrypted ? { salt: randomBytes(16).toString('hex') } : {};

@@ -1,0 +1,119 @@
+/**
+ * The snapshots that the next backup of an account may refer to, kept in the state with their indexes: on a
+ * server that cannot read its own backups the only parents there are, elsewhere a saving of requests.
+ *
+ * Holds the newest snapshot, the newest complete one and the newest full, and nothing besides. Losing it
+ * costs one full where nothing else can be read.
+ */
+
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseManifestKey } from '../../archive/keys.ts';
+import { snapshotDigest } from '../../archive/manifest.ts';
+import { type KeyedProvider, withKeys } from '../../encryption/keyed-provider.ts';
+import { readJsonFile, writeJsonFile } from '../../state/atomic-file.ts';
+import type { ListedSnapshot, Snapshot } from '../catalog.ts';
+import { filesOf, IndexFiles, IndexFileWriter } from './index-files.ts';
+
+const version = 1;
+const snapshotFile = /^[0-9a-f]{12}\.json$/;
+
+export interface CacheNames {
+  /** False for a provider that makes fulls only: then nothing is kept. */
+  readonly useful: boolean;
+  readonly stateDir: string;
+  readonly addinId: string;
+  readonly owner: string;
+}
+
+export class ParentCache {
+  /** Null where nothing is kept. */
+  readonly #directory: string | null;
+  readonly #files: IndexFiles;
+  /** Oldest first. */
+  readonly snapshots: readonly Snapshot[];
+
+  private constructor(directory: string | null, snapshots: readonly Snapshot[]) {
+    this.#directory = directory;
+    this.#files = new IndexFiles(directory ?? '');
+    this.snapshots = snapshots;
+  }
+
+  /** Makes its directory. Only one process at a time, which holds the account's lock. */
+  static async open({ stateDir, addinId, owner, useful }: CacheNames): Promise<ParentCache> {
+    if (!useful) return new ParentCache(null, []);
+    const directory = join(stateDir, 'parents', addinId, owner);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const names = readdirSync(directory).filter((name) => snapshotFile.test(name));
+    const read = await Promise.all(names.map((name) => readCached(join(directory, name), owner)));
+    const snapshots = read.filter((one) => one !== null);
+    snapshots.sort((a, b) => a.header.sequence - b.header.sequence);
+    return new ParentCache(directory, snapshots);
+  }
+
+  find(id: string): Snapshot | null {
+    return this.snapshots.find(({ header }) => header.id === id) ?? null;
+  }
+
+  /** As a store that can be read would list them. */
+  listed(): ListedSnapshot[] {
+    return this.snapshots.map(({ key }) => ({ ...parseManifestKey(key)!, key }));
+  }
+
+  /** The provider, with indexes from here where they are. */
+  over(provider: KeyedProvider): KeyedProvider {
+    const local: NonNullable<KeyedProvider['local']> = (key, range) => this.#files.read(key, range);
+    return withKeys(provider, { keys: provider.keys ?? null, local });
+  }
+
+  writer(indexKey: string): IndexFileWriter {
+    return new IndexFileWriter(this.#directory, indexKey);
+  }
+
+  /** After the commit: what can no longer be a parent goes. */
+  async remember(snapshot: Snapshot): Promise<void> {
+    const directory = this.#directory;
+    if (directory === null) return;
+    const all = [...this.snapshots, snapshot];
+    const kept = new Set([
+      snapshot,
+      all.findLast(({ header }) => header.state === 'complete'),
+      all.findLast(({ header }) => header.level === 'full'),
+    ]);
+    const { key, header, body, signedBy } = snapshot;
+    const file = `${header.id}.json`;
+    await writeJsonFile(join(directory, file), { version, key, header, body, signedBy });
+    const wanted = new Set<string>();
+    for (const one of kept) {
+      if (one === undefined) continue;
+      wanted.add(`${one.header.id}.json`);
+      const named = [...one.header.objects, ...one.header.references];
+      for (const name of filesOf(named.map((object) => object.key))) wanted.add(name);
+    }
+    this.#files.close();
+    for (const name of readdirSync(directory)) {
+      if (!wanted.has(name)) rmSync(join(directory, name), { force: true });
+    }
+  }
+
+  close(): void {
+    this.#files.close();
+  }
+}
+
+/** Null where it cannot be understood, or is not what was written. */
+async function readCached(path: string, owner: string): Promise<Snapshot | null> {
+  const read = await readJsonFile(path);
+  const file = ('value' in read ? read.value : null) as (Snapshot & { readonly version: number }) | null;
+  try {
+    if (file?.version !== version) return null;
+    const { key, header, body, signedBy } = file;
+    const listed = parseManifestKey(key);
+    if (listed === null || listed.owner !== owner || listed.id !== header.id) return null;
+    if (snapshotDigest(header, body) !== header.digest) return null;
+    const utc = /-(\d{8}T\d{6}Z)-/.exec(key)?.[1];
+    return { key, header, body, signedBy, name: `${body.account.site}-${utc}-${header.id}` };
+  } catch {
+    return null; // a file of another shape
+  }
+}
