@@ -6,11 +6,14 @@ import { createHash, hash } from 'node:crypto';
 import { type Content, hasHoles } from '../../archive/entry.ts';
 import type { Frames } from './frames.ts';
 
-/** Runs over a file's data in order and returns its hash as docs/format.md, section 4, defines it. */
+/**
+ * Runs over a file's data in order and returns its hash as docs/format.md, section 4, defines it. Where
+ * `take` gives a promise, the next piece waits for it.
+ */
 export async function eachRange(
   content: Content,
   frames: Frames,
-  take: (data: Buffer, offset: number) => void,
+  take: (data: Buffer, offset: number) => unknown,
 ): Promise<Buffer> {
   const sparse = hasHoles(content);
   const [only] = content.extents;
@@ -20,7 +23,8 @@ export async function eachRange(
       const plain = frames.peek(refs[0]!) ?? (await frames.plain(refs[0]!));
       const start = only.tarOffset - frames.plainStart(refs[0]!);
       const data = plain.subarray(start, start + only.length);
-      take(data, 0);
+      const taken = take(data, 0);
+      if (taken instanceof Promise) await taken;
       return hash('sha256', data, 'buffer');
     }
   }
@@ -44,7 +48,8 @@ export async function eachRange(
       const to = Math.min(tarOffset + length, start + plain.length);
       const data = plain.subarray(from - start, to - start);
       digest.update(data);
-      take(data, offset + (from - tarOffset));
+      const taken = take(data, offset + (from - tarOffset));
+      if (taken instanceof Promise) await taken;
     }
   }
   return digest.digest();

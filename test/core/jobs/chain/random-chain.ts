@@ -1,13 +1,14 @@
 /**
- * One random chain: a tree that changes at random is backed up at random levels, and afterwards every snapshot
- * is restored by Holdfast and by `rescue.py` and compared with what the tree was.
+ * One random chain: a tree that changes at random is backed up at random levels, old snapshots are pruned and
+ * what is left is compacted, some of it is interrupted, and afterwards every snapshot that is listed is restored
+ * by Holdfast and by `rescue.py` and compared with what the tree was.
  *
  * Pages are tiny and threads many, so that a small tree has many pages and is handed over in parts. All lies
  * in memory: waiting for disks would prove nothing here.
  */
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, utimesSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { RequestedLevel } from '../../../../src/core/contracts/provider.ts';
@@ -16,15 +17,49 @@ import { RestoreThreads } from '../../../../src/core/jobs/restore/restore-thread
 import { type Lab, openLab } from '../../../support/backup.ts';
 import { compareTrees } from '../../../support/compare-trees.ts';
 import { RandomTree } from '../../../support/random-tree.ts';
+import { ageStore, compactLab, pruneLab } from '../../../support/upkeep.ts';
 
 const levels: readonly RequestedLevel[] = ['full', 'incremental', 'incremental', 'differential', 'auto'];
 const signal = new AbortController().signal;
+
+type Upkeep = (lab: Lab, tree: RandomTree) => Promise<unknown>;
+
+/** What happens between two backups. */
+const upkeep: readonly Upkeep[] = [
+  async () => {},
+  async () => {},
+  (lab, tree) => pruneLab(lab, { retention: { keepLast: tree.pick([2, 3, 5]), maxRemoveShare: 1 } }),
+  async (lab, tree) => {
+    await pruneLab(lab, { retention: { keepLast: tree.pick([2, 4]), maxRemoveShare: 1 } });
+    await compactLab(lab, { threshold: tree.pick([0.4, 0.9, 1]), maxBytes: tree.pick([null, 20_000]) });
+    ageStore(lab);
+    await pruneLab(lab, { retention: null });
+  },
+  (lab, tree) => {
+    const stop = new AbortController();
+    let left = Math.floor(tree.random() * 40);
+    const put: Lab['provider']['put'] = (request) => {
+      if (left-- === 0) stop.abort();
+      return lab.provider.put(request);
+    };
+    const { name, capabilities } = lab.provider;
+    const provider = { ...lab.provider, name, capabilities, plan: lab.provider.plan, get: get(lab), put };
+    return compactLab(lab, { threshold: 1, provider, signal: stop.signal }).catch((error: unknown) => {
+      if (!stop.signal.aborted) throw error;
+    });
+  },
+];
+
+const get =
+  (lab: Lab): Lab['provider']['get'] =>
+  (request) =>
+    lab.provider.get(request);
 
 export async function tryRandomChain(seed: number, steps: number): Promise<void> {
   const directory = mkdtempSync('/dev/shm/holdfast-chain-');
   const tree = new RandomTree(join(directory, 'tree'), seed);
   const lab = await openLab(directory, {
-    chain: { rereadEvery: tree.pick([1, 3, 30]) },
+    chain: { rereadEvery: tree.pick([1, 3, 30]), cadence: tree.pick(['monthly', 'forever']) },
     threads: tree.pick([1, 2, 4]),
     pageBytes: tree.pick([1000, 2500, 8000]),
   });
@@ -37,10 +72,17 @@ export async function tryRandomChain(seed: number, steps: number): Promise<void>
       mkdirSync(join(golden!, snapshot.name));
       execFileSync('cp', ['-a', tree.root, join(golden!, snapshot.name, 'shadow')]);
       tree.change(tree.pick([0, 1, 5, 30]));
+      await tree.pick(upkeep)(lab, tree);
     }
+    await compactLab(lab, { threshold: 0.9 });
+    await pruneLab(lab, { retention: null });
     const listed = await listSnapshots(lab.store, {}, signal);
     const snapshots = await Promise.all(listed.map((one) => readSnapshot(lab.provider, one, signal)));
-    expect(snapshots.length).toBe(steps);
+    const names = snapshots.map(({ name }) => name);
+    for (const name of readdirSync(golden!)) {
+      if (!names.includes(name)) rmSync(join(golden!, name), { recursive: true });
+    }
+    expect(readdirSync(golden!).length).toBe(snapshots.length);
     const verified = await lab.verify(true);
     expect(verified.snapshots.flatMap(({ problems }) => problems)).toEqual([]);
 
@@ -70,7 +112,7 @@ async function restoreAll(lab: Lab, snapshots: readonly Snapshot[], to: string):
 
 async function rescueAll(lab: Lab, snapshots: readonly Snapshot[], to: string): Promise<void> {
   for (const { name } of snapshots) {
-    const { status, stderr } = await lab.rescue('restore', name, '--to', join(to, name));
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const { status, problems } = await lab.rescue('restore', name, '--to', join(to, name));
+    expect({ status, problems }).toEqual({ status: 0, problems: [] });
   }
 }

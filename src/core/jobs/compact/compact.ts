@@ -1,0 +1,126 @@
+/**
+ * Compact: rewrites segments of which little is still referred to, so that their space comes back.
+ *
+ * New segments first, then new indexes, then new revisions of the manifests concerned; nothing is removed
+ * here. What nothing names any more goes with `prune`, after its grace period. A crash between any two leaves
+ * objects that nothing names, and every snapshot as it was or whole in its new revision.
+ */
+
+import { errorCodes, isHoldfastError } from '../../errors.ts';
+import { lockAccount } from '../account-lock.ts';
+import { type ListedSnapshot, listSnapshots, readSnapshot, type Snapshot } from '../catalog.ts';
+import { standingOf } from '../trust.ts';
+import { chooseSparse } from './choose.ts';
+import { rewriteAccount } from './rewrite-account.ts';
+import { scanAccount } from './scan.ts';
+import type { CompactedAccount, CompactReport, CompactRequest } from './types.ts';
+
+/**
+ * Safe to repeat, to interrupt, and to run at the same time as anything else.
+ *
+ * @throws STORE_UNAVAILABLE, STORE_DENIED, STORE_FULL, INTERRUPTED what was published until then stays
+ * @throws IDENTITY_MISSING, IDENTITY_WRONG snapshots are encrypted; nothing of that account was changed
+ */
+export async function compact(request: CompactRequest): Promise<CompactReport> {
+  const { store, server, owners, signal } = request;
+  const listed = await listSnapshots(store, { server }, signal);
+  const wanted = [...Map.groupBy(listed, ({ owner }) => owner)].filter(
+    ([owner]) => owners === null || owners.includes(owner),
+  );
+  const accounts: CompactedAccount[] = [];
+  const locked: string[] = [];
+  let left = request.maxBytes;
+  let budgetSpent = false;
+  for (const [owner, ofOwner] of wanted) {
+    signal.throwIfAborted();
+    const done = await underLock(request, owner, () => compactAccount(request, ofOwner, left));
+    request.onEvent({ type: 'account', owner });
+    if (done === 'locked') {
+      locked.push(owner);
+      continue;
+    }
+    budgetSpent ||= done.budgetSpent;
+    if (left !== null) left = Math.max(0, left - done.rewriteBytes);
+    const { account } = done;
+    if (account !== null && (account.objects.length > 0 || account.problem !== null)) accounts.push(account);
+  }
+  const damaged = accounts.some(({ problem }) => problem !== null);
+  const status = damaged ? errorCodes.OBJECT_DAMAGED.exit : 0;
+  return {
+    accounts,
+    accountsSeen: wanted.length,
+    locked,
+    budgetSpent,
+    exitStatus: locked.length > 0 && !damaged ? errorCodes.ACCOUNT_LOCKED.exit : status,
+  };
+}
+
+/** A dry run reads only, and waits for nobody. */
+async function underLock<T>(
+  { apply, stateDir }: CompactRequest,
+  owner: string,
+  work: () => Promise<T>,
+): Promise<T | 'locked'> {
+  if (!apply) return work();
+  let lock: ReturnType<typeof lockAccount>;
+  try {
+    lock = lockAccount(stateDir, owner, owner);
+  } catch (error) {
+    if (isHoldfastError(error) && error.code === 'ACCOUNT_LOCKED') return 'locked';
+    throw error;
+  }
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
+}
+
+interface Outcome {
+  readonly account: CompactedAccount | null;
+  readonly rewriteBytes: number;
+  readonly budgetSpent: boolean;
+}
+
+const nothing = {
+  objects: [],
+  snapshots: [],
+  written: { objects: 0, bytes: 0 },
+  published: [],
+  problem: null,
+};
+
+async function compactAccount(
+  request: CompactRequest,
+  listed: readonly ListedSnapshot[],
+  budgetBytes: number | null,
+): Promise<Outcome> {
+  const { provider, trust, signal } = request;
+  const { owner } = listed[0]!;
+  let site = owner;
+  try {
+    const snapshots: Snapshot[] = [];
+    for (const one of listed) snapshots.push(await readSnapshot(provider, one, signal));
+    site = snapshots.at(-1)?.body.account.site ?? owner;
+    const isFixed = (one: Snapshot): boolean => trust !== undefined && standingOf(one, trust) !== 'trusted';
+    const scan = await scanAccount(
+      provider,
+      snapshots.filter(({ body }) => body.index !== null),
+      isFixed,
+      signal,
+    );
+    const { objects, rewriteBytes, budgetSpent } = chooseSparse(scan, { ...request, budgetBytes });
+    const sparse = new Set(objects.map(({ key }) => key));
+    const concerned = scan.snapshots.filter(({ header }) =>
+      [...header.objects, ...header.references].some(({ key }) => sparse.has(key)),
+    );
+    const account = { ...nothing, owner, site, objects, snapshots: concerned.map(({ name }) => name) };
+    if (!request.apply || objects.length === 0) return { account, rewriteBytes, budgetSpent };
+    const done = await rewriteAccount(request, { scan, sparse, concerned });
+    return { account: { ...account, ...done }, rewriteBytes, budgetSpent };
+  } catch (error) {
+    if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;
+    const account = { ...nothing, owner, site, problem: error.message };
+    return { account, rewriteBytes: 0, budgetSpent: false };
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Rewrites the sparse objects of one account: contents, indexes, manifests, in this order, each durable
+ * before the next kind begins.
+ */
+
+import type { ObjectRef } from '../../archive/manifest.ts';
+import type { ObjectRow } from '../../archive/root.ts';
+import type { OwnerEpoch } from '../../encryption/owner-keys.ts';
+import { SnapshotWriter } from '../backup/snapshot-writer.ts';
+import type { Snapshot } from '../catalog.ts';
+import { currentKeys, epochOf, publishRevision } from '../revision.ts';
+import { ContentMover } from './content-mover.ts';
+import { moveContents } from './move-contents.ts';
+import { type NewIndex, type NewPage, writeNewIndex } from './new-index.ts';
+import type { AccountScan } from './scan.ts';
+import type { CompactedAccount, CompactRequest } from './types.ts';
+
+export interface AccountPlan {
+  readonly scan: AccountScan;
+  /** Keys of the objects to be emptied. */
+  readonly sparse: ReadonlySet<string>;
+  /** The snapshots that name one of them. */
+  readonly concerned: readonly Snapshot[];
+}
+
+type Done = Pick<CompactedAccount, 'written' | 'published' | 'problem'>;
+
+export async function rewriteAccount(
+  request: CompactRequest,
+  { scan, sparse, concerned }: AccountPlan,
+): Promise<Done> {
+  const { provider, store, server, signal } = request;
+  const { owner } = concerned[0]!.header;
+  const epoch = await epochOf(provider, concerned.at(-1)!);
+  const writerFrom = (nextNumber: number): SnapshotWriter => {
+    const names = { server, owner, objectId: request.world.newObjectId(), epoch };
+    const writer = new SnapshotWriter(names, provider, signal);
+    writer.nextNumber = nextNumber;
+    return writer;
+  };
+  const segments = writerFrom(firstFreeNumber(scan.snapshots));
+  const mover = new ContentMover(segments);
+  const onBytes = (bytes: number): void => request.onEvent({ type: 'bytes', bytes });
+  const moved = await moveContents({ provider, scan, sparse, mover, signal, onBytes });
+  const problem =
+    moved.damaged === 0 ? null : `${moved.damaged} contents stay where they are: ${moved.first}`;
+  const onlyDamaged = mover.movedBytes === 0 && moved.damaged > 0;
+  if (onlyDamaged) return { written: { objects: 0, bytes: 0 }, published: [], problem };
+
+  const newPages = new Map<string, NewPage>();
+  const newObjects = new Map<number, ObjectRow>(segments.rows.map((row) => [row.number, row]));
+  const written: ObjectRef[] = [...segments.objects];
+  const revisions: { snapshot: Snapshot; writer: SnapshotWriter; made: NewIndex }[] = [];
+  let next = segments.nextNumber;
+  for (const snapshot of concerned) {
+    const writer = writerFrom(next);
+    const { pageUses } = scan;
+    const made = await writeNewIndex({
+      provider,
+      snapshot,
+      writer,
+      pageUses,
+      sparse,
+      mover,
+      newPages,
+      newObjects,
+      signal,
+    });
+    next = writer.nextNumber;
+    written.push(...writer.objects);
+    revisions.push({ snapshot, writer, made });
+  }
+  const current = await currentKeys(store, { server, owner }, signal);
+  const published: string[] = [];
+  for (const { snapshot, writer, made } of revisions) {
+    if (!current.has(snapshot.key)) continue;
+    const header = { ...namedObjects(snapshot, writer, made, sparse), ...features(snapshot, epoch) };
+    const body = { ...snapshot.body, index: made.index };
+    const place = { store, provider, signer: request.signer, epoch, signal };
+    if ((await publishRevision(place, snapshot, { header, body })) !== null) published.push(snapshot.name);
+  }
+  const bytes = written.reduce((sum, { size }) => sum + size, 0);
+  return { written: { objects: written.length, bytes }, published, problem };
+}
+
+/** Above every number of the account: new pages are shared by snapshots whose numbers differ. */
+function firstFreeNumber(snapshots: readonly Snapshot[]): number {
+  let highest = -1;
+  for (const { header } of snapshots) {
+    for (const { number } of [...header.objects, ...header.references]) highest = Math.max(highest, number);
+  }
+  return highest + 1;
+}
+
+/** What the new revision names: its exports as before, its index, and what that refers to. */
+function namedObjects(
+  { header }: Snapshot,
+  writer: SnapshotWriter,
+  { used }: NewIndex,
+  sparse: ReadonlySet<string>,
+): { readonly objects: readonly ObjectRef[]; readonly references: readonly ObjectRef[] } {
+  const stays = ({ kind, key, number }: ObjectRef): boolean => {
+    if (kind === 'export' || kind === 'beside' || used.has(number)) return true;
+    return kind === 'segment' && !sparse.has(key);
+  };
+  const own = header.objects.filter(stays);
+  const numbers = new Set([...own, ...writer.objects].map(({ number }) => number));
+  const others = new Map<number, ObjectRef>();
+  for (const one of [...header.references.filter(stays), ...writer.references])
+    if (!numbers.has(one.number)) others.set(one.number, one);
+  const byNumber = (a: ObjectRef, b: ObjectRef): number => a.number - b.number;
+  return {
+    objects: [...own, ...writer.objects].sort(byNumber),
+    references: [...others.values()].sort(byNumber),
+  };
+}
+
+/** A store that began to encrypt has plain snapshots; what is written anew is encrypted. */
+function features({ header }: Snapshot, epoch: OwnerEpoch | null): { readonly features: readonly string[] } {
+  const { features: old } = header;
+  return { features: epoch === null || old.includes('age') ? old : [...old, 'age'] };
+}

@@ -1,0 +1,166 @@
+/** Compact on real chains: what it rewrites, that every snapshot stays what it was, and that space comes back. */
+
+import { randomBytes } from 'node:crypto';
+import { linkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { listSnapshots, readSnapshot, type Snapshot } from '../../../../src/core/jobs/catalog.ts';
+import type { CompactReport } from '../../../../src/core/jobs/compact/types.ts';
+import { ageStore, compactLab, pruneLab } from '../../../support/upkeep.ts';
+import { type ChainLab, openChainLab } from '../chain/chain-lab.ts';
+
+const signal = new AbortController().signal;
+let chain: ChainLab;
+
+beforeEach(async () => {
+  chain = await openChainLab(
+    { pageBytes: 1000, chain: { cadence: 'forever', rereadEvery: 100_000 } },
+    '/dev/shm',
+  );
+});
+afterEach(() => chain[Symbol.asyncDispose]());
+
+const all = async (): Promise<Snapshot[]> => {
+  const listed = await listSnapshots(chain.lab.store, {}, signal);
+  return Promise.all(listed.map((one) => readSnapshot(chain.lab.provider, one, signal)));
+};
+
+const storedBytes = async (): Promise<number> => {
+  let sum = 0;
+  for (const prefix of ['data/', 'index/']) {
+    const { objects } = await chain.lab.store.list({ prefix, signal });
+    for (const { sizeBytes } of objects) sum += sizeBytes;
+  }
+  return sum;
+};
+
+/** Twenty files of 100 KB, of which nineteen change after the first snapshot, which is then pruned. */
+async function sparseChain(): Promise<void> {
+  for (let i = 0; i < 20; i++) chain.write(`d${i}/file`, randomBytes(100_000));
+  chain.write('plain', 'unchanged text');
+  linkSync(chain.at('d0/file'), chain.at('other-name'));
+  chain.write('sparse', randomBytes(8192));
+  truncateSync(chain.at('sparse'), 10_000_000);
+  await chain.full();
+  for (let i = 1; i < 20; i++) chain.write(`d${i}/file`, randomBytes(100_000));
+  await chain.incremental();
+  chain.write('d1/file', randomBytes(100_000));
+  await chain.incremental();
+  await pruneLab(chain.lab);
+}
+
+const only = (report: CompactReport): CompactReport['accounts'][number] => {
+  expect(report.accounts.length).toBe(1);
+  return report.accounts[0]!;
+};
+
+describe('compact', () => {
+  it('shows what it would rewrite, and changes nothing', async () => {
+    await sparseChain();
+    const before = await storedBytes();
+    const report = only(await compactLab(chain.lab, { apply: false }));
+    expect(report.objects.length).toBeGreaterThan(0);
+    expect(report.objects.every(({ liveShare }) => liveShare < 0.5)).toBe(true);
+    expect(report.snapshots.length).toBe(2);
+    expect(report.published).toEqual([]);
+    expect(await storedBytes()).toBe(before);
+  });
+
+  it('writes new revisions that are the same snapshots, and prune gives the space back', async () => {
+    await sparseChain();
+    const before = await Promise.all(
+      (await all()).map(async (one) => [one, await chain.described(one)] as const),
+    );
+    const report = only(await compactLab(chain.lab));
+    expect(report.problem).toBe(null);
+    expect(report.published).toEqual(before.map(([{ name }]) => name));
+    const after = await all();
+    for (const [i, [old, described]] of before.entries()) {
+      const now = after[i]!;
+      expect(now.header.revision).toBe(1);
+      expect(now.header.replaces).toBe(old.key);
+      expect(now.header.digest).toBe(old.header.digest);
+      expect(now.body.contentRoot).toBe(old.body.contentRoot);
+      expect(await chain.described(now)).toEqual(described);
+    }
+    await chain.expectRestorable();
+    // The old revisions and what they need stay through the grace period.
+    const young = await storedBytes();
+    await pruneLab(chain.lab);
+    expect(await storedBytes()).toBe(young);
+    ageStore(chain.lab);
+    await pruneLab(chain.lab);
+    expect(await storedBytes()).toBeLessThan(young - 1_700_000);
+    expect((await chain.lab.verify(true)).snapshots.flatMap(({ problems }) => problems)).toEqual([]);
+    await chain.expectRestorable();
+    expect((await compactLab(chain.lab)).accounts).toEqual([]);
+  });
+
+  it('is followed by incrementals that refer to the new segments', async () => {
+    await sparseChain();
+    await compactLab(chain.lab);
+    const next = await chain.incremental();
+    expect(next.body.counts.tarBytes).toBe(0);
+    ageStore(chain.lab);
+    await pruneLab(chain.lab);
+    await chain.expectRestorable();
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+  });
+
+  it('leaves a kept full to tar', async () => {
+    chain.write('a', randomBytes(200_000));
+    for (let i = 0; i < 5; i++) chain.write(`gone${i}`, randomBytes(200_000));
+    await chain.full();
+    await chain.incremental();
+    expect((await compactLab(chain.lab, { threshold: 1 })).accounts).toEqual([]);
+  });
+
+  it('rewrites nothing of which all is alive, however small the files', async () => {
+    chain.write('first', 'x');
+    await chain.full();
+    for (let i = 0; i < 200; i++) chain.write(`small/${i}`, `${i}`);
+    await chain.incremental();
+    expect((await compactLab(chain.lab)).accounts).toEqual([]);
+  });
+
+  it('keeps to its budget', async () => {
+    await sparseChain();
+    const report = await compactLab(chain.lab, { maxBytes: 1000 });
+    expect(report).toMatchObject({ accounts: [], budgetSpent: true });
+  });
+
+  it('does nothing twice where two run at once from two machines', async () => {
+    await sparseChain();
+    const elsewhere = { stateDir: `${chain.directory}/elsewhere` };
+    const reports = await Promise.all([compactLab(chain.lab), compactLab(chain.lab, elsewhere)]);
+    const published = reports.flatMap(({ accounts }) => accounts.flatMap((one) => one.published));
+    expect(published.length).toBe(2);
+    ageStore(chain.lab);
+    await pruneLab(chain.lab);
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+    await chain.expectRestorable();
+  });
+
+  it('does not bring back a snapshot that was pruned meanwhile', async () => {
+    await sparseChain();
+    const [first] = await all();
+    const { store } = chain.lab;
+    const onEvent = (): void => rmSync(`${chain.lab.storePath}/${first!.key}`, { force: true });
+    const report = only(await compactLab(chain.lab, { onEvent }));
+    expect(report.published.length).toBe(1);
+    expect((await listSnapshots(store, {}, signal)).length).toBe(1);
+  });
+
+  it('leaves damaged contents where they are, and says so', async () => {
+    await sparseChain();
+    const { objects } = only(await compactLab(chain.lab, { apply: false }));
+    const path = `${chain.lab.storePath}/${objects[0]!.key}`;
+    writeFileSync(path, Buffer.alloc(1000), { flag: 'r+' });
+    const report = await compactLab(chain.lab);
+    expect(only(report).problem).toMatch(/contents stay where they are/);
+    expect(report.exitStatus).not.toBe(0);
+    const { snapshots } = await chain.lab.verify(true);
+    expect(snapshots.some(({ problems }) => problems.some(({ object }) => object === objects[0]!.key))).toBe(
+      true,
+    );
+  });
+});
