@@ -67,6 +67,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./commands/prune.ts')).prune,
   },
   {
+    words: 'compact',
+    summary: 'rewrite segments of which little is still needed, so that their space comes back',
+    load: async () => (await import('./commands/compact.ts')).compact,
+  },
+  {
     words: 'pin',
     summary: 'keep a snapshot whatever retention says',
     load: async () => (await import('./commands/pin.ts')).pin,

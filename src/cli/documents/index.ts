@@ -4,6 +4,7 @@ import type { JsonSchema } from '../../core/index.ts';
 import { accountsDocument } from './accounts.ts';
 import { addinsDocument, validationDocument } from './addins.ts';
 import { backupDocument, backupPlanDocument } from './backup.ts';
+import { compactDocument } from './compact.ts';
 import { databaseExportDocument } from './database-export.ts';
 import { databaseGrantDocument } from './database-grant.ts';
 import { differenceDocument } from './difference.ts';
@@ -24,6 +25,7 @@ export const jsonDocuments = {
   'addins.schema.json': addinsDocument,
   'backup.schema.json': backupDocument,
   'backup-plan.schema.json': backupPlanDocument,
+  'compact.schema.json': compactDocument,
   'database-export.schema.json': databaseExportDocument,
   'database-grant.schema.json': databaseGrantDocument,
   'difference.schema.json': differenceDocument,
