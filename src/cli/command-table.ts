@@ -54,7 +54,10 @@ export const commandTable: readonly CommandEntry[] = [
   {
     words: 'restore',
     summary: 'bring a snapshot, or parts of it, back into a directory',
-    load: async () => (await import('./commands/restore.ts')).restore,
+    load: async () => {
+      const { withRestoreHooks } = await import('./runs/restore-hooks.ts');
+      return withRestoreHooks((await import('./commands/restore.ts')).restore);
+    },
   },
   {
     words: 'verify',
@@ -95,6 +98,21 @@ export const commandTable: readonly CommandEntry[] = [
     words: 'db grant',
     summary: 'print or create the least-privilege user for exports',
     load: async () => (await import('./commands/db-grant.ts')).dbGrant,
+  },
+  {
+    words: 'schedule',
+    summary: 'show when backups run by themselves; pause, resume, install',
+    load: async () => (await import('./commands/schedule.ts')).schedule,
+  },
+  {
+    words: 'serve',
+    summary: 'run backups by their schedules',
+    load: async () => (await import('./commands/serve.ts')).serve,
+  },
+  {
+    words: 'hooks',
+    summary: 'show hooks, and try them',
+    load: async () => (await import('./commands/hooks.ts')).hooks,
   },
   {
     words: 'addin list',

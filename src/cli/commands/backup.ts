@@ -4,15 +4,13 @@ import { availableParallelism } from 'node:os';
 import { Option } from 'commander';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Account, DatabaseEngine, Panel, RequestedLevel } from '../../core/index.ts';
-import type { OpenAddin } from '../../core/jobs/addin.ts';
-import { type CopyReport, statusWithCopies } from '../../core/jobs/copy/report.ts';
+import { statusWithCopies } from '../../core/jobs/copy/report.ts';
 import { resolveAccounts, type SitesByUuid, selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import { quoted } from '../../core/printable.ts';
-import type { State } from '../../core/state/state.ts';
 import { BackUpPrinter } from '../backup-printer.ts';
 import type { CliCommand, CliContext, Invocation } from '../command.ts';
 import { collected } from '../command.ts';
-import { asCopy, chooseAddin, type Loaded, loadConfigured } from '../configuration.ts';
+import { chooseAddin, type Loaded, loadConfigured } from '../configuration.ts';
 import {
   addinId,
   type OpenedStore,
@@ -24,6 +22,8 @@ import {
 } from '../opened.ts';
 import { withPanelExport } from '../panel-export.ts';
 import { openProgress } from '../progress.ts';
+import { copyAll } from '../runs/copy-all.ts';
+import { RunCompanion } from '../runs/run-companion.ts';
 
 interface Options {
   readonly addin?: string;
@@ -32,6 +32,8 @@ interface Options {
   readonly checksum?: true;
   readonly allowPlaintext?: true;
   readonly dryRun?: true;
+  readonly scheduled?: true;
+  readonly until?: number;
 }
 
 export const backup: CliCommand = {
@@ -44,6 +46,8 @@ export const backup: CliCommand = {
     'SNAPSHOT_PARTIAL',
     'RUN_FAILED',
     'COPY_FAILED',
+    'HOOK_FAILED',
+    'WINDOW_CLOSED',
     'STORE_UNAVAILABLE',
     'STORE_FULL',
     'STORE_DENIED',
@@ -70,6 +74,8 @@ export const backup: CliCommand = {
         '--allow-plaintext',
         'with "encryption": "none": make plain backups although the store holds encrypted ones',
       )
+      .option('--scheduled', 'the schedule begins it: notifiers of scheduled runs are told')
+      .option('--until <instant>', 'begin no account from then on (ISO 8601)', instantGiven)
       .option('--dry-run', 'show accounts, levels, databases and exclusions; write nothing');
   },
 
@@ -78,14 +84,16 @@ export const backup: CliCommand = {
     const chosen = options as unknown as Options;
     const loaded = await loadConfigured(configDir);
     const addin = chooseAddin(loaded.configuration, chosen.addin);
-    const opened = await openStore(loaded, addin, world);
+    const { bandwidth } = loaded.configuration.limits;
+    const limited = bandwidth === undefined ? world : { ...world, wrapStore: await limitedTo(bandwidth) };
+    const opened = await openStore(loaded, addin, limited);
     let engines: readonly DatabaseEngine[] = [];
     try {
       const { panel, panelRef } = await openPanel(loaded, world);
       engines = await openEngines(loaded.configuration, world);
       const parts = { loaded, opened, panel, engines, chosen };
       if (chosen.dryRun === true) return await dryRun(context, parts);
-      return await run(context, { ...parts, panelRef });
+      return await run({ ...context, world: limited }, { ...parts, panelRef });
     } finally {
       await Promise.all(engines.map((engine) => engine.close()));
       await opened.store.close();
@@ -110,6 +118,15 @@ async function run(
   const state = await openStateOf(configuration, world);
   for (const note of state.notes) output.note(`note: ${note}`);
   const selected = await select(context, { loaded, panel, chosen }, state.sites());
+  const companion = await RunCompanion.begin(context, {
+    configuration,
+    addin: chooseAddin(configuration, chosen.addin),
+    server: state.server.uuid,
+    level: chosen.level,
+    scheduled: chosen.scheduled === true,
+    untilMs: chosen.until ?? null,
+    accounts: selected.accounts.length,
+  });
   const { CapturePool } = await import('../../core/jobs/capture/pool.ts');
   const { backUp } = await import('../../core/jobs/backup/back-up.ts');
   const pool = new CapturePool({ threads: availableParallelism(), now: world.now });
@@ -137,49 +154,34 @@ async function run(
       world,
       signal,
       onEvent: (event) => printer.event(event),
+      runId: companion.runId,
+      steps: companion,
     });
     const copies = signal.aborted ? [] : await copyAll(context, { loaded, addin, state, printer, chosen });
-    const exitStatus = statusWithCopies(report.exitStatus, copies);
+    const exitStatus = await companion.end(statusWithCopies(report.exitStatus, copies));
     const about = { addin: opened.name, server: state.server.uuid, unmatched: selected.unmatched };
     printer.report({ ...report, exitStatus, endedAtMs: world.now() }, { ...about, copies });
     return exitStatus;
+  } catch (error) {
+    await companion.failed(error);
+    throw error;
   } finally {
     printer.close();
     await pool.close();
   }
 }
 
-interface CopyParts extends Pick<Parts, 'loaded' | 'chosen'> {
-  readonly addin: OpenAddin;
-  readonly state: State;
-  readonly printer: BackUpPrinter;
-}
-
-/** Also what earlier runs could not copy; a copy's secrets are read only now. */
-async function copyAll(
-  { world, signal }: CliContext,
-  { loaded, chosen, addin, state, printer }: CopyParts,
-): Promise<readonly CopyReport[]> {
-  const { configuration } = loaded;
-  const configured = chooseAddin(configuration, chosen.addin);
-  const { copies } = configured;
-  if (copies.length === 0) return [];
-  const { copySnapshots } = await import('../../core/jobs/copy-snapshots.ts');
-  return copySnapshots({
-    addin,
-    copies: copies.map((copy) => ({
-      name: copy.name,
-      retention: copy.retention,
-      open: () => openStore(loaded, asCopy(configured, copy), world),
-    })),
-    state,
-    stateDir: configuration.stateDir,
-    concurrency: configuration.concurrency,
-    world,
-    signal,
-    onEvent: (event) => printer.copyEvent(event),
+/** @throws USAGE */
+function instantGiven(text: string): number {
+  const ms = Date.parse(text);
+  if (Number.isSafeInteger(ms)) return ms;
+  throw new HoldfastError('USAGE', `${quoted(text)} is no instant`, {
+    hint: 'Write it as 2026-01-31T06:00:00Z.',
   });
 }
+
+const limitedTo = async (bytesPerSecond: number) =>
+  (await import('../../core/jobs/limit-bandwidth.ts')).bandwidthLimit(bytesPerSecond);
 
 async function dryRun(
   context: CliContext,

@@ -15,6 +15,7 @@ import { pinDocument, pruneDocument, unpinDocument } from './prune.ts';
 import { restoreDocument, restorePlanDocument } from './restore.ts';
 import { restoreAllDocument } from './restore-all.ts';
 import { restoreActionDocument, restoreInPlaceDocument } from './restore-in-place.ts';
+import { hooksDocument, installDocument, scheduleDocument } from './schedule.ts';
 import { snapshotsDocument, statusDocument } from './snapshots.ts';
 import { addinVerificationDocument, storeSetupDocument } from './store-setup.ts';
 import { verifyDocument } from './verify.ts';
@@ -40,6 +41,9 @@ export const jsonDocuments = {
   'restore-in-place.schema.json': restoreInPlaceDocument,
   'restore-in-place-action.schema.json': restoreActionDocument,
   'restore-plan.schema.json': restorePlanDocument,
+  'hooks.schema.json': hooksDocument,
+  'schedule.schema.json': scheduleDocument,
+  'schedule-install.schema.json': installDocument,
   'snapshots.schema.json': snapshotsDocument,
   'status.schema.json': statusDocument,
   'store-setup.schema.json': storeSetupDocument,

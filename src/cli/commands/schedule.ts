@@ -1,0 +1,193 @@
+/** `holdfast schedule`: when backups run by themselves; pausing, resuming and installing what runs them. */
+
+import { chmod, writeFile } from 'node:fs/promises';
+import { Argument, Option } from 'commander';
+import { HoldfastError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { nextTime } from '../../core/schedule/cron.ts';
+import {
+  beginsAt,
+  dueAt,
+  type ItemState,
+  itemsOf,
+  type ScheduleItem,
+  settle,
+} from '../../core/schedule/schedule.ts';
+import { isPaused, readPauses, readStates, setPause } from '../../core/schedule/schedule-file.ts';
+import { pastRuns } from '../../core/state/run-history.ts';
+import type { CliCommand, CliContext } from '../command.ts';
+import { chooseAddin, loadConfigured } from '../configuration.ts';
+import type { InstallDocument, ScheduleDocument } from '../documents/schedule.ts';
+import { ageText } from '../format.ts';
+import { openStateIfAny } from '../opened.ts';
+import { describePastRun } from '../runs/past-run.ts';
+import { ourselves } from '../runs/run-process.ts';
+import { runnerOf } from '../runs/runner.ts';
+import { type InstallKind, unitFiles } from '../runs/units.ts';
+
+const actions = ['show', 'pause', 'resume', 'install'] as const;
+
+export const schedule: CliCommand = {
+  exits: ['PREREQUISITE_MISSING', 'FINISHED_WITH_WARNINGS'],
+
+  define(command) {
+    command
+      .addArgument(new Argument('[action]', 'what to do').choices([...actions]).default('show'))
+      .option('--addin <name>', 'only this addin configuration')
+      .addOption(
+        new Option('--as <kind>', 'install: a service that always runs, a systemd timer, or a line for cron')
+          .choices(['daemon', 'timer', 'cron'])
+          .default('daemon'),
+      )
+      .option('--print', 'install: show the files, write nothing')
+      .addHelpText(
+        'after',
+        '\nA pause stops no run that is under way. What passes meanwhile is made good by one run after resume.\nWithout an action the status is 100 where something is scheduled and nothing runs it.',
+      );
+  },
+
+  async run(context, { args, options }) {
+    const [action] = args;
+    if (action === 'install') return install(context, options);
+    if (action === 'show') return show(context, options['addin'] as string | undefined);
+    const { configuration } = await loadConfigured(context.configDir);
+    const name = options['addin'] as string | undefined;
+    const addin = name === undefined ? null : chooseAddin(configuration, name).name;
+    const paused = action === 'pause';
+    await setPause(configuration.stateDir, { addin, paused, nowMs: context.world.now() });
+    context.output.info(`${addin ?? 'every schedule'} is ${paused ? 'paused' : 'resumed'}`);
+    return show(context, name);
+  },
+};
+
+async function show(context: CliContext, name: string | undefined): Promise<number> {
+  const { output, world, configDir } = context;
+  const { configuration } = await loadConfigured(configDir);
+  const { stateDir } = configuration;
+  const chosen = name === undefined ? configuration.addins : [chooseAddin(configuration, name)];
+  const items = itemsOf(chosen);
+  const nowMs = world.now();
+  const states = settle(items, await readStates(stateDir), nowMs);
+  const pauses = await readPauses(stateDir);
+  const seed = (await openStateIfAny(configuration, world))?.server.uuid ?? '';
+  const { kind, pid } = runnerOf(configuration);
+  const schedules = await Promise.all(
+    items.map(async (item) => {
+      const { addin, level, cron, zone, randomDelayMs } = item;
+      const due = dueAt(item, states[item.key]!, seed);
+      const past = await pastRuns(stateDir, { addin, limit: 50 });
+      const last = past.find(({ scheduled }) => scheduled);
+      return {
+        addin,
+        level,
+        cron,
+        timeZone: zone,
+        window: configuration.addins.find((one) => one.name === addin)?.window ?? null,
+        randomDelayMinutes: randomDelayMs / 60_000,
+        paused: isPaused(pauses, addin),
+        next: nextRuns(item, states[item.key]!, { nowMs, seed }).map(iso),
+        owedSince: due === null || due > nowMs ? null : iso(due),
+        last: last === undefined ? null : describePastRun(last),
+      };
+    }),
+  );
+  output.table(
+    [
+      { title: 'ADDIN' },
+      { title: 'LEVEL' },
+      { title: 'CRON' },
+      { title: 'ZONE', shrinks: true },
+      { title: 'WINDOW' },
+      { title: 'NEXT (UTC)' },
+      { title: 'LAST', align: 'right' },
+    ],
+    schedules.map((one) => [
+      one.addin,
+      one.level,
+      one.cron,
+      one.timeZone,
+      one.window ?? '-',
+      one.paused
+        ? 'paused'
+        : one.owedSince !== null && one.next[0] === iso(nowMs)
+          ? 'now'
+          : (one.next[0] ?? 'never').slice(0, 16).replace('T', ' '),
+      one.last === null
+        ? 'never'
+        : `${ageText(nowMs - Date.parse(one.last.startedAt))} (${one.last.exitStatus})`,
+    ]),
+  );
+  const idle = kind === 'nothing' && schedules.length > 0;
+  if (schedules.length === 0) output.info('nothing is scheduled');
+  else if (kind === 'daemon') output.info(`process ${pid} runs them`);
+  else if (!idle) output.info(`the ${kind === 'cron' ? 'line for cron' : 'systemd timer'} runs them`);
+  else output.note('note: nothing runs them; call holdfast schedule install, or start holdfast serve');
+  const paused = pauses.allSinceMs !== null;
+  output.document<ScheduleDocument>({ runner: kind, daemonPid: pid, paused, schedules });
+  return idle ? 100 : 0;
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+const shownRuns = 3;
+
+/** The first is the one that is owed, if one is; windows and delays included. */
+function nextRuns(
+  item: ScheduleItem,
+  state: ItemState,
+  { nowMs, seed }: { nowMs: number; seed: string },
+): number[] {
+  const found: number[] = [];
+  let doneThroughMs = state.doneThroughMs;
+  let owed = state;
+  while (found.length < shownRuns) {
+    const due = dueAt(item, owed, seed);
+    if (due === null) break;
+    const begins = beginsAt(item, due, nowMs);
+    if (found.at(-1) !== begins) found.push(begins);
+    doneThroughMs = Math.max(begins, nextTime(item.times, item.zone, doneThroughMs) ?? begins);
+    owed = { doneThroughMs, begun: null };
+  }
+  return found;
+}
+
+/** @throws PREREQUISITE_MISSING a file cannot be written */
+async function install(
+  { output, configDir }: CliContext,
+  { as, print }: Readonly<Record<string, unknown>>,
+): Promise<number> {
+  const { configuration } = await loadConfigured(configDir);
+  const kind = as as InstallKind;
+  const { dir, limits } = configuration;
+  const files = unitFiles(kind, { command: ourselves(), configDir: dir, limits });
+  const unit = kind === 'timer' ? 'holdfast.timer' : 'holdfast.service';
+  const commands = kind === 'cron' ? [] : ['systemctl daemon-reload', `systemctl enable --now ${unit}`];
+  for (const { path, text, mode } of files) {
+    if (print === true) {
+      output.line(`# ${path}`);
+      for (const line of text.trimEnd().split('\n')) output.line(line);
+      continue;
+    }
+    try {
+      await writeFile(path, text, { mode });
+      await chmod(path, mode);
+    } catch (cause) {
+      const code = (cause as NodeJS.ErrnoException).code;
+      throw new HoldfastError('PREREQUISITE_MISSING', `cannot write ${path}: ${code}`, {
+        cause,
+        hint:
+          kind === 'cron'
+            ? 'Install cron, or choose another kind.'
+            : 'Choose --as cron where there is no systemd.',
+      });
+    }
+    output.info(`wrote ${printable(path, 4096)}`);
+  }
+  if (print !== true) for (const command of commands) output.info(`now call: ${command}`);
+  output.document<InstallDocument>({
+    kind,
+    written: print !== true,
+    files: files.map(({ path, text }) => ({ path, text })),
+    commands,
+  });
+  return 0;
+}

@@ -1,0 +1,124 @@
+/** `holdfast serve`: runs schedules, until it is stopped. */
+
+import { hostname } from 'node:os';
+import type { Configuration } from '../../core/config/load-configuration.ts';
+import { isHoldfastError } from '../../core/errors.ts';
+import { notifyAll } from '../../core/notify/notifiers.ts';
+import { printable } from '../../core/printable.ts';
+import { Daemon } from '../../core/schedule/daemon.ts';
+import type { RunOrder } from '../../core/schedule/schedule.ts';
+import { lockDaemon } from '../../core/state/daemon-lock.ts';
+import { pastRuns } from '../../core/state/run-history.ts';
+import type { CliCommand, CliContext } from '../command.ts';
+import { loadConfigured } from '../configuration.ts';
+import { openStateOf } from '../opened.ts';
+import { Alarms } from '../runs/alarms.ts';
+import { ourselves, runProcess } from '../runs/run-process.ts';
+
+const everyMs = 15_000;
+
+export const serve: CliCommand = {
+  exits: ['DAEMON_RUNNING', 'PREREQUISITE_MISSING'],
+
+  define(command) {
+    command
+      .option('--once', 'run what is owed now, then end: for a timer or cron')
+      .addHelpText(
+        'after',
+        '\nEach run is a process of its own. SIGTERM stops the runs under way, which are begun again at the\nnext start. Changes of the configuration are seen within a minute; a broken one changes nothing.\nWith --once, another one at work is no error: this one ends with 0.',
+      );
+  },
+
+  async run(context, { options }) {
+    const { output, world, signal } = context;
+    const once = options['once'] === true;
+    let { configuration } = await loadConfigured(context.configDir);
+    const { stateDir } = configuration;
+    let lock: ReturnType<typeof lockDaemon>;
+    try {
+      lock = lockDaemon(stateDir);
+    } catch (error) {
+      if (!once || !isHoldfastError(error) || error.code !== 'DAEMON_RUNNING') throw error;
+      output.info(error.message);
+      return 0;
+    }
+    try {
+      const state = await openStateOf(configuration, world);
+      for (const note of state.notes) output.note(`note: ${note}`);
+      const seed = state.server.uuid;
+      let broken = '';
+      const configured = async (): Promise<Configuration> => {
+        try {
+          ({ configuration } = await loadConfigured(context.configDir));
+          broken = '';
+        } catch (error) {
+          const message = isHoldfastError(error) ? error.message : String(error);
+          if (message !== broken) output.note(`note: the configuration as it was stays in force: ${message}`);
+          broken = message;
+        }
+        return configuration;
+      };
+      const alarms = new Alarms(context, { server: seed, command: ourselves() });
+      const daemon = new Daemon({
+        stateDir,
+        seed,
+        now: world.now,
+        signal,
+        everyMs,
+        scheduled: async () => {
+          const now = await configured();
+          alarms.look(now);
+          return now.addins;
+        },
+        run: (order) => runOne(context, { order, configuration, server: seed }),
+      });
+      if (!once) output.info(`holdfast: running the schedules of ${printable(configuration.dir, 4096)}`);
+      await daemon.serve({ once });
+      await alarms.ended();
+      return 0;
+    } finally {
+      lock.release();
+    }
+  },
+};
+
+interface OneRun {
+  readonly order: RunOrder;
+  readonly configuration: Configuration;
+  readonly server: string;
+}
+
+async function runOne(context: CliContext, { order, configuration, server }: OneRun): Promise<void> {
+  const { output, world, signal, configDir } = context;
+  const { addin, level } = order.item;
+  const startedAtMs = world.now();
+  output.info(`${addin}: begins, ${level}, for ${new Date(order.forMs).toISOString()}`);
+  const end = await runProcess({
+    order,
+    configDir,
+    limits: configuration.limits,
+    signal,
+  });
+  const how = end.failure ?? end.signal ?? `status ${end.status}`;
+  output.info(`${addin}: ended, ${how}`);
+  if (signal.aborted || end.status === 0) return;
+  const [last] = await pastRuns(configuration.stateDir, { addin, limit: 1 });
+  if (last?.scheduled === true && last.startedAtMs >= startedAtMs) return;
+  // It came to its end without a word: nobody else can tell.
+  const notification = {
+    event: 'failure',
+    server,
+    host: hostname(),
+    addin,
+    run: null,
+    scheduled: true,
+    atMs: world.now(),
+    exitStatus: end.status ?? 70,
+    durationMs: world.now() - startedAtMs,
+    figures: null,
+    details: [`the run ended before it could report: ${how}`],
+  } as const;
+  for (const failure of await notifyAll(configuration.notify, notification, world)) {
+    output.note(`note: ${failure}`);
+  }
+}

@@ -1,0 +1,38 @@
+/** What runs schedules on this host, as far as can be seen: for `schedule`, `status` and `doctor`. */
+
+import { readFileSync, readlinkSync } from 'node:fs';
+import { daemonPid } from '../../core/state/daemon-lock.ts';
+import { unitPaths } from './units.ts';
+
+export interface Runner {
+  readonly kind: 'daemon' | 'timer' | 'cron' | 'nothing';
+  /** Of a daemon. */
+  readonly pid: number | null;
+}
+
+const enabledTimer = '/etc/systemd/system/timers.target.wants/holdfast.timer';
+
+/** A unit or a line of another configuration does not count. */
+export function runnerOf({ stateDir, dir }: { readonly stateDir: string; readonly dir: string }): Runner {
+  const pid = daemonPid(stateDir);
+  if (pid !== null) return { kind: 'daemon', pid };
+  if (isLink(enabledTimer) && names(unitPaths.service, dir)) return { kind: 'timer', pid: null };
+  if (names(unitPaths.cron, dir)) return { kind: 'cron', pid: null };
+  return { kind: 'nothing', pid: null };
+}
+
+function names(path: string, configDir: string): boolean {
+  try {
+    return readFileSync(path, 'utf8').includes(` ${configDir} `);
+  } catch {
+    return false;
+  }
+}
+
+function isLink(path: string): boolean {
+  try {
+    return readlinkSync(path) !== '';
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * What the host's own scheduler needs to run ours: systemd units, or a line for cron. Text only.
+ *
+ * All of them begin `holdfast serve`, so that windows, delays and times that were missed are the same
+ * whoever calls. A unit may do what a backup needs: read everything, write state and stores, label accounts.
+ */
+
+import type { Limits } from '../../core/config/operations-schema.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+
+export type InstallKind = 'daemon' | 'timer' | 'cron';
+
+export interface UnitParts {
+  /** Command line of this program, without arguments. */
+  readonly command: readonly string[];
+  readonly configDir: string;
+  readonly limits: Limits;
+}
+
+export interface UnitFile {
+  readonly path: string;
+  readonly text: string;
+  readonly mode: number;
+}
+
+export const unitPaths = {
+  service: '/etc/systemd/system/holdfast.service',
+  timer: '/etc/systemd/system/holdfast.timer',
+  cron: '/etc/cron.d/holdfast',
+} as const;
+
+const everyFiveMinutes = '*:0/5';
+
+export function unitFiles(kind: InstallKind, parts: UnitParts): readonly UnitFile[] {
+  if (kind === 'cron') return [{ path: unitPaths.cron, text: cronLine(parts), mode: 0o644 }];
+  const service = { path: unitPaths.service, text: serviceUnit(kind, parts), mode: 0o644 };
+  if (kind === 'daemon') return [service];
+  return [service, { path: unitPaths.timer, text: timerUnit(), mode: 0o644 }];
+}
+
+function serviceUnit(kind: 'daemon' | 'timer', { command, configDir, limits }: UnitParts): string {
+  const daemon = kind === 'daemon';
+  const words = [...command, '--config', configDir, 'serve', ...(daemon ? [] : ['--once'])];
+  const priority = [
+    ...(limits.nice === undefined ? [] : [`Nice=${limits.nice}`]),
+    ...(limits.ioClass === undefined ? [] : [`IOSchedulingClass=${limits.ioClass}`]),
+  ];
+  return `# Written by "holdfast schedule install"; a later one overwrites it. Change it with "systemctl edit".
+[Unit]
+Description=Holdfast: backups by schedule
+After=network-online.target mariadb.service mysql.service postgresql.service
+Wants=network-online.target
+
+[Service]
+Type=${daemon ? 'simple' : 'oneshot'}
+ExecStart=${words.map(unitWord).join(' ')}
+# Secrets of the configuration that are "env:NAME".
+EnvironmentFile=-/etc/holdfast/environment
+${daemon ? 'Restart=on-failure\nRestartSec=60\nKillMode=mixed\n' : ''}TimeoutStartSec=infinity
+TimeoutStopSec=10min
+${priority.map((line) => `${line}\n`).join('')}UMask=0077
+# It reads every account and writes state, stores and the labels of accounts; none of the rest.
+CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER CAP_FSETID CAP_SYS_ADMIN CAP_SYS_NICE CAP_SYS_RESOURCE CAP_LEASE CAP_SETUID CAP_SETGID CAP_KILL
+NoNewPrivileges=yes
+ProtectSystem=full
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+PrivateDevices=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
+${daemon ? '\n[Install]\nWantedBy=multi-user.target\n' : ''}`;
+}
+
+const timerUnit =
+  (): string => `# Written by "holdfast schedule install". What is owed is known to Holdfast; this only asks often.
+[Unit]
+Description=Holdfast: look for backups that are due
+
+[Timer]
+OnCalendar=${everyFiveMinutes}
+AccuracySec=1s
+Unit=holdfast.service
+
+[Install]
+WantedBy=timers.target
+`;
+
+function cronLine({ command, configDir }: UnitParts): string {
+  const words = [...command, '--config', configDir, '--quiet', 'serve', '--once'].map(cronWord);
+  return `# Written by "holdfast schedule install". What is owed is known to Holdfast; this only asks often.
+SHELL=/bin/sh
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+*/5 * * * * root ${words.join(' ')}
+`;
+}
+
+/** A word of ExecStart: quoted, with what systemd would expand or unescape taken literally. */
+function unitWord(word: string): string {
+  if (/^[A-Za-z0-9_@:./=-]+$/.test(word)) return word;
+  const plain = refuseControls(word).replaceAll('\\', '\\\\').replaceAll('"', '\\"');
+  return `"${plain.replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
+}
+
+/** For cron, which ends the command at a percent sign, and then for its shell. */
+function cronWord(word: string): string {
+  if (/^[A-Za-z0-9_@:./=-]+$/.test(word)) return word;
+  return `'${refuseControls(word).replaceAll("'", "'\\''").replaceAll('%', '\\%')}'`;
+}
+
+/** @throws USAGE */
+function refuseControls(word: string): string {
+  if (!/\p{Cc}/u.test(word)) return word;
+  throw new HoldfastError('USAGE', `the path ${printable(word)} holds control characters`, {
+    hint: 'Move the configuration or the program to a plain path.',
+  });
+}
