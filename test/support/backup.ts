@@ -201,7 +201,8 @@ export async function openLab(directory: string, options: LabOptions = {}): Prom
         signal,
         onEvent: () => {},
       }),
-    rescue: (...args) => runRescue(storePath, args),
+    rescue: (...args) =>
+      runRescue(storePath, admin === null ? args : [...args, '--identity', join(directory, 'identity')]),
     async close() {
       await pool.close();
       await store.close();

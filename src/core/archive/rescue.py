@@ -2,23 +2,27 @@
 """Reads a Holdfast store without Holdfast.
 
 Something is broken and you want your files back. You need this file, the store or a copy of it (reading is enough,
-nothing in it is ever changed), Python 3.6 or newer and the program `zstd`. Be root, or owners and devices are lost.
+nothing in it is ever changed), Python 3.6 or newer and the program `zstd`; where snapshots are encrypted also `age` and
+your identity file. Be root, or owners and devices are lost.
 
     cd /path/to/the/store
     python3 rescue.py list
     python3 rescue.py restore latest --account example.com --to /root/rescued
     python3 rescue.py restore site12-20261121T031500Z-0123456789ab --to /root/rescued --path shadow/var/www
     python3 rescue.py verify latest --account site12
+    python3 rescue.py restore latest --account example.com --to /root/rescued --identity admin.key
 
 Every file is compared with its SHA-256. What is damaged or cannot be restored is named on a line of its own that
 begins with "problem:", the rest goes on, and the exit status is 1 in the end (0: all is well, 2: stopped, the last line says why).
 
 How it fits together: a manifest (three lines of JSON) names the root of an index; the root names pages; a page holds
 entries (a file's metadata and hash) and extents (which bytes of which object are its content); an object is a tar
-made of zstd frames, and the root says how long each frame is. All this is described in docs/format.md of Holdfast.
+made of zstd frames, and the root says how long each frame is. Objects whose names end in .age are age files to a key of
+their account, which lies in keys/ as an age file to the administrators. All this is described in docs/format.md.
 """
 
 import argparse
+import base64
 import bisect
 import collections
 import errno
@@ -31,14 +35,18 @@ import stat
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 KNOWN_FORMAT = 1
+KNOWN_FEATURES = ['age']
 LINKED, HAS_XATTRS = 4, 16  # of an entry's flags, those that matter here
 ACLS = ('system.posix_acl_access', 'system.posix_acl_default')
+KEY = re.compile(r'(\d+)-(\d+)-([0-9a-f]{8})\.age')
 MANIFEST = re.compile(r'(\d{8,})-(\d{8}T\d{6}Z)-([a-z]+)-([a-z]+)-([0-9a-f]{12})(?:-r(\d+))?\.manifest')
 FRAME_LIMIT = 64 << 20   # bytes; the format says 4 MiB, more than this is nonsense
 CACHED_FRAMES = 16       # decompressed frames of about 4 MiB kept in memory
+DECRYPTED = 6            # objects kept decrypted in the scratch directory, up to 512 MiB each
 STREAMS = 4              # zstd processes kept running, one per object
 SKIP_FRAMES = 8          # a gap up to this is cheaper to read over than to start zstd again
 RUN_OF_PAGES = 32        # index pages that lie side by side are decompressed by one process
@@ -170,6 +178,81 @@ def unzstd(data):
     return done.stdout if done.returncode == 0 else None
 
 
+# ---- Encryption ----------------------------------------------------------------------------------------------------
+
+
+class Keys:
+    """Opens what is encrypted, with `age`. Account keys and decrypted objects lie in a scratch directory that only this
+    user can read and that goes at the end."""
+
+    def __init__(self, folder, identities):
+        self.folder, self.identities = folder, identities
+        self.scratch = None
+        self.accounts = {}                          # (server, owner) -> file with their identities
+        self.objects = collections.OrderedDict()    # path -> decrypted file
+
+    def place(self, name):
+        if not self.scratch:
+            self.scratch = tempfile.mkdtemp(prefix='rescue-')
+        return os.path.join(self.scratch, name)
+
+    def age(self, identities, source, target, data=None):
+        arguments = [part for identity in identities for part in ('-i', identity)]
+        source = ['--', source] if source else []
+        return subprocess.run(['age', '-d', '-o', target] + arguments + source, input=data,
+                              stderr=subprocess.DEVNULL if data is not None else None).returncode == 0
+
+    def account(self, server, owner):
+        """An identity file with all keys of an account. Of each key the highest revision counts."""
+        if (server, owner) in self.accounts:
+            return self.accounts[server, owner]
+        if not self.identities:
+            raise Stop('this snapshot is encrypted: give --identity FILE')
+        newest, place = {}, os.path.join(self.folder, 'keys', server, owner)
+        for name in os.listdir(place) if os.path.isdir(place) else []:
+            match = KEY.fullmatch(name)
+            if match:
+                slot, revision = (match.group(1), match.group(3)), int(match.group(2))
+                newest[slot] = max(newest.get(slot, (-1, '')), (revision, name))
+        opened = self.place('account-%d' % len(self.accounts))
+        found = b''
+        for _, name in newest.values():
+            if self.age(self.identities, os.path.join(place, name), opened):
+                with open(opened, 'rb') as file:
+                    found += file.read()
+        if not found:
+            raise Stop('no identity given opens a key in %s' % show(place))
+        with open(opened, 'wb') as file:
+            file.write(found)
+        self.accounts[server, owner] = opened
+        return opened
+
+    def body(self, server, owner, line):
+        opened = self.place('body')
+        if not self.age([self.account(server, owner)], None, opened, base64.b64decode(line)):
+            raise Damaged('its body cannot be decrypted')
+        with open(opened, 'rb') as file:
+            return file.read()
+
+    def object(self, key, path):
+        if path in self.objects:
+            self.objects.move_to_end(path)
+            return self.objects[path]
+        if not os.path.exists(path):
+            raise Damaged('%s: No such file or directory' % show(key))
+        opened = self.place('object-%s' % hashlib.sha256(path.encode('utf-8', 'surrogatepass')).hexdigest())
+        if not self.age([self.account(*key.split('/')[1:3])], path, opened):
+            raise Damaged('%s cannot be decrypted: it is damaged, or its key is not there' % show(key))
+        self.objects[path] = opened
+        while len(self.objects) > DECRYPTED:
+            os.unlink(self.objects.popitem(last=False)[1])  # whoever reads it has it open
+        return opened
+
+    def close(self):
+        if self.scratch:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+
 # ---- The store and its manifests -----------------------------------------------------------------------------------
 
 Snapshot = collections.namedtuple('Snapshot', 'key server owner sequence utc short revision header body')
@@ -178,8 +261,8 @@ Snapshot = collections.namedtuple('Snapshot', 'key server owner sequence utc sho
 class Store:
     """A directory with `manifests`, `index` and `data` in it. Only ever read."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, keys):
+        self.folder, self.keys = folder, keys
         self.damaged = []  # (server, owner, text) of manifests that cannot be used
         if not os.path.isdir(os.path.join(folder, 'manifests')):
             raise Stop('%s is no store (it has no directory "manifests"): go there, or use --store DIR' % show(folder))
@@ -189,12 +272,15 @@ class Store:
         except (OSError, ValueError) as error:
             problem('holdfast.json cannot be read, going on without it: %s' % error)
 
-    def path(self, key):
+    def stored(self, key):
         """Where an object lies. Keys come from manifests and indexes, so they are checked like any other path."""
         components(key.encode('utf-8', 'surrogatepass'))
-        if key.endswith('.age'):
-            raise Damaged('%s is encrypted: decrypt it with `age -d` first' % show(key))
         return os.path.join(self.folder, key)
+
+    def path(self, key):
+        """A file with what an object holds, decrypted where it is encrypted."""
+        path = self.stored(key)
+        return self.keys.object(key, path) if key.endswith('.age') else path
 
     def read(self, key, offset, length):
         try:
@@ -250,9 +336,11 @@ class Store:
             seal = json.loads(lines[2].decode('utf-8'))
             if seal['sha256'] != hashlib.sha256(lines[0] + b'\n' + lines[1] + b'\n').hexdigest():
                 raise Damaged('its seal does not fit')
-            if not lines[1].startswith(b'{'):
-                raise Damaged('its body is encrypted')
-            return json.loads(lines[0].decode('utf-8')), json.loads(lines[1].decode('utf-8'))
+            header = json.loads(lines[0].decode('utf-8'))
+            if header.get('encryption') and not self.keys.identities:
+                return header, {}  # locked: what the header says is all there is
+            body = self.keys.body(header['server'], header['owner'], lines[1]) if header.get('encryption') else lines[1]
+            return header, json.loads(body.decode('utf-8'))
         except (ValueError, KeyError, TypeError) as error:
             raise Damaged('it is not JSON as it should be (%s)' % error)
 
@@ -265,13 +353,14 @@ class Store:
 
 
 def warn_unknown(what, document):
-    if document.get('format') != KNOWN_FORMAT or document.get('features'):
+    unknown = [name for name in document.get('features') or [] if name not in KNOWN_FEATURES]
+    if document.get('format') != KNOWN_FORMAT or unknown:
         note('%s: format %r with features %r is newer than this program. It reads on, but may read wrongly: '
              'look for a newer rescue.py.' % (what, document.get('format'), document.get('features')))
 
 
 def site_of(snapshot):
-    return str((snapshot.body.get('account') or {}).get('site', '?'))
+    return str((snapshot.body.get('account') or {}).get('site', '?' if snapshot.body else snapshot.owner))
 
 
 def id_of(snapshot):
@@ -326,6 +415,8 @@ def choose(store, wanted, account):
         store.report_damaged()
         raise Stop('%s fits %s: %s' % (show(wanted), 'several snapshots' if fitting else 'no snapshot',
                                        ', '.join(show(id_of(s)) for s in fitting) or 'try `list`'))
+    if not fitting[0].body:
+        raise Stop('%s is encrypted: give --identity FILE' % show(id_of(fitting[0])))
     if store.report_damaged((fitting[0].server, fitting[0].owner)) and wanted == 'latest':
         note('the damaged ones were passed over: latest is the newest whole one, %s' % show(id_of(fitting[0])))
     return fitting[0]
@@ -467,8 +558,8 @@ class Index:
             self.trees.append((root.bytes(), root.varint()))
         for _ in range(root.varint()):
             number, key, _kind, _epoch, size = root.varint(), root.bytes(), root.varint(), root.varint(), root.varint()
-            digest, start, _sealed = root.take(32), root.varint(), root.bytes()
-            plain, packed = [0], [start]
+            digest, _start, _sealed = root.take(32), root.varint(), root.bytes()  # age finds its payload itself
+            plain, packed = [0], [0]
             for _ in range(root.varint()):
                 packed.append(packed[-1] + root.varint())
                 plain.append(plain[-1] + root.varint())
@@ -897,6 +988,8 @@ def pour_export(store, key, plain_bytes, sha256, write):
         stream = Zstd(store.path(key))
     except OSError as error:
         return '%s: %s' % (show(key), error.strerror)
+    except Damaged as error:
+        return str(error)
     for piece in iter(lambda: stream.read(1 << 20), b''):
         digest.update(piece)
         count += len(piece)
@@ -997,7 +1090,7 @@ def command_verify(store, options):
     index = Index(store, snapshot)
     if index.place:
         tail = struct.pack('<II8sQII', 0x184D2A5D, 24, b'HFINDEX1', index.place['offset'], index.place['length'], 0)
-        end = [item['size'] for item in objects if item['number'] == index.place['object']][0]
+        end = os.path.getsize(store.path(index.keys[index.place['object']]))
         if store.read(index.keys[index.place['object']], end - len(tail), len(tail)) != tail:
             problem('the tail of the index does not lead to its root')
         for number, entry in index.objects.table.items():
@@ -1037,7 +1130,7 @@ def verify_object(store, item):
     """Compares size and hash of an object as it is stored."""
     digest, size = hashlib.sha256(), 0
     try:
-        with open(store.path(item['key']), 'rb') as file:
+        with open(store.stored(item['key']), 'rb') as file:
             for piece in iter(lambda: file.read(1 << 20), b''):
                 digest.update(piece)
                 size += len(piece)
@@ -1054,7 +1147,8 @@ def verify_chain(store, snapshot):
     results = [[c['type'], c['name'], c['state'], c.get('sha256')] for c in snapshot.body['components']]
     text = json.dumps([head['id'], head['server'], head['owner'], head['addin']['id'], head['lineage'],
                        head['sequence'], head['startedAt'], head['level'], head['state'], results,
-                       snapshot.body['contentRoot']], separators=(',', ':'), ensure_ascii=False)
+                       snapshot.body['contentRoot']] + [snapshot.body.get('salt')] * ('salt' in snapshot.body),
+                      separators=(',', ':'), ensure_ascii=False)
     if hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest() != head['digest']:
         problem('the digest in the manifest does not fit its contents')
     for other in store.snapshots():
@@ -1076,21 +1170,28 @@ def main():
     for command in (lister, restorer, verifier):
         command.add_argument('--account', help='site, domain, alias or UUID')
         command.add_argument('--store', default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        command.add_argument('--identity', action='append', metavar='FILE',
+                             help='opens encrypted snapshots; a file as age takes it')
     restorer.add_argument('--to', required=True, metavar='DIR', help='empty, or not there yet')
     restorer.add_argument('--path', action='append', help='only this, for example shadow/var/www; may be repeated')
     options = parser.parse_args()
     if not options.command:
         parser.error('say what to do: list, restore or verify')
+    keys = Keys(options.store, options.identity or [])
     try:
         if not shutil.which('zstd') and options.command != 'list':
             raise Stop('the program zstd is missing, install it first: apt-get install zstd')
         run = {'list': command_list, 'restore': command_restore, 'verify': command_verify}[options.command]
-        run(Store(options.store), options)
+        if options.identity and not shutil.which('age'):
+            raise Stop('the program age is missing, install it first: apt-get install age')
+        run(Store(options.store, keys), options)
     except (Stop, Damaged) as error:
         say('stopped: %s' % error, sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    finally:
+        keys.close()
     if problems:
         say('%s, see above' % counted(), sys.stderr)
     return 1 if problems else 0

@@ -13,7 +13,7 @@ import {
   type Snapshot,
 } from '../../../src/core/jobs/catalog.ts';
 import { verify } from '../../../src/core/jobs/verify.ts';
-import { type Lab, openLab } from '../../support/backup.ts';
+import { type Lab, openLab, runRescue } from '../../support/backup.ts';
 import { cannedEngine, cannedSelector } from '../../support/canned-engine.ts';
 
 const signal = new AbortController().signal;
@@ -87,6 +87,24 @@ describe('an encrypted chain', () => {
     const report = await lab.verify(true);
     expect(report.snapshots.flatMap(({ problems }) => problems)).toEqual([]);
     expect(report.snapshots.map(({ locked }) => locked)).toEqual([false, false]);
+  });
+
+  it('is read by rescue.py, which takes nothing without the identity', async () => {
+    const target = join(directory, 'rescued');
+    expect(await lab.rescue('restore', second.name, '--to', target)).toMatchObject({
+      status: 0,
+      problems: [],
+    });
+    execFileSync('diff', ['-r', tree, join(target, 'shadow')]);
+    const checked = await lab.rescue('verify', 'latest', '--account', 'lab.example');
+    expect(checked).toMatchObject({ status: 0, problems: [] });
+    const refused = await runRescue(lab.storePath, ['restore', second.header.id, '--to', `${target}-not`]);
+    expect(refused).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('is encrypted: give --identity FILE'),
+    });
+    const listed = await runRescue(lab.storePath, ['list']);
+    expect(listed).toMatchObject({ status: 0, stdout: expect.stringContaining(first.header.owner) });
   });
 
   it('is made of files that age opens', () => {

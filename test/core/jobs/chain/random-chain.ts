@@ -55,13 +55,14 @@ const get =
   (request) =>
     lab.provider.get(request);
 
-export async function tryRandomChain(seed: number, steps: number): Promise<void> {
+export async function tryRandomChain(seed: number, steps: number, encrypted = false): Promise<void> {
   const directory = mkdtempSync('/dev/shm/holdfast-chain-');
   const tree = new RandomTree(join(directory, 'tree'), seed);
   const lab = await openLab(directory, {
     chain: { rereadEvery: tree.pick([1, 3, 30]), cadence: tree.pick(['monthly', 'forever']) },
     threads: tree.pick([1, 2, 4]),
     pageBytes: tree.pick([1000, 2500, 8000]),
+    encrypted,
   });
   const [golden, ours, theirs] = ['golden', 'ours', 'theirs'].map((name) => join(directory, name));
   for (const path of [golden, ours, theirs]) mkdirSync(path!);

@@ -7,4 +7,8 @@ describe('every snapshot of a random chain is what was there', () => {
   it.each([1, 2, 3, 4, 5, 6])('with seed %i', async (seed) => {
     await tryRandomChain(seed, 12);
   });
+
+  it.each([7, 8])('encrypted, with seed %i', async (seed) => {
+    await tryRandomChain(seed, 8, true);
+  });
 });
