@@ -150,5 +150,11 @@ function optionsOf(argv: readonly string[]): Options | number {
   return unusable;
 }
 
-const options = optionsOf(process.argv.slice(2));
-process.exitCode = typeof options === 'number' ? options : await main(options);
+const argv = process.argv.slice(2);
+if (argv.includes('--databases')) {
+  const { benchDatabases } = await import('./databases.ts');
+  process.exitCode = await benchDatabases(argv);
+} else {
+  const options = optionsOf(argv);
+  process.exitCode = typeof options === 'number' ? options : await main(options);
+}

@@ -38,7 +38,10 @@ export const usage = `npm run bench -- [OPTION]...
   --store NAME    local, or s3: a real gateway on this machine (default local)
   --latency LIST  milliseconds to the gateway, one round after the other (default 0,40)
   --peers LIST    of ${possible.local.peers.join(',')}, or with --store s3 of ${possible.s3.peers.join(',')} (default all)
-  --only LIST     of ${measurementNames.join(',')}, or with --store s3 of ${possible.s3.measurements.join(',')} (default all)
+  --databases     exports of fifty databases against a shell loop, in place of all else; see its own --help
+  --chains        incrementals against restic and tar --listed-incremental, in place of all else
+  --only LIST     of ${measurementNames.join(',')}, or with --store s3 of ${possible.s3.measurements.join(',')},
+                  with --chains of ${partNames.join(',')} (default all)
   --work DIR      where everything lies (default holdfast-bench below the temporary directory)
   --keep          leave the last repositories there too; the tree itself always stays
   --source        measure src/cli/main.ts instead of building the package
