@@ -45,7 +45,7 @@ describe('before the first backup', () => {
     writeFileSync(file, text);
 
     expect(status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
-    expect(stdout).toMatch(/^warn +schedule of nightly +nothing runs by itself/m);
+    expect(stdout).toMatch(/^warn +schedule of nightly +nothing runs it/m);
   });
 
   it('status and accounts stay friendly', async () => {

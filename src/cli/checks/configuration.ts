@@ -12,6 +12,7 @@ import type { State } from '../../core/state/state.ts';
 import { placeOf } from '../config-place.ts';
 import { type Loaded, perStore } from '../configuration.ts';
 import { openStateOf } from '../opened.ts';
+import { runnerOf } from '../runs/runner.ts';
 import type { World } from '../world.ts';
 import { attempt, type Check, caution, fault, ok } from './check.ts';
 
@@ -29,13 +30,17 @@ export function checkAddins({ configuration: { dir, addins } }: Loaded): Check {
   );
 }
 
-/** Settings that are taken and that this release does not carry out. */
+/** Whether anything runs what is scheduled. */
 export function checkSchedules({ configuration }: Loaded): readonly Check[] {
+  const { kind, pid } = runnerOf(configuration);
   return configuration.addins
     .filter(({ schedule }) => schedule.length > 0)
     .map(({ name }) => {
-      const hint = `Call holdfast backup --addin ${name} from cron or a systemd timer.`;
-      return caution(`schedule of ${name}`, 'nothing runs by itself in this release', hint);
+      const what = `schedule of ${name}`;
+      if (kind === 'daemon') return ok(what, `is run by the daemon, process ${pid}`);
+      if (kind !== 'nothing') return ok(what, `is run by ${kind === 'cron' ? 'cron' : 'a systemd timer'}`);
+      const hint = 'Call holdfast schedule install, or start holdfast serve.';
+      return caution(what, 'nothing runs it: no daemon, no timer and no line for cron', hint);
     });
 }
 

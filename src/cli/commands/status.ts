@@ -5,6 +5,7 @@ import type { Account } from '../../core/index.ts';
 import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import { printable } from '../../core/printable.ts';
+import { type PastRun, pastRuns, runLogFile } from '../../core/state/run-history.ts';
 import { type KnownRun, knownRuns } from '../../core/state/run-records.ts';
 import type { CliCommand } from '../command.ts';
 import type { StatusDocument } from '../documents/snapshots.ts';
@@ -12,6 +13,9 @@ import { listCandidates, readNewestOfEach, type Search } from '../find-snapshot.
 import { ageText, plural } from '../format.ts';
 import { defineKeyOptions } from '../key-input.ts';
 import { findingsOfEach } from '../recent-findings.ts';
+import { checkStatus } from '../runs/check-status.ts';
+import { describePastRun } from '../runs/past-run.ts';
+import { type Runner, runnerOf } from '../runs/runner.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 const columns = [
@@ -30,16 +34,20 @@ export const status: CliCommand = {
     command
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', copyHelp)
+      .option('--check', 'for monitoring: one line, and 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN')
       .addHelpText(
         'after',
         '\nThe status is 100 where an account has no good snapshot, that is a complete one, or where the newest ' +
-          'one looks wrong: much smaller than before, ten times the usual changes, or no longer compressible.',
+          'one looks wrong: much smaller than before, ten times the usual changes, or no longer compressible.' +
+          '\nWith --check it looks at every addin configuration, and an account is critical where a component has no good ' +
+          'snapshot younger than alertAfterHours.',
       );
     defineKeyOptions(command);
   },
 
   async run(context, { options }) {
     const { output, world } = context;
+    if (options['check'] === true) return checkStatus(context, options['addin'] as string | undefined);
     return withStore(context, { ...options, needs: 'any' }, async ({ loaded, addin, search, state }) => {
       const sites = state?.sites() ?? new Map<string, string>();
       const { accounts } = selectAccounts(await search.panelAccounts(), addin.accounts, sites);
@@ -93,11 +101,20 @@ export const status: CliCommand = {
       }
       const runs = (await knownRuns(stateDir)).filter((run) => run.addin === addin.name);
       for (const run of runs) output.info(runText(run, now));
+      const ended = await pastRuns(stateDir, { addin: addin.name, limit: 20 });
+      if (ended[0] !== undefined) output.info(endText(ended[0], now));
+      const { kind, pid } = runnerOf(loaded.configuration);
+      if (addin.schedule.length > 0) output.info(runnerText(kind, pid));
       output.document<StatusDocument>({
         addin: addin.name,
         runs: runs.map(({ id, state, startedAtMs, accounts, done }) => {
           return { id, state, startedAt: new Date(startedAtMs).toISOString(), accounts, done };
         }),
+        ended: ended.map((run) => ({
+          ...describePastRun(run),
+          log: runLogFile(stateDir, run.startedAtMs, run.id),
+        })),
+        runner: kind,
         accounts: described,
       });
       return without + suspect.length > 0 ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
@@ -112,6 +129,20 @@ function runText({ state, startedAtMs, accounts, done }: KnownRun, nowMs: number
     ? `a run ${began} is under way: ${far}`
     : `a run ${began} was interrupted after about ${far}; run holdfast backup again`;
 }
+
+function endText({ id, scheduled, startedAtMs, exitStatus, ...counts }: PastRun, nowMs: number): string {
+  const { snapshots, partial, failed } = counts;
+  const how = `${plural(snapshots, 'snapshot')}, ${partial} of them partial, ${failed} failed`;
+  const what = scheduled ? 'scheduled run' : 'run by hand';
+  return `last ${what} ${id} ${ageText(nowMs - startedAtMs)} ago: exit status ${exitStatus}, ${how}`;
+}
+
+const runnerText = (kind: Runner['kind'], pid: number | null): string =>
+  kind === 'daemon'
+    ? `the daemon runs the schedule (process ${pid})`
+    : kind === 'nothing'
+      ? 'nothing runs the schedule: see holdfast schedule'
+      : `the schedule is run by ${kind}`;
 
 function madeHere({ state }: Search, listed: readonly ListedSnapshot[]): boolean {
   const servers = state === null ? [] : [...state.server.previous, state.server].map(({ uuid }) => uuid);

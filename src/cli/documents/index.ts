@@ -17,6 +17,7 @@ import { restoreAllDocument } from './restore-all.ts';
 import { restoreActionDocument, restoreInPlaceDocument } from './restore-in-place.ts';
 import { hooksDocument, installDocument, scheduleDocument } from './schedule.ts';
 import { snapshotsDocument, statusDocument } from './snapshots.ts';
+import { statusCheckDocument } from './status-check.ts';
 import { addinVerificationDocument, storeSetupDocument } from './store-setup.ts';
 import { verifyDocument } from './verify.ts';
 
@@ -45,6 +46,7 @@ export const jsonDocuments = {
   'schedule.schema.json': scheduleDocument,
   'schedule-install.schema.json': installDocument,
   'snapshots.schema.json': snapshotsDocument,
+  'status-check.schema.json': statusCheckDocument,
   'status.schema.json': statusDocument,
   'store-setup.schema.json': storeSetupDocument,
   'unpin.schema.json': unpinDocument,

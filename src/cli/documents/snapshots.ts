@@ -2,6 +2,7 @@
 
 import type { FromSchema } from 'json-schema-to-ts';
 import { errorParts } from './error.ts';
+import { pastRun } from './schedule.ts';
 import {
   choice,
   count,
@@ -41,6 +42,17 @@ export const statusDocument = document('status', 'How old the last good snapshot
       accounts: count('Accounts it was to back up.'),
       done: count('Accounts it was done with, as far as is known.'),
     }),
+  ),
+  ended: list(
+    'The last 20 runs of the configuration on this server that ended, newest first.',
+    record('A run.', { ...pastRun, log: text('Path of its log on this server.') }),
+  ),
+  runner: choice(
+    'What runs schedules on this host, as far as can be seen.',
+    'daemon',
+    'timer',
+    'cron',
+    'nothing',
   ),
   accounts: list(
     'The accounts that the configuration selects, as the panel orders them.',

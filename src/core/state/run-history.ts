@@ -32,10 +32,13 @@ const nameOf = (startedAtMs: number, id: string): string =>
 
 const directoryOf = (stateDir: string): string => join(stateDir, 'run-history');
 
+export const runLogFile = (stateDir: string, startedAtMs: number, id: string): string =>
+  join(directoryOf(stateDir), `${nameOf(startedAtMs, id)}.log`);
+
 /** The directory is there when it resolves. */
 export async function runLogPath(stateDir: string, startedAtMs: number, id: string): Promise<string> {
   await mkdir(directoryOf(stateDir), { recursive: true, mode: 0o700 });
-  return join(directoryOf(stateDir), `${nameOf(startedAtMs, id)}.log`);
+  return runLogFile(stateDir, startedAtMs, id);
 }
 
 export async function rememberRun(stateDir: string, run: PastRun): Promise<void> {

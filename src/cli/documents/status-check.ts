@@ -1,0 +1,26 @@
+/** `status --check --json`. */
+
+import type { FromSchema } from 'json-schema-to-ts';
+import { choice, count, document, list, record, text, textOrNull, texts } from './schema.ts';
+
+export const statusCheckDocument = document('status-check', 'Whether backups are overdue, for monitoring.', {
+  status: choice('As monitoring plugins name it.', 'OK', 'WARNING', 'CRITICAL', 'UNKNOWN'),
+  limitHours: {
+    type: ['number', 'null'],
+    description: 'How old the last good snapshot may be; null where the configuration cannot be read.',
+  },
+  accounts: count('Accounts that were looked at, once for each addin configuration.'),
+  overdue: list(
+    'Accounts without a good snapshot of every component within the limit.',
+    record('An account.', {
+      addin: text('Name of the addin configuration.'),
+      account: text('Site of the account.'),
+      domain: textOrNull('Its domain.'),
+      lastGoodAt: textOrNull('When the last complete snapshot was made, or null.'),
+      lacking: texts('Components that no snapshot within the limit holds.'),
+    }),
+  ),
+  warnings: texts('What else is not as it should be.'),
+});
+
+export type StatusCheckDocument = FromSchema<typeof statusCheckDocument>;

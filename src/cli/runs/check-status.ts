@@ -1,0 +1,112 @@
+/**
+ * `status --check`: one line and an exit status, as monitoring plugins have them.
+ *
+ * 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN: an error of ours is UNKNOWN, never its own status. Monitoring
+ * takes what follows a bar for figures, so no name brings one along.
+ */
+
+import { isHoldfastError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { readPauses } from '../../core/schedule/schedule-file.ts';
+import type { CliContext } from '../command.ts';
+import { chooseAddin, loadConfigured } from '../configuration.ts';
+import type { StatusCheckDocument } from '../documents/status-check.ts';
+import { withStore } from '../store-session.ts';
+import { type AccountAge, agesOf, refuseNone } from './overdue.ts';
+import { runnerOf } from './runner.ts';
+
+const words = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'] as const;
+const shownAccounts = 50;
+const hourMs = 3_600_000;
+
+type Found = AccountAge & { readonly addin: string };
+
+export async function checkStatus(context: CliContext, name: string | undefined): Promise<number> {
+  const { output } = context;
+  try {
+    return await check(context, name);
+  } catch (error) {
+    const message = isHoldfastError(error) ? `${error.code}: ${error.message}` : String(error);
+    output.line(`HOLDFAST UNKNOWN - ${line(message)}`);
+    output.document<StatusCheckDocument>({
+      status: 'UNKNOWN',
+      limitHours: null,
+      accounts: 0,
+      overdue: [],
+      warnings: [message],
+    });
+    return 3;
+  }
+}
+
+async function check(context: CliContext, name: string | undefined): Promise<number> {
+  const { output, world, configDir } = context;
+  const { configuration } = await loadConfigured(configDir);
+  const chosen = chooseAddins(configuration, name);
+  const nowMs = world.now();
+  const limitMs = configuration.alertAfterHours * hourMs;
+  const found: Found[] = [];
+  for (const { name: addin } of chosen) {
+    await withStore(context, { addin, needs: 'any' }, async (session) => {
+      const ages = await agesOf(session, { limitMs, nowMs });
+      refuseNone(ages, addin);
+      found.push(...ages.map((age) => ({ ...age, addin })));
+    });
+  }
+  const overdue = found.filter((one) => one.overdue);
+  const warnings: string[] = [];
+  const scheduled = chosen.filter(({ schedule }) => schedule.length > 0).map((one) => one.name);
+  if (scheduled.length > 0 && runnerOf(configuration).kind === 'nothing')
+    warnings.push('nothing runs the schedules');
+  const pauses = await readPauses(configuration.stateDir);
+  const paused = scheduled.filter((one) => pauses.allSinceMs !== null || one in pauses.addins);
+  if (paused.length > 0) warnings.push(`paused: ${paused.join(', ')}`);
+  const status = overdue.length > 0 ? 2 : warnings.length > 0 ? 1 : 0;
+  const ages = found.flatMap(({ goodAtMs }) => (goodAtMs === null ? [] : [nowMs - goodAtMs]));
+  const oldest = hours(Math.max(0, ...ages));
+  const summary = [
+    overdue.length > 0
+      ? `${overdue.length} of ${found.length} accounts without a good snapshot for ${configuration.alertAfterHours} h`
+      : `${found.length} accounts, the oldest good snapshot is ${oldest} h old`,
+    ...warnings,
+  ].join('; ');
+  const figures = [
+    `overdue=${overdue.length};;0`,
+    `oldest=${oldest}h;;${configuration.alertAfterHours}`,
+    `accounts=${found.length}`,
+  ];
+  output.line(`HOLDFAST ${words[status]} - ${summary} | ${figures.join(' ')}`);
+  for (const one of overdue.slice(0, shownAccounts)) output.line(describe(one, nowMs));
+  if (overdue.length > shownAccounts) output.line(`and ${overdue.length - shownAccounts} more`);
+  output.document<StatusCheckDocument>({
+    status: words[status]!,
+    limitHours: configuration.alertAfterHours,
+    accounts: found.length,
+    overdue: overdue.map(({ addin, account, domain, goodAtMs, lacking }) => ({
+      addin,
+      account,
+      domain,
+      lastGoodAt: goodAtMs === null ? null : new Date(goodAtMs).toISOString(),
+      lacking: [...lacking],
+    })),
+    warnings,
+  });
+  return status;
+}
+
+function chooseAddins(
+  configuration: Parameters<typeof chooseAddin>[0],
+  name: string | undefined,
+): Parameters<typeof chooseAddin>[0]['addins'] {
+  if (name === undefined && configuration.addins.length > 1) return configuration.addins;
+  return [chooseAddin(configuration, name)];
+}
+
+const hours = (ms: number): string => (ms / hourMs).toFixed(1);
+const line = (text: string): string => printable(text, 500).replaceAll('|', '\\u{7c}');
+
+function describe({ addin, account, domain, goodAtMs, lacking }: Found, nowMs: number): string {
+  const last = goodAtMs === null ? 'no good snapshot' : `last good ${hours(nowMs - goodAtMs)} h ago`;
+  const without = lacking.length === 0 ? '' : `; not good of late: ${lacking.join(', ')}`;
+  return line(`${addin}: ${account}${domain === null ? '' : ` (${domain})`}: ${last}${without}`);
+}
