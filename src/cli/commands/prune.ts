@@ -124,6 +124,13 @@ function print({ output }: CliContext, report: PruneReport, applied: boolean): v
   if (more > 0) output.note(`note: and ${plural(more, 'key')} more`);
   for (const site of report.locked)
     output.note(`note: another job is working on ${printable(site)}; left for the next run`);
+  if (report.kept.ends !== null) {
+    const [first, last] = report.kept.ends.map((end) => instantOf(end)?.slice(0, 16));
+    const what = `${plural(report.kept.count, 'object')}, ${bytesText(report.kept.bytes)}`;
+    output.note(
+      `note: locked by the store, kept: ${what}; the first goes after ${first}Z, the last after ${last}Z`,
+    );
+  }
   if (report.denied > 0) output.note(`holdfast: not allowed to remove ${plural(report.denied, 'object')}`);
   const going = report.snapshots.filter(({ keep }) => !keep).length;
   const objects = `${plural(report.objects.count, 'object')} of ${bytesText(report.objects.bytes)}`;
@@ -139,11 +146,14 @@ function print({ output }: CliContext, report: PruneReport, applied: boolean): v
   }
 }
 
+const instantOf = (atMs: number | undefined): string | null =>
+  atMs === undefined ? null : new Date(atMs).toISOString();
+
 function describe(
   report: PruneReport,
   about: Pick<PruneDocument, 'addin' | 'server' | 'applied'>,
 ): PruneDocument {
-  const { refusals, objects, removed, waiting, denied, locked, unknown, exitStatus } = report;
+  const { refusals, objects, removed, waiting, kept, denied, locked, unknown, exitStatus } = report;
   return {
     ...about,
     exitStatus,
@@ -163,6 +173,12 @@ function describe(
     objects: { ...objects },
     removed: { ...removed },
     waiting: { ...waiting },
+    kept: {
+      count: kept.count,
+      bytes: kept.bytes,
+      firstEndsAt: instantOf(kept.ends?.[0]),
+      lastEndsAt: instantOf(kept.ends?.[1]),
+    },
     denied,
     locked: [...locked],
     unknownKeys: { count: unknown.count, first: unknown.first.map((key) => printable(key, 1024)) },

@@ -50,6 +50,12 @@ export const pruneDocument = document('prune', 'What retention lets go, or what 
   objects: tally('Data and index objects that nothing names: to be removed, or removed.'),
   removed: tally('Manifests and objects that are gone now.'),
   waiting: tally('Objects that nothing names and that the store has had for less than a day.'),
+  kept: record('Data and index objects that nothing names and that an object lock keeps for now.', {
+    count: count('How many.'),
+    bytes: count('Their bytes as stored.'),
+    firstEndsAt: instantOrNull('When the first lock ends; null where nothing is locked.'),
+    lastEndsAt: instantOrNull('When the last lock ends.'),
+  }),
   denied: count('Manifests and objects the store refused to remove.'),
   locked: texts('Accounts another job was working on; their turn comes with the next run.'),
   unknownKeys: record('Keys that are no name of ours; they are never touched.', {

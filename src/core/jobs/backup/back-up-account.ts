@@ -34,6 +34,7 @@ import type { AccountSteps } from './account-steps.ts';
 import { type CapturedTrees, captureTrees } from './capture-trees.ts';
 import { chooseParent } from './choose-parent.ts';
 import { exportDatabases } from './export-databases.ts';
+import { extendLocks } from './extend-locks.ts';
 import { ownHistory } from './history.ts';
 import { judge } from './judge.ts';
 import { bodyOf, saltOf } from './manifest-body.ts';
@@ -121,19 +122,18 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
     warnings,
     signal: request.signal,
   });
+  const before = parent?.snapshot ?? null;
   const level = parent === null ? 'full' : parent.level;
   writer.nextNumber = parent?.nextNumber ?? 0;
   const left = await takeOver(writer, parent, { ...request, nowMs: startedAtMs });
   if (account.problem !== null) {
     warnings.add({ code: 'panel-problem', component: 'account', message: account.problem });
   }
-  const { onBytes } = request;
-  const { engines, pool } = request;
+  const { engines, pool, onBytes } = request;
   let databases: Awaited<ReturnType<typeof exportDatabases>>;
   let trees: CapturedTrees;
   const index = cache.writer(writer.indexKey());
   try {
-    const before = parent?.snapshot ?? null;
     await request.steps?.before('export', account);
     databases = await exportDatabases({ account, engines, writer, warnings, onBytes, parent: before });
     for (const family of databases.unconfigured) {
@@ -156,6 +156,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
   const refused = whole.refused.map((one) => refusedComponent(one, startedAtMs));
   const components = [...trees.components, ...refused, ...databases.components];
   await writer.settled();
+  await extendLocks(writer.references, { ...request, epoch, parent: before, warnings });
   const complete = components.every((component) => component.state === 'complete');
   if (!components.some((component) => component.state === 'complete'))
     throw nothingCaptured(request, components);

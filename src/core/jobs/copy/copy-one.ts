@@ -183,8 +183,9 @@ const sendAll = (path: CopyPath, objects: readonly ObjectRef[], there: ObjectsTh
 
 async function copyObject(path: CopyPath, object: ObjectRef, there: ObjectsThere): Promise<void> {
   const { key, size, kind } = object;
-  const found = there.get(key)?.sizeBytes;
-  if (found === size) return;
+  const known = there.get(key);
+  const found = known?.sizeBytes;
+  if (found === size) return keepLocked(path, key, known!.modifiedAtMs);
   if (found !== undefined) throw otherSize(key, found, size);
   const body = new CheckedBody(path.source.provider.get({ key, signal: path.signal }), object);
   try {
@@ -192,6 +193,12 @@ async function copyObject(path: CopyPath, object: ObjectRef, there: ObjectsThere
   } catch (error) {
     throw body.sourceError ?? error;
   }
+}
+
+/** For as long as what is sent now, so that the whole snapshot stays. */
+async function keepLocked({ target, signal }: CopyPath, key: string, lockedAtMs: number): Promise<void> {
+  const { store } = target;
+  if (store.capabilities.objectLock) await store.extendLock?.({ key, lockedAtMs, signal });
 }
 
 interface Sending {

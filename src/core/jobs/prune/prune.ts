@@ -60,6 +60,7 @@ export async function prune(request: PruneRequest): Promise<PruneReport> {
     objects: found.objectsAreUncertain ? { count: 0, bytes: 0 } : objects.unneeded,
     removed: remover?.removed ?? { count: 0, bytes: 0 },
     waiting: objects.waiting,
+    kept: { ...(remover?.locked ?? { count: 0, bytes: 0 }), ends: remover?.lockEnds ?? null },
     denied,
     locked,
     unknown: { count: unknown.length, first: unknown.slice(0, shownKeys) },

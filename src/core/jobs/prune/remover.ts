@@ -1,5 +1,6 @@
 /**
- * Removes keys, all versions of them where the store has versions, and counts what became of each.
+ * Removes keys, all versions of them where the store has versions, and counts what became of each. What is
+ * locked is not tried.
  *
  * A store that refuses is no failure of the run: append-only credentials are a choice. After some refusals
  * in a row nothing more is tried. Everything else that fails ends the run, which can be repeated.
@@ -7,6 +8,7 @@
 
 import type { Store } from '../../contracts/store.ts';
 import { isHoldfastError } from '../../errors.ts';
+import { lockEnd } from './locks.ts';
 import type { PruneRequest, StoredKey, Tally } from './types.ts';
 
 /** An object that was put again and again has as many versions; more than this is left to the next run. */
@@ -14,13 +16,21 @@ const mostVersions = 32;
 /** Refusals in a row after which the credentials are known. */
 const patience = 10;
 
+/** Without a clock locks are not looked at, and what is locked counts as denied. */
+type RemoverRequest = Pick<PruneRequest, 'store' | 'signal' | 'onEvent'> &
+  Partial<Pick<PruneRequest, 'world'>>;
+
 export class Remover {
-  readonly #request: Pick<PruneRequest, 'store' | 'signal' | 'onEvent'>;
+  readonly #request: RemoverRequest;
   readonly removed: Tally = { count: 0, bytes: 0 };
   denied = 0;
+  /** What an object lock keeps for now. */
+  readonly locked: Tally = { count: 0, bytes: 0 };
+  /** When the first and the last of these locks end. */
+  lockEnds: readonly [first: number, last: number] | null = null;
   #inRow = 0;
 
-  constructor(request: Pick<PruneRequest, 'store' | 'signal' | 'onEvent'>) {
+  constructor(request: RemoverRequest) {
     this.#request = request;
   }
 
@@ -32,6 +42,7 @@ export class Remover {
       this.denied += 1;
       return false;
     }
+    if (await this.#isLocked(key, sizeBytes)) return false;
     try {
       await removeVersions(store, key, version, signal);
     } catch (error) {
@@ -44,6 +55,17 @@ export class Remover {
     this.removed.count += 1;
     this.removed.bytes += sizeBytes;
     onEvent({ type: 'removed', count: 1, bytes: sizeBytes });
+    return true;
+  }
+
+  async #isLocked(key: string, sizeBytes: number): Promise<boolean> {
+    const { store, signal, world } = this.#request;
+    const end = world === undefined ? null : await lockEnd(store, key, world.now(), signal);
+    if (end === null) return false;
+    this.locked.count += 1;
+    this.locked.bytes += sizeBytes;
+    const [first, last] = this.lockEnds ?? [end, end];
+    this.lockEnds = [Math.min(first, end), Math.max(last, end)];
     return true;
   }
 }

@@ -18,6 +18,7 @@ import { decideRetention } from '../retention/decide.ts';
 import { retainedOf } from '../retention/retained.ts';
 import type { Decision } from '../retention/types.ts';
 import { KeySet } from './key-set.ts';
+import { sparedByLocks } from './locks.ts';
 import type { PrunableSnapshot, PruneRequest, Refusal, StoredKey } from './types.ts';
 import { type KeyGroup, walkOwners } from './walk.ts';
 
@@ -162,6 +163,7 @@ async function surveyOwner(
   const refusal = shrunk === null ? null : looksDamaged(owner, site, shrunk);
   const hindrance = damaged ? 'another manifest of the account is damaged' : shrunk;
   if (hindrance !== null) decisions = decisions.map((one) => spared(one, hindrance));
+  decisions = await sparedByLocks(request, decisions, nowMs);
   const replaced = damaged ? [] : replacedManifests(manifests, newest, graceFromMs);
   const going = new Set([
     ...decisions

@@ -86,6 +86,8 @@ export interface PruneReport {
   readonly removed: Readonly<Tally>;
   /** Objects that nothing names and that are too young to go. */
   readonly waiting: Readonly<Tally>;
+  /** Objects that nothing names and that an object lock keeps, and when the first and the last may go. */
+  readonly kept: Readonly<Tally> & { readonly ends: readonly [first: number, last: number] | null };
   /** Manifests and objects that the store refused to remove. */
   readonly denied: number;
   /** Sites whose accounts another job was working on. */

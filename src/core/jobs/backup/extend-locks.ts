@@ -1,0 +1,77 @@
+/**
+ * Keeps what a new snapshot refers to locked for as long as what it stores anew, in stores with object lock.
+ *
+ * A store that refuses costs a warning, not the backup. The parent did the same when it was made, so the
+ * instant it began tells a store whether anything is due.
+ */
+
+import { ownerKeyKey } from '../../archive/keys.ts';
+import type { ObjectRef } from '../../archive/manifest.ts';
+import { pairId } from '../../encryption/key-text.ts';
+import { listKeys, newestRevisions, type OwnerEpoch } from '../../encryption/owner-keys.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import type { OpenAddin } from '../addin.ts';
+import type { Snapshot } from '../catalog.ts';
+import { eachLimited } from '../each-limited.ts';
+import type { WarningList } from './warnings.ts';
+
+const code = 'lock-not-extended';
+const requestsAtOnce = 8;
+
+interface LockContext {
+  readonly addin: Pick<OpenAddin, 'store'>;
+  readonly server: string;
+  readonly owner: string;
+  /** Null where nothing is encrypted. */
+  readonly epoch: OwnerEpoch | null;
+  readonly parent: Snapshot | null;
+  readonly warnings: WarningList;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * @throws CHAIN_BROKEN an object is gone; nothing was committed
+ * @throws STORE_UNAVAILABLE, INTERRUPTED
+ */
+export async function extendLocks(
+  references: readonly Pick<ObjectRef, 'key'>[],
+  context: LockContext,
+): Promise<void> {
+  const { store } = context.addin;
+  const { parent, warnings, signal } = context;
+  const { objectLock, putOnly } = store.capabilities;
+  // Credentials that can only put cannot tell whether there are locks.
+  if (store.extendLock === undefined || !(objectLock || putOnly)) return;
+  const sure = parent !== null && (parent.body.warningCounts[code] ?? 0) === 0;
+  const lockedAtMs = sure ? Date.parse(parent.header.startedAt) : null;
+  const extend = async (key: string, sinceMs: number | null, needed: boolean): Promise<void> => {
+    try {
+      await store.extendLock?.({ key, lockedAtMs: sinceMs, signal });
+    } catch (cause) {
+      if (!isHoldfastError(cause)) throw cause;
+      if (cause.code === 'OBJECT_MISSING' && needed) throw gone(key, cause);
+      if (!/^(?:OBJECT_MISSING|STORE_DENIED|CONFIG_INVALID)$/.test(cause.code)) throw cause;
+      const message = `the lock of ${key} was not extended: ${cause.message}`;
+      warnings.add({ code, component: 'account', message });
+    }
+  };
+  await eachLimited(references, requestsAtOnce, ({ key }) => extend(key, lockedAtMs, true));
+  for (const key of await ownerKeys(context)) await extend(key, null, false);
+}
+
+/** Without its keys no snapshot opens. A key object that was revised is known only where keys can be listed. */
+async function ownerKeys({ addin, server, owner, epoch, signal }: LockContext): Promise<readonly string[]> {
+  if (epoch === null) return [];
+  if (addin.store.capabilities.putOnly) {
+    return [ownerKeyKey({ server, owner, epoch: epoch.epoch, revision: 0, pair: pairId(epoch.publicKey) })];
+  }
+  return newestRevisions(await listKeys(addin.store, { server, owner }, signal)).map(({ key }) => key);
+}
+
+function gone(key: string, cause: unknown): HoldfastError {
+  const message = `${key} was removed while the new snapshot referred to it`;
+  return new HoldfastError('CHAIN_BROKEN', message, {
+    cause,
+    hint: 'Run the backup of this account again; it will find another parent or make a full.',
+  });
+}

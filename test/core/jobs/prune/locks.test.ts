@@ -1,0 +1,148 @@
+/** What object lock makes of backups and prune, on a store in memory that keeps its locks. */
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
+import type { Store } from '../../../../src/core/contracts/store.ts';
+import { HoldfastError } from '../../../../src/core/errors.ts';
+import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
+import { prune } from '../../../../src/core/jobs/prune/prune.ts';
+import type { PruneReport } from '../../../../src/core/jobs/prune/types.ts';
+import { type Lab, openLab } from '../../../support/backup.ts';
+import { keysIn, signal } from '../../../support/synthetic-snapshots.ts';
+
+const dayMs = 24 * 3_600_000;
+const lockMs = 5 * dayMs;
+let directory: string;
+let nowMs: number;
+let store: Store;
+let lab: Lab;
+let extended: string[];
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'holdfast-locks-'));
+  mkdirSync(join(directory, 'tree'));
+  nowMs = Date.now();
+  extended = [];
+  const memory = memoryStore({ now: () => nowMs, lockMs });
+  store = {
+    ...memory,
+    extendLock: async (request) => {
+      extended.push(request.key);
+      await memory.extendLock?.(request);
+    },
+  };
+  lab = await openLab(directory, { chain: {}, store });
+});
+afterEach(async () => {
+  await lab.close();
+  rmSync(directory, { recursive: true });
+});
+
+async function backUp(level: 'full' | 'incremental'): Promise<Snapshot> {
+  writeFileSync(join(directory, 'tree', `page-${nowMs}`), `hello ${nowMs}`);
+  return (await lab.backUp({ shadow: join(directory, 'tree') }, { level, now: () => nowMs })).snapshot;
+}
+
+const run = (apply = true): Promise<PruneReport> =>
+  prune({
+    store,
+    provider: lab.provider,
+    server: lab.state.server.uuid,
+    addin: lab.addin,
+    owners: null,
+    retention: { keepLast: 1, maxRemoveShare: 1 },
+    apply,
+    stateDir: lab.stateDir,
+    world: { now: () => nowMs, newObjectId: () => 'e'.repeat(32) },
+    signal,
+    onEvent: () => {},
+  });
+
+const lockOf = async (key: string): Promise<number> =>
+  (await store.head({ key, signal }))?.lockedUntilMs ?? 0;
+
+describe('a backup to a store with object lock', () => {
+  it('extends the locks of what it refers to, before it is committed', async () => {
+    const full = await backUp('full');
+    nowMs += dayMs;
+    const next = await backUp('incremental');
+    const { references, objects } = next.header;
+
+    expect(references.length).toBeGreaterThan(0);
+    expect(extended.toSorted()).toEqual(references.map(({ key }) => key).toSorted());
+    const lockEnd = await lockOf(next.key);
+    for (const { key } of [...references, ...objects])
+      expect(await lockOf(key)).toBeGreaterThanOrEqual(lockEnd);
+    expect(await lockOf(full.key)).toBeLessThan(lockEnd);
+    expect(next.body.warningCounts).toEqual({});
+  });
+
+  it('is committed with a warning where a lock cannot be extended, and tries all again', async () => {
+    await backUp('full');
+    const given: (number | null)[] = [];
+    store.extendLock = async ({ lockedAtMs }) => {
+      given.push(lockedAtMs);
+      throw new HoldfastError('STORE_DENIED', 'planted');
+    };
+    const first = await backUp('incremental');
+    const second = await backUp('incremental');
+
+    expect(first.body.warningCounts['lock-not-extended']).toBe(first.header.references.length);
+    expect(given[0]).toBe(nowMs);
+    expect(given.at(-1)).toBeNull();
+    expect(second.body.warningCounts['lock-not-extended']).toBe(second.header.references.length);
+  });
+
+  it('is not committed where what it refers to is gone', async () => {
+    await backUp('full');
+    store.extendLock = async ({ key }) => {
+      throw new HoldfastError('OBJECT_MISSING', `there is no ${key}`);
+    };
+
+    await expect(backUp('incremental')).rejects.toMatchObject({ code: 'CHAIN_BROKEN' });
+    expect(await keysIn(store, 'manifests/')).toHaveLength(1);
+  });
+});
+
+describe('prune of a store with object lock', () => {
+  it('keeps what is locked and says until when, and removes it afterwards', async () => {
+    const first = await backUp('full');
+    nowMs += dayMs;
+    await backUp('full');
+    const before = await keysIn(store);
+    const report = await run();
+
+    expect(report.snapshots.map(({ keep, removed, reasons }) => [keep, removed, reasons[0]])).toEqual([
+      [true, false, expect.stringMatching(/^locked by the store until \d{4}-\d\d-\d\dT\d\d:\d\dZ$/)],
+      [true, false, expect.any(String)],
+    ]);
+    expect(report).toMatchObject({ exitStatus: 0, denied: 0, removed: { count: 0 } });
+    // No event promises what does not happen.
+    expect(await keysIn(store)).toEqual(before);
+
+    nowMs = (await lockOf(first.key)) + 1;
+    await run();
+    expect(await keysIn(store, 'manifests/')).toHaveLength(1);
+    expect(await keysIn(store, 'data/')).toHaveLength(1);
+  });
+
+  it('tells of objects that nothing names and that are locked for longer than their manifest was', async () => {
+    const first = await backUp('full');
+    nowMs += dayMs;
+    await backUp('full');
+    nowMs += 2 * dayMs;
+    const [object] = first.header.objects;
+    await store.extendLock?.({ key: object!.key, lockedAtMs: null, signal });
+    nowMs = (await lockOf(first.key)) + 1;
+    const end = await lockOf(object!.key);
+    const report = await run();
+
+    expect(report.kept).toEqual({ count: 1, bytes: object!.size, ends: [end, end] });
+    expect(report).toMatchObject({ exitStatus: 0, denied: 0 });
+    expect(await keysIn(store, 'manifests/')).toHaveLength(1);
+    expect(await keysIn(store)).toContain(object!.key);
+  });
+});
