@@ -13,6 +13,7 @@ export const groups: Readonly<Record<string, string>> = {
   db: 'export the databases of accounts',
   addin: 'show and check addins and their configurations',
   store: 'look after the place where backups lie',
+  key: 'make, check, replace and destroy the keys of encrypted backups',
 };
 
 export const commandTable: readonly CommandEntry[] = [
@@ -133,5 +134,30 @@ export const commandTable: readonly CommandEntry[] = [
     words: 'store init',
     summary: 'check a directory or bucket, its rules and rights, and set it up',
     load: async () => (await import('./commands/store-init.ts')).storeInit,
+  },
+  {
+    words: 'key generate',
+    summary: 'make an identity that opens encrypted backups, and its recovery sheet',
+    load: async () => (await import('./commands/key-generate.ts')).keyGenerate,
+  },
+  {
+    words: 'key check',
+    summary: 'try whether an identity opens the newest snapshot of each account',
+    load: async () => (await import('./commands/key-check.ts')).keyCheck,
+  },
+  {
+    words: 'key rotate',
+    summary: 'encrypt the keys to the present recipients, or begin new ones',
+    load: async () => (await import('./commands/key-rotate.ts')).keyRotate,
+  },
+  {
+    words: 'key erase',
+    summary: 'destroy the keys of an account, so that nobody can read its snapshots',
+    load: async () => (await import('./commands/key-erase.ts')).keyErase,
+  },
+  {
+    words: 'decrypt',
+    summary: 'open one encrypted file',
+    load: async () => (await import('./commands/decrypt.ts')).decrypt,
   },
 ];

@@ -81,7 +81,7 @@ async function holdsSnapshots(store: Store, signal: AbortSignal): Promise<boolea
 }
 
 /** As people know it: a path, a bucket with its prefix, a remote. Never a secret. */
-function placeOf({ use, path, bucket, prefix, remote }: AddinConfiguration['store']): string {
+export function placeOf({ use, path, bucket, prefix, remote }: AddinConfiguration['store']): string {
   const place = path ?? remote ?? (bucket === undefined ? undefined : `${bucket}/${prefix ?? ''}`);
   return typeof place === 'string' ? printable(place, 4096) : `the place of the ${use} store`;
 }

@@ -11,6 +11,13 @@ import { differenceDocument } from './difference.ts';
 import { doctorDocument } from './doctor.ts';
 import { entryDocument, matchDocument } from './entry.ts';
 import { errorDocument } from './error.ts';
+import {
+  decryptDocument,
+  keyCheckDocument,
+  keyEraseDocument,
+  keyGenerateDocument,
+  keyRotateDocument,
+} from './keys.ts';
 import { pinDocument, pruneDocument, unpinDocument } from './prune.ts';
 import { restoreDocument, restorePlanDocument } from './restore.ts';
 import { restoreAllDocument } from './restore-all.ts';
@@ -30,10 +37,15 @@ export const jsonDocuments = {
   'compact.schema.json': compactDocument,
   'database-export.schema.json': databaseExportDocument,
   'database-grant.schema.json': databaseGrantDocument,
+  'decrypt.schema.json': decryptDocument,
   'difference.schema.json': differenceDocument,
   'doctor.schema.json': doctorDocument,
   'entry.schema.json': entryDocument,
   'error.schema.json': errorDocument,
+  'key-check.schema.json': keyCheckDocument,
+  'key-erase.schema.json': keyEraseDocument,
+  'key-generate.schema.json': keyGenerateDocument,
+  'key-rotate.schema.json': keyRotateDocument,
   'match.schema.json': matchDocument,
   'pin.schema.json': pinDocument,
   'prune.schema.json': pruneDocument,

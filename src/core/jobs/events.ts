@@ -49,13 +49,22 @@ export type AccountEvent = Common &
         readonly ends: readonly string[];
       }
     | {
+        readonly kind: 'erasure';
+        readonly reason: string;
+        /** Every snapshot there was; later ones are not meant. */
+        readonly snapshots: readonly SnapshotRef[];
+        /** Key objects that were to be destroyed. */
+        readonly keys: readonly string[];
+      }
+    | {
         readonly kind: 'prune';
         readonly addin: { readonly id: string; readonly name: string };
         readonly removed: readonly (SnapshotRef & { readonly key: string; readonly reason: string })[];
       }
   );
 
-export type PinEvent = Extract<AccountEvent, { readonly reason: string }>;
+export type PinEvent = Extract<AccountEvent, { readonly until: string | null }>;
+export type ErasureEvent = Extract<AccountEvent, { readonly kind: 'erasure' }>;
 type EndEvent = Extract<AccountEvent, { readonly ends: readonly string[] }>;
 
 const eventLimitBytes = 16 * 1024 * 1024;
@@ -100,12 +109,14 @@ export async function writeEvent(
 export interface AccountProtections {
   /** Pins and holds that nothing has ended, also those whose end has come. */
   readonly standing: readonly PinEvent[];
+  readonly erasures: readonly ErasureEvent[];
   /** Keys of pins and holds that cannot be read. */
   readonly unreadable: readonly string[];
 }
 
 const protecting: readonly string[] = ['pin', 'hold'];
 const ending: readonly string[] = ['unpin', 'release'];
+const erasing: readonly string[] = ['erasure'];
 
 /** @throws STORE_UNAVAILABLE, STORE_DENIED */
 export async function readProtections(
@@ -114,6 +125,7 @@ export async function readProtections(
   signal: AbortSignal,
 ): Promise<AccountProtections> {
   const pins: PinEvent[] = [];
+  const erasures: ErasureEvent[] = [];
   const ended = new Set<string>();
   const unreadable: string[] = [];
   let after: string | undefined;
@@ -122,17 +134,18 @@ export async function readProtections(
     const page = await store.list({ prefix, ...(after === undefined ? {} : { after }), signal });
     for (const { key } of page.objects) {
       const name = parseEventKey(key);
-      if (name === null || ![...protecting, ...ending].includes(name.kind)) continue;
+      if (name === null || ![...protecting, ...ending, ...erasing].includes(name.kind)) continue;
       const event = await readEvent(provider, key, name, signal);
       if (event === null) {
-        // What ends a pin and cannot be read ends nothing.
+        // What ends a pin and cannot be read ends nothing; an erasure erases nothing.
         if (protecting.includes(name.kind)) unreadable.push(key);
       } else if ('ends' in event) for (const id of event.ends) ended.add(id);
+      else if (event.kind === 'erasure') erasures.push(event);
       else pins.push(event);
     }
     after = page.next ?? undefined;
   } while (after !== undefined);
-  return { standing: pins.filter(({ id }) => !ended.has(id)), unreadable };
+  return { standing: pins.filter(({ id }) => !ended.has(id)), erasures, unreadable };
 }
 
 /** The JSON object under an event's key; null where that cannot be read, or is another event's. */
@@ -161,11 +174,12 @@ async function readEvent(
   key: string,
   name: EventName,
   signal: AbortSignal,
-): Promise<PinEvent | EndEvent | null> {
+): Promise<PinEvent | EndEvent | ErasureEvent | null> {
   const event = await readEventObject(provider, key, name, signal);
   if (event === null) return null;
   const { kind } = name;
   if (ending.includes(kind)) return isTexts(event['ends']) ? (event as unknown as EndEvent) : null;
+  if (erasing.includes(kind)) return isErasure(event) ? (event as unknown as ErasureEvent) : null;
   const { snapshot, until, reason } = event as {
     snapshot?: { id?: unknown } | null;
     until?: unknown;
@@ -180,24 +194,40 @@ async function readEvent(
 const isTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.every((one) => typeof one === 'string');
 
+const isErasure = ({ at, reason, snapshots }: Readonly<Record<string, unknown>>): boolean =>
+  typeof at === 'string' &&
+  typeof reason === 'string' &&
+  Array.isArray(snapshots) &&
+  snapshots.every((one: { id?: unknown } | null) => typeof one?.id === 'string');
+
+const words = ({ kind, reason, until }: PinEvent): string => {
+  const end = until === null ? '' : ` until ${until}`;
+  return `${kind === 'pin' ? 'pinned' : 'legal hold'}${end}: ${printable(reason)}`;
+};
+
+const unreadableWords = (key: string): string => `an event that may protect it cannot be read: ${key}`;
+
+/** Legal holds on the account or on any of its snapshots, in words for people. */
+export function holdsOf({ standing, unreadable }: AccountProtections, nowMs: number): string[] {
+  const holds = standing.filter(
+    ({ kind, until }) => kind === 'hold' && (until === null || Date.parse(until) > nowMs),
+  );
+  const place = ({ snapshot }: PinEvent): string => (snapshot === null ? '' : ` (snapshot ${snapshot.id})`);
+  return [...holds.map((one) => `${words(one)}${place(one)}`), ...unreadable.map(unreadableWords)];
+}
+
 /** For one snapshot at one instant, in words for people. */
 export function protectionOf(
-  { standing, unreadable }: AccountProtections,
+  { standing, erasures, unreadable }: AccountProtections,
   snapshotId: string,
   nowMs: number,
 ): Protection {
   const about = standing.filter(({ snapshot }) => snapshot === null || snapshot.id === snapshotId);
   const active = about.filter(({ until }) => until === null || Date.parse(until) > nowMs);
-  const words = ({ kind, reason, until }: PinEvent): string => {
-    const end = until === null ? '' : ` until ${until}`;
-    return `${kind === 'pin' ? 'pinned' : 'legal hold'}${end}: ${printable(reason)}`;
-  };
+  const erased = erasures.find(({ snapshots }) => snapshots.some(({ id }) => id === snapshotId));
   return {
-    holds: [
-      ...active.filter(({ kind }) => kind === 'hold').map(words),
-      ...unreadable.map((key) => `an event that may protect it cannot be read: ${key}`),
-    ],
-    erasure: null,
+    holds: [...active.filter(({ kind }) => kind === 'hold').map(words), ...unreadable.map(unreadableWords)],
+    erasure: erased === undefined ? null : `erased ${printable(erased.at)}: ${printable(erased.reason)}`,
     pins: active.filter(({ kind }) => kind === 'pin').map(words),
   };
 }

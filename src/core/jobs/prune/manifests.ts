@@ -77,8 +77,8 @@ async function removeOf(
   if (going.length > 0) {
     const protections = await readProtections(request, { server, owner }, signal);
     const isProtected = ({ snapshot }: Decision<PrunableSnapshot>): boolean => {
-      const { holds, pins } = protectionOf(protections, snapshot.id, world.now());
-      return holds.length + pins.length > 0;
+      const { holds, erasure, pins } = protectionOf(protections, snapshot.id, world.now());
+      return holds.length > 0 || (erasure === null && pins.length > 0);
     };
     // What was decided rests on what was pinned then; the next run decides anew.
     if (going.some(isProtected)) return 'changed';

@@ -1,0 +1,152 @@
+/** `holdfast key rotate`: other recipients for the keys there are, or new keys. */
+
+import { errorCodes, HoldfastError } from '../../core/errors.ts';
+import { beginEpochs, encryptAnew, type RotatedKey } from '../../core/jobs/keys/rotate-keys.ts';
+import { readStoreFile } from '../../core/jobs/store-identity.ts';
+import { printable } from '../../core/printable.ts';
+import { type CliCommand, type CliContext, collected } from '../command.ts';
+import type { KeyRotateDocument } from '../documents/keys.ts';
+import { ownerOf } from '../find-snapshot.ts';
+import { plural } from '../format.ts';
+import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
+import { identitiesFor, serversOf } from '../key-session.ts';
+import { type StoreSession, withStore } from '../store-session.ts';
+
+interface Options extends KeyOptions {
+  readonly addin?: string;
+  readonly copy?: string;
+  readonly account?: readonly string[];
+  readonly server?: string;
+  readonly epoch?: true;
+}
+
+const columns = [
+  { title: 'ACCOUNT' },
+  { title: 'EPOCH' },
+  { title: 'DONE' },
+  { title: 'EARLIER REVISIONS' },
+  { title: 'WHY', shrinks: true },
+] as const;
+
+export const keyRotate: CliCommand = {
+  exits: [
+    'RECIPIENTS_UNUSABLE',
+    'ACCOUNT_LOCKED',
+    'ACCOUNT_NOT_FOUND',
+    'IDENTITY_MISSING',
+    'IDENTITY_WRONG',
+    'STORE_UNAVAILABLE',
+    'STORE_FULL',
+    'STORE_DENIED',
+    'STORE_FOREIGN',
+  ],
+
+  define(command) {
+    defineKeyOptions(command)
+      .option('--epoch', 'begin new keys, which the next backups use; needs no identity')
+      .option('--account <account>', 'site, domain or UUID; may be repeated (default: all)', collected)
+      .option('--addin <name>', 'addin configuration; may be left out where there is only one')
+      .option('--copy <name>', 'the keys in this copy, not in the main store')
+      .option('--server <uuid>', 'keys of another server in this store (default: of this one)')
+      .addHelpText(
+        'after',
+        '\nWithout --epoch every key is encrypted anew to the recipients that the configuration names now, and the\n' +
+          'earlier revisions go. Whoever was dropped can open them no more, unless he kept a copy of a key object:\n' +
+          'so add a run with --epoch, and what is backed up from then on is closed to him in any case.\n' +
+          'Copies have key objects of their own: run it for each with --copy.',
+      );
+  },
+
+  async run(context, { options }) {
+    const chosen = options as Options;
+    const { addin, copy } = chosen;
+    return withStore(context, { addin, copy, needs: 'whole' }, async (session) => {
+      const keys = await rotate(context, session, chosen);
+      const { output } = context;
+      const { encryption, name } = session.addin;
+      const exitStatus = statusOf(keys);
+      const sites = session.state?.sites();
+      output.table(
+        columns,
+        keys.map((one) => [
+          printable(sites?.get(one.owner) ?? one.owner),
+          String(one.epoch),
+          one.action,
+          one.action === 'encrypted-anew' ? `${one.removed} removed, ${one.kept} kept` : '-',
+          one.message ?? '',
+        ]),
+      );
+      const kept = keys.reduce((sum, one) => sum + one.kept, 0);
+      if (kept > 0) {
+        output.note(`holdfast: the store refused to remove ${plural(kept, 'earlier revision')}`);
+        output.note('hint: Remove them with other credentials; until then earlier recipients can open them.');
+      }
+      const done = keys.filter(({ action }) => action !== 'left').length;
+      output.info(`${done} of ${plural(keys.length, 'key')} done`);
+      output.document<KeyRotateDocument>({
+        addin: name.split('/', 1)[0]!,
+        store: name,
+        recipients: encryption === 'none' ? [] : [...encryption.recipients],
+        exitStatus,
+        keys: keys.map((one) => ({ ...one })),
+      });
+      return exitStatus;
+    });
+  },
+};
+
+async function rotate(
+  context: CliContext,
+  session: StoreSession,
+  { account, server, epoch, ...keys }: Options,
+): Promise<RotatedKey[]> {
+  const { addin, loaded, opened, search, state } = session;
+  if (addin.encryption === 'none') {
+    throw new HoldfastError('USAGE', `${addin.name} does not encrypt, so there are no keys to replace`, {
+      hint: 'Name recipients under "encryption" first.',
+    });
+  }
+  const { store, provider } = opened;
+  const { signal } = context;
+  const servers = serversOf(session, server);
+  if (servers === null) {
+    throw new HoldfastError('USAGE', 'this machine has made no snapshots', {
+      hint: 'Name the server whose keys are meant with --server UUID.',
+    });
+  }
+  const current = state?.server.uuid;
+  if (epoch === true && ((server ?? current) !== current || addin.name.includes('/'))) {
+    throw new HoldfastError(
+      'USAGE',
+      'new keys begin on the server that makes the backups, in its main store',
+      {
+        hint: 'Run it there, without --server and --copy.',
+      },
+    );
+  }
+  const owners: string[] = [];
+  for (const wanted of account ?? []) owners.push(await ownerOf(search, wanted));
+  const identities = epoch === true ? [] : await identitiesFor(context, session, keys);
+  const done: RotatedKey[] = [];
+  for (const one of epoch === true ? [current!] : servers) {
+    const request = {
+      store,
+      provider,
+      storeId: (await readStoreFile(store, signal))!.store,
+      stateDir: loaded.configuration.stateDir,
+      server: one,
+      owners: account === undefined ? null : owners,
+      recipients: addin.encryption.recipients,
+      signal,
+    };
+    done.push(
+      ...(epoch === true ? await beginEpochs(request) : await encryptAnew({ ...request, identities })),
+    );
+  }
+  return done;
+}
+
+function statusOf(keys: readonly RotatedKey[]): number {
+  if (keys.some(({ kept }) => kept > 0)) return errorCodes.STORE_DENIED.exit;
+  return keys.some(({ action }) => action === 'left') ? errorCodes.IDENTITY_WRONG.exit : 0;
+}

@@ -1,0 +1,54 @@
+/** What the `key` commands share: which servers' keys are meant, and the identity they work with. */
+
+import { readSecret } from '../core/config/secrets.ts';
+import { type Identity, readIdentities } from '../core/encryption/identities.ts';
+import { HoldfastError } from '../core/errors.ts';
+import { quoted } from '../core/printable.ts';
+import { isUuid } from '../core/state/server-identity.ts';
+import type { CliContext } from './command.ts';
+import { type KeyOptions, readKeyOptions } from './key-input.ts';
+import type { StoreSession } from './store-session.ts';
+
+/**
+ * The identities of `--identity`, else that of the configuration.
+ *
+ * @throws IDENTITY_MISSING there is neither
+ */
+export async function identitiesFor(
+  context: CliContext,
+  { addin }: Pick<StoreSession, 'addin'>,
+  options: KeyOptions,
+): Promise<readonly Identity[]> {
+  const given = await readKeyOptions(context, options);
+  if (given.length > 0) return given;
+  const reference = addin.encryption === 'none' ? undefined : addin.encryption.identity;
+  if (reference === undefined) {
+    throw new HoldfastError('IDENTITY_MISSING', 'no identity was given, and the configuration has none', {
+      hint: 'Add --identity FILE.',
+    });
+  }
+  const text = await readSecret(reference, context.world);
+  const what = `the identity of ${addin.name}`;
+  return readIdentities(Buffer.from(text), what, () => {
+    const message = `${what} is under a passphrase, which a configuration cannot ask for`;
+    throw new HoldfastError('SECRET_UNUSABLE', message, { hint: 'Give it with --identity FILE.' });
+  });
+}
+
+/**
+ * UUIDs of the servers that are meant: the one named, else this one under all its UUIDs, else null for all.
+ *
+ * @throws USAGE it is no UUID
+ */
+export function serversOf(
+  { state }: Pick<StoreSession, 'state'>,
+  server: string | undefined,
+): string[] | null {
+  if (server !== undefined) {
+    if (isUuid(server)) return [server];
+    throw new HoldfastError('USAGE', `${quoted(server)} is no UUID`, {
+      hint: 'Take it from "server" in holdfast snapshots --json.',
+    });
+  }
+  return state === null ? null : [...state.server.previous, state.server].map(({ uuid }) => uuid);
+}

@@ -1,0 +1,162 @@
+/**
+ * Erases an account from a store by destroying its keys: what was encrypted to them is noise from then on.
+ *
+ * A legal hold on the account, or on any of its snapshots, forbids it. The event comes before the first
+ * removal, so that prune takes away what is left even where this is cut short; and erasing again goes on.
+ * Objects stay until prune. Snapshots that were never encrypted can be read until then.
+ */
+
+import type { ManifestHeader } from '../../archive/manifest.ts';
+import type { Provider } from '../../contracts/provider.ts';
+import type { Store } from '../../contracts/store.ts';
+import { type ListedKey, listKeys } from '../../encryption/owner-keys.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { forgetEpoch } from '../../state/owner-epochs.ts';
+import { lockAccount } from '../account-lock.ts';
+import { type ListedSnapshot, listSnapshots, readAnySnapshot } from '../catalog.ts';
+import { type EventWorld, holdsOf, readProtections, type SnapshotRef, writeEvent } from '../events.ts';
+import { walk } from '../prune/walk.ts';
+import { removeKeys } from './remove-keys.ts';
+
+export interface EraseRequest {
+  readonly store: Store;
+  readonly provider: Provider;
+  readonly storeId: string;
+  readonly stateDir: string;
+  /** Every server that may have snapshots of the account. */
+  readonly servers: readonly string[];
+  readonly owner: string;
+  readonly reason: string;
+  /** False: show only. */
+  readonly apply: boolean;
+  readonly world: EventWorld;
+  readonly signal: AbortSignal;
+}
+
+export interface EraseReport {
+  /** Legal holds that forbid it, in plain words; nothing was changed where there are any. */
+  readonly holds: readonly string[];
+  /** Key objects: to be destroyed, or destroyed but for those in `left`. */
+  readonly keys: number;
+  readonly left: readonly string[];
+  /** Snapshots that nobody can read once the keys are gone. */
+  readonly closed: number;
+  readonly plain: number;
+  /** Data and index objects and manifests that lie there until prune. */
+  readonly remaining: { readonly count: number; readonly bytes: number };
+}
+
+/**
+ * Safe to repeat.
+ *
+ * @throws ACCOUNT_LOCKED a backup of it is under way
+ * @throws STORE_DENIED the store cannot be listed, or takes no event
+ */
+export async function eraseAccount(request: EraseRequest): Promise<EraseReport> {
+  const { store, stateDir, storeId, owner, apply } = request;
+  if (store.capabilities.putOnly) {
+    throw new HoldfastError('STORE_DENIED', 'these credentials can neither list nor remove', {
+      hint: 'Erase the account with credentials that can, which may be on another machine.',
+    });
+  }
+  const lock = lockAccount(stateDir, owner, owner);
+  try {
+    const report = { holds: [] as string[], keys: 0, left: [] as string[], closed: 0, plain: 0 };
+    const remaining = { count: 0, bytes: 0 };
+    const found = await Promise.all(request.servers.map((server) => lookAt(request, server)));
+    for (const one of found) {
+      report.holds.push(...one.holds);
+      report.keys += one.keys.length;
+      report.closed += one.closed;
+      report.plain += one.snapshots.length - one.closed;
+      remaining.count += one.objects.count;
+      remaining.bytes += one.objects.bytes;
+    }
+    if (apply && report.holds.length === 0) {
+      // First, so that no backup ever uses a key that is gone.
+      await forgetEpoch(stateDir, storeId, owner);
+      for (const one of found) report.left.push(...(await destroy(request, one)));
+    }
+    return { ...report, remaining };
+  } finally {
+    lock.release();
+  }
+}
+
+interface Found {
+  readonly server: string;
+  readonly holds: readonly string[];
+  readonly keys: readonly ListedKey[];
+  readonly snapshots: readonly SnapshotRef[];
+  readonly closed: number;
+  readonly objects: { readonly count: number; readonly bytes: number };
+}
+
+async function lookAt(request: EraseRequest, server: string): Promise<Found> {
+  const { store, owner, world, signal } = request;
+  const place = { server, owner };
+  const listed = await listSnapshots(store, place, signal);
+  const keys = await listKeys(store, place, signal);
+  const holds = holdsOf(await readProtections(request, place, signal), world.now());
+  const { snapshots, closed } = await readHeaders(request, listed);
+  const objects = { count: 0, bytes: 0 };
+  for (const kind of ['data', 'index', 'manifests']) {
+    for await (const { sizeBytes } of walk(store, `${kind}/${server}/${owner}/`, signal)) {
+      objects.count += 1;
+      objects.bytes += sizeBytes;
+    }
+  }
+  return { server, holds, keys, snapshots, closed, objects };
+}
+
+async function readHeaders(
+  { provider, signal }: EraseRequest,
+  listed: readonly ListedSnapshot[],
+): Promise<Pick<Found, 'snapshots' | 'closed'>> {
+  const snapshots: SnapshotRef[] = [];
+  let closed = 0;
+  for (const one of listed) {
+    const header = await headerOf(provider, one, signal);
+    const { id, lineage, sequence, digest } = header ?? { ...one, lineage: '', digest: '' };
+    snapshots.push({ id, lineage, sequence, digest });
+    if (header?.encryption !== undefined) closed += 1;
+  }
+  return { snapshots, closed };
+}
+
+/** Null where the manifest is damaged: that must not keep anybody from erasing the rest. */
+async function headerOf(
+  provider: Provider,
+  listed: ListedSnapshot,
+  signal: AbortSignal,
+): Promise<ManifestHeader | null> {
+  try {
+    return (await readAnySnapshot(provider, listed, signal)).header;
+  } catch (error) {
+    if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;
+    return null;
+  }
+}
+
+/** Keys of objects that are still there. */
+async function destroy(request: EraseRequest, { server, keys, snapshots }: Found): Promise<string[]> {
+  const { store, provider, owner, reason, world, signal } = request;
+  const event = {
+    kind: 'erasure',
+    server,
+    owner,
+    reason,
+    snapshots,
+    keys: keys.map(({ key }) => key),
+  } as const;
+  await writeEvent(provider, event, world, signal);
+  // Whoever set a hold between the look and the event is heard; the event then erases nothing that is held.
+  const held = holdsOf(await readProtections(request, { server, owner }, signal), world.now());
+  if (held.length > 0) {
+    throw new HoldfastError('ERASURE_REFUSED', `the account came under a legal hold meanwhile: ${held[0]}`, {
+      hint: 'End the hold with holdfast unpin --legal-hold, where you may.',
+    });
+  }
+  const left = await removeKeys(store, keys, signal);
+  return left.map(({ key }) => key);
+}
