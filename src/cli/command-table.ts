@@ -10,7 +10,7 @@ export interface CommandEntry {
 }
 
 export const groups: Readonly<Record<string, string>> = {
-  db: 'export the databases of accounts',
+  db: 'export and import the databases of accounts',
   addin: 'show and check addins and their configurations',
   store: 'look after the place where backups lie',
   key: 'make, check, replace and destroy the keys of encrypted backups',
@@ -94,6 +94,11 @@ export const commandTable: readonly CommandEntry[] = [
     words: 'db export',
     summary: 'export the databases of all or some accounts, at once',
     load: async () => (await import('./commands/db-export.ts')).dbExport,
+  },
+  {
+    words: 'db import',
+    summary: 'bring a database back from a file or a snapshot, checked before it replaces a live one',
+    load: async () => (await import('./commands/db-import.ts')).dbImport,
   },
   {
     words: 'db grant',

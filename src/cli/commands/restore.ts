@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { errorCodes, HoldfastError } from '../../core/errors.ts';
+import { errorCodes } from '../../core/errors.ts';
 import { planRestore, restore as restoreSnapshot } from '../../core/jobs/restore/restore.ts';
 import type { RestoreEvent, RestoreReport, RestoreRequest } from '../../core/jobs/restore/types.ts';
 import { printable } from '../../core/printable.ts';
@@ -14,24 +14,11 @@ import { bytesText, countText, durationText, plural } from '../format.ts';
 import { defineKeyOptions } from '../key-input.ts';
 import { failedComponents, notePartial, statusWith } from '../partial-snapshot.ts';
 import { openProgress } from '../progress.ts';
-import { checkRestricted, laterSnapshots, type RestrictedOptions, restrictionFor } from '../restricted.ts';
+import { checkAll, type RestoreOptions, targetOf } from '../restore-target.ts';
+import { checkRestricted, laterSnapshots, restrictionFor } from '../restricted.ts';
 import { percentPath, snapshotPath } from '../snapshot-path.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 import { withTargetHint } from '../target-hint.ts';
-
-interface Options extends RestrictedOptions {
-  readonly account?: string;
-  readonly addin?: string;
-  readonly copy?: string;
-  readonly path?: readonly string[];
-  readonly pathPercent?: readonly string[];
-  readonly database?: readonly string[];
-  readonly to?: string;
-  readonly dryRun?: true;
-  readonly resume?: true;
-  readonly delete?: true;
-  readonly checksum?: true;
-}
 
 export const restore: CliCommand = {
   exits: [
@@ -48,6 +35,8 @@ export const restore: CliCommand = {
     'TARGET_NOT_EMPTY',
     'TARGET_UNWRITABLE',
     'RESTORE_INCOMPLETE',
+    'IMPORT_FAILED',
+    'IMPORT_REFUSED',
     'FINISHED_WITH_WARNINGS',
     'IDENTITY_MISSING',
     'IDENTITY_WRONG',
@@ -89,7 +78,7 @@ export const restore: CliCommand = {
   },
 
   async run(context, { args, options }) {
-    const chosen = options as unknown as Options;
+    const chosen = options as unknown as RestoreOptions;
     const to = targetOf(chosen);
     checkRestricted(chosen);
     if (chosen.all === true) checkAll(args[0]!, chosen);
@@ -107,6 +96,10 @@ export const restore: CliCommand = {
         ...(chosen.path ?? []).map(snapshotPath),
         ...(chosen.pathPercent ?? []).map(percentPath),
       ];
+      if (to === null && chosen.database !== undefined) {
+        const { importInPlace } = await import('../in-place-databases.ts');
+        return importInPlace(context, session, snapshot, chosen.database, chosen.dryRun === true);
+      }
       if (to === null) {
         const { runInPlace } = await import('../in-place.ts');
         return runInPlace(context, session, {
@@ -140,33 +133,6 @@ export const restore: CliCommand = {
     });
   },
 };
-
-/** Null: in place. @throws USAGE no target, or options that exclude each other */
-function targetOf({ to, inPlace, delete: remove, checksum, database }: Options): string | null {
-  const usage = (message: string, hint: string): HoldfastError =>
-    new HoldfastError('USAGE', message, { hint });
-  if (inPlace === true) {
-    if (to !== undefined) throw usage('--in-place and --to exclude each other', 'Leave one of them out.');
-    if (database === undefined) return null;
-    throw usage('databases are not restored in place', 'Restore them with --to DIR and import them.');
-  }
-  if (remove === true || checksum === true) {
-    const option = remove === true ? '--delete' : '--checksum';
-    throw usage(`${option} belongs to --in-place`, 'Add --in-place, or leave it out.');
-  }
-  if (to !== undefined && to !== '') return to;
-  throw usage('it is not said where to restore to', 'Add --to DIR, or --in-place.');
-}
-
-/** @throws USAGE `--all` with something that narrows it down */
-function checkAll(snapshot: string, options: Options): void {
-  const { account, path, pathPercent, database, inPlace, dryRun } = options;
-  const narrow = [account, path, pathPercent, database, inPlace, dryRun].some((one) => one !== undefined);
-  if (snapshot === 'latest' && !narrow) return;
-  throw new HoldfastError('USAGE', '--all restores the latest snapshot of every account, whole', {
-    hint: 'Say `restore latest --all --to DIR`, or leave out --all.',
-  });
-}
 
 async function plan(
   { output }: CliContext,

@@ -7,6 +7,7 @@ import { backupDocument, backupPlanDocument } from './backup.ts';
 import { compactDocument } from './compact.ts';
 import { databaseExportDocument } from './database-export.ts';
 import { databaseGrantDocument } from './database-grant.ts';
+import { databaseImportDocument } from './database-import.ts';
 import { differenceDocument } from './difference.ts';
 import { doctorDocument } from './doctor.ts';
 import { entryDocument, matchDocument } from './entry.ts';
@@ -38,6 +39,7 @@ export const jsonDocuments = {
   'database-export.schema.json': databaseExportDocument,
   'database-grant.schema.json': databaseGrantDocument,
   'decrypt.schema.json': decryptDocument,
+  'database-import.schema.json': databaseImportDocument,
   'difference.schema.json': differenceDocument,
   'doctor.schema.json': doctorDocument,
   'entry.schema.json': entryDocument,

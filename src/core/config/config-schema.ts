@@ -183,6 +183,15 @@ export const configSchema = {
         },
       },
     },
+    keepReplacedDays: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 365,
+      default: 7,
+      description:
+        'Days for which a database that an import replaced is kept, so that db import --undo can bring it back. The next import or backup after that drops it.',
+      examples: [7],
+    },
     concurrency: {
       type: 'integer',
       minimum: 1,

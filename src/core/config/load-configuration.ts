@@ -58,6 +58,8 @@ export interface Configuration extends Operations {
   readonly panel: UseSettings;
   readonly databases: readonly DatabaseSettings[];
   readonly concurrency: number;
+  /** For how long a database that an import replaced is kept. */
+  readonly keepReplacedDays: number;
   readonly export: ConfigDocument['export'];
   readonly panelExport: NonNullable<ConfigDocument['panelExport']> | null;
   readonly trustedSigners: readonly string[];
@@ -102,11 +104,11 @@ export async function checkConfiguration(
     }
   }
   if (config === null || problems.length > 0) return { configuration: null, problems };
-  const { panel, databases, concurrency, trustedSigners } = config;
+  const { panel, databases, concurrency, keepReplacedDays, trustedSigners } = config;
   const exporter = { export: config.export, panelExport: config.panelExport ?? null };
   const stateDir = config.stateDir ?? (home === systemConfigDir ? systemStateDir : join(home, 'state'));
   addins.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const rest = { concurrency, ...exporter, trustedSigners, ...operationsOf(config) };
+  const rest = { concurrency, keepReplacedDays, ...exporter, trustedSigners, ...operationsOf(config) };
   return { configuration: { dir: home, stateDir, panel, databases, ...rest, addins }, problems };
 }
 

@@ -2,6 +2,7 @@
 
 import type { DiscoveredDatabase } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
+import { isImportDatabase } from '../import/names.ts';
 import { coversAnything, grantCovers, isSystemDatabase } from './names.ts';
 import { type Session, text } from './session.ts';
 
@@ -15,7 +16,7 @@ export async function discoverDatabases(
 ): Promise<readonly DiscoveredDatabase[]> {
   const existing = (await session.rows('SELECT SCHEMA_NAME FROM information_schema.SCHEMATA'))
     .map(([name]) => text(name))
-    .filter((name) => !isSystemDatabase(name));
+    .filter((name) => !isSystemDatabase(name) && !isImportDatabase(name));
   const granted = selector.admin === null ? [] : await patternsGrantedTo(session, selector.admin);
   const matched = existing.flatMap((name) => {
     const matchedBy = matchOf(name, selector, granted);

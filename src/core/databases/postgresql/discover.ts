@@ -2,6 +2,7 @@
 
 import type { DiscoveredDatabase } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
+import { isImportDatabase } from '../import/names.ts';
 import { maintenanceDatabase, type Session } from './session.ts';
 
 /**
@@ -24,7 +25,7 @@ export async function discoverDatabases(
   const found: DiscoveredDatabase[] = [];
   for (const row of rows) {
     const name = String(row['name']);
-    if (name === maintenanceDatabase) continue;
+    if (name === maintenanceDatabase || isImportDatabase(name)) continue;
     const byPrefix = prefix !== null && prefix !== '' && name.startsWith(prefix);
     const byAdmin = admin !== null && (row['owner'] === admin || row['granted'] === true);
     const matchedBy = byPrefix ? 'prefix' : byAdmin ? 'owner' : names.includes(name) ? 'name' : null;

@@ -4,6 +4,7 @@ import type { Writable } from 'node:stream';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { throwIfInterrupted } from '../../interruption.ts';
 import { printable, quoted } from '../../printable.ts';
+import { tlsOptions } from '../tls.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
 import { addressOf, sqlState } from './session.ts';
 
@@ -40,6 +41,9 @@ export async function openImportSession(
       user: config.user ?? '',
       password: config.password ?? '',
       database,
+      ...(config.tls === undefined || config.socket !== undefined
+        ? {}
+        : { ssl: await tlsOptions(config.tls) }),
       connectionTimeoutMillis: 10_000,
       application_name: 'holdfast-import',
       options: '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0',

@@ -2,7 +2,6 @@
 
 import { createHash } from 'node:crypto';
 import type { Component, DatabaseComponent } from '../../archive/manifest.ts';
-import type { Provider } from '../../contracts/provider.ts';
 import { HoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
 import type { Snapshot } from '../catalog.ts';
@@ -14,6 +13,9 @@ export interface SnapshotDump extends DumpSource {
   readonly instance: string;
 }
 
+/** A provider, with keys where exports are encrypted. */
+type ExportReader = Parameters<typeof readExport>[2]['provider'];
+
 const isDatabase = (component: Component): component is DatabaseComponent => component.type === 'database';
 
 /**
@@ -22,7 +24,7 @@ const isDatabase = (component: Component): component is DatabaseComponent => com
  */
 export function snapshotDump(
   snapshot: Snapshot,
-  provider: Provider,
+  provider: ExportReader,
   { database, instance }: { readonly database: string; readonly instance: string | null },
 ): SnapshotDump {
   const found = snapshot.body.components
@@ -55,7 +57,7 @@ export function snapshotDump(
 async function* verified(
   component: DatabaseComponent,
   snapshot: Snapshot,
-  provider: Provider,
+  provider: ExportReader,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const digest = createHash('sha256');

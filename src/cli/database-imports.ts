@@ -1,0 +1,144 @@
+/** Imports databases for `db import` and `restore --in-place`, and tells of it. */
+
+import { errorCodes } from '../core/errors.ts';
+import type { Account } from '../core/index.ts';
+import type { DumpSource, ImportEvent, ImportPlace, ImportReport } from '../core/jobs/import/types.ts';
+import { printable } from '../core/printable.ts';
+import type { CliContext } from './command.ts';
+import type { Loaded } from './configuration.ts';
+import type { DatabaseImportDocument, DatabaseImportItem } from './documents/database-import.ts';
+import { countText, durationText, instantText, plural } from './format.ts';
+import { chooseServer, type DatabaseName, openImport } from './import-target.ts';
+import { openProgress } from './progress.ts';
+
+export interface ImportWork {
+  readonly name: DatabaseName;
+  /** Null: bring the replaced one back. */
+  readonly dump: DumpSource | null;
+  /** Where nothing names the server: from the dump, or for `--undo` from what is kept. */
+  readonly family: 'mysql' | 'postgresql';
+  readonly place: ImportPlace;
+  readonly tables: readonly string[] | null;
+}
+
+export interface ImportBatch {
+  readonly loaded: Loaded;
+  readonly account: Account;
+  readonly owner: string;
+  readonly works: readonly ImportWork[];
+  readonly dryRun: boolean;
+}
+
+/** One after the other; the first that fails ends it. */
+export async function runImports(context: CliContext, batch: ImportBatch): Promise<number> {
+  const recovered: DatabaseImportDocument['recovered'][number][] = [];
+  const items: DatabaseImportItem[] = [];
+  for (const work of batch.works) items.push(await importOne(context, batch, work, recovered));
+  const warned = items.some(({ warnings }) => warnings.length > 0);
+  const exitStatus = warned ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
+  context.output.document<DatabaseImportDocument>({
+    exitStatus,
+    dryRun: batch.dryRun,
+    undone: batch.works.some(({ dump }) => dump === null),
+    recovered,
+    databases: items,
+  });
+  return exitStatus;
+}
+
+async function importOne(
+  context: CliContext,
+  { loaded, account, owner, dryRun }: ImportBatch,
+  work: ImportWork,
+  recovered: DatabaseImportDocument['recovered'][number][],
+): Promise<DatabaseImportItem> {
+  const { output, world } = context;
+  const startedAtMs = world.now();
+  const server = chooseServer(loaded, { instance: work.name.instance, family: work.family });
+  const { importDatabase, undoImport } = await import('../core/jobs/import/import-database.ts');
+  const progress = await openProgress(output, world.now);
+  const show = progressOf(progress, work.dump?.totalBytes ?? null);
+  const onEvent = (event: ImportEvent): void => {
+    if (event.type === 'recovered') {
+      recovered.push({ database: printable(event.database), how: event.how });
+      output.note(`an import of ${printable(event.database)} had been stopped: ${event.how}`);
+    } else if (event.type === 'expired') {
+      output.info(`dropped the replaced ${printable(event.database)}, kept in ${event.kept}`);
+    } else show(event);
+  };
+  try {
+    const { context: imports, mine } = await openImport(context, loaded, { account, owner, server, onEvent });
+    const { name, dump, place, tables } = work;
+    const { database } = name;
+    const report =
+      dump === null
+        ? await undoImport(imports, database)
+        : await importDatabase({ ...imports, dump, database, place, tables, dryRun }, await mine());
+    progress.close();
+    tell(context, { report, dump, dryRun, took: durationText(world.now() - startedAtMs) });
+    return itemOf(report, { account, instance: server.name, source: dump?.label ?? null });
+  } finally {
+    progress.close();
+  }
+}
+
+function progressOf(
+  progress: Awaited<ReturnType<typeof openProgress>>,
+  total: number | null,
+): (event: ImportEvent) => void {
+  let bytes = 0;
+  let detail = '';
+  return (event) => {
+    if (event.type === 'bytes') bytes += event.bytes;
+    else if (event.type === 'phase') detail = event.phase === 'loading' ? 'loading' : 'exchanging';
+    const share = total === null || total === 0 ? null : Math.min(1, bytes / total);
+    progress.show({ share, bytes, detail });
+  };
+}
+
+function tell(
+  { output }: CliContext,
+  told: {
+    readonly report: ImportReport;
+    readonly dump: DumpSource | null;
+    readonly dryRun: boolean;
+    readonly took: string;
+  },
+): void {
+  const { report, dump, dryRun, took } = told;
+  const name = printable(report.database);
+  for (const { code, message } of report.warnings) output.note(`warning: ${code}: ${message}`);
+  if (dryRun) {
+    const how = report.replaced ? 'in place of the live one' : 'as a new database';
+    output.line(`would import ${dump?.label ?? ''} into ${name}, ${how}`);
+    return;
+  }
+  if (dump === null) output.info(`brought ${name} back in ${took}`);
+  else {
+    const rows = report.tables.reduce((sum, table) => sum + table.rows, 0);
+    const what = `${plural(report.tables.length, 'table')}, ${countText(rows)} rows`;
+    output.info(`imported ${name} from ${dump.label} in ${took}: ${what}`);
+  }
+  if (report.kept === null || report.keptUntilMs === null) return;
+  const until = instantText(new Date(report.keptUntilMs).toISOString());
+  output.info(
+    `the replaced one is kept until ${until} UTC; bring it back with db import --undo --database ${name}`,
+  );
+}
+
+function itemOf(
+  report: ImportReport,
+  from: { readonly account: Account; readonly instance: string; readonly source: string | null },
+): DatabaseImportItem {
+  return {
+    account: printable(from.account.site),
+    instance: from.instance,
+    database: printable(report.database),
+    source: from.source,
+    replaced: report.replaced,
+    kept: report.kept,
+    keptUntil: report.keptUntilMs === null ? null : new Date(report.keptUntilMs).toISOString(),
+    tables: report.tables.map(({ name, rows }) => ({ name: printable(name), rows })),
+    warnings: report.warnings.map(({ code, message }) => ({ code, message })),
+  };
+}

@@ -1,0 +1,37 @@
+/** `holdfast restore --in-place --database`: databases of a snapshot in the place of the live ones. */
+
+import type { Snapshot } from '../core/jobs/catalog.ts';
+import { snapshotDump } from '../core/jobs/import/snapshot-dump.ts';
+import { requireTrusted } from '../core/jobs/trust.ts';
+import type { CliContext } from './command.ts';
+import { runImports } from './database-imports.ts';
+import { databaseName } from './import-target.ts';
+import { liveAccount } from './in-place.ts';
+import { openPanel } from './opened.ts';
+import type { StoreSession } from './store-session.ts';
+
+/** @throws PATH_NOT_FOUND one is not in the snapshot; then none is touched */
+export async function importInPlace(
+  context: CliContext,
+  { loaded, opened, trust }: StoreSession,
+  snapshot: Snapshot,
+  names: readonly string[],
+  dryRun: boolean,
+): Promise<number> {
+  requireTrusted(snapshot, trust);
+  const { panel } = await openPanel(loaded, context.world);
+  const account = await liveAccount(context, panel, snapshot, loaded);
+  const works = names.map((typed) => {
+    const name = databaseName(typed, loaded);
+    const dump = snapshotDump(snapshot, opened.provider, name);
+    const instance = name.instance ?? dump.instance;
+    return {
+      name: { ...name, instance },
+      dump,
+      family: dump.family,
+      place: { kind: 'replace' } as const,
+      tables: null,
+    };
+  });
+  return runImports(context, { loaded, account, owner: snapshot.header.owner, works, dryRun });
+}

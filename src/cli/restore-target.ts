@@ -1,0 +1,48 @@
+/** What the options of `holdfast restore` say together: where to, and what excludes what. */
+
+import { HoldfastError } from '../core/errors.ts';
+import type { RestrictedOptions } from './restricted.ts';
+
+export interface RestoreOptions extends RestrictedOptions {
+  readonly account?: string;
+  readonly addin?: string;
+  readonly copy?: string;
+  readonly path?: readonly string[];
+  readonly pathPercent?: readonly string[];
+  readonly database?: readonly string[];
+  readonly to?: string;
+  readonly dryRun?: true;
+  readonly resume?: true;
+  readonly delete?: true;
+  readonly checksum?: true;
+}
+
+/** Null: in place. @throws USAGE no target, or options that exclude each other */
+export function targetOf(options: RestoreOptions): string | null {
+  const { to, inPlace, delete: remove, checksum, database, path, pathPercent } = options;
+  const usage = (message: string, hint: string): HoldfastError =>
+    new HoldfastError('USAGE', message, { hint });
+  if (inPlace === true) {
+    if (to !== undefined) throw usage('--in-place and --to exclude each other', 'Leave one of them out.');
+    if (database === undefined) return null;
+    const others = [remove, checksum, path, pathPercent].some((one) => one !== undefined);
+    if (!others) return null;
+    throw usage('databases are restored in place by themselves', 'Restore paths by another command.');
+  }
+  if (remove === true || checksum === true) {
+    const option = remove === true ? '--delete' : '--checksum';
+    throw usage(`${option} belongs to --in-place`, 'Add --in-place, or leave it out.');
+  }
+  if (to !== undefined && to !== '') return to;
+  throw usage('it is not said where to restore to', 'Add --to DIR, or --in-place.');
+}
+
+/** @throws USAGE `--all` with something that narrows it down */
+export function checkAll(snapshot: string, options: RestoreOptions): void {
+  const { account, path, pathPercent, database, inPlace, dryRun } = options;
+  const narrow = [account, path, pathPercent, database, inPlace, dryRun].some((one) => one !== undefined);
+  if (snapshot === 'latest' && !narrow) return;
+  throw new HoldfastError('USAGE', '--all restores the latest snapshot of every account, whole', {
+    hint: 'Say `restore latest --all --to DIR`, or leave out --all.',
+  });
+}

@@ -1,0 +1,170 @@
+/** Imports of databases through the command line, with real servers. */
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DatabaseImportDocument } from '../../src/cli/documents/database-import.ts';
+import { errorCodes } from '../../src/core/errors.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite } from '../support/cli.ts';
+import { type MariadbServer, mariadb, startMariadb } from '../support/mariadb.ts';
+import { type PostgresqlServer, postgresqlClient, psql, startPostgresql } from '../support/postgresql.ts';
+import { populateDatabases } from '../support/sample-databases.ts';
+import { buildSamplePanel, type SampleAccount, type SamplePanel } from '../support/sample-panel.ts';
+
+let site: CliSite;
+let panel: SamplePanel;
+let account: SampleAccount;
+let mysql: MariadbServer;
+let postgres: PostgresqlServer;
+
+beforeAll(async () => {
+  const dir = makeDirectory();
+  [panel, mysql, postgres] = await Promise.all([
+    buildSamplePanel(join(dir, 'panel'), { accounts: 2, filesPerAccount: 5 }),
+    startMariadb(),
+    startPostgresql(),
+  ]);
+  account = panel.accounts[0]!;
+  await populateDatabases({
+    accounts: panel.accounts,
+    mariadb: { socketPath: mysql.config.socket, user: 'root' },
+    postgresql: { host: '127.0.0.1', port: postgres.port, user: 'postgres', database: 'postgres' },
+    rows: 20,
+  });
+  const databases = [mysql.config, postgres.config];
+  site = makeSite({ panel: { use: 'apiscp', root: panel.root }, databases, keepReplacedDays: 2 }, dir);
+  expect((await site.holdfast('backup', '--account', account.site, '--quiet')).status).toBeLessThan(101);
+});
+
+afterAll(async () => {
+  await Promise.all([mysql?.stop(), postgres?.stop()]);
+  site?.remove();
+});
+
+const db = (name: string): string => `${account.prefix}${name}`;
+const importing = (...args: readonly string[]) =>
+  site.holdfast('db', 'import', ...args, '--account', account.site);
+
+async function imported(...args: readonly string[]): Promise<DatabaseImportDocument> {
+  const result = await importing(...args, '--json');
+  if (result.status !== 0 && result.status !== errorCodes.FINISHED_WITH_WARNINGS.exit)
+    throw new Error(result.stderr);
+  return documentOf<DatabaseImportDocument>('database-import', result);
+}
+
+const posts = () => mariadb(mysql, `SELECT COUNT(*) FROM ${db('wp')}.posts`);
+
+describe('db import', () => {
+  it('replaces a live database from the latest snapshot, and brings it back', async () => {
+    await mariadb(mysql, `DELETE FROM ${db('wp')}.posts WHERE id > 3`);
+
+    const document = await imported('latest', '--database', db('wp'), '--replace');
+
+    expect(document.databases[0]).toMatchObject({ database: db('wp'), instance: 'mariadb', replaced: true });
+    expect(document.databases[0]?.tables).toContainEqual({ name: 'posts', rows: 20 });
+    const days = (Date.parse(document.databases[0]?.keptUntil ?? '') - Date.now()) / 86_400_000;
+    expect(Math.round(days)).toBe(2);
+    expect(await posts()).toBe('20\n');
+
+    expect(await imported('--undo', '--database', db('wp'))).toMatchObject({ undone: true });
+    expect(await posts()).toBe('3\n');
+  });
+
+  it('says what it did in words, and how to bring the replaced one back', async () => {
+    const { stdout, status } = await importing('latest', '--database', db('shop'), '--replace');
+    expect(stdout).toMatch(/imported \S+shop from \S+ of \S+ in .*: 3 tables, \d+ rows/);
+    expect(stdout).toContain(`db import --undo --database ${db('shop')}`);
+    expect([0, errorCodes.FINISHED_WITH_WARNINGS.exit]).toContain(status);
+  });
+
+  it('imports beside the live one, and under a name of the account only', async () => {
+    const beside = await imported('latest', '--database', db('app'), '--beside');
+    expect(beside.databases[0]).toMatchObject({
+      database: db('app_restored'),
+      instance: 'postgresql',
+      kept: null,
+    });
+    expect(await psql(postgres, 'SELECT count(*) FROM sales.orders', db('app_restored'))).toBe('20\n');
+
+    const foreign = await importing('latest', '--database', db('wp'), '--as', 'other_wp');
+    expect(foreign.status).toBe(errorCodes.USAGE.exit);
+    expect(foreign.stderr).toContain('prefix of the account');
+    expect(await mariadb(mysql, "SHOW DATABASES LIKE 'other%'")).toBe('');
+  });
+
+  it('refuses to touch a live database where --replace was not said', async () => {
+    const { status, stderr } = await importing('latest', '--database', db('wp'));
+    expect(status).toBe(errorCodes.USAGE.exit);
+    expect(stderr).toContain('--replace');
+  });
+
+  it("refuses another account's database", async () => {
+    const other = `${panel.accounts[1]!.prefix}wp`;
+    const file = join(site.dir, 'other.sql');
+    writeFileSync(file, `-- Host: x    Database: ${other}\nCREATE TABLE t (a INT);\n`);
+    const { status, stderr } = await importing(file, '--database', other, '--replace');
+    expect(status).toBe(errorCodes.USAGE.exit);
+    expect(stderr).toContain('does not belong');
+  });
+
+  it.each(['sql', 'sql.gz', 'sql.zst'])('reads a file ending in .%s', async (ending) => {
+    const text = Buffer.from(`CREATE TABLE t (a INT);\nINSERT INTO t VALUES (1),\n(2);\n`);
+    const bytes = ending.endsWith('gz')
+      ? gzipSync(text)
+      : ending.endsWith('zst')
+        ? Buffer.concat([zstdCompressSync(text.subarray(0, 30)), zstdCompressSync(text.subarray(30))])
+        : text;
+    const file = join(site.dir, `dump.${ending}`);
+    writeFileSync(file, bytes);
+    const document = await imported(
+      file,
+      '--database',
+      `mariadb/${db(`new_${ending.replaceAll('.', '_')}`)}`,
+    );
+    expect(document.databases[0]?.tables).toEqual([{ name: 't', rows: 2 }]);
+  });
+
+  it('restores databases of both engines in place', async () => {
+    await mariadb(mysql, `DROP TABLE ${db('wp')}.attachments`);
+    await psql(postgres, 'DELETE FROM sales.orders', db('app'));
+    const result = await site.holdfast(
+      'restore',
+      'latest',
+      '--account',
+      account.site,
+      '--in-place',
+      '--database',
+      db('wp'),
+      '--database',
+      `postgresql/${db('app')}`,
+      '--json',
+    );
+    const document = documentOf<DatabaseImportDocument>('database-import', result);
+    expect(document.databases.map(({ replaced }) => replaced)).toEqual([true, true]);
+    expect(await psql(postgres, 'SELECT count(*) FROM sales.orders', db('app'))).toBe('20\n');
+    expect(await posts()).toBe('20\n');
+  });
+
+  it('shows with --dry-run what it would do, and does nothing', async () => {
+    const document = await imported('latest', '--database', db('wp'), '--beside', '--dry-run');
+    expect(document).toMatchObject({
+      dryRun: true,
+      databases: [{ database: db('wp_restored'), replaced: false }],
+    });
+    expect(await mariadb(mysql, "SHOW DATABASES LIKE '%restored'")).toBe('');
+  });
+
+  it('leaves kept databases out of the next backup', async () => {
+    const { stdout } = await site.holdfast('backup', '--account', account.site, '--json');
+    expect(stdout).not.toContain('holdfast_old');
+    expect(stdout).not.toContain('holdfast_new');
+  });
+
+  it('takes a plain dump of PostgreSQL', async () => {
+    const file = join(site.dir, 'plain.sql');
+    writeFileSync(file, await postgresqlClient(postgres, 'pg_dump', [], db('app')));
+    const document = await imported(file, '--database', db('app'), '--as', db('plain'));
+    expect(document.databases[0]?.tables).toContainEqual({ name: 'sales.customers', rows: 50 });
+  });
+});
