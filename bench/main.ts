@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: Holdfast against restic, GNU tar with zstd, and borg, on a tree like a server's; with `--store s3`
- * against restic and rclone on a bucket.
+ * against restic and rclone on a bucket; with `--chains` of incrementals.
  *
  * Prints Markdown, writes every sample to bench/results/, and ends with status 1 where a restore is not
  * equal to its source, or where a run that is large enough to judge misses a target. docs/bench.md says what is
@@ -10,6 +10,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Arena } from './arena.ts';
+import { benchChains, partTable } from './chains/bench-chains.ts';
 import { borg } from './contestants/borg.ts';
 import type { Contestant } from './contestants/contestant.ts';
 import { type Holdfast, holdfast } from './contestants/holdfast.ts';
@@ -49,6 +50,7 @@ async function main(options: Options): Promise<number> {
   const judged = options.scale >= 1 && options.pairs >= fewestPairs;
   const caveats = [...caveatsOf(machine), ...(judged ? [] : ['too small a run to judge by'])];
   for (const caveat of caveats) console.log(`CAVEAT: ${caveat}`);
+  if (options.chains) return playChains(options, { machine, caveats, judged });
   const tree = mediumTree(options);
   console.log(`tree: ${tree.root} ${JSON.stringify(tree.counts)}`);
 
@@ -68,6 +70,17 @@ async function main(options: Options): Promise<number> {
   const failed = ({ fidelity, verdicts }: Outcome): boolean =>
     fidelity.differences > 0 || (judged && verdicts.some(({ pass }) => !pass));
   return outcomes.some(failed) ? 1 : 0;
+}
+
+function playChains(
+  options: Options,
+  about: { readonly machine: object; readonly caveats: readonly string[]; readonly judged: boolean },
+): number {
+  const { parts, verdicts } = benchChains(options);
+  console.log(`\n${[...parts.map(partTable), verdictTable(verdicts)].join('\n\n')}\n`);
+  for (const caveat of about.caveats) console.log(`CAVEAT: ${caveat}`);
+  save({ options, ...about, parts, verdicts });
+  return about.judged && verdicts.some(({ pass }) => !pass) ? 1 : 0;
 }
 
 function localRound(options: Options): Round {

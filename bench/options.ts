@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
+export const partNames = ['nights', 'files', 'accounts'] as const;
+export type PartName = (typeof partNames)[number];
 export const measurementNames = ['backup', 'restore', 'account', 'one-file', 'version'] as const;
 export type MeasurementName = (typeof measurementNames)[number];
 export type PeerName = 'restic' | 'tar' | 'borg' | 'rclone';
@@ -30,6 +32,10 @@ export interface Options {
   readonly keep: boolean;
   /** Runs the source as it is instead of the built package. */
   readonly source: boolean;
+  /** Snapshots that refer to earlier ones, instead of fulls. */
+  readonly chains: boolean;
+  /** What is measured of chains. */
+  readonly parts: readonly PartName[];
 }
 
 export const usage = `npm run bench -- [OPTION]...
@@ -61,6 +67,7 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
       only: { type: 'string' },
       work: { type: 'string', default: join(tmpdir(), 'holdfast-bench') },
       keep: { type: 'boolean', default: false },
+      chains: { type: 'boolean', default: false },
       source: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -75,6 +82,8 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
   const latencies = store === 'local' ? [0] : values.latency.split(',').map(Number);
   if (!latencies.every((one) => one >= 0)) throw new TypeError('--latency takes milliseconds');
   const { peers, measurements } = possible[store];
+  const { chains } = values;
+  if (chains && store === 's3') throw new TypeError('--chains measures local stores only');
   return {
     store,
     latencies,
@@ -82,7 +91,9 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
     scale,
     seed: values.seed,
     peers: chosen<PeerName>('--peers', values.peers, peers),
-    measurements: chosen<MeasurementName>('--only', values.only, measurements),
+    measurements: chains ? [] : chosen<MeasurementName>('--only', values.only, measurements),
+    chains,
+    parts: chains ? chosen<PartName>('--only', values.only, partNames) : [],
     workDir: resolve(values.work),
     keep: values.keep,
     source: values.source,
