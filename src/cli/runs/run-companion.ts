@@ -34,6 +34,7 @@ const isError = (status: number): boolean => status > 0 && (status < 100 || stat
 
 export class RunCompanion implements AccountSteps {
   readonly runId: string;
+  readonly budget: RunAbout['addin']['budget'];
   readonly #about: RunAbout;
   readonly #context: CliContext;
   readonly #log: RunLog;
@@ -52,6 +53,7 @@ export class RunCompanion implements AccountSteps {
     const { world, signal } = context;
     const { limits, hooks } = about.configuration;
     this.runId = parts.runId;
+    this.budget = about.addin.budget;
     this.#about = about;
     this.#context = context;
     this.#log = parts.log;

@@ -4,10 +4,12 @@
  * The engine calls; it knows none of them.
  */
 
+import type { AccountBudget } from '../../config/operations-schema.ts';
 import type { Account } from '../../contracts/panel.ts';
 import type { AccountOutcome } from './back-up.ts';
 
 export interface AccountSteps {
+  readonly budget: AccountBudget | null;
   /**
    * May take its time. Rejects where the account, or the rest of it, is not to be done.
    *

@@ -20,7 +20,6 @@ import type { Signer } from '../../archive/seal.ts';
 import type { DatabaseEngine } from '../../contracts/database.ts';
 import type { Account } from '../../contracts/panel.ts';
 import type { RequestedLevel } from '../../contracts/provider.ts';
-import { pairId } from '../../encryption/key-text.ts';
 import { HoldfastError } from '../../errors.ts';
 import { rememberLineage } from '../../state/lineages.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
@@ -37,9 +36,10 @@ import { exportDatabases } from './export-databases.ts';
 import { extendLocks } from './extend-locks.ts';
 import { ownHistory } from './history.ts';
 import { judge } from './judge.ts';
-import { bodyOf, saltOf } from './manifest-body.ts';
+import { bodyOf, encryptionOf, saltOf } from './manifest-body.ts';
 import { ownerEpoch } from './owner-epoch.ts';
 import { refusedComponent, refuseRawData } from './raw-data.ts';
+import { checkAgain, nothingCaptured } from './refusals.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import { takeOver } from './take-over.ts';
 import { WarningList } from './warnings.ts';
@@ -145,7 +145,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
     const given = { trees: whole.trees, parent, pool, writer, warnings, now, onBytes, keepIndex };
     await request.steps?.after('export', account);
     await request.steps?.before('upload', account);
-    trees = await captureTrees(given);
+    trees = await captureTrees(given, request.steps?.budget ?? null);
   } catch (error) {
     index.abandon();
     throw error;
@@ -170,7 +170,6 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
   const body = { ...bodyOf(account, components, warnings, trees, databases.unconfigured), ...described };
   const header: Omit<ManifestHeader, 'digest'> = {
     format: formatVersion,
-    features: epoch === null ? [] : ['age'],
     kind: 'snapshot',
     store: request.storeId,
     server,
@@ -198,7 +197,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
       panel: request.panelRef,
     },
     previous: history.last?.digest ?? null,
-    ...(epoch === null ? {} : { encryption: { epoch: epoch.epoch, pair: pairId(epoch.publicKey) } }),
+    ...encryptionOf(epoch),
   };
   const manifest = { header: { ...header, digest: snapshotDigest(header, body) }, body };
   if (parent !== null && !addin.store.capabilities.putOnly) await checkAgain(request, parent.snapshot);
@@ -214,18 +213,6 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
   return snapshot;
 }
 
-/** A prune elsewhere may have removed the parent, and its objects will follow. @throws CHAIN_BROKEN */
-async function checkAgain({ addin, signal }: BackUpAccount, parent: Snapshot): Promise<void> {
-  if ((await addin.store.head({ key: parent.key, signal })) !== null) return;
-  throw new HoldfastError(
-    'CHAIN_BROKEN',
-    `snapshot ${parent.name} was removed while this one referred to it`,
-    {
-      hint: 'Run the backup of this account again; it will find another parent or make a full.',
-    },
-  );
-}
-
 async function commit(
   writer: SnapshotWriter,
   manifest: Manifest,
@@ -239,12 +226,4 @@ async function commit(
   await writer.put('manifest', key, bytesOf(bytes), bytes.length);
   const utc = /-(\d{8}T\d{6}Z)-/.exec(key)![1];
   return { ...manifest, signedBy: signer.publicKey, key, name: `${body.account.site}-${utc}-${id}` };
-}
-
-function nothingCaptured(request: BackUpAccount, components: ManifestBody['components']): HoldfastError {
-  const first = components.find((component) => component.error !== undefined)?.error;
-  const why = first === undefined ? 'it has no trees and no databases' : first.message;
-  return new HoldfastError('RUN_FAILED', `nothing of ${request.account.site} could be captured: ${why}`, {
-    hint: 'Mend the cause and run the backup of this account again.',
-  });
 }

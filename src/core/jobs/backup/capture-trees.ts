@@ -4,7 +4,9 @@
 
 import type { ManifestBody, TreeComponent } from '../../archive/manifest.ts';
 import type { SnapshotStatistics } from '../../archive/statistics.ts';
+import type { AccountBudget } from '../../config/operations-schema.ts';
 import type { Tree } from '../../contracts/panel.ts';
+import { type HoldfastError, isHoldfastError } from '../../errors.ts';
 import { AT_FDCWD, Stat, statAt, zName } from '../../filesystem/native.ts';
 import type { ByteQueue } from '../byte-queue.ts';
 import { noCounts } from '../capture/counts.ts';
@@ -14,6 +16,7 @@ import type { CapturePool, CaptureResult } from '../capture/pool.ts';
 import { IndexStream } from './index-stream.ts';
 import type { ParentSnapshot } from './parent-snapshot.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
+import { TreeBudget } from './tree-budget.ts';
 import type { WarningList } from './warnings.ts';
 
 export interface CapturedTrees {
@@ -37,12 +40,21 @@ export interface TreesContext {
   readonly onBytes: (bytes: number) => void;
 }
 
-export async function captureTrees(context: TreesContext): Promise<CapturedTrees> {
+export async function captureTrees(
+  context: TreesContext,
+  allowed: AccountBudget | null = null,
+): Promise<CapturedTrees> {
   const { pool, writer, warnings } = context;
   const trees = numberDevices(context.trees);
   const parent = context.parent?.usableFor(trees) === true ? context.parent : null;
   const startedAt = new Date(context.now()).toISOString();
-  const { publicKey, signal } = writer;
+  const { publicKey } = writer;
+  const overBudget = new AbortController();
+  const signal = AbortSignal.any([writer.signal, overBudget.signal]);
+  const budget = new TreeBudget(allowed, () => {
+    writer.giveUpTrees();
+    overBudget.abort();
+  });
   const begin = (body: ByteQueue): void => writer.start('index', writer.indexKey(), body);
   const index = new IndexStream(begin, publicKey, context.keepIndex);
   let tarBytes = 0;
@@ -56,14 +68,19 @@ export async function captureTrees(context: TreesContext): Promise<CapturedTrees
         segmentDone(done) {
           tarBytes += done.plainBytes;
           context.onBytes(done.plainBytes);
-          writer.addSegment(done);
+          budget.addBytes(done.plainBytes);
+          if (budget.exceeded === null) writer.addSegment(done);
         },
         page(page, part) {
+          budget.addInodes(page.count);
           writer.journal?.page(page, false);
           if (part !== null) index.parts.push({ ...part, page });
           else index.addPage(page);
         },
-        reuse: (row, objects) => index.reuse(parent!.rows[row]!, objects),
+        reuse(row, objects) {
+          budget.addInodes(parent!.rows[row]!.count);
+          index.reuse(parent!.rows[row]!, objects);
+        },
         reuseLinks: (row, objects) => index.reuseLinks(parent!.linkRows[row]!, objects),
         linkPage(page) {
           writer.journal?.page(page, true);
@@ -74,8 +91,11 @@ export async function captureTrees(context: TreesContext): Promise<CapturedTrees
     )
     .catch((error: unknown) => {
       index.fail(error);
+      if (writer.failed === null && budget.exceeded !== null) return budget.exceeded;
       throw writer.failed ?? error;
-    });
+    })
+    .finally(() => budget.close());
+  if (isHoldfastError(result)) return givenUp(trees, result, { startedAt, endedAtMs: context.now() });
   const components = componentsOf(trees, result, startedAt);
   writer.nextNumber = result.nextNumber;
   index.joinParts(parent?.rows ?? []);
@@ -86,6 +106,21 @@ export async function captureTrees(context: TreesContext): Promise<CapturedTrees
   const root = index.finish(trees, number, writer, parent);
   const storedBytes = writer.objects.reduce((sum, object) => sum + object.size, 0);
   return { components, ...root, changes, counts: counts(result, tarBytes, storedBytes) };
+}
+
+/** All trees of an account are given up together: half of one would pass for the whole. */
+function givenUp(
+  trees: readonly CaptureTree[],
+  failure: HoldfastError,
+  { startedAt, endedAtMs }: { readonly startedAt: string; readonly endedAtMs: number },
+): CapturedTrees {
+  const results = trees.map((_, tree) => {
+    const { code, message } = failure;
+    return { counts: noCounts(), endedAtMs, failure: { tree, code, message } };
+  });
+  const result = { counts: noCounts(), trees: results };
+  const components = componentsOf(trees, result, startedAt);
+  return { components, index: null, contentRoot: null, changes: null, counts: counts(result, 0, 0) };
 }
 
 /** Trees on one device share its number, so that hard links between them are recognised. */

@@ -61,6 +61,7 @@ export class SnapshotWriter {
   readonly #pending = new Set<Promise<void>>();
   readonly #held = new HoldBudget(heldBytes);
   #error: unknown = null;
+  #treesGivenUp = false;
 
   constructor(names: SnapshotNames, provider: Provider, signal: AbortSignal) {
     this.names = names;
@@ -78,6 +79,7 @@ export class SnapshotWriter {
   start(kind: ObjectKind, key: string, body: AbandonableBody): void {
     const stored = this.put(kind, key, body).then(() => this.#note(key));
     const put = stored.catch((error: unknown) => {
+      if (this.#treesGivenUp) return body.abandon();
       this.#error ??= error;
       this.#controller.abort(error);
       body.abandon(); // a store may refuse before it asks for the first byte
@@ -86,6 +88,18 @@ export class SnapshotWriter {
       this.#pending.delete(tracked);
     });
     this.#pending.add(tracked);
+  }
+
+  /**
+   * The snapshot is to have no trees after all: their puts may fail, and what was stored of them is nobody's.
+   * Exports have all been written by then.
+   */
+  giveUpTrees(): void {
+    this.#treesGivenUp = true;
+    const others = this.objects.filter(({ kind }) => kind !== 'segment' && kind !== 'index');
+    this.objects.splice(0, this.objects.length, ...others);
+    this.rows.length = 0;
+    this.takenOver.length = 0;
   }
 
   async put(
