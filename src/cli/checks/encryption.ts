@@ -4,13 +4,16 @@ import type { AddinConfiguration } from '../../core/config/load-configuration.ts
 import { readSecret } from '../../core/config/secrets.ts';
 import { checkRecipients } from '../../core/encryption/recipients.ts';
 import { plural } from '../format.ts';
+import { keyWarnings } from '../key-warnings.ts';
 import type { World } from '../world.ts';
-import { attempt, type Check, ok } from './check.ts';
+import { attempt, type Check, caution, ok } from './check.ts';
 
 export async function checkEncryption(
-  { name, encryption }: AddinConfiguration,
+  addin: AddinConfiguration,
+  { stateDir, storeId }: { readonly stateDir: string; readonly storeId: string | null },
   world: Pick<World, 'env'>,
 ): Promise<Check[]> {
+  const { name, encryption } = addin;
   const title = `encryption of ${name}`;
   if (encryption === 'none') return [ok(title, 'none, as the configuration says')];
   const { recipients, identity } = encryption;
@@ -20,5 +23,6 @@ export async function checkEncryption(
     const reader = identity === undefined ? 'this server cannot read its backups' : 'and for this server';
     return [ok(title, `for ${plural(recipients.length, 'recipient')}; ${reader}`)];
   });
-  return [...checks];
+  const warnings = await keyWarnings(addin, stateDir, storeId);
+  return [...checks, ...warnings.map(({ message, hint }) => caution(`keys of ${name}`, message, hint))];
 }

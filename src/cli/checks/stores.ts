@@ -25,7 +25,11 @@ export async function checkStore(
     try {
       const file = await readStoreFile(store, signal);
       const remembered = state?.storeId(addin.name) ?? null;
-      const checks = await checkEncryption(addin, world);
+      const checks = await checkEncryption(
+        addin,
+        { stateDir: loaded.configuration.stateDir, storeId: remembered },
+        world,
+      );
       if (file === null) checks.push(await checkUnused(name, remembered, () => firstKey(store, signal)));
       else if (remembered !== null && remembered !== file.store) {
         const detail = `it has the id ${file.store}, and this server wrote to ${remembered} before`;

@@ -11,7 +11,7 @@ import { BackUpPrinter } from '../backup-printer.ts';
 import type { CliCommand, CliContext, Invocation } from '../command.ts';
 import { collected } from '../command.ts';
 import { chooseAddin, type Loaded, loadConfigured } from '../configuration.ts';
-import { keyWarnings } from '../key-warnings.ts';
+import { noteKeyWarnings } from '../key-warnings.ts';
 import {
   addinId,
   type OpenedStore,
@@ -160,14 +160,7 @@ async function run(
     });
     const copies = signal.aborted ? [] : await copyAll(context, { loaded, addin, state, printer, chosen });
     const exitStatus = await companion.end(statusWithCopies(report.exitStatus, copies));
-    for (const { code, message, hint } of await keyWarnings(
-      configured,
-      configuration.stateDir,
-      state.storeId(configured.name),
-    )) {
-      output.note(`warning: ${code}: ${message}`);
-      output.note(`hint: ${hint}`);
-    }
+    await noteKeyWarnings(output, chooseAddin(configuration, chosen.addin), configuration.stateDir, state);
     const about = { addin: opened.name, server: state.server.uuid, unmatched: selected.unmatched };
     printer.report({ ...report, exitStatus, endedAtMs: world.now() }, { ...about, copies });
     return exitStatus;

@@ -54,6 +54,14 @@ export async function hasEpochs(stateDir: string, storeId: string): Promise<bool
   return names.some((name) => name.endsWith('.json') && !name.startsWith('.'));
 }
 
+/** For whom the present key of each account was encrypted last, as far as this server knows. */
+export async function recipientsInForce(stateDir: string, storeId: string): Promise<(readonly string[])[]> {
+  const names = await readdir(directoryOf(stateDir, storeId)).catch(() => []);
+  const owners = names.filter((name) => /^[0-9a-f-]{36}\.json$/.test(name)).map((name) => name.slice(0, 36));
+  const known = await Promise.all(owners.map((owner) => readEpoch(stateDir, storeId, owner)));
+  return known.flatMap((one) => (one === null ? [] : [one.recipients]));
+}
+
 /** The next backup of the account begins a new epoch. */
 export async function forgetEpoch(stateDir: string, storeId: string, owner: string): Promise<void> {
   await rm(fileOf(stateDir, storeId, owner), { force: true });

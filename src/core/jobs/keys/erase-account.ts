@@ -16,6 +16,7 @@ import { lockAccount } from '../account-lock.ts';
 import { type ListedSnapshot, listSnapshots, readAnySnapshot } from '../catalog.ts';
 import { type EventWorld, holdsOf, readProtections, type SnapshotRef, writeEvent } from '../events.ts';
 import { walk } from '../prune/walk.ts';
+import { forgetContents } from './forget-account.ts';
 import { removeKeys } from './remove-keys.ts';
 
 export interface EraseRequest {
@@ -75,6 +76,7 @@ export async function eraseAccount(request: EraseRequest): Promise<EraseReport> 
     if (apply && report.holds.length === 0) {
       // First, so that no backup ever uses a key that is gone.
       await forgetEpoch(stateDir, storeId, owner);
+      await forgetContents(stateDir, owner);
       for (const one of found) report.left.push(...(await destroy(request, one)));
     }
     return { ...report, remaining };

@@ -1,0 +1,54 @@
+/** What every run says while the keys of its backups are not safe: a note, since the backup itself is good. */
+
+import type { AddinConfiguration } from '../core/config/load-configuration.ts';
+import { keptIdentities } from '../core/state/kept-identities.ts';
+import { recipientsInForce } from '../core/state/owner-epochs.ts';
+import type { State } from '../core/state/state.ts';
+import type { Output } from './output.ts';
+
+export interface KeyWarning {
+  readonly code: 'identity-unconfirmed' | 'recipients-changed';
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** @param storeId null before the first backup */
+export async function keyWarnings(
+  { name, encryption }: Pick<AddinConfiguration, 'name' | 'encryption'>,
+  stateDir: string,
+  storeId: string | null,
+): Promise<KeyWarning[]> {
+  if (encryption === 'none') return [];
+  const found: KeyWarning[] = [];
+  const kept = await keptIdentities(stateDir);
+  if (!encryption.recipients.some((recipient) => kept.has(recipient))) {
+    found.push({
+      code: 'identity-unconfirmed',
+      message: `nobody has shown to hold an identity that opens the backups of ${name}`,
+      hint: 'Run holdfast key check --confirm with the identity file, or with the recovery sheet typed back.',
+    });
+  }
+  const wanted = [...encryption.recipients].sort().join();
+  const inForce = storeId === null ? [] : await recipientsInForce(stateDir, storeId);
+  const differ = inForce.filter((recipients) => [...recipients].sort().join() !== wanted).length;
+  if (differ > 0) {
+    found.push({
+      code: 'recipients-changed',
+      message: `the keys of ${differ} accounts of ${name} are for other recipients than the configuration names`,
+      hint: 'Run holdfast key rotate.',
+    });
+  }
+  return found;
+}
+
+export async function noteKeyWarnings(
+  output: Output,
+  addin: Pick<AddinConfiguration, 'name' | 'encryption'>,
+  stateDir: string,
+  state: Pick<State, 'storeId'>,
+): Promise<void> {
+  for (const { code, message, hint } of await keyWarnings(addin, stateDir, state.storeId(addin.name))) {
+    output.note(`warning: ${code}: ${message}`);
+    output.note(`hint: ${hint}`);
+  }
+}
