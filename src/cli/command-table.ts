@@ -76,6 +76,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./commands/compact.ts')).compact,
   },
   {
+    words: 'repair',
+    summary: 'mend damaged objects from copies, and mark what is lost',
+    load: async () => (await import('./commands/repair.ts')).repair,
+  },
+  {
     words: 'pin',
     summary: 'keep a snapshot whatever retention says',
     load: async () => (await import('./commands/pin.ts')).pin,

@@ -1,4 +1,4 @@
-/** Prune and compact over a laboratory's store, as an administrator runs them one after the other. */
+/** Prune, compact and repair over a laboratory's store, as an administrator runs them one after the other. */
 
 import { randomBytes } from 'node:crypto';
 import { readdirSync, utimesSync } from 'node:fs';
@@ -7,6 +7,8 @@ import { compact } from '../../src/core/jobs/compact/compact.ts';
 import type { CompactReport, CompactRequest } from '../../src/core/jobs/compact/types.ts';
 import { prune } from '../../src/core/jobs/prune/prune.ts';
 import type { PruneReport, PruneRequest } from '../../src/core/jobs/prune/types.ts';
+import { repair } from '../../src/core/jobs/repair/repair.ts';
+import type { RepairReport, RepairRequest } from '../../src/core/jobs/repair/types.ts';
 import { openSigner } from '../../src/core/state/signing-key.ts';
 import type { Lab } from './backup.ts';
 
@@ -54,4 +56,22 @@ export function ageStore({ storePath }: Lab): void {
     const then = Date.now() / 1000 - 2 * 86_400;
     utimesSync(join(entry.parentPath, entry.name), then, then);
   }
+}
+
+export async function repairLab(lab: Lab, more: Partial<RepairRequest> = {}): Promise<RepairReport> {
+  return repair({
+    store: lab.store,
+    provider: lab.provider,
+    server: lab.state.server.uuid,
+    owners: null,
+    copies: [],
+    readData: true,
+    apply: true,
+    stateDir: lab.stateDir,
+    signer: await openSigner(lab.stateDir, lab.state.server.uuid),
+    world,
+    signal,
+    onEvent: () => {},
+    ...more,
+  });
 }

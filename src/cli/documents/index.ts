@@ -20,6 +20,7 @@ import {
   keyRotateDocument,
 } from './keys.ts';
 import { pinDocument, pruneDocument, unpinDocument } from './prune.ts';
+import { repairDocument } from './repair.ts';
 import { restoreDocument, restorePlanDocument } from './restore.ts';
 import { restoreAllDocument } from './restore-all.ts';
 import { restoreActionDocument, restoreInPlaceDocument } from './restore-in-place.ts';
@@ -51,6 +52,7 @@ export const jsonDocuments = {
   'match.schema.json': matchDocument,
   'pin.schema.json': pinDocument,
   'prune.schema.json': pruneDocument,
+  'repair.schema.json': repairDocument,
   'restore.schema.json': restoreDocument,
   'restore-all.schema.json': restoreAllDocument,
   'restore-in-place.schema.json': restoreInPlaceDocument,

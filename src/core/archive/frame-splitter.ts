@@ -35,10 +35,11 @@ export function decompressFrame(frame: Uint8Array, what: string, plainLimit = fr
 
 /** Plain bytes, frame by frame. @throws OBJECT_DAMAGED where the stream is no row of whole frames */
 export async function* plainFrames(stored: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<Buffer> {
-  for await (const frame of splitFrames(stored, what)) yield decompressFrame(frame, what);
+  for await (const frame of wholeFrames(stored, what)) yield decompressFrame(frame, what);
 }
 
-async function* splitFrames(stored: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<Buffer> {
+/** Frames as stored, one by one. @throws OBJECT_DAMAGED */
+export async function* wholeFrames(stored: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<Buffer> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const piece of stored) {
     rest = rest.length === 0 ? Buffer.from(piece) : Buffer.concat([rest, piece]);

@@ -118,6 +118,8 @@ export interface ManifestBody {
     readonly sealed?: string;
   } | null;
   readonly contentRoot: string | null;
+  /** What `repair` found to be lost for good: how many paths, and the first of them; absent where nothing is. */
+  readonly lost?: { readonly count: number; readonly paths: readonly string[] };
   /** 32 random hex digits in an encrypted body: nobody can try guesses against the digest. */
   readonly salt?: string;
   readonly labels: Readonly<Record<string, string>>;

@@ -1,0 +1,152 @@
+/** `holdfast repair`: what can be done about damage in a store, and with --apply its mending. */
+
+import { repair as repairStore } from '../../core/jobs/repair/repair.ts';
+import type { RepairReport, RepairRequest } from '../../core/jobs/repair/types.ts';
+import { printable } from '../../core/printable.ts';
+import { type CliCommand, type CliContext, collected } from '../command.ts';
+import { perStore } from '../configuration.ts';
+import type { RepairDocument } from '../documents/repair.ts';
+import { ownerOf } from '../find-snapshot.ts';
+import { countText, plural } from '../format.ts';
+import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
+import { openStore } from '../opened.ts';
+import { ownSigner } from '../own-signer.ts';
+import { openProgress } from '../progress.ts';
+import { serverOf } from '../server-option.ts';
+import { type StoreSession, withStore } from '../store-session.ts';
+
+interface Options extends KeyOptions {
+  readonly addin?: string;
+  readonly account?: readonly string[];
+  readonly server?: string;
+  readonly readData?: true;
+  readonly apply?: true;
+}
+
+/** Of a snapshot so many lost paths are shown; --json has more. */
+const shownPaths = 20;
+
+export const repair: CliCommand = {
+  exits: [
+    'ACCOUNT_LOCKED',
+    'ACCOUNT_NOT_FOUND',
+    'IDENTITY_MISSING',
+    'IDENTITY_WRONG',
+    'OBJECT_DAMAGED',
+    'OBJECT_MISSING',
+    'STORE_UNAVAILABLE',
+    'STORE_DENIED',
+    'STORE_FULL',
+    'STORE_FOREIGN',
+  ],
+
+  define(command) {
+    defineKeyOptions(command)
+      .option('--addin <name>', 'addin configuration; may be left out where there is only one')
+      .option('--account <account>', 'site, domain or UUID; may be repeated (default: all)', collected)
+      .option('--server <uuid>', 'snapshots of another server in this store (default: of this one)')
+      .option('--read-data', 'read every byte, so that damage inside objects shows too')
+      .option('--apply', 'mend and mark; without it nothing is changed')
+      .addHelpText(
+        'after',
+        '\nWhat is damaged or missing is taken from the configured copies. Where none has it, a new revision of each\n' +
+          'snapshot says what it lost, so that the rest of it restores. The lost index of a full is made again from\n' +
+          'its segments. No snapshot is removed.',
+      );
+  },
+
+  async run(context, { options }) {
+    const chosen = options as Options;
+    return withStore(context, { ...chosen, needs: 'whole' }, async (session) => {
+      const server = serverOf(session, chosen);
+      const report = await run(context, session, server, chosen);
+      print(context, report, chosen.apply === true);
+      const { exitStatus, snapshotsSeen, leftovers, locked } = report;
+      context.output.document<RepairDocument>({
+        addin: session.addin.name,
+        server,
+        applied: chosen.apply === true,
+        exitStatus,
+        snapshotsSeen,
+        objects: report.objects.map((one) => ({ ...one, problem: printable(one.problem, 4096) })),
+        snapshots: report.snapshots.map(({ name, components, paths, ...one }) => ({
+          id: name,
+          ...one,
+          components: components.map((component) => printable(component, 4096)),
+          paths: [...paths],
+        })),
+        leftovers: [...leftovers],
+        locked: [...locked],
+      });
+      return exitStatus;
+    });
+  },
+};
+
+async function run(
+  { output, world, signal }: CliContext,
+  session: StoreSession,
+  server: string,
+  { account, readData, apply }: Options,
+): Promise<RepairReport> {
+  const { loaded, addin, opened, search, trust } = session;
+  const owners: string[] = [];
+  for (const wanted of account ?? []) owners.push(await ownerOf(search, wanted));
+  const copies: RepairRequest['copies'][number][] = [];
+  const progress = await openProgress(output, world.now);
+  let bytes = 0;
+  try {
+    for (const copy of perStore(addin).slice(1)) {
+      const { store, provider } = await openStore(loaded, copy, world);
+      copies.push({ name: copy.name.slice(addin.name.length + 1), store, provider });
+    }
+    return await repairStore({
+      store: opened.store,
+      provider: opened.provider,
+      server,
+      owners: account === undefined ? null : owners,
+      copies,
+      readData: readData === true,
+      apply: apply === true,
+      stateDir: loaded.configuration.stateDir,
+      signer: await ownSigner(session, apply === true),
+      trust,
+      world,
+      signal,
+      onEvent: (event) => {
+        bytes += event.bytes;
+        progress.show({ share: null, bytes, detail: 'read' });
+      },
+    });
+  } finally {
+    progress.close();
+    for (const { store } of copies) await store.close();
+  }
+}
+
+function print({ output }: CliContext, report: RepairReport, applied: boolean): void {
+  const { objects, snapshots, leftovers, locked, snapshotsSeen } = report;
+  for (const { key, problem, copy, mended } of objects) {
+    const remedy =
+      copy === null ? 'no copy has it' : mended ? `taken from copy ${copy}` : `copy ${copy} has it whole`;
+    output.line(`${key}: ${printable(problem, 4096)}; ${remedy}`);
+  }
+  for (const { name, rebuilt, components, lostPaths, paths } of snapshots) {
+    if (rebuilt) output.line(`${name}: its index is made again from its segments`);
+    else
+      output.line(
+        `${name}: ${plural(lostPaths, 'path')} lost, of ${components.map((one) => printable(one)).join(', ')}`,
+      );
+    for (const path of paths.slice(0, shownPaths)) output.line(`  ${path}`);
+    if (lostPaths > shownPaths) output.line(`  and ${countText(lostPaths - shownPaths)} more`);
+  }
+  for (const folder of leftovers) output.line(`${folder}: left by a trial that was killed`);
+  for (const owner of locked) output.note(`note: another job is working on ${owner}; left for the next run`);
+  const found = `${plural(snapshotsSeen, 'snapshot')}, ${plural(objects.length, 'damaged object')}`;
+  const published = snapshots.filter((one) => one.published).length;
+  if (applied)
+    output.info(
+      `${found}; ${plural(objects.filter(({ mended }) => mended).length, 'object')} mended, ${plural(published, 'snapshot')} in a new revision`,
+    );
+  else output.info(`${found}; nothing was changed`);
+}

@@ -1,0 +1,41 @@
+/** `repair --json`. */
+
+import type { FromSchema } from 'json-schema-to-ts';
+import { count, document, flag, list, record, text, textOrNull, texts } from './schema.ts';
+
+export const repairDocument = document(
+  'repair',
+  'Damage in a store, and what was or would be done about it.',
+  {
+    addin: text('Name of the addin configuration whose store was looked at.'),
+    server: text('UUID of the server whose snapshots were looked at.'),
+    applied: flag('Mending was asked for; otherwise nothing was changed.'),
+    exitStatus: count('Status of the process.'),
+    snapshotsSeen: count('Snapshots that were looked at.'),
+    objects: list(
+      'Manifests and objects that are missing or not as they were written.',
+      record('An object.', {
+        key: text('Its key in the store.'),
+        owner: text('UUID of the account that refers to it.'),
+        problem: text('What is wrong with it.'),
+        copy: textOrNull('Name of the copy that has it whole; null where none has.'),
+        mended: flag('It was taken from there and is whole again.'),
+      }),
+    ),
+    snapshots: list(
+      'Snapshots that lost something for good, or whose index can be made again.',
+      record('A snapshot.', {
+        id: text('Id of the snapshot.'),
+        rebuilt: flag('Its index is made again from its segments; nothing of its files is lost.'),
+        components: texts('Trees and databases of which something is lost.'),
+        lostPaths: count('How many paths are lost.'),
+        paths: texts('The first of them, percent-encoded.'),
+        published: flag('A new revision says so.'),
+      }),
+    ),
+    leftovers: texts('Folders of trial objects that killed runs left: to be removed, or removed.'),
+    locked: texts('UUIDs of accounts another job was working on; their turn comes with the next run.'),
+  },
+);
+
+export type RepairDocument = FromSchema<typeof repairDocument>;

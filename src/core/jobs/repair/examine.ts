@@ -1,0 +1,68 @@
+/**
+ * Finds the damaged objects of one account: manifests that cannot be read, and what readable ones name and the
+ * store does not have as they say. Index objects are always read whole; they are small.
+ */
+
+import { createHash } from 'node:crypto';
+import type { ObjectRef } from '../../archive/manifest.ts';
+import { isHoldfastError } from '../../errors.ts';
+import { type ListedSnapshot, readSnapshot, type Snapshot } from '../catalog.ts';
+import { eachLimited } from '../each-limited.ts';
+import type { RepairRequest } from './types.ts';
+
+const atOnce = 8;
+
+export interface Damage {
+  /** By key. */
+  readonly objects: ReadonlyMap<string, { readonly ref: ObjectRef; readonly problem: string }>;
+  readonly manifests: readonly { readonly listed: ListedSnapshot; readonly problem: string }[];
+  /** Those whose manifests can be read, oldest first. */
+  readonly snapshots: readonly Snapshot[];
+}
+
+export async function examine(request: RepairRequest, listed: readonly ListedSnapshot[]): Promise<Damage> {
+  const snapshots: Snapshot[] = [];
+  const manifests: { listed: ListedSnapshot; problem: string }[] = [];
+  for (const one of listed) {
+    try {
+      snapshots.push(await readSnapshot(request.provider, one, request.signal));
+    } catch (error) {
+      if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
+      manifests.push({ listed: one, problem: error.message });
+    }
+  }
+  const refs = new Map<string, ObjectRef>();
+  for (const { header } of snapshots)
+    for (const ref of [...header.objects, ...header.references]) refs.set(ref.key, ref);
+  const objects = new Map<string, { ref: ObjectRef; problem: string }>();
+  await eachLimited([...refs.values()], atOnce, async (ref) => {
+    const problem = await problemOf(request, ref);
+    if (problem !== null) objects.set(ref.key, { ref, problem });
+  });
+  return { snapshots, manifests, objects };
+}
+
+/** In plain words; null where the object is as its manifest says. */
+async function problemOf(request: RepairRequest, ref: ObjectRef): Promise<string | null> {
+  const { key, size, kind } = ref;
+  const found = await request.store.head({ key, signal: request.signal });
+  if (found === null) return 'it is missing';
+  if (found.sizeBytes !== size) return `it has ${found.sizeBytes} bytes, not ${size}`;
+  if (kind !== 'index' && !request.readData) return null;
+  const wrong = 'it has another hash than when it was written';
+  try {
+    return (await hashOf(request, ref)) === ref.sha256 ? null : wrong;
+  } catch (error) {
+    if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
+    return error.message;
+  }
+}
+
+async function hashOf({ provider, signal, onEvent }: RepairRequest, { key }: ObjectRef): Promise<string> {
+  const digest = createHash('sha256');
+  for await (const piece of provider.get({ key, signal })) {
+    digest.update(piece);
+    onEvent({ type: 'bytes', bytes: piece.length });
+  }
+  return digest.digest('hex');
+}

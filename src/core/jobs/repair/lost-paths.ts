@@ -1,0 +1,103 @@
+/**
+ * Which paths of a snapshot are lost: those on index pages that cannot be read, and those whose contents lie
+ * in an object that is missing, or in a damaged part of one.
+ */
+
+import type { Content } from '../../archive/entry.ts';
+import { readLinkPage, readPage } from '../../archive/page-reader.ts';
+import type { LinkPageRow, PageRow } from '../../archive/root.ts';
+import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
+import { isHoldfastError } from '../../errors.ts';
+import { displayName } from '../../filesystem/xattrs.ts';
+import type { IndexReader } from '../index-reader.ts';
+import { eachRange } from '../restore/contents.ts';
+import { Frames, fetchFrom } from '../restore/frames.ts';
+
+/** Of each snapshot so many are named; all are counted. */
+const namedPaths = 10_000;
+
+export interface LostRequest {
+  readonly provider: KeyedProvider;
+  readonly reader: IndexReader;
+  readonly missing: ReadonlySet<string>;
+  readonly damaged: ReadonlySet<string>;
+  readonly signal: AbortSignal;
+}
+
+export interface Lost {
+  /** Names of trees. */
+  readonly trees: ReadonlySet<string>;
+  readonly paths: readonly string[];
+  readonly count: number;
+  /** Pages that can be read, each with the numbers of the objects its contents lie in. */
+  readonly pages: readonly { readonly row: PageRow; readonly objects: readonly number[] }[];
+  readonly linkPages: readonly { readonly row: LinkPageRow; readonly objects: readonly number[] }[];
+}
+
+const treeOf = (path: Buffer): string => path.toString('latin1').split('/', 1)[0]!;
+
+export async function lostPaths(request: LostRequest): Promise<Lost> {
+  const { reader, provider, missing, damaged, signal } = request;
+  const { root } = reader;
+  const keys = new Map(root.objects.map(({ number, key }) => [number, key]));
+  const frames = new Frames(root.objects, fetchFrom(provider, root.objects, signal));
+  const trees = new Set<string>();
+  const paths: string[] = [];
+  let count = 0;
+  const add = (path: Buffer, entries = 1): void => {
+    trees.add(treeOf(path));
+    if (paths.length < namedPaths) paths.push(displayName(path));
+    count += entries;
+  };
+  const isLost = async (content: Content): Promise<boolean> => {
+    const places = content.extents.map(({ object }) => keys.get(object) ?? '');
+    if (places.some((key) => key === '' || missing.has(key))) return true;
+    if (!places.some((key) => damaged.has(key))) return false;
+    signal.throwIfAborted();
+    try {
+      return content.sha256?.equals(await eachRange(content, frames, () => {})) === false;
+    } catch (error) {
+      if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
+      return true;
+    }
+  };
+  const usedBy = (contents: readonly (Content | null)[]): number[] => [
+    ...new Set(contents.flatMap((content) => content?.extents.map(({ object }) => object) ?? [])),
+  ];
+  const pages: { row: PageRow; objects: number[] }[] = [];
+  const lostPage = (row: PageRow): void => add(row.first, row.count);
+  for await (const { row, plain } of reader.pages(root.pages, lostPage)) {
+    const entries = whole(() => [...readPage(plain, row.digest)]);
+    if (entries === null) {
+      lostPage(row);
+      continue;
+    }
+    for (const { path, content } of entries) if (content !== null && (await isLost(content))) add(path);
+    pages.push({ row, objects: usedBy(entries.map(({ content }) => content)) });
+  }
+  const linkPages: { row: LinkPageRow; objects: number[] }[] = [];
+  // Whose contents a link page held, nobody knows without it.
+  const lostLinks = (row: LinkPageRow): void => {
+    for (const { name } of root.trees) trees.add(name);
+    count += row.count;
+  };
+  for await (const { row, plain } of reader.pages(root.linkPages, lostLinks)) {
+    const records = whole(() => [...readLinkPage(plain, row.digest)]);
+    if (records === null) {
+      lostLinks(row);
+      continue;
+    }
+    for (const { path, content } of records) if (await isLost(content)) add(path);
+    linkPages.push({ row, objects: usedBy(records.map(({ content }) => content)) });
+  }
+  return { trees, paths, count, pages, linkPages };
+}
+
+function whole<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
+    return null;
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Repair: takes what is damaged or missing from a copy of the store, makes lost indexes again from segments,
+ * and marks in new revisions what is lost for good, so that the rest restores and the loss has a name.
+ *
+ * Goes account by account, under its lock. Without `apply` nothing is changed; with it, the only objects that
+ * are replaced are those that a copy has whole.
+ */
+
+import { type ErrorCode, errorCodes, isHoldfastError } from '../../errors.ts';
+import { lockAccount } from '../account-lock.ts';
+import { type ListedSnapshot, listSnapshots } from '../catalog.ts';
+import { standingOf } from '../trust.ts';
+import { examine } from './examine.ts';
+import { fetchManifest, fetchObject } from './fetch-from-copy.ts';
+import { clearLeftovers } from './leftovers.ts';
+import { markLost } from './mark-lost.ts';
+import { rebuildIndex } from './rebuild-index.ts';
+import type { RepairedObject, RepairedSnapshot, RepairReport, RepairRequest } from './types.ts';
+
+interface AccountOutcome {
+  readonly objects: RepairedObject[];
+  readonly snapshots: RepairedSnapshot[];
+  /** Something is missing or damaged still. */
+  readonly left: ErrorCode | null;
+}
+
+/**
+ * Safe to repeat and to interrupt.
+ *
+ * @throws STORE_UNAVAILABLE, STORE_DENIED, STORE_FULL, INTERRUPTED what was mended until then stays mended
+ * @throws IDENTITY_MISSING, IDENTITY_WRONG snapshots are encrypted
+ */
+export async function repair(request: RepairRequest): Promise<RepairReport> {
+  const { store, server, owners, signal } = request;
+  const listed = await listSnapshots(store, { server }, signal);
+  const wanted = [...Map.groupBy(listed, ({ owner }) => owner)].filter(
+    ([owner]) => owners === null || owners.includes(owner),
+  );
+  const outcomes: AccountOutcome[] = [];
+  const locked: string[] = [];
+  for (const [owner, ofOwner] of wanted) {
+    signal.throwIfAborted();
+    const outcome = await underLock(request, owner, () => repairAccount(request, ofOwner));
+    if (outcome === 'locked') locked.push(owner);
+    else outcomes.push(outcome);
+  }
+  const left = outcomes.find((one) => one.left !== null)?.left ?? null;
+  const code = left ?? (locked.length > 0 ? 'ACCOUNT_LOCKED' : null);
+  return {
+    snapshotsSeen: wanted.reduce((sum, [, ofOwner]) => sum + ofOwner.length, 0),
+    objects: outcomes.flatMap(({ objects }) => objects),
+    snapshots: outcomes.flatMap(({ snapshots }) => snapshots),
+    leftovers: await clearLeftovers(request),
+    locked,
+    exitStatus: code === null ? 0 : errorCodes[code].exit,
+  };
+}
+
+/** A dry run reads only, and waits for nobody. */
+async function underLock<T>(
+  { apply, stateDir }: RepairRequest,
+  owner: string,
+  work: () => Promise<T>,
+): Promise<T | 'locked'> {
+  if (!apply) return work();
+  let lock: ReturnType<typeof lockAccount>;
+  try {
+    lock = lockAccount(stateDir, owner, owner);
+  } catch (error) {
+    if (isHoldfastError(error) && error.code === 'ACCOUNT_LOCKED') return 'locked';
+    throw error;
+  }
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
+}
+
+async function repairAccount(
+  request: RepairRequest,
+  listed: readonly ListedSnapshot[],
+): Promise<AccountOutcome> {
+  const { apply, trust } = request;
+  const { owner } = listed[0]!;
+  const objects: RepairedObject[] = [];
+  const snapshots: RepairedSnapshot[] = [];
+  let left: ErrorCode | null = null;
+  let damage = await examine(request, listed);
+  for (const { listed: one, problem } of damage.manifests) {
+    const copy = await fetchManifest(request, one);
+    objects.push({ key: one.key, owner, problem, copy, mended: apply && copy !== null });
+    if (copy === null) left ??= 'OBJECT_DAMAGED';
+  }
+  // What the manifests that came back name has not been looked at.
+  if (apply && objects.some(({ mended }) => mended)) damage = await examine(request, listed);
+  const [missing, damaged] = [new Set<string>(), new Set<string>()];
+  for (const { ref, problem } of damage.objects.values()) {
+    const copy = await fetchObject(request, ref);
+    objects.push({ key: ref.key, owner, problem, copy, mended: apply && copy !== null });
+    if (copy === null) (problem === 'it is missing' ? missing : damaged).add(ref.key);
+  }
+  for (const snapshot of damage.snapshots) {
+    if (trust !== undefined && standingOf(snapshot, trust) !== 'trusted') continue;
+    const found =
+      (await rebuildIndex(request, snapshot, { missing, damaged })) ??
+      (await markLost(request, snapshot, { missing, damaged }));
+    if (found !== null) snapshots.push(found);
+  }
+  if (missing.size > 0) left = 'OBJECT_MISSING';
+  else if (damaged.size > 0) left ??= 'OBJECT_DAMAGED';
+  return { objects, snapshots, left };
+}

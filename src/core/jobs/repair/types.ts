@@ -1,0 +1,77 @@
+/**
+ * What repair is asked, and what it reports. Plain data but for the opened stores.
+ */
+
+import type { Signer } from '../../archive/seal.ts';
+import type { Store } from '../../contracts/store.ts';
+import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
+import type { OpenStore } from '../copy/copy-one.ts';
+import type { Trust } from '../trust.ts';
+
+export interface RepairRequest {
+  readonly store: Store;
+  /** With the keys, where snapshots are encrypted. */
+  readonly provider: KeyedProvider;
+  /** Whose snapshots. */
+  readonly server: string;
+  /** UUIDs of accounts; null for all. */
+  readonly owners: readonly string[] | null;
+  /** Copies of the store, in the order in which they are asked. */
+  readonly copies: readonly (OpenStore & { readonly name: string })[];
+  /** Hashes every data object; without it only what is missing or has another size shows. */
+  readonly readData: boolean;
+  /** False: show only. */
+  readonly apply: boolean;
+  /** Holds the locks of accounts. */
+  readonly stateDir: string;
+  /** Signs new revisions; null only where nothing is written. */
+  readonly signer: Signer | null;
+  /** What is not trusted is never written anew. Left out: all is. */
+  readonly trust?: Trust;
+  readonly world: { readonly now: () => number; readonly newObjectId: () => string };
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: RepairEvent) => void;
+}
+
+/** Bytes that were read since the last event. */
+export interface RepairEvent {
+  readonly type: 'bytes';
+  readonly bytes: number;
+}
+
+export interface RepairedObject {
+  readonly key: string;
+  /** UUID of the account that refers to it. */
+  readonly owner: string;
+  readonly problem: string;
+  /** Name of the copy it is taken from; null where no copy has it whole. */
+  readonly copy: string | null;
+  /** It is whole again. */
+  readonly mended: boolean;
+}
+
+export interface RepairedSnapshot {
+  readonly name: string;
+  /** Its index is made again from its segments. */
+  readonly rebuilt: boolean;
+  /** Names of components of which something is lost. */
+  readonly components: readonly string[];
+  /** How many paths are lost, and the first of them, escaped. */
+  readonly lostPaths: number;
+  readonly paths: readonly string[];
+  /** Its new revision, which says so, exists. */
+  readonly published: boolean;
+}
+
+export interface RepairReport {
+  readonly snapshotsSeen: number;
+  readonly objects: readonly RepairedObject[];
+  /** Snapshots that lost something for good, or whose index is rebuilt. */
+  readonly snapshots: readonly RepairedSnapshot[];
+  /** Folders of trials that killed runs left: to be removed, or removed. */
+  readonly leftovers: readonly string[];
+  /** UUIDs of accounts that another job was working on. */
+  readonly locked: readonly string[];
+  /** 0, or that of OBJECT_MISSING, OBJECT_DAMAGED or ACCOUNT_LOCKED. */
+  readonly exitStatus: number;
+}

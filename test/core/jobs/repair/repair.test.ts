@@ -1,0 +1,168 @@
+/** Repair on real chains with planted damage: what comes back, what is marked, and that the rest restores. */
+
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  chownSync,
+  cpSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { localStore } from '../../../../src/addins/local/index.ts';
+import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
+import type { RepairRequest } from '../../../../src/core/jobs/repair/types.ts';
+import { compareTrees } from '../../../support/compare-trees.ts';
+import { repairLab } from '../../../support/upkeep.ts';
+import { type ChainLab, openChainLab } from '../chain/chain-lab.ts';
+
+let chain: ChainLab;
+
+beforeEach(async () => {
+  chain = await openChainLab({ pageBytes: 1000 }, '/dev/shm');
+  for (let i = 0; i < 30; i++) chain.write(`d${i % 5}/file-${i}`, randomBytes(3000));
+});
+afterEach(() => chain[Symbol.asyncDispose]());
+
+const stored = (key: string): string => join(chain.lab.storePath, key);
+
+const flip = (key: string, at = 100): void => {
+  const bytes = readFileSync(stored(key));
+  bytes[at]! ^= 1;
+  writeFileSync(stored(key), bytes);
+};
+
+/** A copy of the store as it is now. */
+async function copyNow(): Promise<RepairRequest['copies'][number]> {
+  const path = join(chain.directory, 'copy');
+  cpSync(chain.lab.storePath, path, { recursive: true });
+  const store = await localStore.open({ use: 'local', path });
+  return {
+    name: 'offsite',
+    store,
+    provider: await s3TarProvider.open({ store, settings: { use: 's3-tar' } }),
+  };
+}
+
+const everyFile = (): string[] =>
+  readdirSync(chain.lab.storePath, { recursive: true, withFileTypes: true })
+    .filter((one) => one.isFile())
+    .map((one) => `${one.parentPath}/${one.name} ${statSync(join(one.parentPath, one.name)).size}`)
+    .sort();
+
+describe('repair', () => {
+  it('finds nothing to do in a whole store', async () => {
+    await chain.full();
+    expect(await repairLab(chain.lab)).toMatchObject({ objects: [], snapshots: [], exitStatus: 0 });
+  });
+
+  it('takes damaged and missing objects from a copy, and only with apply', async () => {
+    const full = await chain.full();
+    chain.write('d0/new', randomBytes(9000));
+    const next = await chain.incremental();
+    const copies = [await copyNow()];
+    const [segment] = full.header.objects.filter(({ kind }) => kind === 'segment');
+    const [index] = next.header.objects.filter(({ kind }) => kind === 'index');
+    flip(segment!.key);
+    rmSync(stored(index!.key));
+    flip(full.key);
+
+    const before = everyFile();
+    const dry = await repairLab(chain.lab, { copies, apply: false });
+    expect(dry.objects.every(({ copy, mended }) => copy === 'offsite' && !mended)).toBe(true);
+    expect(everyFile()).toEqual(before);
+    const { objects, exitStatus } = await repairLab(chain.lab, { copies });
+    expect(objects.map(({ key }) => key).sort()).toEqual([full.key, index!.key, segment!.key].sort());
+    expect(objects.every(({ mended }) => mended)).toBe(true);
+    expect(exitStatus).toBe(0);
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+    await chain.expectRestorable();
+    for (const { store } of copies) await store.close();
+  });
+
+  it('marks what no copy has, so that the rest restores and the loss has a name', async () => {
+    await chain.full();
+    chain.write('d0/lost', randomBytes(9000));
+    const next = await chain.incremental();
+    const segment = next.header.objects.find(({ kind }) => kind === 'segment')!;
+    rmSync(stored(segment.key));
+
+    const dry = await repairLab(chain.lab, { apply: false });
+    expect(dry.snapshots).toMatchObject([{ name: next.name, paths: ['shadow/d0/lost'], published: false }]);
+    const report = await repairLab(chain.lab);
+    expect(report.snapshots).toMatchObject([{ name: next.name, lostPaths: 1, published: true }]);
+    const marked = await chain.lab.latest();
+    expect(marked.header).toMatchObject({ revision: 1, state: 'partial', digest: next.header.digest });
+    expect(marked.body.lost).toEqual({ count: 1, paths: ['shadow/d0/lost'] });
+    expect(marked.body.components).toMatchObject([{ state: 'failed', error: { code: 'OBJECT_DAMAGED' } }]);
+    const rest = join(chain.directory, 'rest');
+    const { failures } = await chain.lab.restore(rest, { snapshot: marked });
+    expect(failures.map(({ path }) => path)).toEqual(['shadow/d0/lost']);
+    rmSync(chain.at('d0/lost'));
+    rmSync(join(rest, 'shadow/d0/lost'), { force: true });
+    execFileSync('touch', ['-r', chain.at('d0'), join(rest, 'shadow/d0')]);
+    expect((await compareTrees(chain.tree, join(rest, 'shadow'))).differences).toEqual([]);
+    expect(await repairLab(chain.lab)).toMatchObject({ objects: [], snapshots: [], exitStatus: 0 });
+    // The next backup does not refer to what is lost.
+    chain.write('d0/lost', randomBytes(10));
+    await chain.incremental();
+    await chain.expectRestorable();
+  });
+
+  it('marks only the paths in a damaged part of a segment', async () => {
+    const full = await chain.full();
+    const segment = full.header.objects.find(({ kind }) => kind === 'segment')!;
+    flip(segment.key, 30_000);
+    const { snapshots } = await repairLab(chain.lab);
+    expect(snapshots[0]!.lostPaths).toBeGreaterThan(0);
+    expect(snapshots[0]!.published).toBe(true);
+    expect((await repairLab(chain.lab)).snapshots).toEqual([]);
+  });
+
+  it('marks the entries of a page that is lost, and keeps the others', async () => {
+    await chain.full();
+    chain.write('d3/file-3', randomBytes(3000));
+    const next = await chain.incremental();
+    const [old] = next.header.references.filter(({ kind }) => kind === 'index');
+    flip(old!.key, 20);
+    const { snapshots } = await repairLab(chain.lab);
+    expect(snapshots.map(({ published }) => published)).toContain(true);
+    const { failures } = await chain.lab.restore(join(chain.directory, 'ours'));
+    expect(failures).toEqual([]);
+    expect(readdirSync(join(chain.directory, 'ours/shadow')).length).toBeGreaterThan(2);
+  });
+
+  it('makes the lost index of a full again from its segments', async () => {
+    mkdirSync(chain.at('odd'));
+    writeFileSync(chain.at('odd/\u00e9 = %'), 'text');
+    execFileSync('setfattr', ['-n', 'user.a=b%', '-v', '0x00ff', chain.at('odd')]);
+    linkSync(chain.at('d0/file-0'), chain.at('odd/other-name'));
+    symlinkSync('../nowhere', chain.at('odd/link'));
+    execFileSync('mkfifo', [chain.at('odd/fifo')]);
+    chain.write('odd/sparse', randomBytes(5000));
+    truncateSync(chain.at('odd/sparse'), 5_000_000);
+    chain.write('odd/empty', '');
+    chain.write(`odd/${'long'.repeat(50)}`, 'x');
+    chownSync(chain.at('odd/empty'), 3_000_000, 4);
+    const full = await chain.full();
+    rmSync(stored(full.header.objects.find(({ kind }) => kind === 'index')!.key));
+
+    const { snapshots } = await repairLab(chain.lab);
+    expect(snapshots).toMatchObject([{ name: full.name, rebuilt: true, published: true }]);
+    const rebuilt = await chain.lab.latest();
+    expect(rebuilt.body.warningCounts).toMatchObject({ 'index-rebuilt': 1 });
+    expect(rebuilt.header.state).toBe('complete');
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+    await chain.expectRestorable();
+    await chain.incremental();
+    await chain.expectRestorable();
+  });
+});
