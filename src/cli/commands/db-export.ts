@@ -1,11 +1,9 @@
 /** `holdfast db export`: the databases of all or some accounts into files or the store, at once. */
 
-import { availableParallelism } from 'node:os';
 import { Option } from 'commander';
-import { HoldfastError } from '../../core/errors.ts';
 import type { Account, DatabaseEngine, Panel } from '../../core/index.ts';
 import { chooseDatabases, filteredEngine, matchesEngine } from '../../core/jobs/export-databases/choose.ts';
-import { type Compression, compressions } from '../../core/jobs/export-databases/compress.ts';
+import { compressions } from '../../core/jobs/export-databases/compress.ts';
 import type {
   DatabaseFilter,
   DatabaseOutcome,
@@ -17,23 +15,9 @@ import { collected } from '../command.ts';
 import { type Loaded, loadConfigured } from '../configuration.ts';
 import { DatabaseExportPrinter, describeOutcome, exportStatus, inOrder } from '../database-export-printer.ts';
 import type { DatabaseItem } from '../documents/database-export.ts';
+import { checkOptions, type ExportOptions, jobsOf, noEngine, usage } from '../export-options.ts';
 import { openEngines, openPanel, openStateIfAny } from '../opened.ts';
 import { openProgress } from '../progress.ts';
-
-export interface ExportOptions {
-  readonly all?: true;
-  readonly account?: readonly string[];
-  readonly database?: readonly string[];
-  readonly engine?: readonly string[];
-  readonly exclude?: readonly string[];
-  readonly to?: string;
-  readonly toAccounts?: true;
-  readonly toStore?: true;
-  readonly addin?: string;
-  readonly compress?: Compression;
-  readonly format: 'pgdump' | 'plain';
-  readonly jobs?: string;
-}
 
 export const dbExport: CliCommand = {
   exits: [
@@ -203,16 +187,6 @@ async function openTarget(
   return panelTarget(panel, { compression: compress ?? 'gzip', now });
 }
 
-/** Twice as many as there are cores: while one account waits for its server, another compresses. */
-function jobsOf({ jobs }: ExportOptions, concurrency: number): number {
-  if (jobs === undefined) return Math.max(concurrency, availableParallelism());
-  const count = Number(jobs);
-  if (!Number.isInteger(count) || count < 1 || count > 64) {
-    throw usage('--jobs is a number from 1 to 64', 'Leave it out, or give such a number.');
-  }
-  return count;
-}
-
 async function selectAccounts(
   { world, signal }: CliContext,
   { configuration }: Loaded,
@@ -223,35 +197,4 @@ async function selectAccounts(
   if (account === undefined) return all.filter(({ databases }) => databases.length > 0);
   const state = await openStateIfAny(configuration, world);
   return resolveAccounts(all, account, state?.sites() ?? new Map());
-}
-
-/** @throws USAGE */
-function checkOptions({ all, account, database, to, toAccounts, toStore, addin }: ExportOptions): void {
-  if (all !== true && account === undefined && database === undefined) {
-    throw usage('nothing was asked for', 'Add --all, --account A or --database NAME.');
-  }
-  if (all === true && account !== undefined) {
-    throw usage('--all and --account exclude each other', 'Give one of them.');
-  }
-  const targets = [to !== undefined, toAccounts === true, toStore === true].filter(Boolean).length;
-  if (targets !== 1) {
-    throw usage('one target is needed', 'Give one of --to DIR, --to-accounts and --to-store.');
-  }
-  if (addin !== undefined && toStore !== true) {
-    throw usage('--addin names a store', 'Add --to-store, or leave --addin out.');
-  }
-}
-
-const usage = (message: string, hint: string): HoldfastError => new HoldfastError('USAGE', message, { hint });
-
-function noEngine({ engine }: ExportOptions): HoldfastError {
-  if (engine === undefined) {
-    return new HoldfastError('CONFIG_INVALID', 'no database server is configured', {
-      hint: 'Add it to "databases" in config.json.',
-    });
-  }
-  return usage(
-    `no configured database server is ${engine.join(' or ')}`,
-    'Name one of "databases" in config.json.',
-  );
 }

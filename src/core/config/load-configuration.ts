@@ -19,6 +19,7 @@ import {
 } from './addin-schema.ts';
 import { type ConfigDocument, configSchema, type DatabaseSettings } from './config-schema.ts';
 import { type CopyConfiguration, copiesOf, copyProblems, copyStores } from './copies.ts';
+import { type DatabaseOptions, databaseOptionsOf } from './database-options.ts';
 import { databaseProblems } from './database-problems.ts';
 import {
   type Operations,
@@ -52,16 +53,12 @@ export interface AddinConfiguration extends Timing {
   readonly encryption: Encryption;
 }
 
-export interface Configuration extends Operations {
+export interface Configuration extends Operations, DatabaseOptions {
   readonly dir: string;
   readonly stateDir: string;
   readonly panel: UseSettings;
   readonly databases: readonly DatabaseSettings[];
   readonly concurrency: number;
-  /** For how long a database that an import replaced is kept. */
-  readonly keepReplacedDays: number;
-  readonly export: ConfigDocument['export'];
-  readonly panelExport: NonNullable<ConfigDocument['panelExport']> | null;
   readonly trustedSigners: readonly string[];
   /** By name. */
   readonly addins: readonly AddinConfiguration[];
@@ -104,11 +101,10 @@ export async function checkConfiguration(
     }
   }
   if (config === null || problems.length > 0) return { configuration: null, problems };
-  const { panel, databases, concurrency, keepReplacedDays, trustedSigners } = config;
-  const exporter = { export: config.export, panelExport: config.panelExport ?? null };
+  const { panel, databases, concurrency, trustedSigners } = config;
   const stateDir = config.stateDir ?? (home === systemConfigDir ? systemStateDir : join(home, 'state'));
   addins.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const rest = { concurrency, keepReplacedDays, ...exporter, trustedSigners, ...operationsOf(config) };
+  const rest = { concurrency, trustedSigners, ...databaseOptionsOf(config), ...operationsOf(config) };
   return { configuration: { dir: home, stateDir, panel, databases, ...rest, addins }, problems };
 }
 

@@ -83,9 +83,11 @@ describe('loadConfiguration', () => {
     expect(loaded).toEqual({
       dir,
       stateDir: join(dir, 'state'),
-      panel: { use: 'apiscp', root: '/' },
+      panel: { use: 'apiscp', root: '/', dumpsKept: 5 },
       databases: [],
       concurrency: 2,
+      export: 'direct',
+      panelExport: null,
       trustedSigners: [],
       limits: {},
       hooks: [],
