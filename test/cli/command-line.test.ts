@@ -140,19 +140,4 @@ describe('addin', () => {
       expect.arrayContaining(['/name', '/provider/use', '/store']),
     );
   });
-
-  it('never writes plain backups where encryption is asked for', async () => {
-    const other = makeSite({ panel: { use: 'generic', accounts: [{ path: '/nonexistent/*' }] } });
-    writeJson(`${other.config}/addins.d/nightly.json`, {
-      name: 'nightly',
-      provider: { use: 's3-tar' },
-      store: { use: 'local', path: other.store },
-      encryption: { recipients: ['age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq'] },
-    });
-    const { status, stderr } = await other.holdfast('backup');
-    other.remove();
-
-    expect(status).toBe(errorCodes.CONFIG_INVALID.exit);
-    expect(stderr).toContain('this release cannot encrypt');
-  });
 });

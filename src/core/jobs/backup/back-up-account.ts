@@ -12,7 +12,6 @@ import {
   encodeManifest,
   formatVersion,
   type Manifest,
-  type ManifestBody,
   type ManifestHeader,
   snapshotDigest,
 } from '../../archive/manifest.ts';
@@ -20,7 +19,6 @@ import type { Signer } from '../../archive/seal.ts';
 import type { DatabaseEngine } from '../../contracts/database.ts';
 import type { Account } from '../../contracts/panel.ts';
 import type { RequestedLevel } from '../../contracts/provider.ts';
-import { HoldfastError } from '../../errors.ts';
 import { rememberLineage } from '../../state/lineages.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
 import type { CapturePool } from '../capture/pool.ts';
@@ -145,7 +143,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
     const given = { trees: whole.trees, parent, pool, writer, warnings, now, onBytes, keepIndex };
     await request.steps?.after('export', account);
     await request.steps?.before('upload', account);
-    trees = await captureTrees(given, request.steps?.budget ?? null);
+    trees = await captureTrees(given);
   } catch (error) {
     index.abandon();
     throw error;

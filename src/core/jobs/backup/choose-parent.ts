@@ -76,7 +76,9 @@ async function bestOf(
   for (const id of parents) {
     const listed = history.find((one) => one.id === id);
     if (listed === undefined) throw gone(id);
-    const snapshot = cache.find(id) ?? (await readSnapshot(addin.provider, listed, signal));
+    // A later revision lies elsewhere, and what the earlier one names will go.
+    const cached = cache.find(id);
+    const snapshot = cached?.key === listed.key ? cached : await readSnapshot(addin.provider, listed, signal);
     requireTrusted(snapshot, trust);
     nearest ??= snapshot;
     const whole = snapshot.body.components.filter(

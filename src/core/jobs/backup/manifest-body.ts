@@ -1,10 +1,12 @@
 /**
- * The body of a snapshot's manifest, from what its parts came to.
+ * The body of a snapshot's manifest, from what its parts came to, and what its header says of encryption.
  */
 
 import { randomBytes } from 'node:crypto';
-import type { ManifestBody } from '../../archive/manifest.ts';
+import type { ManifestBody, ManifestHeader } from '../../archive/manifest.ts';
 import type { Account } from '../../contracts/panel.ts';
+import { pairId } from '../../encryption/key-text.ts';
+import type { OwnerEpoch } from '../../encryption/owner-keys.ts';
 import type { CapturedTrees } from './capture-trees.ts';
 import type { WarningList } from './warnings.ts';
 
@@ -42,3 +44,9 @@ export function bodyOf(
 /** What keeps guesses at an encrypted body from being tried against the digest in the clear header. */
 export const saltOf = (encrypted: boolean): Pick<ManifestBody, 'salt'> =>
   encrypted ? { salt: randomBytes(16).toString('hex') } : {};
+
+/** @param epoch of the key that everything is encrypted to; null where it is stored plain */
+export const encryptionOf = (epoch: OwnerEpoch | null): Pick<ManifestHeader, 'features' | 'encryption'> =>
+  epoch === null
+    ? { features: [] }
+    : { features: ['age'], encryption: { epoch: epoch.epoch, pair: pairId(epoch.publicKey) } };
