@@ -6,6 +6,7 @@ import { type SheetContext, sheetOf } from '../../core/encryption/recovery-sheet
 import { HoldfastError, isHoldfastError } from '../../core/errors.ts';
 import { bytesOf } from '../../core/jobs/streams.ts';
 import { printable, quoted } from '../../core/printable.ts';
+import { openSigner } from '../../core/state/signing-key.ts';
 import type { CliCommand, CliContext } from '../command.ts';
 import { type Loaded, loadConfigured, perStore } from '../configuration.ts';
 import type { KeyGenerateDocument } from '../documents/keys.ts';
@@ -112,13 +113,15 @@ async function sheetContext(
   loaded: Loaded | null,
   madeAt: string,
 ): Promise<SheetContext> {
-  if (loaded === null) return { madeAt, server: null, stores: [] };
+  if (loaded === null) return { madeAt, server: null, signer: null, stores: [] };
   const { configuration } = loaded;
   const state = await openStateIfAny(configuration, world);
   const stores = storesOf(configuration).map(({ name, place }) => {
     return { name, place: printable(place, 500), id: state?.storeId(name) ?? null };
   });
-  return { madeAt, server: state?.server.uuid ?? null, stores };
+  const server = state?.server.uuid ?? null;
+  const signer = server === null ? null : (await openSigner(configuration.stateDir, server)).publicKey;
+  return { madeAt, server, signer, stores };
 }
 
 const storesOf = ({ addins }: Configuration): { readonly name: string; readonly place: string }[] =>

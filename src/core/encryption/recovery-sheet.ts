@@ -26,6 +26,8 @@ export interface SheetContext {
   readonly madeAt: string;
   /** UUID of the server, where it has one yet. */
   readonly server: string | null;
+  /** Public key with which the server signs its snapshots, where it has one yet. */
+  readonly signer: string | null;
   /** Where the backups are, in words without secrets, and the id where a first backup has made one. */
   readonly stores: readonly { readonly name: string; readonly place: string; readonly id: string | null }[];
 }
@@ -43,6 +45,7 @@ export function sheetOf({ secret, recipient }: Identity, context: SheetContext):
     '',
     `Made:       ${context.madeAt}`,
     `Server:     ${context.server ?? 'not known yet; the backups name it'}`,
+    `Signs with: ${context.signer ?? 'not known yet; holdfast doctor shows it after the first backup'}`,
     `Public key: ${recipient}`,
     ...(stores.length === 0 ? [] : ['Backups:', ...stores]),
     '',
@@ -57,6 +60,7 @@ export function sheetOf({ secret, recipient }: Identity, context: SheetContext):
     'To use it: type the three rows and the check into a file, as they stand here, then',
     '  holdfast key check --identity FILE',
     '  holdfast key generate --from-sheet FILE --to /root/identity',
+    'On a new machine name the key it signs with in "trustedSigners" of config.json.',
     'Without Holdfast: write AGE-SECRET-KEY-1 and the rows, without spaces and without the last group of',
     'each, as one line into a file. RESTORE.md in the store says how age, zstd and tar go on from there:',
     '  age -d -i <(age -d -i FILE keys/…/….age) data/…/….tar.zst.age | zstd -dc | tar -x …',
