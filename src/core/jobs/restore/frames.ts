@@ -20,7 +20,8 @@ export interface FrameRef {
 /** Where frames come from as stored: a provider, or another thread that has one. */
 export type FetchFrame = (object: number, frame: number) => Promise<Uint8Array>;
 
-const cachedFrames = 2;
+/** Two frames of the largest size, or many small ones: those of short nights in a long chain. */
+const cachedBytes = 8 * 1024 * 1024;
 const aheadFrames = 2;
 const keyOf = (ref: FrameRef): string => `${ref.object}:${ref.frame}`;
 
@@ -29,6 +30,7 @@ export class Frames {
   readonly #fetch: FetchFrame;
   readonly #plain = new Map<string, Buffer>();
   readonly #coming = new Map<string, Promise<Uint8Array>>();
+  #plainBytes = 0;
   #wanted: FrameRef[] = [];
 
   constructor(objects: readonly ObjectRow[], fetch: FetchFrame) {
@@ -115,8 +117,18 @@ export class Frames {
       });
     }
     this.#plain.set(key, plain);
-    if (this.#plain.size > cachedFrames) this.#plain.delete(this.#plain.keys().next().value!);
+    this.#plainBytes += size;
+    this.#forget();
     return plain;
+  }
+
+  /** The oldest, down to what may stay; never the newest. */
+  #forget(): void {
+    for (const [key, plain] of this.#plain) {
+      if (this.#plainBytes <= cachedBytes || this.#plain.size === 1) return;
+      this.#plain.delete(key);
+      this.#plainBytes -= plain.length;
+    }
   }
 
   #map(object: number): FrameMap {

@@ -39,8 +39,8 @@ export class PageRestorer {
     this.restorer = new EntryRestorer(options.target, options);
   }
 
-  async run(work: PageWork): Promise<void> {
-    const entries = this.#entriesOf(work);
+  async run(works: readonly PageWork[]): Promise<void> {
+    const entries = inOrderOfContents(works.flatMap((work) => this.#entriesOf(work)));
     this.#options.frames.expect(this.#options.frames.needed(entries));
     for (const entry of entries) {
       this.#options.checkStop();
@@ -87,4 +87,19 @@ export class PageRestorer {
     this.restorer.close();
     return { directories: this.#directories.end(), linked: this.#linked.end() };
   }
+}
+
+/**
+ * What has no content first, then files as their contents lie in the objects. In path order the files of a long
+ * chain lie now in this object, now in that, and each frame would be fetched and opened for every few of them.
+ */
+function inOrderOfContents(entries: readonly Entry[]): Entry[] {
+  const files = entries.filter(({ content }) => content !== null && content.extents.length > 0);
+  const others = entries.filter(({ content }) => content === null || content.extents.length === 0);
+  return [...others, ...files.sort(byContent)];
+}
+
+function byContent(a: Entry, b: Entry): number {
+  const [one, other] = [a.content!.extents[0]!, b.content!.extents[0]!];
+  return one.object - other.object || one.tarOffset - other.tarOffset;
 }

@@ -176,7 +176,7 @@ async function restorePages(
   let leftovers: Leftovers = { directories: [], linked: [] };
   const inline = request.pool === undefined && (rows.length <= inlinePages || request.threads < 2);
   if (inline) {
-    for await (const work of works) await pages.run(work);
+    for await (const work of works) await pages.run([work]);
   } else {
     const { resume, restriction = null } = request;
     const setup = { target: context.target, objects, resume, verifyOnly: false, restriction };

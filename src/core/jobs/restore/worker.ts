@@ -67,7 +67,7 @@ function stop(): void {
 
 async function restorePages(batch: readonly PageWork[]): Promise<void> {
   try {
-    for (const page of batch) await pages!.run(page);
+    await pages!.run(batch);
     report(true);
     send({ type: 'pages-done' });
   } catch (error) {
