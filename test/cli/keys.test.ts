@@ -1,0 +1,238 @@
+/** The life of a key through the command line: made, kept, tried, rotated, destroyed. */
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type {
+  KeyCheckDocument,
+  KeyEraseDocument,
+  KeyGenerateDocument,
+  KeyRotateDocument,
+} from '../../src/cli/documents/keys.ts';
+import type { PruneDocument } from '../../src/cli/documents/prune.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+
+let site: CliSite;
+let recipient = '';
+const at = (name: string): string => join(site.dir, name);
+
+const configure = (...recipients: readonly string[]): void =>
+  writeJson(join(site.config, 'addins.d/nightly.json'), {
+    name: 'nightly',
+    provider: { use: 'chain' },
+    store: { use: 'local', path: site.store },
+    encryption: { recipients },
+  });
+
+async function generate(name: string): Promise<string> {
+  const args = ['key', 'generate', '--to', at(name), '--sheet', at(`${name}.sheet`), '--json'];
+  const document = documentOf<KeyGenerateDocument>('key-generate', await site.holdfast(...args));
+  return document.recipient;
+}
+
+async function check(...args: readonly string[]): Promise<KeyCheckDocument> {
+  return documentOf<KeyCheckDocument>('key-check', await site.holdfast('key', 'check', '--json', ...args));
+}
+
+const resultsOf = ({ accounts }: KeyCheckDocument): Record<string, string> =>
+  Object.fromEntries(accounts.map(({ account, result }) => [account, result]));
+
+const keyFiles = (): string[] =>
+  readdirSync(join(site.store, 'keys'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.age'))
+    .map((name) => join(site.store, 'keys', name));
+
+beforeAll(async () => {
+  const dir = makeDirectory();
+  for (const name of ['anna', 'bert']) {
+    mkdirSync(join(dir, `home/${name}`), { recursive: true });
+    writeFileSync(join(dir, `home/${name}/page.html`), `the page of ${name}`);
+  }
+  site = makeSite({ panel: { use: 'generic', accounts: [{ path: join(dir, 'home/*') }] } }, dir);
+  recipient = await generate('admin');
+  configure(recipient);
+}, 60_000);
+afterAll(() => site.remove());
+
+describe('key generate', () => {
+  it('makes a private identity file that age reads', () => {
+    expect(statSync(at('admin')).mode & 0o777).toBe(0o600);
+    expect(statSync(at('admin.sheet')).mode & 0o777).toBe(0o600);
+    expect(execFileSync('age-keygen', ['-y', at('admin')], { encoding: 'utf8' }).trim()).toBe(recipient);
+  });
+
+  it('prints a sheet from which the identity can be made anew', async () => {
+    const sheet = readFileSync(at('admin.sheet'), 'utf8');
+    expect(sheet).not.toContain('AGE-SECRET-KEY-1Q');
+    const typed = sheet.split('\n').filter((line) => /^\s*(?:[123]|Check):/.test(line));
+    writeFileSync(at('typed'), typed.join('\n').toLowerCase(), { mode: 0o600 });
+
+    const made = await site.holdfast('key', 'generate', '--from-sheet', at('typed'), '--to', at('again'));
+
+    expect(made).toMatchObject({ status: 0, stderr: '' });
+    const secret = /AGE-SECRET-KEY-1\S+/;
+    expect(secret.exec(readFileSync(at('again'), 'utf8'))?.[0]).toBe(
+      secret.exec(readFileSync(at('admin'), 'utf8'))![0],
+    );
+  });
+
+  it('finds the row of a typing error, and shows nothing of it', async () => {
+    const lines = readFileSync(at('typed'), 'utf8').split('\n');
+    const row = lines.findIndex((line) => line.trim().startsWith('2:'));
+    const swapped = lines[row]!.replace(/([a-z0-9])([a-z0-9])(?!\1)(?=[a-z0-9 ]{2})/, (_, a, b) =>
+      a === b ? `${a === 'q' ? 'p' : 'q'}${b}` : `${b}${a}`,
+    );
+    expect(swapped).not.toBe(lines[row]);
+    writeFileSync(at('wrong'), lines.with(row, swapped).join('\n'), { mode: 0o600 });
+
+    const result = await site.holdfast('key', 'check', '--identity', at('wrong'));
+
+    expect(result.status).toBe(4);
+    expect(result.stderr).toContain('row 2 of the recovery sheet is mistyped');
+    expect(result.stderr).not.toContain(swapped.trim().slice(4, 12));
+  });
+
+  it.each(['store', 'config/state', 'home/anna'])('refuses to put it into %s', async (place) => {
+    const result = await site.holdfast('key', 'generate', '--to', at(`${place}/key`), '--sheet', at('s'));
+
+    expect(result).toMatchObject({ status: 2 });
+    expect(result.stderr).toContain('an identity does not belong there');
+  });
+
+  it('refuses to replace a file', async () => {
+    expect(await site.holdfast('key', 'generate', '--to', at('admin'))).toMatchObject({
+      status: 60,
+      stdout: '',
+    });
+  });
+});
+
+describe('the life of a key', () => {
+  it('begins with a warning at each run, until somebody shows to hold it', async () => {
+    const first = await site.holdfast('backup');
+    expect(first.status).toBe(0);
+    expect(first.stderr).toContain('warning: identity-unconfirmed');
+
+    const checked = await check('--identity', at('typed'), '--confirm');
+    expect(checked).toMatchObject({ exitStatus: 0, confirmed: [recipient] });
+    expect(resultsOf(checked)).toEqual({ anna: 'opens', bert: 'opens' });
+
+    expect(await site.holdfast('backup')).toMatchObject({ status: 0, stderr: '' });
+  }, 30_000);
+
+  it('says which identity opens nothing', async () => {
+    await generate('stranger');
+    const checked = await check('--identity', at('stranger'));
+
+    expect(checked.exitStatus).toBe(47);
+    expect(resultsOf(checked)).toEqual({ anna: 'wrong-key', bert: 'wrong-key' });
+    expect(await site.holdfast('key', 'check')).toMatchObject({ status: 46 });
+  });
+
+  it('goes on with other recipients, and the dropped identity opens no key object any more', async () => {
+    const before = keyFiles();
+    const fresh = await generate('fresh');
+    configure(fresh);
+    expect((await site.holdfast('backup')).stderr).toContain('warning: recipients-changed');
+
+    const result = await site.holdfast('key', 'rotate', '--identity', at('admin'), '--json');
+    const rotated = documentOf<KeyRotateDocument>('key-rotate', result);
+
+    expect(rotated).toMatchObject({ exitStatus: 0, recipients: [fresh] });
+    expect(rotated.keys.map(({ action, removed, kept }) => [action, removed, kept])).toEqual([
+      ['encrypted-anew', 1, 0],
+      ['encrypted-anew', 1, 0],
+    ]);
+    expect(keyFiles().filter((file) => before.includes(file))).toEqual([]);
+    expect(resultsOf(await check('--identity', at('fresh')))).toEqual({ anna: 'opens', bert: 'opens' });
+    expect(resultsOf(await check('--identity', at('admin')))).toEqual({
+      anna: 'wrong-key',
+      bert: 'wrong-key',
+    });
+    await site.holdfast('key', 'check', '--identity', at('fresh'), '--confirm');
+    expect(await site.holdfast('backup')).toMatchObject({ status: 0, stderr: '' });
+    expect((await site.holdfast('key', 'rotate', '--identity', at('admin'))).status).toBe(47);
+  }, 30_000);
+
+  it('goes on with a new epoch, which needs no identity', async () => {
+    const result = await site.holdfast('key', 'rotate', '--epoch', '--json');
+    const rotated = documentOf<KeyRotateDocument>('key-rotate', result);
+    expect(rotated.keys.map(({ action, epoch }) => [action, epoch])).toEqual([
+      ['new-epoch', 2],
+      ['new-epoch', 2],
+    ]);
+    writeFileSync(at('home/anna/new.html'), 'after the rotation');
+    expect((await site.holdfast('backup')).status).toBe(0);
+
+    const checked = await check('--identity', at('fresh'));
+    expect(checked.accounts.map(({ epoch, result: one }) => [epoch, one])).toEqual([
+      [2, 'opens'],
+      [2, 'opens'],
+    ]);
+    const restore = ['restore', 'latest', '--account', 'anna', '--identity', at('fresh')];
+    expect((await site.holdfast(...restore, '--to', at('restored'))).status).toBe(0);
+    expect(readFileSync(at('restored/files/new.html'), 'utf8')).toBe('after the rotation');
+    expect(readFileSync(at('restored/files/page.html'), 'utf8')).toBe('the page of anna');
+  }, 30_000);
+});
+
+describe('key erase', () => {
+  const erase = ['key', 'erase', '--account', 'anna', '--reason', 'asked to be forgotten'];
+  const erased = async (...more: readonly string[]): Promise<KeyEraseDocument> =>
+    documentOf<KeyEraseDocument>('key-erase', await site.holdfast(...erase, '--json', ...more));
+
+  it('changes nothing without --apply', async () => {
+    const before = keyFiles();
+    const document = await erased();
+
+    expect(document).toMatchObject({ applied: false, exitStatus: 0 });
+    expect(document.stores).toMatchObject([{ store: 'nightly', holds: [], keys: 2, plain: 0 }]);
+    expect(document.stores[0]!.closed).toBeGreaterThan(2);
+    expect(keyFiles()).toEqual(before);
+  });
+
+  it('is refused while a legal hold stands, which it names', async () => {
+    const hold = ['all', '--account', 'anna', '--legal-hold'];
+    const pinned = await site.holdfast('pin', ...hold, '--reason', 'court order 7');
+    expect(pinned.status).toBe(0);
+    const before = keyFiles();
+
+    const document = await erased('--apply');
+
+    expect(document.exitStatus).toBe(66);
+    expect(document.stores[0]!.holds[0]).toContain('court order 7');
+    expect(keyFiles()).toEqual(before);
+    expect((await site.holdfast('unpin', ...hold)).status).toBe(0);
+  });
+
+  it('leaves nothing that any identity opens, and everything of others', async () => {
+    const stateDir = at('config/state');
+    const document = await erased('--apply');
+
+    expect(document).toMatchObject({ applied: true, exitStatus: 0 });
+    expect(document.stores[0]!.remaining.count).toBeGreaterThan(0);
+    expect(readdirSync(join(site.store, 'keys'), { recursive: true })).not.toContain(document.owner);
+    expect(keyFiles().filter((file) => file.includes(document.owner))).toEqual([]);
+    const cached = readdirSync(join(stateDir, 'parents'), { recursive: true, encoding: 'utf8' });
+    expect(cached.filter((name) => name.includes(document.owner))).toEqual([]);
+    expect(resultsOf(await check('--identity', at('fresh')))).toEqual({ anna: 'erased', bert: 'opens' });
+    const restore = ['restore', 'latest', '--account', 'anna', '--identity', at('fresh')];
+    expect((await site.holdfast(...restore, '--to', at('nothing'))).status).not.toBe(0);
+  });
+
+  it('begins anew with a full of a new key, and prune takes away what was erased', async () => {
+    // It says that no parent could be used.
+    expect((await site.holdfast('backup', '--account', 'anna')).status).toBe(100);
+    expect(resultsOf(await check('--identity', at('fresh')))).toEqual({ anna: 'opens', bert: 'opens' });
+
+    const result = await site.holdfast('prune', '--account', 'anna', '--json', '--identity', at('fresh'));
+    const { snapshots } = documentOf<PruneDocument>('prune', result);
+
+    expect(snapshots.at(-1)).toMatchObject({ action: 'keep', level: 'full' });
+    const gone = snapshots.slice(0, -1);
+    expect(gone.map(({ action }) => action)).toEqual(gone.map(() => 'remove'));
+    expect(gone[0]!.reasons[0]).toContain('asked to be forgotten');
+    rmSync(at('restored'), { recursive: true });
+  }, 30_000);
+});
