@@ -1,0 +1,225 @@
+/** The daemon and what belongs to it, as real processes. */
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { InstallDocument, ScheduleDocument } from '../../src/cli/documents/schedule.ts';
+import type { SnapshotsDocument, StatusDocument } from '../../src/cli/documents/snapshots.ts';
+import { errorCodes } from '../../src/core/errors.ts';
+import { type CliSite, documentOf, ended, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+
+const key = 'nightly full 0 3 * * *';
+let site: CliSite;
+
+const configure = (extra: Readonly<Record<string, unknown>>): void =>
+  writeJson(join(site.config, 'addins.d/nightly.json'), {
+    name: 'nightly',
+    provider: { use: 's3-tar' },
+    store: { use: 'local', path: site.store },
+    encryption: 'none',
+    schedule: [{ level: 'full', cron: '0 3 * * *' }],
+    timeZone: 'UTC',
+    ...extra,
+  });
+
+/** As if the daemon had been down for so long. */
+function owe(days: number): void {
+  const doneThroughMs = Date.now() - days * 86_400_000;
+  mkdirSync(site.state, { recursive: true });
+  writeJson(join(site.state, 'schedule.json'), {
+    version: 1,
+    states: { [key]: { doneThroughMs, begun: null } },
+  });
+}
+
+const shown = async (): Promise<ScheduleDocument> =>
+  documentOf<ScheduleDocument>('schedule', await site.holdfast('schedule', '--json'));
+const snapshots = async (): Promise<number> => {
+  const listed = await site.holdfast('snapshots', '--json');
+  return documentOf<SnapshotsDocument>('snapshots', listed).snapshots.length;
+};
+
+async function until(what: () => boolean): Promise<void> {
+  for (let i = 0; i < 200 && !what(); i++) await sleep(50);
+  expect(what()).toBe(true);
+}
+
+beforeAll(() => {
+  const dir = makeDirectory();
+  for (const name of ['anna', 'ben']) {
+    mkdirSync(join(dir, 'home', name), { recursive: true });
+    writeFileSync(join(dir, 'home', name, 'file'), name);
+  }
+  site = makeSite({ panel: { use: 'generic', accounts: [{ path: join(dir, 'home/*') }] } }, dir);
+  configure({});
+});
+afterAll(() => site.remove());
+
+describe('holdfast serve', () => {
+  it('makes good once what was missed, and a run by hand changes nothing of that', async () => {
+    await site.holdfast('backup');
+    owe(5);
+    const before = await shown();
+    const first = await site.holdfast('serve', '--once');
+    const again = await site.holdfast('serve', '--once');
+    const after = await shown();
+
+    expect(before.schedules[0]?.owedSince).not.toBeNull();
+    expect([first.status, again.status]).toEqual([0, 0]);
+    expect(first.stdout).toMatch(/^nightly: begins, full, for .*T03:00:00/m);
+    expect(again.stdout).toBe('');
+    expect(await snapshots()).toBe(4);
+    expect(after.schedules[0]).toMatchObject({ owedSince: null, last: { scheduled: true, exitStatus: 0 } });
+    expect(after.schedules[0]?.next[0]).toMatch(/T03:00:00\.000Z$/);
+  });
+
+  it('begins nothing while it is paused, and one run after', async () => {
+    owe(3);
+    const paused = await site.holdfast('schedule', 'pause');
+    const idle = await site.holdfast('serve', '--once');
+    const count = await snapshots();
+    await site.holdfast('schedule', 'resume');
+    await site.holdfast('serve', '--once');
+
+    expect(paused.stdout).toContain('paused');
+    expect(idle.stdout).toBe('');
+    expect(await snapshots()).toBe(count + 2);
+  });
+
+  it('begins nothing out of its window', async () => {
+    const hour = (new Date().getUTCHours() + 12) % 24;
+    const two = (number: number): string => String(number).padStart(2, '0');
+    configure({ window: `${two(hour)}:00-${two((hour + 1) % 24)}:00` });
+    owe(3);
+    const idle = await site.holdfast('serve', '--once');
+    const [entry] = (await shown()).schedules;
+    configure({});
+
+    expect(idle.stdout).toBe('');
+    expect(entry?.owedSince).not.toBeNull();
+    expect(entry?.next[0]).toContain(`T${two(hour)}:00`);
+  });
+
+  it('leaves the second daemon no place, and says who has it', async () => {
+    owe(0);
+    const daemon = site.start('serve');
+    const over = ended(daemon);
+    await until(() => readdirSync(site.state).includes('schedule.json'));
+    let second = await site.holdfast('serve');
+    for (let i = 0; i < 20 && second.status === 0; i++) second = await site.holdfast('serve');
+    const once = await site.holdfast('serve', '--once');
+    const { runner, daemonPid } = await shown();
+    const status = documentOf<StatusDocument>('status', await site.holdfast('status', '--json'));
+    const doctor = await site.holdfast('doctor');
+    daemon.kill('SIGTERM');
+
+    expect(second.status).toBe(errorCodes.DAEMON_RUNNING.exit);
+    expect(second.stderr).toContain(`process ${daemon.pid} runs the schedules`);
+    expect(once.status).toBe(0);
+    expect({ runner, daemonPid }).toEqual({ runner: 'daemon', daemonPid: daemon.pid });
+    expect(status.runner).toBe('daemon');
+    expect(status.ended[0]).toMatchObject({ scheduled: true, exitStatus: 0 });
+    expect(doctor.stdout).toMatch(/^ok +schedule of nightly +is run by the daemon/m);
+    expect((await over).status).toBe(0);
+  });
+
+  it('outlives a run that is killed, and begins again what was killed with it', async () => {
+    const hook = join(site.dir, 'hold');
+    writeFileSync(hook, '#!/bin/sh\nexec sleep 30\n');
+    chmodSync(hook, 0o755);
+    const panel = { use: 'generic', accounts: [{ path: join(site.dir, 'home/*') }] };
+    const hooks = [{ on: 'before-account', command: [hook], onFailure: 'stop' }];
+    writeJson(join(site.config, 'config.json'), { panel, hooks });
+    owe(2);
+    const count = await snapshots();
+    const daemon = site.start('serve');
+    const over = ended(daemon);
+    const runs = join(site.state, 'runs');
+    const underWay = (): string[] => readdirSync(runs).filter((name) => name.endsWith('.json'));
+    const old = new Set(underWay());
+    await until(() => underWay().some((name) => !old.has(name)));
+    const name = underWay().find((one) => !old.has(one))!;
+    const { pid } = JSON.parse(readFileSync(join(runs, name), 'utf8')) as { pid: number };
+    daemon.kill('SIGKILL');
+    process.kill(pid, 'SIGKILL');
+    await over;
+    execFileSync('sleep', ['0.2']);
+    const status = documentOf<StatusDocument>('status', await site.holdfast('status', '--json'));
+    writeJson(join(site.config, 'config.json'), { panel });
+    const { schedules } = await shown();
+    const next = await site.holdfast('serve', '--once');
+
+    expect(status.runs.map((run) => run.state)).toContain('interrupted');
+    expect(schedules[0]?.owedSince).not.toBeNull();
+    expect(next.stdout).toContain('nightly: ended, status 0');
+    expect(await snapshots()).toBe(count + 2);
+  });
+
+  it('keeps a log and a record of each run', async () => {
+    const { ended: runs } = documentOf<StatusDocument>('status', await site.holdfast('status', '--json'));
+    const lines = readFileSync(runs[0]!.log, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { msg: string });
+
+    expect(lines[0]?.msg).toBe('run begins');
+    expect(lines.at(-1)?.msg).toBe('run ended');
+    expect(lines.filter(({ msg }) => msg === 'account done')).toHaveLength(2);
+  });
+});
+
+describe('holdfast schedule', () => {
+  it('says that nothing runs what is scheduled', async () => {
+    const result = await site.holdfast('schedule');
+
+    expect(result.status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
+    expect(result.stderr).toContain('nothing runs them');
+  });
+
+  it.each(['daemon', 'timer', 'cron'])('makes files for a %s that the system takes', async (kind) => {
+    const config = { panel: { use: 'generic', accounts: [{ path: join(site.dir, 'home/*') }] } };
+    writeJson(join(site.config, 'config.json'), { ...config, limits: { nice: 10, ioClass: 'idle' } });
+    const result = await site.holdfast('schedule', 'install', '--as', kind, '--print', '--json');
+    const { files, written } = documentOf<InstallDocument>('schedule-install', result);
+    const paths = files.map(({ path, text }) => {
+      const copy = join(site.dir, path.split('/').at(-1)!);
+      writeFileSync(copy, text);
+      return copy;
+    });
+
+    expect(written).toBe(false);
+    if (kind === 'cron') {
+      expect(files[0]?.text).toMatch(/^\*\/5 \* \* \* \* root \/\S+ .* serve --once$/m);
+      return;
+    }
+    const said = execFileSync('systemd-analyze', ['verify', ...paths], { encoding: 'utf8', stdio: 'pipe' });
+    const service = files.find(({ path }) => path.endsWith('.service'))!.text;
+    expect(said).toBe('');
+    expect(service).toContain('Nice=10\nIOSchedulingClass=idle\n');
+    expect(service).toMatch(kind === 'timer' ? /serve --once$/m : /serve$/m);
+    const exposure = execFileSync('systemd-analyze', [
+      'security',
+      '--offline=true',
+      '--threshold=50',
+      paths[0]!,
+    ]);
+    expect(exposure.toString()).toContain('OK');
+  });
+});
+
+describe('a budget', () => {
+  it('costs an account its trees, says why, and costs the others nothing', async () => {
+    for (let i = 0; i < 60; i++) writeFileSync(join(site.dir, 'home/anna', String(i)), 'x');
+    configure({ budget: { inodes: 50 } });
+    const result = await site.holdfast('backup');
+    const check = await site.holdfast('verify');
+    configure({});
+
+    expect(result.status).toBe(errorCodes.RUN_FAILED.exit);
+    expect(result.stdout).toMatch(/^ben .* complete /m);
+    expect(result.stdout).toContain('over its budget: it has more than 50 inodes');
+    expect(check.status).toBe(0);
+  });
+});
