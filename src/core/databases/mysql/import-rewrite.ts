@@ -30,7 +30,12 @@ export function renameQualifiers(
       const certain = isDot(at + 3) || tokens[at + 3]?.value === '(';
       return !alias || certain;
     })
-    .map((at) => ({ start: tokens[at]!.start, end: tokens[at]!.end, text: quoteName(to) }));
+    .map((at) => {
+      const { start, end } = tokens[at]!;
+      // The server shows a view's columns with or without its own database; without, it can be moved again.
+      const dropped = verb === 'CREATE VIEW' && isDot(at + 3);
+      return dropped ? { start, end: tokens[at + 2]!.start, text: '' } : { start, end, text: quoteName(to) };
+    });
 }
 
 /** The clause goes: who creates the object is its definer. */

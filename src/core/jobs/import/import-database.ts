@@ -39,8 +39,8 @@ export async function importDatabase(
     const place = choosePlace(request, await importer.databases(signal), mine);
     const record = newRecord(request, place);
     const journal = new ImportJournal(stateDir);
-    request.onEvent({ type: 'phase', phase: 'loading' });
     await journal.put(record);
+    request.onEvent({ type: 'phase', phase: 'loading' });
     try {
       const context = { signal, source: dump.source, format: dump.format };
       const loaded = await importer.load(record, counted(request), context);

@@ -1,0 +1,152 @@
+/** Imports that are killed: the next one finishes or undoes them, and nothing is left over. */
+
+import { spawn } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { recoverImports } from '../../../../src/core/jobs/import/recover.ts';
+import type { ImportEvent } from '../../../../src/core/jobs/import/types.ts';
+import { contextOf, makeImportDirectory, selectorOf } from '../../../support/imports.ts';
+import type { KilledImport } from '../../../support/killed-import.ts';
+import { type MariadbServer, mariadb, startMariadb } from '../../../support/mariadb.ts';
+import {
+  type PostgresqlServer,
+  postgresqlClient,
+  psql,
+  startPostgresql,
+} from '../../../support/postgresql.ts';
+
+let mysql: MariadbServer;
+let postgres: PostgresqlServer;
+let dir: string;
+
+beforeAll(async () => {
+  [mysql, postgres] = await Promise.all([startMariadb(), startPostgresql()]);
+  dir = makeImportDirectory();
+});
+
+afterAll(async () => {
+  rmSync(dir, { recursive: true, force: true });
+  await Promise.all([mysql.stop(), postgres.stop()]);
+});
+
+async function killedAt(request: KilledImport): Promise<void> {
+  mkdirSync(request.stateDir, { recursive: true });
+  const script = join(import.meta.dirname, '../../../support/killed-import.ts');
+  const child = spawn(process.execPath, [script, JSON.stringify(request)], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let complaint = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    complaint += chunk.toString();
+  });
+  const signal = await new Promise((resolve) => child.once('close', (_, ended) => resolve(ended)));
+  if (signal !== 'SIGKILL') throw new Error(`not killed at ${request.at}: ${complaint}`);
+}
+
+async function recovered(request: KilledImport): Promise<string> {
+  const seen: string[] = [];
+  const onEvent = (event: ImportEvent) => {
+    if (event.type === 'recovered') seen.push(event.how);
+  };
+  await recoverImports(await contextOf(request.config, request.selector, request.stateDir, onEvent));
+  return seen.join(',');
+}
+
+const undoneAt = ['phase:loading', 'bytes', 'phase:swapping'];
+
+/** Rows, columns and objects in one answer. */
+const described = (database: string): Promise<string> =>
+  mariadb(
+    mysql,
+    `USE ${database}; SHOW TABLES; SELECT * FROM items; SELECT * FROM shown; SELECT said(); SHOW COLUMNS FROM items;
+     SELECT ACTION_STATEMENT FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE();
+     SELECT EVENT_DEFINITION, STATUS FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()`,
+  ).then((text) => text.replaceAll(database, '@'));
+
+describe('a MariaDB import that is killed', () => {
+  const selector = selectorOf('mysql', 'exa_', 'exaadmin');
+  const content = (mark: string) => `
+    CREATE TABLE items (id INT PRIMARY KEY, mark CHAR(9) DEFAULT '${mark}') ENGINE=InnoDB; INSERT INTO items (id) VALUES (1), (2);
+    CREATE TABLE only_${mark} (a INT); CREATE VIEW shown AS SELECT id, mark FROM items;
+    CREATE FUNCTION said() RETURNS CHAR(9) DETERMINISTIC RETURN '${mark}';
+    CREATE TRIGGER items_in BEFORE INSERT ON items FOR EACH ROW SET NEW.mark = '${mark}';
+    CREATE EVENT daily ON SCHEDULE EVERY 1 DAY STARTS '2031-01-01 00:00:00' DO DELETE FROM only_${mark};`;
+
+  beforeAll(async () => {
+    await mariadb(
+      mysql,
+      `CREATE USER exaadmin@localhost; GRANT ALL ON \`exa\\_%\`.* TO exaadmin@localhost; CREATE DATABASE model; USE model; ${content('new')}`,
+    );
+  });
+
+  it.each([
+    ...undoneAt,
+    ...[
+      'made',
+      'scratch-cleared',
+      'live-cleared',
+      'renamed',
+      'old-dropped',
+      'replayed',
+      'granted',
+      'finished',
+    ].map((step) => `step:${step}`),
+  ])('at %s is finished or undone by the next one', async (at) => {
+    await mariadb(
+      mysql,
+      `DROP DATABASE IF EXISTS exa_live; CREATE DATABASE exa_live; USE exa_live; ${content('old')}`,
+    );
+    const before = await described('exa_live');
+    const file = join(dir, 'new.sql');
+    writeFileSync(file, `-- Host: localhost    Database: exa_live\n${content('new')}`);
+    const stateDir = join(dir, at.replace(':', '-'));
+    const request = { config: mysql.config, selector, stateDir, file, database: 'exa_live', at };
+
+    await killedAt(request);
+    const how = await recovered(request);
+
+    expect(how).toBe(undoneAt.includes(at) ? 'undone' : 'finished');
+    const after = await described('exa_live');
+    expect(after).toBe(how === 'undone' ? before : await described('model'));
+    expect(await mariadb(mysql, "SHOW DATABASES LIKE 'holdfast_new%'")).toBe('');
+    expect(await mariadb(mysql, "SELECT User FROM mysql.user WHERE User LIKE 'holdfast%'")).toBe('');
+    expect(await recovered(request)).toBe('');
+  });
+});
+
+describe('a PostgreSQL import that is killed', () => {
+  const selector = selectorOf('postgresql', 'exa_', 'exaadmin');
+  let file: string;
+
+  beforeAll(async () => {
+    file = join(dir, 'new.pgdump');
+    await psql(postgres, 'CREATE ROLE exaadmin');
+    await psql(postgres, 'CREATE DATABASE model OWNER exaadmin');
+    await psql(postgres, "SET ROLE exaadmin; CREATE TABLE items AS SELECT 'new' AS mark", 'model');
+    await postgresqlClient(postgres, 'pg_dump', ['-Fc', '-f', file], 'model');
+  });
+
+  it.each([
+    ...undoneAt,
+    ...['connections-forbidden', 'sessions-ended', 'renamed', 'finished'].map((step) => `step:${step}`),
+  ])('at %s is finished or undone by the next one', async (at) => {
+    await psql(postgres, 'DROP DATABASE IF EXISTS exa_live');
+    await psql(postgres, 'CREATE DATABASE exa_live OWNER exaadmin');
+    await psql(postgres, "SET ROLE exaadmin; CREATE TABLE items AS SELECT 'old' AS mark", 'exa_live');
+    const stateDir = join(dir, `pg-${at.replace(':', '-')}`);
+    const request = { config: postgres.config, selector, stateDir, file, database: 'exa_live', at };
+
+    await killedAt(request);
+    const how = await recovered(request);
+
+    expect(how).toBe(undoneAt.includes(at) ? 'undone' : 'finished');
+    expect(await psql(postgres, 'SELECT mark FROM items', 'exa_live')).toBe(
+      how === 'undone' ? 'old\n' : 'new\n',
+    );
+    expect(await psql(postgres, "SELECT datname FROM pg_database WHERE datname LIKE 'holdfast_new%'")).toBe(
+      '',
+    );
+    expect(await psql(postgres, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'holdfast%'")).toBe('');
+  });
+});
