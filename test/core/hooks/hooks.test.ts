@@ -1,0 +1,118 @@
+/** Real programs, real files, real time limits. */
+
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { HookSettings } from '../../../src/core/config/operations-schema.ts';
+import { type HookReport, Hooks } from '../../../src/core/hooks/hooks.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'holdfast-hooks-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+function script(name: string, text: string, mode = 0o755): string {
+  const path = join(dir, name);
+  writeFileSync(path, `#!/bin/sh\n${text}\n`);
+  chmodSync(path, mode);
+  return path;
+}
+
+function hooksOf(
+  settings: readonly Partial<HookSettings>[],
+  signal = new AbortController().signal,
+): { readonly hooks: Hooks; readonly reports: HookReport[] } {
+  const reports: HookReport[] = [];
+  const all = settings.map(
+    (one): HookSettings => ({
+      on: 'before-account',
+      command: [],
+      timeoutSeconds: 20,
+      onFailure: 'warn',
+      ...one,
+    }),
+  );
+  const env = { PATH: process.env['PATH'], SECRET: 'hidden' };
+  return {
+    reports,
+    hooks: new Hooks(all, { now: Date.now, env, signal, onReport: (one) => reports.push(one) }),
+  };
+}
+
+describe('a hook', () => {
+  it('is told by JSON on standard input, and takes its arguments as they are', async () => {
+    const seen = join(dir, 'seen');
+    const program = script('tell', `{ cat; for a in "$@"; do echo "<$a>"; done; env; } > ${seen}`);
+    const { hooks, reports } = hooksOf([{ command: [program, '$(id)', 'a b;c'] }]);
+    const domain = '"; rm -rf / #\n$(id)';
+    await hooks.at('before-account', { addin: 'nightly', account: { site: 'site1', domain } });
+    const [json = '', ...rest] = readFileSync(seen, 'utf8').split('\n');
+
+    expect(reports[0]?.failure).toBeNull();
+    expect(JSON.parse(json)).toEqual({
+      hook: 1,
+      event: 'before-account',
+      addin: 'nightly',
+      account: { site: 'site1', domain },
+    });
+    expect(rest.slice(0, 2)).toEqual(['<$(id)>', '<a b;c>']);
+    expect(rest).toContain('HOLDFAST_EVENT=before-account');
+    expect(rest.join('\n')).not.toMatch(/hidden|rm -rf/);
+  });
+
+  it('that says stop ends what it belongs to, and the hooks after it', async () => {
+    const mark = join(dir, 'mark');
+    const { hooks } = hooksOf([
+      { command: [script('no', 'echo "not now" >&2; exit 3')], onFailure: 'stop' },
+      { command: [script('later', `touch ${mark}`)] },
+    ]);
+
+    await expect(hooks.at('before-account', { addin: null })).rejects.toMatchObject({
+      code: 'HOOK_FAILED',
+      message: expect.stringMatching(/ended with status 3: not now$/),
+    });
+    expect(existsSync(mark)).toBe(false);
+  });
+
+  it('that says warn is counted, and one that says ignore only reported', async () => {
+    const command = [script('fails', 'exit 1')];
+    const { hooks, reports } = hooksOf([{ command }, { command, onFailure: 'ignore' }]);
+    await hooks.at('before-account', { addin: null });
+
+    expect(hooks.warnings).toBe(1);
+    expect(reports.map(({ failure }) => failure)).toEqual(['ended with status 1', 'ended with status 1']);
+  });
+
+  it('is killed with all it started when its time is over', async () => {
+    const mark = join(dir, 'late');
+    const { hooks, reports } = hooksOf([
+      { command: [script('slow', `(sleep 2; touch ${mark}) & sleep 30`)], timeoutSeconds: 1 },
+    ]);
+    await hooks.at('before-account', { addin: null });
+    await sleep(1500);
+
+    expect(reports[0]?.failure).toBe('took longer than 1 s');
+    expect(existsSync(mark)).toBe(false);
+  });
+
+  it('is not run where others could change it, and may be absent', async () => {
+    const open = script('open', 'exit 0', 0o777);
+    const { hooks, reports } = hooksOf([{ command: [open] }, { command: [join(dir, 'none')] }]);
+    await hooks.at('before-account', { addin: null });
+
+    expect(reports.map(({ failure }) => failure)).toEqual([
+      'can be changed by its group or by everybody',
+      'cannot be found: ENOENT',
+    ]);
+  });
+
+  it('need not read what it is told, and belongs to the configurations it names', async () => {
+    const { hooks, reports } = hooksOf([
+      { command: [script('deaf', 'exec <&-; exit 0')] },
+      { command: ['/bin/false'], addins: ['weekly'] },
+    ]);
+    await hooks.at('before-account', { addin: 'nightly', much: 'x'.repeat(1_000_000) });
+
+    expect(reports.map(({ failure }) => failure)).toEqual([null]);
+  });
+});
