@@ -35,7 +35,7 @@ import { extendLocks } from './extend-locks.ts';
 import { ownHistory } from './history.ts';
 import { judge } from './judge.ts';
 import { bodyOf, encryptionOf, saltOf } from './manifest-body.ts';
-import { ownerEpoch } from './owner-epoch.ts';
+import { accountKeys } from './owner-epoch.ts';
 import { refusedComponent, refuseRawData } from './raw-data.ts';
 import { checkAgain, nothingCaptured } from './refusals.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
@@ -93,7 +93,8 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
   const { addin, account, world, server, owner } = request;
   const startedAtMs = world.now();
   const history = await ownHistory(request, cache);
-  const epoch = await ownerEpoch(request);
+  const keys = await accountKeys(request);
+  const epoch = keys?.epoch ?? null;
   const plan = await addin.provider.plan({
     owner,
     requested: request.level,
@@ -114,7 +115,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
     stateDir: request.stateDir,
     trust: request.trust,
     cache,
-    encrypted: epoch !== null,
+    keys,
     checksum: request.checksum === true,
     sequence,
     warnings,
@@ -143,7 +144,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
     const given = { trees: whole.trees, parent, pool, writer, warnings, now, onBytes, keepIndex };
     await request.steps?.after('export', account);
     await request.steps?.before('upload', account);
-    trees = await captureTrees(given);
+    trees = await captureTrees(given, request.steps?.budget ?? null);
   } catch (error) {
     index.abandon();
     throw error;

@@ -13,6 +13,7 @@ import { type ListedSnapshot, readSnapshot, type Snapshot } from '../catalog.ts'
 import { checkIndexes } from '../parents/check-indexes.ts';
 import type { ParentCache } from '../parents/parent-cache.ts';
 import { requireTrusted, type Trust } from '../trust.ts';
+import type { AccountKeys } from './owner-epoch.ts';
 import { openParent, type ParentSnapshot } from './parent-snapshot.ts';
 import type { WarningList } from './warnings.ts';
 
@@ -24,8 +25,8 @@ export interface ParentChoice {
   readonly stateDir: string;
   readonly trust: Trust;
   readonly cache: ParentCache;
-  /** Whether the new snapshot is encrypted: it refers to none of the other kind. */
-  readonly encrypted: boolean;
+  /** Null where the new snapshot is plain. It refers to none of the other kind. */
+  readonly keys: AccountKeys | null;
   /** Reads every file again. */
   readonly checksum: boolean;
   /** Sequence of the snapshot to be made. */
@@ -47,10 +48,9 @@ export async function chooseParent(choice: ParentChoice): Promise<ChosenParent |
   let why: string;
   try {
     const snapshot = await bestOf(choice, newest === undefined ? plan.parents : [newest.id]);
-    const isEncrypted = snapshot.header.encryption !== undefined;
-    if (isEncrypted !== choice.encrypted) {
-      why = isEncrypted ? 'it is encrypted' : 'it is not encrypted';
-    } else if (snapshot.header.addin.id === addin.id) {
+    const unfit = unfitKeys(snapshot, choice.keys);
+    if (unfit !== null) why = unfit;
+    else if (snapshot.header.addin.id === addin.id) {
       const rereadEvery = choice.checksum ? 1 : (plan.rereadEvery ?? 30);
       if (newest === undefined) await checkIndexes(addin.store, snapshot, signal);
       const provider = cache.over(addin.provider);
@@ -65,6 +65,17 @@ export async function chooseParent(choice: ParentChoice): Promise<ChosenParent |
   const message = `cannot refer to snapshot ${plan.parents[0]}, so this one is a full: ${why}`;
   warnings.add({ code: 'no-usable-parent', component: 'account', message });
   return null;
+}
+
+/** Why a snapshot cannot be referred to as far as keys go; null where it can. */
+function unfitKeys({ header }: Snapshot, keys: AccountKeys | null): string | null {
+  const { encryption, objects, references } = header;
+  if (keys === null) return encryption === undefined ? null : 'it is encrypted';
+  if (encryption === undefined) return 'it is not encrypted';
+  const { openable } = keys;
+  const needed = [encryption.epoch, ...[...objects, ...references].map(({ epoch }) => epoch ?? 0)];
+  const gone = needed.find((epoch) => openable?.has(epoch) === false);
+  return gone === undefined ? null : `the key of epoch ${gone} is no longer in the store`;
 }
 
 /** The nearest that has all the account's trees whole; where none has, the nearest. */

@@ -20,14 +20,20 @@ export interface EpochRequest {
   readonly signal: AbortSignal;
 }
 
+export interface AccountKeys {
+  readonly epoch: OwnerEpoch;
+  /** Epochs whose key objects the store has, this one included; null where nobody can ask. */
+  readonly openable: ReadonlySet<number> | null;
+}
+
 /**
  * Null where the configuration says `none`.
  *
  * @throws RECIPIENTS_UNUSABLE, STORE_DENIED, STORE_UNAVAILABLE there is no key, so there must be no backup
  */
-export async function ownerEpoch(
+export async function accountKeys(
   request: EpochRequest & { readonly owner: string },
-): Promise<OwnerEpoch | null> {
+): Promise<AccountKeys | null> {
   const { addin, storeId, stateDir, server, owner, signal } = request;
   if (addin.encryption === 'none') return null;
   const { recipients } = addin.encryption;
@@ -38,12 +44,13 @@ export async function ownerEpoch(
   const isThere = (one: OwnerEpoch): boolean =>
     listed === null ||
     listed.some(({ epoch, pair }) => epoch === one.epoch && pair === pairId(one.publicKey));
-  if (known !== null && isThere(known)) return known;
+  const openable = listed === null ? null : new Set(listed.map((one) => one.epoch));
+  if (known !== null && isThere(known)) return { epoch: known, openable };
   const last = Math.max(0, known?.epoch ?? 0, ...(listed ?? []).map(({ epoch }) => epoch));
   const place = { server, owner, epoch: last + 1 };
   const { epoch, publicKey } = await createEpoch(addin.provider, place, recipients, signal);
   await rememberEpoch(stateDir, storeId, owner, { epoch, publicKey, recipients });
-  return { epoch, publicKey };
+  return { epoch: { epoch, publicKey }, openable: openable?.add(epoch) ?? null };
 }
 
 /**

@@ -1,0 +1,153 @@
+/** What encryption costs in requests and memory, and backups with credentials that only put. */
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { localStore } from '../../../src/addins/local/index.ts';
+import type { Store } from '../../../src/core/contracts/store.ts';
+import { HoldfastError } from '../../../src/core/errors.ts';
+import { type Lab, openLab } from '../../support/backup.ts';
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'holdfast-access-'));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** Counts gets of everything but keys, which are fetched once for each account. */
+function counting(store: Store, gets: { count: number }): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === 'get') {
+        return (request: Parameters<Store['get']>[0]) => {
+          if (!request.key.startsWith('keys/')) gets.count++;
+          return target.get(request);
+        };
+      }
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+/** As credentials without the rights to get, list, head and remove. */
+function putOnly(store: Store): Store {
+  const denied = (): never => {
+    throw new HoldfastError('STORE_DENIED', 'the credentials can only put');
+  };
+  return {
+    name: store.name,
+    capabilities: { ...store.capabilities, putOnly: true },
+    put: (request) => store.put(request),
+    get: denied,
+    head: async () => denied(),
+    list: async () => denied(),
+    remove: async () => denied(),
+    close: () => store.close(),
+  };
+}
+
+async function labWithFiles(
+  name: string,
+  options: Parameters<typeof openLab>[1],
+): Promise<{ lab: Lab; tree: string }> {
+  const own = join(directory, name);
+  const tree = join(own, 'tree');
+  mkdirSync(tree, { recursive: true });
+  const lab = await openLab(own, { chain: {}, pageBytes: 2000, now: () => Date.now() + 60_000, ...options });
+  return { lab, tree };
+}
+
+async function getsOfOneFile(encrypted: boolean): Promise<number> {
+  const name = `one-file-${encrypted}`;
+  const gets = { count: 0 };
+  const store = counting(await localStore.open({ use: 'local', path: join(directory, name, 'store') }), gets);
+  const { lab, tree } = await labWithFiles(name, { store, encrypted });
+  for (let n = 0; n < 200; n++) writeFileSync(join(tree, `f${n}`), `content of ${n}\n`.repeat(2000));
+  await lab.backUp({ shadow: tree }, { level: 'full' });
+  for (let n = 0; n < 5; n++) {
+    writeFileSync(join(tree, 'changing'), `version ${n}`);
+    await lab.backUp({ shadow: tree }, { level: 'incremental' });
+  }
+  const snapshot = await lab.latest();
+  gets.count = 0;
+  await lab.restore(join(directory, name, 'to'), { snapshot, paths: [Buffer.from('shadow/f77')] });
+  await lab.close();
+  expect(statSync(join(directory, name, 'to/shadow/f77')).size).toBe(28_000);
+  return gets.count;
+}
+
+describe('one file out of a chain', () => {
+  it('takes as many requests as without encryption', async () => {
+    const plain = await getsOfOneFile(false);
+    expect(await getsOfOneFile(true)).toBe(plain);
+    expect(plain).toBeLessThanOrEqual(5);
+  });
+});
+
+describe('with credentials that only put', () => {
+  it('an encrypted chain is made from what the state keeps, and can be restored elsewhere', async () => {
+    const path = join(directory, 'put-only/store');
+    const store = putOnly(await localStore.open({ use: 'local', path }));
+    const { lab, tree } = await labWithFiles('put-only', { store, encrypted: true });
+    for (let n = 0; n < 50; n++) writeFileSync(join(tree, `f${n}`), `content of ${n}\n`.repeat(100));
+    const first = (await lab.backUp({ shadow: tree }, { level: 'full' })).snapshot;
+    writeFileSync(join(tree, 'new'), 'new');
+    const second = (await lab.backUp({ shadow: tree }, { level: 'incremental' })).snapshot;
+    writeFileSync(join(tree, 'newer'), 'newer');
+    const third = (await lab.backUp({ shadow: tree }, { level: 'differential' })).snapshot;
+    expect(second.header).toMatchObject({ level: 'incremental', sequence: 2, parents: [first.header.id] });
+    // Nobody can ask whether the full is still there: the newest is the parent.
+    expect(third.header).toMatchObject({ level: 'incremental', sequence: 3, parents: [second.header.id] });
+    expect(third.body.warnings).toEqual([]);
+    rmSync(join(lab.stateDir, 'parents'), { recursive: true });
+    const fourth = (await lab.backUp({ shadow: tree }, { level: 'full' })).snapshot;
+    expect(fourth.header).toMatchObject({ level: 'full', sequence: 4, encryption: third.header.encryption! });
+    await lab.close();
+
+    const reader = await openLab(join(directory, 'put-only'), { encrypted: true });
+    for (const snapshot of [third, fourth]) {
+      const to = join(directory, `put-only/${snapshot.header.id}`);
+      await reader.restore(to, { snapshot });
+      execFileSync('diff', ['-r', tree, join(to, 'shadow')]);
+    }
+    expect((await reader.verify(true)).exitStatus).toBe(0);
+    await reader.close();
+  });
+
+  it('a lost state begins a new epoch, and both open', async () => {
+    const own = join(directory, 'lost');
+    const store = putOnly(await localStore.open({ use: 'local', path: join(own, 'store') }));
+    const { lab, tree } = await labWithFiles('lost', { store, encrypted: true });
+    writeFileSync(join(tree, 'a'), 'content');
+    const first = (await lab.backUp({ shadow: tree }, { level: 'full' })).snapshot;
+    rmSync(join(lab.stateDir, 'owner-keys'), { recursive: true });
+    const second = (await lab.backUp({ shadow: tree }, { level: 'full' })).snapshot;
+    await lab.close();
+    expect(second.header.encryption!.pair).not.toBe(first.header.encryption!.pair);
+    const reader = await openLab(own, { encrypted: true });
+    expect((await reader.verify(true)).snapshots.map(({ locked, problems }) => [locked, problems])).toEqual([
+      [false, []],
+      [false, []],
+    ]);
+    await reader.close();
+  });
+});
+
+describe('keys that are gone from a store', () => {
+  it('are not used any more: a new epoch begins, with a warning and a full', async () => {
+    const { lab, tree } = await labWithFiles('gone', { encrypted: true });
+    writeFileSync(join(tree, 'a'), 'content');
+    await lab.backUp({ shadow: tree }, { level: 'full' });
+    rmSync(join(lab.storePath, 'keys'), { recursive: true });
+    await lab.close();
+    const again = await openLab(join(directory, 'gone'), { chain: {}, encrypted: true });
+    const { snapshot } = await again.backUp({ shadow: tree }, { level: 'incremental' });
+    expect(snapshot.header).toMatchObject({ level: 'full', encryption: { epoch: 2 }, references: [] });
+    expect(Object.keys(snapshot.body.warningCounts)).toEqual(['no-usable-parent']);
+    expect(readdirSync(join(again.storePath, 'keys'), { recursive: true }).length).toBe(3);
+    await again.close();
+  });
+});
