@@ -1,6 +1,9 @@
 /** Object lock on a real service: what the credentials of a server can no longer do, and what prune is told. */
 
 import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   DeleteBucketCommand,
   DeleteBucketPolicyCommand,
@@ -17,11 +20,15 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { chainProvider } from '../../../src/addins/chain/index.ts';
 import { s3Store } from '../../../src/addins/s3/index.ts';
 import { lockEndMs } from '../../../src/addins/s3/lock.ts';
 import { readSettings } from '../../../src/addins/s3/settings.ts';
 import { policiesOf } from '../../../src/addins/s3/setup/policies.ts';
 import type { Store } from '../../../src/core/index.ts';
+import type { Snapshot } from '../../../src/core/jobs/catalog.ts';
+import { prune } from '../../../src/core/jobs/prune/prune.ts';
+import { openLab } from '../../support/backup.ts';
 import { type S3Server, startS3 } from '../../support/s3.ts';
 import { adminClient, mebibyte, newBucket, openStore, put, read, signal } from './bench-of-store.ts';
 
@@ -248,6 +255,58 @@ describe('a server that was taken over', () => {
     const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
     await admin.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
   }
+});
+
+describe('a chain of backups to a bucket with object lock', () => {
+  it('is locked as a whole by put-only credentials, and prune elsewhere says until when', async () => {
+    const bucket = await newBucket(service, { lock: true });
+    const directory = mkdtempSync(join(tmpdir(), 'holdfast-object-lock-'));
+    const tree = join(directory, 'tree');
+    mkdirSync(tree);
+    const objectLock = { mode: 'compliance', days: { data: 2, index: 2, manifests: 2 } } as const;
+    const writer = await opened(bucket, { objectLock, putOnly: true });
+    const lab = await openLab(join(directory), { chain: {}, store: writer });
+    const elsewhere = await opened(bucket, { objectLock });
+    const provider = await chainProvider.open({ store: elsewhere, settings: { use: 'chain' } });
+    try {
+      const snapshots: Snapshot[] = [];
+      for (let day = 3; day > 0; day--) {
+        writeFileSync(join(tree, `page-${day}`), randomBytes(5000));
+        const options = {
+          level: day === 3 ? 'full' : 'incremental',
+          now: () => Date.now() - day * dayMs,
+        } as const;
+        snapshots.push((await lab.backUp({ shadow: tree }, options)).snapshot);
+      }
+      const last = snapshots.at(-1)!;
+      expect(last.header.references.length).toBeGreaterThan(1);
+      expect(last.body.warningCounts).toEqual({});
+      const { untilMs } = await retentionOf(bucket, last.key);
+      for (const one of [...last.header.objects, ...last.header.references]) {
+        expect((await retentionOf(bucket, one.key)).untilMs).toBeGreaterThanOrEqual(untilMs);
+      }
+
+      const report = await prune({
+        store: elsewhere,
+        provider,
+        server: lab.state.server.uuid,
+        addin: lab.addin,
+        owners: null,
+        retention: { keepLast: 1, maxRemoveShare: 1 },
+        apply: true,
+        stateDir: join(directory, 'elsewhere'),
+        world: { now: Date.now, newObjectId: () => 'e'.repeat(32) },
+        signal,
+        onEvent: () => {},
+      });
+      expect(report).toMatchObject({ exitStatus: 0, denied: 0, removed: { count: 0 } });
+      const until = new Date(untilMs).toISOString().slice(0, 16);
+      expect(report.snapshots[1]?.reasons).toEqual([`locked by the store until ${until}Z`]);
+    } finally {
+      await lab.close();
+      rmSync(directory, { recursive: true });
+    }
+  });
 });
 
 describe('set-up of a bucket with object lock', () => {
