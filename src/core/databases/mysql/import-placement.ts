@@ -6,12 +6,14 @@
  * server is on another machine, or keeps the live database in its own directory, there is nothing to place.
  */
 
-import { constants, lstat, mkdir, open, readlink, rmdir, symlink } from 'node:fs/promises';
+import { constants, lstat, mkdir, open, readlink, rmdir, symlink, unlink } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { HoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
 import { quoteName } from './names.ts';
-import { type Session, text } from './session.ts';
+import { errorNumber, type Session, text } from './session.ts';
+
+const cannotRemoveDirectory = 1010;
 
 /** With the character set and collation of `like`, where there is such a database. A second call does nothing. */
 export async function createDatabase(session: Session, name: string, like: string): Promise<void> {
@@ -82,5 +84,23 @@ async function own(
     await handle.chmod(mode & 0o7777);
   } finally {
     await handle.close();
+  }
+}
+
+/** The server may remove what is in the account's directory, but not always an entry of it. A gone one is a success. */
+export async function dropDatabase(session: Session, name: string): Promise<void> {
+  const [row] = await session.rows('SELECT @@datadir');
+  const link = join(text(row?.[0]), name);
+  const target = await readlink(link).catch(() => null);
+  try {
+    await session.rows(`DROP DATABASE IF EXISTS ${quoteName(name)}`);
+  } catch (error) {
+    if (errorNumber(error) !== cannotRemoveDirectory || target === null || basename(target) !== name)
+      throw error;
+    // Only where it is empty.
+    await rmdir(target);
+    await unlink(link).catch((gone: NodeJS.ErrnoException) => {
+      if (gone.code !== 'ENOENT') throw gone;
+    });
   }
 }

@@ -11,7 +11,7 @@ import { printable } from '../../printable.ts';
 import type { ImportRecord, StepListener } from '../import/types.ts';
 import { fixDefaults, routineGrants, tablesOf } from './import-details.ts';
 import { type Definition, dropDefinitions, makeDefinitions, readDefinitions } from './import-objects.ts';
-import { createDatabase } from './import-placement.ts';
+import { createDatabase, dropDatabase } from './import-placement.ts';
 import { quoteName } from './names.ts';
 import { errorNumber, type Session } from './session.ts';
 
@@ -118,7 +118,7 @@ async function renameAll(
 /** Never one that still holds tables. */
 async function dropEmpty(session: Session, database: string): Promise<void> {
   if ((await tablesOf(session, database)).length === 0) {
-    await session.rows(`DROP DATABASE IF EXISTS ${quoteName(database)}`);
+    await dropDatabase(session, database);
   }
 }
 

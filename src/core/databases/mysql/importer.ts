@@ -19,11 +19,10 @@ import { giveDefiners } from './import-definers.ts';
 import { copyDatabaseGrants } from './import-details.ts';
 import { DumpFilter } from './import-filter.ts';
 import { foreignKeysAcross } from './import-keys.ts';
-import { createDatabase } from './import-placement.ts';
+import { createDatabase, dropDatabase } from './import-placement.ts';
 import type { Definer } from './import-statement.ts';
 import { exchange, isExchanged, readSide, restoreLive, type Side } from './import-swap.ts';
 import { createImporter, dropImporter } from './import-user.ts';
-import { quoteName } from './names.ts';
 import { errorNumber, openSession, type Session, text } from './session.ts';
 
 /** What `load` leaves for `prepare`. */
@@ -110,7 +109,7 @@ export class MysqlImporter implements DatabaseImporter {
     await this.#session(signal, async (session) => {
       await dropImporter(session, record.importer.user);
       if (record.phase !== 'loading') await restoreLive(session, record);
-      await session.rows(`DROP DATABASE IF EXISTS ${quoteName(record.scratch)}`);
+      await dropDatabase(session, record.scratch);
       // Made for the exchange and still empty; a new one is not there yet either.
       if (record.phase === 'swapping') await dropMade(session, record.kept ?? record.database);
     });
@@ -137,7 +136,7 @@ export class MysqlImporter implements DatabaseImporter {
 
   async dropKept({ kept }: ImportRecord, signal: AbortSignal): Promise<void> {
     if (kept === null) return;
-    await this.#session(signal, (session) => session.rows(`DROP DATABASE IF EXISTS ${quoteName(kept)}`));
+    await this.#session(signal, (session) => dropDatabase(session, kept));
   }
 
   /** Errors of the server become IMPORT_FAILED. */
@@ -163,7 +162,7 @@ async function dropMade(session: Session, database: string): Promise<void> {
     'SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? LIMIT 1',
     [database],
   );
-  if (rows.length === 0) await session.rows(`DROP DATABASE IF EXISTS ${quoteName(database)}`);
+  if (rows.length === 0) await dropDatabase(session, database);
 }
 
 async function* filtered(

@@ -1,0 +1,144 @@
+/** Where imported MariaDB databases lie, single tables of them, and how long replaced ones are kept. */
+
+import { lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { contextOf, makeImportDirectory, runImport, runUndo, selectorOf } from '../../../support/imports.ts';
+import { type MariadbServer, mariadb, startMariadb } from '../../../support/mariadb.ts';
+
+const selector = selectorOf('mysql', 'exa_', 'exaadmin');
+let server: MariadbServer;
+let dir: string;
+let file: string;
+
+beforeAll(async () => {
+  server = await startMariadb();
+  dir = makeImportDirectory();
+  file = join(dir, 'dump.sql');
+  writeFileSync(
+    file,
+    `-- Host: localhost    Database: exa_live
+CREATE TABLE a (x INT);\nINSERT INTO a VALUES (1),(2);\nCREATE TABLE b (x INT PRIMARY KEY);\nINSERT INTO b VALUES (10);
+CREATE TABLE c (p INT, FOREIGN KEY (p) REFERENCES b (x));\nCREATE TRIGGER a_in BEFORE INSERT ON a FOR EACH ROW SET NEW.x = 5;\n`,
+  );
+});
+
+afterAll(async () => {
+  rmSync(dir, { recursive: true, force: true });
+  await server.stop();
+});
+
+const live = `DROP DATABASE IF EXISTS exa_live; CREATE DATABASE exa_live; USE exa_live;
+  CREATE TABLE a (x INT); INSERT INTO a VALUES (9); CREATE TABLE b (x INT PRIMARY KEY); CREATE TABLE c (p INT, FOREIGN KEY (p) REFERENCES b (x));
+  CREATE TABLE mine (y INT); CREATE VIEW seen AS SELECT x FROM a; CREATE TRIGGER old_in BEFORE INSERT ON a FOR EACH ROW SET NEW.x = 6`;
+const kept = () => mariadb(server, "SHOW DATABASES LIKE 'holdfast%'");
+const replace = { place: { kind: 'replace' } } as const;
+
+describe('single tables', () => {
+  it('replace those of their name and leave the rest, and come back by undo', async () => {
+    await mariadb(server, live);
+    const context = await contextOf(server.config, selector, dir);
+
+    const report = await runImport(context, file, 'exa_live', { ...replace, tables: ['a'] });
+
+    expect(report.tables).toEqual([{ name: 'a', rows: 2 }]);
+    const content =
+      'USE exa_live; SELECT COUNT(*) FROM a; SELECT COUNT(*) FROM seen; SHOW TABLES; SELECT TRIGGER_NAME FROM information_schema.TRIGGERS';
+    expect(await mariadb(server, content)).toBe('2\n2\na\nb\nc\nmine\nseen\na_in\n');
+
+    await runUndo(context, 'exa_live');
+    expect(await mariadb(server, content)).toBe('1\n1\na\nb\nc\nmine\nseen\nold_in\n');
+  });
+
+  it('are refused where a foreign key would be torn, and the live ones stay', async () => {
+    await mariadb(server, live);
+    const context = await contextOf(server.config, selector, dir);
+    await expect(runImport(context, file, 'exa_live', { ...replace, tables: ['b'] })).rejects.toMatchObject({
+      code: 'IMPORT_REFUSED',
+    });
+    expect(await mariadb(server, 'SELECT COUNT(*) FROM exa_live.a')).toBe('1\n');
+    await runImport(context, file, 'exa_live', { ...replace, tables: ['b', 'c'] });
+    expect(await mariadb(server, 'SELECT COUNT(*) FROM exa_live.b; SHOW TABLES IN exa_live')).toBe(
+      '1\na\nb\nc\nmine\nseen\n',
+    );
+  });
+
+  it('that the dump does not have are an error', async () => {
+    const context = await contextOf(server.config, selector, dir);
+    await expect(
+      runImport(context, file, 'exa_live', { ...replace, tables: ['nope'] }),
+    ).rejects.toMatchObject({ code: 'PATH_NOT_FOUND' });
+  });
+});
+
+describe('a load that fails', () => {
+  it.each([
+    [
+      'a row too many',
+      'CREATE TABLE a (x INT PRIMARY KEY);\nINSERT IGNORE INTO a VALUES (1);\nCREATE TABLE b (x INT);\nINSERT INTO b VALUES (1),(2);\nCREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW DELETE FROM b;\nINSERT INTO a VALUES (2);\n',
+    ],
+    ['a statement the server refuses', 'CREATE TABLE a (x INT);\nINSERT INTO a VALUES (1),(2,3);\n'],
+  ])('for %s leaves the live one and nothing of its own', async (_, sql) => {
+    await mariadb(server, live);
+    const before = await kept();
+    const bad = join(dir, 'bad.sql');
+    writeFileSync(bad, sql);
+    const context = await contextOf(server.config, selector, dir);
+    await expect(runImport(context, bad, 'exa_live', replace)).rejects.toMatchObject({
+      code: 'IMPORT_FAILED',
+    });
+    expect(await mariadb(server, 'SELECT x FROM exa_live.a; SHOW TABLES IN exa_live')).toBe(
+      '9\na\nb\nc\nmine\nseen\n',
+    );
+    expect(await kept()).toBe(before);
+  });
+});
+
+describe('what was replaced', () => {
+  it('is dropped by the next import once its time is over', async () => {
+    await mariadb(server, live);
+    const stateDir = join(dir, 'expiry');
+    mkdirSync(stateDir);
+    const first = await runImport(
+      await contextOf(server.config, selector, stateDir),
+      file,
+      'exa_live',
+      replace,
+    );
+    expect(await kept()).toContain(`${first.kept}\n`);
+
+    const later = () => Date.now() + 3_700_000;
+    const context = await contextOf(server.config, selector, stateDir, () => {}, later);
+    const second = await runImport(context, file, 'exa_live', replace);
+
+    expect(await kept()).not.toContain(`${first.kept}\n`);
+    expect(await kept()).toContain(`${second.kept}\n`);
+  });
+});
+
+describe("a database that lies in the account's directory", () => {
+  it('is replaced by one that lies there too, with the same owner, and so is what is kept', async () => {
+    await mariadb(server, live);
+    const place = join(server.dir, 'shadow');
+    mkdirSync(place);
+    const data = join(server.dir, 'data');
+    renameSync(join(data, 'exa_live'), join(place, 'exa_live'));
+    symlinkSync(join(place, 'exa_live'), join(data, 'exa_live'));
+    const model = lstatSync(join(place, 'exa_live'));
+    const context = await contextOf(server.config, selector, dir);
+
+    const report = await runImport(context, file, 'exa_live', replace);
+
+    const link = join(data, report.kept ?? '');
+    expect(readlinkSync(link)).toBe(join(place, report.kept ?? ''));
+    expect(lstatSync(join(place, report.kept ?? ''))).toMatchObject({
+      uid: model.uid,
+      gid: model.gid,
+      mode: model.mode,
+    });
+    expect(await mariadb(server, 'SELECT COUNT(*) FROM exa_live.a')).toBe('2\n');
+    await runUndo(context, 'exa_live');
+    expect(await mariadb(server, 'SELECT COUNT(*) FROM exa_live.a')).toBe('1\n');
+    expect(readlinkSync(join(data, 'exa_live'))).toBe(join(place, 'exa_live'));
+  });
+});
