@@ -2,6 +2,7 @@
  * Checks the content of every file of a snapshot against its hash, in the threads that restores use.
  */
 
+import type { Content } from '../archive/entry.ts';
 import type { KeyedProvider } from '../encryption/keyed-provider.ts';
 import { isHoldfastError } from '../errors.ts';
 import type { IndexReader } from './index-reader.ts';
@@ -11,6 +12,7 @@ import { Frames, fetchFrom } from './restore/frames.ts';
 import { batches, pageWorks } from './restore/page-works.ts';
 import { restoreInThreads } from './restore/restore-pool.ts';
 import type { RestoreThreads } from './restore/restore-threads.ts';
+import { checkLinked } from './verify-pages.ts';
 
 export interface ContentsRequest {
   readonly provider: KeyedProvider;
@@ -34,14 +36,15 @@ export async function verifyContents(
   const work = batches(works, pages.length, pool.size);
   await restoreInThreads(work, { setup, threads: pool, share: pool.size, fetch, outlet, signal });
   const frames = new Frames(objects, fetch);
-  for await (const { path, content } of reader.linkRecords()) {
-    if (content.sha256 === null) continue;
+  const wrongWith = async (content: Content): Promise<string | null> => {
+    if (content.sha256 === null) return null;
     try {
       const digest = await eachRange(content, frames, () => {});
-      if (!digest.equals(content.sha256)) failed(path, 'its content has another hash');
+      return digest.equals(content.sha256) ? null : 'its content has another hash';
     } catch (error) {
       if (!isHoldfastError(error) || !error.code.startsWith('OBJECT_')) throw error;
-      failed(path, error.message);
+      return error.message;
     }
-  }
+  };
+  await checkLinked(reader, wrongWith, failed);
 }

@@ -1,42 +1,135 @@
 /**
- * Verifies the pages of an index: whole, in order, and pointing inside the objects they name.
+ * Verifies the pages of an index: whole, in order, and pointing inside the objects they name, which are there.
+ *
+ * A file with several names is told under each of them: whoever restores by one of the others must hear of it.
  */
 
-import { type Content, comparePaths, fileType, typeOf } from '../archive/entry.ts';
+import { type Content, comparePaths, type Entry, entryFlags, fileType, typeOf } from '../archive/entry.ts';
 import { readLinkPage, readPage } from '../archive/page-reader.ts';
-import type { PageRow } from '../archive/root.ts';
+import type { LinkPageRow, PageRow } from '../archive/root.ts';
 import type { IndexReader } from './index-reader.ts';
 import { Frames } from './restore/frames.ts';
 import { damagedPage } from './restore/page-works.ts';
 
-/** Every page against its digest, every extent against the objects. */
+export type PathProblem = (path: Buffer, message: string) => void;
+
+/**
+ * Every page against its digest, every extent against the objects.
+ *
+ * @param lost what is wrong with objects of these numbers
+ */
 export async function checkPages(
   reader: IndexReader,
-  problem: (path: Buffer, message: string) => void,
+  lost: ReadonlyMap<number, string>,
+  problem: PathProblem,
 ): Promise<void> {
   const frames = new Frames(reader.root.objects, () => Promise.reject(new Error('nothing is fetched here')));
-  const check = (path: Buffer, content: Content): void => {
+  const wrongWith = ({ extents }: Content): string | null => {
     try {
-      for (const { object, tarOffset, length } of content.extents) frames.covering(object, tarOffset, length);
+      for (const { object, tarOffset, length } of extents) {
+        const gone = lost.get(object);
+        if (gone !== undefined) return gone;
+        frames.covering(object, tarOffset, length);
+      }
+      return null;
     } catch (error) {
-      problem(path, (error as Error).message);
+      return (error as Error).message;
     }
   };
-  const lost = (row: PageRow, message: string): void => problem(row.first, damagedPage(row.count, message));
+  const links = await checkLinkPages(reader, wrongWith);
+  const lostPage = (row: PageRow, message: string): void =>
+    problem(row.first, damagedPage(row.count, message));
   let before: Buffer = Buffer.alloc(0);
-  for await (const { row, plain } of reader.pages(reader.root.pages, lost)) {
+  for await (const { row, plain } of reader.pages(reader.root.pages, lostPage)) {
     try {
       for (const entry of readPage(plain, row.digest)) {
         if (before.length > 0 && comparePaths(before, entry.path) >= 0)
           problem(entry.path, 'is not in order');
         before = entry.path;
-        if (typeOf(entry) === fileType.regular && entry.content !== null) check(entry.path, entry.content);
+        const wrong = entry.content === null ? links.wrongWith(entry) : wrongWith(entry.content);
+        if (wrong !== null) problem(entry.path, wrong);
       }
     } catch (error) {
-      lost(row, (error as Error).message);
+      lostPage(row, (error as Error).message);
     }
   }
-  for await (const { row, plain } of reader.pages(reader.root.linkPages)) {
-    for (const record of readLinkPage(plain, row.digest)) check(record.path, record.content);
+}
+
+/** What is wrong with the contents that linked files share. */
+class WrongLinks {
+  readonly #devices: ReadonlyMap<string, number>;
+  readonly #messages = new Map<string, string>();
+  /** Link pages that cannot be read, with the first record of the page after it. */
+  readonly #pages: { row: LinkPageRow; next: LinkPageRow | undefined; message: string }[] = [];
+
+  constructor({ root }: IndexReader) {
+    this.#devices = new Map(root.trees.map(({ name, device }) => [name, device]));
+  }
+
+  get isEmpty(): boolean {
+    return this.#messages.size === 0 && this.#pages.length === 0;
+  }
+
+  addPage(row: LinkPageRow, next: LinkPageRow | undefined, message: string): void {
+    this.#pages.push({ row, next, message });
+  }
+
+  add({ device, inode }: { readonly device: number; readonly inode: bigint }, message: string): void {
+    this.#messages.set(`${device}:${inode}`, message);
+  }
+
+  wrongWith(entry: Entry): string | null {
+    if (this.isEmpty || (entry.flags & entryFlags.linked) === 0 || typeOf(entry) !== fileType.regular)
+      return null;
+    const device = this.#devices.get(entry.path.toString('latin1').split('/', 1)[0]!) ?? 0;
+    const { inode } = entry;
+    const isIn = ({ row, next }: { row: LinkPageRow; next: LinkPageRow | undefined }): boolean =>
+      isFrom(row, device, inode) && (next === undefined || !isFrom(next, device, inode));
+    return this.#messages.get(`${device}:${inode}`) ?? this.#pages.find(isIn)?.message ?? null;
+  }
+}
+
+const isFrom = ({ firstDevice, firstInode }: LinkPageRow, device: number, inode: bigint): boolean =>
+  firstDevice < device || (firstDevice === device && firstInode <= inode);
+
+/** @param wrongWith what is wrong with a content; null where nothing is */
+export async function checkLinkPages(
+  reader: IndexReader,
+  wrongWith: (content: Content) => string | null | Promise<string | null>,
+): Promise<WrongLinks> {
+  const links = new WrongLinks(reader);
+  const { linkPages } = reader.root;
+  const lostPage = (row: LinkPageRow, message: string): void =>
+    links.addPage(row, linkPages[linkPages.indexOf(row) + 1], message);
+  for await (const { row, plain } of reader.pages(linkPages, lostPage)) {
+    try {
+      for (const record of readLinkPage(plain, row.digest)) {
+        const wrong = await wrongWith(record.content);
+        if (wrong !== null) links.add(record, wrong);
+      }
+    } catch (error) {
+      lostPage(row, (error as Error).message);
+    }
+  }
+  return links;
+}
+
+/** Tells every name of the linked files of which `wrongWith` says that their content is wrong. */
+export async function checkLinked(
+  reader: IndexReader,
+  wrongWith: (content: Content) => Promise<string | null>,
+  problem: PathProblem,
+): Promise<void> {
+  const links = await checkLinkPages(reader, wrongWith);
+  if (links.isEmpty) return;
+  for await (const { row, plain } of reader.pages(reader.root.pages, () => {})) {
+    try {
+      for (const entry of readPage(plain, row.digest)) {
+        const wrong = links.wrongWith(entry);
+        if (wrong !== null) problem(entry.path, wrong);
+      }
+    } catch {
+      // `checkPages` has told of it.
+    }
   }
 }

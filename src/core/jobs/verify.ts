@@ -158,33 +158,47 @@ async function verifyOne(
   await attempt(() => totals.keys.check(header), { object: listed.key });
   // What is missing is told once: reading it again would find the same.
   const gone = new Set<number>();
+  const lost = new Map<number, string>();
   for (const object of [...header.objects, ...header.references]) {
     totals.objectsChecked++;
     const about = { object: object.key, component: componentOf(any, object) };
     const wrong = await attempt(() => checkSize(request, object), about);
     if (wrong === 'OBJECT_MISSING') gone.add(object.number);
+    // Of one that is there in another size, --read-data tells which parts can still be read.
+    if (wrong === 'OBJECT_MISSING' || (wrong !== null && !request.readData))
+      lost.set(object.number, `its content lies in ${object.key}, which is damaged or missing`);
     if (wrong === null && request.readData) await attempt(() => checkBytes(request, object, totals), about);
   }
   const found = await openedOf(request, any, attempt);
   if (found === null) return { name, key: listed.key, locked: problems.length === 0, problems };
   const { body } = found;
-  await attempt(
+  // What repair has marked is known, and no problem of this day.
+  const known = new Set(body.lost?.paths);
+  const named = new Set<string>();
+  const failed = (path: Buffer, message: string): void => {
+    const shown = displayName(path);
+    if (known.has(shown) || named.has(shown)) return;
+    named.add(shown);
+    add({ component: treeOf(path), path: shown, message });
+  };
+  const hasNoIndex = body.index !== null && gone.has(body.index.object);
+  const unread = await attempt(
     async () => {
-      if (body.index !== null && gone.has(body.index.object)) return;
+      if (hasNoIndex) return;
       const reader = await openIndex(request.provider, found, request.signal);
       if (body.contentRoot !== null && contentRoot(reader.root).toString('hex') !== body.contentRoot) {
         throw new HoldfastError('OBJECT_DAMAGED', 'the index is not the one the manifest was sealed with');
       }
-      await checkPages(reader, (path, message) =>
-        add({ component: treeOf(path), path: displayName(path), message }),
-      );
+      await checkPages(reader, lost, failed);
       if (!request.readData) return;
-      const failed = (path: Buffer, message: string): void =>
-        add({ component: treeOf(path), path: displayName(path), message });
       await verifyContents({ ...request, pool }, reader, failed);
     },
     { object: indexKeyOf(found) },
   );
+  if (hasNoIndex || unread !== null) {
+    for (const { type, name: component, state } of body.components)
+      if (type === 'tree' && state === 'complete') add({ component, message: 'its index cannot be read' });
+  }
   if (request.readData) {
     for (const component of body.components) {
       if (component.type !== 'database' || component.state !== 'complete') continue;

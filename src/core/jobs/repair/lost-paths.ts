@@ -12,6 +12,7 @@ import { displayName } from '../../filesystem/xattrs.ts';
 import type { IndexReader } from '../index-reader.ts';
 import { eachRange } from '../restore/contents.ts';
 import { Frames, fetchFrom } from '../restore/frames.ts';
+import { checkLinkPages } from '../verify-pages.ts';
 
 /** Of each snapshot so many are named; all are counted. */
 const namedPaths = 10_000;
@@ -64,6 +65,9 @@ export async function lostPaths(request: LostRequest): Promise<Lost> {
   const usedBy = (contents: readonly (Content | null)[]): number[] => [
     ...new Set(contents.flatMap((content) => content?.extents.map(({ object }) => object) ?? [])),
   ];
+  const links = await checkLinkPages(reader, async (content) =>
+    (await isLost(content)) ? 'it is lost' : null,
+  );
   const pages: { row: PageRow; objects: number[] }[] = [];
   const lostPage = (row: PageRow): void => add(row.first, row.count);
   for await (const { row, plain } of reader.pages(root.pages, lostPage)) {
@@ -72,23 +76,16 @@ export async function lostPaths(request: LostRequest): Promise<Lost> {
       lostPage(row);
       continue;
     }
-    for (const { path, content } of entries) if (content !== null && (await isLost(content))) add(path);
+    for (const entry of entries) {
+      const { path, content } = entry;
+      if (content === null ? links.wrongWith(entry) !== null : await isLost(content)) add(path);
+    }
     pages.push({ row, objects: usedBy(entries.map(({ content }) => content)) });
   }
   const linkPages: { row: LinkPageRow; objects: number[] }[] = [];
-  // Whose contents a link page held, nobody knows without it.
-  const lostLinks = (row: LinkPageRow): void => {
-    for (const { name } of root.trees) trees.add(name);
-    count += row.count;
-  };
-  for await (const { row, plain } of reader.pages(root.linkPages, lostLinks)) {
+  for await (const { row, plain } of reader.pages(root.linkPages, () => {})) {
     const records = whole(() => [...readLinkPage(plain, row.digest)]);
-    if (records === null) {
-      lostLinks(row);
-      continue;
-    }
-    for (const { path, content } of records) if (await isLost(content)) add(path);
-    linkPages.push({ row, objects: usedBy(records.map(({ content }) => content)) });
+    if (records !== null) linkPages.push({ row, objects: usedBy(records.map(({ content }) => content)) });
   }
   return { trees, paths, count, pages, linkPages };
 }
