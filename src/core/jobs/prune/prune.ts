@@ -97,7 +97,10 @@ function clockRefusal(nowMs: number, storeMs: number): Refusal[] {
 }
 
 function shareRefusal({ retention }: PruneRequest, { owners }: Survey): Refusal[] {
-  const all = [...owners.values()].flatMap(({ decisions }) => decisions);
+  // An erasure has asked for it, and nobody can read those snapshots any more.
+  const all = [...owners.values()].flatMap(({ decisions }) =>
+    decisions.filter(({ erased }) => erased !== true),
+  );
   const going = all.filter(({ keep }) => !keep).length;
   const allowed = retention?.maxRemoveShare ?? usualShare;
   if (going <= handful || going <= all.length * allowed) return [];

@@ -183,7 +183,7 @@ async function surveyOwner(
 }
 
 function spared(decision: Decision<PrunableSnapshot>, why: string): Decision<PrunableSnapshot> {
-  if (decision.keep) return decision;
+  if (decision.keep || decision.erased === true) return decision;
   return { ...decision, keep: true, reasons: [`prune refuses: ${why}`] };
 }
 

@@ -38,7 +38,8 @@ export function decideRetention<S extends RetainedSnapshot>(request: RetentionRe
     rules === null || !keepsAnything(rules) ? null : byRules({ ...request, rules }, ordered, protections);
   return ordered.map((snapshot) => {
     const { holds, erasure, pins } = protections.get(snapshot)!;
-    if (holds.length === 0 && erasure !== null) return { snapshot, keep: false, reasons: [erasure] };
+    if (holds.length === 0 && erasure !== null)
+      return { snapshot, keep: false, reasons: [erasure], erased: true };
     const byPolicy = ruled === null ? ['no retention is configured'] : (ruled.get(snapshot) ?? []);
     const reasons = [...holds, ...pins, ...(always.get(snapshot) ?? []), ...byPolicy];
     if (reasons.length > 0) return { snapshot, keep: true, reasons };

@@ -37,4 +37,6 @@ export interface Decision<S extends RetainedSnapshot = RetainedSnapshot> {
   readonly keep: boolean;
   /** All of them, for people; the first is the one that decides. Never empty. */
   readonly reasons: readonly string[];
+  /** It goes because the account was erased, whatever else would keep it. */
+  readonly erased?: true;
 }

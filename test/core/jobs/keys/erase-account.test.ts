@@ -1,0 +1,180 @@
+/** Erasure of an account over synthetic snapshots in memory, and what prune makes of it. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
+import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
+import type { Store } from '../../../../src/core/contracts/store.ts';
+import { identityText, recipientText } from '../../../../src/core/encryption/key-text.ts';
+import { createEpoch } from '../../../../src/core/encryption/owner-keys.ts';
+import { newKeyPair } from '../../../../src/core/encryption/x25519.ts';
+import { HoldfastError } from '../../../../src/core/errors.ts';
+import { listSnapshots, readSnapshot } from '../../../../src/core/jobs/catalog.ts';
+import {
+  type EraseReport,
+  type EraseRequest,
+  eraseAccount,
+} from '../../../../src/core/jobs/keys/erase-account.ts';
+import { encryptAnew } from '../../../../src/core/jobs/keys/rotate-keys.ts';
+import { pin } from '../../../../src/core/jobs/pin.ts';
+import { prune } from '../../../../src/core/jobs/prune/prune.ts';
+import type { PruneReport } from '../../../../src/core/jobs/prune/types.ts';
+import { readEpoch, rememberEpoch } from '../../../../src/core/state/owner-epochs.ts';
+import {
+  addin,
+  keysIn,
+  ownerUuid,
+  put,
+  putSnapshot,
+  server,
+  signal,
+} from '../../../support/synthetic-snapshots.ts';
+
+const day = 24 * 3_600_000;
+const start = Date.UTC(2026, 10, 21, 3, 15);
+const stateDir = mkdtempSync(join(tmpdir(), 'holdfast-erase-'));
+afterAll(() => rmSync(stateDir, { recursive: true }));
+
+const admin = newKeyPair();
+const identity = { secret: identityText(admin.privateKey), recipient: recipientText(admin.publicKey) };
+const owner = ownerUuid(1);
+const storeId = '33333333-3333-4333-8333-333333333333';
+const count = 8;
+
+let nowMs: number;
+let store: Store;
+let ids = 0;
+const world = { now: () => nowMs, newObjectId: () => String(++ids).padStart(12, '0').padEnd(32, '0') };
+const providerOf = (on: Store) => s3TarProvider.open({ store: on, settings: { use: 's3-tar' } });
+
+async function erase(more: Partial<EraseRequest> = {}): Promise<EraseReport> {
+  const on = more.store ?? store;
+  return eraseAccount({
+    store: on,
+    provider: await providerOf(on),
+    storeId,
+    stateDir,
+    servers: [server],
+    owner,
+    reason: 'asked for',
+    apply: true,
+    world,
+    signal,
+    ...more,
+  });
+}
+
+async function pruned(): Promise<PruneReport> {
+  return prune({
+    ...{ store, provider: await providerOf(store), server, addin, owners: null, stateDir, world, signal },
+    ...{ retention: null, apply: true, onEvent: () => {} },
+  });
+}
+
+const target = async (i: number) => {
+  const listed = await listSnapshots(store, { server, owner }, signal);
+  const provider = await providerOf(store);
+  return {
+    store,
+    provider,
+    target: { snapshot: await readSnapshot(provider, listed[i]!, signal) },
+    world,
+    signal,
+  };
+};
+
+/** Refuses to remove keys, as credentials that may only add, or an object lock. */
+const keeping = (): Store => ({
+  ...store,
+  remove: (request) =>
+    request.key.startsWith('keys/')
+      ? Promise.reject(new HoldfastError('STORE_DENIED', 'locked'))
+      : store.remove(request),
+});
+
+beforeEach(async () => {
+  nowMs = start + count * day;
+  store = memoryStore({ now: () => nowMs });
+  for (let i = 0; i < count; i++) {
+    for (const one of [owner, ownerUuid(2)])
+      await putSnapshot(store, { owner: one, sequence: i + 1, atMs: start + i * day });
+  }
+  const provider = await providerOf(store);
+  const place = { server, owner, epoch: 1 };
+  const { publicKey } = await createEpoch(provider, place, [identity.recipient], signal);
+  await createEpoch(provider, { ...place, owner: ownerUuid(2) }, [identity.recipient], signal);
+  const recipients = [identity.recipient];
+  await rememberEpoch(stateDir, storeId, owner, { epoch: 1, publicKey, recipients });
+});
+
+describe('eraseAccount', () => {
+  it('destroys the keys of this account alone, and the state forgets them', async () => {
+    const report = await erase();
+
+    expect(report).toMatchObject({ holds: [], keys: 1, left: [], closed: 0, plain: count });
+    expect(await keysIn(store, `keys/${server}/${owner}/`)).toEqual([]);
+    expect(await keysIn(store, `keys/${server}/${ownerUuid(2)}/`)).toHaveLength(1);
+    expect(await readEpoch(stateDir, storeId, owner)).toBe(null);
+  });
+
+  it('lets prune take away all of it but what is held, whatever share that is and whatever is pinned', async () => {
+    await pin(await target(2), { kind: 'pin', reason: 'nice one', untilMs: null });
+    await erase();
+    const kept = await putSnapshot(store, { owner, sequence: count + 1, atMs: nowMs });
+    nowMs += 3 * day;
+
+    const report = await pruned();
+
+    expect(report.refusals).toEqual([]);
+    const mine = report.snapshots.filter((one) => one.owner === owner);
+    expect(mine.map(({ keep }) => keep)).toEqual([...Array(count).fill(false), true]);
+    expect(mine[2]?.reasons).toEqual(['erased 2026-11-29T03:15:00.000Z: asked for']);
+    expect(await keysIn(store, `manifests/${server}/${owner}/`)).toEqual([kept.key]);
+    expect(await keysIn(store, `data/${server}/${owner}/`)).toHaveLength(1);
+    expect(await keysIn(store, `manifests/${server}/${ownerUuid(2)}/`)).toHaveLength(count);
+  });
+
+  it('is forbidden by a hold on a single snapshot, and by an event that may be one', async () => {
+    await pin(await target(3), { kind: 'hold', reason: 'case 7' });
+    const before = await keysIn(store);
+
+    const report = await erase();
+
+    expect(report.holds).toEqual([expect.stringMatching(/^legal hold: case 7 \(snapshot [0-9a-f]{12}\)$/)]);
+    expect(await keysIn(store)).toEqual(before);
+    const other = ownerUuid(2);
+    await put(store, `events/${server}/${other}/20261121T000000Z-hold-0123456789ab.json`, 'damaged');
+    expect((await erase({ owner: other })).holds).toHaveLength(1);
+  });
+
+  it('names what the store refuses to remove, and goes on with it later', async () => {
+    const [key] = await keysIn(store, `keys/${server}/${owner}/`);
+
+    expect(await erase({ store: keeping() })).toMatchObject({ keys: 1, left: [key] });
+    expect(await erase()).toMatchObject({ keys: 1, left: [] });
+  });
+
+  it('is not kept off by a damaged manifest', async () => {
+    const [first] = await keysIn(store, `manifests/${server}/${owner}/`);
+    await store.remove({ key: first!, signal });
+    await put(store, first!, 'damaged');
+
+    expect(await erase()).toMatchObject({ keys: 1, left: [] });
+  });
+});
+
+describe('encryptAnew', () => {
+  it('says which earlier revisions the store keeps', async () => {
+    const fresh = newKeyPair();
+    const on = keeping();
+    const request = {
+      ...{ store: on, provider: await providerOf(on), storeId, stateDir, server, owners: [owner], signal },
+      ...{ identities: [identity], recipients: [recipientText(fresh.publicKey)] },
+    };
+
+    expect(await encryptAnew(request)).toMatchObject([{ action: 'encrypted-anew', removed: 0, kept: 1 }]);
+    expect(await keysIn(store, `keys/${server}/${owner}/`)).toHaveLength(2);
+  });
+});
