@@ -28,6 +28,7 @@ const test = [
   'tar',
   ...s3,
   'procps',
+  'systemd',
   'util-linux',
   'mount',
   'e2fsprogs',
