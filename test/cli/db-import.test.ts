@@ -1,12 +1,12 @@
 /** Imports of databases through the command line, with real servers. */
 
-import { writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DatabaseImportDocument } from '../../src/cli/documents/database-import.ts';
 import { errorCodes } from '../../src/core/errors.ts';
-import { type CliSite, documentOf, makeDirectory, makeSite } from '../support/cli.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 import { type MariadbServer, mariadb, startMariadb } from '../support/mariadb.ts';
 import { type PostgresqlServer, postgresqlClient, psql, startPostgresql } from '../support/postgresql.ts';
 import { populateDatabases } from '../support/sample-databases.ts';
@@ -155,10 +155,22 @@ describe('db import', () => {
     expect(await mariadb(mysql, "SHOW DATABASES LIKE '%restored'")).toBe('');
   });
 
-  it('leaves kept databases out of the next backup', async () => {
+  it('leaves kept databases out of the next backup, which drops those whose time is over', async () => {
+    const directory = join(site.state, 'imports');
+    const kept = readdirSync(directory).map((name) => join(directory, name));
+    expect(kept.length).toBeGreaterThan(1);
+    const [first = ''] = kept;
+    const record = JSON.parse(readFileSync(first, 'utf8')) as { kept: string };
+    writeJson(first, { ...record, keptUntilMs: 1 });
+
     const { stdout } = await site.holdfast('backup', '--account', account.site, '--json');
+
     expect(stdout).not.toContain('holdfast_old');
     expect(stdout).not.toContain('holdfast_new');
+    expect(existsSync(first)).toBe(false);
+    expect(readdirSync(directory)).toHaveLength(kept.length - 1);
+    expect(await mariadb(mysql, `SHOW DATABASES LIKE '${record.kept}'`)).toBe('');
+    expect(await psql(postgres, `SELECT 1 FROM pg_database WHERE datname = '${record.kept}'`)).toBe('');
   });
 
   it('takes a plain dump of PostgreSQL', async () => {

@@ -11,6 +11,7 @@ import { BackUpPrinter } from '../backup-printer.ts';
 import type { CliCommand, CliContext, Invocation } from '../command.ts';
 import { collected } from '../command.ts';
 import { chooseAddin, type Loaded, loadConfigured } from '../configuration.ts';
+import { dropReplaced } from '../drop-replaced.ts';
 import { noteKeyWarnings } from '../key-warnings.ts';
 import {
   addinId,
@@ -158,6 +159,7 @@ async function run(
       runId: companion.runId,
       steps: companion,
     });
+    if (!signal.aborted) await dropReplaced(context, loaded);
     const copies = signal.aborted ? [] : await copyAll(context, { loaded, addin, state, printer, chosen });
     const exitStatus = await companion.end(statusWithCopies(report.exitStatus, copies));
     await noteKeyWarnings(output, chooseAddin(configuration, chosen.addin), configuration.stateDir, state);
