@@ -1,4 +1,4 @@
-/** Processes that back up or restore until they are killed. */
+/** Processes that back up, restore or compact until they are killed. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { on, once } from 'node:events';
@@ -8,7 +8,7 @@ const script = fileURLToPath(new URL('../core/jobs/backup-child.ts', import.meta
 
 /** Loads its modules and then waits for `begin`. */
 export function startJob(
-  job: 'backup' | 'restore',
+  job: 'backup' | 'restore' | 'compact',
   directory: string,
   env: Readonly<Record<string, string>> = {},
 ): ChildProcess {

@@ -1,7 +1,7 @@
 /**
- * A process to be killed: backs up `DIRECTORY/tree` again and again, or restores the latest snapshot.
+ * A process to be killed: backs up `DIRECTORY/tree` again and again, restores the latest snapshot, or compacts.
  *
- * usage: backup-child.ts backup|restore DIRECTORY    begins when a line comes on stdin and says `begun` then,
+ * usage: backup-child.ts backup|restore|compact DIRECTORY    begins when a line comes on stdin and says `begun` then,
  * `done` after each backup, and `half` when a good part of the restore is there. The store is a local one, or with
  * LAB_S3 in the environment, its settings as JSON, a bucket. With LAB_CHAIN all but the first are incrementals, of
  * small pages. With LAB_STUCK, the beginning of keys, it says `stuck` instead of putting one of those, and waits for its end.
@@ -13,6 +13,7 @@ import { localStore } from '../../../src/addins/local/index.ts';
 import { s3Store } from '../../../src/addins/s3/index.ts';
 import type { Store } from '../../../src/core/contracts/store.ts';
 import { openLab } from '../../support/backup.ts';
+import { compactLab } from '../../support/upkeep.ts';
 
 const [, , job, directory] = process.argv as [string, string, string, string];
 const bucket = process.env['LAB_S3'];
@@ -54,6 +55,9 @@ if (job === 'restore') {
       if (entries > 1000) process.stdout.write('half\n');
     },
   });
+} else if (job === 'compact') {
+  await compactLab(lab);
+  process.stdout.write('done\n');
 } else {
   for (;;) {
     await lab.backUp({ shadow: join(directory, 'tree') }, { level: chain ? 'incremental' : 'auto' });

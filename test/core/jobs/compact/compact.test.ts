@@ -3,8 +3,11 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { withKeys } from '../../../../src/core/encryption/keyed-provider.ts';
 import { listSnapshots, readSnapshot, type Snapshot } from '../../../../src/core/jobs/catalog.ts';
 import type { CompactReport } from '../../../../src/core/jobs/compact/types.ts';
+import { begin, hear, kill, startJob } from '../../../support/backup-process.ts';
+import { compareTrees } from '../../../support/compare-trees.ts';
 import { ageStore, compactLab, pruneLab } from '../../../support/upkeep.ts';
 import { type ChainLab, openChainLab } from '../chain/chain-lab.ts';
 
@@ -120,6 +123,49 @@ describe('compact', () => {
     for (let i = 0; i < 200; i++) chain.write(`small/${i}`, `${i}`);
     await chain.incremental();
     expect((await compactLab(chain.lab)).accounts).toEqual([]);
+  });
+
+  it.each(['data/', 'index/', 'manifests/'])(
+    'ends well the second time where it was killed before %s',
+    async (at) => {
+      await sparseChain();
+      const child = startJob('compact', chain.directory, { LAB_CHAIN: '1', LAB_STUCK: at });
+      await begin(child);
+      await hear(child, 'stuck');
+      await kill(child);
+      expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+      expect(only(await compactLab(chain.lab)).published.length).toBe(2);
+      ageStore(chain.lab);
+      await pruneLab(chain.lab);
+      expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+      await chain.expectRestorable();
+    },
+  );
+
+  it('does the same with encrypted snapshots, and without the identity nothing', async () => {
+    await chain[Symbol.asyncDispose]();
+    const settings = { cadence: 'forever', rereadEvery: 100_000 };
+    chain = await openChainLab({ pageBytes: 1000, chain: settings, encrypted: true }, '/dev/shm');
+    await sparseChain();
+    const provider = withKeys(chain.lab.provider, {});
+    await expect(compactLab(chain.lab, { provider })).rejects.toMatchObject({ code: 'IDENTITY_MISSING' });
+    expect(only(await compactLab(chain.lab)).published.length).toBe(2);
+    const { objects } = await chain.lab.store.list({ prefix: 'data/', signal });
+    expect(objects.every(({ key }) => key.endsWith('.age'))).toBe(true);
+    const next = await chain.incremental();
+    expect(next.body.counts.tarBytes).toBe(0);
+    ageStore(chain.lab);
+    await pruneLab(chain.lab);
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+    const ours = `${chain.directory}/ours`;
+    expect((await chain.lab.restore(ours)).failures).toEqual([]);
+    expect((await compareTrees(chain.tree, `${ours}/shadow`)).differences).toEqual([]);
+  });
+
+  it('never signs what is not trusted', async () => {
+    await sparseChain();
+    const report = await compactLab(chain.lab, { trust: { keys: new Set() } });
+    expect(report.accounts).toEqual([]);
   });
 
   it('keeps to its budget', async () => {

@@ -1,0 +1,95 @@
+/** compact and repair through the command line. */
+
+import { randomBytes } from 'node:crypto';
+import { cpSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CompactDocument } from '../../src/cli/documents/compact.ts';
+import type { RepairDocument } from '../../src/cli/documents/repair.ts';
+import { errorCodes } from '../../src/core/errors.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+
+let site: CliSite;
+let home: string;
+let copy: string;
+
+const filesOf = (kind: string): string[] =>
+  readdirSync(join(site.store, kind), { recursive: true, withFileTypes: true })
+    .filter((one) => one.isFile())
+    .map((one) => join(one.parentPath, one.name))
+    .sort();
+
+beforeAll(async () => {
+  const dir = makeDirectory();
+  home = join(dir, 'home/anna');
+  copy = join(dir, 'copy');
+  mkdirSync(home, { recursive: true });
+  site = makeSite({ panel: { use: 'generic', accounts: [{ path: join(dir, 'home/*') }] } }, dir);
+  writeJson(join(site.config, 'addins.d/nightly.json'), {
+    name: 'nightly',
+    provider: { use: 'chain', cadence: 'forever' },
+    store: { use: 'local', path: site.store },
+    copies: [{ name: 'offsite', store: { use: 'local', path: copy } }],
+    retention: { keepLast: 1 },
+    encryption: 'none',
+  });
+  for (let run = 0; run < 3; run++) {
+    for (let i = 0; i < 10; i++)
+      if (run === 0 || i > 2) writeFileSync(join(home, `file-${i}`), randomBytes(50_000));
+    expect((await site.holdfast('backup')).status).toBe(0);
+  }
+  expect((await site.holdfast('prune', '--apply')).status).toBe(0);
+}, 60_000);
+afterAll(() => site.remove());
+
+describe('compact', () => {
+  it('shows what little is left in old segments, then rewrites it', async () => {
+    const before = filesOf('data');
+    const dry = await site.holdfast('compact');
+    expect(dry.status).toBe(0);
+    expect(dry.stdout).toMatch(/^ACCOUNT +OBJECT +STORED +ALIVE\nanna +data\//);
+    expect(dry.stdout).toMatch(/1 object of 1 account would be rewritten.*nothing was changed/);
+    expect(filesOf('data')).toEqual(before);
+
+    const done = documentOf<CompactDocument>('compact', await site.holdfast('compact', '--apply', '--json'));
+    expect(done).toMatchObject({ applied: true, exitStatus: 0, accountsSeen: 1, locked: [] });
+    expect(done.accounts[0]!.published).toEqual(done.accounts[0]!.snapshots);
+    for (const path of [...filesOf('data'), ...filesOf('index'), ...filesOf('manifests')])
+      utimesSync(path, 1, 1);
+    expect((await site.holdfast('prune', '--apply')).status).toBe(0);
+    expect(filesOf('data')).not.toContain(join(site.store, done.accounts[0]!.objects[0]!.key));
+    expect((await site.holdfast('verify', '--read-data')).status).toBe(0);
+  });
+
+  it('refuses a threshold or a size that is none', async () => {
+    for (const args of [
+      ['--threshold', '1.5'],
+      ['--max-bytes', 'much'],
+    ])
+      expect((await site.holdfast('compact', ...args)).status).toBe(errorCodes.USAGE.exit);
+  });
+});
+
+describe('repair', () => {
+  it('takes a missing object from the copy', async () => {
+    expect((await site.holdfast('backup')).status).toBe(0);
+    const segment = filesOf('data')[0]!;
+    rmSync(segment);
+    const dry = await site.holdfast('repair');
+    expect(dry.stdout).toContain('it is missing; copy offsite has it whole');
+    const done = documentOf<RepairDocument>('repair', await site.holdfast('repair', '--apply', '--json'));
+    expect(done.objects).toMatchObject([{ copy: 'offsite', mended: true }]);
+    expect((await site.holdfast('verify', '--read-data')).status).toBe(0);
+  });
+
+  it('says what is lost where no copy has it', async () => {
+    rmSync(copy, { recursive: true });
+    cpSync(site.store, copy, { recursive: true });
+    rmSync(join(copy, 'data'), { recursive: true });
+    for (const path of filesOf('data')) rmSync(path);
+    const result = await site.holdfast('repair', '--apply');
+    expect(result.status).toBe(errorCodes.OBJECT_MISSING.exit);
+    expect(result.stdout).toMatch(/anna-\S+: 10 paths lost, of files/);
+    expect((await site.holdfast('repair')).status).toBe(0);
+  });
+});
