@@ -5,15 +5,12 @@
  * up to an eighth of the time, so that most extensions need no request. Trial objects are never locked.
  */
 
-import {
-  GetObjectRetentionCommand,
-  type HeadObjectCommandOutput,
-  PutObjectRetentionCommand,
-} from '@aws-sdk/client-s3';
-import { type ExtendLockRequest, HoldfastError, isProbePrefix, type ObjectInfo } from '../../core/index.ts';
+import { PutObjectRetentionCommand } from '@aws-sdk/client-s3';
+import { type ExtendLockRequest, HoldfastError, isProbePrefix } from '../../core/index.ts';
 import { at, type Bucket, type Call } from './bucket.ts';
 import { answerOf, isDenied } from './failures.ts';
 import type { LockSettings } from './lock-settings.ts';
+import { headObject } from './metadata.ts';
 import type { S3Settings } from './settings.ts';
 
 const dayMs = 86_400_000;
@@ -105,32 +102,13 @@ export async function extendLock(bucket: Bucket, request: ExtendLockRequest): Pr
     await client.send(new PutObjectRetentionCommand({ ...at(bucket, key), Retention }), call);
   } catch (error) {
     // A lock that is longer already cannot be shortened, and a stricter one is as good.
-    if (!isDenied(error) || ((await lockedUntil(bucket, key, call)) ?? 0) < wantedMs) throw error;
+    if (!isDenied(error) || !(await lastsUntil(bucket, key, wantedMs, call))) throw error;
   }
 }
 
-/** What `head` tells of a lock. Some services say it in the answer, all in one of its own. */
-export async function withLock(
-  bucket: Bucket,
-  info: ObjectInfo,
-  head: HeadObjectCommandOutput,
-  signal: AbortSignal,
-): Promise<ObjectInfo> {
-  const told = head.ObjectLockRetainUntilDate?.getTime();
-  const lockedUntilMs = told ?? (await lockedUntil(bucket, info.key, { abortSignal: signal }));
-  return lockedUntilMs === null ? info : { ...info, lockedUntilMs };
-}
-
-/** Null where nothing is locked or nobody tells. */
-export async function lockedUntil(bucket: Bucket, key: string, call: Call): Promise<number | null> {
-  try {
-    const { Retention } = await bucket.client.send(new GetObjectRetentionCommand(at(bucket, key)), call);
-    return Retention?.RetainUntilDate?.getTime() ?? null;
-  } catch (error) {
-    const { status } = answerOf(error);
-    if (status >= 400 && status < 500) return null;
-    throw error;
-  }
+async function lastsUntil(bucket: Bucket, key: string, wantedMs: number, call: Call): Promise<boolean> {
+  const head = await headObject(bucket, key, call).catch(() => null);
+  return (head?.ObjectLockRetainUntilDate?.getTime() ?? 0) >= wantedMs;
 }
 
 export const describeLock = ({ mode, days }: LockSettings): string =>

@@ -32,6 +32,10 @@ export function describe(bucket: Bucket, key: string, head: HeadObjectCommandOut
     version: versionOf(bucket, head.VersionId),
     storageClass: head.StorageClass ?? 'STANDARD',
     readable: !archived || /ongoing-request="false"/.test(head.Restore ?? ''),
+    // Told only to who may ask for it.
+    ...(head.ObjectLockRetainUntilDate === undefined
+      ? {}
+      : { lockedUntilMs: head.ObjectLockRetainUntilDate.getTime() }),
   };
 }
 

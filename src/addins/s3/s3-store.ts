@@ -26,7 +26,7 @@ import { getObject } from './download.ts';
 import { answerOf } from './failures.ts';
 import { Leftovers } from './leftovers.ts';
 import { listObjects } from './listing.ts';
-import { extendLock, withLock } from './lock.ts';
+import { extendLock } from './lock.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { describe, headObject } from './metadata.ts';
 import { removeObject } from './removal.ts';
@@ -113,9 +113,7 @@ class S3Store implements Store {
     assertKey(key);
     return named(this.#bucket, `look at ${key}`, signal, async () => {
       const head = await headObject(this.#bucket, key, { abortSignal: signal });
-      if (head === null) return null;
-      const info = describe(this.#bucket, key, head);
-      return this.#bucket.findings.objectLock === 'yes' ? withLock(this.#bucket, info, head, signal) : info;
+      return head === null ? null : describe(this.#bucket, key, head);
     });
   }
 
