@@ -46,7 +46,7 @@ export function checkOptions({
 
 /** Groups in work at once: while one account waits for its server, another compresses. */
 export function jobsOf({ jobs }: ExportOptions, concurrency: number): number {
-  if (jobs === undefined) return Math.max(concurrency, availableParallelism());
+  if (jobs === undefined) return Math.max(concurrency, 2 * availableParallelism());
   const count = Number(jobs);
   if (!Number.isInteger(count) || count < 1 || count > 64) {
     throw usage('--jobs is a number from 1 to 64', 'Leave it out, or give such a number.');

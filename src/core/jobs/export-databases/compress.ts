@@ -18,6 +18,8 @@ export const endingOf: Readonly<Record<Compression, string>> = { zstd: '.zst', g
 
 const frameBytes = 2 * 1024 * 1024;
 const framesAhead = 2;
+/** Of the compressor's output: text shrinks to a fifth, and what does not comes in several chunks. */
+const chunkSize = 512 * 1024;
 const compressFrame = promisify(zstdCompress);
 const params = {
   [constants.ZSTD_c_compressionLevel]: 3,
@@ -34,29 +36,38 @@ export function compressed(
 }
 
 async function* zstd(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const free: Buffer[] = [];
   const inWork: Promise<Buffer>[] = [];
-  for await (const plain of pieces(body)) {
-    const frame = compressFrame(plain, { params, chunkSize: plain.length + 65_536 });
-    frame.catch(() => {}); // it is awaited below, perhaps after the body has failed
+  for await (const plain of frames(body, () => free.pop() ?? Buffer.allocUnsafeSlow(frameBytes))) {
+    const frame = compressFrame(plain, { params, chunkSize });
+    // Its memory serves again: pages that the kernel has to clear anew cost as much as the compression.
+    frame.then(
+      () => free.push(Buffer.from(plain.buffer)),
+      () => {},
+    );
     inWork.push(frame);
     if (inWork.length > framesAhead) yield await inWork.shift()!;
   }
   for (const frame of inWork) yield await frame;
 }
 
-/** Joined up to the size of a frame, without copying twice. */
-async function* pieces(body: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  let parts: Uint8Array[] = [];
-  let bytes = 0;
+/** Whole buffers from `take`, the last one in part. */
+async function* frames(body: AsyncIterable<Uint8Array>, take: () => Buffer): AsyncGenerator<Buffer> {
+  let frame = take();
+  let used = 0;
   for await (const part of body) {
-    parts.push(part);
-    bytes += part.length;
-    if (bytes < frameBytes) continue;
-    yield Buffer.concat(parts, bytes);
-    parts = [];
-    bytes = 0;
+    for (let at = 0; at < part.length; ) {
+      const bytes = Math.min(frameBytes - used, part.length - at);
+      frame.set(part.subarray(at, at + bytes), used);
+      used += bytes;
+      at += bytes;
+      if (used < frameBytes) continue;
+      yield frame;
+      frame = take();
+      used = 0;
+    }
   }
-  if (bytes > 0) yield Buffer.concat(parts, bytes);
+  if (used > 0) yield frame.subarray(0, used);
 }
 
 async function* gzip(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

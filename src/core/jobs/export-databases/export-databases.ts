@@ -11,7 +11,7 @@ import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { eachLimited } from '../each-limited.ts';
 import type { ExportGroup } from './choose.ts';
 import { compressed, endingOf } from './compress.ts';
-import { FileWriter } from './file-writer.ts';
+import { FileWriter, syncDirectory } from './file-writer.ts';
 import type {
   DatabaseOutcome,
   ExportEvent,
@@ -142,9 +142,10 @@ async function exportOne(
     }
     run.signal.throwIfAborted();
     for (const [file, name] of named) {
-      await file.name(name);
+      file.name(name);
       files.splice(files.indexOf(file), 1);
     }
+    await syncDirectory(place.directory);
     await place.afterwards(database);
     return {
       account: group.account,

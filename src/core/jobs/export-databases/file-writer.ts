@@ -88,14 +88,11 @@ export class FileWriter {
     if (!same || own.size !== this.bytes) throw unwritable('a new file was changed', 'by somebody else');
   }
 
-  /** In place of whatever has the name; never of a directory. */
-  async name(name: string): Promise<void> {
+  /** In place of whatever has the name; never of a directory. Durable once the directory is synced. */
+  name(name: string): void {
     const { directory } = this.#options;
     const rc = renameAt(directory, this.#temporary, directory, zName(name));
     if (rc < 0) throw unwritable(`cannot name ${quoted(name)}`, errnoName(rc));
-    await syncFile(directory).catch((error: NodeJS.ErrnoException) => {
-      throw unwritable('cannot sync the directory', error.code ?? 'unknown');
-    });
     closeFd(this.#fd);
   }
 
@@ -127,6 +124,13 @@ export class FileWriter {
     const reason = said === null || said === undefined ? 'the writer ended' : String(said);
     return unwritable('cannot write as the account', printable(reason.trim().replace(/^.*: /, ''), 200));
   }
+}
+
+/** Makes the names of files last. @throws TARGET_UNWRITABLE */
+export async function syncDirectory(directory: number): Promise<void> {
+  await syncFile(directory).catch((error: NodeJS.ErrnoException) => {
+    throw unwritable('cannot sync the directory', error.code ?? 'unknown');
+  });
 }
 
 function startWriter(fd: number, { uid, gid }: { readonly uid: number; readonly gid: number }): ChildProcess {
