@@ -16,7 +16,23 @@ export async function checkServer(
   signal: AbortSignal,
 ): Promise<readonly EngineCheck[]> {
   const [client, server] = await Promise.all([checkClient(config), checkConnection(config, signal)]);
-  return [...server, ...client];
+  return [...server, ...client, ...compareVersions(server, client)];
+}
+
+/** A client that is older than its server may not know what tables there can be. */
+function compareVersions(
+  server: readonly EngineCheck[],
+  client: readonly EngineCheck[],
+): readonly EngineCheck[] {
+  const theirs = /server (\d+)\.(\d+)/.exec(server.find(({ name }) => name === 'connection')?.detail ?? '');
+  const ours = /(?:Distrib|from|Ver) (\d+)\.(\d+)\.\d+/.exec(client[0]?.detail ?? '');
+  if (theirs === null || ours === null) return [];
+  const [serverVersion, clientVersion] = [theirs, ours].map(
+    (found) => Number(found[1]) * 1000 + Number(found[2]),
+  );
+  if (clientVersion! >= serverVersion!) return [];
+  const detail = `the client is of ${ours[1]}.${ours[2]}, the server of ${theirs[1]}.${theirs[2]}: install a client of that version`;
+  return [{ name: 'versions', state: 'warning', detail }];
 }
 
 async function checkClient(config: DatabaseInstanceConfig): Promise<readonly EngineCheck[]> {

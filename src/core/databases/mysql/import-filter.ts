@@ -6,8 +6,8 @@
  * This is the first fence. The second is the importer itself, whose rights end at the scratch database.
  */
 
-import { HoldfastError } from '../../errors.ts';
-import { printable, quoted } from '../../printable.ts';
+import { quoted } from '../../printable.ts';
+import { editOf, framed, refused, refusedAt } from './import-framing.ts';
 import { disabledEvent, renameQualifiers, sqlModeOf, withoutDefiner } from './import-rewrite.ts';
 import { type Piece, StatementSplitter } from './import-split.ts';
 import { headOf, type StatementHead } from './import-statement.ts';
@@ -244,30 +244,4 @@ export class DumpFilter {
       return tokens.some(({ kind, value }) => kind === 'name' && tables.has(value));
     return false;
   }
-}
-
-const editOf = ({ start, end }: Token, name: string): Edit => ({
-  start,
-  end,
-  text: `\`${name.replaceAll('`', '``')}\``,
-});
-
-function* framed(statement: Buffer, delimiter: string): Generator<Buffer, void, undefined> {
-  if (delimiter === ';') {
-    yield statement;
-    yield Buffer.from(';\n');
-    return;
-  }
-  yield Buffer.from(`DELIMITER ${delimiter}\n`);
-  yield statement;
-  yield Buffer.from(`\n${delimiter}\nDELIMITER ;\n`);
-}
-
-const refusedAt = ({ line }: Piece, why: string): HoldfastError =>
-  refused(`the statement at line ${line} of the dump ${why}`);
-
-function refused(why: string): HoldfastError {
-  return new HoldfastError('IMPORT_REFUSED', printable(why, 500), {
-    hint: 'Remove it from the dump, or restore another snapshot.',
-  });
 }

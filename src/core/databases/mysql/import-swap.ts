@@ -27,7 +27,7 @@ export interface Side {
 }
 
 const attempts = 4;
-const lockWaitSeconds = 5;
+const lockWaitSeconds = 2;
 
 export async function readSide(
   session: Session,

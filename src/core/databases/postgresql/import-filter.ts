@@ -31,7 +31,7 @@ const callable = /^(set_config|setval|lo_create|lo_open|lo_close|lowrite|lo_unli
 
 /** @throws IMPORT_REFUSED the dump holds what no part of one database is */
 export function judge(text: string, line: number): Verdict {
-  const list = words(text, 4000);
+  const list = words(text);
   const value = (at: number): string => (list[at]?.kind === 'word' ? list[at].value : '');
   const refuse = (why: string): never => {
     throw refused(line, why);

@@ -96,7 +96,7 @@ export class PostgresqlImporter implements DatabaseImporter {
       const names = await databaseNames(session);
       await dropDatabase(session, record.scratch);
       await dropImporter(session, record.importer.user);
-      if (record.kept !== null && names.has(record.database)) {
+      if (record.phase === 'swapping' && record.kept !== null && names.has(record.database)) {
         await session.rows(`ALTER DATABASE ${quoteName(record.database)} ALLOW_CONNECTIONS true`);
       }
     });

@@ -23,17 +23,50 @@ export async function dumpFile(path: string, signal: AbortSignal): Promise<DumpS
   const label = printable(path, 4096);
   const head = await beginning(plainBytes(path, packing, signal));
   const totalBytes = packing === 'none' ? (await stat(path)).size : null;
-  const shared = { label, totalBytes, open: (one: AbortSignal) => plainBytes(path, packing, one) };
+  const text = head.toString('utf8');
+  const trailer = trailers.find(({ begins }) => begins.test(text))?.ends ?? null;
+  const open = (one: AbortSignal) => whole(plainBytes(path, packing, one), path, trailer);
+  const shared = { label, totalBytes, open };
   if (head.subarray(0, 5).toString('latin1') === 'PGDMP') {
     return { ...shared, family: 'postgresql', format: 'pgdump', source: null };
   }
-  const text = head.toString('utf8');
   if (text.includes('\0') || text.trim() === '') throw noDump(path);
   if (/^-- PostgreSQL database (cluster )?dump/m.test(text)) {
     return { ...shared, family: 'postgresql', format: 'sql', source: null };
   }
   if (!/^\s*(--|#|\/\*|[A-Za-z])/.test(text)) throw noDump(path);
   return { ...shared, family: 'mysql', format: 'sql', source: databaseIn(text) };
+}
+
+/** How dumps end that begin like this. One that was cut between two statements lacks it. */
+const trailers: readonly { readonly begins: RegExp; readonly ends: RegExp }[] = [
+  {
+    begins: /^-- (MariaDB|MySQL) dump /m,
+    ends: /(^|\n)-- Dump completed( on [0-9: -]+)?\s*$/,
+  },
+  {
+    begins: /^-- PostgreSQL database dump$/m,
+    ends: /-- PostgreSQL database dump complete\s+--\s*(\\unrestrict \w+\s*)?$/,
+  },
+];
+const trailerBytes = 512;
+
+/** @throws IMPORT_REFUSED it ends before its trailer */
+async function* whole(
+  bytes: AsyncIterable<Uint8Array>,
+  path: string,
+  trailer: RegExp | null,
+): AsyncGenerator<Uint8Array, void> {
+  let tail = Buffer.alloc(0);
+  for await (const chunk of bytes) {
+    const end = chunk.length >= trailerBytes ? chunk : Buffer.concat([tail, chunk]);
+    tail = Buffer.from(end.subarray(-trailerBytes));
+    yield chunk;
+  }
+  if (trailer === null || trailer.test(tail.toString('latin1'))) return;
+  throw new HoldfastError('IMPORT_REFUSED', `${quoted(path, 4096)} is cut short: its last line is missing`, {
+    hint: 'Import a dump that is whole.',
+  });
 }
 
 /** As mariadb-dump and mysqldump write it into the head of a dump of one database. */

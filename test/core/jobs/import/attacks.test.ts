@@ -44,7 +44,8 @@ async function attempt(family: 'mysql' | 'postgresql', sql: string): Promise<str
   const file = join(dir, 'attack.sql');
   const head =
     family === 'mysql' ? '-- Host: localhost    Database: exa_live\n' : '-- PostgreSQL database dump\n';
-  writeFileSync(file, `${head}\n${sql}\n`);
+  const tail = family === 'mysql' ? '' : '--\n-- PostgreSQL database dump complete\n--\n\n';
+  writeFileSync(file, `${head}\n${sql}\n${tail}`);
   const config = family === 'mysql' ? mysql.config : postgres.config;
   const context = await contextOf(config, selectorOf(family, 'exa_', 'exaadmin'), dir);
   try {

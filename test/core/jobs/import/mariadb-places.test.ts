@@ -2,6 +2,7 @@
 
 import { lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { contextOf, makeImportDirectory, runImport, runUndo, selectorOf } from '../../../support/imports.ts';
 import { type MariadbServer, mariadb, startMariadb } from '../../../support/mariadb.ts';
@@ -91,6 +92,40 @@ describe('a load that fails', () => {
       '9\na\nb\nc\nmine\nseen\n',
     );
     expect(await kept()).toBe(before);
+  });
+});
+
+describe('an exchange that cannot get its locks', () => {
+  it('is undone: triggers, views and rows are as they were', async () => {
+    await mariadb(server, live);
+    const before = await kept();
+    const holder = await createConnection({ socketPath: server.config.socket, user: 'root' });
+    await holder.query('START TRANSACTION');
+    await holder.query('SELECT * FROM exa_live.b');
+    const context = await contextOf(server.config, selector, dir);
+
+    await expect(runImport(context, file, 'exa_live', replace)).rejects.toMatchObject({
+      code: 'IMPORT_FAILED',
+      message: expect.stringContaining('could not be exchanged'),
+    });
+
+    await holder.end();
+    const objects = 'SELECT x FROM exa_live.seen; SELECT TRIGGER_NAME FROM information_schema.TRIGGERS';
+    expect(await mariadb(server, objects)).toBe('9\nold_in\n');
+    expect(await kept()).toBe(before);
+  });
+});
+
+describe('a dump that is cut between two statements', () => {
+  it('is refused', async () => {
+    const cut = join(dir, 'cut.sql');
+    writeFileSync(
+      cut,
+      '-- MariaDB dump 10.19\n-- Host: localhost    Database: exa_cut\n\nCREATE TABLE a (x INT);\n',
+    );
+    const context = await contextOf(server.config, selector, dir);
+    await expect(runImport(context, cut, 'exa_cut')).rejects.toMatchObject({ code: 'IMPORT_REFUSED' });
+    expect(await mariadb(server, "SHOW DATABASES LIKE 'exa_cut'")).toBe('');
   });
 });
 
