@@ -21,6 +21,7 @@ import { identityText } from '../../src/core/encryption/key-text.ts';
 import { type KeyedProvider, withKeys } from '../../src/core/encryption/keyed-provider.ts';
 import { newKeyPair } from '../../src/core/encryption/x25519.ts';
 import type { OpenAddin } from '../../src/core/jobs/addin.ts';
+import type { AccountSteps } from '../../src/core/jobs/backup/account-steps.ts';
 import { type BackUpReport, backUp } from '../../src/core/jobs/backup/back-up.ts';
 import { CapturePool } from '../../src/core/jobs/capture/pool.ts';
 import { findSnapshot, listSnapshots, type Snapshot } from '../../src/core/jobs/catalog.ts';
@@ -38,6 +39,7 @@ export interface LabBackup {
   readonly now?: () => number;
   /** `auto` where nothing is said. */
   readonly level?: RequestedLevel;
+  readonly steps?: AccountSteps;
   /** Reads every file. */
   readonly checksum?: boolean;
   readonly signal?: AbortSignal;
@@ -158,6 +160,7 @@ export async function openLab(directory: string, options: LabOptions = {}): Prom
       },
       signal: options.signal ?? signal,
       onEvent: () => {},
+      ...(options.steps === undefined ? {} : { steps: options.steps }),
     });
   const latest: Lab['latest'] = async () =>
     findSnapshot(provider, await listSnapshots(store, {}, signal), 'latest', signal);
