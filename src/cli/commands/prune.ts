@@ -69,7 +69,7 @@ export const prune: CliCommand = {
 
 async function run(
   { output, world, signal }: CliContext,
-  { loaded, addin, opened, search }: StoreSession,
+  { loaded, addin, opened, search, trust }: StoreSession,
   server: string,
   { account, apply }: Options,
 ): Promise<PruneReport> {
@@ -91,6 +91,7 @@ async function run(
       stateDir: loaded.configuration.stateDir,
       world,
       signal,
+      trust,
       onEvent: (event) => {
         if (event.type === 'read') seen.manifests += event.manifests;
         else {
@@ -124,6 +125,12 @@ function print({ output }: CliContext, report: PruneReport, applied: boolean): v
   if (more > 0) output.note(`note: and ${plural(more, 'key')} more`);
   for (const site of report.locked)
     output.note(`note: another job is working on ${printable(site)}; left for the next run`);
+  if (report.untrusted > 0) {
+    const what = `${plural(report.untrusted, 'snapshot')}: not trusted, so neither removed nor counted`;
+    output.note(
+      `note: ${what}; holdfast verify names them, "trustedSigners" in config.json trusts their signer`,
+    );
+  }
   if (report.kept.ends !== null) {
     const [first, last] = report.kept.ends.map((end) => instantOf(end)?.slice(0, 16));
     const what = `${plural(report.kept.count, 'object')}, ${bytesText(report.kept.bytes)}`;
@@ -173,6 +180,7 @@ function describe(
     objects: { ...objects },
     removed: { ...removed },
     waiting: { ...waiting },
+    untrusted: report.untrusted,
     kept: {
       count: kept.count,
       bytes: kept.bytes,

@@ -17,6 +17,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { decodeManifest, encodeManifest } from '../../../src/core/archive/manifest.ts';
 import type { Signer } from '../../../src/core/archive/seal.ts';
 import { listSnapshots, type Snapshot } from '../../../src/core/jobs/catalog.ts';
+import { prune } from '../../../src/core/jobs/prune/prune.ts';
 import { openTrust, requireTrusted, standingOf } from '../../../src/core/jobs/trust.ts';
 import { verify } from '../../../src/core/jobs/verify.ts';
 import { readLastSnapshots } from '../../../src/core/state/lineages.ts';
@@ -199,6 +200,26 @@ describe('a manifest', () => {
     expect(snapshot.header.parents).toEqual([names[1]!.slice(-12)]);
     expect(snapshot.header.sequence).toBe(4);
     expect(standingOf(snapshot, await trust())).toBe('trusted');
+  });
+});
+
+describe('prune', () => {
+  it("lets no snapshot of ours go because of a stranger's, and removes none of his", async () => {
+    forge(2, thief);
+    forge(3, null);
+    const { store, provider, addin, stateDir, state } = lab;
+    const report = await prune({
+      ...{ store, provider, addin, stateDir, owners: null, apply: true, signal },
+      server: state.server.uuid,
+      retention: { keepLast: 1, maxRemoveShare: 1 },
+      world: { now: Date.now, newObjectId: () => 'e'.repeat(32) },
+      trust: await trust(),
+      onEvent: () => {},
+    });
+
+    expect(report.untrusted).toBe(2);
+    expect(report.snapshots.map(({ snapshot, keep }) => [snapshot.name, keep])).toEqual([[names[0], true]]);
+    expect((await listSnapshots(store, {}, signal)).map(({ key }) => key)).toEqual(keys);
   });
 });
 

@@ -60,6 +60,7 @@ export async function prune(request: PruneRequest): Promise<PruneReport> {
     objects: found.objectsAreUncertain ? { count: 0, bytes: 0 } : objects.unneeded,
     removed: remover?.removed ?? { count: 0, bytes: 0 },
     waiting: objects.waiting,
+    untrusted: [...found.owners.values()].reduce((sum, { untrusted }) => sum + untrusted, 0),
     kept: { ...(remover?.locked ?? { count: 0, bytes: 0 }), ends: remover?.lockEnds ?? null },
     denied,
     locked,

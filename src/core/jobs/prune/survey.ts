@@ -17,6 +17,7 @@ import { measuresOf } from '../findings/measures.ts';
 import { decideRetention } from '../retention/decide.ts';
 import { retainedOf } from '../retention/retained.ts';
 import type { Decision } from '../retention/types.ts';
+import { standingOf } from '../trust.ts';
 import { KeySet } from './key-set.ts';
 import { sparedByLocks } from './locks.ts';
 import type { PrunableSnapshot, PruneRequest, Refusal, StoredKey } from './types.ts';
@@ -31,6 +32,7 @@ export interface OwnerSurvey {
   readonly replaced: readonly StoredKey[];
   /** Objects of the account that are needed once all the above is gone. */
   readonly needed: KeySet;
+  readonly untrusted: number;
 }
 
 export interface Survey {
@@ -143,7 +145,11 @@ async function surveyOwner(
   damaged: boolean,
 ): Promise<{ survey: OwnerSurvey; refusal: Refusal | null; elsewhere: readonly string[] }> {
   const newest = newestRevisions(manifests);
-  const lane = newest.filter(({ snapshot }) => snapshot.header.addin.id === request.addin.id);
+  const all = newest.filter(({ snapshot }) => snapshot.header.addin.id === request.addin.id);
+  // Snapshots that a stranger adds must not make retention let go of ours.
+  const { trust } = request;
+  const lane =
+    trust === undefined ? all : all.filter(({ snapshot }) => standingOf(snapshot, trust) === 'trusted');
   const snapshots = lane.map((one) => prunable(one, manifests));
   const protections =
     lane.length === 0
@@ -179,7 +185,8 @@ async function surveyOwner(
   needed.addAll(stay.filter(own));
   needed.pack();
   const elsewhere = stay.filter((key) => !own(key) && isOf(server)(key));
-  return { survey: { owner, site, decisions, replaced, needed }, refusal, elsewhere };
+  const untrusted = all.length - lane.length;
+  return { survey: { owner, site, decisions, replaced, needed, untrusted }, refusal, elsewhere };
 }
 
 function spared(decision: Decision<PrunableSnapshot>, why: string): Decision<PrunableSnapshot> {

@@ -8,6 +8,7 @@ import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import type { Measures } from '../../state/measures.ts';
 import type { EventWorld } from '../events.ts';
 import type { RetainedSnapshot } from '../retention/types.ts';
+import type { Trust } from '../trust.ts';
 
 export interface PruneRequest {
   readonly store: Store;
@@ -27,6 +28,8 @@ export interface PruneRequest {
   readonly world: EventWorld;
   readonly signal: AbortSignal;
   readonly onEvent: (event: PruneEvent) => void;
+  /** Whose snapshots count; left out: everybody's. */
+  readonly trust?: Trust;
 }
 
 export type PruneEvent =
@@ -86,6 +89,8 @@ export interface PruneReport {
   readonly removed: Readonly<Tally>;
   /** Objects that nothing names and that are too young to go. */
   readonly waiting: Readonly<Tally>;
+  /** Snapshots that are not trusted: they stay, and none goes because of them. */
+  readonly untrusted: number;
   /** Objects that nothing names and that an object lock keeps, and when the first and the last may go. */
   readonly kept: Readonly<Tally> & { readonly ends: readonly [first: number, last: number] | null };
   /** Manifests and objects that the store refused to remove. */
