@@ -54,6 +54,7 @@ describe('compact', () => {
     const done = documentOf<CompactDocument>('compact', await site.holdfast('compact', '--apply', '--json'));
     expect(done).toMatchObject({ applied: true, exitStatus: 0, accountsSeen: 1, locked: [] });
     expect(done.accounts[0]!.published).toEqual(done.accounts[0]!.snapshots);
+    expect((await site.holdfast('backup')).status).toBe(0);
     for (const path of [...filesOf('data'), ...filesOf('index'), ...filesOf('manifests')])
       utimesSync(path, 1, 1);
     expect((await site.holdfast('prune', '--apply')).status).toBe(0);

@@ -14,7 +14,7 @@ export const chainSettingsSchema: JsonSchema = {
       enum: ['monthly', 'forever'],
       default: 'monthly',
       description:
-        'What the level auto means. monthly: a full on the first Sunday of a month, a differential on other Sundays, incrementals between (days in UTC). forever: one full, then incrementals only.',
+        'What the level auto means. monthly: a full on the first Sunday of a month, a differential on other Sundays, incrementals between (days in UTC). forever: one full, then incrementals only, kept tidy by `prune` and `compact`.',
       examples: ['monthly'],
     },
     rereadEvery: {

@@ -20,6 +20,7 @@ import type { Decision } from '../retention/types.ts';
 import { standingOf } from '../trust.ts';
 import { KeySet } from './key-set.ts';
 import { sparedByLocks } from './locks.ts';
+import { newestRevisions, replacedManifests } from './replaced.ts';
 import type { PrunableSnapshot, PruneRequest, Refusal, StoredKey } from './types.ts';
 import { type KeyGroup, walkOwners } from './walk.ts';
 
@@ -32,6 +33,7 @@ export interface OwnerSurvey {
   readonly replaced: readonly StoredKey[];
   /** Objects of the account that are needed once all the above is gone. */
   readonly needed: KeySet;
+  /** Snapshots that are neither judged nor removed. */
   readonly untrusted: number;
 }
 
@@ -192,30 +194,6 @@ async function surveyOwner(
 function spared(decision: Decision<PrunableSnapshot>, why: string): Decision<PrunableSnapshot> {
   if (decision.keep || decision.erased === true) return decision;
   return { ...decision, keep: true, reasons: [`prune refuses: ${why}`] };
-}
-
-/** In the order of their keys. */
-function newestRevisions(manifests: readonly ReadManifest[]): ReadManifest[] {
-  const newest = new Map<string, ReadManifest>();
-  for (const one of manifests) {
-    const { id, revision } = one.snapshot.header;
-    if ((newest.get(id)?.snapshot.header.revision ?? -1) < revision) newest.set(id, one);
-  }
-  return [...newest.values()].sort((a, b) => (a.stored.key < b.stored.key ? -1 : 1));
-}
-
-function replacedManifests(
-  manifests: readonly ReadManifest[],
-  newest: readonly ReadManifest[],
-  graceFromMs: number,
-): StoredKey[] {
-  const byId = new Map(newest.map((one) => [one.snapshot.header.id, one]));
-  return manifests
-    .filter((one) => {
-      const last = byId.get(one.snapshot.header.id)!;
-      return last !== one && last.stored.modifiedAtMs < graceFromMs;
-    })
-    .map(({ stored }) => stored);
 }
 
 function prunable({ snapshot }: ReadManifest, manifests: readonly ReadManifest[]): PrunableSnapshot {
