@@ -6,7 +6,7 @@
 
 import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chainProvider } from '../../src/addins/chain/index.ts';
 import { localStore } from '../../src/addins/local/index.ts';
@@ -48,7 +48,10 @@ export interface LabBackup {
 export interface LabOptions {
   /** Instead of a local one; closed with the laboratory. */
   readonly store?: Store;
-  /** Everything is encrypted for a new administrator, whose identity the provider of the laboratory has. */
+  /**
+   * Everything is encrypted for a new administrator, whose identity the provider of the laboratory has. Where
+   * nothing is said: with LAB_ENCRYPTED=1 in the environment, so that any suite can run encrypted.
+   */
   readonly encrypted?: boolean;
   /** Settings of the provider chain, which then takes the place of s3-tar. */
   readonly chain?: Readonly<Record<string, unknown>>;
@@ -100,7 +103,17 @@ export const labThreads = 2;
 /** Of the laboratory in this directory; its identity file is `directory/identity`. */
 async function labAdministrator(directory: string): Promise<Identity> {
   const path = join(directory, 'identity');
-  if (!existsSync(path)) writeFileSync(path, `${identityText(newKeyPair().privateKey)}\n`, { mode: 0o600 });
+  if (!existsSync(path)) {
+    // Several processes may begin at once: the first one counts.
+    const own = `${path}.${process.pid}`;
+    writeFileSync(own, `${identityText(newKeyPair().privateKey)}\n`, { mode: 0o600 });
+    try {
+      linkSync(own, path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    rmSync(own);
+  }
   return (await identityOf(readFileSync(path, 'utf8').trim()))!;
 }
 
@@ -115,7 +128,8 @@ export async function openLab(directory: string, options: LabOptions = {}): Prom
     options.chain === undefined
       ? await s3TarProvider.open({ store, settings: { use: 's3-tar' } })
       : await chainProvider.open({ store, settings: { use: 'chain', ...options.chain } });
-  const admin = options.encrypted === true ? await labAdministrator(directory) : null;
+  const { encrypted = process.env['LAB_ENCRYPTED'] === '1' } = options;
+  const admin = encrypted ? await labAdministrator(directory) : null;
   const identities = admin === null ? [] : [admin];
   const keys = admin === null ? null : openKeyRing({ store, provider: plain, identities, signal });
   const provider = admin === null ? plain : withKeys(plain, { keys });

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { localStore } from '../../src/addins/local/index.ts';
 import { s3TarProvider } from '../../src/addins/s3-tar/index.ts';
-import { decodeManifest } from '../../src/core/archive/manifest.ts';
+import { readManifest } from '../../src/core/archive/manifest.ts';
 import type { Store } from '../../src/core/contracts/store.ts';
 import type { CopyReport } from '../../src/core/jobs/copy/report.ts';
 import { type CopyRun, type CopyTarget, copySnapshots } from '../../src/core/jobs/copy-snapshots.ts';
@@ -79,7 +79,7 @@ export function danglingIn(path: string): string[] {
   const objects = objectsIn(path);
   return [...objects.keys()].flatMap((key) => {
     if (!key.endsWith('.manifest')) return [];
-    const { header } = decodeManifest(readFileSync(join(path, key)), key);
+    const { header } = readManifest(readFileSync(join(path, key)), key);
     return [...header.objects, ...header.references]
       .filter(({ key, size, sha256 }) => {
         const found = objects.get(key);

@@ -52,7 +52,9 @@ afterAll(async () => {
 });
 
 /** A laboratory of its own, on a bucket of its own. */
-async function newLab(options: { settings?: object; chain?: Record<string, unknown> } = {}): Promise<S3Lab> {
+async function newLab(
+  options: { settings?: object; chain?: Record<string, unknown>; encrypted?: boolean } = {},
+): Promise<S3Lab> {
   const bucket = await newBucket(server);
   const { settings, ...rest } = options;
   return openS3Lab(server, join(directory, bucket), { ...labSettings(server, bucket), ...settings }, rest);
@@ -67,13 +69,13 @@ async function differences(source: string, lab: S3Lab, name: string): Promise<re
   return found.differences;
 }
 
-describe('a tree with every kind of entry', () => {
+describe.each([false, true])('a tree with every kind of entry, encrypted: %s', (encrypted) => {
   let mounted: MountedFilesystem;
   let lab: S3Lab;
   beforeAll(async () => {
     mounted = mountFilesystem('ext4');
     await buildFixtureTree(join(mounted.path, 'tree'));
-    lab = await newLab();
+    lab = await newLab({ encrypted });
   });
   afterAll(async () => {
     await lab.close();
