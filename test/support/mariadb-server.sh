@@ -6,6 +6,7 @@
 #
 # DIR must be short (a socket's path has 107 bytes) and is made if absent; what it held is lost. With
 # OWNER, a process id, the server stops by itself once that process is gone, however it ended.
+# MARIADBD_OPTIONS holds further options of the server, separated by spaces.
 # Needs mariadb-server and mariadb-client. As root the server runs as the user mysql.
 set -euo pipefail
 
@@ -38,15 +39,16 @@ case $action in
     [ -n "$port" ] || usage
     mkdir -p "$dir"
     stop
-    rm -rf "$dir/data"
-    mkdir "$dir/data"
-    if [ "$(id -u)" -eq 0 ]; then chmod 755 "$dir"; chown mysql: "$dir" "$dir/data"; fi
+    rm -rf "$dir/data" "$dir/tmp"
+    # A place of its own for temporary tables: a server removes what it finds there when it starts.
+    mkdir "$dir/data" "$dir/tmp"
+    if [ "$(id -u)" -eq 0 ]; then chmod 755 "$dir"; chown mysql: "$dir" "$dir/data" "$dir/tmp"; fi
     "${as_server[@]}" mariadb-install-db --no-defaults --datadir="$dir/data" --basedir=/usr \
-      --auth-root-authentication-method=normal --skip-test-db >"$dir/install.log" 2>&1 || { cat "$dir/install.log" >&2; exit 1; }
-    "${as_server[@]}" setsid "$mysqld" --no-defaults --datadir="$dir/data" --socket="$dir/sock" --pid-file="$dir/pid" \
+      --tmpdir="$dir/tmp" --auth-root-authentication-method=normal --skip-test-db >"$dir/install.log" 2>&1 || { cat "$dir/install.log" >&2; exit 1; }
+    "${as_server[@]}" setsid "$mysqld" --no-defaults --datadir="$dir/data" --socket="$dir/sock" --pid-file="$dir/pid" --tmpdir="$dir/tmp" \
       --bind-address=127.0.0.1 --port="$port" --character-set-server=utf8mb4 --event-scheduler=ON --skip-log-bin \
       --innodb-buffer-pool-size=64M --innodb-log-file-size=32M --innodb-flush-log-at-trx-commit=0 \
-      --performance-schema=OFF >"$dir/log" 2>&1 </dev/null &
+      --performance-schema=OFF ${MARIADBD_OPTIONS:-} >"$dir/log" 2>&1 </dev/null &
     ready=
     for _ in $(seq 400); do
       if mariadb-admin --no-defaults --user=root --socket="$dir/sock" ping >/dev/null 2>&1; then ready=1; break; fi
