@@ -1,0 +1,124 @@
+/** Hooks around real backups and restores. */
+
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { HooksDocument } from '../../src/cli/documents/schedule.ts';
+import { errorCodes } from '../../src/core/errors.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+
+let site: CliSite;
+let told: string;
+let program: string;
+
+/** The program notes the event, and fails on the one that it is given. */
+const hook = (on: string, onFailure = 'warn', failing = 'none'): object => ({
+  on,
+  command: [program, failing],
+  onFailure,
+});
+const configure = (...hooks: readonly object[]): void =>
+  writeJson(join(site.config, 'config.json'), {
+    panel: { use: 'generic', accounts: [{ path: join(site.dir, 'home/*') }] },
+    concurrency: 1,
+    hooks,
+  });
+const events = (): string[] =>
+  existsSync(told)
+    ? readFileSync(told, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => line.split(' ')[0]!)
+    : [];
+
+beforeAll(() => {
+  const dir = makeDirectory();
+  mkdirSync(join(dir, 'home/anna'), { recursive: true });
+  writeFileSync(join(dir, 'home/anna/file'), 'anna');
+  site = makeSite({ panel: { use: 'generic', accounts: [{ path: join(dir, 'home/*') }] } }, dir);
+  told = join(dir, 'told');
+  program = join(dir, 'hook');
+  writeFileSync(
+    program,
+    `#!/bin/sh\necho "$HOLDFAST_EVENT $(cat)" >> ${told}\n[ "$1" != "$HOLDFAST_EVENT" ]\n`,
+  );
+  chmodSync(program, 0o755);
+});
+beforeEach(() => rmSync(told, { force: true }));
+afterAll(() => site.remove());
+
+describe('hooks of a backup', () => {
+  it('come in their order, with what they need to know', async () => {
+    const all = ['before-run', 'before-account', 'before-export', 'after-export', 'before-upload'];
+    const rest = ['after-upload', 'after-account', 'after-run'];
+    configure(...[...all, ...rest, 'failure'].map((on) => hook(on)));
+    const { status } = await site.holdfast('backup');
+    const [last] = readFileSync(told, 'utf8').trim().split('\n').slice(-1);
+
+    expect(status).toBe(0);
+    expect(events()).toEqual([...all, ...rest]);
+    expect(JSON.parse(last!.slice(last!.indexOf('{')))).toMatchObject({
+      addin: 'nightly',
+      exitStatus: 0,
+      snapshots: 1,
+    });
+  });
+
+  it('can keep a run from beginning, and the failure is told', async () => {
+    configure(hook('before-run', 'stop', 'before-run'), hook('before-account'), hook('failure'));
+    const result = await site.holdfast('backup');
+
+    expect(result.status).toBe(errorCodes.HOOK_FAILED.exit);
+    expect(result.stderr).toContain(`the before-run hook ${program} ended with status 1`);
+    expect(events()).toEqual(['before-run', 'failure']);
+  });
+
+  it('that come too late to stop anything end the run with their error, and warnings with a warning', async () => {
+    configure(hook('after-account', 'stop', 'after-account'));
+    const stop = await site.holdfast('backup');
+    configure(hook('after-account', 'warn', 'after-account'));
+    const warn = await site.holdfast('backup');
+
+    expect(stop.status).toBe(errorCodes.HOOK_FAILED.exit);
+    expect(stop.stdout).toMatch(/^anna .* complete /m);
+    expect(warn.status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
+  });
+});
+
+describe('hooks of a restore', () => {
+  it('stand around it, and not around a dry run', async () => {
+    configure(hook('before-restore', 'stop'), hook('after-restore'));
+    const to = (name: string): string[] => [
+      'restore',
+      'latest',
+      '--account',
+      'anna',
+      '--to',
+      join(site.dir, name),
+    ];
+    await site.holdfast(...to('dry'), '--dry-run');
+    expect(events()).toEqual([]);
+    const done = await site.holdfast(...to('whole'));
+    configure(hook('before-restore', 'stop', 'before-restore'));
+    const refused = await site.holdfast(...to('none'));
+
+    expect(done.status).toBe(0);
+    expect(events()).toEqual(['before-restore', 'after-restore', 'before-restore']);
+    expect(refused.status).toBe(errorCodes.HOOK_FAILED.exit);
+    expect(existsSync(join(site.dir, 'none'))).toBe(false);
+  });
+});
+
+describe('holdfast hooks', () => {
+  it('lists them, and tries those of an event', async () => {
+    configure(hook('before-run', 'stop'), hook('failure', 'warn', 'failure'));
+    const listed = documentOf<HooksDocument>('hooks', await site.holdfast('hooks', '--json'));
+    const good = await site.holdfast('hooks', '--test', 'before-run');
+    const bad = await site.holdfast('hooks', '--test', 'failure', '--json');
+
+    expect(listed.hooks.map(({ on }) => on)).toEqual(['before-run', 'failure']);
+    expect(good.status).toBe(0);
+    expect(bad.status).toBe(errorCodes.HOOK_FAILED.exit);
+    expect(documentOf<HooksDocument>('hooks', bad).hooks[0]?.failure).toBe('ended with status 1');
+  });
+});
