@@ -148,10 +148,11 @@ async function surveyOwner(
 ): Promise<{ survey: OwnerSurvey; refusal: Refusal | null; elsewhere: readonly string[] }> {
   const newest = newestRevisions(manifests);
   const all = newest.filter(({ snapshot }) => snapshot.header.addin.id === request.addin.id);
-  // Snapshots that a stranger adds must not make retention let go of ours.
+  // Snapshots that a stranger adds must not make retention let go of ours, nor his revisions replace them.
   const { trust } = request;
-  const lane =
-    trust === undefined ? all : all.filter(({ snapshot }) => standingOf(snapshot, trust) === 'trusted');
+  const isStrange = ({ snapshot }: ReadManifest): boolean =>
+    trust !== undefined && standingOf(snapshot, trust) !== 'trusted';
+  const lane = all.filter((one) => !isStrange(one));
   const snapshots = lane.map((one) => prunable(one, manifests));
   const protections =
     lane.length === 0
@@ -172,7 +173,7 @@ async function surveyOwner(
   const hindrance = damaged ? 'another manifest of the account is damaged' : shrunk;
   if (hindrance !== null) decisions = decisions.map((one) => spared(one, hindrance));
   decisions = await sparedByLocks(request, decisions, nowMs);
-  const replaced = damaged ? [] : replacedManifests(manifests, newest, graceFromMs);
+  const replaced = damaged || newest.some(isStrange) ? [] : replacedManifests(manifests, newest, graceFromMs);
   const going = new Set([
     ...decisions
       .filter(({ keep }) => !keep)
