@@ -52,9 +52,9 @@ export async function notePartial(
   failed: readonly FailedComponent[],
 ): Promise<void> {
   if (snapshot.header.state !== 'partial') return;
-  output.note(
-    `warning: ${snapshot.name} is partial: ${plural(failed.length, 'component')} failed when it was made`,
-  );
+  const when =
+    snapshot.body.lost === undefined ? 'when it was made' : 'when it was made, or lost something since';
+  output.note(`warning: ${snapshot.name} is partial: ${plural(failed.length, 'component')} failed ${when}`);
   for (const { component, code, message } of failed) {
     output.note(`  ${component}${code === null ? '' : `: ${code}`}${message === null ? '' : `: ${message}`}`);
   }
