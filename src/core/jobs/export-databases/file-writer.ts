@@ -42,6 +42,9 @@ export class FileWriter {
   readonly #temporary: Buffer;
   readonly #fd: number;
   readonly #child: ChildProcess | null;
+  /** The child is gone, and what it had to say has been heard. */
+  readonly #ended: Promise<unknown>;
+  #said = '';
   bytes = 0;
 
   /** Opens an empty private file. @throws TARGET_UNWRITABLE */
@@ -57,6 +60,10 @@ export class FileWriter {
       throw unwritable('cannot give a new file to its owner', errnoName(rc));
     }
     this.#child = owner === null ? null : startWriter(this.#fd, owner);
+    this.#ended = new Promise((resolve) => this.#child?.once('close', resolve));
+    this.#child?.stderr?.on('data', (bytes: Buffer) => {
+      this.#said = (this.#said + bytes.toString('utf8')).slice(-500);
+    });
   }
 
   /** @throws TARGET_UNWRITABLE no room, or the quota is used up */
@@ -111,7 +118,7 @@ export class FileWriter {
     const child = this.#child;
     if (child === null) return;
     child.stdin?.end();
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    await this.#ended;
     if (child.exitCode !== 0) throw new Error('the writer failed');
   }
 
@@ -120,9 +127,10 @@ export class FileWriter {
     if (this.#child === null) {
       return unwritable('cannot write', (error as NodeJS.ErrnoException).code ?? 'unknown');
     }
-    const said: unknown = this.#child.stderr?.read();
-    const reason = said === null || said === undefined ? 'the writer ended' : String(said);
-    return unwritable('cannot write as the account', printable(reason.trim().replace(/^.*: /, ''), 200));
+    this.#child.stdin?.destroy();
+    await this.#ended;
+    const reason = this.#said.trim() === '' ? 'the writer ended' : this.#said;
+    return unwritable('cannot write as the account', printable(reason.trim().replace(/^.*: /s, ''), 200));
   }
 }
 
