@@ -26,7 +26,7 @@ export interface Side {
   readonly grants: readonly string[];
 }
 
-const attempts = 4;
+const attempts = 3;
 const lockWaitSeconds = 2;
 
 export async function readSide(
