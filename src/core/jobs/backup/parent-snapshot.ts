@@ -2,7 +2,7 @@
  * The snapshot that an incremental or differential capture compares with, made ready for the workers.
  *
  * Its index pages are put into one private temporary file, in path order, from which workers read; the file
- * goes when the capture ends. Only trees that the parent captured whole are compared with.
+ * goes when the capture ends. Few pages are sent instead. Only trees that the parent captured whole are compared with.
  */
 
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
@@ -31,6 +31,9 @@ export interface ParentSnapshot {
   remove(): void;
 }
 
+/** Pages of so many bytes are sent to the workers; more go through a file. */
+const sentBytes = 256 * 1024;
+
 export interface ParentOptions {
   readonly provider: KeyedProvider;
   readonly stateDir: string;
@@ -50,18 +53,15 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
     ),
   );
   const rows = root.pages.filter((row) => whole.has(row.first.toString('latin1').split('/', 1)[0]!));
-  const directory = join(options.stateDir, 'tmp');
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  removeStrays(directory);
-  const path = join(directory, `${process.pid}-${snapshot.header.objectId}.pages`);
+  const all = [...rows, ...root.linkPages.map((row) => ({ ...row, first: Buffer.alloc(0) }))];
+  const bytes = all.reduce((sum, { length }) => sum + length, 0);
+  const path = bytes <= sentBytes ? null : spoolPath(options.stateDir, snapshot.header.objectId);
   const objects = objectsOf(snapshot, root.objects);
-  const remove = (): void => rmSync(path, { force: true });
+  const remove = (): void => {
+    if (path !== null) rmSync(path, { force: true });
+  };
   try {
-    const placed = await spool(
-      reader,
-      [...rows, ...root.linkPages.map((row) => ({ ...row, first: Buffer.alloc(0) }))],
-      path,
-    );
+    const { placed, pages } = await spool(reader, all, path);
     const { rereadEvery, turn } = options;
     return {
       snapshot,
@@ -70,7 +70,7 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
       objects,
       nextNumber: Math.max(0, ...objects.keys(), ...numbersOf(snapshot)) + 1,
       forWorkers: {
-        path,
+        pages,
         rows: placed.slice(0, rows.length),
         linkRows: placed.slice(rows.length),
         rereadEvery,
@@ -90,6 +90,13 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
   }
 }
 
+function spoolPath(stateDir: string, objectId: string): string {
+  const directory = join(stateDir, 'tmp');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  removeStrays(directory);
+  return join(directory, `${process.pid}-${objectId}.pages`);
+}
+
 /** Files of processes that were killed. */
 function removeStrays(directory: string): void {
   for (const name of readdirSync(directory)) {
@@ -98,20 +105,27 @@ function removeStrays(directory: string): void {
   }
 }
 
-async function spool(reader: IndexReader, rows: readonly PageRow[], path: string): Promise<ParentRow[]> {
-  const fd = openSync(path, 'wx', 0o600);
+/** Where each page lies in the file, or in what is returned in its place where there is no path. */
+async function spool(
+  reader: IndexReader,
+  rows: readonly PageRow[],
+  path: string | null,
+): Promise<{ readonly placed: ParentRow[]; readonly pages: string | Uint8Array }> {
+  const fd = path === null ? -1 : openSync(path, 'wx', 0o600);
   try {
     const placed: ParentRow[] = [];
+    const frames: Uint8Array[] = [];
     let offset = 0;
     for await (const { row, frame } of reader.frames(rows)) {
-      writeSync(fd, frame);
+      if (fd >= 0) writeSync(fd, frame);
+      else frames.push(frame);
       const { length, plainBytes, count, digest } = row;
       placed.push({ offset, length, plainBytes, count, digest, first: row.first.toString('latin1') });
       offset += length;
     }
-    return placed;
+    return { placed, pages: path ?? Buffer.concat(frames) };
   } finally {
-    closeSync(fd);
+    if (fd >= 0) closeSync(fd);
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * The index pages of the snapshot that an incremental capture compares with, as a worker reads them.
  *
- * The main thread has put them into one private file, in path order; a worker reads and decompresses a page
- * when its walk gets there. Every page is checked against its digest.
+ * The main thread has put them into one private file, in path order, or sent them where they are few; a
+ * worker reads and decompresses a page when its walk gets there. Every page is checked against its digest.
  */
 
 import { hash } from 'node:crypto';
@@ -24,7 +24,8 @@ export interface ParentRow {
 
 /** Plain data, sent to each worker. */
 export interface ParentFile {
-  readonly path: string;
+  /** Of the file, or what would stand in it. */
+  readonly pages: string | Uint8Array;
   readonly rows: readonly ParentRow[];
   readonly linkRows: readonly ParentRow[];
   /** For what interrupted runs stored, of which nothing but the contents is of use. */
@@ -40,19 +41,20 @@ export class ParentPages {
   readonly rows: readonly ParentRow[];
   readonly linkRows: readonly ParentRow[];
   readonly left: readonly { readonly pages: ParentPages; readonly numbers: LeftFile['numbers'] }[];
-  #fd: number;
+  readonly #bytes: Uint8Array | null;
+  #fd = -1;
 
   constructor(file: ParentFile) {
     this.rows = file.rows;
     this.linkRows = file.linkRows;
-    this.#fd = openSync(file.path, 'r');
+    this.#bytes = typeof file.pages === 'string' ? null : file.pages;
+    if (typeof file.pages === 'string') this.#fd = openSync(file.pages, 'r');
     this.left = (file.left ?? []).map((one) => ({ pages: new ParentPages(one), numbers: one.numbers }));
   }
 
   /** @throws OBJECT_DAMAGED */
   load(row: ParentRow): Buffer {
-    const frame = Buffer.allocUnsafe(row.length);
-    readSync(this.#fd, frame, 0, row.length, row.offset);
+    const frame = this.#frame(row);
     const plain = decompressPart(frame, row.plainBytes, 'a page of the parent index');
     const head = new ByteReader(plain);
     const length = head.varint();
@@ -62,6 +64,13 @@ export class ParentPages {
       });
     }
     return plain;
+  }
+
+  #frame({ offset, length }: ParentRow): Uint8Array {
+    if (this.#bytes !== null) return this.#bytes.subarray(offset, offset + length);
+    const frame = Buffer.allocUnsafe(length);
+    readSync(this.#fd, frame, 0, length, offset);
+    return frame;
   }
 
   /** Number of the page that can hold `path`; with `isBelow` of the last that can hold something below it. */

@@ -112,7 +112,8 @@ function openChecked(path: string): { readonly fd: number; readonly size: number
 
 function isWhole(fd: number, size: number): boolean {
   const digest = createHash('sha256');
-  const buffer = Buffer.allocUnsafeSlow(readBytes);
+  // No larger than it has to be: the indexes of most accounts have a few kilobytes.
+  const buffer = Buffer.allocUnsafeSlow(Math.min(readBytes, Math.max(1, size)));
   for (let at = 0; at < size; ) {
     const part = buffer.subarray(0, Math.min(readBytes, size - at));
     if (!readAll(fd, part, at)) return false;

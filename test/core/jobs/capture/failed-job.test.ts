@@ -40,7 +40,7 @@ describe('a capture that fails', () => {
         trees: ['small', 'large'].map((name) => {
           return { name, path: join(directory, name), device: 0, exclude: [] };
         }),
-        parent: { path, rows: [], linkRows: [], rereadEvery: 1000, turn: 1 },
+        parent: { pages: path, rows: [], linkRows: [], rereadEvery: 1000, turn: 1 },
         firstNumber: 0,
         signal: failing.signal,
       },
