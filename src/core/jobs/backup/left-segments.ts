@@ -56,8 +56,7 @@ export async function leftSegments(request: LeftRequest): Promise<LeftSegments> 
 }
 
 /** Of the key that it is encrypted to. */
-const epochOf = (row: ObjectRow & { readonly seal?: { readonly epoch: number } }): number | null =>
-  row.seal?.epoch ?? null;
+const epochOf = (row: ObjectRow): number | null => row.seal?.epoch ?? null;
 
 /** Null where it vanished, or is none. */
 function read(path: string): Journal | null {

@@ -11,7 +11,7 @@ import type { OpenAddin } from '../addin.ts';
 import { checkLeft, leftSegments } from './left-segments.ts';
 import type { ParentSnapshot } from './parent-snapshot.ts';
 import { type JournalOf, removeJournals, SegmentJournal } from './segment-journal.ts';
-import type { SnapshotNames, SnapshotWriter } from './snapshot-writer.ts';
+import type { SnapshotWriter } from './snapshot-writer.ts';
 
 export interface TakeOver {
   /** @throws CHAIN_BROKEN what this snapshot took over is no longer in the store */
@@ -32,8 +32,7 @@ export async function takeOver(
 ): Promise<TakeOver> {
   const { addin, stateDir, nowMs, signal } = request;
   const { store } = addin;
-  const names: SnapshotNames & { readonly epoch?: { readonly epoch: number } | null } = writer.names;
-  const { owner, objectId, epoch } = names;
+  const { owner, objectId, epoch } = writer.names;
   const of: JournalOf = { stateDir, addinId: addin.id, owner };
   if (parent !== null) {
     const firstNumber = writer.nextNumber;
