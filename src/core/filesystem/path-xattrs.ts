@@ -7,6 +7,8 @@
 import { AT_FDCWD, closeFd, errno, errnoName, getXattr, O, openAt, setXattr, zName } from './native.ts';
 import { magicPath } from './xattrs.ts';
 
+/** The kernel clears as much memory as is offered: what we keep is short, and there are many accounts. */
+const shortValue = Buffer.allocUnsafeSlow(256);
 const value = Buffer.allocUnsafeSlow(65536);
 
 /**
@@ -17,7 +19,9 @@ const value = Buffer.allocUnsafeSlow(65536);
 export async function readPathXattr(path: string, name: string): Promise<Uint8Array | null> {
   const absent = [-errno.ENOENT, -errno.ENOTDIR, -errno.ENODATA, -errno.EOPNOTSUPP];
   return through(path, `cannot read ${name}`, absent, (subject) => {
-    const length = getXattr(subject, zName(name), value);
+    const short = getXattr(subject, zName(name), shortValue);
+    if (short >= 0) return Buffer.from(shortValue.subarray(0, short));
+    const length = short === -errno.ERANGE ? getXattr(subject, zName(name), value) : short;
     return length < 0 ? length : Buffer.from(value.subarray(0, length));
   });
 }
