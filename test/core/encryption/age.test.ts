@@ -146,3 +146,23 @@ describe('a file that somebody altered', () => {
     await expect(streamed(other)).rejects.toMatchObject({ code: 'IDENTITY_WRONG' });
   });
 });
+
+describe('a large file', () => {
+  it('is made and opened in little memory', async () => {
+    const piece = randomBytes(1024 * 1024);
+    const [before, pieces] = [process.memoryUsage().rss, 512];
+    let most = 0;
+    async function* made(): AsyncGenerator<Buffer> {
+      const encrypter = new AgeEncrypter(pair.publicKey);
+      for (let n = 0; n < pieces; n++) {
+        most = Math.max(most, process.memoryUsage().rss);
+        yield encrypter.push(piece);
+      }
+      yield encrypter.end();
+    }
+    let bytes = 0;
+    for await (const plain of decryptStream(made(), [pair], 'a file')) bytes += plain.length;
+    expect(bytes).toBe(pieces * piece.length);
+    expect(most - before).toBeLessThan(256 * 1024 * 1024);
+  });
+});

@@ -55,6 +55,7 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
   const rows = root.pages.filter((row) => whole.has(row.first.toString('latin1').split('/', 1)[0]!));
   const all = [...rows, ...root.linkPages.map((row) => ({ ...row, first: Buffer.alloc(0) }))];
   const bytes = all.reduce((sum, { length }) => sum + length, 0);
+  removeStrays(join(options.stateDir, 'tmp'));
   const path = bytes <= sentBytes ? null : spoolPath(options.stateDir, snapshot.header.objectId);
   const objects = objectsOf(snapshot, root.objects);
   const remove = (): void => {
@@ -93,12 +94,12 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
 function spoolPath(stateDir: string, objectId: string): string {
   const directory = join(stateDir, 'tmp');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  removeStrays(directory);
   return join(directory, `${process.pid}-${objectId}.pages`);
 }
 
 /** Files of processes that were killed. */
 function removeStrays(directory: string): void {
+  if (!existsSync(directory)) return;
   for (const name of readdirSync(directory)) {
     const pid = /^(\d+)-[0-9a-f]{32}\.pages$/.exec(name)?.[1];
     if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(directory, name), { force: true });
