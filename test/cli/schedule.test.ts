@@ -42,7 +42,7 @@ const snapshots = async (): Promise<number> => {
 };
 
 async function until(what: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !what(); i++) await sleep(50);
+  for (let i = 0; i < 600 && !what(); i++) await sleep(50);
   expect(what()).toBe(true);
 }
 
@@ -106,9 +106,9 @@ describe('holdfast serve', () => {
     owe(0);
     const daemon = site.start('serve');
     const over = ended(daemon);
-    await until(() => readdirSync(site.state).includes('schedule.json'));
-    let second = await site.holdfast('serve');
-    for (let i = 0; i < 20 && second.status === 0; i++) second = await site.holdfast('serve');
+    const lock = join(site.state, 'daemon.lock');
+    await until(() => readFileSync(lock, 'utf8') === `${daemon.pid}\n`);
+    const second = await site.holdfast('serve');
     const once = await site.holdfast('serve', '--once');
     const { runner, daemonPid } = await shown();
     const status = documentOf<StatusDocument>('status', await site.holdfast('status', '--json'));
