@@ -42,6 +42,7 @@ export interface LabBackup {
   readonly steps?: AccountSteps;
   /** Reads every file. */
   readonly checksum?: boolean;
+  readonly allowPlaintext?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -165,6 +166,7 @@ export async function openLab(directory: string, options: LabOptions = {}): Prom
       stateDir,
       level: options.level ?? 'auto',
       checksum: options.checksum ?? false,
+      allowPlaintext: options.allowPlaintext ?? false,
       concurrency: 1,
       pool,
       world: {

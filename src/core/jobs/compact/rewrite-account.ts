@@ -31,7 +31,9 @@ export async function rewriteAccount(
 ): Promise<Done> {
   const { provider, store, server, signal } = request;
   const { owner } = concerned[0]!.header;
-  const epoch = await epochOf(provider, concerned.at(-1)!);
+  // What was encrypted must not be written plain, also where the configuration has gone back to plain since.
+  const keyed = concerned.findLast(({ header }) => header.encryption !== undefined) ?? concerned[0]!;
+  const epoch = await epochOf(provider, keyed);
   const writerFrom = (nextNumber: number): SnapshotWriter => {
     const names = { server, owner, objectId: request.world.newObjectId(), epoch };
     const writer = new SnapshotWriter(names, provider, signal);

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { withKeys } from '../../../../src/core/encryption/keyed-provider.ts';
 import { listSnapshots, readSnapshot, type Snapshot } from '../../../../src/core/jobs/catalog.ts';
 import type { CompactReport } from '../../../../src/core/jobs/compact/types.ts';
+import { openLab } from '../../../support/backup.ts';
 import { begin, hear, kill, startJob } from '../../../support/backup-process.ts';
 import { compareTrees } from '../../../support/compare-trees.ts';
 import { ageStore, compactLab, pruneLab } from '../../../support/upkeep.ts';
@@ -167,6 +168,34 @@ describe('compact', () => {
     const ours = `${chain.directory}/ours`;
     expect((await chain.lab.restore(ours)).failures).toEqual([]);
     expect((await compareTrees(chain.tree, `${ours}/shadow`)).differences).toEqual([]);
+  });
+
+  it('writes nothing plain of snapshots that are encrypted, also where newer ones are plain', async () => {
+    await chain[Symbol.asyncDispose]();
+    const settings = { cadence: 'forever', rereadEvery: 100_000 };
+    chain = await openChainLab({ pageBytes: 1000, chain: settings, encrypted: true }, '/dev/shm');
+    await sparseChain();
+    const plain = await openLab(chain.directory, { chain: settings, encrypted: false });
+    const backUp = { allowPlaintext: true, level: 'full' } as const;
+    const { snapshot: full } = await plain.backUp({ shadow: chain.tree }, backUp);
+    for (let i = 0; i < 20; i++) chain.write(`d${i}/file`, randomBytes(100_000));
+    for (let i = 0; i < 2; i++) {
+      await plain.backUp({ shadow: chain.tree }, { ...backUp, level: 'incremental' });
+      chain.write('d0/file', randomBytes(100_000));
+    }
+    // As prune does in time: what a kept full needs is never rewritten.
+    rmSync(`${chain.lab.storePath}/${full.key}`);
+    const encrypted = (await all()).filter(({ header }) => header.encryption !== undefined);
+    const report = only(await compactLab(chain.lab));
+    expect(report.published.length).toBe(4);
+    const after = await all();
+    for (const { header } of encrypted) {
+      const now = after.find((one) => one.header.id === header.id)!;
+      expect(now.header.encryption, now.key).toEqual(header.encryption);
+      for (const { key } of now.header.objects) expect(key).toMatch(/\.age$/);
+    }
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+    await plain.close();
   });
 
   it('never signs what is not trusted', async () => {
