@@ -35,16 +35,12 @@ async function isWhole({ signal }: RepairRequest, copy: Copy, ref: ObjectRef): P
   }
 }
 
-async function putBack(
-  { store, provider, signal }: RepairRequest,
-  copy: Copy,
-  ref: ObjectRef,
-): Promise<void> {
+/** In the place of what is there: removed first, it would be gone where this breaks off. */
+async function putBack({ provider, signal }: RepairRequest, copy: Copy, ref: ObjectRef): Promise<void> {
   const { key, size, kind } = ref;
-  if ((await store.head({ key, signal })) !== null) await store.remove({ key, signal });
   const body = new CheckedBody(copy.provider.get({ key, signal }), ref);
   const asKind: ObjectKind = kind === 'beside' ? 'export' : kind;
-  await provider.put({ kind: asKind, key, body, sizeBytes: size, createOnly: true, signal });
+  await provider.put({ kind: asKind, key, body, sizeBytes: size, createOnly: false, signal });
 }
 
 /** As `fetchObject`, for a manifest: its seal says whether it is whole. */
@@ -52,7 +48,7 @@ export async function fetchManifest(
   request: RepairRequest,
   { key, id }: ListedSnapshot,
 ): Promise<string | null> {
-  const { store, provider, signal } = request;
+  const { provider, signal } = request;
   for (const copy of request.copies) {
     let bytes: Buffer;
     try {
@@ -63,9 +59,8 @@ export async function fetchManifest(
       continue;
     }
     if (request.apply) {
-      await store.remove({ key, signal });
       const body = bytesOf(bytes);
-      await provider.put({ kind: 'manifest', key, body, sizeBytes: bytes.length, createOnly: true, signal });
+      await provider.put({ kind: 'manifest', key, body, sizeBytes: bytes.length, createOnly: false, signal });
     }
     return copy.name;
   }

@@ -19,6 +19,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { localStore } from '../../../../src/addins/local/index.ts';
 import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
+import { withKeys } from '../../../../src/core/encryption/keyed-provider.ts';
+import { HoldfastError } from '../../../../src/core/errors.ts';
 import type { RepairRequest } from '../../../../src/core/jobs/repair/types.ts';
 import { compareTrees } from '../../../support/compare-trees.ts';
 import { repairLab } from '../../../support/upkeep.ts';
@@ -85,6 +87,27 @@ describe('repair', () => {
     expect(exitStatus).toBe(0);
     expect((await chain.lab.verify(true)).exitStatus).toBe(0);
     await chain.expectRestorable();
+    for (const { store } of copies) await store.close();
+  });
+
+  it('leaves what is damaged where it is until it has what comes in its place', async () => {
+    const full = await chain.full();
+    const copies = [await copyNow()];
+    const segment = full.header.objects.find(({ kind }) => kind === 'segment')!;
+    const { provider } = chain.lab;
+    const put = async (): Promise<never> => {
+      throw new HoldfastError('STORE_UNAVAILABLE', 'the store went away');
+    };
+    const broken = { ...withKeys(provider, { keys: provider.keys ?? null }), put };
+    for (const key of [segment.key, full.key]) {
+      flip(key);
+      const before = everyFile();
+      const repaired = repairLab(chain.lab, { copies, provider: broken });
+      await expect(repaired).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+      expect(everyFile()).toEqual(before);
+    }
+    expect((await repairLab(chain.lab, { copies })).exitStatus).toBe(0);
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
     for (const { store } of copies) await store.close();
   });
 
