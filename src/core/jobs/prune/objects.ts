@@ -1,12 +1,14 @@
 /**
  * The second look, and the removal of data and index objects that no manifest names.
  *
- * An object goes if nothing named it at the first look or names it now, if the store has had it for longer
- * than the grace period, and while the account's lock is held: a backup under way may have objects that no
- * manifest names yet, and one that runs for days has old ones.
+ * An object goes if nothing named it at the first look or names it now, if the store has had it and all that
+ * was stored with it for longer than the grace period, and while the account's lock is held: a backup under way
+ * may have objects that no manifest names yet, and one that runs for days, on a machine whose locks are not
+ * seen here, has old ones among them.
  */
 
 import { parseObjectKey } from '../../archive/keys.ts';
+import type { ObjectInfo } from '../../contracts/store.ts';
 import { isProbePrefix } from '../../key-classes.ts';
 import { eachLimited } from '../each-limited.ts';
 import { KeySet } from './key-set.ts';
@@ -54,14 +56,17 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
     for await (const { owner, objects } of walkOwners(store, prefix, signal)) {
       const survey = found.owners.get(owner);
       const going: StoredKey[] = [];
+      const latest = latestOfRuns(objects);
       for (const object of objects) {
-        const { key, sizeBytes, modifiedAtMs } = object;
-        if (parseObjectKey(key) === null) {
+        const { key, sizeBytes } = object;
+        const name = parseObjectKey(key);
+        if (name === null) {
           if (!isProbePrefix(key)) unknown.push(key);
           continue;
         }
         if (survey?.needed.has(key) || found.neededElsewhere.has(key)) continue;
-        const tally = modifiedAtMs >= times.graceFromMs ? result.waiting : result.unneeded;
+        const isYoung = latest.get(name.objectId)! >= times.graceFromMs;
+        const tally = isYoung ? result.waiting : result.unneeded;
         tally.count += 1;
         tally.bytes += sizeBytes;
         if (tally === result.unneeded) going.push(object);
@@ -82,6 +87,16 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
     }
   }
   return { ...result, unknown, locked, stopped };
+}
+
+/** When the store got the newest object of each backup, by what the names of its objects share. */
+function latestOfRuns(objects: readonly ObjectInfo[]): ReadonlyMap<string, number> {
+  const latest = new Map<string, number>();
+  for (const { key, modifiedAtMs } of objects) {
+    const name = parseObjectKey(key);
+    if (name !== null) latest.set(name.objectId, Math.max(modifiedAtMs, latest.get(name.objectId) ?? 0));
+  }
+  return latest;
 }
 
 function prefixes({ server, owners }: PruneRequest): string[] {

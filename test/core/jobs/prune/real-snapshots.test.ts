@@ -1,9 +1,11 @@
 /** Prune over real snapshots in a directory: what stays restores, also while backups run. */
 
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { localStore } from '../../../../src/addins/local/index.ts';
 import { listSnapshots } from '../../../../src/core/jobs/catalog.ts';
 import { prune } from '../../../../src/core/jobs/prune/prune.ts';
 import type { PruneReport, PruneRequest } from '../../../../src/core/jobs/prune/types.ts';
@@ -104,4 +106,43 @@ it('goes together with backups of the same account', async () => {
   expect((await lab.verify(true)).exitStatus).toBe(0);
   await lab.restore(join(directory, 'back'));
   expect((await compareTrees(tree, join(directory, 'back/files'))).differences).toEqual([]);
+});
+
+it('spares what a backup of two days from another machine has stored, which no manifest names yet', async () => {
+  for (let i = 0; i < 30; i++) {
+    mkdirSync(join(tree, `d${i % 5}`), { recursive: true });
+    writeFileSync(join(tree, `d${i % 5}`, `${i}`), randomBytes(3000));
+  }
+  const store = await localStore.open({ use: 'local', path: lab.storePath });
+  let removed = -1;
+  const slow = await openLab(directory, {
+    store: {
+      name: store.name,
+      capabilities: store.capabilities,
+      get: (request) => store.get(request),
+      head: (request) => store.head(request),
+      list: (request) => store.list(request),
+      remove: (request) => store.remove(request),
+      close: () => store.close(),
+      async put(request) {
+        if (!request.key.startsWith('manifests/')) return store.put(request);
+        // The last segment and the index have just been stored.
+        age();
+        const names = readdirSync(lab.storePath, { recursive: true, encoding: 'utf8' });
+        const segments = names.filter((name) => name.includes('.tar.zst')).sort();
+        expect(segments.length).toBeGreaterThan(1);
+        const index = names.find((name) => name.includes('.idx'))!;
+        for (const name of [segments.at(-1)!, index])
+          utimesSync(join(lab.storePath, name), Date.now() / 1000, Date.now() / 1000);
+        ({
+          removed: { count: removed },
+        } = await run({ stateDir: join(directory, 'elsewhere') }));
+        return store.put(request);
+      },
+    },
+  });
+  expect((await slow.backUp({ files: tree })).exitStatus).toBe(0);
+  expect((await slow.verify(true)).exitStatus).toBe(0);
+  expect(removed).toBe(0);
+  await slow.close();
 });
