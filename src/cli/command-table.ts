@@ -11,6 +11,7 @@ export interface CommandEntry {
 
 export const groups: Readonly<Record<string, string>> = {
   db: 'export and import the databases of accounts',
+  scope: 'show and change settings as the panel does',
   addin: 'show and check addins and their configurations',
   store: 'look after the place where backups lie',
   key: 'make, check, replace and destroy the keys of encrypted backups',
@@ -124,6 +125,26 @@ export const commandTable: readonly CommandEntry[] = [
     words: 'hooks',
     summary: 'show hooks, and try them',
     load: async () => (await import('./commands/hooks.ts')).hooks,
+  },
+  {
+    words: 'scope list',
+    summary: 'list settings that can be changed at any time, with their values',
+    load: async () => (await import('./commands/scope-list.ts')).scopeList,
+  },
+  {
+    words: 'scope info',
+    summary: 'show what a scope does, takes and is set to',
+    load: async () => (await import('./commands/scope-info.ts')).scopeInfo,
+  },
+  {
+    words: 'scope get',
+    summary: 'show the value of a scope',
+    load: async () => (await import('./commands/scope-get.ts')).scopeGet,
+  },
+  {
+    words: 'scope set',
+    summary: 'set a scope',
+    load: async () => (await import('./commands/scope-set.ts')).scopeSet,
   },
   {
     words: 'addin list',

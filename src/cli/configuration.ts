@@ -5,16 +5,18 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CopyConfiguration } from '../core/config/copies.ts';
+import { effectiveSettings } from '../core/config/effective-settings.ts';
 import {
   type AddinConfiguration,
   type Configuration,
   checkConfiguration,
 } from '../core/config/load-configuration.ts';
 import { type ConfigProblem, configInvalid } from '../core/config/problems.ts';
-import { HoldfastError } from '../core/errors.ts';
+import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { AddinDefinition } from '../core/index.ts';
 import { didYouMean } from '../core/near-matches.ts';
 import { quoted } from '../core/printable.ts';
+import { readScopeFile, scopeFilePath } from '../core/scopes/scope-file.ts';
 import { addinsNamed, allAddins } from './builtin-addins.ts';
 
 export interface Loaded {
@@ -22,18 +24,50 @@ export interface Loaded {
   readonly definitions: readonly AddinDefinition[];
 }
 
-/** @throws CONFIG_INVALID the message names every problem */
+/**
+ * The settings in force, scopes included.
+ *
+ * @throws CONFIG_INVALID the message names every problem
+ */
 export async function loadConfigured(dir: string): Promise<Loaded> {
   const { configuration, definitions, problems } = await checkConfigured(dir);
   if (configuration === null) throw configInvalid(problems);
   return { configuration, definitions };
 }
 
-export async function checkConfigured(dir: string): Promise<{
+interface Checked {
   readonly configuration: Configuration | null;
   readonly definitions: readonly AddinDefinition[];
   readonly problems: readonly ConfigProblem[];
-}> {
+}
+
+export async function checkConfigured(dir: string): Promise<Checked> {
+  const checked = await checkFiles(dir);
+  if (checked.configuration === null) return checked;
+  try {
+    const { values } = await readScopeFile(checked.configuration.dir);
+    const { configuration, problems } = effectiveSettings(checked.configuration, values, checked.definitions);
+    return { ...checked, configuration: problems.length === 0 ? configuration : null, problems };
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    const hint = error.hint ?? 'Mend the file.';
+    const problem = { file: scopeFilePath(dir), pointer: '', message: error.message, hint };
+    return { ...checked, configuration: null, problems: [problem] };
+  }
+}
+
+/**
+ * What the files of the configuration say, whatever scopes have set.
+ *
+ * @throws CONFIG_INVALID the message names every problem
+ */
+export async function loadFiles(dir: string): Promise<Loaded> {
+  const { configuration, definitions, problems } = await checkFiles(dir);
+  if (configuration === null) throw configInvalid(problems);
+  return { configuration, definitions };
+}
+
+async function checkFiles(dir: string): Promise<Checked> {
   const definitions = await addinsNamed(await namesUsed(dir));
   const first = await checkConfiguration(dir, definitions);
   if (first.configuration !== null) return { ...first, definitions };
@@ -59,6 +93,8 @@ export function chooseAddin(configuration: Configuration, name: string | undefin
   const { addins, dir } = configuration;
   const names = addins.map((addin) => addin.name);
   if (name === undefined) {
+    const destined = addins.find((addin) => addin.name === configuration.steering.destination);
+    if (destined !== undefined) return destined;
     if (addins.length === 1) return addins[0]!;
     if (addins.length > 1) {
       const message = `several addin configurations exist: ${names.join(', ')}`;

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import type { AddinRef } from '../core/archive/manifest.ts';
 import { databaseSettingsSchema } from '../core/config/config-schema.ts';
 import type { AddinConfiguration, Configuration } from '../core/config/load-configuration.ts';
+import { withExclusions } from '../core/config/policy.ts';
 import { resolveSecrets } from '../core/config/secrets.ts';
 import type { Identity } from '../core/encryption/identities.ts';
 import type { KeyedProvider } from '../core/encryption/keyed-provider.ts';
@@ -83,8 +84,18 @@ export async function openPanel(
 ): Promise<{ readonly panel: Panel; readonly panelRef: AddinRef }> {
   const definition = definitionOf(definitions, 'panel', configuration.panel.use);
   const settings = await resolveSecrets(configuration.panel, definition.settingsSchema, world);
-  return { panel: await definition.open(settings), panelRef: refOf(definition) };
+  const panel = steeredPanel(await definition.open(settings), configuration);
+  return { panel, panelRef: refOf(definition) };
 }
+
+/** Lists accounts with what scope and policy leave out of them. */
+const steeredPanel = (panel: Panel, configuration: Configuration): Panel => ({
+  name: panel.name,
+  accounts: async (options) =>
+    (await panel.accounts(options)).map((account) => withExclusions(account, configuration)),
+  writablePath: (request) => panel.writablePath(request),
+  afterRestore: (request) => panel.afterRestore(request),
+});
 
 /** One engine for each configured server; one whose secret cannot be read fails when it is used. */
 export async function openEngines(

@@ -18,7 +18,8 @@ import { Output } from './output.ts';
 import type { World } from './world.ts';
 
 /** Resolves with the exit status; never rejects. Everything printed has been written then. */
-export async function runCommandLine(argv: readonly string[], world: World): Promise<number> {
+export async function runCommandLine(words: readonly string[], world: World): Promise<number> {
+  const argv = inOurSpelling(words);
   const given = (name: string): boolean => argv.includes(name);
   const output = new Output(world, { json: given('--json'), quiet: given('--quiet') });
   let status = 0;
@@ -33,6 +34,13 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
   }
   output.flush();
   return status;
+}
+
+/** The panel writes `scope:list` for `scope list`. */
+function inOurSpelling(argv: readonly string[]): readonly string[] {
+  const at = argv.findIndex((word, i) => !word.startsWith('-') && argv[i - 1] !== '--config');
+  const [, verb] = /^scope:(list|info|get|set)$/.exec(argv[at] ?? '') ?? [];
+  return verb === undefined ? argv : [...argv.slice(0, at), 'scope', verb, ...argv.slice(at + 1)];
 }
 
 async function programFor(

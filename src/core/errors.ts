@@ -20,6 +20,8 @@ export const errorCodes = {
   RECIPIENTS_UNUSABLE: { exit: 6, retryable: false },
   ACCOUNT_LOCKED: { exit: 11, retryable: true },
   DAEMON_RUNNING: { exit: 12, retryable: true },
+  CONFIG_LOCKED: { exit: 13, retryable: true },
+  BACKUPS_DISABLED: { exit: 14, retryable: false },
   ACCOUNT_NOT_FOUND: { exit: 20, retryable: false },
   PANEL_UNREADABLE: { exit: 21, retryable: false },
   TREE_UNREADABLE: { exit: 22, retryable: false },

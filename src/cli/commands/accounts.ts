@@ -2,6 +2,7 @@
 
 import { errorCodes, isHoldfastError } from '../../core/errors.ts';
 import type { Account } from '../../core/index.ts';
+import { describePolicy, printPolicies } from '../account-policies.ts';
 import type { CliCommand, CliContext } from '../command.ts';
 import { type Loaded, loadConfigured } from '../configuration.ts';
 import type { AccountsDocument } from '../documents/accounts.ts';
@@ -13,15 +14,18 @@ export const accounts: CliCommand = {
   exits: ['PANEL_UNREADABLE', 'FINISHED_WITH_WARNINGS'],
 
   define(command) {
-    command.addHelpText(
-      'after',
-      '\nThe last good snapshot is looked for in every configured store; a store that cannot be\nread is a warning.',
-    );
+    command
+      .option('--policy', 'show what applies to each account, and why')
+      .addHelpText(
+        'after',
+        '\nThe last good snapshot is looked for in every configured store; a store that cannot be\nread is a warning.',
+      );
   },
 
-  async run(context) {
+  async run(context, { options }) {
     const { configDir, world, output, signal } = context;
     const loaded = await loadConfigured(configDir);
+    const withPolicy = options['policy'] === true;
     const { panel } = await openPanel(loaded, world);
     const found = await panel.accounts({ signal });
     const state = await openStateIfAny(loaded.configuration, world);
@@ -30,13 +34,17 @@ export const accounts: CliCommand = {
       found.map(async (account) => {
         const uuid = state === null ? null : await state.knownAccountId(account);
         const atMs = uuid === null ? undefined : lastGood.get(uuid);
-        return describeAccount(account, uuid, atMs === undefined ? null : new Date(atMs).toISOString());
+        const lastGoodAt = atMs === undefined ? null : new Date(atMs).toISOString();
+        const policy = withPolicy ? describePolicy(account, loaded.configuration) : null;
+        return describeAccount(account, { uuid, lastGoodAt, policy });
       }),
     );
-    output.table(
-      columns,
-      described.map((account) => rowOf(account, world.now())),
-    );
+    if (withPolicy) printPolicies(output, described);
+    else
+      output.table(
+        columns,
+        described.map((account) => rowOf(account, world.now())),
+      );
     for (const { site, problem } of found) if (problem !== null) output.note(`note: ${site}: ${problem}`);
     output.document<AccountsDocument>({ panel: panel.name, accounts: described });
     return complete ? 0 : errorCodes.FINISHED_WITH_WARNINGS.exit;
@@ -73,11 +81,13 @@ function rowOf(account: AccountItem, nowMs: number): string[] {
   ];
 }
 
-function describeAccount(account: Account, uuid: string | null, lastGoodAt: string | null): AccountItem {
+function describeAccount(
+  account: Account,
+  known: Pick<AccountItem, 'uuid' | 'lastGoodAt' | 'policy'>,
+): AccountItem {
   const { site, domain, aliases, plan, state, problem, home } = account;
   return {
     site,
-    uuid,
     domain,
     aliases: [...aliases],
     plan,
@@ -91,7 +101,7 @@ function describeAccount(account: Account, uuid: string | null, lastGoodAt: stri
       admin,
       names: [...names],
     })),
-    lastGoodAt,
+    ...known,
   };
 }
 

@@ -2,10 +2,10 @@
 
 import { availableParallelism } from 'node:os';
 import { Option } from 'commander';
+import { policyOf } from '../../core/config/policy.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import type { Account, DatabaseEngine, Panel, RequestedLevel } from '../../core/index.ts';
+import type { DatabaseEngine, Panel, RequestedLevel } from '../../core/index.ts';
 import { statusWithCopies } from '../../core/jobs/copy/report.ts';
-import { resolveAccounts, type SitesByUuid, selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import { quoted } from '../../core/printable.ts';
 import { BackUpPrinter } from '../backup-printer.ts';
 import type { CliCommand, CliContext, Invocation } from '../command.ts';
@@ -26,6 +26,7 @@ import { withPanelExport } from '../panel-export.ts';
 import { openProgress } from '../progress.ts';
 import { copyAll } from '../runs/copy-all.ts';
 import { RunCompanion } from '../runs/run-companion.ts';
+import { selectForRun } from '../runs/select-accounts.ts';
 
 interface Options {
   readonly addin?: string;
@@ -41,6 +42,7 @@ interface Options {
 export const backup: CliCommand = {
   exits: [
     'PREREQUISITE_MISSING',
+    'BACKUPS_DISABLED',
     'RECIPIENTS_UNUSABLE',
     'ACCOUNT_LOCKED',
     'ACCOUNT_NOT_FOUND',
@@ -86,6 +88,7 @@ export const backup: CliCommand = {
     const chosen = options as unknown as Options;
     const loaded = await loadConfigured(configDir);
     const addin = chooseAddin(loaded.configuration, chosen.addin);
+    if (!loaded.configuration.steering.enabled) throw disabled();
     const { bandwidth } = loaded.configuration.limits;
     const limited = bandwidth === undefined ? world : { ...world, wrapStore: await limitedTo(bandwidth) };
     const opened = await openStore(loaded, addin, limited);
@@ -119,7 +122,7 @@ async function run(
   const { configuration } = loaded;
   const state = await openStateOf(configuration, world);
   for (const note of state.notes) output.note(`note: ${note}`);
-  const selected = await select(context, { loaded, panel, chosen }, state.sites());
+  const selected = await selectForRun(context, { ...loaded, panel, chosen }, state.sites());
   const companion = await RunCompanion.begin(context, {
     configuration,
     addin: chooseAddin(configuration, chosen.addin),
@@ -152,6 +155,7 @@ async function run(
       checksum: chosen.checksum === true,
       allowPlaintext: chosen.allowPlaintext === true,
       concurrency: configuration.concurrency,
+      fullEveryDays: (account) => policyOf(account, configuration).fullEveryDays.value,
       pool,
       world,
       signal,
@@ -175,6 +179,11 @@ async function run(
   }
 }
 
+const disabled = (): HoldfastError =>
+  new HoldfastError('BACKUPS_DISABLED', 'backups are switched off by the scope backups.enabled', {
+    hint: 'Run holdfast scope set backups.enabled true.',
+  });
+
 /** @throws USAGE */
 function instantGiven(text: string): number {
   const ms = Date.parse(text);
@@ -192,7 +201,7 @@ async function dryRun(
   { loaded, opened, panel, engines, chosen }: Parts,
 ): Promise<number> {
   const state = await openStateIfAny(loaded.configuration, context.world);
-  const selected = await select(context, { loaded, panel, chosen }, state?.sites() ?? new Map());
+  const selected = await selectForRun(context, { ...loaded, panel, chosen }, state?.sites() ?? new Map());
   const { planBackUp, printPlan } = await import('../backup-plan.ts');
   const { stateDir, trustedSigners } = loaded.configuration;
   const { level } = chosen;
@@ -209,30 +218,4 @@ async function dryRun(
   printPlan(plan, context.output);
   context.output.document(plan);
   return 0;
-}
-
-interface Selected {
-  readonly accounts: readonly Account[];
-  readonly unmatched: readonly string[];
-}
-
-/** @throws ACCOUNT_NOT_FOUND nothing is left to back up */
-async function select(
-  { output, signal }: CliContext,
-  { loaded, panel, chosen }: Pick<Parts, 'loaded' | 'panel' | 'chosen'>,
-  sites: SitesByUuid,
-): Promise<Selected> {
-  const all = await panel.accounts({ signal });
-  if (chosen.account !== undefined) {
-    return { accounts: resolveAccounts(all, chosen.account, sites), unmatched: [] };
-  }
-  const addin = chooseAddin(loaded.configuration, chosen.addin);
-  const selected = selectAccounts(all, addin.accounts, sites);
-  if (selected.accounts.length === 0) {
-    throw new HoldfastError('ACCOUNT_NOT_FOUND', `the configuration ${addin.name} selects no account`, {
-      hint: 'Correct "accounts" in the addin configuration; holdfast accounts shows what there is.',
-    });
-  }
-  for (const pattern of selected.unmatched) output.note(`note: no account fits ${quoted(pattern)}`);
-  return selected;
 }

@@ -9,6 +9,7 @@ import { ownerOf } from '../find-snapshot.ts';
 import { bytesText, countText, plural } from '../format.ts';
 import { defineKeyOptions } from '../key-input.ts';
 import { addinId } from '../opened.ts';
+import { retentionsOf } from '../policies.ts';
 import { openProgress } from '../progress.ts';
 import { serverOf } from '../server-option.ts';
 import { type StoreSession, withStore } from '../store-session.ts';
@@ -71,12 +72,13 @@ async function run(
   { output, world, signal }: CliContext,
   { loaded, addin, opened, search, trust }: StoreSession,
   server: string,
-  { account, apply }: Options,
+  { account, apply, copy }: Options,
 ): Promise<PruneReport> {
   const owners: string[] = [];
   for (const wanted of account ?? []) owners.push(await ownerOf(search, wanted));
   // Of a copy, manifests name the configuration it belongs to.
   const name = addin.name.split('/', 1)[0]!;
+  const retentionOf = await retentionsOf(search, loaded.configuration, server);
   const progress = await openProgress(output, world.now);
   const seen = { manifests: 0, removed: 0, bytes: 0 };
   try {
@@ -87,6 +89,7 @@ async function run(
       addin: { id: addinId(server, name), name },
       owners: account === undefined ? null : owners,
       retention: addin.retention,
+      ...(copy === undefined ? { retentionOf } : {}),
       apply: apply === true,
       stateDir: loaded.configuration.stateDir,
       world,

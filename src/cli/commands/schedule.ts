@@ -118,6 +118,8 @@ async function show(context: CliContext, name: string | undefined): Promise<numb
     ]),
   );
   const idle = kind === 'nothing' && schedules.length > 0;
+  if (!configuration.steering.enabled)
+    output.note('note: the scope backups.enabled is false, so nothing runs');
   if (schedules.length === 0) output.info('nothing is scheduled');
   else if (kind === 'daemon') output.info(`process ${pid} runs them`);
   else if (!idle) output.info(`the ${kind === 'cron' ? 'line for cron' : 'systemd timer'} runs them`);

@@ -1,7 +1,25 @@
 /** `accounts --json`: what the panel has. */
 
 import type { FromSchema } from 'json-schema-to-ts';
-import { choice, document, instantOrNull, list, record, text, textOrNull, texts } from './schema.ts';
+import {
+  choice,
+  document,
+  instantOrNull,
+  list,
+  record,
+  recordOrNull,
+  text,
+  textOrNull,
+  texts,
+} from './schema.ts';
+
+const applied = <const D extends string>(description: D) =>
+  record(description, {
+    value: { description },
+    why: textOrNull(
+      'JSON pointer in config.json and whom the rule is for, or the scope; null: nothing was said.',
+    ),
+  });
 
 export const accountsDocument = document('accounts', 'The accounts of the panel.', {
   panel: text('Name of the panel adapter.'),
@@ -34,6 +52,12 @@ export const accountsDocument = document('accounts', 'The accounts of the panel.
         }),
       ),
       lastGoodAt: instantOrNull('When its last complete snapshot was made, in any store.'),
+      policy: recordOrNull('What applies to it, and why; null without --policy.', {
+        retention: applied('What prune keeps of it; null: as the addin configuration says.'),
+        fullEveryDays: applied('Days after which auto means a full; null: as the provider decides.'),
+        destination: applied('The only addin configuration that backs it up; null: each that selects it.'),
+        exclude: applied('Left out by scope or policy.'),
+      }),
     }),
   ),
 });

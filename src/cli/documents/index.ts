@@ -25,12 +25,17 @@ import { restoreDocument, restorePlanDocument } from './restore.ts';
 import { restoreAllDocument } from './restore-all.ts';
 import { restoreActionDocument, restoreInPlaceDocument } from './restore-in-place.ts';
 import { hooksDocument, installDocument, scheduleDocument } from './schedule.ts';
+import { scopeDocument, scopeSetDocument, scopesDocument, scopeValueDocument } from './scopes.ts';
 import { snapshotsDocument, statusDocument } from './snapshots.ts';
 import { statusCheckDocument } from './status-check.ts';
 import { addinVerificationDocument, storeSetupDocument } from './store-setup.ts';
 import { verifyDocument } from './verify.ts';
 
 export const jsonDocuments = {
+  'scope.schema.json': scopeDocument,
+  'scope-set.schema.json': scopeSetDocument,
+  'scope-value.schema.json': scopeValueDocument,
+  'scopes.schema.json': scopesDocument,
   'accounts.schema.json': accountsDocument,
   'addin-verification.schema.json': addinVerificationDocument,
   'addins.schema.json': addinsDocument,

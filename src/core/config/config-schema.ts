@@ -7,6 +7,7 @@
 
 import type { FromSchema } from 'json-schema-to-ts';
 import { operationsProperties } from './operations-schema.ts';
+import { policyProperty } from './policy-schema.ts';
 
 export const configSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -201,6 +202,7 @@ export const configSchema = {
       examples: [2],
     },
     ...operationsProperties,
+    policy: policyProperty,
     stateDir: {
       type: 'string',
       pattern: '^/',

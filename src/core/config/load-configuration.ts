@@ -5,11 +5,12 @@
  * resolves no secret; knows no addin but by the definitions it is given.
  */
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { AddinDefinition, JsonSchema, Settings } from '../contracts/addin.ts';
 import { didYouMean } from '../near-matches.ts';
 import { printable, quoted } from '../printable.ts';
+import { addinFiles } from './addin-files.ts';
 import {
   type AddinDocument,
   addinConfigurationSchema,
@@ -30,8 +31,10 @@ import {
   timingProblems,
 } from './operations.ts';
 import { parseJson } from './parse-json.ts';
+import { policyProblems, type Ruled } from './policy.ts';
 import { type ConfigProblem, configInvalid, describeErrors } from './problems.ts';
 import { isSecretReference, secretsIn } from './secrets.ts';
+import { noSteering } from './steering.ts';
 import { validate } from './validate.ts';
 
 export const systemConfigDir = '/etc/holdfast';
@@ -53,7 +56,7 @@ export interface AddinConfiguration extends Timing {
   readonly encryption: Encryption;
 }
 
-export interface Configuration extends Operations, DatabaseOptions {
+export interface Configuration extends Operations, DatabaseOptions, Ruled {
   readonly dir: string;
   readonly stateDir: string;
   readonly panel: UseSettings;
@@ -100,11 +103,20 @@ export async function checkConfiguration(
       });
     }
   }
+  if (config !== null)
+    problems.push(...policyProblems(join(home, 'config.json'), config.policy ?? [], addins));
   if (config === null || problems.length > 0) return { configuration: null, problems };
-  const { panel, databases, concurrency, trustedSigners } = config;
+  const { panel, databases, concurrency, trustedSigners, policy } = config;
   const stateDir = config.stateDir ?? (home === systemConfigDir ? systemStateDir : join(home, 'state'));
   addins.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const rest = { concurrency, trustedSigners, ...databaseOptionsOf(config), ...operationsOf(config) };
+  const rest = {
+    concurrency,
+    trustedSigners,
+    policy,
+    steering: noSteering,
+    ...databaseOptionsOf(config),
+    ...operationsOf(config),
+  };
   return { configuration: { dir: home, stateDir, panel, databases, ...rest, addins }, problems };
 }
 
@@ -223,26 +235,4 @@ function inlineSecrets(file: string, value: unknown, schema: JsonSchema, base: s
       message: 'must be a reference to the secret (env:NAME or file:/absolute/path), never the secret itself',
       hint: 'Move the secret to a file with mode 0600 and write file:PATH here.',
     }));
-}
-
-async function addinFiles(home: string, problems: ConfigProblem[]): Promise<string[]> {
-  const dir = join(home, 'addins.d');
-  try {
-    const names = await readdir(dir);
-    return names
-      .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
-      .sort()
-      .map((name) => join(dir, name));
-  } catch (cause) {
-    const code = String((cause as NodeJS.ErrnoException).code);
-    if (code !== 'ENOENT') {
-      problems.push({
-        file: dir,
-        pointer: '',
-        message: `cannot be read: ${code}`,
-        hint: 'Let Holdfast read it.',
-      });
-    }
-    return [];
-  }
 }

@@ -216,8 +216,18 @@ export const timingProperties = {
       'What one account may take in one run. An account above it gets a partial snapshot that says why; the others go on.',
     examples: [{ minutes: 120, bytes: 500_000_000_000, inodes: 3_000_000 }],
     properties: {
-      minutes: { type: 'number', exclusiveMinimum: 0, description: 'Minutes for its files.', examples: [120] },
-      bytes: { type: 'integer', minimum: 1, description: 'Bytes of files that are stored anew.', examples: [500_000_000_000] },
+      minutes: {
+        type: 'number',
+        exclusiveMinimum: 0,
+        description: 'Minutes for its files.',
+        examples: [120],
+      },
+      bytes: {
+        type: 'integer',
+        minimum: 1,
+        description: 'Bytes of files that are stored anew.',
+        examples: [500_000_000_000],
+      },
       inodes: {
         type: 'integer',
         minimum: 1,

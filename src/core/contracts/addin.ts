@@ -8,6 +8,7 @@
 
 import type { Panel } from './panel.ts';
 import type { Provider, ProviderCapabilities, ProviderInput } from './provider.ts';
+import type { Scope } from './scope.ts';
 import type { Store } from './store.ts';
 import type { StoreSetup } from './store-setup.ts';
 
@@ -22,6 +23,8 @@ interface Definition {
   readonly contract: number;
   /** Schema of the settings, `use` included. */
   readonly settingsSchema: JsonSchema;
+  /** Optional: scopes that the addin contributes where it is configured. Must not write. */
+  scopes?(settings: Settings): Promise<readonly Scope[]>;
 }
 
 export interface StoreDefinition extends Definition {

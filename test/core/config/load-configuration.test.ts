@@ -88,12 +88,15 @@ describe('loadConfiguration', () => {
       concurrency: 2,
       export: 'direct',
       panelExport: null,
+      keepReplacedDays: 7,
       trustedSigners: [],
       limits: {},
       hooks: [],
       notify: [],
       alertAfterHours: 30,
       keepRunsDays: 90,
+      policy: [],
+      steering: { enabled: true, destination: null, exclude: [], panelExports: false },
       addins: [
         {
           file: join(dir, 'addins.d/nightly.json'),

@@ -62,6 +62,7 @@ export interface BackUpAccount {
   readonly engines: readonly DatabaseEngine[];
   readonly pool: CapturePool;
   readonly level: RequestedLevel;
+  readonly fullEveryDays?: (account: Account) => number | null;
   /** Reads every file again, also those that seem unchanged. */
   readonly checksum?: boolean;
   readonly world: BackUpWorld;
@@ -89,6 +90,26 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   }
 }
 
+const dayMs = 86_400_000;
+/** Runs of one schedule do not begin to the second. */
+const slackMs = 3_600_000;
+
+/** What to ask the provider for: a full where the policy wants one by now. */
+export function levelDue(
+  {
+    level,
+    account,
+    fullEveryDays,
+    world,
+  }: Pick<BackUpAccount, 'level' | 'account' | 'fullEveryDays' | 'world'>,
+  history: readonly { readonly level: string; readonly atMs: number }[],
+): RequestedLevel {
+  const days = level === 'auto' ? (fullEveryDays?.(account) ?? null) : null;
+  if (days === null) return level;
+  const sinceMs = world.now() - days * dayMs + slackMs;
+  return history.some((one) => one.level === 'full' && one.atMs > sinceMs) ? level : 'full';
+}
+
 async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<Snapshot> {
   const { addin, account, world, server, owner } = request;
   const startedAtMs = world.now();
@@ -97,7 +118,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
   const epoch = keys?.epoch ?? null;
   const plan = await addin.provider.plan({
     owner,
-    requested: request.level,
+    requested: levelDue(request, history.items),
     history: history.items.map((item) => ({ ...item, manifestKey: item.key })),
     nowMs: startedAtMs,
     signal: request.signal,

@@ -38,6 +38,8 @@ export interface BackUpRun {
   readonly checksum?: boolean;
   /** Plain backups are meant, although the store holds encrypted ones. */
   readonly allowPlaintext?: boolean;
+  /** The level auto means a full where the last one is older; null: as the provider decides. */
+  readonly fullEveryDays?: (account: Account) => number | null;
   /** Accounts read at once; as many more may wait for the store. */
   readonly concurrency: number;
   readonly pool: CapturePool;

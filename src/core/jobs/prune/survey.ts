@@ -160,7 +160,7 @@ async function surveyOwner(
       : await readProtections(request, { server, owner }, request.signal);
   let decisions = decideRetention({
     snapshots,
-    rules: request.retention,
+    rules: request.retentionOf?.(owner) ?? request.retention,
     needsFull: request.provider.capabilities.needsFull ?? true,
     protectionOf: ({ id }) => protectionOf(protections, id, nowMs),
     nowMs,

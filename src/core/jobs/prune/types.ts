@@ -21,6 +21,8 @@ export interface PruneRequest {
   readonly owners: readonly string[] | null;
   /** Null: no snapshot goes; objects that nothing names still do. */
   readonly retention: Retention | null;
+  /** Rules of its own for an account, by its UUID; null: those above. */
+  readonly retentionOf?: (owner: string) => Retention | null;
   /** False: show only. */
   readonly apply: boolean;
   /** Holds the locks of accounts. */

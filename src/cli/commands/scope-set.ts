@@ -1,0 +1,57 @@
+/** `holdfast scope set`: sets a scope, at once and for every command. */
+
+import { Option } from 'commander';
+import { HoldfastError } from '../../core/errors.ts';
+import type { ScopeValue } from '../../core/index.ts';
+import { printable } from '../../core/printable.ts';
+import { parseScopeValue, showScopeValue } from '../../core/scopes/value-grammar.ts';
+import type { CliCommand } from '../command.ts';
+import type { ScopeSetDocument } from '../documents/scopes.ts';
+import { openScopes } from '../scopes.ts';
+
+export const scopeSet: CliCommand = {
+  exits: ['PANEL_UNREADABLE', 'CONFIG_LOCKED', 'PREREQUISITE_MISSING'],
+
+  define(command) {
+    command
+      .argument('<name>', 'scope, such as backups.enabled')
+      .argument('<value>', 'true, null, 3, text, [a, b], [key: value], nested as you like')
+      .addOption(
+        new Option('-i, --input <format>', 'how the value is written')
+          .choices(['cli', 'json'])
+          .default('cli'),
+      )
+      .option('--by <who>', 'who sets it, for the history (default: the user)')
+      .addHelpText(
+        'after',
+        '\nnull brings back what the configuration says. Setting the present value does nothing. A running daemon\n' +
+          'follows within a minute; runs under way end as they began. scopes.history.jsonl keeps who set what when.',
+      );
+  },
+
+  async run(context, { args, options }) {
+    const { output, world } = context;
+    const [name, text] = args as [string, string];
+    const value = options['input'] === 'json' ? fromJson(text) : parseScopeValue(text);
+    const { registry } = await openScopes(context);
+    const { env } = world;
+    const by = (options['by'] as string | undefined) ?? env['SUDO_USER'] ?? env['USER'] ?? 'unknown';
+    const { from, to, changed } = await registry.set(name, value, by);
+    const shown = printable(showScopeValue(to));
+    output.info(changed ? `${name} is ${shown} now` : `${name} was ${shown} already`);
+    output.document<ScopeSetDocument>({ name, from, value: to, changed });
+    return 0;
+  },
+};
+
+/** @throws USAGE */
+function fromJson(text: string): ScopeValue {
+  try {
+    return JSON.parse(text) as ScopeValue;
+  } catch (cause) {
+    throw new HoldfastError('USAGE', 'the value is no JSON', {
+      cause,
+      hint: 'Correct it, or leave out --input json.',
+    });
+  }
+}

@@ -1,0 +1,28 @@
+/** The files of `addins.d`. */
+
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ConfigProblem } from './problems.ts';
+
+/** Paths in order of names; none where there is no such directory. */
+export async function addinFiles(home: string, problems: ConfigProblem[]): Promise<string[]> {
+  const dir = join(home, 'addins.d');
+  try {
+    const names = await readdir(dir);
+    return names
+      .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+      .sort()
+      .map((name) => join(dir, name));
+  } catch (cause) {
+    const code = String((cause as NodeJS.ErrnoException).code);
+    if (code !== 'ENOENT') {
+      problems.push({
+        file: dir,
+        pointer: '',
+        message: `cannot be read: ${code}`,
+        hint: 'Let Holdfast read it.',
+      });
+    }
+    return [];
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Which rules apply to an account, and why: those for the account itself before those for its plan, and both
+ * before what is set for all. Pure.
+ *
+ * Aliases do not count: account owners add them by themselves, and must not choose their policy by it.
+ */
+
+import type { Account } from '../contracts/panel.ts';
+import { globToRegExp, isGlob } from '../glob.ts';
+import { quoted } from '../printable.ts';
+import type { PolicyRule } from './policy-schema.ts';
+import type { ConfigProblem } from './problems.ts';
+import type { Steering } from './steering.ts';
+
+type Subject = Pick<Account, 'site' | 'domain' | 'plan'>;
+type Setting = 'retention' | 'fullEveryDays' | 'destination' | 'exclude';
+
+export interface Applied<T> {
+  readonly value: T;
+  /** JSON pointer of the rule, with whom it is for; null where no rule says anything. */
+  readonly why: string | null;
+}
+
+export interface AccountPolicy {
+  /** Null: that of the addin configuration. */
+  readonly retention: Applied<NonNullable<PolicyRule['retention']> | null>;
+  readonly fullEveryDays: Applied<number | null>;
+  /** Null: every addin configuration that selects the account. */
+  readonly destination: Applied<string | null>;
+  readonly exclude: Applied<readonly string[]>;
+}
+
+export interface Ruled {
+  readonly policy: readonly PolicyRule[];
+  readonly steering: Steering;
+}
+
+export function policyOf(account: Subject, { policy, steering }: Ruled): AccountPolicy {
+  const fitting = policy
+    .map((rule, index) => ({ rule, index, weight: weightOf(rule, account) }))
+    .filter(({ weight }) => weight > 0)
+    .sort((a, b) => b.weight - a.weight || b.index - a.index);
+  const of = <K extends Setting>(key: K): Applied<NonNullable<PolicyRule[K]> | null> => {
+    const found = fitting.find(({ rule }) => rule[key] !== undefined);
+    if (found === undefined) return { value: null, why: null };
+    return { value: found.rule[key] as NonNullable<PolicyRule[K]>, why: nameOf(found.rule, found.index) };
+  };
+  const exclude = of('exclude');
+  const general = steering.exclude.length === 0 ? null : 'scope backups.exclude';
+  return {
+    retention: of('retention'),
+    fullEveryDays: of('fullEveryDays'),
+    destination: of('destination'),
+    exclude:
+      exclude.value === null
+        ? { value: steering.exclude, why: general }
+        : { value: exclude.value, why: exclude.why },
+  };
+}
+
+const nameOf = ({ account, plan }: PolicyRule, index: number): string => {
+  const whom = account === undefined ? `plan ${quoted(plan ?? '')}` : `account ${quoted(account)}`;
+  return `/policy/${index}, ${whom}`;
+};
+
+/** 0: it does not fit. A rule with both is for an account on that plan. */
+function weightOf({ account, plan }: PolicyRule, subject: Subject): number {
+  const names = [subject.site, ...(subject.domain === null ? [] : [subject.domain])];
+  const fits = (pattern: string, texts: readonly string[]): boolean => {
+    const matcher = globToRegExp(pattern.toLowerCase());
+    return texts.some((text) => matcher.test(text.toLowerCase()));
+  };
+  if (account !== undefined && !fits(account, names)) return 0;
+  if (plan !== undefined && !fits(plan, subject.plan === null ? [] : [subject.plan])) return 0;
+  const byAccount = account === undefined ? 0 : isGlob(account) ? 3 : 6;
+  return byAccount + (plan === undefined ? 0 : isGlob(plan) ? 1 : 2);
+}
+
+/** The account with what is left out of it by scope and policy. */
+export function withExclusions(account: Account, ruled: Ruled): Account {
+  const { value } = policyOf(account, ruled).exclude;
+  if (value.length === 0) return account;
+  const trees = account.trees.map((tree) => {
+    const own = value.flatMap((pattern) => {
+      const slash = pattern.indexOf('/');
+      const name = pattern.slice(0, slash);
+      return name === '*' || name === tree.name ? [pattern.slice(slash + 1)] : [];
+    });
+    return { ...tree, exclude: [...new Set([...tree.exclude, ...own])] };
+  });
+  return { ...account, trees };
+}
+
+export function policyProblems(
+  file: string,
+  policy: readonly PolicyRule[],
+  addins: readonly { readonly name: string }[],
+): ConfigProblem[] {
+  return policy.flatMap(({ plan, account, destination }, index) => {
+    const problems: ConfigProblem[] = [];
+    const pointer = `/policy/${index}`;
+    if (plan === undefined && account === undefined) {
+      const message = 'is for nobody: neither "plan" nor "account" is there';
+      problems.push({ file, pointer, message, hint: 'Say which plan or which account it is for.' });
+    }
+    if (destination !== undefined && !addins.some(({ name }) => name === destination)) {
+      const message = `there is no addin configuration ${quoted(destination)}`;
+      const hint = 'Name one of addins.d.';
+      problems.push({ file, pointer: `${pointer}/destination`, message, hint });
+    }
+    return problems;
+  });
+}
