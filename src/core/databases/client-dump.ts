@@ -15,7 +15,7 @@ import { ReadAhead, type ReadAheadOptions } from './read-ahead.ts';
 /** What an engine knows about complete dumps. */
 export interface DumpCheck {
   /** Sees every chunk, in order, before the reader does. */
-  chunk(bytes: Uint8Array): void | Promise<void>;
+  chunk(bytes: Buffer): void | Promise<void>;
   /** After the client ended with status 0: null, or what is wrong, as the end of a sentence. */
   end(): Promise<string | null>;
   /** Releases what the check holds; waits until it is gone. */
@@ -105,7 +105,8 @@ export class ClientDump {
       let empty = true;
       for (let chunk = await this.#next(); chunk !== null; chunk = await this.#next()) {
         empty = false;
-        await this.#options.check.chunk(chunk);
+        const checking = this.#options.check.chunk(chunk);
+        if (checking !== undefined) await checking;
         yield chunk;
       }
       await this.#prove(empty);

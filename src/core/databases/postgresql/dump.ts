@@ -1,7 +1,7 @@
 /**
- * One run of pg_dump from an exported snapshot, proved by a full read: pg_restore is given the same
- * bytes as the reader, and only if both end with status 0 is the archive whole. Its table of contents
- * alone would not show a truncation.
+ * One run of pg_dump from an exported snapshot, proved by a full read: every byte passes a walk through the
+ * archive's layout, or where a newer pg_dump writes one that we do not know, pg_restore reads along. The
+ * table of contents alone would not show a truncation.
  */
 
 import { once } from 'node:events';
@@ -9,6 +9,7 @@ import type { ExportResult } from '../../contracts/database.ts';
 import { ClientDump, type DumpCheck, describeEnd } from '../client-dump.ts';
 import { type ClientProcess, startClient } from '../client-process.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
+import { ArchiveWalk, archiveHeadBytes, isKnownArchive } from './archive-check.ts';
 import { withoutTime } from './archive-time.ts';
 import { connectionEnvironment, localEnvironment, type PostgresqlClients } from './clients.ts';
 
@@ -36,7 +37,7 @@ export function startDump(
   return new ClientDump({
     databases: [database],
     client: startClient({ path: clients.dump, args, env: connectionEnvironment(config, database) }),
-    check: plain ? new PlainTrailerCheck() : new ReadBackCheck(clients.restore),
+    check: plain ? new PlainTrailerCheck() : new ArchiveCheck(clients.restore),
     result: () => result,
     rewrite: withoutTime,
     signal,
@@ -62,6 +63,49 @@ export class PlainTrailerCheck implements DumpCheck {
   }
 
   async stop(): Promise<void> {}
+}
+
+/** Our own walk where the layout is known, else pg_restore. */
+export class ArchiveCheck implements DumpCheck {
+  readonly #restore: string;
+  #head: Buffer | null = Buffer.alloc(0);
+  #walk: ArchiveWalk | undefined;
+  #reader: ReadBackCheck | undefined;
+
+  constructor(restore: string) {
+    this.#restore = restore;
+  }
+
+  chunk(bytes: Buffer): void | Promise<void> {
+    if (this.#walk !== undefined) return this.#walk.push(bytes);
+    if (this.#reader !== undefined) return this.#reader.chunk(bytes);
+    const head = Buffer.concat([this.#head ?? Buffer.alloc(0), bytes]);
+    this.#head = head;
+    return head.length < archiveHeadBytes ? undefined : this.#choose(head);
+  }
+
+  async end(): Promise<string | null> {
+    if (this.#walk === undefined) {
+      if (this.#reader === undefined) await this.#choose(this.#head ?? Buffer.alloc(0));
+      if (this.#reader !== undefined) return await this.#reader.end();
+    }
+    const wrong = this.#walk?.end() ?? null;
+    return wrong === null ? null : `the archive cannot be read back: ${wrong}`;
+  }
+
+  async stop(): Promise<void> {
+    await this.#reader?.stop();
+  }
+
+  #choose(head: Buffer): void | Promise<void> {
+    this.#head = null;
+    if (isKnownArchive(head)) {
+      this.#walk = new ArchiveWalk();
+      return this.#walk.push(head);
+    }
+    this.#reader = new ReadBackCheck(this.#restore);
+    return this.#reader.chunk(head);
+  }
 }
 
 /** Starts pg_restore with the first bytes, so that a dump that never begins costs no process. */
