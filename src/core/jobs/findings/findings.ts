@@ -12,8 +12,9 @@ import { compared } from './measures.ts';
 
 /** With fewer before it there is nothing to compare with. */
 const fewest = 3;
-/** Changes of so few entries are never unusual, however quiet the account was before. */
+/** Changes of so few entries, or of so small a part of them all, are never unusual, however quiet the account was before. */
 const smallChange = 100;
+const smallPart = 1 / 20;
 const manyTimes = 10;
 /** What is stored anew tells little about the account where it is less than this, or than a tenth of all. */
 const judgedBytes = 1024 * 1024;
@@ -56,9 +57,10 @@ export function newestIsShrunk(
   return finding === null ? null : `${newest!.name}: ${finding.message}`;
 }
 
-function unusualChange({ changes }: Measures, earlier: readonly Measures[]): Finding | null {
+function unusualChange({ changes, entries }: Measures, earlier: readonly Measures[]): Finding | null {
   const others = earlier.flatMap((one) => (one.changes === null ? [] : [one.changes]));
-  if (changes === null || changes < smallChange || others.length < fewest) return null;
+  if (changes === null || others.length < fewest) return null;
+  if (changes < Math.max(smallChange, entries * smallPart)) return null;
   const usual = median(others);
   if (changes <= manyTimes * usual) return null;
   const message = `${changes} entries were added, changed or removed, usually ${usual}`;

@@ -56,8 +56,8 @@ describe('the findings of a snapshot', () => {
 
   it('never take a handful of changes for unusual, nor a full, which compares nothing', () => {
     const quiet = nights(7, { changes: 0 });
-    expect(codes({ changes: 99 }, quiet)).toEqual([]);
-    expect(codes({ changes: 100 }, quiet)).toEqual(['unusual-change']);
+    expect(codes({ changes: 499 }, quiet)).toEqual([]);
+    expect(codes({ changes: 500 }, quiet)).toEqual(['unusual-change']);
     expect(codes({ changes: null }, quiet)).toEqual([]);
     expect(codes({ changes: 9999 }, nights(7, { changes: null }))).toEqual([]);
   });
