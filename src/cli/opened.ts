@@ -35,11 +35,15 @@ import type { World } from './world.ts';
 export interface OpenedStore {
   readonly name: string;
   readonly store: Store;
+  readonly place: string;
   readonly provider: KeyedProvider;
   readonly encryption: OpenAddin['encryption'];
   readonly storeRef: AddinRef;
   readonly providerRef: AddinRef;
 }
+
+/** The settings of stores that say where they are. */
+const placeSettings = ['use', 'endpoint', 'bucket', 'prefix', 'path', 'remote'] as const;
 
 type Kinds = { store: StoreDefinition; provider: ProviderDefinition; panel: PanelDefinition };
 
@@ -75,7 +79,8 @@ export async function openStore(
   const provider = await providerDefinition.open({ store, settings });
   const refs = { storeRef: refOf(storeDefinition), providerRef: refOf(providerDefinition) };
   const keyed = openKeys(addin, { store, provider, world, identities });
-  return { name: addin.name, store, provider: keyed, encryption: addin.encryption, ...refs };
+  const place = JSON.stringify(placeSettings.map((name) => addin.store[name] ?? null));
+  return { name: addin.name, store, place, provider: keyed, encryption: addin.encryption, ...refs };
 }
 
 export async function openPanel(

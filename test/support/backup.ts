@@ -49,6 +49,8 @@ export interface LabBackup {
 export interface LabOptions {
   /** Instead of a local one; closed with the laboratory. */
   readonly store?: Store;
+  /** Where the store is said to be. */
+  readonly place?: string;
   /**
    * Everything is encrypted for a new administrator, whose identity the provider of the laboratory has. Where
    * nothing is said: with LAB_ENCRYPTED=1 in the environment, so that any suite can run encrypted.
@@ -138,6 +140,7 @@ export async function openLab(directory: string, options: LabOptions = {}): Prom
     name: 'nightly',
     id: 'a'.repeat(32),
     store,
+    ...(options.place === undefined ? {} : { place: options.place }),
     provider,
     encryption: admin === null ? 'none' : { recipients: [admin.recipient] },
     storeRef: ref,

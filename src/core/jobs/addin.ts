@@ -11,6 +11,8 @@ export interface OpenAddin {
   /** Stable for one server and configuration name; lineages belong to it. */
   readonly id: string;
   readonly store: Store;
+  /** Where the store is, as far as the configuration says; the same text means the same place. */
+  readonly place?: string;
   readonly provider: KeyedProvider;
   /** `none` only where the configuration says so. */
   readonly encryption: 'none' | { readonly recipients: readonly string[] };

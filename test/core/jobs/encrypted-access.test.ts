@@ -1,7 +1,16 @@
 /** What encryption costs in requests and memory, and backups with credentials that only put. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -115,6 +124,30 @@ describe('with credentials that only put', () => {
     }
     expect((await reader.verify(true)).exitStatus).toBe(0);
     await reader.close();
+  });
+
+  it('refuses another place, where neither the keys nor the parents are', async () => {
+    const own = join(directory, 'moved');
+    const at = async (place: string, only = putOnly) => ({
+      ...{ place, encrypted: true },
+      store: only(await localStore.open({ use: 'local', path: join(own, place) })),
+    });
+    const { lab, tree } = await labWithFiles('moved', await at('one'));
+    writeFileSync(join(tree, 'a'), 'content');
+    await lab.backUp({ shadow: tree });
+    await lab.close();
+    const moved = (await labWithFiles('moved', await at('two'))).lab;
+    for (let tries = 0; tries < 2; tries++)
+      await expect(moved.backUp({ shadow: tree })).rejects.toMatchObject({ code: 'STORE_FOREIGN' });
+    expect(existsSync(join(own, 'two'))).toBe(false);
+    await moved.close();
+    // Who can read finds the same store at its new place, and says so to who cannot.
+    renameSync(join(own, 'one'), join(own, 'three'));
+    for (const only of [(store: Store) => store, putOnly]) {
+      const same = (await labWithFiles('moved', await at('three', only))).lab;
+      expect((await same.backUp({ shadow: tree })).exitStatus).toBe(0);
+      await same.close();
+    }
   });
 
   it('a lost state begins a new epoch, and both open', async () => {

@@ -14,6 +14,7 @@ import { errorCodes, exitStatusOf, HoldfastError, isHoldfastError } from '../../
 import { beginRun, type RunHandle } from '../../state/run-records.ts';
 import { openSigner } from '../../state/signing-key.ts';
 import type { State } from '../../state/state.ts';
+import { rememberPlace, requireSamePlace } from '../../state/store-places.ts';
 import { lockAccount } from '../account-lock.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
 import type { CapturePool } from '../capture/pool.ts';
@@ -40,6 +41,8 @@ export interface BackUpRun {
   readonly allowPlaintext?: boolean;
   /** The level auto means a full where the last one is older; null: as the provider decides. */
   readonly fullEveryDays?: (account: Account) => number | null;
+  /** The panel exports databases by itself as well: each snapshot with databases says so. */
+  readonly exportsTwice?: boolean;
   /** Accounts read at once; as many more may wait for the store. */
   readonly concurrency: number;
   readonly pool: CapturePool;
@@ -81,8 +84,13 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   const runId = run.runId ?? world.newObjectId().slice(0, 12);
   const signer = await openSigner(run.stateDir, state.server.uuid);
   const trust = await openTrust(run.stateDir, run.trustedSigners ?? []);
-  const storeId = await claimStore(addin.store, state.storeId(addin.name), { ...world, signal });
+  const remembered = state.storeId(addin.name);
+  const { place } = addin;
+  if (place !== undefined && remembered !== null && addin.store.capabilities.putOnly)
+    await requireSamePlace(run.stateDir, addin.name, place);
+  const storeId = await claimStore(addin.store, remembered, { ...world, signal });
   await state.rememberStore(addin.name, storeId);
+  if (place !== undefined) await rememberPlace(run.stateDir, addin.name, place);
   const server = state.server.uuid;
   const { stateDir, allowPlaintext = false } = run;
   await checkEncryption({ addin, storeId, stateDir, server, signal }, allowPlaintext);
