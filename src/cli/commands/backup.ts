@@ -23,6 +23,7 @@ import {
   openStore,
 } from '../opened.ts';
 import { withPanelExport } from '../panel-export.ts';
+import { panelExports, twiceHint, twiceMessage } from '../panel-exports.ts';
 import { openProgress } from '../progress.ts';
 import { copyAll } from '../runs/copy-all.ts';
 import { RunCompanion } from '../runs/run-companion.ts';
@@ -123,6 +124,9 @@ async function run(
   const state = await openStateOf(configuration, world);
   for (const note of state.notes) output.note(`note: ${note}`);
   const selected = await selectForRun(context, { ...loaded, panel, chosen }, state.sites());
+  const { twice, problem } = await panelExports(context, loaded);
+  if (twice === true) output.note(`warning: ${twiceMessage}; ${twiceHint}`);
+  if (problem !== null) output.note(`warning: ${problem}`);
   const companion = await RunCompanion.begin(context, {
     configuration,
     addin: chooseAddin(configuration, chosen.addin),
@@ -155,6 +159,7 @@ async function run(
       checksum: chosen.checksum === true,
       allowPlaintext: chosen.allowPlaintext === true,
       concurrency: configuration.concurrency,
+      exportsTwice: twice === true,
       fullEveryDays: (account) => policyOf(account, configuration).fullEveryDays.value,
       pool,
       world,

@@ -2,7 +2,7 @@
 
 import { type ErrorCode, errorCodes } from '../../core/errors.ts';
 import type { Account, DatabaseEngine } from '../../core/index.ts';
-import { attempt, type Check } from '../checks/check.ts';
+import { attempt, type Check, caution } from '../checks/check.ts';
 import {
   checkAddins,
   checkSchedules,
@@ -18,6 +18,7 @@ import type { CliCommand, CliContext } from '../command.ts';
 import { checkConfigured, type Loaded, perStore } from '../configuration.ts';
 import type { DoctorDocument } from '../documents/doctor.ts';
 import { openEngines, openPanel } from '../opened.ts';
+import { panelExports, twiceHint, twiceMessage } from '../panel-exports.ts';
 
 export const doctor: CliCommand = {
   exits: [
@@ -61,7 +62,7 @@ export const doctor: CliCommand = {
 };
 
 async function checkConfiguredParts(
-  { world, signal }: CliContext,
+  { world, signal, configDir }: CliContext,
   loaded: Loaded,
   add: (checks: readonly Check[]) => void,
 ): Promise<void> {
@@ -79,6 +80,9 @@ async function checkConfiguredParts(
     }),
   );
   add(await attempt('trees', () => checkTrees(accounts)));
+  const { twice, problem } = await panelExports({ configDir, world }, loaded);
+  if (twice === true) add([caution('exports', twiceMessage, twiceHint)]);
+  if (problem !== null) add([caution('exports', problem)]);
   add(checkRawData(accounts));
   let engines: readonly DatabaseEngine[] = [];
   try {

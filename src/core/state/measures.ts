@@ -16,6 +16,8 @@ export interface Measures {
   readonly newBytes: number;
   /** Of what was stored anew; null where nothing was. */
   readonly ratio: number | null;
+  /** What was left out of it, `<tree>/<pattern>`; absent where nobody noted it. */
+  readonly excluded?: readonly string[];
   /** What looked wrong when it was made. */
   readonly findings: readonly { readonly code: string; readonly message: string }[];
 }
@@ -23,12 +25,14 @@ export interface Measures {
 export function isMeasures(value: unknown): value is Measures {
   if (typeof value !== 'object' || value === null) return false;
   const { id, state, entries, bytes, changes, newBytes, ratio, findings } = value as Record<string, unknown>;
+  const { excluded = [] } = value as Record<string, unknown>;
   const isNumber = (one: unknown): boolean => Number.isFinite(one);
   return (
     typeof id === 'string' &&
     (state === 'complete' || state === 'partial') &&
     [entries, bytes, newBytes].every(isNumber) &&
     [changes, ratio].every((one) => one === null || isNumber(one)) &&
+    Array.isArray(excluded) &&
     Array.isArray(findings) &&
     findings.every(isFinding)
   );

@@ -16,6 +16,7 @@ import { throwIfInterrupted } from '../../core/interruption.ts';
 import { listAccounts } from './accounts.ts';
 import { Directory } from './directory.ts';
 import { parseMountInfo } from './mounts.ts';
+import { panelScopes } from './panel-scopes.ts';
 import { type ApiscpSettings, apiscpSettingsSchema } from './settings.ts';
 
 /** What the adapter needs of the host; tests of faults pass their own. */
@@ -142,6 +143,7 @@ export const apiscpPanel: PanelDefinition = {
   version: '1.0.0',
   contract: panelContract,
   settingsSchema: apiscpSettingsSchema,
+  scopes: (settings: Settings) => panelScopes(settings as ApiscpSettings),
   async open(settings: Settings): Promise<Panel> {
     const { root, dumpsKept } = settings as ApiscpSettings;
     return new ApiscpPanel(resolve(root ?? '/'), thisHost, dumpsKept);

@@ -20,6 +20,13 @@ export const apiscpSettingsSchema = {
         'Absolute path under which home/virtual lies: / on a live server, else where a copy is mounted.',
       examples: ['/'],
     },
+    cpcmd: {
+      type: 'string',
+      pattern: '^/',
+      description:
+        'Absolute path of cpcmd, by which scopes of the panel are read and set. Without it, where the panel puts it, if root is /.',
+      examples: ['/usr/bin/cpcmd'],
+    },
     dumpsKept: {
       type: 'integer',
       minimum: 1,

@@ -34,13 +34,14 @@ import { exportDatabases } from './export-databases.ts';
 import { extendLocks } from './extend-locks.ts';
 import { ownHistory } from './history.ts';
 import { judge } from './judge.ts';
-import { bodyOf, encryptionOf, saltOf } from './manifest-body.ts';
+import { levelDue } from './level-due.ts';
+import { bodyOf, encryptionOf, exclusionsOf, saltOf } from './manifest-body.ts';
 import { accountKeys } from './owner-epoch.ts';
 import { refusedComponent, refuseRawData } from './raw-data.ts';
 import { checkAgain, nothingCaptured } from './refusals.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import { takeOver } from './take-over.ts';
-import { WarningList } from './warnings.ts';
+import { exportedTwice, WarningList } from './warnings.ts';
 
 export interface BackUpWorld {
   readonly now: () => number;
@@ -63,6 +64,8 @@ export interface BackUpAccount {
   readonly pool: CapturePool;
   readonly level: RequestedLevel;
   readonly fullEveryDays?: (account: Account) => number | null;
+  /** True of every account with databases: somebody else exports them too, at another time. */
+  readonly exportsTwice?: boolean;
   /** Reads every file again, also those that seem unchanged. */
   readonly checksum?: boolean;
   readonly world: BackUpWorld;
@@ -88,26 +91,6 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   } finally {
     cache.close();
   }
-}
-
-const dayMs = 86_400_000;
-/** Runs of one schedule do not begin to the second. */
-const slackMs = 3_600_000;
-
-/** What to ask the provider for: a full where the policy wants one by now. */
-export function levelDue(
-  {
-    level,
-    account,
-    fullEveryDays,
-    world,
-  }: Pick<BackUpAccount, 'level' | 'account' | 'fullEveryDays' | 'world'>,
-  history: readonly { readonly level: string; readonly atMs: number }[],
-): RequestedLevel {
-  const days = level === 'auto' ? (fullEveryDays?.(account) ?? null) : null;
-  if (days === null) return level;
-  const sinceMs = world.now() - days * dayMs + slackMs;
-  return history.some((one) => one.level === 'full' && one.atMs > sinceMs) ? level : 'full';
 }
 
 async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<Snapshot> {
@@ -156,6 +139,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
   try {
     await request.steps?.before('export', account);
     databases = await exportDatabases({ account, engines, writer, warnings, onBytes, parent: before });
+    if (request.exportsTwice === true && databases.components.length > 0) warnings.add(exportedTwice);
     for (const family of databases.unconfigured) {
       const message = `the account may have ${family} databases, but no ${family} server is configured`;
       warnings.add({ code: 'engine-not-configured', component: 'account', message });
@@ -183,7 +167,13 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
 
   const state = complete ? 'complete' : 'partial';
   const { statistics, findings, measures } = judge(
-    { id: objectId.slice(0, 12), state, components, recent: history.recent },
+    {
+      id: objectId.slice(0, 12),
+      state,
+      components,
+      exclusions: exclusionsOf(account),
+      recent: history.recent,
+    },
     { trees, writer, warnings },
   );
   const described = { statistics, findings, ...saltOf(epoch !== null) };

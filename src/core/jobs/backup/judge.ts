@@ -4,6 +4,7 @@
 
 import type { ManifestBody } from '../../archive/manifest.ts';
 import type { Finding, SnapshotStatistics } from '../../archive/statistics.ts';
+import { printable } from '../../printable.ts';
 import type { Measures } from '../../state/measures.ts';
 import { findingsOf } from '../findings/findings.ts';
 import { measuresOf, statisticsOf } from '../findings/measures.ts';
@@ -23,6 +24,7 @@ export function judge(
     readonly id: string;
     readonly state: 'complete' | 'partial';
     readonly components: ManifestBody['components'];
+    readonly exclusions: ManifestBody['exclusions'];
     /** Of the snapshots before it, oldest first. */
     readonly recent: readonly Measures[];
   },
@@ -41,9 +43,34 @@ export function judge(
     .reduce((sum, { plain }) => sum + plain, 0);
   const newBytes = trees.counts.tarBytes + takenOver + writer.exportedBytes;
   const statistics = statisticsOf(trees.changes, newBytes, stored);
-  const { components, recent } = snapshot;
-  const measured = { components, counts: trees.counts, statistics };
+  const { components, exclusions, recent } = snapshot;
+  const measured = { components, exclusions, counts: trees.counts, statistics };
   const findings = findingsOf(measuresOf(snapshot, measured), recent);
   for (const { code, message } of findings) warnings.add({ code, component: 'account', message });
-  return { statistics, findings, measures: measuresOf(snapshot, { ...measured, findings }) };
+  const measures = measuresOf(snapshot, { ...measured, findings });
+  warnOfExclusions(measures.excluded ?? [], recent.at(-1)?.excluded, warnings);
+  return { statistics, findings, measures };
+}
+
+/** What is left out from now on may be missed by nobody until the day of the restore. */
+function warnOfExclusions(
+  now: readonly string[],
+  before: readonly string[] | undefined,
+  warnings: WarningList,
+): void {
+  if (before === undefined) return;
+  const added = now.filter((one) => !before.includes(one));
+  const gone = before.filter((one) => !now.includes(one));
+  const named = (what: string, all: readonly string[]): string[] =>
+    all.length === 0
+      ? []
+      : [
+          `${what} ${all
+            .slice(0, 10)
+            .map((one) => printable(one))
+            .join(', ')}`,
+        ];
+  const said = [...named('newly left out:', added), ...named('no longer left out:', gone)];
+  if (said.length === 0) return;
+  warnings.add({ code: 'exclusions-changed', component: 'account', message: said.join('; ') });
 }

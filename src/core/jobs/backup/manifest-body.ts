@@ -10,6 +10,9 @@ import type { OwnerEpoch } from '../../encryption/owner-keys.ts';
 import type { CapturedTrees } from './capture-trees.ts';
 import type { WarningList } from './warnings.ts';
 
+export const exclusionsOf = ({ trees }: Pick<Account, 'trees'>): ManifestBody['exclusions'] =>
+  Object.fromEntries(trees.map(({ name, exclude }) => [name, exclude]));
+
 export function bodyOf(
   account: Account,
   components: ManifestBody['components'],
@@ -32,7 +35,7 @@ export function bodyOf(
     components,
     warnings: warnings.first,
     warningCounts: warnings.counts,
-    exclusions: Object.fromEntries(account.trees.map(({ name, exclude }) => [name, exclude])),
+    exclusions: exclusionsOf(account),
     counts: trees.counts,
     index: trees.index,
     contentRoot: trees.contentRoot,

@@ -6,6 +6,14 @@ import type { Warning } from '../../archive/manifest.ts';
 
 const kept = 1000;
 
+/** The panel exports the databases as well, by a clock of its own. */
+export const exportedTwice: Warning = {
+  code: 'exported-twice',
+  component: 'account',
+  message:
+    'the panel exports the databases by itself too, at another time than the files; set backups.automatic-database-exports to false',
+};
+
 export class WarningList {
   readonly first: Warning[] = [];
   readonly counts: Record<string, number> = {};

@@ -14,7 +14,8 @@ export const compared = 7;
 
 export function measuresOf(
   header: Pick<Manifest['header'], 'id' | 'state'>,
-  body: Pick<Manifest['body'], 'components' | 'counts' | 'statistics' | 'findings'>,
+  body: Pick<Manifest['body'], 'components' | 'counts' | 'statistics' | 'findings'> &
+    Partial<Pick<Manifest['body'], 'exclusions'>>,
 ): Measures {
   const { changes, newBytes, ratio } = body.statistics ?? { changes: null, newBytes: 0, ratio: null };
   const exported = body.components.map((one) => (one.type === 'database' ? one.plainBytes : 0));
@@ -26,9 +27,13 @@ export function measuresOf(
     changes: changes === null ? null : changes.added + changes.changed + changes.removed,
     newBytes,
     ratio,
+    ...(body.exclusions === undefined ? {} : { excluded: excludedOf(body.exclusions) }),
     findings: (body.findings ?? []).map(({ code, message }) => ({ code, message })),
   };
 }
+
+const excludedOf = (exclusions: Manifest['body']['exclusions']): string[] =>
+  Object.entries(exclusions).flatMap(([tree, patterns]) => patterns.map((one) => `${tree}/${one}`));
 
 /** `newStoredBytes` is what became of `newBytes`. */
 export function statisticsOf(

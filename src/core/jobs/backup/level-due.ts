@@ -1,0 +1,26 @@
+/** Which level to ask a provider for, where a policy wants a full from time to time. */
+
+import type { Account } from '../../contracts/panel.ts';
+import type { RequestedLevel } from '../../contracts/provider.ts';
+
+interface LevelAsked {
+  readonly level: RequestedLevel;
+  readonly account: Account;
+  readonly fullEveryDays?: (account: Account) => number | null;
+  readonly world: { readonly now: () => number };
+}
+
+const dayMs = 86_400_000;
+/** Runs of one schedule do not begin to the second. */
+const slackMs = 3_600_000;
+
+/** A full where the policy wants one by now, else what was asked for. */
+export function levelDue(
+  { level, account, fullEveryDays, world }: LevelAsked,
+  history: readonly { readonly level: string; readonly atMs: number }[],
+): RequestedLevel {
+  const days = level === 'auto' ? (fullEveryDays?.(account) ?? null) : null;
+  if (days === null) return level;
+  const sinceMs = world.now() - days * dayMs + slackMs;
+  return history.some((one) => one.level === 'full' && one.atMs > sinceMs) ? level : 'full';
+}
