@@ -11,6 +11,7 @@ const builtin: Readonly<Record<string, () => Promise<AddinDefinition>>> = {
   generic: async () => (await import('../panels/generic/index.ts')).genericPanel,
   local: async () => (await import('../addins/local/index.ts')).localStore,
   s3: async () => (await import('../addins/s3/index.ts')).s3Store,
+  rclone: async () => (await import('../addins/rclone/index.ts')).rcloneStore,
   's3-tar': async () => (await import('../addins/s3-tar/index.ts')).s3TarProvider,
   chain: async () => (await import('../addins/chain/index.ts')).chainProvider,
 };
