@@ -2,25 +2,22 @@
  * Compresses a dump on its way into a file: zstd or gzip in libuv's threads, so that the main thread only
  * hands bytes over.
  *
- * zstd works on frames of a few MiB, of which several are in work at once; readers take a file of many
- * frames for one. gzip is a single member, because not every reader goes on after the first.
+ * zstd works on frames of a few MiB, which is faster than one frame whose window moves; readers take a file of
+ * many frames for one. gzip is a single member, because not every reader goes on after the first.
  */
 
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { promisify } from 'node:util';
-import { constants, createGzip, zstdCompress } from 'node:zlib';
+import { constants, createGzip, createZstdCompress } from 'node:zlib';
 
 export const compressions = ['zstd', 'gzip', 'none'] as const;
 export type Compression = (typeof compressions)[number];
 
 export const endingOf: Readonly<Record<Compression, string>> = { zstd: '.zst', gzip: '.gz', none: '' };
 
-const frameBytes = 2 * 1024 * 1024;
-const framesAhead = 2;
+const frameBytes = 1024 * 1024;
 /** Of the compressor's output: text shrinks to a fifth, and what does not comes in several chunks. */
-const chunkSize = 512 * 1024;
-const compressFrame = promisify(zstdCompress);
+const chunkSize = 256 * 1024;
 const params = {
   [constants.ZSTD_c_compressionLevel]: 3,
   [constants.ZSTD_c_checksumFlag]: 1,
@@ -36,19 +33,63 @@ export function compressed(
 }
 
 async function* zstd(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const free: Buffer[] = [];
-  const inWork: Promise<Buffer>[] = [];
-  for await (const plain of frames(body, () => free.pop() ?? Buffer.allocUnsafeSlow(frameBytes))) {
-    const frame = compressFrame(plain, { params, chunkSize });
-    // Its memory serves again: pages that the kernel has to clear anew cost as much as the compression.
-    frame.then(
-      () => free.push(Buffer.from(plain.buffer)),
-      () => {},
-    );
-    inWork.push(frame);
-    if (inWork.length > framesAhead) yield await inWork.shift()!;
+  const compressor = idle.pop() ?? new Compressor();
+  let complete = false;
+  try {
+    const { buffers } = compressor;
+    let inWork = Promise.resolve();
+    for await (const plain of frames(body, () => buffers.reverse()[0]!)) {
+      await inWork;
+      yield* compressor.taken();
+      inWork = compressor.write(plain);
+      inWork.catch(() => {}); // awaited before the next, or at the end
+    }
+    await inWork;
+    yield* compressor.taken();
+    complete = true;
+  } finally {
+    if (complete && idle.length < mostIdle) idle.push(compressor);
+    else compressor.destroy();
   }
-  for (const frame of inWork) yield await frame;
+}
+
+/** Compressors between two dumps: the kernel would have to clear the memory of new ones page by page. */
+const idle: Compressor[] = [];
+const mostIdle = 8;
+
+/** Each write is a frame of its own, and all use the same memory. */
+class Compressor {
+  /** One is filled while the other is compressed. */
+  readonly buffers: [Buffer, Buffer] = [
+    Buffer.allocUnsafeSlow(frameBytes),
+    Buffer.allocUnsafeSlow(frameBytes),
+  ];
+  readonly #stream = createZstdCompress({ params, chunkSize, flush: constants.ZSTD_e_end });
+  #out: Buffer[] = [];
+
+  constructor() {
+    this.#stream.on('data', (bytes: Buffer) => this.#out.push(bytes));
+    this.#stream.on('error', () => {}); // the write that failed tells
+  }
+
+  /** `bytes` must stay as they are until this resolves. */
+  async write(bytes: Uint8Array): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#stream.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  /** What has been compressed since the last call. */
+  taken(): Buffer[] {
+    while (this.#stream.readableLength > 0 && this.#stream.read() !== null);
+    const taken = this.#out;
+    this.#out = [];
+    return taken;
+  }
+
+  destroy(): void {
+    this.#stream.destroy();
+  }
 }
 
 /** Whole buffers from `take`, the last one in part. */
