@@ -11,6 +11,7 @@ import { HoldfastError } from '../errors.ts';
 import type { Component, Warning } from './components.ts';
 import type { SnapshotState } from './keys.ts';
 import { identityMissing, lockBody, unlockBody } from './locked-body.ts';
+import { isBody, isHeader } from './manifest-shape.ts';
 import { readSeal, type Signer, sealLine } from './seal.ts';
 import type { Finding, SnapshotStatistics } from './statistics.ts';
 
@@ -193,7 +194,7 @@ export function encodeManifest(
 }
 
 /**
- * @throws OBJECT_DAMAGED not three lines, a wrong seal or signature, or not JSON
+ * @throws OBJECT_DAMAGED not three lines, a wrong seal or signature, not JSON, or not the JSON of a manifest
  * @throws FORMAT_UNSUPPORTED a format or mandatory feature this release does not know
  */
 export function readManifest(bytes: Buffer, key: string): ReadManifest {
@@ -216,18 +217,25 @@ export function readManifest(bytes: Buffer, key: string): ReadManifest {
   const seal = readSeal(parse(lines[2]!), bytes.subarray(0, sealedBytes));
   if ('wrong' in seal) throw damaged(seal.wrong);
   const header = parse(lines[0]!) as ManifestHeader;
+  if (!Array.isArray(header?.features)) throw damaged('its header cannot be understood');
   const known = header.features.every((feature) => knownFeatures.includes(feature));
   if (header.format !== formatVersion || !known || header.kind !== 'snapshot') {
     throw new HoldfastError('FORMAT_UNSUPPORTED', `manifest ${key} needs a newer release`, {
       hint: 'Use the Holdfast release that wrote this store, or a newer one.',
     });
   }
+  if (!isHeader(header)) throw damaged('its header cannot be understood');
   const locked = header.encryption !== undefined;
+  const bodyOf = (line: string): ManifestBody => {
+    const body = parse(line);
+    if (!isBody(body)) throw damaged('its body cannot be understood');
+    return body as ManifestBody;
+  };
   return {
     header,
-    body: locked ? null : (parse(lines[1]!) as ManifestBody),
+    body: locked ? null : bodyOf(lines[1]!),
     signedBy: seal.signedBy,
-    unlock: (pair) => parse(locked ? unlockBody(lines[1]!, pair, key) : lines[1]!) as ManifestBody,
+    unlock: (pair) => bodyOf(locked ? unlockBody(lines[1]!, pair, key) : lines[1]!),
   };
 }
 

@@ -25,9 +25,21 @@ const name: ManifestName = {
   revision: 0,
 };
 
+const ref = { name: 'lab', version: '1.0.0', contract: 1 };
 const manifest = {
-  header: { format: 1, features: [], kind: 'snapshot', id: name.id, sequence: 7, addin: { id: 'a' } },
-  body: { account: { site: 'site1\u2028\n"' }, components: [], contentRoot: null },
+  header: {
+    ...{ format: 1, features: [], kind: 'snapshot', store: 'store', owner: name.owner, server: name.server },
+    ...{ id: name.id, objectId: name.id, sequence: 7, addin: { id: 'a', name: 'nightly' }, lineage: 'b' },
+    ...{ revision: 0, replaces: null, level: name.level, state: name.state, parents: [], previous: null },
+    ...{ startedAt: '2026-11-21T03:15:00.000Z', committedAt: '2026-11-21T03:16:00.000Z', digest: 'd' },
+    tools: { holdfast: '1.0.0', store: ref, provider: ref, panel: ref },
+    ...{ objects: [], references: [] },
+  },
+  body: {
+    account: { site: 'site1\u2028\n"', aliases: [] },
+    ...{ components: [], warnings: [], warningCounts: {}, contentRoot: null, index: null },
+    counts: { entries: 0, files: 0, directories: 0, links: 0, bytes: 0, tarBytes: 0, storedBytes: 0 },
+  },
 } as unknown as Manifest;
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
 const signer: Signer = {
