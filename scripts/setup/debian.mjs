@@ -24,9 +24,12 @@ const s3 = ['rclone', 'radosgw', 'ceph-mon', 'ceph-osd', 'ceph-common', 'curl'];
 const test = [
   ...demo,
   'age',
+  'ansible-core',
   'libarchive-tools',
+  'php-cli',
   'tar',
   ...s3,
+  'openssh-server',
   'procps',
   'systemd',
   'util-linux',

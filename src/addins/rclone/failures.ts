@@ -40,16 +40,16 @@ const meanings: readonly Meaning[] = [
     hint: 'Correct "remote", or name with "config" the file that has it.',
   },
   {
-    pattern: /didn't find backend called|unknown type for remote|load config file/i,
-    code: 'CONFIG_INVALID',
-    says: 'rclone cannot use its configuration',
-    hint: 'Run rclone lsd on the remote by hand and mend what it complains of.',
-  },
-  {
     pattern: /decrypt configuration|config.* password|not allowed to ask for password/i,
     code: 'SECRET_UNUSABLE',
     says: 'the configuration of rclone is encrypted, and its password is missing or wrong',
     hint: 'Set "configPassword" to a reference to the password.',
+  },
+  {
+    pattern: /didn't find backend called|unknown type for remote|load config file/i,
+    code: 'CONFIG_INVALID',
+    says: 'rclone cannot use its configuration',
+    hint: 'Run rclone lsd on the remote by hand and mend what it complains of.',
   },
   {
     pattern: /config reconnect|fetch(ing)? token|empty token|token (has )?expired|invalid_grant/i,
@@ -58,14 +58,14 @@ const meanings: readonly Meaning[] = [
     hint: 'Run rclone config reconnect for the remote by hand.',
   },
   {
-    pattern: /no space left|disk quota|quota ?(has been |was )?exceeded|insufficient ?storage|\b507\b/i,
+    pattern: /no space left|disk quota|quota ?(has been |was )?exceeded|insufficient ?storage/i,
     code: 'STORE_FULL',
     says: 'the remote is full',
     hint: 'Free space on the remote or raise its quota.',
   },
   {
     pattern:
-      /permission denied|read-only|access ?denied|forbidden|unauthori[sz]ed|unable to authenticate|InvalidAccessKeyId|SignatureDoesNotMatch|\b40[135]\b/i,
+      /permission denied|read-only|access ?denied|forbidden|unauthori[sz]ed|unable to authenticate|method not allowed|InvalidAccessKeyId|SignatureDoesNotMatch/i,
     code: 'STORE_DENIED',
     says: 'the remote refuses it',
     hint: 'Check the credentials of the remote, and that it may be written to.',
@@ -99,8 +99,9 @@ export function asFailure(error: unknown, what: string, signal: AbortSignal): un
   } catch (interruption) {
     return interruption;
   }
-  const text = shown(error instanceof Error ? error.message : String(error));
-  const meaning = meanings.find(({ pattern }) => pattern.test(text));
+  const said = error instanceof Error ? error.message : String(error);
+  const meaning = meanings.find(({ pattern }) => pattern.test(said));
+  const text = shown(said);
   if (meaning !== undefined) {
     const { code, says, hint } = meaning;
     return new HoldfastError(code, `cannot ${what}: ${says} (${text})`, { hint });

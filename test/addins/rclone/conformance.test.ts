@@ -1,16 +1,21 @@
 /** The store contract on real remotes of several kinds, each behind its own rclone. */
 
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Store } from '../../../src/core/index.ts';
 import { checksFor, storeCheckFailure } from '../../support/run-checks.ts';
 import { type S3Server, startS3 } from '../../support/s3.ts';
-import { makeRemotes, type Remotes } from './remotes.ts';
+import { bodyOf, makeRemotes, obscured, type Remotes, signal } from './remotes.ts';
+import { type Service, startSshd, startWebdav } from './services.ts';
 
 let remotes: Remotes;
 let server: S3Server;
+let services: Service[];
 
 beforeAll(async () => {
-  [remotes, server] = [makeRemotes(), await startS3()];
+  remotes = makeRemotes();
+  server = await startS3();
   remotes.add('s3', {
     type: 's3',
     provider: 'Ceph',
@@ -18,9 +23,23 @@ beforeAll(async () => {
     access_key_id: server.accessKey,
     secret_access_key: server.secretKey,
   });
+  const [ssh, webdav] = [
+    await startSshd(join(remotes.path, 'ssh')),
+    await startWebdav(join(remotes.path, 'webdav')),
+  ];
+  services = [ssh, webdav];
+  remotes.add('ssh', ssh.remote);
+  remotes.add('webdav', webdav.remote);
+  remotes.add('crypt', {
+    type: 'crypt',
+    remote: 'files:crypt',
+    password: obscured('a'),
+    password2: obscured('b'),
+  });
 });
 afterAll(async () => {
   await remotes.remove();
+  await Promise.all(services.map((service) => service.stop()));
   await server.stop();
 });
 
@@ -33,20 +52,66 @@ const capabilities = {
   putOnly: false,
 };
 
+/** Once is enough for what costs thousands of requests and is the same code on every remote. */
+const costly = 'lists thousands of keys, each once';
+/** Encrypted names are longer, and a name of a directory has at most 255 bytes. */
+const longNames = 'keeps every legal key as it is, however odd or long';
+
 describe.each([
-  { kind: 'a directory', remote: 'files:', copies: false },
-  { kind: 'a bucket', remote: 's3:holdfast/fleet', copies: true },
-])('the rclone store on $kind', ({ remote, copies }) => {
+  { kind: 'a directory', remote: () => 'files:plain', copies: false, without: [] },
+  { kind: 'a bucket', remote: () => 's3:holdfast/fleet', copies: true, without: [costly] },
+  { kind: 'crypt over a directory', remote: () => 'crypt:', copies: false, without: [costly, longNames] },
+  { kind: 'an SSH server', remote: () => `ssh:${remotes.path}/sftp`, copies: false, without: [costly] },
+  { kind: 'a WebDAV server', remote: () => 'webdav:deep', copies: true, without: [costly] },
+])('the rclone store on $kind', ({ remote, copies, without }) => {
   let store: Store;
   beforeAll(async () => {
-    store = await remotes.open(remote);
+    store = await remotes.open(remote());
   });
 
-  it.each(checksFor({ capabilities }))('$name', async (check) => {
+  const checks = checksFor({ capabilities }).filter(({ name }) => !without.some((left) => left === name));
+  it.each(checks)('$name', async (check) => {
     expect(await storeCheckFailure(check, store)).toBeNull();
   });
 
   it('claims what the remote says it can do', () => {
     expect(store.capabilities).toEqual({ ...capabilities, serverSideCopy: copies });
   });
+});
+
+it('leaves no unfinished upload on a remote of files', () => {
+  for (const place of ['data/plain', 'sftp', 'webdav/deep'])
+    expect(readdirSync(join(remotes.path, place, '.tmp~'))).toEqual([]);
+});
+
+it('lists more keys of a bucket than the service gives at once', async () => {
+  const many = join(remotes.path, 'many');
+  mkdirSync(many);
+  const names = Array.from({ length: 1100 }, (_, index) => `${10_000 + index}`);
+  for (const name of names) writeFileSync(join(many, name), '');
+  await server.rclone('copy', '--transfers', '16', many, 's3:many/keys');
+  const store = await remotes.open('s3:many');
+
+  const first = await store.list({ prefix: 'keys/', limit: 1050, signal });
+  const second = await store.list({ prefix: 'keys/', after: first.next!, signal });
+
+  expect([...first.objects, ...second.objects].map(({ key }) => key)).toEqual(
+    names.map((name) => `keys/${name}`),
+  );
+  expect(second.next).toBeNull();
+});
+
+it('says of a name that encryption makes too long what is wrong with it', async () => {
+  const store = await remotes.open('crypt:');
+  const key = 'n'.repeat(200);
+  await expect(store.put({ key, body: bodyOf('text'), signal })).rejects.toThrow(
+    /does not take so long a name/,
+  );
+});
+
+it('keeps names and contents on a crypt remote from whoever reads beneath it', async () => {
+  const store = await remotes.open('crypt:sub');
+  await store.put({ key: 'a%20b/object', body: bodyOf('text'), signal });
+  const names = readdirSync(join(remotes.path, 'data/crypt'), { recursive: true, encoding: 'utf8' });
+  expect(names.some((name) => name.includes('object'))).toBe(false);
 });
