@@ -154,7 +154,8 @@ describe('status', () => {
       expect((await site.holdfast('status', '--addin', 'nightly')).stdout).toMatch(
         /was interrupted after about/,
       );
-      await backUp('--addin', 'nightly');
+      // Three thousand new files are a finding.
+      expect([0, 100]).toContain((await site.holdfast('backup', '--addin', 'nightly')).status);
       expect(await runs()).toEqual([]);
     }
   });
