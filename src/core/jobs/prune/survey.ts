@@ -18,6 +18,7 @@ import { decideRetention } from '../retention/decide.ts';
 import { retainedOf } from '../retention/retained.ts';
 import type { Decision } from '../retention/types.ts';
 import { standingOf } from '../trust.ts';
+import { erasureCheck } from './erased.ts';
 import { KeySet } from './key-set.ts';
 import { sparedByLocks } from './locks.ts';
 import { newestRevisions, replacedManifests } from './replaced.ts';
@@ -158,11 +159,15 @@ async function surveyOwner(
     lane.length === 0
       ? { standing: [], erasures: [], unreadable: [] }
       : await readProtections(request, { server, owner }, request.signal);
+  const isErased = await erasureCheck(request, { server, owner }, protections, lane);
   let decisions = decideRetention({
     snapshots,
     rules: request.retentionOf?.(owner) ?? request.retention,
     needsFull: request.provider.capabilities.needsFull ?? true,
-    protectionOf: ({ id }) => protectionOf(protections, id, nowMs),
+    protectionOf: ({ id }) => {
+      const found = protectionOf(protections, id, nowMs);
+      return found.erasure === null || isErased(id) ? found : { ...found, erasure: null };
+    },
     nowMs,
   });
   const site = newest.at(-1)?.snapshot.body?.account.site ?? owner;

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { localStore } from '../../../../src/addins/local/index.ts';
 import { listSnapshots } from '../../../../src/core/jobs/catalog.ts';
+import { writeEvent } from '../../../../src/core/jobs/events.ts';
 import { prune } from '../../../../src/core/jobs/prune/prune.ts';
 import type { PruneReport, PruneRequest } from '../../../../src/core/jobs/prune/types.ts';
 import { type Lab, openLab } from '../../../support/backup.ts';
@@ -145,4 +146,27 @@ it('spares what a backup of two days from another machine has stored, which no m
   expect((await slow.verify(true)).exitStatus).toBe(0);
   expect(removed).toBe(0);
   await slow.close();
+});
+
+it('believes no erasure of what still opens: whoever may write to the store can put such an event', async () => {
+  const own = join(directory, 'encrypted');
+  mkdirSync(own);
+  const locked = await openLab(own, { encrypted: true });
+  for (let i = 0; i < 3; i++) await locked.backUp({ files: tree });
+  const snapshots = await listSnapshots(locked.store, {}, signal);
+  const { server, owner } = snapshots[0]!;
+  const world = { now: Date.now, newObjectId: () => randomBytes(16).toString('hex') };
+  const about = snapshots.map(({ id, sequence }) => ({ id, sequence, lineage: '', digest: '' }));
+  const event = { kind: 'erasure', server, owner, reason: 'forged', snapshots: about, keys: [] } as const;
+  await writeEvent(locked.provider, event, world, signal);
+
+  const kept = async (): Promise<boolean[]> => {
+    const more = { retention: { keepLast: 9 }, server, apply: false };
+    const { snapshots } = await run({ store: locked.store, provider: locked.provider, ...more });
+    return snapshots.map(({ keep }) => keep);
+  };
+  expect(await kept()).toEqual([true, true, true]);
+  rmSync(join(locked.storePath, 'keys'), { recursive: true });
+  expect(await kept()).toEqual([false, false, false]);
+  await locked.close();
 });

@@ -1,0 +1,28 @@
+/**
+ * Which erasures prune believes: of encrypted snapshots those whose keys are gone, so that nobody can read them.
+ *
+ * Events are not signed, and whoever has a server's credentials can put one. It must not make prune, with its
+ * wider rights, take away what still opens.
+ */
+
+import { listKeys } from '../../encryption/owner-keys.ts';
+import type { AccountProtections } from '../events.ts';
+import type { ReadManifest } from './survey.ts';
+import type { PruneRequest } from './types.ts';
+import type { KeyGroup } from './walk.ts';
+
+/** Asks the store only where there are erasures. @returns whether the snapshot of this id may go as erased */
+export async function erasureCheck(
+  { store, signal }: Pick<PruneRequest, 'store' | 'signal'>,
+  { server, owner }: Pick<KeyGroup, 'server' | 'owner'>,
+  { erasures }: AccountProtections,
+  snapshots: readonly ReadManifest[],
+): Promise<(id: string) => boolean> {
+  if (erasures.length === 0) return () => true;
+  const keys = await listKeys(store, { server, owner }, signal);
+  const stillOpen = snapshots.filter(({ snapshot: { header } }) =>
+    keys.some(({ epoch, pair }) => epoch === header.encryption?.epoch && pair === header.encryption.pair),
+  );
+  const open = new Set(stillOpen.map(({ snapshot }) => snapshot.header.id));
+  return (id) => !open.has(id);
+}
