@@ -63,15 +63,33 @@ const nameOf = ({ account, plan }: PolicyRule, index: number): string => {
   return `/policy/${index}, ${whom}`;
 };
 
+interface Matchers {
+  readonly account: RegExp | null;
+  readonly plan: RegExp | null;
+}
+
+/** Thousands of accounts are asked about with the same rules. */
+const matchers = new WeakMap<PolicyRule, Matchers>();
+
+function matchersOf(rule: PolicyRule): Matchers {
+  const known = matchers.get(rule);
+  if (known !== undefined) return known;
+  const of = (pattern: string | undefined): RegExp | null =>
+    pattern === undefined ? null : globToRegExp(pattern.toLowerCase());
+  const made = { account: of(rule.account), plan: of(rule.plan) };
+  matchers.set(rule, made);
+  return made;
+}
+
 /** 0: it does not fit. A rule with both is for an account on that plan. */
-function weightOf({ account, plan }: PolicyRule, subject: Subject): number {
+function weightOf(rule: PolicyRule, subject: Subject): number {
+  const { account, plan } = rule;
+  const compiled = matchersOf(rule);
   const names = [subject.site, ...(subject.domain === null ? [] : [subject.domain])];
-  const fits = (pattern: string, texts: readonly string[]): boolean => {
-    const matcher = globToRegExp(pattern.toLowerCase());
-    return texts.some((text) => matcher.test(text.toLowerCase()));
-  };
-  if (account !== undefined && !fits(account, names)) return 0;
-  if (plan !== undefined && !fits(plan, subject.plan === null ? [] : [subject.plan])) return 0;
+  const fits = (pattern: RegExp | null, texts: readonly string[]): boolean =>
+    pattern === null || texts.some((text) => pattern.test(text.toLowerCase()));
+  if (!fits(compiled.account, names)) return 0;
+  if (!fits(compiled.plan, subject.plan === null ? [] : [subject.plan])) return 0;
   const byAccount = account === undefined ? 0 : isGlob(account) ? 3 : 6;
   return byAccount + (plan === undefined ? 0 : isGlob(plan) ? 1 : 2);
 }
