@@ -203,23 +203,25 @@ class Keys:
                               stderr=subprocess.DEVNULL if data is not None else None).returncode == 0
 
     def account(self, server, owner):
-        """An identity file with all keys of an account. Of each key the highest revision counts."""
+        """An identity file with all keys of an account. Of each key the highest revision that opens counts."""
         if (server, owner) in self.accounts:
             return self.accounts[server, owner]
         if not self.identities:
             raise Stop('this snapshot is encrypted: give --identity FILE')
-        newest, place = {}, os.path.join(self.folder, 'keys', server, owner)
+        revisions, place = {}, os.path.join(self.folder, 'keys', server, owner)
         for name in os.listdir(place) if os.path.isdir(place) else []:
             match = KEY.fullmatch(name)
             if match:
                 slot, revision = (match.group(1), match.group(3)), int(match.group(2))
-                newest[slot] = max(newest.get(slot, (-1, '')), (revision, name))
+                revisions.setdefault(slot, []).append((revision, name))
         opened = self.place('account-%d' % len(self.accounts))
         found = b''
-        for _, name in newest.values():
-            if self.age(self.identities, os.path.join(place, name), opened):
-                with open(opened, 'rb') as file:
-                    found += file.read()
+        for names in revisions.values():
+            for _, name in sorted(names, reverse=True):
+                if self.age(self.identities, os.path.join(place, name), opened):
+                    with open(opened, 'rb') as file:
+                        found += file.read()
+                    break
         if not found:
             raise Stop('no identity given opens a key in %s' % show(place))
         with open(opened, 'wb') as file:

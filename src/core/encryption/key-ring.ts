@@ -9,7 +9,7 @@ import type { Store } from '../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import type { Identity } from './identities.ts';
 import type { KeyRing } from './keyed-provider.ts';
-import { type ListedKey, listKeys, newestRevisions, openEpoch } from './owner-keys.ts';
+import { type ListedKey, listKeys, openEpoch } from './owner-keys.ts';
 import type { KeyPair } from './x25519.ts';
 
 export interface KeyRingRequest {
@@ -38,7 +38,7 @@ export function openKeyRing(request: KeyRingRequest): KeyRing {
       const place = `${server}/${owner}`;
       return once(opened, `${place}/${epoch}`, async () => {
         const all = await once(listed, place, () => listKeys(store, { server, owner }, signal));
-        const fitting = newestRevisions(all).filter((one) => one.epoch === epoch);
+        const fitting = all.filter((one) => one.epoch === epoch);
         if (fitting.length === 0) throw noKey(place, epoch);
         return openAll(request, fitting);
       });
@@ -46,18 +46,24 @@ export function openKeyRing(request: KeyRingRequest): KeyRing {
   };
 }
 
-/** One that does not open matters only where none does. */
+/**
+ * Of each pair the highest revision that opens: whoever may write to the store can put one above it that does
+ * not, and lock it. One that does not open matters only where none does.
+ */
 async function openAll(
   { provider, identities, signal }: KeyRingRequest,
   keys: readonly ListedKey[],
 ): Promise<readonly KeyPair[]> {
   const pairs: KeyPair[] = [];
+  const opened = new Set<string>();
   let first: unknown = null;
-  for (const key of keys) {
+  for (const key of [...keys].sort((a, b) => b.revision - a.revision)) {
+    if (opened.has(key.pair)) continue;
     try {
       pairs.push((await openEpoch(provider, key, identities, signal)).pair);
+      opened.add(key.pair);
     } catch (error) {
-      if (!isHoldfastError(error) || !/^(?:IDENTITY|OBJECT)_/.test(error.code)) throw error;
+      if (!isHoldfastError(error) || !/^(?:IDENTITY_|OBJECT_|NOT_ENCRYPTED)/.test(error.code)) throw error;
       first ??= error;
     }
   }

@@ -184,3 +184,28 @@ describe('keys that are gone from a store', () => {
     await again.close();
   });
 });
+
+describe('a revision of a key that does not open', () => {
+  it('does not hide the one below it, as somebody who can only write may want', async () => {
+    const { lab, tree } = await labWithFiles('hidden', { encrypted: true });
+    writeFileSync(join(tree, 'a'), 'content');
+    const { snapshot } = await lab.backUp({ shadow: tree }, { level: 'full' });
+    const keys = join(lab.storePath, 'keys');
+    const [key] = readdirSync(keys, { recursive: true, encoding: 'utf8' }).filter((one) =>
+      one.endsWith('.age'),
+    );
+    const other = key!.replace(
+      /(\d+)-(\d+)-([0-9a-f]{8}\.age)$/,
+      (_, epoch, revision, rest) => `${epoch}-${Number(revision) + 1}-${rest}`,
+    );
+    expect(other).not.toBe(key);
+    writeFileSync(join(keys, other), 'nothing that opens');
+    await lab.close();
+    const again = await openLab(join(directory, 'hidden'), { chain: {}, encrypted: true });
+    const to = join(directory, 'hidden/to');
+    await again.restore(to, { snapshot });
+    execFileSync('diff', ['-r', tree, join(to, 'shadow')]);
+    expect((await again.rescue('verify', snapshot.name)).status).toBe(0);
+    await again.close();
+  });
+});
