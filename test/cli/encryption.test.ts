@@ -118,13 +118,14 @@ describe('a server without the identity', () => {
 
   it('makes one full where it lost what it kept, and says so', async () => {
     const parents = join(site.state, 'parents');
-    const [directory] = readdirSync(parents, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    const indexes = readdirSync(parents, { recursive: true, encoding: 'utf8' }).filter((name) =>
       name.endsWith('.idx'),
     );
-    const path = join(parents, directory!);
-    const bytes = readFileSync(path);
-    bytes[100]! ^= 1;
-    writeFileSync(path, bytes);
+    for (const path of indexes.map((name) => join(parents, name))) {
+      const bytes = readFileSync(path);
+      bytes[100]! ^= 1;
+      writeFileSync(path, bytes);
+    }
     const damaged = await backUp();
     expect(damaged.level).toBe('full');
     expect(codesOf(damaged)).toEqual(['no-usable-parent']);
