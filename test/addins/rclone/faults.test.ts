@@ -132,10 +132,12 @@ describe('the rclone store', () => {
 /** Sets a password as an administrator would: rclone takes one answer for each question. */
 async function encrypt(file: string, password: string): Promise<void> {
   const answers = ['s', 'a', password, password, 'q', 'q'];
-  const child = spawn('rclone', ['config', '--config', file], { stdio: ['pipe', 'pipe', 'ignore'] });
+  // Some of the questions come on standard error.
+  const child = spawn('sh', ['-c', 'exec rclone config --config "$0" 2>&1', file], { stdio: 'pipe' });
   const gone = once(child, 'exit');
+  child.stdin.on('error', () => {});
   for await (const text of child.stdout.setEncoding('utf8')) {
-    if (/(>|:)\s*$/.test(text)) child.stdin.write(`${answers.shift() ?? 'q'}\n`);
+    if (/> $|password: ?\n?$/.test(text)) child.stdin.write(`${answers.shift() ?? 'q'}\n`);
   }
   await gone;
 }
