@@ -12,7 +12,7 @@ export default defineConfig(({ mode }) => ({
     globalSetup: ['test/support/prerequisites.ts'],
     reporters: ['default', './test/support/count-reporter.ts'],
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     retry: 0,
     testTimeout: mode === 'long' ? 1_800_000 : 60_000,
     hookTimeout: 120_000,

@@ -4,11 +4,11 @@ import { describe, it } from 'vitest';
 import { tryRandomChain } from './random-chain.ts';
 
 describe('every snapshot of a random chain is what was there', () => {
-  it.each([1, 2, 3, 4, 5, 6])('with seed %i', async (seed) => {
+  it.each([1, 2, 3, 4])('with seed %i', async (seed) => {
     await tryRandomChain(seed, 12);
   });
 
-  it.each([7, 8])('encrypted, with seed %i', async (seed) => {
+  it.each([7])('encrypted, with seed %i', async (seed) => {
     await tryRandomChain(seed, 8, true);
   });
 });
