@@ -3,6 +3,7 @@
 import { isHoldfastError } from '../core/errors.ts';
 import type { Account, DatabaseEngine, RequestedLevel } from '../core/index.ts';
 import { ownHistory } from '../core/jobs/backup/history.ts';
+import { levelDue } from '../core/jobs/backup/level-due.ts';
 import { openTrust } from '../core/jobs/trust.ts';
 import { printable, quoted } from '../core/printable.ts';
 import type { State } from '../core/state/state.ts';
@@ -21,6 +22,7 @@ export interface PlanInput {
   readonly stateDir: string;
   readonly trustedSigners: readonly string[];
   readonly level: RequestedLevel;
+  readonly fullEveryDays: (account: Account) => number | null;
   readonly world: World;
   readonly signal: AbortSignal;
 }
@@ -45,7 +47,7 @@ async function planAccount(input: PlanInput, account: Account): Promise<PlannedA
     domain,
     state: account.state,
     problem,
-    ...(await levelOf(input, uuid)),
+    ...(await levelOf(input, account, uuid)),
     trees: trees.map(({ name, path, exclude }) => ({ name, path, exclude: [...exclude] })),
     databases: await databasesOf(input, account),
     unconfiguredEngines: families.filter((one) => !engines.some(({ family }) => family === one)),
@@ -53,7 +55,8 @@ async function planAccount(input: PlanInput, account: Account): Promise<PlannedA
 }
 
 async function levelOf(
-  { opened, state, stateDir, trustedSigners, level, world, signal }: PlanInput,
+  { opened, state, stateDir, trustedSigners, level, fullEveryDays, world, signal }: PlanInput,
+  account: Account,
   owner: string | null,
 ): Promise<Pick<PlannedAccount, 'level' | 'reason' | 'parents' | 'error' | 'snapshots'>> {
   const { store, provider } = opened;
@@ -73,7 +76,8 @@ async function levelOf(
         ).items;
   const history = listed.map((item) => ({ ...item, manifestKey: item.key }));
   try {
-    const request = { owner: owner ?? 'new', requested: level, history, nowMs: world.now(), signal };
+    const requested = levelDue({ level, account, fullEveryDays, world }, history);
+    const request = { owner: owner ?? 'new', requested, history, nowMs: world.now(), signal };
     const plan = await provider.plan(request);
     const { reason, parents } = plan;
     return { level: plan.level, reason, parents: [...parents], error: null, snapshots: listed.length };

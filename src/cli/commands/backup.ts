@@ -218,6 +218,7 @@ async function dryRun(
     stateDir,
     trustedSigners,
     level,
+    fullEveryDays: (account) => policyOf(account, loaded.configuration).fullEveryDays.value,
     ...context,
   });
   printPlan(plan, context.output);
