@@ -28,6 +28,8 @@ export interface RunningRclone {
   readonly authorization: string;
   /** Becomes true when it has ended. */
   readonly gone: () => boolean;
+  /** A connection to it broke since it last answered: it may be about to end. */
+  doubtful: boolean;
   /** What it last said on standard error, its log of single requests left out. */
   readonly lastWords: () => string;
   /** Ends it and waits until it has. */
@@ -71,6 +73,7 @@ export async function startRclone(settings: RcloneSettings): Promise<RunningRclo
     port,
     authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
     gone: () => gone,
+    doubtful: false,
     lastWords: () => fatal(words),
     async stop() {
       child.ref();

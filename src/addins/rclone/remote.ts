@@ -7,7 +7,7 @@
 import { HoldfastError, keyProblem } from '../../core/index.ts';
 import { asFailure, RcloneLost, RcloneRefusal } from './failures.ts';
 import { type RunningRclone, startRclone } from './process.ts';
-import { call, lost, type Parameters } from './requests.ts';
+import { call, isAlive, lost, type Parameters } from './requests.ts';
 import type { RcloneSettings } from './settings.ts';
 
 export interface Entry {
@@ -47,8 +47,12 @@ export class Remote {
     if (this.#closed) throw new HoldfastError('INTERNAL', `cannot ${what}: the store is closed`);
     const before = this.#starting;
     const running = await before?.catch(() => null);
+    const alive = running !== undefined && running !== null && (await isAlive(running));
     // Of several that come here at once, one starts it.
-    if (running?.gone() !== false && this.#starting === before) this.#starting = this.#start();
+    if (!alive && this.#starting === before) {
+      running?.stop().catch(() => {});
+      this.#starting = this.#start();
+    }
     try {
       const rclone = await unlessAborted(this.#starting!, signal);
       return { rclone, abilities: this.#abilities! };

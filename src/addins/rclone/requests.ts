@@ -26,6 +26,19 @@ export async function call(
   return objectOf(rclone, await answer.response);
 }
 
+/** Whether it still answers. A broken connection alone does not tell: the service behind it may be the cause. */
+export async function isAlive(rclone: RunningRclone): Promise<boolean> {
+  if (rclone.gone()) return false;
+  if (!rclone.doubtful) return true;
+  return call(rclone, 'rc/noop', {}).then(
+    () => {
+      rclone.doubtful = false;
+      return true;
+    },
+    () => false,
+  );
+}
+
 export interface Upload {
   /** Of the remote, as rclone has it. */
   readonly fs: string;
@@ -125,6 +138,7 @@ function send(rclone: RunningRclone, options: RequestOptions) {
 
 /** The connection broke. Its process has most likely ended, and may have said why. */
 export function lost(rclone: RunningRclone, error: unknown): RcloneLost {
+  rclone.doubtful = true;
   const reason = error instanceof Error ? error.message : String(error);
   return new RcloneLost(rclone.lastWords() || reason, { cause: error });
 }

@@ -137,7 +137,7 @@ async function encrypt(file: string, password: string): Promise<void> {
   const gone = once(child, 'exit');
   child.stdin.on('error', () => {});
   for await (const text of child.stdout.setEncoding('utf8')) {
-    if (/> $|password: ?\n?$/.test(text)) child.stdin.write(`${answers.shift() ?? 'q'}\n`);
+    if (/> $|(^|\n)password:$/.test(text)) child.stdin.write(`${answers.shift() ?? 'q'}\n`);
   }
   await gone;
 }
