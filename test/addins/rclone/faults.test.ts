@@ -8,7 +8,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../../src/core/index.ts';
-import { bodyOf, makeRemotes, type Remotes, read, signal } from './remotes.ts';
+import { bodyOf, makeRemotes, obscured, type Remotes, read, signal } from './remotes.ts';
+import { startWebdav } from './services.ts';
 
 const mebibyte = 1024 * 1024;
 let remotes: Remotes;
@@ -215,6 +216,23 @@ describe('a remote that cannot be used is told as such:', () => {
       await expect(store.remove({ key: 'key', signal })).rejects.toMatchObject({ code: 'STORE_DENIED' });
     } finally {
       execFileSync('umount', ['-l', place]);
+    }
+  });
+
+  it('a service that does not know the password', async () => {
+    const place = join(remotes.path, 'served');
+    const service = await startWebdav(place);
+    try {
+      writeFileSync(join(place, 'key'), 'text');
+      remotes.add('served', service.remote);
+      remotes.add('stranger', { ...service.remote, pass: obscured('other') });
+      const store = await remotes.open('served:');
+      expect((await read(store, 'key')).toString()).toBe('text');
+      const stranger = await remotes.open('stranger:');
+      await expect(read(stranger, 'key')).rejects.toMatchObject({ code: 'STORE_DENIED' });
+      await expect(put(stranger, 'other')).rejects.toMatchObject({ code: 'STORE_DENIED' });
+    } finally {
+      await service.stop();
     }
   });
 

@@ -47,12 +47,12 @@ export async function startSshd(directory: string): Promise<Service> {
 }
 
 /** Serves a directory. */
-export async function startWebdav(directory: string, ...options: readonly string[]): Promise<Service> {
+export async function startWebdav(directory: string): Promise<Service> {
   mkdirSync(directory, { recursive: true });
   const port = await freePort();
   const password = randomBytes(12).toString('hex');
   const env = { RCLONE_USER: 'holdfast', RCLONE_PASS: password, RCLONE_CONFIG: '/dev/null' };
-  const args = ['serve', 'webdav', '--addr', `127.0.0.1:${port}`, ...options, directory];
+  const args = ['serve', 'webdav', '--addr', `127.0.0.1:${port}`, directory];
   const stop = await started('rclone', args, env, port);
   const url = `http://127.0.0.1:${port}`;
   return {
