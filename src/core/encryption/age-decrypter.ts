@@ -43,10 +43,26 @@ export function decryptWhole(file: Buffer, pair: KeyPair, what: string): Buffer 
 }
 
 /** Payload of a stream, chunk by chunk, with the first pair that opens it. @throws IDENTITY_WRONG, OBJECT_DAMAGED */
-export async function* decryptStream(
+export const decryptStream = (
   stored: AsyncIterable<Uint8Array>,
   pairs: readonly KeyPair[],
   what: string,
+): AsyncGenerator<Buffer> =>
+  decryptPayload(stored, what, async (head) =>
+    head.length < payloadStart
+      ? null
+      : { key: keyOf(head.subarray(0, payloadStart), pairs, what), start: payloadStart },
+  );
+
+/**
+ * Payload of a stream, chunk by chunk. `open` gets the bytes so far until it finds the key, and where the payload starts.
+ *
+ * @throws OBJECT_DAMAGED it was altered, cut short, or has something behind its end; and whatever `open` throws
+ */
+export async function* decryptPayload(
+  stored: AsyncIterable<Uint8Array>,
+  what: string,
+  open: (head: Buffer) => Promise<{ readonly key: Buffer; readonly start: number } | null>,
 ): AsyncGenerator<Buffer> {
   let rest: Buffer = Buffer.alloc(0);
   let key: Buffer | null = null;
@@ -57,9 +73,10 @@ export async function* decryptStream(
         ? Buffer.from(piece.buffer, piece.byteOffset, piece.length)
         : Buffer.concat([rest, piece]);
     if (key === null) {
-      if (rest.length < payloadStart) continue;
-      key = keyOf(rest.subarray(0, payloadStart), pairs, what);
-      rest = rest.subarray(payloadStart);
+      const opened = await open(rest);
+      if (opened === null) continue;
+      key = opened.key;
+      rest = rest.subarray(opened.start);
     }
     // The last chunk has a mark of its own, so whole chunks wait until something follows them.
     const whole = Math.max(0, Math.ceil(rest.length / storedChunkBytes) - 1);
@@ -70,7 +87,7 @@ export async function* decryptStream(
     rest = rest.subarray(whole * storedChunkBytes);
     yield plain;
   }
-  if (key === null) throw damagedAge(what, 'it has no valid age header');
+  if (key === null) throw damagedAge(what, 'it ends within its header');
   const last = decryptChunk(key, chunk, true, rest);
   // An empty last chunk is allowed only where the payload is empty.
   if (last === null || (last.length === 0 && chunk > 0))

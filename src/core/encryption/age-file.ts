@@ -6,8 +6,7 @@
  */
 
 import { HoldfastError } from '../errors.ts';
-import { decryptChunk, decryptChunks, storedChunkBytes } from './age-chunks.ts';
-import { damagedAge } from './age-decrypter.ts';
+import { damagedAge, decryptPayload } from './age-decrypter.ts';
 import { nonceBytes } from './age-header.ts';
 import { decrypterFor, type Keys, translated } from './small-files.ts';
 import { payloadKey } from './x25519.ts';
@@ -23,40 +22,19 @@ const newline = 0x0a;
  * @throws IDENTITY_WRONG no key fits
  * @throws OBJECT_DAMAGED it was altered, cut short, or has something behind its end
  */
-export async function* decryptAgeStream(
+export const decryptAgeStream = (
   stored: AsyncIterable<Uint8Array>,
   keys: Keys,
   what: string,
-): AsyncGenerator<Buffer> {
-  let rest: Buffer = Buffer.alloc(0);
-  let key: Buffer | null = null;
-  let chunk = 0;
-  for await (const piece of stored) {
-    rest = rest.length === 0 ? Buffer.from(piece) : Buffer.concat([rest, piece]);
-    if (key === null) {
-      const headerEnd = endOfHeader(rest);
-      if (headerEnd < 0 && rest.length > headerLimitBytes) throw damagedAge(what, 'its header has no end');
-      if (headerEnd < 0 || rest.length < headerEnd + nonceBytes) continue;
-      const fileKey = await fileKeyOf(rest.subarray(0, headerEnd), keys, what);
-      key = payloadKey(fileKey, rest.subarray(headerEnd, headerEnd + nonceBytes));
-      rest = rest.subarray(headerEnd + nonceBytes);
-    }
-    // The last chunk has a mark of its own, so whole chunks wait until something follows them.
-    const whole = Math.max(0, Math.ceil(rest.length / storedChunkBytes) - 1);
-    if (whole === 0) continue;
-    const plain = decryptChunks(key, rest.subarray(0, whole * storedChunkBytes), chunk, -1);
-    if (plain === null) throw damagedAge(what, 'a chunk is not authentic');
-    chunk += whole;
-    rest = rest.subarray(whole * storedChunkBytes);
-    yield plain;
-  }
-  if (key === null) throw damagedAge(what, 'it ends within its header');
-  const last = decryptChunk(key, chunk, true, rest);
-  // An empty last chunk is allowed only where the payload is empty.
-  if (last === null || (last.length === 0 && chunk > 0))
-    throw damagedAge(what, 'it is not authentic to its end');
-  if (last.length > 0) yield last;
-}
+): AsyncGenerator<Buffer> =>
+  decryptPayload(stored, what, async (head) => {
+    const headerEnd = endOfHeader(head);
+    if (headerEnd < 0 && head.length > headerLimitBytes) throw damagedAge(what, 'its header has no end');
+    const start = headerEnd + nonceBytes;
+    if (headerEnd < 0 || head.length < start) return null;
+    const fileKey = await fileKeyOf(head.subarray(0, headerEnd), keys, what);
+    return { key: payloadKey(fileKey, head.subarray(headerEnd, start)), start };
+  });
 
 /** Where the payload's nonce begins, or -1. */
 function endOfHeader(bytes: Buffer): number {

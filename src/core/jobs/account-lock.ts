@@ -6,7 +6,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { AT_FDCWD, closeFd, errnoName, lockExclusive, O, openAt, zName } from '../filesystem/native.ts';
 
 export interface AccountLock {
@@ -37,4 +37,25 @@ export function lockAccount(stateDir: string, owner: string, site: string): Acco
       held = false;
     },
   };
+}
+
+/** Works while it holds the account; `locked` where another job does. @throws PREREQUISITE_MISSING */
+export async function underLock<T>(
+  stateDir: string,
+  owner: string,
+  site: string,
+  work: () => Promise<T>,
+): Promise<T | 'locked'> {
+  let lock: AccountLock;
+  try {
+    lock = lockAccount(stateDir, owner, site);
+  } catch (error) {
+    if (isHoldfastError(error) && error.code === 'ACCOUNT_LOCKED') return 'locked';
+    throw error;
+  }
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
 }

@@ -7,7 +7,7 @@
  */
 
 import { errorCodes, isHoldfastError } from '../../errors.ts';
-import { lockAccount } from '../account-lock.ts';
+import { underLock } from '../account-lock.ts';
 import { type ListedSnapshot, listSnapshots, readSnapshot, type Snapshot } from '../catalog.ts';
 import { standingOf } from '../trust.ts';
 import { chooseSparse } from './choose.ts';
@@ -33,7 +33,8 @@ export async function compact(request: CompactRequest): Promise<CompactReport> {
   let budgetSpent = false;
   for (const [owner, ofOwner] of wanted) {
     signal.throwIfAborted();
-    const done = await underLock(request, owner, () => compactAccount(request, ofOwner, left));
+    const work = () => compactAccount(request, ofOwner, left);
+    const done = await (request.apply ? underLock(request.stateDir, owner, owner, work) : work());
     request.onEvent({ type: 'account', owner });
     if (done === 'locked') {
       locked.push(owner);
@@ -53,27 +54,6 @@ export async function compact(request: CompactRequest): Promise<CompactReport> {
     budgetSpent,
     exitStatus: locked.length > 0 && !damaged ? errorCodes.ACCOUNT_LOCKED.exit : status,
   };
-}
-
-/** A dry run reads only, and waits for nobody. */
-async function underLock<T>(
-  { apply, stateDir }: CompactRequest,
-  owner: string,
-  work: () => Promise<T>,
-): Promise<T | 'locked'> {
-  if (!apply) return work();
-  let lock: ReturnType<typeof lockAccount>;
-  try {
-    lock = lockAccount(stateDir, owner, owner);
-  } catch (error) {
-    if (isHoldfastError(error) && error.code === 'ACCOUNT_LOCKED') return 'locked';
-    throw error;
-  }
-  try {
-    return await work();
-  } finally {
-    lock.release();
-  }
 }
 
 interface Outcome {

@@ -5,8 +5,7 @@
  * is cut short. Pins and holds are looked at once more before anything goes.
  */
 
-import { isHoldfastError } from '../../errors.ts';
-import { lockAccount } from '../account-lock.ts';
+import { underLock } from '../account-lock.ts';
 import { protectionOf, readProtections, writeEvent } from '../events.ts';
 import type { Decision } from '../retention/types.ts';
 import type { Remover } from './remover.ts';
@@ -38,32 +37,14 @@ export async function removeManifests(
       finished.add(owner.owner);
       continue;
     }
-    const outcome = await underLock(request, owner, () => removeOf(request, owner, going, remover, gone));
+    const outcome = await underLock(request.stateDir, owner.owner, owner.site, () =>
+      removeOf(request, owner, going, remover, gone),
+    );
     if (outcome === 'locked') locked.push(owner.site);
     else if (outcome === 'changed') changed.push(owner.site);
     else if (outcome === 'finished') finished.add(owner.owner);
   }
   return { gone, finished, locked, changed };
-}
-
-/** Does `work` under the account's lock, or answers `locked`. */
-export async function underLock<T>(
-  { stateDir }: Pick<PruneRequest, 'stateDir'>,
-  { owner, site }: { readonly owner: string; readonly site: string },
-  work: () => Promise<T>,
-): Promise<T | 'locked'> {
-  let lock: ReturnType<typeof lockAccount>;
-  try {
-    lock = lockAccount(stateDir, owner, site);
-  } catch (error) {
-    if (isHoldfastError(error) && error.code === 'ACCOUNT_LOCKED') return 'locked';
-    throw error;
-  }
-  try {
-    return await work();
-  } finally {
-    lock.release();
-  }
 }
 
 async function removeOf(

@@ -10,9 +10,9 @@
 import { parseObjectKey } from '../../archive/keys.ts';
 import type { ObjectInfo } from '../../contracts/store.ts';
 import { isProbePrefix } from '../../key-classes.ts';
+import { underLock } from '../account-lock.ts';
 import { eachLimited } from '../each-limited.ts';
 import { KeySet } from './key-set.ts';
-import { underLock } from './manifests.ts';
 import type { Remover } from './remover.ts';
 import { isOf, keysOf, readGroup, type Survey, type SurveyTimes } from './survey.ts';
 import type { PruneRequest, StoredKey, Tally } from './types.ts';
@@ -74,7 +74,7 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
       const mayGo = survey === undefined || task.finished === null || task.finished.has(owner);
       if (remover === null || stopped !== null || going.length === 0 || !mayGo) continue;
       const site = survey?.site ?? owner;
-      const outcome = await underLock(request, { owner, site }, async () => {
+      const outcome = await underLock(request.stateDir, owner, site, async () => {
         for (let i = 0; i < going.length; i += perLook) {
           stopped = await lookAgain(request, found, needed, `manifests/${server}/${owner}/`);
           if (stopped !== null) return;

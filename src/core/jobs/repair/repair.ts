@@ -6,8 +6,8 @@
  * are replaced are those that a copy has whole.
  */
 
-import { type ErrorCode, errorCodes, isHoldfastError } from '../../errors.ts';
-import { lockAccount } from '../account-lock.ts';
+import { type ErrorCode, errorCodes } from '../../errors.ts';
+import { underLock } from '../account-lock.ts';
 import { type ListedSnapshot, listSnapshots } from '../catalog.ts';
 import { standingOf } from '../trust.ts';
 import { examine } from './examine.ts';
@@ -40,7 +40,8 @@ export async function repair(request: RepairRequest): Promise<RepairReport> {
   const locked: string[] = [];
   for (const [owner, ofOwner] of wanted) {
     signal.throwIfAborted();
-    const outcome = await underLock(request, owner, () => repairAccount(request, ofOwner));
+    const work = () => repairAccount(request, ofOwner);
+    const outcome = await (request.apply ? underLock(request.stateDir, owner, owner, work) : work());
     if (outcome === 'locked') locked.push(owner);
     else outcomes.push(outcome);
   }
@@ -54,27 +55,6 @@ export async function repair(request: RepairRequest): Promise<RepairReport> {
     locked,
     exitStatus: code === null ? 0 : errorCodes[code].exit,
   };
-}
-
-/** A dry run reads only, and waits for nobody. */
-async function underLock<T>(
-  { apply, stateDir }: RepairRequest,
-  owner: string,
-  work: () => Promise<T>,
-): Promise<T | 'locked'> {
-  if (!apply) return work();
-  let lock: ReturnType<typeof lockAccount>;
-  try {
-    lock = lockAccount(stateDir, owner, owner);
-  } catch (error) {
-    if (isHoldfastError(error) && error.code === 'ACCOUNT_LOCKED') return 'locked';
-    throw error;
-  }
-  try {
-    return await work();
-  } finally {
-    lock.release();
-  }
 }
 
 async function repairAccount(
