@@ -11,8 +11,8 @@ import { type Identity, readIdentities } from '../core/encryption/identities.ts'
 import { ageFile, decryptSmall, wantsPassphrase } from '../core/encryption/small-files.ts';
 import { decryptZ1, isZ1 } from '../core/encryption/z1-file.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
-import { bytesOf, collect } from '../core/jobs/streams.ts';
 import { quoted } from '../core/printable.ts';
+import { bytesOf, collect } from '../core/streams.ts';
 import type { CliContext } from './command.ts';
 import { type KeyOptions, readKeyOptions, readPassphrase } from './key-input.ts';
 

@@ -8,8 +8,8 @@ import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type Identity, readIdentities } from '../core/encryption/identities.ts';
 import { HoldfastError } from '../core/errors.ts';
-import { collect } from '../core/jobs/streams.ts';
 import { quoted } from '../core/printable.ts';
+import { collect } from '../core/streams.ts';
 import type { CliContext } from './command.ts';
 import { askSecret } from './terminal.ts';
 

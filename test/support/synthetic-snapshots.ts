@@ -14,7 +14,7 @@ import {
   snapshotDigest,
 } from '../../src/core/archive/manifest.ts';
 import type { Store } from '../../src/core/contracts/store.ts';
-import { bytesOf } from '../../src/core/jobs/streams.ts';
+import { bytesOf } from '../../src/core/streams.ts';
 
 export const signal = new AbortController().signal;
 export const server = '11111111-1111-4111-8111-111111111111';

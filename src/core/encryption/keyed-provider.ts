@@ -10,7 +10,7 @@ import { identityMissing } from '../archive/locked-body.ts';
 import type { ObjectRef } from '../archive/manifest.ts';
 import type { ObjectSeal } from '../archive/root.ts';
 import type { Provider } from '../contracts/provider.ts';
-import { collect } from '../jobs/streams.ts';
+import { collect } from '../streams.ts';
 import {
   type ByteRange,
   chunkBytes,

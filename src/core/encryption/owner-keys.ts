@@ -10,7 +10,7 @@ import { type OwnerKeyName, ownerKeyKey, parseOwnerKeyKey } from '../archive/key
 import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
 import { HoldfastError } from '../errors.ts';
-import { bytesOf, collect } from '../jobs/streams.ts';
+import { bytesOf, collect } from '../streams.ts';
 import type { Identity } from './identities.ts';
 import { identityText, pairId, parseIdentity, recipientText } from './key-text.ts';
 import { encryptTo } from './recipients.ts';

@@ -20,8 +20,8 @@ import type { KeyedProvider } from '../encryption/keyed-provider.ts';
 import type { KeyPair } from '../encryption/x25519.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { quoted } from '../printable.ts';
+import { collect } from '../streams.ts';
 import { newestCandidates, newestOf } from './newest-snapshot.ts';
-import { collect } from './streams.ts';
 
 export interface ListedSnapshot extends ManifestName {
   readonly key: string;

@@ -11,9 +11,9 @@ import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
 import { isHoldfastError } from '../errors.ts';
 import { printable } from '../printable.ts';
+import { bytesOf, collect } from '../streams.ts';
 import { holdfastVersion } from './addin.ts';
 import type { Protection } from './retention/types.ts';
-import { bytesOf, collect } from './streams.ts';
 
 export interface SnapshotRef {
   /** Twelve hex digits. */

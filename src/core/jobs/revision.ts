@@ -15,9 +15,9 @@ import { pairId } from '../encryption/key-text.ts';
 import type { KeyedProvider } from '../encryption/keyed-provider.ts';
 import type { OwnerEpoch } from '../encryption/owner-keys.ts';
 import { isHoldfastError } from '../errors.ts';
+import { bytesOf } from '../streams.ts';
 import { holdfastVersion } from './addin.ts';
 import { type ListedSnapshot, listSnapshots, type Snapshot } from './catalog.ts';
-import { bytesOf } from './streams.ts';
 
 export interface RevisionPlace {
   readonly store: Store;

@@ -11,7 +11,7 @@ import { formatVersion } from '../archive/manifest.ts';
 import type { ListRequest, Store } from '../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { isProbePrefix } from '../key-classes.ts';
-import { bytesOf, collect } from './streams.ts';
+import { bytesOf, collect } from '../streams.ts';
 
 export interface StoreFile {
   readonly format: number;

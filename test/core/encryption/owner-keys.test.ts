@@ -16,7 +16,7 @@ import {
   reviseEpoch,
 } from '../../../src/core/encryption/owner-keys.ts';
 import { checkRecipients } from '../../../src/core/encryption/recipients.ts';
-import { collect } from '../../../src/core/jobs/streams.ts';
+import { collect } from '../../../src/core/streams.ts';
 
 const signal = AbortSignal.timeout(60_000);
 const server = '11111111-1111-4111-8111-111111111111';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { memoryStore } from '../../../src/core/conformance/memory-store.ts';
 import { bandwidthLimit } from '../../../src/core/jobs/limit-bandwidth.ts';
-import { bytesOf, collect } from '../../../src/core/jobs/streams.ts';
+import { bytesOf, collect } from '../../../src/core/streams.ts';
 
 it('lets stores of one limit move no more together, and changes no byte', async () => {
   const { signal } = new AbortController();

@@ -7,8 +7,8 @@
 
 import { type ListedKey, listKeys, newestRevisions } from '../../encryption/owner-keys.ts';
 import { isHoldfastError } from '../../errors.ts';
+import { bytesOf, collect } from '../../streams.ts';
 import { eachLimited } from '../each-limited.ts';
-import { bytesOf, collect } from '../streams.ts';
 import type { CopyPath } from './copy-one.ts';
 
 const keysAtOnce = 4;

@@ -16,10 +16,10 @@ import type { ObjectKind, Provider } from '../../contracts/provider.ts';
 import type { ObjectInfo, Store } from '../../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
+import { bytesOf, collect } from '../../streams.ts';
 import { type ListedSnapshot, snapshotName } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { walk } from '../prune/walk.ts';
-import { bytesOf, collect } from '../streams.ts';
 import { CheckedBody, damaged } from './checked-body.ts';
 
 export interface OpenStore {

@@ -5,7 +5,7 @@
 import type { Store } from '../../contracts/store.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { probePrefixOf } from '../../key-classes.ts';
-import { bytesOf } from '../streams.ts';
+import { bytesOf } from '../../streams.ts';
 import type { PruneRequest } from './types.ts';
 
 /** @throws STORE_DENIED, STORE_UNAVAILABLE, STORE_FULL */

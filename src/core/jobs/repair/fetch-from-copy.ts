@@ -6,9 +6,9 @@
 import { manifestLimitBytes, type ObjectRef, readManifest } from '../../archive/manifest.ts';
 import type { ObjectKind } from '../../contracts/provider.ts';
 import { isHoldfastError } from '../../errors.ts';
+import { bytesOf, collect } from '../../streams.ts';
 import type { ListedSnapshot } from '../catalog.ts';
 import { CheckedBody } from '../copy/checked-body.ts';
-import { bytesOf, collect } from '../streams.ts';
 import type { RepairRequest } from './types.ts';
 
 type Copy = RepairRequest['copies'][number];

@@ -12,7 +12,7 @@ import { type ObjectRow, objectKinds } from '../../archive/root.ts';
 import { type ReadMember, readTar } from '../../archive/tar-reader.ts';
 import { openHeader, payloadStart } from '../../encryption/age-header.ts';
 import { type KeyedProvider, streamPayload } from '../../encryption/keyed-provider.ts';
-import { collect } from '../streams.ts';
+import { collect } from '../../streams.ts';
 
 export interface ReadTrees {
   /** By path as latin1. */

@@ -7,7 +7,7 @@
 
 import type { CheckContext } from '../../conformance/check.ts';
 import type { PutResult, Store } from '../../contracts/store.ts';
-import { collect } from '../streams.ts';
+import { collect } from '../../streams.ts';
 import { findCreateOnly } from './find-create-only.ts';
 import { clockAbility, type Finder, put, type StoreAbility, works } from './store-ability.ts';
 

@@ -5,7 +5,7 @@
 
 import type { Store } from '../../contracts/store.ts';
 import { isHoldfastError } from '../../errors.ts';
-import { bytesOf } from '../streams.ts';
+import { bytesOf } from '../../streams.ts';
 import { type Finder, put, type StoreAbility } from './store-ability.ts';
 
 /** Some stores learn only in the course of several puts whether their service refuses. */

@@ -4,7 +4,7 @@ import type { CheckContext } from '../../conformance/check.ts';
 import type { PutResult, Store } from '../../contracts/store.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
-import { bytesOf } from '../streams.ts';
+import { bytesOf } from '../../streams.ts';
 
 export interface StoreAbility {
   readonly name: string;

@@ -12,7 +12,7 @@ import { createEpoch, listKeys } from '../../../../src/core/encryption/owner-key
 import { newKeyPair } from '../../../../src/core/encryption/x25519.ts';
 import { eraseAccount } from '../../../../src/core/jobs/keys/erase-account.ts';
 import { encryptAnew } from '../../../../src/core/jobs/keys/rotate-keys.ts';
-import { bytesOf, collect } from '../../../../src/core/jobs/streams.ts';
+import { bytesOf, collect } from '../../../../src/core/streams.ts';
 import { adminClient, newBucket, openStore } from '../../../addins/s3/bench-of-store.ts';
 import { type S3Server, startS3 } from '../../../support/s3.ts';
 import { ownerUuid, put, server, signal } from '../../../support/synthetic-snapshots.ts';

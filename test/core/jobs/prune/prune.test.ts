@@ -15,7 +15,7 @@ import { listSnapshots, readSnapshot } from '../../../../src/core/jobs/catalog.t
 import { pin, unpin } from '../../../../src/core/jobs/pin.ts';
 import { prune } from '../../../../src/core/jobs/prune/prune.ts';
 import type { PruneReport, PruneRequest } from '../../../../src/core/jobs/prune/types.ts';
-import { collect } from '../../../../src/core/jobs/streams.ts';
+import { collect } from '../../../../src/core/streams.ts';
 import {
   addin,
   keysIn,

@@ -2,7 +2,7 @@
  * Byte streams in and out of memory.
  */
 
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from './errors.ts';
 
 export async function* bytesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   if (bytes.length > 0) yield bytes;
