@@ -139,9 +139,10 @@ export class LocalStore implements Store {
   }
 }
 
-async function fill({ handle }: TemporaryFile, request: PutRequest) {
+async function fill(temporary: TemporaryFile, request: PutRequest) {
+  const { handle } = temporary;
   try {
-    const sizeBytes = await writeBody(handle, request);
+    const sizeBytes = await writeBody(temporary, request);
     const { mtimeMs } = await system(`cannot write ${request.key}`, handle.stat());
     return { sizeBytes, storedAtMs: Math.floor(mtimeMs) };
   } finally {

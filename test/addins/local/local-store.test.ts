@@ -29,9 +29,9 @@ describe('the local store', () => {
   describe('keeps the store contract: it', async () => {
     it.each(checksFor(await openLocal('/unused')))('$name', async (check) => {
       using scratch = scratchDirectory();
-      const store = await openLocal(join(scratch.path, 'store'));
+      const open = () => openLocal(join(scratch.path, 'store'));
 
-      expect(await storeCheckFailure(check, store)).toBeNull();
+      expect(await storeCheckFailure(check, await open(), open)).toBeNull();
 
       expect(await unfinishedFiles(join(scratch.path, 'store'))).toEqual([]);
     });
