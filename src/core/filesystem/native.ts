@@ -45,6 +45,7 @@ const c = {
   fchown: declare('int fchown(int fd, uint32_t uid, uint32_t gid)'),
   fchmod: declare('int fchmod(int fd, uint32_t mode)'),
   ftruncate: declare('int ftruncate(int fd, int64_t length)'),
+  read: declare('int64_t read(int fd, void *buf, size_t size)'),
   lseek: declare('int64_t lseek(int fd, int64_t offset, int whence)'),
   fadvise: declare('int posix_fadvise(int fd, int64_t offset, int64_t len, int advice)'),
   flock: declare('int flock(int fd, int operation)'),
@@ -245,6 +246,9 @@ export const chownInode = (fd: number, uid: number, gid: number): number =>
 export const chownFd = (fd: number, uid: number, gid: number): number => result(c.fchown(fd, uid, gid));
 export const chmodFd = (fd: number, mode: number): number => result(c.fchmod(fd, mode));
 export const truncateFd = (fd: number, length: number): number => result(c.ftruncate(fd, BigInt(length)));
+/** From where the descriptor stands; bytes read, 0 at the end. */
+export const readFd = (fd: number, buffer: Buffer): number =>
+  Number(result(c.read(fd, buffer, buffer.length)));
 export const seek = (fd: number, offset: number, whence: number): number =>
   Number(result(c.lseek(fd, offset, whence)));
 /** Advice only; an error means nothing. */

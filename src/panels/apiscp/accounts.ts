@@ -6,7 +6,7 @@
  * mount, is never entered.
  */
 
-import { lstatSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Account,
@@ -36,7 +36,8 @@ export async function listAccounts(
   const virtual = join(root, 'home/virtual');
   let names: string[];
   try {
-    names = readdirSync(virtual).filter((name) => siteForm.test(name));
+    const entries = readdirSync(virtual, { withFileTypes: true });
+    names = entries.filter((one) => siteForm.test(one.name) && one.isDirectory()).map(({ name }) => name);
   } catch (cause) {
     throw new HoldfastError('PANEL_UNREADABLE', `cannot list ${printable(virtual)}`, {
       cause,
@@ -49,10 +50,7 @@ export async function listAccounts(
     // Reading is synchronous; now and then others get their turn.
     if (index % 50 === 49) await new Promise(setImmediate);
     throwIfInterrupted(signal, 'listing accounts');
-    const home = join(virtual, name);
-    if (lstatSync(home, { throwIfNoEntry: false })?.isDirectory()) {
-      accounts.push(describeSite(home, name, dumpsKept));
-    }
+    accounts.push(describeSite(join(virtual, name), name, dumpsKept));
   }
   return [...withSharedPrefixes(accounts), systemAccount(root)];
 }
@@ -125,8 +123,7 @@ function attempt(problems: string[], open: () => Directory | null, name: string)
 
 /** A pending edit weighs more than a suspension: it decides whether a restore in place is safe. */
 function stateOf(info: Directory): Account['state'] {
-  using pending = info.stat('new')?.isDirectory() ? info.directory('new') : null;
-  if (pending !== null && !pending.isEmpty()) return 'editing';
+  if (info.stat('new')?.directory && info.holdsAny('new')) return 'editing';
   return info.stat('disabled') === null ? 'active' : 'suspended';
 }
 
@@ -136,7 +133,7 @@ function ownerOf(shadow: Directory, adminUser: string | null): Account['owner'] 
   try {
     using homes = shadow.directory('home');
     const home = adminUser === null ? null : homes?.stat(adminUser);
-    if (home?.isDirectory() && home.uid !== 0) stat = home;
+    if (home?.directory && home.uid !== 0) stat = home;
   } catch (error) {
     if (!(error instanceof UnexpectedEntry)) throw error;
   }

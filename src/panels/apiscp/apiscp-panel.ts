@@ -130,8 +130,7 @@ async function samePath(path: string, resolved: string): Promise<boolean> {
 function editPending(home: string): boolean {
   try {
     using info = Directory.at(join(home, 'info'), 'info');
-    using pending = info?.directory('new') ?? null;
-    return pending !== null && !pending.isEmpty();
+    return info?.holdsAny('new') ?? false;
   } catch {
     return true;
   }
