@@ -6,6 +6,7 @@
 
 import { chainSettingsSchema } from '../src/addins/chain/settings.ts';
 import { jsonDocuments } from '../src/cli/documents/index.ts';
+import { addinManifestSchema } from '../src/core/addins/manifest-schema.ts';
 import { addinConfigurationSchema } from '../src/core/config/addin-schema.ts';
 import { configSchema } from '../src/core/config/config-schema.ts';
 import type { JsonSchema } from '../src/core/index.ts';
@@ -15,6 +16,7 @@ import { genericSettingsSchema } from '../src/panels/generic/settings.ts';
 export const schemaDocuments: Readonly<Record<string, JsonSchema>> = {
   'config.schema.json': configSchema,
   'addin-configuration.schema.json': addinConfigurationSchema,
+  'addin-manifest.schema.json': addinManifestSchema,
   'provider-chain.schema.json': chainSettingsSchema,
   'panel-apiscp.schema.json': apiscpSettingsSchema,
   'panel-generic.schema.json': genericSettingsSchema,

@@ -18,6 +18,7 @@ export const errorCodes = {
   SECRET_UNUSABLE: { exit: 4, retryable: false },
   PREREQUISITE_MISSING: { exit: 5, retryable: false },
   RECIPIENTS_UNUSABLE: { exit: 6, retryable: false },
+  ADDIN_REFUSED: { exit: 7, retryable: false },
   ACCOUNT_LOCKED: { exit: 11, retryable: true },
   DAEMON_RUNNING: { exit: 12, retryable: true },
   CONFIG_LOCKED: { exit: 13, retryable: true },

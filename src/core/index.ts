@@ -2,6 +2,7 @@
 
 export * from './contracts/addin.ts';
 export * from './contracts/database.ts';
+export * from './contracts/notifier.ts';
 export * from './contracts/panel.ts';
 export * from './contracts/provider.ts';
 export * from './contracts/scope.ts';

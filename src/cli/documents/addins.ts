@@ -14,7 +14,7 @@ export const addinsDocument = document('addins', 'Installed addins and the confi
   addins: list(
     'What can stand in `use`.',
     record('An addin.', {
-      kind: choice('What it contributes.', 'panel', 'provider', 'store'),
+      kind: choice('What it contributes.', 'notifier', 'panel', 'provider', 'scope', 'store'),
       name: text('What `use` says.'),
       version: text('Its version.'),
       contract: count('Version of the contract it was written for.'),

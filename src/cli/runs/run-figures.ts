@@ -1,7 +1,7 @@
 /** Outcomes of a run as figures and as lines for people. Pure. */
 
+import type { RunFigures } from '../../core/index.ts';
 import type { AccountOutcome } from '../../core/jobs/backup/back-up.ts';
-import type { RunFigures } from '../../core/notify/message.ts';
 
 export function figuresOf(accounts: number, outcomes: readonly AccountOutcome[]): RunFigures {
   const snapshots = outcomes.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot]));

@@ -6,6 +6,7 @@
  */
 
 import type { FromSchema } from 'json-schema-to-ts';
+import { notifyEvents } from '../contracts/notifier.ts';
 
 export const hookEvents = [
   'before-run',
@@ -20,8 +21,6 @@ export const hookEvents = [
   'after-restore',
   'failure',
 ] as const;
-
-export const notifyEvents = ['start', 'success', 'warning', 'failure', 'alarm'] as const;
 
 const limits = {
   type: 'object',
@@ -242,7 +241,6 @@ export type Limits = FromSchema<typeof limits>;
 export type HookSettings = FromSchema<typeof hooks>[number];
 export type HookEvent = (typeof hookEvents)[number];
 export type NotifySettings = FromSchema<typeof notify>[number];
-export type NotifyEvent = (typeof notifyEvents)[number];
 export type AccountBudget = FromSchema<typeof timingProperties.budget>;
 
 /** For `resolveSecrets` on one entry of `notify`. */

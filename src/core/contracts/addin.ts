@@ -6,6 +6,7 @@
  * from their reference (`env:NAME`, `file:PATH`).
  */
 
+import type { Notifier, NotifyEvent } from './notifier.ts';
 import type { Panel } from './panel.ts';
 import type { Provider, ProviderCapabilities, ProviderInput } from './provider.ts';
 import type { Scope } from './scope.ts';
@@ -46,4 +47,26 @@ export interface PanelDefinition extends Definition {
   open(settings: Settings): Promise<Panel>;
 }
 
-export type AddinDefinition = StoreDefinition | ProviderDefinition | PanelDefinition;
+export interface NotifierDefinition extends Definition {
+  readonly kind: 'notifier';
+  /**
+   * Optional: what it is told, always. Without it `on` of the configuration chooses, which core looks after:
+   * `on` is never among the settings.
+   */
+  readonly events?: readonly NotifyEvent[];
+  /** Opens the notifier. Must tell nobody anything yet. */
+  open(settings: Settings): Promise<Notifier>;
+}
+
+export interface ScopeDefinition extends Definition {
+  readonly kind: 'scope';
+  /** The scopes it contributes. Must not write. */
+  open(settings: Settings): Promise<readonly Scope[]>;
+}
+
+export type AddinDefinition =
+  | StoreDefinition
+  | ProviderDefinition
+  | PanelDefinition
+  | NotifierDefinition
+  | ScopeDefinition;

@@ -2,8 +2,9 @@
 
 import { hostname } from 'node:os';
 import type { NotifySettings } from '../config/operations-schema.ts';
+import type { Notification } from '../contracts/notifier.ts';
 import { HoldfastError } from '../errors.ts';
-import { type Notification, subjectOf, textOf } from './message.ts';
+import { subjectOf, textOf } from './message.ts';
 
 const usualProgram = '/usr/sbin/sendmail';
 

@@ -1,35 +1,7 @@
 /** What notifiers are told: one shape for runs and alarms, with the sentence for people. Pure. */
 
-import type { NotifyEvent } from '../config/operations-schema.ts';
+import type { Notification, NotifyEvent } from '../contracts/notifier.ts';
 import { printable } from '../printable.ts';
-
-export interface RunFigures {
-  readonly accounts: number;
-  readonly snapshots: number;
-  readonly partial: number;
-  readonly failed: number;
-  readonly warnings: number;
-  readonly bytes: number;
-}
-
-export interface Notification {
-  readonly event: NotifyEvent;
-  readonly server: string;
-  readonly host: string;
-  /** Name of the addin configuration; null where it is about several. */
-  readonly addin: string | null;
-  /** Twelve hex digits; null for an alarm. */
-  readonly run: string | null;
-  /** Of a run that the schedule began. */
-  readonly scheduled: boolean;
-  readonly atMs: number;
-  /** Null at the start, and for an alarm. */
-  readonly exitStatus: number | null;
-  readonly durationMs: number | null;
-  readonly figures: RunFigures | null;
-  /** Lines for people: accounts that failed and why, at most a hundred. Controls are escaped. */
-  readonly details: readonly string[];
-}
 
 const mostDetails = 100;
 

@@ -6,8 +6,8 @@
  */
 
 import { chmod, readFile, rename, writeFile } from 'node:fs/promises';
+import type { Notification } from '../contracts/notifier.ts';
 import { HoldfastError } from '../errors.ts';
-import type { Notification } from './message.ts';
 
 const prefix = 'holdfast_last_run_';
 const sample = new RegExp(`^(${prefix}[a-z_]+)\\{addin="([a-z0-9-]+)"\\} ([0-9.e+-]+)$`, 'gm');

@@ -5,12 +5,13 @@
  * URLs are secrets and stand in no message. Nothing here decides what a run was; it only passes it on.
  */
 
-import type { NotifyEvent, NotifySettings } from '../config/operations-schema.ts';
+import type { NotifySettings } from '../config/operations-schema.ts';
 import { notifySettingsSchema } from '../config/operations-schema.ts';
 import { resolveSecrets } from '../config/secrets.ts';
+import type { Notification, NotifyEvent } from '../contracts/notifier.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { sendMail } from './mail.ts';
-import { documentOf, type Notification, textOf } from './message.ts';
+import { documentOf, textOf } from './message.ts';
 import { writeMetrics } from './metrics.ts';
 
 export interface NotifyWorld {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { NotifySettings } from '../../../src/core/config/operations-schema.ts';
-import type { Notification } from '../../../src/core/notify/message.ts';
+import type { Notification } from '../../../src/core/index.ts';
 import { notifyAll } from '../../../src/core/notify/notifiers.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'holdfast-notify-'));
