@@ -3,13 +3,14 @@
  * provider for trials that never hold a backup, so that encryption does not matter.
  */
 
+import type { AddinRef } from '../core/archive/manifest.ts';
 import type { AddinConfiguration } from '../core/config/load-configuration.ts';
 import { longestKeptDays } from '../core/config/retention-span.ts';
 import { resolveSecrets } from '../core/config/secrets.ts';
 import type { Provider, SetupRequest, Store, StoreSetup } from '../core/index.ts';
 import type { CliContext } from './command.ts';
 import { chooseAddin, chooseCopy, type Loaded, loadConfigured } from './configuration.ts';
-import { definitionOf, openStateIfAny } from './opened.ts';
+import { definitionOf, openStateIfAny, refOf } from './opened.ts';
 import type { World } from './world.ts';
 
 export interface Chosen {
@@ -51,16 +52,30 @@ export function setupRequest(
   return { server, keepDays, prunes: retention !== null, nowMs: now(), signal };
 }
 
+export interface OpenedForTrials {
+  readonly store: Store;
+  /** Opens the same place once more. */
+  readonly reopen: () => Promise<Store>;
+  readonly openProvider: (over: Store) => Promise<Provider>;
+  readonly storeRef: AddinRef;
+  readonly providerRef: AddinRef;
+}
+
 export async function openForTrials(
   { definitions }: Pick<Loaded, 'definitions'>,
   { store, provider }: Pick<AddinConfiguration, 'store' | 'provider'>,
   world: Pick<World, 'env'>,
-): Promise<{ readonly store: Store; readonly openProvider: (over: Store) => Promise<Provider> }> {
+): Promise<OpenedForTrials> {
   const storeDefinition = definitionOf(definitions, 'store', store.use);
   const providerDefinition = definitionOf(definitions, 'provider', provider.use);
   const settings = await resolveSecrets(provider, providerDefinition.settingsSchema, world);
-  const opened = await storeDefinition.open(
-    await resolveSecrets(store, storeDefinition.settingsSchema, world),
-  );
-  return { store: opened, openProvider: (over) => providerDefinition.open({ store: over, settings }) };
+  const storeSettings = await resolveSecrets(store, storeDefinition.settingsSchema, world);
+  const reopen = () => storeDefinition.open(storeSettings);
+  return {
+    store: await reopen(),
+    reopen,
+    openProvider: (over) => providerDefinition.open({ store: over, settings }),
+    storeRef: refOf(storeDefinition),
+    providerRef: refOf(providerDefinition),
+  };
 }

@@ -57,7 +57,11 @@ export function definitionOf<K extends keyof Kinds>(
   return found as Kinds[K];
 }
 
-const refOf = ({ name, version, contract }: AddinDefinition): AddinRef => ({ name, version, contract });
+export const refOf = ({ name, version, contract }: AddinDefinition): AddinRef => ({
+  name,
+  version,
+  contract,
+});
 
 /**
  * @param identities given on the command line; without any, the configuration's own counts

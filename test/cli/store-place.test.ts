@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { errorCodes } from '../../src/core/errors.ts';
+import { readVerifications } from '../../src/core/state/verifications.ts';
 import { adminClient, newBucket } from '../addins/s3/bench-of-store.ts';
 import { type CliSite, documentOf, ended, makeSite, startHoldfast, writeJson } from '../support/cli.ts';
 import { type S3Server, startS3 } from '../support/s3.ts';
@@ -82,7 +83,7 @@ describe('addin verify', () => {
     expect(stdout).toMatch(/^ +versions +no +none: what is overwritten is gone$/m);
     expect(stdout).toMatch(/^ok +the store lists thousands of keys, each once$/m);
     expect(stdout).toMatch(/^skipped +the store accepts .* \(the store does not claim it\)$/m);
-    expect(stdout).toMatch(/^\d+ checks: \d+ ok, 0 failed, 1 skipped$/m);
+    expect(stdout).toMatch(/^\d+ checks: \d+ ok, 0 failed, 3 skipped$/m);
     expect(readdirSync(site.store, { recursive: true })).toEqual(['.tmp~']);
   });
 
@@ -109,7 +110,16 @@ describe('addin verify', () => {
     const document = documentOf<Verification>('addin-verification', result);
 
     expect(result.status).toBe(0);
-    expect(document).toMatchObject({ sound: true, leftBehind: null });
+    expect(document).toMatchObject({
+      sound: true,
+      leftBehind: null,
+      store: { name: 's3', version: '1.0.0', contract: 1 },
+      provider: { name: 's3-tar' },
+    });
+    expect(await readVerifications(site.state)).toEqual([
+      expect.objectContaining({ kind: 'provider', name: 's3-tar', sound: true, failed: 0 }),
+      expect.objectContaining({ kind: 'store', name: 's3', configuration: 'nightly', sound: true }),
+    ]);
     expect(stateOf(document.abilities, 'versions')).toBe('yes');
     // Ceph does not enforce it where there are versions.
     expect(stateOf(document.abilities, 'create-only')).toBe('partly');

@@ -23,10 +23,14 @@ export function checksFor({ capabilities }: Pick<Store, 'capabilities'>): readon
   return storeChecks.filter(({ when }) => when?.(capabilities) ?? true);
 }
 
-/** What went wrong, or null: the check passed or does not apply. */
-export async function storeCheckFailure(check: StoreCheck, store: Store): Promise<unknown> {
+/** What went wrong, or null: the check passed or does not apply. The store itself may be its own second opening. */
+export async function storeCheckFailure(
+  check: StoreCheck,
+  store: Store,
+  reopen: () => Promise<Store> = async () => ({ ...store, close: async () => {} }),
+): Promise<unknown> {
   if (check.when !== undefined && !check.when(store.capabilities)) return null;
-  return failureOf(check.run(store, checkContext()));
+  return failureOf(check.run(store, { ...checkContext(), reopen }));
 }
 
 export async function runProviderCheck(

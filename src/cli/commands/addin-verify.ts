@@ -4,22 +4,24 @@ import { randomBytes } from 'node:crypto';
 import { compactUtc } from '../../core/archive/keys.ts';
 import { errorCodes } from '../../core/errors.ts';
 import { probePrefixOf, type Store } from '../../core/index.ts';
+import { holdfastVersion } from '../../core/jobs/addin.ts';
 import { removeStaleTrials } from '../../core/jobs/verify-store/stale-trials.ts';
 import type { StoreAbility } from '../../core/jobs/verify-store/store-ability.ts';
 import { type CheckResult, verifyStore } from '../../core/jobs/verify-store/verify-store.ts';
 import type { CliCommand } from '../command.ts';
 import type { AddinVerificationDocument } from '../documents/store-setup.ts';
 import { plural } from '../format.ts';
+import { keepVerification } from '../kept-verification.ts';
 import { choose, openForTrials, openSetup } from '../opened-setup.ts';
 import type { Output } from '../output.ts';
 
 type Purge = Parameters<typeof removeStaleTrials>[2];
 
 const help = `
-Writes about 200 MB in 2,800 trial objects below data/<this server>/_verify/, where the credentials of
+Writes about 300 MB in 3,000 trial objects below data/<this server>/_verify/, where the credentials of
 a server may write and no backup lies, and removes them again, after an error or Ctrl-C too. First it says
 what the store can and cannot do, then a line for each check: ok, failed or skipped. Credentials that cannot
-remove run only what leaves next to nothing behind.`;
+remove run only what leaves next to nothing behind. How it ended is kept for holdfast addin list.`;
 
 export const addinVerify: CliCommand = {
   exits: ['STORE_UNSOUND', 'STORE_UNAVAILABLE', 'STORE_DENIED', 'STORE_FULL'],
@@ -43,7 +45,12 @@ export const addinVerify: CliCommand = {
       if (stale.length > 0) output.info(`removed what ${plural(stale.length, 'earlier run')} left behind`);
     };
     try {
-      const { store, openProvider } = await openForTrials(loaded, addin, world);
+      const startedAtMs = world.now();
+      const { store, reopen, openProvider, storeRef, providerRef } = await openForTrials(
+        loaded,
+        addin,
+        world,
+      );
       try {
         const probe = `${compactUtc(world.now())}-${world.newObjectId().slice(0, 12)}`;
         const prefix = probePrefixOf('data', server ?? world.newUuid(), probe);
@@ -54,6 +61,7 @@ export const addinVerify: CliCommand = {
         await tidy(store, prefix.slice(0, -probe.length - 1), purge);
         const report = await verifyStore({
           store,
+          reopen,
           openProvider,
           prefix,
           purge,
@@ -71,10 +79,16 @@ export const addinVerify: CliCommand = {
         const exitStatus = report.sound ? 0 : errorCodes.STORE_UNSOUND.exit;
         printVerdict(report.checks, report.abilities, output);
         const { abilities, checks, leftBehind, sound } = report;
+        const endedAtMs = world.now();
+        const tried = { configuration: addin.name, storeRef, providerRef, endedAtMs };
+        await keepVerification(loaded.configuration.stateDir, report, tried, output);
         output.document<AddinVerificationDocument>({
           addin: addin.name,
-          store: addin.store.use,
-          provider: addin.provider.use,
+          store: { ...storeRef },
+          provider: { ...providerRef },
+          holdfast: holdfastVersion,
+          startedAt: new Date(startedAtMs).toISOString(),
+          endedAt: new Date(endedAtMs).toISOString(),
           prefix,
           exitStatus,
           sound,

@@ -1,15 +1,25 @@
 /** `addin verify --json` and `store init --json`. */
 
 import type { FromSchema } from 'json-schema-to-ts';
-import { choice, count, document, flag, list, record, text, textOrNull, texts } from './schema.ts';
+import { choice, count, document, flag, instant, list, record, text, textOrNull, texts } from './schema.ts';
+
+const addinTried = (description: string) =>
+  record(description, {
+    name: text('What `use` says.'),
+    version: text('Its version.'),
+    contract: count('Version of the contract it was written for.'),
+  });
 
 export const addinVerificationDocument = document(
   'addin-verification',
   'Whether a store does what backups rely on, and what it can and cannot do.',
   {
     addin: text('Name of the addin configuration whose store was tried.'),
-    store: text('Store it uses.'),
-    provider: text('Provider it uses.'),
+    store: addinTried('Store it uses.'),
+    provider: addinTried('Provider it uses.'),
+    holdfast: text('Version of Holdfast, whose checks these are.'),
+    startedAt: instant('When the first check began.'),
+    endedAt: instant('When the last one had ended and all was cleared.'),
     prefix: text('What the keys of all trial objects began with.'),
     exitStatus: count('Status of the process.'),
     sound: flag('Nothing failed.'),

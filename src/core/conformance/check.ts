@@ -17,12 +17,17 @@ export interface CheckContext extends CallOptions {
   randomBytes(length: number): Uint8Array;
 }
 
+export interface StoreCheckContext extends CheckContext {
+  /** Opens the same place once more, as another process would; the check closes what it gets. */
+  reopen(): Promise<Store>;
+}
+
 export interface StoreCheck {
   /** A sentence that completes "the store …". */
   readonly name: string;
   /** Where given: the check applies only to stores that claim the ability. */
   readonly when?: (capabilities: StoreCapabilities) => boolean;
-  run(subject: Store, context: CheckContext): Promise<void>;
+  run(subject: Store, context: StoreCheckContext): Promise<void>;
 }
 
 export interface ProviderCheckContext extends CheckContext {

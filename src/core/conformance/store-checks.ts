@@ -6,10 +6,15 @@
 
 import type { StoreCheck } from './check.ts';
 import * as probe from './probes.ts';
+import { storeBodyChecks } from './store-body-checks.ts';
+import { storeCrowdChecks } from './store-crowd-checks.ts';
+import { storeFreshChecks } from './store-fresh-checks.ts';
 import { storeGetChecks } from './store-get-checks.ts';
 import { storeListChecks } from './store-list-checks.ts';
 import { storeLockChecks } from './store-lock-checks.ts';
 import { storePutChecks } from './store-put-checks.ts';
+import { storeStopChecks } from './store-stop-checks.ts';
+import { storeVersionChecks } from './store-version-checks.ts';
 
 const putOnlyCheck: StoreCheck = {
   name: 'accepts objects of any size without being able to read them',
@@ -35,5 +40,15 @@ function readable(check: StoreCheck): StoreCheck {
 
 export const storeChecks: readonly StoreCheck[] = [
   putOnlyCheck,
-  ...[...storePutChecks, ...storeGetChecks, ...storeListChecks, ...storeLockChecks].map(readable),
+  ...[
+    ...storePutChecks,
+    ...storeBodyChecks,
+    ...storeGetChecks,
+    ...storeListChecks,
+    ...storeFreshChecks,
+    ...storeCrowdChecks,
+    ...storeStopChecks,
+    ...storeVersionChecks,
+    ...storeLockChecks,
+  ].map(readable),
 ];

@@ -98,7 +98,7 @@ export interface ListPage {
 
 export interface RemoveRequest extends CallOptions {
   readonly key: string;
-  /** Where the store has versions: this one, so that its space comes back; default is the newest. */
+  /** Where the store has versions: this one, so that its space comes back; without it nothing of the key is seen afterwards. */
   readonly version?: string;
 }
 

@@ -30,8 +30,11 @@ describe.each([
   },
 ])('the s3 store on $kind', ({ options, settings, conditionalCreate, versions }) => {
   let store: Store;
+  let reopen: () => Promise<Store>;
   beforeAll(async () => {
-    store = await openStore(server, await newBucket(server, options), settings);
+    const bucket = await newBucket(server, options);
+    reopen = () => openStore(server, bucket, settings);
+    store = await reopen();
     await findOutCreateOnly(store);
   });
   afterAll(() => store.close());
@@ -52,7 +55,12 @@ describe.each([
     };
     if (check.when?.(claims) === false) continue;
     it(check.name, () =>
-      check.run(store, { prefix: `check-${index}/`, signal, randomBytes: (length) => randomBytes(length) }),
+      check.run(store, {
+        prefix: `check-${index}/`,
+        signal,
+        randomBytes: (length) => randomBytes(length),
+        reopen,
+      }),
     );
   }
 });

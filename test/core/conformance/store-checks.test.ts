@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { memoryStore, storeChecks, sweep } from '../../../src/core/conformance/index.ts';
 import { HoldfastError, isHoldfastError, type Store } from '../../../src/core/index.ts';
 import { checksFor, storeCheckFailure } from '../../support/run-checks.ts';
+import { versionedStore } from './versioned-store.ts';
 
 const { signal } = new AbortController();
 
@@ -31,6 +32,8 @@ interface Defect {
   readonly store: () => Store;
   /** The check that must catch it. */
   readonly check: string;
+  /** Another opening of the same place, where that is not the same. */
+  readonly reopen?: () => Store;
 }
 
 const defects: readonly Defect[] = [
@@ -309,6 +312,190 @@ const defects: readonly Defect[] = [
     })),
     check: 'tells the same of an object in head and in list',
   },
+  {
+    defect: 'loses the last byte of what fills its buffers exactly',
+    store: defective((sound) => ({
+      put: async (request) => {
+        const bytes = await drain(request.body);
+        const short = bytes.length > 0 && bytes.length % 5_242_880 === 0 ? bytes.subarray(1) : bytes;
+        return { ...(await sound.put({ ...request, body: once(short) })), sizeBytes: bytes.length };
+      },
+    })),
+    check: 'gives back objects of the sizes at which buffers and parts end',
+  },
+  {
+    defect: 'takes an empty chunk for the end',
+    store: defective((sound) => ({
+      put: ({ body, ...request }) =>
+        sound.put({
+          ...request,
+          body: (async function* () {
+            for await (const chunk of body) {
+              if (chunk.length === 0) return;
+              yield chunk;
+            }
+          })(),
+        }),
+    })),
+    check: 'takes empty chunks, and views into larger buffers, for what they are',
+  },
+  {
+    defect: 'writes the whole buffer beneath a view',
+    store: defective((sound) => ({
+      put: ({ body, ...request }) =>
+        sound.put({
+          ...request,
+          body: (async function* () {
+            for await (const chunk of body) yield new Uint8Array(chunk.buffer);
+          })(),
+        }),
+    })),
+    check: 'takes empty chunks, and views into larger buffers, for what they are',
+  },
+  {
+    defect: 'writes the same part twice in large objects',
+    store: defective((sound) => ({
+      put: ({ body, ...request }) =>
+        sound.put({
+          ...request,
+          body: (async function* () {
+            let [sent, last] = [0, new Uint8Array(0)];
+            for await (const chunk of body) {
+              const twice: boolean = sent > 10_000_000 && last.length === chunk.length + 1;
+              yield twice ? last.subarray(1) : chunk;
+              sent += chunk.length;
+              last = new Uint8Array(chunk);
+            }
+          })(),
+        }),
+    })),
+    check: 'streams tens of mebibytes of unknown length there and back',
+  },
+  {
+    defect: 'gives from a cache what was replaced',
+    store: defective((sound) => {
+      const cache = new Map<string, Buffer>();
+      return {
+        get: async function* (request) {
+          const cached = request.range === undefined ? cache.get(request.key) : undefined;
+          if (cached !== undefined) return yield cached;
+          const bytes = await drain(sound.get(request));
+          if (request.range === undefined) cache.set(request.key, bytes);
+          yield bytes;
+        },
+      };
+    }),
+    check: 'gives the new bytes, size and range as soon as a put has replaced the old ones',
+  },
+  {
+    defect: 'tells from a cache what was removed',
+    store: defective((sound) => {
+      const heads = new Map<string, ReturnType<Store['head']>>();
+      return {
+        put: async (request) => {
+          const result = await sound.put(request);
+          heads.set(request.key, sound.head(request));
+          return result;
+        },
+        head: (request) => heads.get(request.key) ?? sound.head(request),
+      };
+    }),
+    check: 'forgets a removed object at once, in every answer',
+  },
+  (() => {
+    const place = memoryStore();
+    return {
+      defect: 'keeps small objects to itself for later',
+      store: () => {
+        const held = memoryStore();
+        return {
+          ...place,
+          put: async (request) => {
+            const bytes = await drain(request.body);
+            return (bytes.length > 1000 ? place : held).put({ ...request, body: once(bytes) });
+          },
+        };
+      },
+      reopen: () => place,
+      check: 'shows to another opening of the same place what was put, replaced and removed',
+    } satisfies Defect;
+  })(),
+  {
+    defect: 'shares a buffer between puts',
+    store: defective((sound) => {
+      let buffer: Buffer[] = [];
+      return {
+        put: async (request) => {
+          buffer = [];
+          for await (const chunk of request.body) {
+            await new Promise(setImmediate);
+            buffer.push(Buffer.from(chunk));
+          }
+          return sound.put({ ...request, body: once(Buffer.concat(buffer)) });
+        },
+      };
+    }),
+    check: 'stays right while objects are put, read, listed and removed all at once',
+  },
+  {
+    defect: 'has one position for all readers of an object',
+    store: defective((sound) => {
+      let position = 0;
+      return {
+        get: async function* ({ range, ...request }) {
+          const bytes = await drain(sound.get(request));
+          position = range?.offset ?? 0;
+          await new Promise(setImmediate);
+          yield bytes.subarray(position, position + (range?.length ?? bytes.length));
+        },
+      };
+    }),
+    check: 'gives many readers of one object each the bytes they asked for',
+  },
+  {
+    defect: 'pages by a count',
+    store: defective((sound) => {
+      const pages = new Map<string | undefined, number>();
+      return {
+        list: async ({ after, limit = 1000, ...request }) => {
+          const start = pages.get(after) ?? 0;
+          const { objects } = await sound.list({ ...request, limit: 1_000_000 });
+          const page = objects.slice(start, start + limit);
+          const next = start + limit < objects.length ? (page.at(-1)?.key ?? null) : null;
+          if (next !== null) pages.set(next, start + limit);
+          return { objects: page, next };
+        },
+      };
+    }),
+    check: 'lists what stays exactly once while other objects come and go',
+  },
+  {
+    defect: 'removes although it was told to stop',
+    store: defective((sound) => ({ remove: ({ key }) => sound.remove({ key, signal }) })),
+    check: 'answers INTERRUPTED to head, list, get and remove once the signal has fired, and removes nothing',
+  },
+  {
+    defect: 'gives the newest bytes, whatever version is asked for',
+    store: () => {
+      const sound = versionedStore();
+      return { ...sound, get: ({ version: _, ...request }) => sound.get(request) };
+    },
+    check: 'keeps each version that was overwritten, and removes exactly the one it is told to',
+  },
+  {
+    defect: 'brings an older version to light by a removal',
+    store: () => {
+      const sound = versionedStore();
+      return {
+        ...sound,
+        remove: async (request) => {
+          const head = await sound.head(request);
+          return sound.remove({ version: head?.version ?? '', ...request });
+        },
+      };
+    },
+    check: 'lets no old version come to light when an object is removed',
+  },
 ];
 
 describe('storeChecks', () => {
@@ -320,6 +507,13 @@ describe('storeChecks', () => {
     }
   });
 
+  describe('pass on a store that keeps versions: it', () => {
+    const checks = storeChecks.filter(({ when }) => when?.(memoryStore().capabilities) === false);
+    it.each(checks)('$name', async (check) => {
+      expect(await storeCheckFailure(check, versionedStore())).toBeNull();
+    });
+  });
+
   it('have names that are sentences and unique', () => {
     const names = storeChecks.map((check) => check.name);
     expect(new Set(names).size).toBe(names.length);
@@ -327,11 +521,11 @@ describe('storeChecks', () => {
   });
 
   describe('catch a store that', () => {
-    it.each(defects)('$defect', { timeout: 60_000 }, async ({ store, check: name }) => {
+    it.each(defects)('$defect', { timeout: 60_000 }, async ({ store, check: name, reopen }) => {
       const check = storeChecks.find((one) => one.name === name);
       expect(check, `there is no check "${name}"`).toBeDefined();
 
-      const failure = await storeCheckFailure(check!, store());
+      const failure = await storeCheckFailure(check!, store(), reopen && (async () => reopen()));
 
       expect(failure instanceof AssertionError || isHoldfastError(failure), String(failure)).toBe(true);
     });

@@ -131,6 +131,10 @@ function objectLock(store: Store): StoreAbility {
     const detail = 'claimed without versions, and a lock protects versions only';
     return { name, state: 'no', declared, verdict: 'failed', detail };
   }
+  if (store.extendLock === undefined) {
+    const detail = 'claimed, yet the store cannot extend the lock of what later snapshots refer to';
+    return { name, state: 'partly', declared, verdict: 'failed', detail };
+  }
   const detail = 'on; objects stay for as long as the bucket or a retention says';
   return { name, state: 'yes', declared, verdict: 'ok', detail };
 }

@@ -38,10 +38,12 @@ function judgeSmall(winners: number, declared: boolean): StoreAbility {
     const detail = `the store refuses to create an object twice, also at the same instant`;
     return { name, state: 'yes', declared, verdict: 'ok', detail };
   }
-  const detail =
-    winners === 1
-      ? 'not known to be enforced by the store, which looks first; of writers at the same instant one won this time'
-      : `the store looks first; ${winners} of ${racers} writers at the same instant created the object`;
+  if (winners === 1) {
+    const detail =
+      'not claimed by the store; yet of writers at the same instant one won this time, so that it may be enforced';
+    return { name, state: 'partly', declared, verdict: 'note', detail };
+  }
+  const detail = `the store looks first; ${winners} of ${racers} writers at the same instant created the object`;
   return { name, state: 'partly', declared, verdict: 'ok', detail };
 }
 

@@ -31,6 +31,8 @@ export interface CheckResult {
 
 export interface VerifyStoreInput {
   readonly store: Store;
+  /** Opens the same place once more, for the checks that look at it from there. */
+  readonly reopen: () => Promise<Store>;
   readonly openProvider: (store: Store) => Promise<Provider>;
   /** Begins every key used; ends with a slash; nothing else uses it. */
   readonly prefix: string;
@@ -106,7 +108,8 @@ async function runStoreChecks(
       : 'the store does not claim it';
     const reason = applies ? unremovable(input, canRemove) : putOnly;
     const context = contextOf(input, `store-${index}`);
-    const run = (signal: AbortSignal) => check.run(store, { ...context, signal });
+    const { reopen } = input;
+    const run = (signal: AbortSignal) => check.run(store, { ...context, signal, reopen });
     report(await runCheck('store', check.name, reason, input, run));
   }
 }

@@ -15,6 +15,7 @@ const prefix = 'data/server/_verify/trial/';
 function inputFor(store: Store, changed: Partial<VerifyStoreInput> = {}): VerifyStoreInput {
   return {
     store,
+    reopen: async () => store,
     openProvider: (over) => s3TarProvider.open({ store: over, settings: {} }),
     prefix,
     purge: null,
@@ -65,9 +66,9 @@ describe('verifyStore', () => {
 
     expect(report).toMatchObject({ sound: true, leftBehind: null });
     expect(seen).toEqual(report.checks);
-    expect(report.checks.filter(({ state }) => state !== 'ok').map(({ reason }) => reason)).toEqual([
-      'the store does not claim it',
-    ]);
+    const others = report.checks.filter(({ state }) => state !== 'ok').map(({ reason }) => reason);
+    expect(new Set(others)).toEqual(new Set(['the store does not claim it']));
+    expect(others.length).toBe(3);
     expect(named(report.abilities, 'create-only')).toMatchObject({ state: 'yes', declared: true });
     expect(await keysOf(store)).toEqual([key]);
   });
