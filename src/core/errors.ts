@@ -53,6 +53,8 @@ export const errorCodes = {
   OBJECT_EXISTS: { exit: 54, retryable: false },
   STORE_UNSOUND: { exit: 55, retryable: false },
   STORE_ENCRYPTED: { exit: 56, retryable: false },
+  ADDIN_FAILED: { exit: 57, retryable: true },
+  ADDIN_BROKEN: { exit: 58, retryable: false },
   TARGET_NOT_EMPTY: { exit: 60, retryable: false },
   TARGET_UNWRITABLE: { exit: 61, retryable: false },
   RESTORE_INCOMPLETE: { exit: 62, retryable: true },

@@ -78,7 +78,7 @@ export class LocalSetup implements StoreSetup {
     }
   }
 
-  policies(): readonly StorePolicy[] {
+  async policies(): Promise<readonly StorePolicy[]> {
     return [];
   }
 

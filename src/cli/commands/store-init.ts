@@ -46,7 +46,7 @@ export const storeInit: CliCommand = {
       const findings = [...inspected, ...judged];
       printFindings(findings, output);
       printRights(rights, output);
-      const policies = setup?.policies(request) ?? [];
+      const policies = (await setup?.policies(request)) ?? [];
       printPolicies(policies, server, output);
       const exitStatus = statusOf(actions, findings);
       output.document<StoreSetupDocument>({

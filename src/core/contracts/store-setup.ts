@@ -89,8 +89,8 @@ export interface StoreSetup {
   /** Tries each right; whatever a trial makes lies below probe prefixes and is gone when it resolves. */
   tryOut(request: ProbeRequest): Promise<TryOut>;
 
-  /** Pure. Empty where the place knows no policies. */
-  policies(request: SetupRequest): readonly StorePolicy[];
+  /** Asks nobody. Empty where the place knows no policies. */
+  policies(request: SetupRequest): Promise<readonly StorePolicy[]>;
 
   /**
    * Creates what is missing and sets what protects backups. Keeps settings of others; safe to repeat.

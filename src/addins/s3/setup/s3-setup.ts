@@ -72,7 +72,7 @@ export class S3Setup implements StoreSetup {
     });
   }
 
-  policies({ server }: SetupRequest): readonly StorePolicy[] {
+  async policies({ server }: SetupRequest): Promise<readonly StorePolicy[]> {
     return policiesOf(this.#place.settings, server);
   }
 

@@ -1,0 +1,125 @@
+/**
+ * Keeps one process of an addin going for whoever calls it: started when it is needed, and anew after it died.
+ *
+ * A call that was under way is lost with its process, never repeated: only its caller knows whether that is
+ * safe. A process that dies again and again without one good answer is not started any more.
+ */
+
+import { HoldfastError } from '../errors.ts';
+import { AddinProcess, type Launch, type ProcessOptions } from './addin-process.ts';
+import type { Opening } from './addin-service.ts';
+import type { Peer, Request } from './peer.ts';
+
+export interface Recipe extends ProcessOptions {
+  /** Asked before each start: what is to be protected may have changed. */
+  readonly launch: () => Promise<Launch>;
+  readonly opening: Opening;
+}
+
+const mostVainStarts = 3;
+
+export class AddinHost {
+  readonly recipe: Recipe;
+  #running: Promise<AddinProcess> | null = null;
+  #vainStarts = 0;
+  #facts: unknown = null;
+  #closed = false;
+
+  private constructor(recipe: Recipe) {
+    this.recipe = recipe;
+  }
+
+  /** Starts it and opens the addin, so that what is wrong with its settings shows at once. */
+  static async start(recipe: Recipe): Promise<AddinHost> {
+    const host = new AddinHost(recipe);
+    await host.#process();
+    return host;
+  }
+
+  /** What the addin said of itself when it was last opened. */
+  get facts(): unknown {
+    return this.#facts;
+  }
+
+  /** For tests and for doctor; null while none runs. */
+  async pid(): Promise<number | undefined> {
+    return (await this.#running)?.pid;
+  }
+
+  async call(request: Request): Promise<unknown> {
+    return this.#noted((await this.#peer(request)).call(request));
+  }
+
+  async upload(request: Request, body: AsyncIterable<Uint8Array>): Promise<unknown> {
+    return this.#noted((await this.#peer(request)).upload(request, body));
+  }
+
+  async *download(request: Request): AsyncGenerator<Uint8Array, void, undefined> {
+    yield* (await this.#peer(request)).download(request);
+    this.#vainStarts = 0;
+  }
+
+  /** Ends the process, to be started anew by the next call. */
+  async rest(): Promise<void> {
+    const running = await this.#running?.catch(() => null);
+    this.#running = null;
+    await running?.close();
+  }
+
+  /** Closes the addin and ends its process. A second call does nothing. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const running = await this.#running?.catch(() => null);
+    if (running === undefined || running === null) return;
+    const request = { method: 'close', what: 'close', params: {}, signal: new AbortController().signal };
+    try {
+      if (!running.dead) await running.peer.call(request);
+    } finally {
+      await running.close();
+    }
+  }
+
+  async #noted<T>(answer: Promise<T>): Promise<T> {
+    const value = await answer;
+    this.#vainStarts = 0;
+    return value;
+  }
+
+  async #peer({ what }: Request): Promise<Peer> {
+    if (this.#closed) throw new HoldfastError('INTERNAL', `${what}: ${this.recipe.name} is closed`);
+    return (await this.#process()).peer;
+  }
+
+  async #process(): Promise<AddinProcess> {
+    const before = this.#running;
+    const running = await before?.catch(() => null);
+    if (running !== undefined && running !== null && !running.dead) return running;
+    // Of several that come here at once, one starts it.
+    if (this.#running === before) this.#running = this.#start();
+    return this.#running!;
+  }
+
+  async #start(): Promise<AddinProcess> {
+    const { name, launch, opening } = this.recipe;
+    if (this.#vainStarts >= mostVainStarts) {
+      throw new HoldfastError(
+        'ADDIN_FAILED',
+        `the process of ${name} ended ${mostVainStarts} times in a row`,
+        {
+          hint: 'Read the errors before this one; update the addin or tell its author.',
+        },
+      );
+    }
+    this.#vainStarts += 1;
+    const process = await AddinProcess.start(await launch(), this.recipe);
+    try {
+      const signal = new AbortController().signal;
+      this.#facts = await process.peer.call({ method: 'open', what: 'opening', params: opening, signal });
+      return process;
+    } catch (error) {
+      await process.close();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * A store that lives in a process of its own, behind the same contract.
+ *
+ * Requests go as they are, but for their signal and their body, which have frames of their own. After its
+ * process died the next call starts another; what was under way has failed.
+ */
+
+import type {
+  CallOptions,
+  ExtendLockRequest,
+  GetRequest,
+  ListPage,
+  ListRequest,
+  ObjectInfo,
+  PutRequest,
+  PutResult,
+  RemoveRequest,
+  Store,
+  StoreCapabilities,
+} from '../contracts/store.ts';
+import { assertKey } from '../store-key.ts';
+import { AddinHost, type Recipe } from './addin-host.ts';
+import { readAnswer } from './answers.ts';
+import { brokenBy } from './peer.ts';
+
+interface StoreFacts {
+  readonly name: string;
+  readonly capabilities: StoreCapabilities;
+  readonly extendsLocks: boolean;
+}
+
+export interface StoreRecipe extends Recipe {
+  /** Before each put, e.g. to make the directory that only we may make. True: the process must start anew. */
+  readonly beforePut?: () => Promise<boolean>;
+}
+
+/** @throws whatever keeps the store from being opened */
+export async function openIsolatedStore(recipe: StoreRecipe): Promise<Store> {
+  const host = await AddinHost.start(recipe);
+  try {
+    const facts = readAnswer<StoreFacts>(host.facts, 'storeFacts', recipe.name);
+    const store = new IsolatedStore(host, facts, recipe.beforePut);
+    return facts.extendsLocks ? withLocks(store, host) : store;
+  } catch (error) {
+    await host.close();
+    throw error;
+  }
+}
+
+/** For tests: the process behind a store. */
+export const processOf = (store: Store): Promise<number | undefined> | null =>
+  store instanceof IsolatedStore ? store.host.pid() : null;
+
+class IsolatedStore implements Store {
+  readonly name: string;
+  readonly capabilities: StoreCapabilities;
+  readonly host: AddinHost;
+  readonly #beforePut: () => Promise<boolean>;
+  extendLock?: (request: ExtendLockRequest) => Promise<void>;
+
+  constructor(host: AddinHost, { name, capabilities }: StoreFacts, beforePut = async () => false) {
+    this.host = host;
+    this.name = name;
+    this.capabilities = capabilities;
+    this.#beforePut = beforePut;
+  }
+
+  async put({ signal, body, ...params }: PutRequest): Promise<PutResult> {
+    const { key, sizeBytes } = params;
+    assertKey(key);
+    if (await this.#beforePut()) await this.host.rest();
+    const request = { method: 'put', what: `put of ${key}`, params, signal };
+    const result = this.#read<PutResult>(await this.host.upload(request, body), 'put');
+    if (sizeBytes === undefined || result.sizeBytes === sizeBytes) return result;
+    throw brokenBy(
+      this.host.recipe.name,
+      `it says that ${key} has ${result.sizeBytes} bytes, not ${sizeBytes}`,
+    );
+  }
+
+  async *get({ signal, ...params }: GetRequest): AsyncGenerator<Uint8Array, void, undefined> {
+    assertKey(params.key);
+    yield* this.host.download({ method: 'get', what: `get of ${params.key}`, params, signal });
+  }
+
+  async head({ key, signal }: { readonly key: string } & CallOptions): Promise<ObjectInfo | null> {
+    assertKey(key);
+    const request = { method: 'head', what: `head of ${key}`, params: { key }, signal };
+    return this.#read(await this.host.call(request), 'head');
+  }
+
+  async list({ signal, ...params }: ListRequest): Promise<ListPage> {
+    const request = { method: 'list', what: `listing of ${params.prefix}`, params, signal };
+    return this.#read(await this.host.call(request), 'list');
+  }
+
+  async remove({ signal, ...params }: RemoveRequest): Promise<void> {
+    assertKey(params.key);
+    await this.host.call({ method: 'remove', what: `remove of ${params.key}`, params, signal });
+  }
+
+  close(): Promise<void> {
+    return this.host.close();
+  }
+
+  #read<T>(value: unknown, form: 'put' | 'head' | 'list'): T {
+    return readAnswer<T>(value, form, this.host.recipe.name);
+  }
+}
+
+function withLocks(store: IsolatedStore, host: AddinHost): Store {
+  store.extendLock = async ({ signal, ...params }) => {
+    assertKey(params.key);
+    await host.call({ method: 'extendLock', what: `lock of ${params.key}`, params, signal });
+  };
+  return store;
+}

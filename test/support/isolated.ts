@@ -1,0 +1,36 @@
+/** Opens stores in processes of their own, as Holdfast does. */
+
+import { join } from 'node:path';
+import type { Store } from '../../src/core/index.ts';
+import { type Patience, usualPatience } from '../../src/core/isolation/addin-process.ts';
+import { openIsolatedStore, type StoreRecipe } from '../../src/core/isolation/isolated-store.ts';
+import { plainLaunch } from '../../src/core/isolation/plain-launch.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+export interface IsolatedModule {
+  /** From the root of the checkout. */
+  readonly module: string;
+  readonly exported: string;
+  readonly settings?: Readonly<Record<string, unknown>>;
+  readonly patience?: Partial<Patience>;
+  readonly secrets?: readonly string[];
+}
+
+export function recipeFor({
+  module,
+  exported,
+  settings = {},
+  patience,
+  secrets = [],
+}: IsolatedModule): StoreRecipe {
+  return {
+    name: `the store ${exported}`,
+    secrets,
+    patience: { ...usualPatience, ...patience },
+    launch: async () => plainLaunch(),
+    opening: { module: join(root, module), exported, part: 'store', settings, env: {} },
+  };
+}
+
+export const openIsolated = (what: IsolatedModule): Promise<Store> => openIsolatedStore(recipeFor(what));
