@@ -13,7 +13,7 @@ import { Arena } from './arena.ts';
 import { benchChains, partTable } from './chains/bench-chains.ts';
 import { borg } from './contestants/borg.ts';
 import type { Contestant } from './contestants/contestant.ts';
-import { type Holdfast, holdfast } from './contestants/holdfast.ts';
+import { buildPackage, type Holdfast, holdfast } from './contestants/holdfast.ts';
 import { rclone } from './contestants/rclone.ts';
 import { restic } from './contestants/restic.ts';
 import { tar } from './contestants/tar.ts';
@@ -23,7 +23,7 @@ import { caveatsOf, describeMachine } from './machine.ts';
 import { type MediumTree, mediumTree } from './medium-tree.ts';
 import { type Options, parseOptions, usage } from './options.ts';
 import { measurementTable, type StoredBytes, verdictTable } from './report.ts';
-import { behindLine, startService } from './service.ts';
+import { behindLine, type Service, startService } from './service.ts';
 import { fewestPairs, targetsOf } from './targets.ts';
 import { type Verdict, verdictsOn } from './verdicts.ts';
 
@@ -32,6 +32,8 @@ interface Round {
   /** Of the report's part; empty where there is only one. */
   readonly title: string;
   readonly us: Holdfast;
+  /** As ours, with encryption on; null where that is not measured. */
+  readonly encrypted: Holdfast | null;
   readonly peers: readonly Peer[];
 }
 
@@ -50,6 +52,7 @@ async function main(options: Options): Promise<number> {
   const judged = options.scale >= 1 && options.pairs >= fewestPairs;
   const caveats = [...caveatsOf(machine), ...(judged ? [] : ['too small a run to judge by'])];
   for (const caveat of caveats) console.log(`CAVEAT: ${caveat}`);
+  if (!options.source) buildPackage();
   if (options.chains) return playChains(options, { machine, caveats, judged });
   const tree = mediumTree(options);
   console.log(`tree: ${tree.root} ${JSON.stringify(tree.counts)}`);
@@ -87,7 +90,13 @@ function localRound(options: Options): Round {
   const makers = { restic, tar, borg } as const;
   const names = options.peers.filter((name) => name !== 'rclone');
   const peers = names.map((name): Peer => ({ name, contestant: makers[name]() }));
-  return { title: '', us: holdfast(options), peers };
+  return { title: '', ...oursWith(options), peers };
+}
+
+function oursWith(options: Options, service?: Service): Pick<Round, 'us' | 'encrypted'> {
+  const wanted = options.measurements.includes('encrypted');
+  const encrypted = wanted ? holdfast({ ...options, encrypted: true }, service) : null;
+  return { us: holdfast(options, service), encrypted };
 }
 
 /** A round for each latency, all on one gateway that ends with the last. */
@@ -99,7 +108,7 @@ async function onS3(options: Options, play: (round: Round) => Promise<void>): Pr
       const peers = options.peers.map(
         (name): Peer => ({ name, contestant: name === 'rclone' ? rclone(service) : restic(service) }),
       );
-      await play({ title: `S3, ${latencyMs} ms away`, us: holdfast(options, service), peers });
+      await play({ title: `S3, ${latencyMs} ms away`, ...oursWith(options, service), peers });
       service.close();
     }
   } finally {
@@ -107,8 +116,10 @@ async function onS3(options: Options, play: (round: Round) => Promise<void>): Pr
   }
 }
 
-async function playRound(options: Options, tree: MediumTree, { title, us, peers }: Round): Promise<Outcome> {
-  const contestants = [us, ...peers.map(({ contestant }) => contestant)];
+async function playRound(options: Options, tree: MediumTree, round: Round): Promise<Outcome> {
+  const { title, us, encrypted, peers } = round;
+  const own = encrypted === null ? [us] : [us, encrypted];
+  const contestants = [...own, ...peers.map(({ contestant }) => contestant)];
   for (const { name, version, settings } of contestants) console.log(`${name}: ${version}; ${settings}`);
   const arena = new Arena(tree, options.workDir);
   try {
@@ -117,14 +128,23 @@ async function playRound(options: Options, tree: MediumTree, { title, us, peers 
       contestants.map((contestant) => [contestant.name, arena.storedBytes(contestant)]),
     );
     for (const contestant of contestants) await checkOneFile(arena, contestant);
-    const fidelity = await checkFidelity(arena, us);
-    console.log(`restored ${fidelity.entries} entries, ${fidelity.differences} differences`);
+    const fidelity = { entries: 0, differences: 0 };
+    for (const one of own) {
+      const { entries, differences } = await checkFidelity(arena, one);
+      console.log(`${one.name}: restored ${entries} entries, ${differences} differences`);
+      fidelity.entries += entries;
+      fidelity.differences += differences;
+    }
     const timed = timings(arena);
     const measurements = options.measurements.map((name) => {
       arena.warmUp();
       if (name === 'version') return measureVersion(us);
       const able = peers.filter(({ contestant }) => name !== 'one-file' || contestant.knowsFiles !== false);
-      return measureDuels(name, { us, peers: able, pairs: options.pairs }, timed[name]);
+      const pairs = { us, peers: able, pairs: options.pairs };
+      if (name !== 'encrypted' || encrypted === null) return measureDuels(name, pairs, timed[name]);
+      // Of the peers only restic always encrypts.
+      const encrypting = able.filter(({ name: peer }) => peer === 'restic');
+      return measureDuels(name, { ...pairs, us: encrypted, peers: encrypting }, timed[name]);
     });
     const verdicts = verdictsOn(measurements, fidelity, targetsOf[options.store]);
     const tools = contestants.map(({ name, version, settings }) => ({ name, version, settings }));

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 
 export const partNames = ['nights', 'files', 'accounts'] as const;
 export type PartName = (typeof partNames)[number];
-export const measurementNames = ['backup', 'restore', 'account', 'one-file', 'version'] as const;
+export const measurementNames = ['backup', 'encrypted', 'restore', 'account', 'one-file', 'version'] as const;
 export type MeasurementName = (typeof measurementNames)[number];
 export type PeerName = 'restic' | 'tar' | 'borg' | 'rclone';
 export type StoreName = 'local' | 's3';
@@ -14,7 +14,7 @@ export type StoreName = 'local' | 's3';
 /** Who and what a store is measured with. */
 const possible = {
   local: { peers: ['restic', 'tar', 'borg'], measurements: measurementNames },
-  s3: { peers: ['restic', 'rclone'], measurements: ['backup', 'restore', 'one-file'] },
+  s3: { peers: ['restic', 'rclone'], measurements: ['backup', 'encrypted', 'restore', 'one-file'] },
 } satisfies Record<StoreName, { peers: readonly PeerName[]; measurements: readonly MeasurementName[] }>;
 
 export interface Options {

@@ -8,13 +8,14 @@ import type { Verdict } from './verdicts.ts';
 
 const titles: Record<MeasurementName, string> = {
   backup: 'Full backup of all accounts',
+  encrypted: 'Full backup of all accounts, encrypted',
   restore: 'Full restore of all accounts',
   account: 'The largest account back',
   'one-file': 'One file back',
   version: 'holdfast --version',
 };
 
-/** Stored bytes by contestant; ours is `holdfast`. */
+/** Stored bytes by contestant; ours are `holdfast` and `holdfast-encrypted`. */
 export type StoredBytes = Readonly<Record<string, number>>;
 
 /** Us above each peer: medians, and the range of wall times and of the ratios within pairs. */
@@ -34,14 +35,16 @@ export function measurementTable({ name, duels, ours }: Measurement, stored: Sto
     ),
     row('---', '---', '---', '---', '---', '---', '---', '---'),
   ];
-  const size = (who: string): string => (name === 'backup' ? ((stored[who] ?? 0) / 1e6).toFixed(0) : '');
-  if (duels.length === 0) lines.push(row('holdfast', ...costs(ours), size('holdfast'), '', ''));
-  for (const { peer, ours: us, theirs } of duels) {
-    const ratio = (of: (sample: Sample) => number): Range => ratioOf(us.map(of), theirs.map(of));
+  const size = (who: string): string =>
+    name === 'backup' || name === 'encrypted' ? ((stored[who] ?? 0) / 1e6).toFixed(0) : '';
+  const us = name === 'encrypted' ? 'holdfast-encrypted' : 'holdfast';
+  if (duels.length === 0) lines.push(row(us, ...costs(ours), size(us), '', ''));
+  for (const { peer, ours: own, theirs } of duels) {
+    const ratio = (of: (sample: Sample) => number): Range => ratioOf(own.map(of), theirs.map(of));
     const wall = ratio(({ wallSeconds }) => wallSeconds);
     const cpu = ratio(({ cpuSeconds }) => cpuSeconds).median.toFixed(2);
     const shown = `**${wall.median.toFixed(2)}** (${wall.min.toFixed(2)}–${wall.max.toFixed(2)})`;
-    lines.push(row(`holdfast, beside ${peer}`, ...costs(us), size('holdfast'), shown, cpu));
+    lines.push(row(`${us}, beside ${peer}`, ...costs(own), size(us), shown, cpu));
     lines.push(row(peer, ...costs(theirs), size(peer), '', ''));
   }
   return lines.join('\n');

@@ -4,11 +4,11 @@
  * Against restic, and GNU tar with `--listed-incremental` into zstd. docs/bench.md says how to read it.
  */
 
-import { join } from 'node:path';
-import { run } from '../measure.ts';
+import type { Sample } from '../measure.ts';
 import type { Options } from '../options.ts';
-import { rangeOf, ratioOf } from '../statistics.ts';
+import { type Range, rangeOf, ratioOf } from '../statistics.ts';
 import type { Verdict } from '../verdicts.ts';
+import type { OurName } from './contenders.ts';
 import { accounts, accountsOf, files, nights, type PartResult } from './parts.ts';
 import { accountsVerdicts, filesVerdicts, nightsVerdicts } from './verdicts.ts';
 
@@ -18,8 +18,6 @@ export interface ChainsOutcome {
 }
 
 export function benchChains(options: Options): ChainsOutcome {
-  const checkout = join(import.meta.dirname, '../..');
-  if (!options.source) run([process.execPath, join(checkout, 'scripts/build.mjs')], { cwd: checkout });
   const wanted = options.parts;
   const parts: PartResult[] = [];
   const verdicts: Verdict[] = [];
@@ -44,37 +42,35 @@ export function benchChains(options: Options): ChainsOutcome {
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
 export function partTable({ title, series }: PartResult): string {
-  const head = ['', 'wall s (min–max)', 'cpu s', 'peak MB', 'wall ratio (min–max)', 'cpu ratio'];
+  const ratios = (who: string): string[] => [`${who} wall ratio (min–max)`, 'cpu ratio'];
+  const head = ['', 'wall s (min–max)', 'cpu s', 'peak MB', ...ownNames.flatMap(ratios)];
   const lines = [`### ${title}`, '', row(...head), row(...head.map(() => '---'))];
   for (const { name, samples } of series) {
     for (const [who, theirs] of Object.entries(samples)) {
       const wall = rangeOf(theirs.map(({ wallSeconds }) => wallSeconds));
       const cpu = rangeOf(theirs.map(({ cpuSeconds }) => cpuSeconds)).median;
       const peak = Math.max(...theirs.map(({ peakBytes }) => peakBytes)) / 1e6;
-      const us = who === 'holdfast' ? undefined : samples.holdfast;
-      const ratio =
-        us &&
-        ratioOf(
-          us.map((one) => one.wallSeconds),
-          theirs.map((one) => one.wallSeconds),
-        );
-      const cpuRatio =
-        us &&
-        ratioOf(
-          us.map((one) => one.cpuSeconds),
-          theirs.map((one) => one.cpuSeconds),
-        );
       lines.push(
         row(
           `${name}, ${who}`,
           `${wall.median.toFixed(3)} (${wall.min.toFixed(3)}–${wall.max.toFixed(3)})`,
           cpu.toFixed(2),
           peak.toFixed(0),
-          ratio ? `**${ratio.median.toFixed(2)}** (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})` : '',
-          cpuRatio ? cpuRatio.median.toFixed(2) : '',
+          ...ownNames.flatMap((own) => ratioCells(own === who ? undefined : samples[own], theirs)),
         ),
       );
     }
   }
   return lines.join('\n');
+}
+
+const ownNames = ['holdfast', 'holdfast-encrypted'] as const satisfies readonly OurName[];
+
+function ratioCells(own: readonly Sample[] | undefined, theirs: readonly Sample[]): [string, string] {
+  if (own === undefined) return ['', ''];
+  const ratio = (of: (sample: Sample) => number): Range => ratioOf(own.map(of), theirs.map(of));
+  const wall = ratio(({ wallSeconds }) => wallSeconds);
+  const cpu = ratio(({ cpuSeconds }) => cpuSeconds);
+  const shown = `**${wall.median.toFixed(2)}** (${wall.min.toFixed(2)}–${wall.max.toFixed(2)})`;
+  return [shown, cpu.median.toFixed(2)];
 }

@@ -2,6 +2,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { encryptionIn } from '../encryption.ts';
 import { type Command, run } from '../measure.ts';
 
 /** What is backed up, and how each tool is told. */
@@ -13,7 +14,8 @@ export interface Subject {
   readonly panel: object;
 }
 
-export type ContenderName = 'holdfast' | 'restic' | 'tar';
+export type OurName = 'holdfast' | 'holdfast-encrypted';
+export type ContenderName = OurName | 'restic' | 'tar';
 
 export interface Contender {
   readonly name: ContenderName;
@@ -30,13 +32,16 @@ export interface OurContender extends Contender {
   command(place: string, ...rest: readonly string[]): Command;
 }
 
-export function ours({ panel }: Subject, { source }: { readonly source: boolean }): OurContender {
+export function ours(
+  { panel }: Subject,
+  { source, encrypted = false }: { readonly source: boolean; readonly encrypted?: boolean },
+): OurContender {
   const program = [process.execPath, join(checkout, source ? 'src/cli/main.ts' : 'dist/cli/main.js')];
   const command = (place: string, ...rest: readonly string[]): Command => ({
     stages: [[...program, '--config', join(place, 'config'), '--quiet', ...rest]],
   });
   return {
-    name: 'holdfast',
+    name: encrypted ? 'holdfast-encrypted' : 'holdfast',
     prepare(place) {
       const config = join(place, 'config');
       mkdirSync(join(config, 'addins.d'), { recursive: true });
@@ -45,7 +50,8 @@ export function ours({ panel }: Subject, { source }: { readonly source: boolean 
       write('config.json', { panel, databases: [], concurrency: 2 });
       const store = { use: 'local', path: join(place, 'store') };
       const provider = { use: 'chain', cadence: 'forever' };
-      write('addins.d/bench.json', { name: 'bench', provider, store, encryption: 'none' });
+      const encryption = encryptionIn(place, encrypted);
+      write('addins.d/bench.json', { name: 'bench', provider, store, encryption });
     },
     backup: (place) => [command(place, 'backup')],
     command,

@@ -30,7 +30,8 @@ export function nights(options: Options): PartResult[] {
   run(['cp', '-a', tree.root, root]);
   const subject = { root, paths: pathsOf(tree), panel: { use: 'apiscp', root } };
   const us = ours(subject, options);
-  const match = new Match([us, restic(subject), tar(subject)], root, join(dir, 'match'));
+  const encrypted = ours(subject, { ...options, encrypted: true });
+  const match = new Match([us, encrypted, restic(subject), tar(subject)], root, join(dir, 'match'));
   match.round('full', 0);
   for (let round = 0; round < options.pairs; round++) {
     const seed = `${options.seed}/${round}`;

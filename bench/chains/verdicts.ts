@@ -3,7 +3,7 @@
 import type { Sample } from '../measure.ts';
 import { rangeOf, ratioOf } from '../statistics.ts';
 import type { Verdict } from '../verdicts.ts';
-import type { ContenderName } from './contenders.ts';
+import type { ContenderName, OurName } from './contenders.ts';
 import type { Series } from './match.ts';
 import type { PartResult } from './parts.ts';
 
@@ -18,6 +18,7 @@ export function nightsVerdicts(part: PartResult): Verdict[] {
   return [
     ...atMost(part, 'one night', 'restic', 0.25),
     ...atMost(part, 'one night', 'tar', 1.5),
+    ...atMost(part, 'one night', 'restic', 0.3, 'holdfast-encrypted'),
     ...atMost(part, 'nothing changed', 'restic', 0.2),
     ...atMost(part, 'nothing changed', 'tar', 1.5),
     ...oneFile(part),
@@ -25,11 +26,18 @@ export function nightsVerdicts(part: PartResult): Verdict[] {
   ];
 }
 
-function atMost(part: PartResult, name: string, peer: ContenderName, limit: number): Verdict[] {
+function atMost(
+  part: PartResult,
+  name: string,
+  peer: ContenderName,
+  limit: number,
+  us: OurName = 'holdfast',
+): Verdict[] {
   const samples = find(part, name)?.samples;
-  if (samples?.holdfast === undefined || samples[peer] === undefined) return [];
-  const { median } = ratioOf(wall(samples.holdfast), wall(samples[peer]));
-  const target = `${part.title}, ${name}: at most ${limit} of ${peer}`;
+  if (samples?.[us] === undefined || samples[peer] === undefined) return [];
+  const { median } = ratioOf(wall(samples[us]), wall(samples[peer]));
+  const encrypted = us === 'holdfast' ? '' : ', encrypted';
+  const target = `${part.title}, ${name}${encrypted}: at most ${limit} of ${peer}`;
   return [{ target, measured: median.toFixed(2), pass: median <= limit }];
 }
 

@@ -2,6 +2,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { encryptionIn } from '../encryption.ts';
 import { type Command, run } from '../measure.ts';
 import type { MediumTree } from '../medium-tree.ts';
 import type { Service } from '../service.ts';
@@ -16,26 +17,36 @@ export interface Holdfast extends Contestant {
   readonly versionCommand: Command;
 }
 
-/** Builds the package first, unless the source shall run. Stores in a directory, or with a service in a bucket. */
-export function holdfast({ source }: { readonly source: boolean }, service?: Service): Holdfast {
-  if (!source) run([process.execPath, join(checkout, 'scripts/build.mjs')], { cwd: checkout });
+export interface HoldfastSettings {
+  /** Runs the source; the built package otherwise, which must be there. */
+  readonly source: boolean;
+  readonly encrypted?: boolean;
+}
+
+export function buildPackage(): void {
+  run([process.execPath, join(checkout, 'scripts/build.mjs')], { cwd: checkout });
+}
+
+/** Stores in a directory, or with a service in a bucket. */
+export function holdfast({ source, encrypted = false }: HoldfastSettings, service?: Service): Holdfast {
   const program = [process.execPath, join(checkout, source ? 'src/cli/main.ts' : 'dist/cli/main.js')];
   const at = (place: string, ...rest: string[]): Command => ({
     stages: [[...program, '--config', join(place, 'config'), '--quiet', ...rest]],
     ...(service === undefined ? {} : { env: keysOf(service) }),
   });
+  const how = encrypted ? 'encrypted' : 'not encrypted';
   const restore = (place: string, target: string, account: string, ...rest: string[]): Command =>
     at(place, 'restore', 'latest', '--account', account, '--to', join(target, account), ...rest);
   return {
-    name: 'holdfast',
+    name: encrypted ? 'holdfast-encrypted' : 'holdfast',
     version: run([...program, '--version']).trim(),
     settings:
       service === undefined
-        ? 's3-tar provider, local store, not encrypted, fsync of every object'
-        : 's3-tar provider, s3 store with its defaults, not encrypted',
+        ? `s3-tar provider, local store, ${how}, fsync of every object`
+        : `s3-tar provider, s3 store with its defaults, ${how}`,
     prepare: (tree, place) => {
       if (service !== undefined) makeBucket(service, bucketOf(place));
-      writeConfiguration(tree, place, storeSettings(place, service));
+      writeConfiguration(tree, place, storeSettings(place, service), encrypted);
     },
     ...(service === undefined ? {} : { elsewhere: inBuckets(service) }),
     backup: (_tree, place) => [at(place, 'backup', '--addin', 'bench')],
@@ -61,7 +72,7 @@ function storeSettings(place: string, service: Service | undefined): object {
   };
 }
 
-function writeConfiguration({ root }: MediumTree, place: string, store: object): void {
+function writeConfiguration({ root }: MediumTree, place: string, store: object, encrypted: boolean): void {
   const config = join(place, 'config');
   mkdirSync(join(config, 'addins.d'), { recursive: true });
   const write = (name: string, value: unknown): void =>
@@ -73,6 +84,6 @@ function writeConfiguration({ root }: MediumTree, place: string, store: object):
     store,
     accounts: { include: ['site*'], exclude: [] },
     schedule: [],
-    encryption: 'none',
+    encryption: encryptionIn(place, encrypted),
   });
 }

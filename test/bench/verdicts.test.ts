@@ -47,6 +47,14 @@ describe('verdictsOn', () => {
     expect(verdictsOn([backup(samples(7), samples(10))], equal)[0]?.pass).toBe(false);
   });
 
+  it('holds an encrypted backup against the target of its own', () => {
+    const encrypted = { ...backup(samples(64), samples(100)), name: 'encrypted' as const };
+    expect(verdictsOn([encrypted], equal)[0]).toMatchObject({ measured: '0.64', pass: true });
+    expect(measurementTable(encrypted, { 'holdfast-encrypted': 5e6, restic: 6e6 })).toContain(
+      '| holdfast-encrypted, beside restic |',
+    );
+  });
+
   it('judges the worst peak of all runs', () => {
     const hungry = backup([sample(1, 1e6), sample(1, 400e6)], samples(10, 10));
     expect(verdictsOn([hungry], equal)).toContainEqual(

@@ -5,6 +5,7 @@
  * said by an error, only when the stream has ended. Files for other kinds of recipients are not opened here.
  */
 
+import type { KeyObject } from 'node:crypto';
 import { HoldfastError } from '../errors.ts';
 import { chunksOf, decryptChunk, decryptChunks, payloadSize, storedChunkBytes } from './age-chunks.ts';
 import { openHeader, payloadStart } from './age-header.ts';
@@ -23,7 +24,7 @@ export function wrongKey(what: string): HoldfastError {
 }
 
 /** @throws IDENTITY_WRONG, OBJECT_DAMAGED */
-function keyOf(header: Buffer, pairs: readonly KeyPair[], what: string): Buffer {
+function keyOf(header: Buffer, pairs: readonly KeyPair[], what: string): KeyObject {
   for (const pair of pairs) {
     const opened = openHeader(header, pair);
     if (opened.result === 'open') return opened.payloadKey;
@@ -62,10 +63,10 @@ export const decryptStream = (
 export async function* decryptPayload(
   stored: AsyncIterable<Uint8Array>,
   what: string,
-  open: (head: Buffer) => Promise<{ readonly key: Buffer; readonly start: number } | null>,
+  open: (head: Buffer) => Promise<{ readonly key: KeyObject; readonly start: number } | null>,
 ): AsyncGenerator<Buffer> {
   let rest: Buffer = Buffer.alloc(0);
-  let key: Buffer | null = null;
+  let key: KeyObject | null = null;
   let chunk = 0;
   for await (const piece of stored) {
     rest =

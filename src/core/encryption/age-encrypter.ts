@@ -4,6 +4,7 @@
  * Holds back less than one chunk and a byte: whether a chunk is the last one shows only when the payload ends.
  */
 
+import type { KeyObject } from 'node:crypto';
 import { chunkBytes, encryptChunk, tagBytes } from './age-chunks.ts';
 import { newHeader } from './age-header.ts';
 
@@ -12,15 +13,18 @@ const empty = Buffer.alloc(0);
 export class AgeEncrypter {
   /** What an index remembers, to open any part of the payload later. */
   readonly sealed: Buffer;
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
   #header: Buffer | null;
   #chunk = 0;
   readonly #rest: Buffer = Buffer.allocUnsafeSlow(chunkBytes);
   #held = 0;
 
-  /** @param publicKey 32 bytes of the epoch's public half */
-  constructor(publicKey: Uint8Array) {
-    const { header, sealed, payloadKey } = newHeader(publicKey);
+  /**
+   * @param publicKey 32 bytes of the epoch's public half
+   * @param others further keys that open it
+   */
+  constructor(publicKey: Uint8Array, others: readonly Uint8Array[] = []) {
+    const { header, sealed, payloadKey } = newHeader(publicKey, others);
     this.sealed = sealed;
     this.#header = header;
     this.#key = payloadKey;
@@ -73,8 +77,12 @@ export class AgeEncrypter {
   }
 }
 
-/** A whole file in memory: for manifests' bodies and other small things. */
-export function encryptWhole(payload: Uint8Array, publicKey: Uint8Array): Buffer {
-  const encrypter = new AgeEncrypter(publicKey);
+/** A whole file in memory: for manifests' bodies and other small things. @param others further keys that open it */
+export function encryptWhole(
+  payload: Uint8Array,
+  publicKey: Uint8Array,
+  others: readonly Uint8Array[] = [],
+): Buffer {
+  const encrypter = new AgeEncrypter(publicKey, others);
   return Buffer.concat([encrypter.push(payload), encrypter.end()]);
 }

@@ -6,7 +6,7 @@
  * the owner's private half it opens any part of the payload without the header; without it, nothing.
  */
 
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
   fileKeyBytes,
   headerMacKey,
@@ -21,32 +21,47 @@ export const nonceBytes = 16;
 /** Header and nonce: where the first chunk begins. */
 export const payloadStart = 184;
 export const sealedBytes = 80;
+const macBytes = 32;
 
 export interface SealedHeader {
-  /** The first 184 bytes of the file. */
+  /** The first 184 bytes of the file; more where several keys open it. */
   readonly header: Buffer;
   readonly sealed: Buffer;
   /** Opens and makes the chunks of this one file. */
-  readonly payloadKey: Buffer;
+  readonly payloadKey: KeyObject;
 }
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64').replace(/=+$/, '');
 
+/** @param text the header up to and with the dashes before its MAC */
+export const headerMacFits = (fileKey: Uint8Array, text: string, mac: Uint8Array): boolean =>
+  mac.length === macBytes && timingSafeEqual(headerMac(fileKey, text), mac);
+
 const headerMac = (fileKey: Uint8Array, text: string): Buffer =>
   createHmac('sha256', headerMacKey(fileKey)).update(text).digest();
 
-/** A header with a file key of its own. @param publicKey 32 bytes */
-export function newHeader(publicKey: Uint8Array): SealedHeader {
+/**
+ * A header with a file key of its own.
+ *
+ * @param publicKey 32 bytes
+ * @param others further keys that open the file: only for small files, since the header is longer then
+ * @throws Error a public key is a point of low order
+ */
+export function newHeader(publicKey: Uint8Array, others: readonly Uint8Array[] = []): SealedHeader {
   const fileKey = randomBytes(fileKeyBytes);
   const nonce = randomBytes(nonceBytes);
-  const { share, wrapped } = wrapFileKey(fileKey, publicKey);
-  const text = `${version}\n-> X25519 ${base64(share)}\n${base64(wrapped)}\n---`;
+  const first = wrapFileKey(fileKey, publicKey);
+  const stanzas = [first, ...others.map((one) => wrapFileKey(fileKey, one))].map(
+    ({ share, wrapped }) => `-> X25519 ${base64(share)}\n${base64(wrapped)}\n`,
+  );
+  const text = `${version}\n${stanzas.join('')}---`;
   const header = Buffer.concat([Buffer.from(`${text} ${base64(headerMac(fileKey, text))}\n`), nonce]);
-  return { header, sealed: Buffer.concat([share, wrapped, nonce]), payloadKey: payloadKey(fileKey, nonce) };
+  const sealed = Buffer.concat([first.share, first.wrapped, nonce]);
+  return { header, sealed, payloadKey: payloadKey(fileKey, nonce) };
 }
 
 /** The payload key behind an index's `sealed`; null where this pair does not open it. */
-export function openSealed(sealed: Buffer, pair: KeyPair): Buffer | null {
+export function openSealed(sealed: Buffer, pair: KeyPair): KeyObject | null {
   if (sealed.length !== sealedBytes) return null;
   const [share, wrapped, nonce] = [sealed.subarray(0, 32), sealed.subarray(32, 64), sealed.subarray(64)];
   const fileKey = unwrapFileKey({ share, wrapped }, pair);
@@ -57,7 +72,7 @@ const pattern =
   /^age-encryption\.org\/v1\n-> X25519 ([A-Za-z0-9+/]{43})\n([A-Za-z0-9+/]{43})\n--- ([A-Za-z0-9+/]{43})\n$/;
 
 export type OpenedHeader =
-  | { readonly result: 'open'; readonly payloadKey: Buffer; readonly sealed: Buffer }
+  | { readonly result: 'open'; readonly payloadKey: KeyObject; readonly sealed: Buffer }
   /** It is one of ours, and made for another key; or its stanza was altered, which looks the same. */
   | { readonly result: 'other-key' }
   | { readonly result: 'damaged' };
@@ -74,7 +89,7 @@ export function openHeader(bytes: Buffer, pair: KeyPair): OpenedHeader {
   const fileKey = unwrapFileKey({ share: share!, wrapped: wrapped! }, pair);
   if (fileKey === null) return { result: 'other-key' };
   const signed = text.slice(0, text.lastIndexOf('---') + 3);
-  if (!timingSafeEqual(headerMac(fileKey, signed), mac!)) return { result: 'damaged' };
+  if (!headerMacFits(fileKey, signed, mac!)) return { result: 'damaged' };
   const nonce = bytes.subarray(payloadStart - nonceBytes, payloadStart);
   const sealed = Buffer.concat([share!, wrapped!, nonce]);
   return { result: 'open', payloadKey: payloadKey(fileKey, nonce), sealed };

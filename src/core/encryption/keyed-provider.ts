@@ -5,6 +5,7 @@
  * what is stored plain can be read; the rest ends in IDENTITY_MISSING.
  */
 
+import type { KeyObject } from 'node:crypto';
 import { parseObjectKey } from '../archive/keys.ts';
 import { identityMissing } from '../archive/locked-body.ts';
 import type { ObjectRef } from '../archive/manifest.ts';
@@ -62,7 +63,7 @@ export interface StoredObject {
 }
 
 /** Unwrapping costs more than decrypting a chunk, so it is done once for each object. */
-const opened = new WeakMap<ObjectSeal, Buffer>();
+const opened = new WeakMap<ObjectSeal, KeyObject>();
 
 /**
  * A range of an object's payload.
@@ -93,7 +94,7 @@ export async function readPayload(
   return plain.subarray(from, from + range.length);
 }
 
-async function keyOf(provider: KeyedProvider, key: string, seal: ObjectSeal): Promise<Buffer> {
+async function keyOf(provider: KeyedProvider, key: string, seal: ObjectSeal): Promise<KeyObject> {
   const known = opened.get(seal);
   if (known !== undefined) return known;
   for (const pair of await pairsOf(provider, key, seal.epoch)) {

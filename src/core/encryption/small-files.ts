@@ -7,6 +7,7 @@
 import type { Decrypter as AgeDecrypter } from 'age-encryption';
 import { HoldfastError } from '../errors.ts';
 import type { Identity } from './identities.ts';
+import { openX25519File } from './x25519-file.ts';
 
 export interface Keys {
   readonly identities?: readonly Identity[];
@@ -45,6 +46,11 @@ export async function decryptSmall(bytes: Buffer, keys: Keys, what: string): Pro
       hint: 'Check that it is the file you mean.',
     });
   }
+  const opened = openX25519File(
+    file,
+    (keys.identities ?? []).map(({ secret }) => secret),
+  );
+  if (opened !== null) return opened;
   const decrypter = await decrypterFor(keys);
   try {
     return Buffer.from(await decrypter.decrypt(file));

@@ -9,6 +9,7 @@ import {
   createDecipheriv,
   createPrivateKey,
   createPublicKey,
+  createSecretKey,
   diffieHellman,
   generateKeyPairSync,
   hkdfSync,
@@ -58,8 +59,8 @@ export const derive = (secret: Uint8Array, salt: Uint8Array, info: string): Buff
   Buffer.from(hkdfSync('sha256', secret, salt, info, 32));
 
 export const headerMacKey = (fileKey: Uint8Array): Buffer => derive(fileKey, none, 'header');
-export const payloadKey = (fileKey: Uint8Array, nonce: Uint8Array): Buffer =>
-  derive(fileKey, nonce, 'payload');
+export const payloadKey = (fileKey: Uint8Array, nonce: Uint8Array): KeyObject =>
+  createSecretKey(derive(fileKey, nonce, 'payload'));
 
 export interface WrappedKey {
   /** The public half of a pair that was used once. */

@@ -14,7 +14,9 @@ import {
 import { decryptStream, decryptWhole } from '../../../src/core/encryption/age-decrypter.ts';
 import { AgeEncrypter, encryptWhole } from '../../../src/core/encryption/age-encrypter.ts';
 import { newHeader, openSealed, payloadStart } from '../../../src/core/encryption/age-header.ts';
+import { identityText, recipientText } from '../../../src/core/encryption/key-text.ts';
 import { type KeyPair, newKeyPair, publicHalf } from '../../../src/core/encryption/x25519.ts';
+import { openX25519File } from '../../../src/core/encryption/x25519-file.ts';
 
 const sizes = [0, 1, 65535, 65536, 65537, 131072, 3 * 1024 * 1024 + 17];
 const chunk = 65552;
@@ -95,6 +97,34 @@ describe('files of the age format', () => {
       );
     }
     expect(openSealed(encrypter.sealed, newKeyPair())).toBeNull();
+  });
+});
+
+describe('a file for several keys', () => {
+  const secretOf = ({ privateKey }: KeyPair): string => identityText(privateKey);
+  const text = Buffer.from('some text');
+
+  it('is opened by each of them, whether age or we made it, and by nobody else', () => {
+    const [other, stranger] = [newKeyPair(), newKeyPair()];
+    const recipients = ['-r', recipientText(other.publicKey), '-r', recipient];
+    const made = spawnSync('age', recipients, { input: text }).stdout;
+    for (const file of [made, encryptWhole(text, other.publicKey, [pair.publicKey])]) {
+      for (const one of [pair, other]) {
+        expect(openX25519File(file, [secretOf(stranger), secretOf(one)])).toEqual(text);
+      }
+      expect(openX25519File(file, [secretOf(stranger)])).toBeNull();
+      expect(spawnSync('age', ['-d', '-i', identity], { input: file }).stdout).toEqual(text);
+    }
+  });
+
+  it('is not opened where any byte of it was altered, or where it was cut short', () => {
+    const file = encryptWhole(text, newKeyPair().publicKey, [pair.publicKey]);
+    for (let at = 0; at < file.length; at++) {
+      const altered = Buffer.from(file);
+      altered[at]! ^= 1;
+      expect(openX25519File(altered, [secretOf(pair)])).toBeNull();
+      expect(openX25519File(file.subarray(0, at), [secretOf(pair)])).toBeNull();
+    }
   });
 });
 
