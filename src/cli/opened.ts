@@ -27,6 +27,7 @@ import type {
 } from '../core/index.ts';
 import type { OpenAddin } from '../core/jobs/addin.ts';
 import { openState, type State } from '../core/state/state.ts';
+import { isPrivateDirectory } from '../core/state/state-files.ts';
 import type { Loaded } from './configuration.ts';
 import { openKeys } from './opened-keys.ts';
 import { unusableEngine } from './unusable-engine.ts';
@@ -89,19 +90,24 @@ export async function openStore(
 
 export async function openPanel(
   { configuration, definitions }: Loaded,
-  world: Pick<World, 'env'>,
+  world: Pick<World, 'env' | 'now'>,
 ): Promise<{ readonly panel: Panel; readonly panelRef: AddinRef }> {
   const definition = definitionOf(definitions, 'panel', configuration.panel.use);
   const settings = await resolveSecrets(configuration.panel, definition.settingsSchema, world);
-  const panel = steeredPanel(await definition.open(settings), configuration);
+  const panel = steeredPanel(await definition.open(settings), configuration, world.now);
   return { panel, panelRef: refOf(definition) };
 }
 
-/** Lists accounts with what scope and policy leave out of them. */
-const steeredPanel = (panel: Panel, configuration: Configuration): Panel => ({
+/** Lists accounts with what scope and policy leave out of them, and with a cache where there is a state. */
+const steeredPanel = (panel: Panel, configuration: Configuration, now: () => number): Panel => ({
   name: panel.name,
-  accounts: async (options) =>
-    (await panel.accounts(options)).map((account) => withExclusions(account, configuration)),
+  accounts: async (options) => {
+    const { stateDir } = configuration;
+    const cache = { path: join(stateDir, `panel-${panel.name}.json`), nowMs: now() };
+    const kept = (await isPrivateDirectory(stateDir)) ? { cache } : {};
+    const accounts = await panel.accounts({ ...options, ...kept });
+    return accounts.map((account) => withExclusions(account, configuration));
+  },
   writablePath: (request) => panel.writablePath(request),
   afterRestore: (request) => panel.afterRestore(request),
 });

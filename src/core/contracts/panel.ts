@@ -71,11 +71,24 @@ export interface Account {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * Where a panel may keep what spares it work the next time. Losing it costs time and nothing else; it may be
+ * damaged, or have been written by another version. The directory is private to root.
+ */
+export interface PanelCache {
+  /** Of a file that is the panel's alone. Several processes may read and write it at once. */
+  readonly path: string;
+  readonly nowMs: number;
+}
+
 export interface Panel {
   readonly name: string;
 
-  /** Every account, `_system` last where the panel has system files, the others by natural order of site. */
-  accounts(options: CallOptions): Promise<readonly Account[]>;
+  /**
+   * Every account, `_system` last where the panel has system files, the others by natural order of site. What
+   * the panel says now, whatever is in the cache.
+   */
+  accounts(options: CallOptions & { readonly cache?: PanelCache }): Promise<readonly Account[]>;
 
   /**
    * Where a restore in place must write so that the panel's file system layers stay right: a mounted

@@ -21,6 +21,7 @@ const c = {
   statx: declare('int statx(int dirfd, const void *path, int flags, uint32_t mask, void *buf)'),
   syscall: declare('int64_t syscall(int64_t number, int64_t a, void *b, int64_t c)'),
   getxattr: declare('int64_t getxattr(const void *path, const void *name, void *value, size_t size)'),
+  lgetxattr: declare('int64_t lgetxattr(const void *path, const void *name, void *value, size_t size)'),
   listxattr: declare('int64_t listxattr(const void *path, void *list, size_t size)'),
   setxattr: declare(
     'int setxattr(const void *path, const void *name, const void *value, size_t size, int flags)',
@@ -54,6 +55,8 @@ const c = {
   syncfs: declare('int syncfs(int fd)'),
   mallopt: declare('int mallopt(int param, int value)'),
   close: declare('int close(int fd)'),
+  pipe2: declare('int pipe2(void *descriptors, int flags)'),
+  fcntl: declare('int fcntl(int fd, int command, int64_t value)'),
 };
 
 export const O = {
@@ -172,6 +175,28 @@ export function statFd(fd: number, out: Stat): number {
   return 0;
 }
 
+export const stampBytes = 52;
+/** The first so many bytes of a stamp are no times and no sizes: owner, group, mode and inode. */
+export const stampIdentityBytes = 20;
+
+/**
+ * Copies what tells one state of an inode from another: owner, group, mode, inode, size, device, ctime. The last
+ * component is not followed; zeros where there is no such entry.
+ *
+ * @returns ctime in seconds, or the negated errno
+ */
+export function stampAt(dirfd: number, name: Buffer, into: Buffer, at: number): number {
+  const rc = c.statx(dirfd, name, AT_SYMLINK_NOFOLLOW, STATX_MASK, statBuffer);
+  if (rc === -1) {
+    into.fill(0, at, at + stampBytes);
+    return -koffi.errno();
+  }
+  statBuffer.copy(into, at, 20, 48);
+  statBuffer.copy(into, at + 28, 136, 144);
+  statBuffer.copy(into, at + 36, 96, 112);
+  return statBuffer.readUInt32LE(96) + statBuffer.readInt32LE(100) * 0x100000000;
+}
+
 /** Always close-on-exec. */
 export function openAt(dirfd: number, name: Buffer, flags: number, mode = 0): number {
   return result(c.openat(dirfd, name, flags | O.CLOEXEC, mode));
@@ -193,6 +218,9 @@ export const listXattrs = (path: Buffer, list: Buffer): number =>
   result(c.listxattr(path, list, list.length));
 export const getXattr = (path: Buffer, name: Buffer, value: Buffer): number =>
   result(c.getxattr(path, name, value, value.length));
+/** As `getXattr`, of a symbolic link itself. */
+export const getLinkXattr = (path: Buffer, name: Buffer, value: Buffer): number =>
+  result(c.lgetxattr(path, name, value, value.length));
 export const setXattr = (path: Buffer, name: Buffer, value: Uint8Array): number =>
   result(c.setxattr(path, name, value, value.length, 0));
 export const removeXattr = (path: Buffer, name: Buffer): number => result(c.removexattr(path, name));
@@ -295,3 +323,15 @@ const M_MMAP_THRESHOLD = -3;
 export const returnLargeBlocks = (): void => {
   c.mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
 };
+
+const F_SETPIPE_SZ = 1031;
+
+/** As wide as asked for, or as the kernel makes it. Both ends are close-on-exec. @throws Error no descriptor is left */
+export function openPipe(bytes: number): { readonly reading: number; readonly writing: number } {
+  const ends = Buffer.alloc(8);
+  const rc = result(c.pipe2(ends, O.CLOEXEC));
+  if (rc < 0) throw new Error(`cannot make a pipe: ${errnoName(rc)}`);
+  const [reading, writing] = [ends.readInt32LE(0), ends.readInt32LE(4)];
+  c.fcntl(writing, F_SETPIPE_SZ, BigInt(bytes));
+  return { reading, writing };
+}

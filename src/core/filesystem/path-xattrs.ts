@@ -4,7 +4,18 @@
  * For what the state keeps on an account's directory. Trees are walked through descriptors instead.
  */
 
-import { AT_FDCWD, closeFd, errno, errnoName, getXattr, O, openAt, setXattr, zName } from './native.ts';
+import {
+  AT_FDCWD,
+  closeFd,
+  errno,
+  errnoName,
+  getLinkXattr,
+  getXattr,
+  O,
+  openAt,
+  setXattr,
+  zName,
+} from './native.ts';
 import { magicPath } from './xattrs.ts';
 
 /** The kernel clears as much memory as is offered: what we keep is short, and there are many accounts. */
@@ -17,39 +28,32 @@ const value = Buffer.allocUnsafeSlow(65536);
  * @throws an Error with a `code` such as EACCES
  */
 export async function readPathXattr(path: string, name: string): Promise<Uint8Array | null> {
-  const absent = [-errno.ENOENT, -errno.ENOTDIR, -errno.ENODATA, -errno.EOPNOTSUPP];
-  return through(path, `cannot read ${name}`, absent, (subject) => {
-    const short = getXattr(subject, zName(name), shortValue);
-    if (short >= 0) return Buffer.from(shortValue.subarray(0, short));
-    const length = short === -errno.ERANGE ? getXattr(subject, zName(name), value) : short;
-    return length < 0 ? length : Buffer.from(value.subarray(0, length));
-  });
+  const [subject, attribute] = [zName(path), zName(name)];
+  const short = getLinkXattr(subject, attribute, shortValue);
+  if (short >= 0) return Buffer.from(shortValue.subarray(0, short));
+  const length = short === -errno.ERANGE ? getLinkXattr(subject, attribute, value) : short;
+  if (length >= 0) return Buffer.from(value.subarray(0, length));
+  if ([errno.ENOENT, errno.ENOTDIR, errno.ENODATA, errno.EOPNOTSUPP].includes(-length)) return null;
+  throw failure(`cannot read ${name}`, length);
 }
 
 /** @throws an Error with a `code` such as EOPNOTSUPP, ENOENT or EPERM */
 export async function writePathXattr(path: string, name: string, bytes: Uint8Array): Promise<void> {
-  await through(path, `cannot write ${name}`, [], (subject) => setXattr(subject, zName(name), bytes));
-}
-
-function through<T>(
-  path: string,
-  what: string,
-  absent: readonly number[],
-  action: (subject: Buffer) => number | T,
-): T | null {
   const fd = openAt(AT_FDCWD, zName(path), O.PATH | O.NOFOLLOW);
-  let outcome: number | T = fd;
+  let outcome = fd;
   if (fd >= 0) {
     try {
-      outcome = action(magicPath(fd));
+      outcome = setXattr(magicPath(fd), zName(name), bytes);
     } finally {
       closeFd(fd);
     }
   }
-  if (typeof outcome !== 'number') return outcome;
-  if (outcome >= 0 || absent.includes(outcome)) return null;
-  const code = errnoName(outcome);
-  throw Object.assign(new Error(`${what} of a path: ${code}`), { code });
+  if (outcome < 0) throw failure(`cannot write ${name}`, outcome);
+}
+
+function failure(what: string, rc: number): Error {
+  const code = errnoName(rc);
+  return Object.assign(new Error(`${what} of a path: ${code}`), { code });
 }
 
 /** Whether the file system of a path keeps attributes such as this one; it need not have it. */

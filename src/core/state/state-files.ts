@@ -14,12 +14,17 @@ import { readJsonFile } from './atomic-file.ts';
  */
 export async function ensurePrivateDirectory(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
-  const stat = await lstat(path);
-  const ours = stat.uid === 0 || stat.uid === process.getuid?.();
-  if (stat.isDirectory() && ours && (stat.mode & 0o022) === 0) return;
+  if (await isPrivateDirectory(path)) return;
   throw new HoldfastError('CONFIG_INVALID', `others can write into the state directory ${printable(path)}`, {
     hint: 'Let root own it with mode 0700, or set "stateDir" in config.json to another directory.',
   });
+}
+
+/** Whether it is there, and nobody else can write into it. */
+export async function isPrivateDirectory(path: string): Promise<boolean> {
+  const stat = await lstat(path).catch(() => null);
+  const ours = stat !== null && (stat.uid === 0 || stat.uid === process.getuid?.());
+  return ours && stat.isDirectory() && (stat.mode & 0o022) === 0;
 }
 
 /** Null where there is no such file, or a damaged one: that is renamed, and `notes` says so. */

@@ -20,6 +20,7 @@ import {
   sitesByUuid,
 } from './account-records.ts';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
+import { RecordsBySite } from './records-by-site.ts';
 import { type IdentityDependencies, isUuid, openIdentity, type ServerIdentity } from './server-identity.ts';
 import { ensurePrivateDirectory, readOrSetAside } from './state-files.ts';
 
@@ -38,6 +39,8 @@ export interface State {
   readonly notes: readonly string[];
   /** The UUID of an account, given at first sight and remembered. Safe to repeat. */
   accountId(account: Account): Promise<string>;
+  /** Gives UUIDs to all that have none, with one write; where one cannot be looked at, `accountId` says so. */
+  sightAll(accounts: readonly Account[]): Promise<void>;
   /** The same where there is one, changing nothing. */
   knownAccountId(account: Account): Promise<string | null>;
   /** Everything ever seen, `_system` left out. */
@@ -94,8 +97,11 @@ class StateDirectory implements State {
   /** One at a time, so that a directory and its copy cannot both pass for the original. */
   #sightings: Promise<unknown> = Promise.resolve();
 
+  readonly #bySite: RecordsBySite;
+
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#bySite = new RecordsBySite(parts.records);
   }
 
   get server(): ServerIdentity {
@@ -108,11 +114,14 @@ class StateDirectory implements State {
 
   async accountId(account: Account): Promise<string> {
     if (account.site === '_system') return this.server.systemUuid;
-    const sighting = this.#sightings.then(() => this.#sight(account));
-    this.#sightings = sighting.catch(() => {});
-    const uuid = await sighting;
+    const uuid = await this.#inTurn(account);
     if (this.#dirty.has(uuid)) await this.#flush();
     return uuid;
+  }
+
+  async sightAll(accounts: readonly Account[]): Promise<void> {
+    await Promise.allSettled(accounts.map(async (one) => one.site === '_system' || this.#inTurn(one)));
+    if (this.#dirty.size > 0) await this.#flush();
   }
 
   async knownAccountId(account: Account): Promise<string | null> {
@@ -144,6 +153,12 @@ class StateDirectory implements State {
     return this.#parts.stores.get(name) ?? null;
   }
 
+  #inTurn(account: Account): Promise<string> {
+    const sighting = this.#sightings.then(() => this.#sight(account));
+    this.#sightings = sighting.catch(() => {});
+    return sighting;
+  }
+
   async #sight(account: Account): Promise<string> {
     const { records, deps } = this.#parts;
     const uuid = (await this.knownAccountId(account)) ?? (await this.#giveId(account));
@@ -151,6 +166,7 @@ class StateDirectory implements State {
     const record = sighted(records.get(uuid), { uuid, marked, account, nowMs: deps.now() });
     if (record !== null) {
       records.set(uuid, record);
+      this.#bySite.note(record);
       this.#dirty.set(uuid, record);
     }
     return uuid;
@@ -173,7 +189,7 @@ class StateDirectory implements State {
 
   async #carried(home: string): Promise<string | null> {
     const value = await this.#parts.deps.readXattr(home, accountXattr);
-    const text = value === null ? null : Buffer.from(value).toString('latin1');
+    const text = Buffer.from(value ?? '').toString('latin1');
     return isUuid(text) ? text : null;
   }
 
@@ -190,7 +206,7 @@ class StateDirectory implements State {
    */
   #remembered({ site, domain, home }: Account): string | null {
     let found: AccountRecord | null = null;
-    for (const record of this.#parts.records.values()) {
+    for (const record of this.#bySite.of(site)) {
       const last = present(record);
       const same = last.site === site && last.domain === domain;
       if (!same || (home !== null && (record.marked || record.home !== home))) continue;
@@ -217,11 +233,10 @@ class StateDirectory implements State {
 
   async #write(taken: AccountRecords): Promise<void> {
     const { files } = this.#parts;
-    const onDisk = await readJsonFile(files.accounts);
-    // Others write too; their records are kept.
+    const onDisk = await readJsonFile(files.accounts); // others write too; their records are kept
     const merged = ('value' in onDisk && parseRecords(onDisk.value)) || new Map<string, AccountRecord>();
-    for (const [uuid, record] of taken) merged.set(uuid, record);
-    await writeJsonFile(files.accounts, { version: 1, accounts: [...merged.values()] });
+    const accounts = [...new Map([...merged, ...taken]).values()];
+    await writeJsonFile(files.accounts, { version: 1, accounts });
   }
 }
 
@@ -229,7 +244,6 @@ function parseStores(value: unknown): Map<string, string> | null {
   const stores = (value as { stores?: unknown } | null)?.stores;
   if (typeof stores !== 'object' || stores === null || Array.isArray(stores)) return null;
   const entries = Object.entries(stores);
-  return entries.every((entry): entry is [string, string] => typeof entry[1] === 'string')
-    ? new Map(entries)
-    : null;
+  const valid = entries.every((entry): entry is [string, string] => typeof entry[1] === 'string');
+  return valid ? new Map(entries) : null;
 }

@@ -8,6 +8,7 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PanelCache } from '../../core/contracts/panel.ts';
 import {
   type Account,
   type CallOptions,
@@ -18,6 +19,7 @@ import {
 import { throwIfInterrupted } from '../../core/interruption.ts';
 import { printable } from '../../core/printable.ts';
 import { Directory, UnexpectedEntry } from './directory.ts';
+import { SiteCache, type SiteFacts } from './site-cache.ts';
 import { readSiteMetadata, type SiteMetadata } from './site-metadata.ts';
 
 /** The overlay keeps its scratch directories in `info`; database files are no backup of a database. */
@@ -28,10 +30,15 @@ const systemFiles = ['var/log/mailer_table*', 'var/lib/mysql/mysql-grants*', 'va
 
 const siteForm = /^site[1-9][0-9]*$/;
 
+interface ListOptions extends CallOptions {
+  readonly cache?: PanelCache;
+  readonly dumpsKept?: number;
+}
+
 /** @throws PANEL_UNREADABLE there is no `home/virtual` under the root */
 export async function listAccounts(
   root: string,
-  { signal, dumpsKept = 5 }: CallOptions & { readonly dumpsKept?: number },
+  { signal, cache, dumpsKept = 5 }: ListOptions,
 ): Promise<Account[]> {
   const virtual = join(root, 'home/virtual');
   let names: string[];
@@ -45,17 +52,30 @@ export async function listAccounts(
     });
   }
   names.sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
-  const accounts: Account[] = [];
-  for (const [index, name] of names.entries()) {
-    // Reading is synchronous; now and then others get their turn.
-    if (index % 50 === 49) await new Promise(setImmediate);
-    throwIfInterrupted(signal, 'listing accounts');
-    accounts.push(describeSite(join(virtual, name), name, dumpsKept));
+  const kept = cache === undefined ? null : await SiteCache.open(cache, virtual);
+  try {
+    const accounts: Account[] = [];
+    for (const [index, name] of names.entries()) {
+      // Reading is synchronous; now and then others get their turn.
+      if (index % 50 === 49) await new Promise(setImmediate);
+      throwIfInterrupted(signal, 'listing accounts');
+      const home = join(virtual, name);
+      let facts = kept?.find(name) ?? null;
+      if (facts === null) {
+        facts = readSite(home);
+        kept?.add(name, facts);
+      }
+      accounts.push(describeSite(home, name, facts, dumpsKept));
+    }
+    await kept?.save();
+    return [...withSharedPrefixes(accounts), systemAccount(root)];
+  } finally {
+    kept?.close();
   }
-  return [...withSharedPrefixes(accounts), systemAccount(root)];
 }
 
 const nothing: SiteMetadata = {
+  generation: null,
   domain: null,
   aliases: [],
   plan: null,
@@ -65,7 +85,7 @@ const nothing: SiteMetadata = {
   problems: [],
 };
 
-function describeSite(home: string, site: string, dumpsKept: number): Account {
+function readSite(home: string): SiteFacts {
   const problems: string[] = [];
   let found = nothing;
   let state: Account['state'] = 'active';
@@ -84,6 +104,15 @@ function describeSite(home: string, site: string, dumpsKept: number): Account {
   } catch (error) {
     problems.push(error instanceof UnexpectedEntry ? error.message : `cannot be read: ${codeOf(error)}`);
   }
+  return { found, state, owner, problems };
+}
+
+function describeSite(
+  home: string,
+  site: string,
+  { found, state, owner, problems }: SiteFacts,
+  dumpsKept: number,
+): Account {
   return {
     site,
     home,

@@ -47,7 +47,7 @@ export class ApiscpPanel implements Panel {
     this.#dumpsKept = dumpsKept;
   }
 
-  accounts(options: CallOptions): Promise<readonly Account[]> {
+  accounts(options: Parameters<Panel['accounts']>[0]): Promise<readonly Account[]> {
     return listAccounts(this.#root, { ...options, dumpsKept: this.#dumpsKept });
   }
 

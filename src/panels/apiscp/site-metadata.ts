@@ -11,7 +11,10 @@ import type { PythonValue } from './python-literal.ts';
 import { parseServiceFile } from './service-file.ts';
 
 /** The services worth keeping with a snapshot; the others are in the tree `info` anyway. */
-const services = ['siteinfo', 'aliases', 'mysql', 'pgsql', 'diskquota'] as const;
+export const services = ['siteinfo', 'aliases', 'mysql', 'pgsql', 'diskquota'] as const;
+
+/** The present state of a site, and the same as the panel's documentation calls it. */
+export type Generation = 'current' | 'cur';
 
 const largestFileBytes = 256 * 1024;
 const secretKey = /passw|secret|token|^key$|_key$/i;
@@ -23,6 +26,8 @@ const prefixForm = /^[A-Za-z0-9_.-]{1,62}_$/;
 const serverAdmins = new Set(['root', 'mysql', 'mariadb', 'mariadb.sys', 'postgres', 'apnscp', 'appldb']);
 
 export interface SiteMetadata {
+  /** Name of the directory below `info` that was read; null where there is none. */
+  readonly generation: Generation | null;
   readonly domain: string | null;
   readonly aliases: readonly string[];
   readonly plan: string | null;
@@ -35,20 +40,27 @@ export interface SiteMetadata {
 
 type Values = ReadonlyMap<string, PythonValue>;
 
-/** Reads `current`, or `cur` as the panel's documentation calls it, below an open `info`. */
+/** Below an open `info`. */
 export function readSiteMetadata(info: Directory): SiteMetadata {
   const problems: string[] = [];
   const files = new Map<string, Values>();
+  let generation: Generation | null = null;
   try {
-    using current = info.directory('current') ?? info.directory('cur');
-    if (current === null) problems.push('info/current is missing');
-    else for (const service of services) readService(current, service, files, problems);
+    using newer = info.directory('current');
+    using older = newer === null ? info.directory('cur') : null;
+    const present = newer ?? older;
+    if (present === null) problems.push('info/current is missing');
+    else {
+      generation = newer === null ? 'cur' : 'current';
+      for (const service of services) readService(present, service, files, problems);
+    }
   } catch (error) {
     problems.push(messageOf(error));
   }
   const siteinfo = files.get('siteinfo');
   if (siteinfo === undefined && problems.length === 0) problems.push('info/current/siteinfo is missing');
   return {
+    generation,
     domain: siteinfo === undefined ? null : domainOf(siteinfo, problems),
     aliases: aliasesOf(files.get('aliases'), problems),
     plan: textOf(siteinfo?.get('plan')),

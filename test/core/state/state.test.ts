@@ -275,6 +275,21 @@ describe('an account', () => {
     ).toEqual([...uuids].sort());
   });
 
+  it('is written down with all others at once where a run sees them all', async () => {
+    const state = await open();
+    const accounts = await Promise.all(['site1', 'site2', 'site3'].map((site) => account(site)));
+    const failing = await open({
+      readXattr: (path, name) =>
+        path.endsWith('site2') ? Promise.reject(new Error('EIO')) : deps().readXattr(path, name),
+    });
+
+    await failing.sightAll(accounts);
+
+    expect((await open()).accounts().map(({ attributes }) => attributes[0].site)).toEqual(['site1', 'site3']);
+    await expect(failing.accountId(accounts[1]!)).rejects.toThrow('EIO');
+    expect(await state.knownAccountId(accounts[1]!)).toBeNull();
+  });
+
   it('is not forgotten when two processes write in turn', async () => {
     const [one, two] = [await open(), await open()];
     await one.accountId(await account('site1'));

@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, chown, lstat, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -195,6 +206,56 @@ describe('accounts', () => {
     await rm(virtual, { recursive: true });
 
     await expect(accounts()).rejects.toMatchObject({ code: 'PANEL_UNREADABLE', hint: expect.any(String) });
+  });
+});
+
+describe('the cache', () => {
+  /** Long after whatever the test changed, as far as the panel knows. */
+  const list = async (laterMs = 3_600_000) => {
+    const cache = { path: join(root, 'cache.json'), nowMs: Date.now() + laterMs };
+    return (await (await open()).accounts({ signal, cache })).slice(0, -1);
+  };
+  const forge = async (domain: string) => {
+    const text = await readFile(join(root, 'cache.json'), 'utf8');
+    await writeFile(join(root, 'cache.json'), text.replaceAll('exa.test', domain));
+  };
+
+  it.each<[string, (home: string) => Promise<unknown>]>([
+    ['a service file', (home) => writeFile(join(home, 'info/current/aliases'), 'x')],
+    ['the state', (home) => writeFile(join(home, 'info/disabled'), '')],
+    ['a pending edit', (home) => writeFile(join(home, 'info/new/aliases'), '')],
+    ["the administrator's home", (home) => mkdir(join(home, 'shadow/home/exa'))],
+    ['the tree', (home) => rm(join(home, 'shadow'), { recursive: true })],
+    ['the metadata', (home) => rm(join(home, 'info/current'), { recursive: true })],
+    ['nothing of the first, but the second account', () => makeSite('site2')],
+  ])('spares reading until %s changes', async (what, change) => {
+    const home = await makeSite('site1');
+    const first = await list();
+    expect(await list()).toEqual(first);
+    await forge('kept.test');
+
+    expect((await list())[0]?.domain).toBe('kept.test');
+
+    await change(home);
+    const listed = await list();
+    expect(listed).toEqual(what.startsWith('nothing') ? expect.anything() : (await accounts()).slice(0, -1));
+    if (what.startsWith('nothing'))
+      expect(listed.map(({ domain }) => domain)).toEqual(['kept.test', 'exa.test']);
+  });
+
+  it('holds nothing that changed a moment ago, nothing with a problem, and may be nonsense', async () => {
+    await makeSite('site1');
+    await list(0);
+    await expect(readFile(join(root, 'cache.json'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await writeFile(join(root, 'cache.json'), '{"format":');
+    await rm(join(await makeSite('site2'), 'info/current/siteinfo'));
+
+    await list();
+
+    expect(Object.keys(JSON.parse(await readFile(join(root, 'cache.json'), 'utf8')).sites)).toEqual([
+      'site1',
+    ]);
+    expect((await list())[1]?.problem).toContain('siteinfo is missing');
   });
 });
 

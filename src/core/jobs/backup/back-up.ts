@@ -111,6 +111,7 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
 type Common = Pick<BackUpAccount, 'storeId' | 'signer' | 'trust'>;
 
 async function backUpAll(run: BackUpRun, common: Common, handle: RunHandle): Promise<AccountOutcome[]> {
+  await run.state.sightAll(run.accounts);
   const queue = await inOrderOfNeed(run);
   const outcomes: AccountOutcome[] = [];
   const worker = async (): Promise<void> => {
