@@ -53,11 +53,15 @@ async function estimateSizes(
   session: Session,
   names: readonly string[],
 ): Promise<ReadonlyMap<string, number>> {
-  if (names.length === 0) return new Map();
-  const rows = await session.rows(
-    `SELECT TABLE_SCHEMA, SUM(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0))
-     FROM information_schema.TABLES WHERE TABLE_SCHEMA IN (?) GROUP BY BINARY TABLE_SCHEMA`,
-    [names],
-  );
-  return new Map(rows.map(([name, bytes]) => [text(name), Number(bytes)]));
+  const sizes = new Map<string, number>();
+  for (const name of names) {
+    // One by one: for a list of names the server opens every table of every database.
+    const rows = await session.rows(
+      `SELECT SUM(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0))
+       FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?`,
+      [name],
+    );
+    sizes.set(name, Number(text(rows[0]?.[0])));
+  }
+  return sizes;
 }
