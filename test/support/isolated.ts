@@ -28,7 +28,7 @@ export function recipeFor({
     name: `the store ${exported}`,
     secrets,
     patience: { ...usualPatience, ...patience },
-    launch: async () => plainLaunch(),
+    launches: async () => [plainLaunch()],
     opening: { module: join(root, module), exported, part: 'store', settings, env: {} },
   };
 }

@@ -6,17 +6,22 @@
  */
 
 import { HoldfastError } from '../errors.ts';
-import { AddinProcess, type Launch, type ProcessOptions } from './addin-process.ts';
+import { AddinProcess, failed, type Launch, type ProcessOptions } from './addin-process.ts';
 import type { Opening } from './addin-service.ts';
 import type { Peer, Request } from './peer.ts';
 
 export interface Recipe extends ProcessOptions {
-  /** Asked before each start: what is to be protected may have changed. */
-  readonly launch: () => Promise<Launch>;
+  /**
+   * Asked before each start: what is to be protected may have changed. The strongest first; a weaker one is for
+   * hosts on which a stronger one does not come as far as our own code.
+   */
+  readonly launches: () => Promise<readonly Launch[]>;
   readonly opening: Opening;
 }
 
 const mostVainStarts = 3;
+/** What did not work on this host. */
+const impossible = new Set<string>();
 
 export class AddinHost {
   readonly recipe: Recipe;
@@ -59,10 +64,11 @@ export class AddinHost {
     this.#vainStarts = 0;
   }
 
-  /** Ends the process, to be started anew by the next call. */
+  /** Has the next call start another process; this one ends when its calls have. */
   async rest(): Promise<void> {
     const running = await this.#running?.catch(() => null);
     this.#running = null;
+    await running?.peer.idle();
     await running?.close();
   }
 
@@ -101,7 +107,7 @@ export class AddinHost {
   }
 
   async #start(): Promise<AddinProcess> {
-    const { name, launch, opening } = this.recipe;
+    const { name, opening } = this.recipe;
     if (this.#vainStarts >= mostVainStarts) {
       throw new HoldfastError(
         'ADDIN_FAILED',
@@ -112,7 +118,7 @@ export class AddinHost {
       );
     }
     this.#vainStarts += 1;
-    const process = await AddinProcess.start(await launch(), this.recipe);
+    const process = await startFirst(this.recipe);
     try {
       const signal = new AbortController().signal;
       this.#facts = await process.peer.call({ method: 'open', what: 'opening', params: opening, signal });
@@ -122,4 +128,22 @@ export class AddinHost {
       throw error;
     }
   }
+}
+
+/** @throws ADDIN_FAILED none of them could be started */
+export async function startFirst(
+  recipe: Pick<Recipe, 'launches' | keyof ProcessOptions>,
+): Promise<AddinProcess> {
+  const launches = await recipe.launches();
+  const possible = launches.filter(({ kind }) => !impossible.has(kind));
+  for (const launch of possible.slice(0, -1)) {
+    try {
+      return await AddinProcess.start(launch, recipe);
+    } catch {
+      impossible.add(launch.kind);
+    }
+  }
+  const last = possible.at(-1) ?? launches.at(-1);
+  if (last === undefined) throw failed(recipe.name, 'cannot be protected on this host');
+  return AddinProcess.start(last, recipe);
 }

@@ -16,6 +16,8 @@ import { shown } from './wire-errors.ts';
 
 /** A program that becomes `child.ts`. */
 export interface Launch {
+  /** What it protects by, for the memory of what does not work here. */
+  readonly kind: string;
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;

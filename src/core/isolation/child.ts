@@ -5,6 +5,7 @@
  * It ends when the socket does, whatever is still under way, so that it never outlives Holdfast.
  */
 
+import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { addinHandlers } from './addin-service.ts';
 import { ReadBuffers } from './read-buffers.ts';
@@ -13,6 +14,15 @@ import { Server } from './serve.ts';
 process.umask(0o077);
 // They are sent to the whole group or unit; Holdfast ends what is under way in order, and this process with it.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+
+// Left open by whoever started Holdfast; the shell before us has told which.
+for (const number of (process.argv[2] ?? '').split(' ').filter((one) => one !== '')) {
+  try {
+    closeSync(Number(number));
+  } catch {
+    // The shell's own.
+  }
+}
 
 const buffers = new ReadBuffers();
 let server: Server | null = null;

@@ -30,7 +30,7 @@ interface StoreFacts {
 }
 
 export interface StoreRecipe extends Recipe {
-  /** Before each put, e.g. to make the directory that only we may make. True: the process must start anew. */
+  /** Before the first put, e.g. to make the directory that only we may make. True: the process must start anew. */
   readonly beforePut?: () => Promise<boolean>;
 }
 
@@ -56,6 +56,7 @@ class IsolatedStore implements Store {
   readonly capabilities: StoreCapabilities;
   readonly host: AddinHost;
   readonly #beforePut: () => Promise<boolean>;
+  #prepared: Promise<void> | null = null;
   extendLock?: (request: ExtendLockRequest) => Promise<void>;
 
   constructor(host: AddinHost, { name, capabilities }: StoreFacts, beforePut = async () => false) {
@@ -68,7 +69,7 @@ class IsolatedStore implements Store {
   async put({ signal, body, ...params }: PutRequest): Promise<PutResult> {
     const { key, sizeBytes } = params;
     assertKey(key);
-    if (await this.#beforePut()) await this.host.rest();
+    await this.#prepare();
     const request = { method: 'put', what: `put of ${key}`, params, signal };
     const result = this.#read<PutResult>(await this.host.upload(request, body), 'put');
     if (sizeBytes === undefined || result.sizeBytes === sizeBytes) return result;
@@ -101,6 +102,12 @@ class IsolatedStore implements Store {
 
   close(): Promise<void> {
     return this.host.close();
+  }
+
+  #prepare(): Promise<void> {
+    this.#prepared ??= this.#beforePut().then((changed) => (changed ? this.host.rest() : undefined));
+    this.#prepared.catch(() => (this.#prepared = null));
+    return this.#prepared;
   }
 
   #read<T>(value: unknown, form: 'put' | 'head' | 'list'): T {

@@ -117,6 +117,13 @@ export class Peer {
     }
   }
 
+  /** Resolves when no call is under way. */
+  async idle(): Promise<void> {
+    while (this.#pending.size > 0) {
+      await Promise.allSettled([...this.#pending.values()].map(({ answer }) => answer.promise));
+    }
+  }
+
   ping(): void {
     this.#channel.send(frameType.ping, 0);
   }

@@ -1,0 +1,140 @@
+/**
+ * Puts a store into a process of its own with the protections that fit it: whose code it is, what it needs.
+ *
+ * Strangers' code never runs as root: where the host gives no user of its own to it, it does not run at all. A
+ * store of ours then runs with less, and `doctor` says so.
+ */
+
+import { chownSync, lstatSync, mkdirSync, realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Settings } from '../contracts/addin.ts';
+import type { Store } from '../contracts/store.ts';
+import type { StoreSetup } from '../contracts/store-setup.ts';
+import { HoldfastError } from '../errors.ts';
+import { type Launch, usualPatience } from './addin-process.ts';
+import { type AddinUser, addinUser } from './addin-user.ts';
+import { handOver, makeFor } from './hand-over.ts';
+import { openIsolatedSetup } from './isolated-setup.ts';
+import { openIsolatedStore, type StoreRecipe } from './isolated-store.ts';
+import { plainLaunch } from './plain-launch.ts';
+import { shelterLaunches } from './shelter-launch.ts';
+import { environmentFor, isSecretVariable, type StoreNeeds } from './store-needs.ts';
+
+/** A definition as another process finds it. */
+export interface AddinPlace {
+  /** For errors: `the store webdav`. */
+  readonly name: string;
+  /** Absolute path of the module, and the name of its export. */
+  readonly module: string;
+  readonly exported: string;
+  /** Directory of its package. */
+  readonly root: string;
+  readonly whose: 'own' | 'strangers';
+  readonly needs: StoreNeeds;
+  /** Secrets among its settings. */
+  readonly secrets: readonly string[];
+}
+
+export interface IsolationWorld {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Directories that hold accounts. */
+  readonly accounts: readonly string[];
+}
+
+/** Root of what runs: `src` or `dist` with what lies beside it. */
+const ownRoot = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
+const compileCache = '/var/cache/holdfast-store';
+
+export const openStoreApart = (
+  place: AddinPlace,
+  settings: Settings,
+  world: IsolationWorld,
+): Promise<Store> => openIsolatedStore(recipeOf(place, settings, 'store', world));
+
+/** Null where the store has no set-up. */
+export const openSetupApart = (
+  place: AddinPlace,
+  settings: Settings,
+  world: IsolationWorld,
+): Promise<StoreSetup | null> => openIsolatedSetup(recipeOf(place, settings, 'setup', world));
+
+export function recipeOf(
+  place: AddinPlace,
+  settings: Settings,
+  part: 'store' | 'setup',
+  world: IsolationWorld,
+): StoreRecipe {
+  const { name, module, exported, needs, secrets, whose } = place;
+  const user = addinUser(whose);
+  const root = process.getuid?.() === 0;
+  const env = environmentFor(needs, world.env);
+  const { directory } = needs;
+  return {
+    name,
+    secrets: [
+      ...secrets,
+      ...Object.keys(env)
+        .filter(isSecretVariable)
+        .map((key) => env[key]!),
+    ],
+    patience: usualPatience,
+    opening: { module, exported, part, settings, env },
+    launches: async () => (root ? protectedLaunches(place, user, world) : [plainLaunch()]),
+    beforePut: async () => directory !== undefined && root && makeFor(directory, user),
+  };
+}
+
+async function protectedLaunches(
+  { needs, root, whose, name }: AddinPlace,
+  user: AddinUser,
+  { accounts, env }: IsolationWorld,
+): Promise<readonly Launch[]> {
+  const { directory, files = [], network = true } = needs;
+  const owner = directory === undefined ? user : await handOver(realOf(directory), user);
+  const cache = whose === 'own' && owner.uid === user.uid ? cacheFor(user) : null;
+  const launches = shelterLaunches({
+    ...owner,
+    accounts,
+    directories: [
+      dirname(realpathSync(process.execPath)),
+      ownRoot,
+      root,
+      ...(directory === undefined ? [] : [directory]),
+    ],
+    files,
+    network,
+    env: {
+      ...(cache === null ? {} : { NODE_COMPILE_CACHE: cache }),
+      ...(env['NODE_EXTRA_CA_CERTS'] === undefined
+        ? {}
+        : { NODE_EXTRA_CA_CERTS: env['NODE_EXTRA_CA_CERTS'] }),
+    },
+  });
+  if (whose === 'own') return [...launches, plainLaunch()];
+  if (launches.length > 0) return launches;
+  throw new HoldfastError('PREREQUISITE_MISSING', `${name} cannot get a user of its own on this host`, {
+    hint: 'Install util-linux; run holdfast doctor to see which protections there are.',
+  });
+}
+
+const realOf = (path: string): string => {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+};
+
+/** Compiled code of our own stores, in a directory that only their user can write. Null: slower. */
+function cacheFor({ uid, gid }: AddinUser): string | null {
+  try {
+    mkdirSync(compileCache, { recursive: true, mode: 0o700 });
+    const stat = lstatSync(compileCache);
+    if (!stat.isDirectory() || (stat.mode & 0o022) !== 0) return null;
+    if (stat.uid === 0) chownSync(compileCache, uid, gid);
+    return stat.uid === 0 || stat.uid === uid ? compileCache : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Starts the process of an addin with what the host gives to protect against it.
+ *
+ * util-linux does it before a line of JavaScript runs: a mount namespace in which the accounts are covered, a
+ * limit on memory, a user of its own without groups, capabilities or the way to new privileges, and an end when
+ * Holdfast ends. The script between is constant; every path is an argument of its own.
+ */
+
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Launch } from './addin-process.ts';
+import { nodeArguments } from './plain-launch.ts';
+import { isReachable, planShelter, type ShelterNeeds } from './shelter-plan.ts';
+
+/** A directory of its own in the namespace, gone with it. */
+export const shelterHome = '/run/holdfast/addin';
+
+/** Kilobytes of writable memory of one process: heap, buffers and stacks. */
+const memoryLimit = 2 * 1024 * 1024;
+
+const script = `set -eu
+umask 022
+ulimit -c 0
+ulimit -d "$1"
+home=$2 user=$3 group=$4
+shift 4
+if [ -n "$home" ]; then
+  mount -t tmpfs -o "mode=0700,uid=$user,gid=$group,size=64m,nosuid,nodev,noexec" holdfast "$home"
+  mkdir -m 0700 "$home/.held"
+fi
+while [ "$1" != run ]; do
+  held=$home/.held/$2
+  case $1 in
+    hold-directory) mkdir "$held"; mount --rbind "$3" "$held" ;;
+    hold-file) : >"$held"; mount --bind "$3" "$held" ;;
+    copy) cat <"$3" >"$held"; chmod 0400 "$held"; chown "$user:$group" "$held" ;;
+    cover) mount -t tmpfs -o mode=0755,size=1m,nosuid,nodev holdfast "$3" ;;
+    show-directory) mkdir -p "$3"; mount --rbind "$held" "$3" ;;
+    show-file) [ -e "$3" ] || { mkdir -p "\${3%/*}"; : >"$3"; }; mount --bind "$held" "$3" ;;
+  esac
+  shift 3
+done
+shift
+inherited=
+for entry in /proc/self/fd/*; do
+  number=\${entry##*/}
+  [ "$number" -le 3 ] || [ ! -e "$entry" ] || inherited="$inherited $number"
+done
+exec "$@" "$inherited"`;
+
+const searched = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'];
+const safePath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Absolute path of a program of the system; null where it is not installed. */
+export function systemProgram(name: string): string | null {
+  return searched.map((directory) => join(directory, name)).find((path) => existsSync(path)) ?? null;
+}
+
+export interface Shelter extends ShelterNeeds {
+  /** It needs the network. */
+  readonly network: boolean;
+  /** Variables that must be there when Node starts; nothing secret. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+interface Strength {
+  /** Cover directories. */
+  readonly namespace: boolean;
+  /** End it with us even where it hangs; old releases of setpriv cannot. */
+  readonly deathSignal: boolean;
+}
+
+const strengths: readonly Strength[] = [true, false].flatMap((namespace) =>
+  [true, false].map((deathSignal) => ({ namespace, deathSignal })),
+);
+
+/** The strongest first; empty where the host lacks the programs. */
+export function shelterLaunches(shelter: Shelter): readonly Launch[] {
+  const [sh, setpriv, unshare] = ['sh', 'setpriv', 'unshare'].map(systemProgram);
+  if (sh == null || setpriv == null) return [];
+  const programs = { sh, setpriv, unshare: unshare ?? null };
+  return strengths
+    .filter(({ namespace }) => (namespace ? unshare !== null : isReachable(shelter)))
+    .map((strength) => launch(shelter, strength, programs));
+}
+
+function launch(
+  shelter: Shelter,
+  { namespace, deathSignal }: Strength,
+  { sh, setpriv, unshare }: { sh: string; setpriv: string; unshare: string | null },
+): Launch {
+  const { uid, gid, network } = shelter;
+  if (namespace) mkdirSync(shelterHome, { recursive: true, mode: 0o755 });
+  const words = [
+    ...[
+      '-c',
+      script,
+      'holdfast',
+      String(memoryLimit),
+      namespace ? shelterHome : '',
+      String(uid),
+      String(gid),
+    ],
+    ...(namespace ? steps(shelter) : []),
+    ...['run', setpriv, '--reuid', String(uid), '--regid', String(gid), '--clear-groups', '--no-new-privs'],
+    ...['--inh-caps=-all', '--bounding-set=-all', ...(deathSignal ? ['--pdeathsig', 'KILL'] : [])],
+    ...[process.execPath, ...nodeArguments()],
+  ];
+  const kind = `${namespace ? 'namespace' : 'user'}${deathSignal ? '' : ', ends late'}`;
+  const env = { PATH: safePath, ...shelter.env };
+  if (!namespace || unshare === null) return { kind, command: sh, args: words, env };
+  const spaces = ['--mount', '--propagation', 'private', ...(network ? [] : ['--net'])];
+  return { kind, command: unshare, args: [...spaces, '--', sh, ...words], env };
+}
+
+function steps(shelter: Shelter): string[] {
+  const { covers, shown, copied } = planShelter(shelter);
+  const held = [
+    ...shown.map(({ path, kind }) => ({ path, take: `hold-${kind}`, show: `show-${kind}` })),
+    ...copied.map((path) => ({ path, take: 'copy', show: 'show-file' })),
+  ];
+  return [
+    ...held.flatMap(({ path, take }, index) => [take, String(index), path]),
+    ...covers.flatMap((path) => ['cover', '-', path]),
+    ...held.flatMap(({ path, show }, index) => [show, String(index), path]),
+  ];
+}
