@@ -18,6 +18,8 @@ export interface AddinModule {
   /** Of the package. */
   readonly version: string;
   readonly contract: number;
+  /** As the configuration names the package: an npm name or an absolute path. */
+  readonly source: string;
   /** Real path of the package's directory. */
   readonly root: string;
   /** Real path of the module, below `root`. */

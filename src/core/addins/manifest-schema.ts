@@ -7,9 +7,7 @@
 
 import type { FromSchema } from 'json-schema-to-ts';
 import { notifyEvents } from '../contracts/notifier.ts';
-
-/** Capabilities of a store that a provider can ask for, as the store contract names them. */
-export const storeAbilities = ['conditionalCreate', 'versions', 'objectLock', 'serverSideCopy'] as const;
+import { storeAbilities } from '../contracts/store.ts';
 
 const flag = (description: string) => ({ type: 'boolean', default: false, description }) as const;
 

@@ -15,6 +15,7 @@ const require = createRequire(import.meta.url);
 const compiled = new WeakMap<JsonSchema, ValidateFunction>();
 let ordinary: AjvCore.default | undefined;
 let complete: AjvCore.default | undefined;
+let judge: AjvCore.default | undefined;
 
 const options: Options = {
   allErrors: true,
@@ -45,6 +46,23 @@ export function validate(value: unknown, schema: JsonSchema): readonly ErrorObje
     compiled.set(schema, check);
   }
   return check(value) ? [] : (check.errors ?? []);
+}
+
+/**
+ * What is wrong with a schema that somebody else wrote, by the meta-schema and by compiling it; null where
+ * nothing is. References to other documents count as wrong.
+ */
+export function schemaFault(schema: JsonSchema): string | null {
+  const { Ajv2020 } = require('ajv/dist/2020.js') as { Ajv2020: new (options: Options) => AjvCore.default };
+  judge ??= new Ajv2020({ strict: false, logger: false });
+  if (!judge.validateSchema(schema))
+    return judge.errorsText(judge.errors?.slice(0, 1), { dataVar: 'schema' });
+  try {
+    validate({}, schema);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 type Vocabulary = Parameters<AjvCore.default['addVocabulary']>[0];

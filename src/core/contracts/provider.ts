@@ -12,7 +12,7 @@
  * `providerChecks` in core/conformance states these rules as runnable checks.
  */
 
-import type { CallOptions, GetRequest, PutRequest, PutResult, Store } from './store.ts';
+import type { CallOptions, GetRequest, PutRequest, PutResult, Store, StoreAbility } from './store.ts';
 
 export const providerContract = 1;
 
@@ -24,6 +24,8 @@ export interface ProviderCapabilities {
   readonly levels: readonly Level[];
   /** False: it goes on without a full, so retention may let the last one go. Left out: true. */
   readonly needsFull?: boolean;
+  /** What the store beneath must be able to do; without it the provider is not opened on that store. */
+  readonly needs?: readonly StoreAbility[];
 }
 
 /** One committed snapshot of an owner, as its manifest's key tells it. Oldest first in a history. */

@@ -28,6 +28,11 @@ export interface StoreCapabilities {
   readonly putOnly: boolean;
 }
 
+/** Capabilities that a provider may need of a store. */
+export const storeAbilities = ['conditionalCreate', 'versions', 'objectLock', 'serverSideCopy'] as const;
+
+export type StoreAbility = (typeof storeAbilities)[number];
+
 export interface CallOptions {
   readonly signal: AbortSignal;
 }

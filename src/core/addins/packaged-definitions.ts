@@ -1,0 +1,47 @@
+/**
+ * Definitions of addins that come from packages: their data from the manifest, their code run when they are
+ * opened and not before.
+ */
+
+import type { AddinDefinition, JsonSchema } from '../contracts/addin.ts';
+import type { AddinModule } from './addin-module.ts';
+import {
+  openAddinNotifier,
+  openAddinProvider,
+  openAddinScopes,
+  openAddinSetup,
+  openAddinStore,
+} from './open-addin.ts';
+
+export function packagedDefinition(module: AddinModule): AddinDefinition {
+  const { manifest, name, version, contract } = module;
+  const common = { name, version, contract, settingsSchema: manifest.settings as JsonSchema };
+  switch (manifest.kind) {
+    case 'store': {
+      const store = { ...module, kind: 'store' } as const;
+      const open = (settings: Parameters<typeof openAddinStore>[1]) => openAddinStore(store, settings);
+      const { setup } = manifest.capabilities;
+      if (setup !== true) return { kind: 'store', ...common, open };
+      return { kind: 'store', ...common, open, setup: (settings) => openAddinSetup(store, settings) };
+    }
+    case 'provider': {
+      const { levels, needsFull, needs } = manifest.capabilities;
+      const capabilities = { levels, needsFull, needs };
+      const open = (input: Parameters<typeof openAddinProvider>[1]) =>
+        openAddinProvider({ ...module, kind: 'provider' }, input);
+      return { kind: 'provider', ...common, capabilities, open };
+    }
+    case 'notifier': {
+      const { events } = manifest.capabilities;
+      const open = (settings: Parameters<typeof openAddinNotifier>[1]) =>
+        openAddinNotifier({ ...module, kind: 'notifier' }, settings);
+      return { kind: 'notifier', ...common, ...(events === undefined ? {} : { events }), open };
+    }
+    case 'scope':
+      return {
+        kind: 'scope',
+        ...common,
+        open: (settings) => openAddinScopes({ ...module, kind: 'scope' }, settings),
+      };
+  }
+}
