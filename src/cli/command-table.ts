@@ -12,7 +12,7 @@ export interface CommandEntry {
 export const groups: Readonly<Record<string, string>> = {
   db: 'export and import the databases of accounts',
   scope: 'show and change settings as the panel does',
-  addin: 'show and check addins and their configurations',
+  addin: 'show, check and begin addins, and check their configurations',
   store: 'look after the place where backups lie',
   key: 'make, check, replace and destroy the keys of encrypted backups',
 };
@@ -160,6 +160,11 @@ export const commandTable: readonly CommandEntry[] = [
     words: 'addin verify',
     summary: 'try whether a store does what backups rely on',
     load: async () => (await import('./commands/addin-verify.ts')).addinVerify,
+  },
+  {
+    words: 'addin create',
+    summary: 'write the package of a new addin, with the tests it has to pass',
+    load: async () => (await import('./commands/addin-create.ts')).addinCreate,
   },
   {
     words: 'store init',

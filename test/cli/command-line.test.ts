@@ -48,6 +48,11 @@ describe('the command line', () => {
     [['snapshots', '--addin', 'nihgtly'], 'there is no addin configuration "nihgtly"'],
     [[], 'no command was given'],
     [['addin'], 'no command was given'],
+    [['addin', 'create', 'x'], "required option '--kind <kind>' not specified"],
+    [['addin', 'create', 'x', '--kind', 'panel'], 'is invalid'],
+    [['addin', 'create', '../x', '--kind', 'store'], '"../x" is no name for an addin'],
+    [['addin', 'create', 's3', '--kind', 'store'], 'holdfast itself has a store s3'],
+    [['addin', 'create', 'x', '--kind', 'store', '--sdk', 'package.json'], 'is no packed holdfast'],
   ])('refuses %j with status 2 and says why', async (args, message) => {
     const { status, stdout, stderr } = await site.holdfast(...args);
 

@@ -2,6 +2,7 @@
 
 import type { JsonSchema } from '../../core/index.ts';
 import { accountsDocument } from './accounts.ts';
+import { addinCreatedDocument } from './addin-created.ts';
 import { addinsDocument, validationDocument } from './addins.ts';
 import { backupDocument, backupPlanDocument } from './backup.ts';
 import { compactDocument } from './compact.ts';
@@ -37,6 +38,7 @@ export const jsonDocuments = {
   'scope-value.schema.json': scopeValueDocument,
   'scopes.schema.json': scopesDocument,
   'accounts.schema.json': accountsDocument,
+  'addin-created.schema.json': addinCreatedDocument,
   'addin-verification.schema.json': addinVerificationDocument,
   'addins.schema.json': addinsDocument,
   'backup.schema.json': backupDocument,
