@@ -1,7 +1,7 @@
 /** What a write says about an object beside its bytes: class, tags, encryption, checksum, write id. */
 
+import { hash } from 'node:crypto';
 import type { PutRequest } from '../../core/index.ts';
-import { sha256 } from './client.ts';
 import { writeIdName } from './metadata.ts';
 import type { S3Settings } from './settings.ts';
 
@@ -24,10 +24,7 @@ export function attributes(settings: S3Settings, request: PutRequest, writeId: s
 }
 
 /** The checksum header, where the settings ask for one that has to be given with the command. */
-export async function checksumOf(
-  settings: S3Settings,
-  body: Uint8Array,
-): Promise<{ ChecksumSHA256?: string }> {
+export function checksumOf(settings: S3Settings, body: Uint8Array): { ChecksumSHA256?: string } {
   if (settings.checksum !== 'sha256') return {};
-  return { ChecksumSHA256: (await sha256(body)).toString('base64') };
+  return { ChecksumSHA256: hash('sha256', body, 'base64') };
 }

@@ -7,6 +7,7 @@
 
 import { HoldfastError, interruptible } from '../../core/index.ts';
 import { BodyFailure } from './failures.ts';
+import type { PartBuffers } from './part-buffers.ts';
 
 const smallestBuffer = 64 * 1024;
 
@@ -14,6 +15,9 @@ export class BodyReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #declaredBytes: number | undefined;
   readonly #what: string;
+  readonly #buffers: PartBuffers;
+  /** Taken and put back. */
+  #untaken: Uint8Array | null = null;
   /** Read and not yet taken; none is empty. */
   readonly #pending: Uint8Array[] = [];
   #ended = false;
@@ -24,10 +28,12 @@ export class BodyReader {
     declaredBytes: number | undefined,
     signal: AbortSignal,
     what: string,
+    buffers: PartBuffers,
   ) {
     this.#chunks = interruptible(body, signal, what)[Symbol.asyncIterator]();
     this.#declaredBytes = declaredBytes;
     this.#what = what;
+    this.#buffers = buffers;
   }
 
   /** Bytes the body has given so far. */
@@ -35,24 +41,39 @@ export class BodyReader {
     return this.#readBytes;
   }
 
-  /** Exactly so many bytes, or fewer at the end of the body. */
+  /** Exactly so many bytes, or fewer at the end of the body. The caller gives them back to the buffers. */
   async take(bytes: number): Promise<Uint8Array> {
-    let buffer = Buffer.allocUnsafeSlow(Math.min(bytes, this.#declaredBytes ?? smallestBuffer));
+    const before = this.#untaken;
+    this.#untaken = null;
+    if (before?.length === bytes) return before;
+    let buffer = this.#buffers.take(Math.min(bytes, this.#declaredBytes ?? smallestBuffer));
     let filled = 0;
-    while (filled < bytes && !(await this.atEnd())) {
-      const chunk = this.#pending.shift()!;
-      const used = chunk.subarray(0, bytes - filled);
-      if (used.length < chunk.length) this.#pending.unshift(chunk.subarray(used.length));
-      if (filled + used.length > buffer.length) buffer = grown(buffer, filled, filled + used.length, bytes);
-      buffer.set(used, filled);
-      filled += used.length;
+    const add = (piece: Uint8Array): void => {
+      // What outgrows the smallest buffer is likely to fill a part.
+      if (filled + piece.length > buffer.length) buffer = this.#buffers.exchange(buffer, filled, bytes);
+      buffer.set(piece, filled);
+      filled += piece.length;
+    };
+    try {
+      if (before !== null) add(before);
+      while (filled < bytes && !(await this.atEnd())) {
+        const chunk = this.#pending.shift()!;
+        const used = chunk.subarray(0, bytes - filled);
+        if (used.length < chunk.length) this.#pending.unshift(chunk.subarray(used.length));
+        add(used);
+      }
+    } catch (error) {
+      this.#buffers.giveBack(buffer);
+      throw error;
+    } finally {
+      if (before !== null) this.#buffers.giveBack(before);
     }
     return buffer.subarray(0, filled);
   }
 
-  /** Puts what was taken last back in front. */
+  /** Puts what was taken last back in front, before anything else is read. */
   untake(bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#pending.unshift(bytes);
+    this.#untaken = bytes;
   }
 
   /**
@@ -61,12 +82,15 @@ export class BodyReader {
    * @throws INTERNAL the body is longer or shorter than declared
    */
   async atEnd(): Promise<boolean> {
+    if (this.#untaken !== null) return false;
     while (this.#pending.length === 0 && !this.#ended) await this.#read();
     return this.#pending.length === 0;
   }
 
   /** Tells the body to stop; an error of its own no longer matters. */
   async close(): Promise<void> {
+    if (this.#untaken !== null) this.#buffers.giveBack(this.#untaken);
+    this.#untaken = null;
     if (!this.#ended) await this.#chunks.return?.().catch(() => {});
     this.#ended = true;
   }
@@ -86,10 +110,4 @@ export class BodyReader {
       throw new HoldfastError('INTERNAL', `${this.#what}: the body has ${has}, not the ${declared} declared`);
     }
   }
-}
-
-function grown(buffer: Buffer, filled: number, needed: number, most: number): Buffer<ArrayBuffer> {
-  const larger = Buffer.allocUnsafeSlow(Math.min(most, Math.max(needed, buffer.length * 2)));
-  larger.set(buffer.subarray(0, filled));
-  return larger;
 }

@@ -9,6 +9,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { throwIfInterrupted } from '../../core/index.ts';
 import { asFailure } from './failures.ts';
 import type { MemoryBudget } from './memory-budget.ts';
+import type { PartBuffers } from './part-buffers.ts';
 import type { ServiceClock } from './service-clock.ts';
 import type { S3Settings } from './settings.ts';
 
@@ -33,6 +34,7 @@ export interface Bucket {
   readonly client: S3Client;
   readonly settings: S3Settings;
   readonly memory: MemoryBudget;
+  readonly buffers: PartBuffers;
   readonly clock: ServiceClock;
   readonly findings: Findings;
   /** Ids that tell our own writes from those of others. */

@@ -1,12 +1,12 @@
 /**
  * One SDK client per store, and the few things the SDK leaves open.
  *
- * A body's SHA-256 is computed off the main thread and signed, so that any service that checks
- * signatures also checks bytes. A write or a read counts only when the answer names the object: a 200
+ * A body's SHA-256 is signed, so that any service that checks signatures also checks bytes. It is computed
+ * at once: the thread pool would first copy every part, which costs the processor more than the hash. A write or a read counts only when the answer names the object: a 200
  * that holds an error instead is a failure. The service's clock is handed on with each answer.
  */
 
-import { createHash, webcrypto } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { scanListings } from './listed-objects.ts';
 import { PatientRetries } from './retry.ts';
@@ -67,7 +67,7 @@ export function makeClient(settings: S3Settings, clock?: ServiceClock): S3Client
   const client = new S3Client(config);
   client.middlewareStack.add(
     (next) => async (args) => {
-      await signBody(args.request as Request, settings);
+      signBody(args.request as Request, settings);
       return next(args);
     },
     { step: 'build', name: 'holdfastBodyHash' },
@@ -97,16 +97,11 @@ export function makeClient(settings: S3Settings, clock?: ServiceClock): S3Client
   return client;
 }
 
-async function signBody(request: Request, settings: S3Settings): Promise<void> {
+function signBody(request: Request, settings: S3Settings): void {
   const { headers, body } = request;
   if (!(body instanceof Uint8Array) || body.length === 0) return;
   const known = headers['x-amz-checksum-sha256'];
-  const digest = known === undefined ? await sha256(body) : Buffer.from(known, 'base64');
-  headers['x-amz-content-sha256'] = digest.toString('hex');
-  if (settings.checksum === 'md5') headers['content-md5'] = createHash('md5').update(body).digest('base64');
-}
-
-/** Runs in the thread pool, so that the main thread keeps feeding sockets. */
-export async function sha256(bytes: Uint8Array): Promise<Buffer> {
-  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+  headers['x-amz-content-sha256'] =
+    known === undefined ? hash('sha256', body, 'hex') : Buffer.from(known, 'base64').toString('hex');
+  if (settings.checksum === 'md5') headers['content-md5'] = hash('md5', body, 'base64');
 }

@@ -69,7 +69,7 @@ export async function uploadParts(
 }
 
 async function sendParts(upload: Upload, body: BodyReader, call: Call, stop: AbortController): Promise<void> {
-  const { memory, settings } = upload.bucket;
+  const { buffers, memory, settings } = upload.bucket;
   const plan = { partSize: settings.partSize, sizeBytes: upload.request.sizeBytes };
   const underWay = new Set<Promise<void>>();
   const failures: unknown[] = [];
@@ -90,6 +90,7 @@ async function sendParts(upload: Upload, body: BodyReader, call: Call, stop: Abo
       const sending: Promise<void> = sendPart(upload, number, part, call)
         .catch(fail)
         .finally(() => {
+          buffers.giveBack(part);
           memory.giveBack(lease);
           underWay.delete(sending);
         });
@@ -118,7 +119,7 @@ async function takeMemory(
 
 async function sendPart(upload: Upload, number: number, body: Uint8Array, call: Call): Promise<void> {
   const { bucket, request, uploadId, parts } = upload;
-  const checksum = await checksumOf(bucket.settings, body);
+  const checksum = checksumOf(bucket.settings, body);
   const output = await bucket.client.send(
     new UploadPartCommand({
       ...at(bucket, request.key),

@@ -29,6 +29,7 @@ import { listObjects } from './listing.ts';
 import { extendLock } from './lock.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { describe, headObject } from './metadata.ts';
+import { PartBuffers } from './part-buffers.ts';
 import { removeObject } from './removal.ts';
 import { ServiceClock } from './service-clock.ts';
 import type { S3Settings } from './settings.ts';
@@ -55,6 +56,7 @@ export async function openS3Store(settings: S3Settings, newId: () => string = ra
     clock,
     settings,
     memory: new MemoryBudget(settings.uploadMemory),
+    buffers: new PartBuffers(settings.partSize),
     findings: {
       versions: 'unknown',
       objectLock: 'unknown',

@@ -20,10 +20,17 @@ export async function putObject(bucket: Bucket, request: PutRequest): Promise<Pu
   refuseWithoutLock(bucket, key);
   const stop = new AbortController();
   const call = { abortSignal: AbortSignal.any([signal, stop.signal]) };
-  const body = new BodyReader(request.body, sizeBytes, call.abortSignal, inBucket(bucket, `put ${key}`));
+  const what = inBucket(bucket, `put ${key}`);
+  const body = new BodyReader(request.body, sizeBytes, call.abortSignal, what, bucket.buffers);
   try {
     const first = await body.take(bucket.settings.partSize);
-    if (await body.atEnd()) return await putWhole(bucket, request, first, call);
+    if (await body.atEnd()) {
+      try {
+        return await putWhole(bucket, request, first, call);
+      } finally {
+        bucket.buffers.giveBack(first);
+      }
+    }
     body.untake(first);
     return await uploadParts(bucket, request, body, call, stop);
   } catch (error) {
@@ -48,7 +55,7 @@ async function putWhole(
     ...at(bucket, key),
     ...attributes(settings, request, writeId),
     ...lockOf(bucket, key),
-    ...(await checksumOf(settings, body)),
+    ...checksumOf(settings, body),
     Body: body,
     ContentLength: body.length,
   };
