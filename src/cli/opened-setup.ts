@@ -10,7 +10,9 @@ import { resolveSecrets } from '../core/config/secrets.ts';
 import type { Provider, SetupRequest, Store, StoreSetup } from '../core/index.ts';
 import type { CliContext } from './command.ts';
 import { chooseAddin, chooseCopy, type Loaded, loadConfigured } from './configuration.ts';
-import { definitionOf, openStateIfAny, refOf } from './opened.ts';
+import { definitionOf } from './definition-of.ts';
+import { openStateIfAny, refOf } from './opened.ts';
+import { openSetupOf, openStoreOf } from './opened-store.ts';
 import type { World } from './world.ts';
 
 export interface Chosen {
@@ -33,15 +35,11 @@ export async function choose(
 }
 
 /** Null where the store has no set-up. Whoever opens it closes it. */
-export async function openSetup(
-  { definitions }: Pick<Loaded, 'definitions'>,
+export const openSetup = (
+  loaded: Loaded,
   { store }: Pick<AddinConfiguration, 'store'>,
   world: Pick<World, 'env'>,
-): Promise<StoreSetup | null> {
-  const definition = definitionOf(definitions, 'store', store.use);
-  if (definition.setup === undefined) return null;
-  return definition.setup(await resolveSecrets(store, definition.settingsSchema, world));
-}
+): Promise<StoreSetup | null> => openSetupOf(loaded, store, world);
 
 export function setupRequest(
   { retention }: Pick<AddinConfiguration, 'retention'>,
@@ -62,15 +60,15 @@ export interface OpenedForTrials {
 }
 
 export async function openForTrials(
-  { definitions }: Pick<Loaded, 'definitions'>,
+  loaded: Loaded,
   { store, provider }: Pick<AddinConfiguration, 'store' | 'provider'>,
   world: Pick<World, 'env'>,
 ): Promise<OpenedForTrials> {
+  const { definitions } = loaded;
   const storeDefinition = definitionOf(definitions, 'store', store.use);
   const providerDefinition = definitionOf(definitions, 'provider', provider.use);
   const settings = await resolveSecrets(provider, providerDefinition.settingsSchema, world);
-  const storeSettings = await resolveSecrets(store, storeDefinition.settingsSchema, world);
-  const reopen = () => storeDefinition.open(storeSettings);
+  const reopen = () => openStoreOf(loaded, store, world);
   return {
     store: await reopen(),
     reopen,

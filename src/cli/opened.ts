@@ -16,20 +16,14 @@ import { resolveSecrets } from '../core/config/secrets.ts';
 import type { Identity } from '../core/encryption/identities.ts';
 import type { KeyedProvider } from '../core/encryption/keyed-provider.ts';
 import { isHoldfastError } from '../core/errors.ts';
-import type {
-  AddinDefinition,
-  DatabaseEngine,
-  Panel,
-  PanelDefinition,
-  ProviderDefinition,
-  Store,
-  StoreDefinition,
-} from '../core/index.ts';
+import type { AddinDefinition, DatabaseEngine, Panel, Store } from '../core/index.ts';
 import type { OpenAddin } from '../core/jobs/addin.ts';
 import { openState, type State } from '../core/state/state.ts';
 import { isPrivateDirectory } from '../core/state/state-files.ts';
 import type { Loaded } from './configuration.ts';
+import { definitionOf } from './definition-of.ts';
 import { openKeys } from './opened-keys.ts';
+import { openStoreOf } from './opened-store.ts';
 import { unusableEngine } from './unusable-engine.ts';
 import type { World } from './world.ts';
 
@@ -46,18 +40,6 @@ export interface OpenedStore {
 /** The settings of stores that say where they are. */
 const placeSettings = ['use', 'endpoint', 'bucket', 'prefix', 'path', 'remote'] as const;
 
-type Kinds = { store: StoreDefinition; provider: ProviderDefinition; panel: PanelDefinition };
-
-export function definitionOf<K extends keyof Kinds>(
-  definitions: readonly AddinDefinition[],
-  kind: K,
-  name: string,
-): Kinds[K] {
-  const found = definitions.find((one) => one.kind === kind && one.name === name);
-  if (found === undefined) throw new TypeError(`the ${kind} ${name} was not loaded`);
-  return found as Kinds[K];
-}
-
 export const refOf = ({ name, version, contract }: AddinDefinition): AddinRef => ({
   name,
   version,
@@ -69,17 +51,16 @@ export const refOf = ({ name, version, contract }: AddinDefinition): AddinRef =>
  * @throws SECRET_UNUSABLE a secret of the store or the provider cannot be read
  */
 export async function openStore(
-  { definitions }: Pick<Loaded, 'definitions'>,
+  loaded: Loaded,
   addin: AddinConfiguration,
   world: Pick<World, 'env' | 'signal'> & { readonly wrapStore?: (store: Store) => Store },
   identities: readonly Identity[] = [],
 ): Promise<OpenedStore> {
+  const { definitions } = loaded;
   const storeDefinition = definitionOf(definitions, 'store', addin.store.use);
   const providerDefinition = definitionOf(definitions, 'provider', addin.provider.use);
   const settings = await resolveSecrets(addin.provider, providerDefinition.settingsSchema, world);
-  const bare = await storeDefinition.open(
-    await resolveSecrets(addin.store, storeDefinition.settingsSchema, world),
-  );
+  const bare = await openStoreOf(loaded, addin.store, world);
   const store = world.wrapStore?.(bare) ?? bare;
   const provider = await providerDefinition.open({ store, settings });
   const refs = { storeRef: refOf(storeDefinition), providerRef: refOf(providerDefinition) };

@@ -201,6 +201,12 @@ export const configSchema = {
       description: 'Accounts in flight at once. Adds no threads: those are as many as there are cores.',
       examples: [2],
     },
+    isolation: {
+      enum: ['on', 'off'],
+      description:
+        'Whether the stores of Holdfast itself run in processes of their own, as a user of their own, without sight of the accounts. Without it: on where Holdfast runs as root. Stores and notifiers of addin packages always do.',
+      examples: ['on'],
+    },
     ...operationsProperties,
     policy: policyProperty,
     stateDir: {

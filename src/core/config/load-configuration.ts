@@ -62,6 +62,8 @@ export interface Configuration extends Operations, DatabaseOptions, Ruled {
   readonly panel: UseSettings;
   readonly databases: readonly DatabaseSettings[];
   readonly concurrency: number;
+  /** Whether our own stores run in processes of their own. */
+  readonly isolation: 'on' | 'off';
   readonly trustedSigners: readonly string[];
   /** By name. */
   readonly addins: readonly AddinConfiguration[];
@@ -111,6 +113,7 @@ export async function checkConfiguration(
   addins.sort((a, b) => (a.name < b.name ? -1 : 1));
   const rest = {
     concurrency,
+    isolation: config.isolation ?? ('off' as const),
     trustedSigners,
     policy,
     steering: noSteering,

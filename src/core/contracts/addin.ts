@@ -44,6 +44,8 @@ export interface ProviderDefinition extends Definition {
 
 export interface PanelDefinition extends Definition {
   readonly kind: 'panel';
+  /** Directories below which all accounts lie, as far as settings tell: hidden from processes that need none. */
+  directories?(settings: Settings): readonly string[];
   open(settings: Settings): Promise<Panel>;
 }
 

@@ -90,7 +90,7 @@ async function protectedLaunches(
   user: AddinUser,
   { accounts, env }: IsolationWorld,
 ): Promise<readonly Launch[]> {
-  const { directory, files = [], network = true } = needs;
+  const { directory, directories = [], files = [], network = true } = needs;
   const owner = directory === undefined ? user : await handOver(realOf(directory), user);
   const cache = whose === 'own' && owner.uid === user.uid ? cacheFor(user) : null;
   const launches = shelterLaunches({
@@ -100,6 +100,7 @@ async function protectedLaunches(
       dirname(realpathSync(process.execPath)),
       ownRoot,
       root,
+      ...directories,
       ...(directory === undefined ? [] : [directory]),
     ],
     files,

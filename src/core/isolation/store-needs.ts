@@ -5,6 +5,8 @@ export interface StoreNeeds {
   readonly directory?: string;
   /** Files it reads, also such as only root may read: then it sees copies. */
   readonly files?: readonly string[];
+  /** Directories it reads. */
+  readonly directories?: readonly string[];
   /** Environment variables it reads, beside those every program may see. */
   readonly variables?: RegExp;
   /** False: it reaches nothing over a network. */

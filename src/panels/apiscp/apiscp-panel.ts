@@ -142,6 +142,7 @@ export const apiscpPanel: PanelDefinition = {
   version: '1.0.0',
   contract: panelContract,
   settingsSchema: apiscpSettingsSchema,
+  directories: (settings) => [join(resolve((settings as ApiscpSettings).root ?? '/'), 'home/virtual')],
   scopes: (settings: Settings) => panelScopes(settings as ApiscpSettings),
   async open(settings: Settings): Promise<Panel> {
     const { root, dumpsKept } = settings as ApiscpSettings;

@@ -148,7 +148,12 @@ export const genericPanel: PanelDefinition = {
   version: '1.0.0',
   contract: panelContract,
   settingsSchema: genericSettingsSchema,
+  directories: (settings) =>
+    (settings as unknown as GenericSettings).accounts.map(({ path }) => fixedPart(path)),
   async open(settings: Settings): Promise<Panel> {
     return new GenericPanel(settings as unknown as GenericSettings);
   },
 };
+
+/** What stands before the first component with a wildcard. */
+const fixedPart = (path: string): string => path.replace(/\/[^/]*[*?].*$/, '') || '/';

@@ -1,0 +1,83 @@
+/**
+ * What the process of an rclone store reads beside its settings: the configuration of rclone, the files it
+ * names, and, of a remote that is a directory of this machine, that directory.
+ *
+ * Of an encrypted configuration nothing can be told but its path. Never fails: rclone says what is wrong.
+ */
+
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Settings } from '../../core/index.ts';
+import { readSettings } from './settings.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type Sections = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+const wrappers = new Set(['alias', 'crypt', 'chunker', 'compress', 'hasher']);
+
+export function rcloneNeeds(settings: Settings, env: Environment) {
+  const { remote, config, program } = readSettings(settings);
+  const home = env['HOME'] ?? homedir();
+  const files = [config ?? usualConfig(env, home)].filter((path) => path !== null);
+  const sections = readSections(files[0]);
+  for (const section of sections.values()) {
+    for (const value of section.values()) files.push(...absolutePaths(value, home));
+  }
+  const directory = localDirectory(remote, sections);
+  return {
+    files,
+    variables: /^(RCLONE_CONFIG_\w+|XDG_CONFIG_HOME)$/,
+    ...(program.startsWith('/') ? { directories: [dirname(program)] } : {}),
+    ...(directory === null ? {} : { directory }),
+  };
+}
+
+/** Where rclone looks by itself, in its order. */
+function usualConfig(env: Environment, home: string): string | null {
+  const base = env['XDG_CONFIG_HOME'] ?? join(home, '.config');
+  const places = [env['RCLONE_CONFIG'], join(base, 'rclone/rclone.conf'), join(home, '.rclone.conf')];
+  return places.find((path) => path !== undefined && read(path) !== null) ?? null;
+}
+
+function readSections(path: string | undefined): Sections {
+  const sections = new Map<string, Map<string, string>>();
+  let section = new Map<string, string>();
+  for (const line of (path === undefined ? '' : (read(path) ?? '')).split('\n')) {
+    const name = /^\s*\[(?<name>[^\]]+)\]/.exec(line)?.groups?.['name'];
+    const { key, value } = /^\s*(?<key>\w+)\s*=\s*(?<value>.*?)\s*$/.exec(line)?.groups ?? {};
+    if (name !== undefined) {
+      section = new Map();
+      sections.set(name, section);
+    } else if (key !== undefined && value !== undefined) section.set(key, value);
+  }
+  return sections;
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}
+
+function absolutePaths(value: string, home: string): string[] {
+  const path = value.replace(/^~(?=\/)/, home);
+  return path.startsWith('/') && read(path) !== null ? [path] : [];
+}
+
+/** Null for a remote that is somewhere else, or nothing that can be told. */
+function localDirectory(remote: string, sections: Sections, depth = 0): string | null {
+  if (remote.startsWith('/')) return remote;
+  const colon = remote.indexOf(':');
+  const section = sections.get(remote.slice(0, colon));
+  const type = section?.get('type') ?? '';
+  const path = remote.slice(colon + 1);
+  if (type === 'local') return path.startsWith('/') ? path : null;
+  const base = section?.get('remote');
+  if (base === undefined || depth > 5 || !wrappers.has(type)) return null;
+  const directory = localDirectory(base, sections, depth + 1);
+  // Names below a crypt are not those of the path.
+  return directory === null || type === 'crypt' ? directory : join(directory, path);
+}

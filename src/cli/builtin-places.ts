@@ -1,0 +1,36 @@
+/** Where another process finds a store that comes with Holdfast, and what it needs there beside its settings. */
+
+import { fileURLToPath } from 'node:url';
+import type { Settings } from '../core/index.ts';
+import type { AddinPlace } from '../core/isolation/isolate.ts';
+import type { StoreNeeds } from '../core/isolation/store-needs.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const storeNeeds: Readonly<Record<string, (settings: Settings, env: Environment) => Promise<StoreNeeds>>> = {
+  local: async ({ path }) => ({ directory: path as string, network: false }),
+  s3: async (settings, env) => (await import('../addins/s3/needs.ts')).s3Needs(settings, env),
+  rclone: async (settings, env) => (await import('../addins/rclone/needs.ts')).rcloneNeeds(settings, env),
+};
+
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const directory = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+
+/** Where another process finds a store of ours; null for a store that is none. */
+export async function placeOfBuiltin(
+  name: string,
+  settings: Settings,
+  env: Environment,
+): Promise<Omit<AddinPlace, 'secrets'> | null> {
+  const needs = Object.hasOwn(storeNeeds, name) ? await storeNeeds[name]!(settings, env) : null;
+  if (needs === null) return null;
+  const module = `${directory}/addins/${name}/index.${extension}`;
+  return {
+    name: `the store ${name}`,
+    module,
+    exported: `${name}Store`,
+    root: directory,
+    whose: 'own',
+    needs,
+  };
+}

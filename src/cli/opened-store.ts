@@ -1,0 +1,78 @@
+/**
+ * Opens a store or its set-up where it belongs: in a process of its own, or in ours.
+ *
+ * Secrets are resolved here, at the last moment.
+ */
+
+import type { UseSettings } from '../core/config/load-configuration.ts';
+import { resolveSecrets, secretsIn } from '../core/config/secrets.ts';
+import type { Settings, Store, StoreSetup } from '../core/index.ts';
+import type { AddinPlace, IsolationWorld } from '../core/isolation/isolate.ts';
+import { placeOfBuiltin } from './builtin-places.ts';
+import type { Loaded } from './configuration.ts';
+import { definitionOf } from './definition-of.ts';
+import type { World } from './world.ts';
+
+/** @throws SECRET_UNUSABLE a secret of the store cannot be read; and whatever keeps the store from being opened */
+export async function openStoreOf(
+  loaded: Loaded,
+  use: UseSettings,
+  world: Pick<World, 'env'>,
+): Promise<Store> {
+  const { definition, settings, place } = await placed(loaded, use, world);
+  if (place === null) {
+    await mendOwner(use, settings, world);
+    return definition.open(settings);
+  }
+  const { openStoreApart } = await import('../core/isolation/isolate.ts');
+  return openStoreApart(place, settings, isolationWorld(loaded, world));
+}
+
+/** Null where the store has no set-up. Whoever opens it closes it. */
+export async function openSetupOf(
+  loaded: Loaded,
+  use: UseSettings,
+  world: Pick<World, 'env'>,
+): Promise<StoreSetup | null> {
+  const { definition, settings, place } = await placed(loaded, use, world);
+  if (definition.setup === undefined) return null;
+  if (place === null) return definition.setup(settings);
+  const { openSetupApart } = await import('../core/isolation/isolate.ts');
+  return openSetupApart(place, settings, isolationWorld(loaded, world));
+}
+
+/** What processes of addins must not see, and the variables some of them may. */
+export function isolationWorld(
+  { configuration, definitions }: Loaded,
+  { env }: Pick<World, 'env'>,
+): IsolationWorld {
+  const { panel } = configuration;
+  const definition = definitionOf(definitions, 'panel', panel.use);
+  return { env, accounts: definition.directories?.(panel) ?? [] };
+}
+
+async function placed({ configuration, definitions }: Loaded, use: UseSettings, world: Pick<World, 'env'>) {
+  const definition = definitionOf(definitions, 'store', use.use);
+  const settings = await resolveSecrets(use, definition.settingsSchema, world);
+  if (configuration.isolation === 'off') return { definition, settings, place: null };
+  const secrets = secretsIn(settings, definition.settingsSchema).map(({ reference }) => reference);
+  const found = await placeOfBuiltin(use.use, settings, world.env);
+  const place: AddinPlace | null = found === null ? null : { ...found, secrets };
+  return { definition, settings, place };
+}
+
+/** What root writes without isolation the store's own user cannot read: the next isolated use has to hand it over. */
+async function mendOwner(
+  { use }: UseSettings,
+  settings: Settings,
+  { env }: Pick<World, 'env'>,
+): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const directory = (await placeOfBuiltin(use, settings, env))?.needs.directory;
+  if (directory === undefined) return;
+  const [{ takeBack }, { addinUser }] = await Promise.all([
+    import('../core/isolation/hand-over.ts'),
+    import('../core/isolation/addin-user.ts'),
+  ]);
+  await takeBack(directory, addinUser('own'));
+}
