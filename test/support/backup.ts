@@ -1,7 +1,8 @@
 /**
- * A laboratory for the jobs: a store (a fresh local one, or any), its provider, a state, one pool of capture threads.
+ * A laboratory for the jobs: a store (a fresh local one, or any), its provider, a state.
  *
- * Drives the jobs as the commands do, without configuration or panel. Needs root.
+ * Drives the jobs as the commands do, without configuration or panel. Needs root. The laboratories of one process
+ * share their threads, of which a start costs more than most tests do; idle ones do not keep the process alive.
  */
 
 import { spawn } from 'node:child_process';
@@ -26,6 +27,7 @@ import { type BackUpReport, backUp } from '../../src/core/jobs/backup/back-up.ts
 import { CapturePool } from '../../src/core/jobs/capture/pool.ts';
 import { findSnapshot, listSnapshots, type Snapshot } from '../../src/core/jobs/catalog.ts';
 import { restore } from '../../src/core/jobs/restore/restore.ts';
+import { RestoreThreads } from '../../src/core/jobs/restore/restore-threads.ts';
 import type { RestoreReport, RestoreRequest } from '../../src/core/jobs/restore/types.ts';
 import { type VerifyReport, verify } from '../../src/core/jobs/verify.ts';
 import { openState, type State } from '../../src/core/state/state.ts';
@@ -102,6 +104,17 @@ export interface RescueOutcome {
 const signal = new AbortController().signal;
 const ref = { name: 'lab', version: '1.0.0', contract: 1 };
 export const labThreads = 2;
+const verifyThreads = new RestoreThreads(labThreads);
+const pools: { readonly pool: CapturePool; readonly settings: readonly unknown[] }[] = [];
+
+function sharedPool(threads: number, now: () => number, pageBytes: number | undefined): CapturePool {
+  const settings = [threads, now, pageBytes];
+  const known = pools.find((one) => one.settings.every((setting, index) => setting === settings[index]));
+  if (known !== undefined) return known.pool;
+  const pool = new CapturePool({ threads, now, ...(pageBytes === undefined ? {} : { pageBytes }) });
+  pools.push({ pool, settings });
+  return pool;
+}
 
 /** Of the laboratory in this directory; its identity file is `directory/identity`. */
 async function labAdministrator(directory: string): Promise<Identity> {
@@ -147,11 +160,7 @@ export async function openLab(directory: string, options: LabOptions = {}): Prom
     providerRef: ref,
   };
   const { threads = labThreads, pageBytes } = options;
-  const pool = new CapturePool({
-    threads,
-    now: options.now ?? Date.now,
-    ...(pageBytes === undefined ? {} : { pageBytes }),
-  });
+  const pool = sharedPool(threads, options.now ?? Date.now, pageBytes);
   const state = await openState(stateDir, {
     now: Date.now,
     newUuid: randomUUID,
@@ -220,15 +229,13 @@ export async function openLab(directory: string, options: LabOptions = {}): Prom
         snapshots: await listSnapshots(store, {}, signal),
         readData,
         threads: labThreads,
+        pool: verifyThreads,
         signal,
         onEvent: () => {},
       }),
     rescue: (...args) =>
       runRescue(storePath, admin === null ? args : [...args, '--identity', join(directory, 'identity')]),
-    async close() {
-      await pool.close();
-      await store.close();
-    },
+    close: () => store.close(),
   };
 }
 

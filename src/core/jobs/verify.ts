@@ -66,6 +66,8 @@ export interface VerifyRequest {
   readonly trust?: Trust;
   readonly readData: boolean;
   readonly threads: number;
+  /** Threads to borrow instead of starting and ending some. */
+  readonly pool?: RestoreThreads;
   readonly signal: AbortSignal;
   readonly onEvent: (event: { readonly type: 'bytes'; readonly bytes: number }) => void;
 }
@@ -82,11 +84,11 @@ export async function verify(request: VerifyRequest): Promise<VerifyReport> {
     unreadable: [],
   };
   const snapshots: VerifiedSnapshot[] = [];
-  const pool = new RestoreThreads(request.threads);
+  const pool = request.pool ?? new RestoreThreads(request.threads);
   try {
     for (const listed of request.snapshots) snapshots.push(await verifyOne(request, listed, pool, totals));
   } finally {
-    await pool.close();
+    if (request.pool === undefined) await pool.close();
   }
   const histories = request.wholeHistories === true ? await verifyHistories({ ...request, ...totals }) : [];
   for (const { kind } of histories)

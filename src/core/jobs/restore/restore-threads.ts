@@ -1,5 +1,6 @@
 /**
- * The worker threads that restores share: started when they are first needed, lent to one job at a time.
+ * The worker threads that restores share: started when they are first needed, lent to one job at a time. Idle ones
+ * do not keep the process alive.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -24,11 +25,14 @@ export class RestoreThreads {
       await new Promise<void>((wake) => this.#waiting.push(wake));
     }
     this.#lent += wanted;
-    return Array.from({ length: wanted }, () => this.#idle.pop() ?? this.#start());
+    const workers = Array.from({ length: wanted }, () => this.#idle.pop() ?? this.#start());
+    for (const worker of workers) worker.ref();
+    return workers;
   }
 
   /** Takes threads back that are ready for another job. */
   release(workers: readonly Worker[]): void {
+    for (const worker of workers) worker.unref();
     this.#idle.push(...workers);
     this.#returned(workers.length);
   }
@@ -60,6 +64,7 @@ export class RestoreThreads {
 /** The thread gives up at its next entry; it is never killed in the middle of a call. */
 async function quit(worker: Worker): Promise<void> {
   if (worker.threadId === -1) return;
+  worker.ref();
   const exited = new Promise((resolve) => worker.once('exit', resolve));
   worker.postMessage({ type: 'quit' } satisfies ToRestoreWorker);
   await exited;

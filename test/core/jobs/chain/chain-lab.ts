@@ -11,6 +11,9 @@ import { compareTrees } from '../../../support/compare-trees.ts';
 
 const signal = new AbortController().signal;
 
+/** So that files written a moment ago do not count as racy. */
+const ahead = (): number => Date.now() + 60_000;
+
 export interface ChainLab {
   readonly directory: string;
   readonly tree: string;
@@ -34,9 +37,7 @@ export async function openChainLab(options: LabOptions = {}, base = tmpdir()): P
   const directory = mkdtempSync(join(base, 'holdfast-chain-'));
   const tree = join(directory, 'tree');
   mkdirSync(tree);
-  // Ahead, so that files written a moment ago do not count as racy.
-  const now = (): number => Date.now() + 60_000;
-  const lab = await openLab(directory, { chain: { rereadEvery: 100_000 }, now, ...options });
+  const lab = await openLab(directory, { chain: { rereadEvery: 100_000 }, now: ahead, ...options });
   const at = (path: string): string => join(tree, path);
   const backUp = async (more: LabBackup): Promise<Snapshot> =>
     (await lab.backUp({ shadow: tree }, more)).snapshot;
