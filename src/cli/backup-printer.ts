@@ -32,6 +32,10 @@ export class BackUpPrinter {
   #bytes = 0;
   #done = 0;
   #sent = 0;
+  readonly #totals = { snapshots: 0, partial: 0, failed: 0, warnings: 0, bytes: 0 };
+  /** For the document alone. */
+  readonly #snapshots: BackupDocument['snapshots'][number][] = [];
+  readonly #failed: BackupDocument['failed'][number][] = [];
 
   constructor(parts: Dependencies) {
     this.#parts = parts;
@@ -70,14 +74,10 @@ export class BackUpPrinter {
   ): void {
     this.close();
     const { output } = this.#parts;
-    const snapshots = report.outcomes.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot]));
-    const failed = report.outcomes.filter((outcome) => outcome.error !== null);
-    const partial = snapshots.filter(({ header }) => header.state === 'partial').length;
-    const warnings = snapshots.reduce((sum, { body }) => sum + warningsOf(body.warningCounts), 0);
-    const bytes = snapshots.reduce((sum, snapshot) => sum + describeSnapshot(snapshot).bytes, 0);
+    const { snapshots, partial, failed, warnings, bytes } = this.#totals;
     const parts = [
-      `${plural(snapshots.length, 'snapshot')}${partial > 0 ? ` (${partial} partial)` : ''}`,
-      ...(failed.length > 0 ? [`${failed.length} failed`] : []),
+      `${plural(snapshots, 'snapshot')}${partial > 0 ? ` (${partial} partial)` : ''}`,
+      ...(failed > 0 ? [`${failed} failed`] : []),
       bytesText(bytes),
       ...(warnings > 0 ? [plural(warnings, 'warning')] : []),
       durationText(report.endedAtMs - report.startedAtMs),
@@ -91,12 +91,8 @@ export class BackUpPrinter {
       startedAt: new Date(report.startedAtMs).toISOString(),
       endedAt: new Date(report.endedAtMs).toISOString(),
       exitStatus: report.exitStatus,
-      snapshots: snapshots.map(describeSnapshot),
-      failed: report.outcomes.flatMap(({ account, error }) => {
-        if (error === null) return [];
-        const { site, domain } = account;
-        return [{ account: site, domain, error: describeError(error) }];
-      }),
+      snapshots: this.#snapshots,
+      failed: this.#failed,
       unmatched: [...about.unmatched],
       copies: about.copies.map(({ name, copied, bytes, lacking, failures, error }) => ({
         name,
@@ -135,6 +131,9 @@ export class BackUpPrinter {
     const name = `${printable(account.site)}  ${printable(account.domain ?? '-')}`;
     const took = durationText(now() - startedAtMs);
     if (snapshot === null) {
+      this.#totals.failed += 1;
+      const { site, domain } = account;
+      if (output.json) this.#failed.push({ account: site, domain, error: describeError(error) });
       output.line(`${name}  failed  ${took}`);
       output.line(`  ${error.code}: ${error.message}`);
       if (error.hint !== undefined) output.line(`  hint: ${error.hint}`);
@@ -143,6 +142,11 @@ export class BackUpPrinter {
     const { state } = snapshot.header;
     const warnings = warningsOf(snapshot.body.warningCounts);
     const item = describeSnapshot(snapshot);
+    if (output.json) this.#snapshots.push(item);
+    this.#totals.snapshots += 1;
+    this.#totals.partial += state === 'partial' ? 1 : 0;
+    this.#totals.warnings += warnings;
+    this.#totals.bytes += item.bytes;
     const parts = [name, state, bytesText(item.bytes), `${countText(item.entries)} entries`];
     if (warnings > 0) parts.push(plural(warnings, 'warning'));
     const line = [...parts, took].join('  ');

@@ -4,9 +4,13 @@
  */
 
 import type { ListedSnapshot } from '../core/jobs/catalog.ts';
+import { eachLimited } from '../core/jobs/each-limited.ts';
 import { readLineage } from '../core/state/lineages.ts';
+import { readNewestFindings } from '../core/state/newest-findings.ts';
 import { readEach, type Search } from './find-snapshot.ts';
 import { addinId } from './opened.ts';
+
+const readsAtOnce = 16;
 
 /** As the state remembers it. */
 export interface ShownFinding {
@@ -22,11 +26,20 @@ export async function findingsOfEach(
 ): Promise<ReadonlyMap<string, readonly ShownFinding[]>> {
   const found = new Map<string, readonly ShownFinding[]>();
   const unknown: ListedSnapshot[] = [];
-  for (const listed of newest) {
-    const lineage = await readLineage(where.stateDir, addinId(listed.server, where.addin), listed.owner);
-    const remembered = lineage?.recent?.find(({ id }) => id === listed.id);
-    if (remembered === undefined) unknown.push(listed);
-    else found.set(listed.id, remembered.findings);
+  for (const [server, ofServer] of Map.groupBy(newest, (one) => one.server)) {
+    const id = addinId(server, where.addin);
+    const remembered = await readNewestFindings(where.stateDir, id);
+    await eachLimited(ofServer, readsAtOnce, async (listed) => {
+      const summary = remembered.get(listed.owner);
+      const known =
+        summary?.id === listed.id
+          ? summary
+          : (await readLineage(where.stateDir, id, listed.owner))?.recent?.find(
+              (one) => one.id === listed.id,
+            );
+      if (known === undefined) unknown.push(listed);
+      else found.set(listed.id, known.findings);
+    });
   }
   for (const { listed, snapshot } of await readEach(search, unknown)) {
     if (snapshot?.body != null) found.set(listed.id, snapshot.body.findings ?? []);

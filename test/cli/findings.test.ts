@@ -1,6 +1,6 @@
 /** What backup, snapshots and status say of an account that was wiped. */
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { BackupDocument } from '../../src/cli/documents/backup.ts';
@@ -44,9 +44,13 @@ it('backup, snapshots and status tell of an account that was wiped', { timeout: 
     await site.holdfast('snapshots', '--json'),
   );
   expect(snapshots.at(-1)).toMatchObject({ statistics: made!.statistics, findings: made!.findings });
-  // From the local state, and from the store alone.
-  for (const state of ['there', 'lost']) {
-    if (state === 'lost') rmSync(join(site.state, 'lineages'), { recursive: true });
+  // From the summary of the last run, from the record of the account, and from the store alone.
+  const [records, aside] = [join(site.state, 'lineages'), join(site.state, 'aside')];
+  for (const state of ['summarised', 'recorded', 'lost']) {
+    if (state === 'summarised') renameSync(records, aside);
+    if (state === 'recorded') renameSync(aside, records);
+    if (state !== 'summarised') rmSync(join(site.state, 'newest'), { recursive: true, force: true });
+    if (state === 'lost') rmSync(records, { recursive: true });
     const status = await site.holdfast('status');
     expect(status.status).toBe(100);
     expect(status.stdout).toMatch(

@@ -23,7 +23,7 @@ import { type KeyedProvider, withKeys } from '../../src/core/encryption/keyed-pr
 import { newKeyPair } from '../../src/core/encryption/x25519.ts';
 import type { OpenAddin } from '../../src/core/jobs/addin.ts';
 import type { AccountSteps } from '../../src/core/jobs/backup/account-steps.ts';
-import { type BackUpReport, backUp } from '../../src/core/jobs/backup/back-up.ts';
+import { type AccountOutcome, type BackUpReport, backUp } from '../../src/core/jobs/backup/back-up.ts';
 import { CapturePool } from '../../src/core/jobs/capture/pool.ts';
 import { findSnapshot, listSnapshots, type Snapshot } from '../../src/core/jobs/catalog.ts';
 import { restore } from '../../src/core/jobs/restore/restore.ts';
@@ -82,7 +82,10 @@ export interface Lab {
     options?: LabBackup,
   ): Promise<{ readonly snapshot: Snapshot; readonly exitStatus: number }>;
   /** The run's report, also where the account failed. */
-  run(trees: Readonly<Record<string, LabTree>>, options?: LabBackup): Promise<BackUpReport>;
+  run(
+    trees: Readonly<Record<string, LabTree>>,
+    options?: LabBackup,
+  ): Promise<BackUpReport & { readonly outcomes: readonly AccountOutcome[] }>;
   /** Of the latest snapshot, whole, where nothing else is said. */
   restore(target: string, options?: Partial<RestoreRequest>): Promise<RestoreReport>;
   /** Of every snapshot in the store. */
@@ -168,8 +171,9 @@ export async function openLab(directory: string, options: LabOptions = {}): Prom
     readXattr: async () => null,
     writeXattr: async () => {},
   });
-  const run: Lab['run'] = (trees, options = {}) =>
-    backUp({
+  const run: Lab['run'] = async (trees, options = {}) => {
+    const outcomes: AccountOutcome[] = [];
+    const report = await backUp({
       addin,
       panelRef: ref,
       accounts: [accountOf(trees, options.databases ?? [])],
@@ -187,9 +191,13 @@ export async function openLab(directory: string, options: LabOptions = {}): Prom
         newUuid: randomUUID,
       },
       signal: options.signal ?? signal,
-      onEvent: () => {},
+      onEvent: (event) => {
+        if (event.type === 'ended') outcomes.push(event.outcome);
+      },
       ...(options.steps === undefined ? {} : { steps: options.steps }),
     });
+    return { ...report, outcomes };
+  };
   const latest: Lab['latest'] = async () =>
     findSnapshot(provider, await listSnapshots(store, {}, signal), 'latest', signal);
   return {

@@ -9,16 +9,16 @@ import { hostname } from 'node:os';
 import type { AddinConfiguration, Configuration } from '../../core/config/load-configuration.ts';
 import { errorCodes, type HoldfastError, isHoldfastError } from '../../core/errors.ts';
 import { Hooks } from '../../core/hooks/hooks.ts';
-import type { Account, Notification, RequestedLevel } from '../../core/index.ts';
+import type { Account, Notification, RequestedLevel, RunFigures } from '../../core/index.ts';
 import type { AccountSteps } from '../../core/jobs/backup/account-steps.ts';
 import type { AccountOutcome } from '../../core/jobs/backup/back-up.ts';
 import { shownDetails } from '../../core/notify/message.ts';
-import { notifyAll } from '../../core/notify/notifiers.ts';
 import { forgetRuns, rememberRun } from '../../core/state/run-history.ts';
 import type { CliContext } from '../command.ts';
 import { makeGate } from './gate.ts';
-import { figuresOf, problemsOf } from './run-figures.ts';
+import { RunTotals } from './run-figures.ts';
 import { RunLog } from './run-log.ts';
+import { tell } from './tell.ts';
 
 export interface RunAbout {
   readonly configuration: Configuration;
@@ -41,7 +41,7 @@ export class RunCompanion implements AccountSteps {
   readonly #hooks: Hooks;
   readonly #gate: () => Promise<void>;
   readonly #startedAtMs: number;
-  readonly #outcomes: AccountOutcome[] = [];
+  readonly #totals = new RunTotals();
   /** Of hooks that came too late to stop anything. */
   #hookError: HoldfastError | null = null;
 
@@ -93,7 +93,7 @@ export class RunCompanion implements AccountSteps {
   }
 
   async ended(outcome: AccountOutcome): Promise<void> {
-    this.#outcomes.push(outcome);
+    this.#totals.add(outcome);
     this.#log.account(outcome);
     const { account, snapshot, error } = outcome;
     const facts = {
@@ -112,7 +112,7 @@ export class RunCompanion implements AccountSteps {
     let exitStatus = status;
     if (this.#hookError !== null && !isError(status)) exitStatus = errorCodes.HOOK_FAILED.exit;
     else if (status === 0 && this.#hooks.warnings > 0) exitStatus = errorCodes.FINISHED_WITH_WARNINGS.exit;
-    await this.#conclude(exitStatus, problemsOf(this.#outcomes));
+    await this.#conclude(exitStatus, this.#totals.problems);
     return exitStatus;
   }
 
@@ -189,7 +189,7 @@ export class RunCompanion implements AccountSteps {
       figures: ended ? this.#figures() : null,
       details: shownDetails(problems),
     };
-    for (const failure of await notifyAll(configuration.notify, notification, world)) {
+    for (const failure of await tell(configuration.notify, notification, this.#context)) {
       this.#log.warn(failure);
       output.note(`note: ${failure}`);
     }
@@ -203,8 +203,8 @@ export class RunCompanion implements AccountSteps {
     return { ...facts, account: { site, domain, plan, state } };
   }
 
-  #figures(): ReturnType<typeof figuresOf> {
-    return figuresOf(this.#about.accounts, this.#outcomes);
+  #figures(): RunFigures {
+    return this.#totals.figures(this.#about.accounts);
   }
 }
 

@@ -54,6 +54,7 @@ const c = {
   ioctl: declare('int ioctl(int fd, uint64_t request, void *arg)'),
   syncfs: declare('int syncfs(int fd)'),
   mallopt: declare('int mallopt(int param, int value)'),
+  mallocTrim: declare('int malloc_trim(size_t pad)'),
   close: declare('int close(int fd)'),
   pipe2: declare('int pipe2(void *descriptors, int flags)'),
   fcntl: declare('int fcntl(int fd, int command, int64_t value)'),
@@ -335,3 +336,8 @@ export function openPipe(bytes: number): { readonly reading: number; readonly wr
   c.fcntl(writing, F_SETPIPE_SZ, BigInt(bytes));
   return { reading, writing };
 }
+
+/** Gives what all threads have freed back to the system, which glibc keeps for each of them; some milliseconds. */
+export const returnFreed = (): void => {
+  c.mallocTrim(0);
+};

@@ -5,7 +5,7 @@
  * counts. Lists follow the sequence, then the instant; which is the newest says `newest-snapshot.ts`.
  */
 
-import { type ManifestName, parseManifestKey } from '../archive/keys.ts';
+import { parseManifestKey } from '../archive/keys.ts';
 import { identityMissing } from '../archive/locked-body.ts';
 import {
   type ManifestBody,
@@ -21,11 +21,10 @@ import type { KeyPair } from '../encryption/x25519.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { quoted } from '../printable.ts';
 import { collect } from '../streams.ts';
+import { type ListedSnapshot, listByOwner } from './list-by-owner.ts';
 import { newestCandidates, newestOf } from './newest-snapshot.ts';
 
-export interface ListedSnapshot extends ManifestName {
-  readonly key: string;
-}
+export type { ListedSnapshot } from './list-by-owner.ts';
 
 export interface Snapshot extends SealedManifest {
   readonly key: string;
@@ -45,26 +44,9 @@ export async function listSnapshots(
   where: { readonly server?: string; readonly owner?: string },
   signal: AbortSignal,
 ): Promise<ListedSnapshot[]> {
-  const prefix =
-    where.server === undefined
-      ? 'manifests/'
-      : `manifests/${where.server}/${where.owner === undefined ? '' : `${where.owner}/`}`;
-  const newest = new Map<string, ListedSnapshot>();
-  let after: string | undefined;
-  do {
-    const page = await store.list({ prefix, ...(after === undefined ? {} : { after }), signal });
-    for (const { key } of page.objects) {
-      const name = parseManifestKey(key);
-      if (name === null || (where.owner !== undefined && name.owner !== where.owner)) continue;
-      const slot = `${name.server}/${name.owner}/${name.id}`;
-      const other = newest.get(slot);
-      if (other === undefined || other.revision < name.revision) newest.set(slot, { ...name, key });
-    }
-    after = page.next ?? undefined;
-  } while (after !== undefined);
-  return [...newest.values()].sort(
-    (a, b) => compare(a.owner, b.owner) || a.sequence - b.sequence || a.atMs - b.atMs || compare(a.id, b.id),
-  );
+  const found: ListedSnapshot[] = [];
+  for await (const ofOwner of listByOwner(store, where, signal)) found.push(...ofOwner);
+  return found.sort((a, b) => compare(a.owner, b.owner) || a.sequence - b.sequence || a.atMs - b.atMs);
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

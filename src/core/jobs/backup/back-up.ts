@@ -10,7 +10,9 @@ import type { AddinRef } from '../../archive/manifest.ts';
 import type { DatabaseEngine } from '../../contracts/database.ts';
 import type { Account } from '../../contracts/panel.ts';
 import type { RequestedLevel } from '../../contracts/provider.ts';
-import { errorCodes, exitStatusOf, HoldfastError, isHoldfastError } from '../../errors.ts';
+import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
+import { returnFreed } from '../../filesystem/native.ts';
+import { rememberNewestFindings } from '../../state/newest-findings.ts';
 import { beginRun, type RunHandle } from '../../state/run-records.ts';
 import { openSigner } from '../../state/signing-key.ts';
 import type { State } from '../../state/state.ts';
@@ -19,12 +21,14 @@ import { bytesOf } from '../../streams.ts';
 import { lockAccount } from '../account-lock.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
 import type { CapturePool } from '../capture/pool.ts';
-import { listSnapshots, type Snapshot } from '../catalog.ts';
+import type { Snapshot } from '../catalog.ts';
+import { listByOwner } from '../list-by-owner.ts';
 import { claimStore } from '../store-identity.ts';
 import { openTrust } from '../trust.ts';
 import type { AccountSteps } from './account-steps.ts';
 import { type BackUpAccount, type BackUpWorld, backUpAccount } from './back-up-account.ts';
 import { checkEncryption } from './owner-epoch.ts';
+import { RunTally } from './run-tally.ts';
 
 export interface BackUpRun {
   readonly addin: OpenAddin;
@@ -68,15 +72,13 @@ export interface BackUpReport {
   readonly runId: string;
   readonly startedAtMs: number;
   readonly endedAtMs: number;
-  /** In the order in which they ended. */
-  readonly outcomes: readonly AccountOutcome[];
   /** Status for the process: of the worst account. */
   readonly exitStatus: number;
 }
 
 /**
  * @throws RECIPIENTS_UNUSABLE, STORE_ENCRYPTED, PREREQUISITE_MISSING, STORE_FOREIGN, STORE_UNAVAILABLE, STORE_DENIED before the first account; later trouble is in
- *   the outcomes
+ *   the events
  */
 export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   const { addin, state, world, signal } = run;
@@ -97,32 +99,41 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   const record = { id: runId, addin: addin.name, startedAtMs, accounts: run.accounts.length };
   const handle = await beginRun(run.stateDir, record);
   try {
-    const outcomes = await backUpAll(run, { storeId, signer, trust }, handle);
-    const report = { runId, startedAtMs, endedAtMs: world.now(), outcomes };
-    const exitStatus = signal.aborted ? errorCodes.INTERRUPTED.exit : worst(outcomes);
-    if (!signal.aborted) await writeRun(run, { ...report, exitStatus });
-    return { ...report, exitStatus };
+    const tally = await backUpAll(run, { storeId, signer, trust }, handle);
+    await rememberNewestFindings(stateDir, addin.id, tally.newest);
+    const exitStatus = signal.aborted ? errorCodes.INTERRUPTED.exit : tally.exitStatus;
+    const report = { runId, startedAtMs, endedAtMs: world.now(), exitStatus };
+    if (!signal.aborted) await writeRun(run, report, tally);
+    return report;
   } finally {
     await (signal.aborted ? handle.interrupted() : handle.end());
   }
 }
 
+const trimEveryMs = 2000;
+
 /** The same for all accounts of a run. */
 type Common = Pick<BackUpAccount, 'storeId' | 'signer' | 'trust'>;
 
-async function backUpAll(run: BackUpRun, common: Common, handle: RunHandle): Promise<AccountOutcome[]> {
+async function backUpAll(run: BackUpRun, common: Common, handle: RunHandle): Promise<RunTally> {
   await run.state.sightAll(run.accounts);
   const queue = await inOrderOfNeed(run);
-  const outcomes: AccountOutcome[] = [];
+  const tally = new RunTally();
+  let trimmedAtMs = 0;
   const worker = async (): Promise<void> => {
     let settling: Promise<void> = Promise.resolve();
     for (let account = queue.shift(); account !== undefined; account = queue.shift()) {
       const captured = Promise.withResolvers<void>();
       const ended = one(run, account, common, captured.resolve).then(async (outcome) => {
-        outcomes.push(outcome);
+        tally.add(outcome);
         await run.steps?.ended(outcome);
         run.onEvent({ type: 'ended', outcome });
         await handle.done(1, run.world.now());
+        const nowMs = run.world.now();
+        if (Math.abs(nowMs - trimmedAtMs) > trimEveryMs) {
+          trimmedAtMs = nowMs;
+          returnFreed();
+        }
       });
       // While the store makes one account durable, the next one is read already.
       await Promise.race([captured.promise, ended]);
@@ -132,7 +143,7 @@ async function backUpAll(run: BackUpRun, common: Common, handle: RunHandle): Pro
     await settling;
   };
   await Promise.all(Array.from({ length: Math.max(1, run.concurrency) }, worker));
-  return outcomes;
+  return tally;
 }
 
 async function one(
@@ -174,31 +185,13 @@ function asError(cause: unknown, signal: AbortSignal): HoldfastError {
   return new HoldfastError('INTERNAL', message, { cause, hint: 'Please report this as a defect.' });
 }
 
-/** Exit status of one account: its error's, that of a partial snapshot, of warnings, or 0. */
-export function statusOf(outcome: AccountOutcome): number {
-  if (outcome.error !== null) return exitStatusOf(outcome.error);
-  const { header, body } = outcome.snapshot;
-  if (header.state === 'partial') return errorCodes.SNAPSHOT_PARTIAL.exit;
-  return Object.keys(body.warningCounts).length > 0 ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
-}
-
-/** Errors outrank warnings, warnings outrank success; among errors a lost account outranks a partial one. */
-function worst(outcomes: readonly AccountOutcome[]): number {
-  const statuses = outcomes.map(statusOf);
-  const errors = statuses.filter((status) => status > 0 && status < 100);
-  const failed = errors.filter((status) => status !== errorCodes.SNAPSHOT_PARTIAL.exit);
-  return failed[0] ?? errors[0] ?? Math.max(0, ...statuses);
-}
-
 async function inOrderOfNeed(run: BackUpRun): Promise<Account[]> {
   if (run.addin.store.capabilities.putOnly) return [...run.accounts];
   const lastGood = new Map<string, number>();
-  for (const { owner, state, atMs } of await listSnapshots(
-    run.addin.store,
-    { server: run.state.server.uuid },
-    run.signal,
-  )) {
-    if (state === 'complete') lastGood.set(owner, atMs);
+  const { store } = run.addin;
+  for await (const listed of listByOwner(store, { server: run.state.server.uuid }, run.signal)) {
+    const good = listed.findLast(({ state }) => state === 'complete');
+    if (good !== undefined) lastGood.set(good.owner, good.atMs);
   }
   const withTime = await Promise.all(
     run.accounts.map(async (account) => {
@@ -210,7 +203,7 @@ async function inOrderOfNeed(run: BackUpRun): Promise<Account[]> {
 }
 
 /** Says in the store that the run ended, and with which manifests. */
-async function writeRun(run: BackUpRun, report: BackUpReport): Promise<void> {
+async function writeRun(run: BackUpRun, report: BackUpReport, tally: RunTally): Promise<void> {
   const { addin, state, signal } = run;
   const document = {
     format: 1,
@@ -220,8 +213,8 @@ async function writeRun(run: BackUpRun, report: BackUpReport): Promise<void> {
     startedAt: new Date(report.startedAtMs).toISOString(),
     endedAt: new Date(report.endedAtMs).toISOString(),
     exitStatus: report.exitStatus,
-    manifests: report.outcomes.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot.key])),
-    failed: report.outcomes.filter(({ error }) => error !== null).length,
+    manifests: tally.manifests,
+    failed: tally.failed,
     writtenBy: holdfastVersion,
   };
   const text = Buffer.from(`${JSON.stringify(document)}\n`);

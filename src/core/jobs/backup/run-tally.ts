@@ -1,0 +1,44 @@
+/**
+ * What a run keeps of accounts that are done: a few numbers and the keys of manifests, so that ten thousand of
+ * them cost no memory to speak of. Everything else goes out with the event and is forgotten.
+ */
+
+import { errorCodes, exitStatusOf } from '../../errors.ts';
+import type { NewestFindings } from '../../state/newest-findings.ts';
+import type { AccountOutcome } from './back-up.ts';
+
+export class RunTally {
+  readonly manifests: string[] = [];
+  /** By the account's UUID. */
+  readonly newest = new Map<string, NewestFindings>();
+  failed = 0;
+  #lost = 0;
+  #partial = 0;
+  #warned = 0;
+
+  add(outcome: AccountOutcome): void {
+    if (outcome.error === null) {
+      const { key, header, body } = outcome.snapshot;
+      const findings = (body.findings ?? []).map(({ code, message }) => ({ code, message }));
+      this.manifests.push(key);
+      this.newest.set(header.owner, { id: header.id, findings });
+    } else this.failed += 1;
+    const status = statusOf(outcome);
+    if (outcome.error === null && status === errorCodes.SNAPSHOT_PARTIAL.exit) this.#partial = status;
+    else if (status > 0 && status < 100) this.#lost ||= status;
+    else this.#warned = Math.max(this.#warned, status);
+  }
+
+  /** Errors outrank warnings, warnings outrank success; among errors a lost account outranks a partial one. */
+  get exitStatus(): number {
+    return this.#lost || this.#partial || this.#warned;
+  }
+}
+
+/** Exit status of one account: its error's, that of a partial snapshot, of warnings, or 0. */
+function statusOf(outcome: AccountOutcome): number {
+  if (outcome.error !== null) return exitStatusOf(outcome.error);
+  const { header, body } = outcome.snapshot;
+  if (header.state === 'partial') return errorCodes.SNAPSHOT_PARTIAL.exit;
+  return Object.keys(body.warningCounts).length > 0 ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
+}
