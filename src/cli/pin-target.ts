@@ -5,6 +5,7 @@ import { HoldfastError } from '../core/errors.ts';
 import type { PinRequest, PinTarget } from '../core/jobs/pin.ts';
 import type { CliContext } from './command.ts';
 import { listCandidates, ownerOf, resolveAnySnapshot } from './find-snapshot.ts';
+import { eventSigner } from './own-signer.ts';
 import type { StoreSession } from './store-session.ts';
 
 export interface PinOptions {
@@ -33,12 +34,17 @@ export function definePinTarget(command: Command): Command {
 
 /** @throws USAGE, ACCOUNT_NOT_FOUND, SNAPSHOT_NOT_FOUND */
 export async function pinPlace(
-  { world, signal }: CliContext,
-  { opened: { store, provider }, search }: StoreSession,
+  context: CliContext,
+  session: StoreSession,
   wanted: string,
   { account, legalHold }: PinOptions,
 ): Promise<PinPlace> {
-  const request = (target: PinTarget): PinRequest => ({ store, provider, target, world, signal });
+  const { signal } = context;
+  const { search, trust } = session;
+  const { store, provider } = session.opened;
+  const { now, newObjectId } = context.world;
+  const world = { now, newObjectId, signer: await eventSigner(context, session) };
+  const request = (target: PinTarget): PinRequest => ({ store, provider, target, trust, world, signal });
   if (wanted !== 'all') {
     const snapshot = await resolveAnySnapshot(search, wanted, account);
     return {

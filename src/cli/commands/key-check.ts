@@ -66,7 +66,9 @@ export const keyCheck: CliCommand = {
       const identities = await identitiesFor(context, session, keys);
       const { store, provider } = session.opened;
       const servers = serversOf(session, server);
-      const accounts = await checkKeys({ store, provider, identities, servers, nowMs: world.now(), signal });
+      const nowMs = world.now();
+      const { trust } = session;
+      const accounts = await checkKeys({ store, provider, identities, servers, nowMs, trust, signal });
       const exitStatus = failures.find(([of]) => accounts.some(({ result }) => result === of))?.[1] ?? 0;
       const recipients = identities.map(({ recipient }) => recipient);
       if (confirm === true) {

@@ -12,6 +12,7 @@ import type { KeyEraseDocument } from '../documents/keys.ts';
 import { ownerOf } from '../find-snapshot.ts';
 import { bytesText, plural } from '../format.ts';
 import { serversOf } from '../key-session.ts';
+import { eventSigner } from '../own-signer.ts';
 import { type StoreSession, withStore } from '../store-session.ts';
 
 interface Options {
@@ -90,7 +91,7 @@ export const keyErase: CliCommand = {
 };
 
 async function erase(
-  { world, signal }: CliContext,
+  context: CliContext,
   session: StoreSession,
   {
     owner,
@@ -99,6 +100,9 @@ async function erase(
     apply,
   }: { owner: string; reason: string; server: string | undefined; apply: boolean },
 ): Promise<EraseReport> {
+  const { world, signal } = context;
+  const { now, newObjectId } = world;
+  const signer = apply ? await eventSigner(context, session) : null;
   const { store, provider } = session.opened;
   const servers = serversOf(session, server) ?? (await serversIn(session, owner, signal));
   return eraseAccount({
@@ -110,7 +114,8 @@ async function erase(
     owner,
     reason,
     apply,
-    world,
+    trust: session.trust,
+    world: { now, newObjectId, signer },
     signal,
   });
 }

@@ -9,6 +9,7 @@ import { ownerOf } from '../find-snapshot.ts';
 import { bytesText, countText, plural } from '../format.ts';
 import { defineKeyOptions } from '../key-input.ts';
 import { addinId } from '../opened.ts';
+import { eventSigner } from '../own-signer.ts';
 import { retentionsOf } from '../policies.ts';
 import { openProgress } from '../progress.ts';
 import { serverOf } from '../server-option.ts';
@@ -69,11 +70,15 @@ export const prune: CliCommand = {
 };
 
 async function run(
-  { output, world, signal }: CliContext,
-  { loaded, addin, opened, search, trust }: StoreSession,
+  context: CliContext,
+  session: StoreSession,
   server: string,
   { account, apply, copy }: Options,
 ): Promise<PruneReport> {
+  const { output, world, signal } = context;
+  const { loaded, addin, opened, search, trust } = session;
+  const { now, newObjectId } = world;
+  const signer = apply === true ? await eventSigner(context, session) : null;
   const owners: string[] = [];
   for (const wanted of account ?? []) owners.push(await ownerOf(search, wanted));
   // Of a copy, manifests name the configuration it belongs to.
@@ -92,7 +97,7 @@ async function run(
       ...(copy === undefined ? { retentionOf } : {}),
       apply: apply === true,
       stateDir: loaded.configuration.stateDir,
-      world,
+      world: { now, newObjectId, signer },
       signal,
       trust,
       onEvent: (event) => {
@@ -132,6 +137,11 @@ function print({ output }: CliContext, report: PruneReport, applied: boolean): v
     const what = `${plural(report.untrusted, 'snapshot')}: not trusted, so neither removed nor counted`;
     output.note(
       `note: ${what}; holdfast verify names them, "trustedSigners" in config.json trusts their signer`,
+    );
+  }
+  if (report.untrustedEvents > 0) {
+    output.note(
+      `note: ${plural(report.untrustedEvents, 'event')}: not trusted, so not counted; holdfast verify names them`,
     );
   }
   if (report.kept.ends !== null) {
@@ -184,6 +194,7 @@ function describe(
     removed: { ...removed },
     waiting: { ...waiting },
     untrusted: report.untrusted,
+    untrustedEvents: report.untrustedEvents,
     kept: {
       count: kept.count,
       bytes: kept.bytes,

@@ -51,6 +51,7 @@ export const pruneDocument = document('prune', 'What retention lets go, or what 
   removed: tally('Manifests and objects that are gone now.'),
   waiting: tally('Objects that nothing names and that the store has had for less than a day.'),
   untrusted: count('Snapshots that are not trusted: they stay, and none goes because of them.'),
+  untrustedEvents: count('Pins, holds and erasures that do not count, since who signed them is not trusted.'),
   kept: record('Data and index objects that nothing names and that an object lock keeps for now.', {
     count: count('How many.'),
     bytes: count('Their bytes as stored.'),

@@ -28,16 +28,20 @@ export const verifyDocument = document('verify', 'Whether snapshots can be resto
     }),
   ),
   histories: list(
-    'Breaks in the histories of accounts; always empty where a single snapshot was verified.',
+    'Breaks in the histories of accounts, and events that do not count; always empty where a single snapshot was verified.',
     record('A break.', {
       server: text('UUID of the server.'),
       owner: text('UUID of the account.'),
-      snapshot: textOrNull('Id of the snapshot after the break, or before it where the newest are lost.'),
+      snapshot: textOrNull(
+        'Id of the snapshot after the break, or before it where the newest are lost; null for events.',
+      ),
       kind: choice(
-        'Snapshots before it are missing, it does not follow them, or the last that this server made is gone.',
+        'Snapshots before it are missing, it does not follow them, the last that this server made is gone, an event is not trusted, or one is damaged.',
         'gap',
         'previous',
         'lost',
+        'event',
+        'damaged-event',
       ),
       message: text('What is wrong.'),
     }),

@@ -2,6 +2,7 @@
 
 import type { OpenAddin } from '../../core/jobs/addin.ts';
 import type { CopyReport } from '../../core/jobs/copy/report.ts';
+import { openTrust } from '../../core/jobs/trust.ts';
 import type { State } from '../../core/state/state.ts';
 import type { BackUpPrinter } from '../backup-printer.ts';
 import type { CliContext } from '../command.ts';
@@ -35,6 +36,7 @@ export async function copyAll(
     })),
     state,
     stateDir: configuration.stateDir,
+    trust: await openTrust(configuration.stateDir, configuration.trustedSigners),
     concurrency: configuration.concurrency,
     world,
     signal,

@@ -22,6 +22,7 @@ import { planCopy, rounds } from './copy/plan.ts';
 import { asError, type CopyFailure, type CopyReport, isLocked, verdictOn } from './copy/report.ts';
 import { eachLimited } from './each-limited.ts';
 import { claimCopy, readStoreFile } from './store-identity.ts';
+import type { Trust } from './trust.ts';
 
 export interface CopyTarget {
   /** Unique in its addin configuration; the state remembers the store under it. */
@@ -37,6 +38,8 @@ export interface CopyRun {
   readonly copies: readonly CopyTarget[];
   readonly state: State;
   readonly stateDir: string;
+  /** Whose events in the copies count; left out: everybody's. */
+  readonly trust?: Trust;
   /** Snapshots under way at once. */
   readonly concurrency: number;
   /**
@@ -121,7 +124,7 @@ class Copying {
   }
 
   async #copyTo(target: OpenStore): Promise<void> {
-    const { addin, state, stateDir, world, signal, concurrency } = this.#run;
+    const { addin, state, stateDir, world, signal, concurrency, trust } = this.#run;
     const { name, retention } = this.#target;
     if (addin.store.capabilities.putOnly) throw unreadable();
     const slot = `${addin.name}/${name}`;
@@ -134,7 +137,8 @@ class Copying {
     const all = await listSnapshots(addin.store, { server: state.server.uuid }, signal);
     const nowMs = world.now();
     const server = state.server.uuid;
-    const planned = { source: addin, target, addin, server, retention, record, nowMs, signal };
+    const judged = trust === undefined ? {} : { trust };
+    const planned = { source: addin, target, addin, server, retention, record, nowMs, signal, ...judged };
     try {
       const { wanted, held } = await planCopy(planned, all);
       this.#lacking = wanted.length;

@@ -7,13 +7,15 @@
  */
 
 import { type EventName, eventKey, parseEventKey } from '../archive/keys.ts';
+import type { Signer } from '../archive/seal.ts';
 import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
-import { isHoldfastError } from '../errors.ts';
 import { printable } from '../printable.ts';
-import { bytesOf, collect } from '../streams.ts';
+import { bytesOf } from '../streams.ts';
 import { holdfastVersion } from './addin.ts';
+import { type EventObject, encodeEvent, readEventObject } from './event-object.ts';
 import type { Protection } from './retention/types.ts';
+import { standingOf, type Trust } from './trust.ts';
 
 export interface SnapshotRef {
   /** Twelve hex digits. */
@@ -67,8 +69,6 @@ export type PinEvent = Extract<AccountEvent, { readonly until: string | null }>;
 export type ErasureEvent = Extract<AccountEvent, { readonly kind: 'erasure' }>;
 type EndEvent = Extract<AccountEvent, { readonly ends: readonly string[] }>;
 
-const eventLimitBytes = 16 * 1024 * 1024;
-
 /** What a caller says of an event; the rest is given here. */
 export type NewEvent = AccountEvent extends infer E
   ? E extends AccountEvent
@@ -80,20 +80,22 @@ export interface EventWorld {
   readonly now: () => number;
   /** 32 random hex digits. */
   readonly newObjectId: () => string;
+  /** Where it is left out the event is not signed, and counts for nobody who asks for signatures. */
+  readonly signer?: Signer | null;
 }
 
 /** Resolves when the event is durable. @throws STORE_DENIED, STORE_UNAVAILABLE, STORE_FULL */
 export async function writeEvent(
   provider: Provider,
   event: NewEvent,
-  { now, newObjectId }: EventWorld,
+  { now, newObjectId, signer = null }: EventWorld,
   signal: AbortSignal,
 ): Promise<AccountEvent> {
   const atMs = now();
   const id = newObjectId().slice(0, 12);
   const { kind, server, owner } = event;
   const written = { id, at: new Date(atMs).toISOString(), ...event } as AccountEvent;
-  const text = Buffer.from(`${JSON.stringify({ format: 1, ...written, writtenBy: holdfastVersion })}\n`);
+  const text = encodeEvent({ format: 1, ...written, writtenBy: holdfastVersion }, signer);
   await provider.put({
     kind: 'event',
     key: eventKey({ server, owner, atMs, kind, id }),
@@ -112,15 +114,26 @@ export interface AccountProtections {
   readonly erasures: readonly ErasureEvent[];
   /** Keys of pins and holds that cannot be read. */
   readonly unreadable: readonly string[];
+  /** Keys of events of any kind read here that do not count: who signed them is not trusted, or nobody did. */
+  readonly distrusted: readonly string[];
 }
 
 const protecting: readonly string[] = ['pin', 'hold'];
 const ending: readonly string[] = ['unpin', 'release'];
 const erasing: readonly string[] = ['erasure'];
+/** Those this release knows. */
+export const eventKinds: readonly string[] = [...protecting, ...ending, ...erasing, 'prune'];
+
+export interface EventsPlace {
+  readonly store: Store;
+  readonly provider: Provider;
+  /** Whose events count; left out: everybody's. */
+  readonly trust?: Trust;
+}
 
 /** @throws STORE_UNAVAILABLE, STORE_DENIED */
 export async function readProtections(
-  { store, provider }: { readonly store: Store; readonly provider: Provider },
+  { store, provider, trust }: EventsPlace,
   { server, owner }: Pick<EventName, 'server' | 'owner'>,
   signal: AbortSignal,
 ): Promise<AccountProtections> {
@@ -128,6 +141,7 @@ export async function readProtections(
   const erasures: ErasureEvent[] = [];
   const ended = new Set<string>();
   const unreadable: string[] = [];
+  const distrusted: string[] = [];
   let after: string | undefined;
   do {
     const prefix = `events/${server}/${owner}/`;
@@ -135,7 +149,12 @@ export async function readProtections(
     for (const { key } of page.objects) {
       const name = parseEventKey(key);
       if (name === null || ![...protecting, ...ending, ...erasing].includes(name.kind)) continue;
-      const event = await readEvent(provider, key, name, signal);
+      const found = await readEventObject(provider, key, name, signal);
+      if (found !== null && trust !== undefined && standingOf(found, trust) !== 'trusted') {
+        distrusted.push(key);
+        continue;
+      }
+      const event = found === null ? null : eventOf(found, name);
       if (event === null) {
         // What ends a pin and cannot be read ends nothing; an erasure erases nothing.
         if (protecting.includes(name.kind)) unreadable.push(key);
@@ -145,39 +164,11 @@ export async function readProtections(
     }
     after = page.next ?? undefined;
   } while (after !== undefined);
-  return { standing: pins.filter(({ id }) => !ended.has(id)), erasures, unreadable };
+  return { standing: pins.filter(({ id }) => !ended.has(id)), erasures, unreadable, distrusted };
 }
 
-/** The JSON object under an event's key; null where that cannot be read, or is another event's. */
-export async function readEventObject(
-  provider: Provider,
-  key: string,
-  { kind, id, server, owner }: EventName,
-  signal: AbortSignal,
-): Promise<Readonly<Record<string, unknown>> | null> {
-  let event: Readonly<Record<string, unknown>>;
-  try {
-    event =
-      JSON.parse((await collect(provider.get({ key, signal }), eventLimitBytes)).toString('utf8')) ?? {};
-  } catch (error) {
-    if (error instanceof SyntaxError || (isHoldfastError(error) && error.code.startsWith('OBJECT_')))
-      return null;
-    throw error;
-  }
-  const same =
-    event['kind'] === kind && event['id'] === id && event['server'] === server && event['owner'] === owner;
-  return event['format'] === 1 && same ? event : null;
-}
-
-async function readEvent(
-  provider: Provider,
-  key: string,
-  name: EventName,
-  signal: AbortSignal,
-): Promise<PinEvent | EndEvent | ErasureEvent | null> {
-  const event = await readEventObject(provider, key, name, signal);
-  if (event === null) return null;
-  const { kind } = name;
+/** Null where it lacks what its kind must say. */
+function eventOf({ event }: EventObject, { kind }: EventName): PinEvent | EndEvent | ErasureEvent | null {
   if (ending.includes(kind)) return isTexts(event['ends']) ? (event as unknown as EndEvent) : null;
   if (erasing.includes(kind)) return isErasure(event) ? (event as unknown as ErasureEvent) : null;
   const { snapshot, until, reason } = event as {

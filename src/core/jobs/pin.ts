@@ -16,6 +16,7 @@ import {
   type SnapshotRef,
   writeEvent,
 } from './events.ts';
+import type { Trust } from './trust.ts';
 
 /** What is protected: one snapshot, or all that an account has and will have on a server. */
 export type PinTarget =
@@ -26,6 +27,8 @@ export interface PinRequest {
   readonly store: Store;
   readonly provider: KeyedProvider;
   readonly target: PinTarget;
+  /** Whose pins and holds there are to end; left out: everybody's. */
+  readonly trust?: Trust;
   readonly world: EventWorld;
   readonly signal: AbortSignal;
 }

@@ -8,12 +8,16 @@ import { compactUtc, parseEventKey } from '../archive/keys.ts';
 import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
 import { eachLimited } from './each-limited.ts';
-import { readEventObject, type SnapshotRef } from './events.ts';
+import { readEventObject } from './event-object.ts';
+import type { SnapshotRef } from './events.ts';
+import { standingOf, type Trust } from './trust.ts';
 
 export interface PrunedRefs {
   readonly removed: readonly SnapshotRef[];
   /** Keys of prune events that cannot be read. */
   readonly unreadable: readonly string[];
+  /** Keys of prune events that do not count: who signed them is not trusted, or nobody did. */
+  readonly distrusted: readonly string[];
 }
 
 export interface PruneEventsRequest {
@@ -23,6 +27,8 @@ export interface PruneEventsRequest {
   readonly owner: string;
   /** Events of this instant and later, by the clocks of their writers; every one where it is left out. */
   readonly sinceMs?: number;
+  /** Whose events count; left out: everybody's. */
+  readonly trust?: Trust;
   readonly signal: AbortSignal;
 }
 
@@ -30,9 +36,9 @@ const readsAtOnce = 8;
 
 /** @throws STORE_UNAVAILABLE, STORE_DENIED */
 export async function readPruned(request: PruneEventsRequest): Promise<PrunedRefs> {
-  const { store, provider, server, owner, sinceMs, signal } = request;
+  const { store, provider, server, owner, sinceMs, trust, signal } = request;
   const removed: SnapshotRef[] = [];
-  const unreadable: string[] = [];
+  const [unreadable, distrusted]: [string[], string[]] = [[], []];
   const prefix = `events/${server}/${owner}/`;
   let after = sinceMs === undefined ? undefined : `${prefix}${compactUtc(sinceMs)}`;
   do {
@@ -40,14 +46,18 @@ export async function readPruned(request: PruneEventsRequest): Promise<PrunedRef
     await eachLimited(page.objects, readsAtOnce, async ({ key }) => {
       const name = parseEventKey(key);
       if (name?.kind !== 'prune') return;
-      const event = await readEventObject(provider, key, name, signal);
-      const refs = event?.['removed'];
+      const found = await readEventObject(provider, key, name, signal);
+      if (found !== null && trust !== undefined && standingOf(found, trust) !== 'trusted') {
+        distrusted.push(key);
+        return;
+      }
+      const refs = found?.event['removed'];
       if (Array.isArray(refs)) removed.push(...refs.filter(isRef).map(bare));
       else unreadable.push(key);
     });
     after = page.next ?? undefined;
   } while (after !== undefined);
-  return { removed, unreadable };
+  return { removed, unreadable, distrusted };
 }
 
 const bare = ({ id, lineage, sequence, digest }: SnapshotRef): SnapshotRef => ({

@@ -11,6 +11,7 @@ import { formatVersion } from '../archive/manifest.ts';
 import type { ListRequest, Store } from '../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { isProbePrefix } from '../key-classes.ts';
+import { isUuid } from '../state/server-identity.ts';
 import { bytesOf, collect } from '../streams.ts';
 
 export interface StoreFile {
@@ -34,22 +35,37 @@ export async function readStoreFile(store: Store, signal: AbortSignal): Promise<
     if (isHoldfastError(error) && error.code === 'OBJECT_MISSING') return null;
     throw error;
   }
-  let file: StoreFile;
+  let value: unknown;
   try {
-    file = JSON.parse(bytes.toString('utf8')) as StoreFile;
+    value = JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
-    throw new HoldfastError('OBJECT_DAMAGED', `${storeFileKey} of the store is not JSON`, {
-      cause,
-      hint: 'Put back the file from a copy of the store; restores work without it.',
-    });
+    throw damaged('is not JSON', cause);
   }
-  if (file.format !== formatVersion || file.features.length > 0) {
+  if (typeof value !== 'object' || value === null) throw damaged('is not an object');
+  const { format, features, store: id, origins } = value as { readonly [name in keyof StoreFile]?: unknown };
+  // What a newer release says of itself comes first: the rest may look otherwise there.
+  if (
+    typeof format === 'number' &&
+    (format !== formatVersion || (Array.isArray(features) && features.length > 0))
+  ) {
     throw new HoldfastError('FORMAT_UNSUPPORTED', 'the store was written by a newer release', {
       hint: 'Upgrade Holdfast on this server, or use another store.',
     });
   }
-  return file;
+  if (typeof format !== 'number') throw damaged('has no format');
+  if (!Array.isArray(features)) throw damaged('has no list of features');
+  if (typeof id !== 'string' || !isUuid(id)) throw damaged('has no id of the store');
+  if (origins !== undefined && !(Array.isArray(origins) && origins.every(isUuid))) {
+    throw damaged('has origins that are no ids');
+  }
+  return value as StoreFile;
 }
+
+const damaged = (what: string, cause?: unknown): HoldfastError =>
+  new HoldfastError('OBJECT_DAMAGED', `${storeFileKey} of the store ${what}`, {
+    cause,
+    hint: 'Put back the file from a copy of the store; restores work without it.',
+  });
 
 export interface ClaimWorld {
   readonly now: () => number;

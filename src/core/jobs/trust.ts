@@ -2,8 +2,8 @@
  * Whose signature counts: that of this server under all UUIDs its state had, and of the signers that
  * `trustedSigners` in config.json names. See docs/decisions/0021-signatures.md.
  *
- * Decoding a manifest has found already whether its signature fits; here it is decided whether the signer
- * is one of ours. Nothing is ever trusted because a store says so.
+ * Decoding a manifest or an event has found already whether its signature fits; here it is decided whether
+ * the signer is one of ours. Nothing is ever trusted because a store says so.
  */
 
 import { HoldfastError } from '../errors.ts';
@@ -23,18 +23,21 @@ export async function openTrust(stateDir: string, trustedSigners: readonly strin
   return { keys: new Set([...own.map(({ publicKey }) => publicKey), ...trustedSigners]) };
 }
 
-export function standingOf({ signedBy }: Pick<Snapshot, 'signedBy'>, { keys }: Trust): Standing {
+/** A manifest or an event; null where it is not signed. */
+type Signed = Pick<Snapshot, 'signedBy'>;
+
+export function standingOf({ signedBy }: Signed, { keys }: Trust): Standing {
   if (signedBy === null) return 'unsigned';
   return keys.has(signedBy) ? 'trusted' : 'foreign';
 }
 
-/** One sentence without the snapshot's name; null where nothing is wrong. */
-export function distrustOf(snapshot: Pick<Snapshot, 'signedBy'>, trust: Trust): string | null {
-  const standing = standingOf(snapshot, trust);
+/** One sentence about `subject`, without the name of the snapshot; null where nothing is wrong. */
+export function distrustOf(signed: Signed, trust: Trust, subject = 'its manifest'): string | null {
+  const standing = standingOf(signed, trust);
   if (standing === 'trusted') return null;
   return standing === 'unsigned'
-    ? 'its manifest is not signed'
-    : `its manifest is signed with ${snapshot.signedBy}, which is not trusted here`;
+    ? `${subject} is not signed`
+    : `${subject} is signed with ${signed.signedBy}, which is not trusted here`;
 }
 
 /** @throws SNAPSHOT_UNTRUSTED it may hold what somebody else put there */

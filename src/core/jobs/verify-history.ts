@@ -9,22 +9,32 @@
 
 import type { Store } from '../contracts/store.ts';
 import type { KeyedProvider } from '../encryption/keyed-provider.ts';
-import { isHoldfastError } from '../errors.ts';
+import { type ErrorCode, isHoldfastError } from '../errors.ts';
 import type { LastSnapshot } from '../state/lineages.ts';
 import type { ListedSnapshot, Snapshot } from './catalog.ts';
 import { eachLimited } from './each-limited.ts';
 import type { SnapshotRef } from './events.ts';
 import { type PrunedRefs, readPruned } from './prune-events.ts';
 import { readStoreFile } from './store-identity.ts';
+import type { Trust } from './trust.ts';
 
 export interface HistoryProblem {
   readonly server: string;
   readonly owner: string;
-  /** Name of the snapshot after the gap, or whose `previous` is wrong; null where the account has none. */
+  /** Name of the snapshot after the gap, or whose `previous` is wrong; null where the account has none, and for events. */
   readonly snapshot: string | null;
-  readonly kind: 'gap' | 'previous' | 'lost';
+  readonly kind: 'gap' | 'previous' | 'lost' | 'event' | 'damaged-event';
   readonly message: string;
 }
+
+/** How bad each kind is. */
+export const historyCodes = {
+  gap: 'OBJECT_MISSING',
+  lost: 'OBJECT_MISSING',
+  previous: 'OBJECT_DAMAGED',
+  'damaged-event': 'OBJECT_DAMAGED',
+  event: 'SNAPSHOT_UNTRUSTED',
+} as const satisfies Record<HistoryProblem['kind'], ErrorCode>;
 
 /** What is remembered of a manifest. */
 export interface HistoryLink extends SnapshotRef {
@@ -53,6 +63,8 @@ export interface HistoryRequest {
   /** The others: they are not missing. */
   readonly unreadable: readonly ListedSnapshot[];
   readonly remembered?: readonly Remembered[];
+  /** Whose prune events count; left out: everybody's. */
+  readonly trust?: Trust;
   readonly signal: AbortSignal;
 }
 
@@ -66,7 +78,7 @@ export function linkOf({ header, name }: Pick<Snapshot, 'header' | 'name'>): His
 
 /** In the order of owners. @throws STORE_UNAVAILABLE, STORE_DENIED */
 export async function verifyHistories(request: HistoryRequest): Promise<HistoryProblem[]> {
-  const { store, provider, signal } = request;
+  const { store, signal } = request;
   if (store.capabilities.putOnly) return [];
   const storeId = await idOf(store, signal);
   const slot = (one: { readonly server: string; readonly owner: string }) => `${one.server}/${one.owner}`;
@@ -80,8 +92,8 @@ export async function verifyHistories(request: HistoryRequest): Promise<HistoryP
     const problems: HistoryProblem[] = [];
     for (const lane of Map.groupBy(ofOwner, ({ addin, lineage }) => `${addin} ${lineage}`).values()) {
       const history = new History(lane, storeId, damaged);
-      if (history.hasGaps) read ??= await readPruned({ store, provider, server, owner, signal });
-      problems.push(...history.problems(read ?? { removed: [], unreadable: [] }));
+      if (history.hasGaps) read ??= await readPruned({ ...request, server, owner });
+      problems.push(...history.problems(read ?? { removed: [], unreadable: [], distrusted: [] }));
     }
     found.set(place, problems);
   });
@@ -101,15 +113,16 @@ async function eachRemembered(request: HistoryRequest): Promise<HistoryProblem[]
 /** Null where it is there, or where it is known why not. */
 async function whatBecameOf(
   { server, owner, addin, last }: Remembered,
-  { store, provider, links, unreadable, signal }: HistoryRequest,
+  request: HistoryRequest,
 ): Promise<HistoryProblem | null> {
+  const { links, unreadable } = request;
   const isTheirs = (one: { readonly server: string; readonly owner: string }): boolean =>
     one.server === server && one.owner === owner;
   const lane = links.filter((one) => isTheirs(one) && one.addin === addin && one.lineage === last.lineage);
   const found = lane.filter(({ sequence }) => sequence === last.sequence);
   if (found.some(({ digest }) => digest === last.digest)) return null;
   if (unreadable.some((one) => isTheirs(one) && one.sequence === last.sequence)) return null;
-  const { removed } = await readPruned({ store, provider, server, owner, signal });
+  const { removed } = await readPruned({ ...request, server, owner });
   if (removed.some(({ lineage, sequence }) => lineage === last.lineage && sequence === last.sequence))
     return null;
   const newest = lane.reduce<HistoryLink | null>(
@@ -151,7 +164,7 @@ class History {
     return this.#steps.some(([sequence], i) => sequence !== (this.#steps[i - 1]?.[0] ?? 0) + 1);
   }
 
-  problems({ removed, unreadable }: PrunedRefs): HistoryProblem[] {
+  problems({ removed, unreadable, distrusted }: PrunedRefs): HistoryProblem[] {
     const { lineage } = this.#steps[0]![1][0]!;
     const pruned = Map.groupBy(
       removed.filter((ref) => ref.lineage === lineage),
@@ -167,8 +180,11 @@ class History {
       };
       const gaps = rangesBetween(before[0], sequence, explained);
       if (gaps.length > 0 && [...before[1], ...links].every(({ store }) => store === this.#storeId)) {
-        const event = unreadable.length === 0 ? '' : `; ${unreadable[0]} cannot be read`;
-        add(links[0]!, 'gap', `${gapText(gaps)} and no prune event says why${event}`);
+        const events = [
+          ...unreadable.slice(0, 1).map((key) => `; ${key} cannot be read`),
+          ...distrusted.slice(0, 1).map((key) => `; ${key} is not trusted`),
+        ];
+        add(links[0]!, 'gap', `${gapText(gaps)} and no prune event says why${events.join('')}`);
       }
       const last = before[0] === sequence - 1 ? before[1] : [];
       const digests = [...last, ...(pruned.get(sequence - 1) ?? [])].map(({ digest }) => digest);

@@ -17,9 +17,11 @@ import { openIndex } from './index-reader.ts';
 import { RestoreThreads } from './restore/restore-threads.ts';
 import { requireTrusted, type Trust } from './trust.ts';
 import { verifyContents } from './verify-contents.ts';
+import { verifyEvents } from './verify-events.ts';
 import {
   type HistoryLink,
   type HistoryProblem,
+  historyCodes,
   linkOf,
   type Remembered,
   verifyHistories,
@@ -90,9 +92,11 @@ export async function verify(request: VerifyRequest): Promise<VerifyReport> {
   } finally {
     if (request.pool === undefined) await pool.close();
   }
-  const histories = request.wholeHistories === true ? await verifyHistories({ ...request, ...totals }) : [];
-  for (const { kind } of histories)
-    totals.wrong.add(kind === 'previous' ? 'OBJECT_DAMAGED' : 'OBJECT_MISSING');
+  const histories =
+    request.wholeHistories === true
+      ? [...(await verifyHistories({ ...request, ...totals })), ...(await verifyEvents(request))]
+      : [];
+  for (const { kind } of histories) totals.wrong.add(historyCodes[kind]);
   const code = worstFirst.find((one) => totals.wrong.has(one));
   const { objectsChecked, bytesRead } = totals;
   return {

@@ -1,6 +1,7 @@
 /** Manifests that are edited, swapped, put back, missing, unsigned or a stranger's: what verify and restore make of them. */
 
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -18,6 +19,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { decodeManifest, encodeManifest } from '../../../src/core/archive/manifest.ts';
 import type { Signer } from '../../../src/core/archive/seal.ts';
 import { listSnapshots, type Snapshot } from '../../../src/core/jobs/catalog.ts';
+import { type NewEvent, readProtections, writeEvent } from '../../../src/core/jobs/events.ts';
 import { prune } from '../../../src/core/jobs/prune/prune.ts';
 import { openTrust, requireTrusted, standingOf } from '../../../src/core/jobs/trust.ts';
 import { verify } from '../../../src/core/jobs/verify.ts';
@@ -44,6 +46,9 @@ beforeAll(async () => {
   for (let i = 0; i < 3; i++) names.push((await lab.backUp(trees, { level: 'full' })).snapshot.name);
   keys = (await listSnapshots(lab.store, {}, signal)).map(({ key }) => key);
   thief = await openSigner(join(directory, 'thief'), stranger);
+  // The store remembers directories that it made, and is put back behind its back.
+  const { server, owner } = (await lab.latest()).header;
+  mkdirSync(join(lab.storePath, 'events', server, owner), { recursive: true });
   cpSync(lab.storePath, join(directory, 'kept'), { recursive: true });
 });
 afterAll(async () => {
@@ -108,6 +113,80 @@ function forge(number: number, signer: Signer | null): void {
   const account = { ...body.account, site: 'site1', uid: 0, gid: 0 };
   writeFileSync(file(number), encodeManifest({ header, body: { ...body, account } }, signer));
 }
+
+describe('an event', () => {
+  const newObjectId = (): string => randomBytes(16).toString('hex');
+  const put = async (event: object, signer: Signer | null) => {
+    const { server, owner } = (await lab.latest()).header;
+    const world = { now: Date.now, newObjectId, signer };
+    return writeEvent(lab.provider, { server, owner, ...event } as NewEvent, world, signal);
+  };
+  const ours = () => openSigner(lab.stateDir, lab.state.server.uuid);
+  const protections = async () => {
+    const { server, owner } = (await lab.latest()).header;
+    const place = { store: lab.store, provider: lab.provider, trust: await trust() };
+    return readProtections(place, { server, owner }, signal);
+  };
+  const hold = { kind: 'hold', snapshot: null, reason: 'a court asked', until: null };
+
+  it('of this server counts, and verify finds nothing wrong with it', async () => {
+    await put(hold, await ours());
+
+    expect((await protections()).standing).toHaveLength(1);
+    expect(await verdict()).toEqual({ problems: [], exitStatus: 0 });
+  });
+
+  it.each(['a stranger', 'nobody'])('that %s signed neither protects, nor ends, nor erases', async (who) => {
+    const signer = who === 'nobody' ? null : thief;
+    const { id } = await put(hold, await ours());
+    await put({ kind: 'release', snapshot: null, ends: [id] }, signer);
+    await put({ ...hold, kind: 'pin' }, signer);
+    await put({ kind: 'erasure', reason: 'x', snapshots: [{ id: names[0]!.slice(-12) }], keys: [] }, signer);
+    const { standing, erasures, distrusted } = await protections();
+
+    expect(standing.map((one) => one.id)).toEqual([id]);
+    expect(erasures).toEqual([]);
+    expect(distrusted).toHaveLength(3);
+    const { problems, exitStatus } = await verdict();
+    expect(exitStatus).toBe(49);
+    expect(problems).toHaveLength(3);
+    for (const one of problems)
+      expect(one).toMatch(/^event events\/.+ is not trusted: it is (?:not )?signed/);
+  });
+
+  it('of a stranger explains no gap, and one of ours does', async () => {
+    const { header } = decodeManifest(readFileSync(file(2)), keys[1]!);
+    const { id, lineage, sequence, digest } = header;
+    const removed = [{ id, lineage, sequence, digest, key: keys[1]!, reason: 'no rule keeps it' }];
+    rmSync(file(2));
+    const event = { kind: 'prune', addin: lab.addin, removed };
+    await put(event, thief);
+
+    expect((await verdict()).exitStatus).toBe(43);
+    expect((await verdict()).problems[0]).toMatch(/and no prune event says why; .+-prune-.+ is not trusted$/);
+    await put(event, await ours());
+    expect((await verdict()).exitStatus).toBe(49);
+  });
+
+  it('of which a byte was altered protects as before, and verify names it', async () => {
+    const { id } = await put(hold, await ours());
+    const { server, owner } = (await lab.latest()).header;
+    const { objects } = await lab.store.list({ prefix: `events/${server}/${owner}/`, signal });
+    const path = join(lab.storePath, objects[0]!.key);
+    const bytes = readFileSync(path);
+    for (let at = 0; at < bytes.length; at += 7) {
+      const altered = Buffer.from(bytes);
+      altered[at]! ^= 4;
+      writeFileSync(path, altered);
+      const { standing, unreadable } = await protections();
+      expect([...standing.map((one) => one.id), ...unreadable]).toEqual([objects[0]!.key]);
+    }
+    expect((await verdict()).exitStatus).toBe(42);
+    expect((await verdict()).problems).toEqual([`event ${objects[0]!.key} is damaged`]);
+    writeFileSync(path, bytes);
+    expect((await protections()).standing.map((one) => one.id)).toEqual([id]);
+  });
+});
 
 describe('a manifest', () => {
   it('of this server is trusted', async () => {

@@ -15,6 +15,7 @@ import { readPruned } from '../prune-events.ts';
 import { decideRetention } from '../retention/decide.ts';
 import { retainedOf } from '../retention/retained.ts';
 import type { RetainedSnapshot } from '../retention/types.ts';
+import type { Trust } from '../trust.ts';
 import type { OpenStore } from './copy-one.ts';
 import type { CopyRecord } from './copy-record.ts';
 
@@ -27,6 +28,8 @@ export interface PlanRequest {
   readonly retention: Retention | null;
   /** Learns what is left out, so that later runs need not ask again. */
   readonly record: CopyRecord;
+  /** Whose events in the copy count; left out: everybody's. */
+  readonly trust?: Trust;
   readonly nowMs: number;
   readonly signal: AbortSignal;
 }
@@ -85,13 +88,14 @@ async function wantedOf(
 
 /** What the copy's prune events name. None of them is older than a snapshot it names. */
 async function prunedIds(
-  { target, server, signal }: PlanRequest,
+  { target, server, trust, signal }: PlanRequest,
   owner: string,
   lacking: readonly ListedSnapshot[],
 ): Promise<ReadonlySet<string>> {
   const oldestMs = lacking.reduce((least, { atMs }) => Math.min(least, atMs), Number.POSITIVE_INFINITY);
   const sinceMs = Math.max(0, oldestMs - clockSlackMs);
-  const { removed } = await readPruned({ ...target, server, owner, sinceMs, signal });
+  const of = trust === undefined ? target : { ...target, trust };
+  const { removed } = await readPruned({ ...of, server, owner, sinceMs, signal });
   return new Set(removed.map(({ id }) => id));
 }
 
@@ -102,7 +106,7 @@ async function refusedIds(
   lacking: readonly ListedSnapshot[],
   held: readonly ListedSnapshot[],
 ): Promise<ReadonlySet<string>> {
-  const { source, target, server, retention, nowMs, signal } = request;
+  const { source, target, server, retention, trust, nowMs, signal } = request;
   // The newest stays whatever the rules say; each night that is the only one.
   const [first] = lacking;
   const isNewest = first !== undefined && held.every(({ atMs }) => atMs < first.atMs);
@@ -110,7 +114,8 @@ async function refusedIds(
   const snapshots = new Map<string, RetainedSnapshot>();
   await readAll(request, target.provider, held, snapshots);
   await readAll(request, source.provider, lacking, snapshots);
-  const protections = await readProtections(target, { server, owner }, signal);
+  const of = trust === undefined ? target : { ...target, trust };
+  const protections = await readProtections(of, { server, owner }, signal);
   const decisions = decideRetention({
     snapshots: [...snapshots.values()],
     rules: retention,

@@ -15,6 +15,7 @@ import { type AnySnapshot, type ListedSnapshot, listSnapshots, readAnySnapshot }
 import { eachLimited } from '../each-limited.ts';
 import { protectionOf, readProtections } from '../events.ts';
 import { newestCandidates, newestOf } from '../newest-snapshot.ts';
+import type { Trust } from '../trust.ts';
 
 export interface CheckKeysRequest {
   readonly store: Store;
@@ -24,6 +25,8 @@ export interface CheckKeysRequest {
   /** UUIDs of servers; null for all that have snapshots in the store. */
   readonly servers: readonly string[] | null;
   readonly nowMs: number;
+  /** Whose erasures count; left out: everybody's. */
+  readonly trust?: Trust;
   readonly signal: AbortSignal;
 }
 

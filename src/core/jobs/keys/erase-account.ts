@@ -16,6 +16,7 @@ import { lockAccount } from '../account-lock.ts';
 import { type ListedSnapshot, listSnapshots, readAnySnapshot } from '../catalog.ts';
 import { type EventWorld, holdsOf, readProtections, type SnapshotRef, writeEvent } from '../events.ts';
 import { walk } from '../prune/walk.ts';
+import type { Trust } from '../trust.ts';
 import { forgetContents } from './forget-account.ts';
 import { removeKeys } from './remove-keys.ts';
 
@@ -30,6 +31,8 @@ export interface EraseRequest {
   readonly reason: string;
   /** False: show only. */
   readonly apply: boolean;
+  /** Whose holds count; left out: everybody's. */
+  readonly trust?: Trust;
   readonly world: EventWorld;
   readonly signal: AbortSignal;
 }

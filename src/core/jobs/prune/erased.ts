@@ -1,8 +1,8 @@
 /**
  * Which erasures prune believes: of encrypted snapshots those whose keys are gone, so that nobody can read them.
  *
- * Events are not signed, and whoever has a server's credentials can put one. It must not make prune, with its
- * wider rights, take away what still opens.
+ * Whoever has taken a server over can sign one with its key. It must not make prune, with its wider rights,
+ * take away what still opens.
  */
 
 import { listKeys } from '../../encryption/owner-keys.ts';

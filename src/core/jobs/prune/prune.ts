@@ -61,6 +61,7 @@ export async function prune(request: PruneRequest): Promise<PruneReport> {
     removed: remover?.removed ?? { count: 0, bytes: 0 },
     waiting: objects.waiting,
     untrusted: [...found.owners.values()].reduce((sum, { untrusted }) => sum + untrusted, 0),
+    untrustedEvents: [...found.owners.values()].reduce((sum, one) => sum + one.untrustedEvents, 0),
     kept: { ...(remover?.locked ?? { count: 0, bytes: 0 }), ends: remover?.lockEnds ?? null },
     denied,
     locked,

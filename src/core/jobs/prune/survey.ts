@@ -36,6 +36,8 @@ export interface OwnerSurvey {
   readonly needed: KeySet;
   /** Snapshots that are neither judged nor removed. */
   readonly untrusted: number;
+  /** Pins, holds, their ends and erasures that do not count. */
+  readonly untrustedEvents: number;
 }
 
 export interface Survey {
@@ -157,7 +159,7 @@ async function surveyOwner(
   const snapshots = lane.map((one) => prunable(one, manifests));
   const protections =
     lane.length === 0
-      ? { standing: [], erasures: [], unreadable: [] }
+      ? { standing: [], erasures: [], unreadable: [], distrusted: [] }
       : await readProtections(request, { server, owner }, request.signal);
   const isErased = await erasureCheck(request, { server, owner }, protections, lane);
   let decisions = decideRetention({
@@ -194,7 +196,9 @@ async function surveyOwner(
   needed.pack();
   const elsewhere = stay.filter((key) => !own(key) && isOf(server)(key));
   const untrusted = all.length - lane.length;
-  return { survey: { owner, site, decisions, replaced, needed, untrusted }, refusal, elsewhere };
+  const untrustedEvents = protections.distrusted.length;
+  const found = { owner, site, decisions, replaced, needed, untrusted, untrustedEvents };
+  return { survey: found, refusal, elsewhere };
 }
 
 function spared(decision: Decision<PrunableSnapshot>, why: string): Decision<PrunableSnapshot> {

@@ -30,7 +30,7 @@ export interface PruneRequest {
   readonly world: EventWorld;
   readonly signal: AbortSignal;
   readonly onEvent: (event: PruneEvent) => void;
-  /** Whose snapshots count; left out: everybody's. */
+  /** Whose snapshots and events count; left out: everybody's. */
   readonly trust?: Trust;
 }
 
@@ -93,6 +93,8 @@ export interface PruneReport {
   readonly waiting: Readonly<Tally>;
   /** Snapshots that are not trusted: they stay, and none goes because of them. */
   readonly untrusted: number;
+  /** Pins, holds, their ends and erasures that do not count, since who signed them is not trusted. */
+  readonly untrustedEvents: number;
   /** Objects that nothing names and that an object lock keeps, and when the first and the last may go. */
   readonly kept: Readonly<Tally> & { readonly ends: readonly [first: number, last: number] | null };
   /** Manifests and objects that the store refused to remove. */

@@ -1,0 +1,58 @@
+/**
+ * Names the events of accounts that do not count because nobody here trusts who signed them, and those that
+ * cannot be read and so protect whatever they may mean.
+ */
+
+import { parseEventKey } from '../archive/keys.ts';
+import type { Provider } from '../contracts/provider.ts';
+import type { Store } from '../contracts/store.ts';
+import { eachLimited } from './each-limited.ts';
+import { readEventObject } from './event-object.ts';
+import { eventKinds } from './events.ts';
+import { distrustOf, type Trust } from './trust.ts';
+import type { HistoryProblem } from './verify-history.ts';
+
+export interface VerifyEventsRequest {
+  readonly store: Store;
+  readonly provider: Provider;
+  /** Of the accounts whose events are looked at. */
+  readonly snapshots: readonly { readonly server: string; readonly owner: string }[];
+  /** Left out: nothing is asked for. */
+  readonly trust?: Trust;
+  readonly signal: AbortSignal;
+}
+
+const readsAtOnce = 8;
+
+/** @throws STORE_UNAVAILABLE, STORE_DENIED */
+export async function verifyEvents(request: VerifyEventsRequest): Promise<HistoryProblem[]> {
+  const { store, snapshots, trust, signal } = request;
+  if (trust === undefined || store.capabilities.putOnly) return [];
+  const problems: HistoryProblem[] = [];
+  for (const place of new Set(snapshots.map(({ server, owner }) => `${server}/${owner}`))) {
+    const [server, owner] = place.split('/') as [string, string];
+    let after: string | undefined;
+    do {
+      const prefix = `events/${server}/${owner}/`;
+      const page = await store.list({ prefix, ...(after === undefined ? {} : { after }), signal });
+      await eachLimited(page.objects, readsAtOnce, async ({ key }) => {
+        const found = await wrongWith({ ...request, trust }, key);
+        if (found !== null) problems.push({ server, owner, snapshot: null, ...found });
+      });
+      after = page.next ?? undefined;
+    } while (after !== undefined);
+  }
+  return problems.sort((a, b) => (a.message < b.message ? -1 : 1));
+}
+
+async function wrongWith(
+  { provider, trust, signal }: VerifyEventsRequest & { readonly trust: Trust },
+  key: string,
+): Promise<Pick<HistoryProblem, 'kind' | 'message'> | null> {
+  const name = parseEventKey(key);
+  if (name === null || !eventKinds.includes(name.kind)) return null;
+  const found = await readEventObject(provider, key, name, signal);
+  if (found === null) return { kind: 'damaged-event', message: `event ${key} is damaged` };
+  const why = distrustOf(found, trust, 'it');
+  return why === null ? null : { kind: 'event', message: `event ${key} is not trusted: ${why}` };
+}
