@@ -6,7 +6,7 @@ import { type Patience, usualPatience } from '../../src/core/isolation/addin-pro
 import { openIsolatedStore, type StoreRecipe } from '../../src/core/isolation/isolated-store.ts';
 import { plainLaunch } from '../../src/core/isolation/plain-launch.ts';
 
-const root = join(import.meta.dirname, '../..');
+export const rootOfCheckout = join(import.meta.dirname, '../..');
 
 export interface IsolatedModule {
   /** From the root of the checkout. */
@@ -29,7 +29,7 @@ export function recipeFor({
     secrets,
     patience: { ...usualPatience, ...patience },
     launches: async () => [plainLaunch()],
-    opening: { module: join(root, module), exported, part: 'store', settings, env: {} },
+    opening: { module: join(rootOfCheckout, module), exported, part: 'store', settings, env: {} },
   };
 }
 

@@ -135,11 +135,8 @@ export class AddinProcess {
     if (/heap out of memory|bad_alloc|Array buffer allocation failed/.test(this.#words)) {
       return failed(name, 'was ended: it needed more memory than it may have');
     }
-    const last = this.#words
-      .trim()
-      .split('\n')
-      .find((line) => /\S/.test(line) && /error/i.test(line));
-    const said = last === undefined ? '' : `: ${shown(last.trim(), secrets)}`;
+    const last = /^\w*Error\b.*$/m.exec(this.#words)?.[0];
+    const said = last === undefined ? '' : `: ${shown(last, secrets)}`;
     return failed(name, `ended unexpectedly (${signal ?? `status ${status}`})${said}`);
   }
 

@@ -68,7 +68,6 @@ export const answers = {
     version: textOrNull,
     storedAtMs: instantOrNull,
   }),
-  head: { anyOf: [{ type: 'null' }, objectInfo] },
   list: object({ objects: list(objectInfo, 100_000), next: textOrNull }),
   inspect: list(finding),
   tryOut: object({ rights: list(right), findings: list(finding) }),

@@ -69,7 +69,8 @@ export class Debt {
 
   took(bytes: number): void {
     this.#taken += bytes;
-    if (this.#taken < windowBytes / 8) return;
+    // All of it at once where nothing is left: the sender then knows that it is its turn.
+    if (this.#taken < windowBytes / 8 && this.#taken < this.#underWay) return;
     this.#underWay -= this.#taken;
     this.#give(this.#taken);
     this.#taken = 0;

@@ -40,10 +40,13 @@ export interface IsolationWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Directories that hold accounts. */
   readonly accounts: readonly string[];
+  /** Memory of one process. */
+  readonly memoryMegabytes?: number;
 }
 
 /** Root of what runs: `src` or `dist` with what lies beside it. */
 const ownRoot = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
+const usualMegabytes = 2048;
 const compileCache = '/var/cache/holdfast-store';
 
 export const openStoreApart = (
@@ -88,7 +91,7 @@ export function recipeOf(
 async function protectedLaunches(
   { needs, root, whose, name }: AddinPlace,
   user: AddinUser,
-  { accounts, env }: IsolationWorld,
+  { accounts, env, memoryMegabytes = usualMegabytes }: IsolationWorld,
 ): Promise<readonly Launch[]> {
   const { directory, directories = [], files = [], network = true } = needs;
   const owner = directory === undefined ? user : await handOver(realOf(directory), user);
@@ -105,6 +108,7 @@ async function protectedLaunches(
     ],
     files,
     network,
+    memoryMegabytes,
     env: {
       ...(cache === null ? {} : { NODE_COMPILE_CACHE: cache }),
       ...(env['NODE_EXTRA_CA_CERTS'] === undefined

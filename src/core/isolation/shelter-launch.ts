@@ -15,9 +15,6 @@ import { isReachable, planShelter, type ShelterNeeds } from './shelter-plan.ts';
 /** A directory of its own in the namespace, gone with it. */
 export const shelterHome = '/run/holdfast/addin';
 
-/** Kilobytes of writable memory of one process: heap, buffers and stacks. */
-const memoryLimit = 2 * 1024 * 1024;
-
 const script = `set -eu
 umask 022
 ulimit -c 0
@@ -57,6 +54,8 @@ export function systemProgram(name: string): string | null {
 }
 
 export interface Shelter extends ShelterNeeds {
+  /** Writable memory of one process: heap, buffers and stacks. */
+  readonly memoryMegabytes: number;
   /** It needs the network. */
   readonly network: boolean;
   /** Variables that must be there when Node starts; nothing secret. */
@@ -89,14 +88,14 @@ function launch(
   { namespace, deathSignal }: Strength,
   { sh, setpriv, unshare }: { sh: string; setpriv: string; unshare: string | null },
 ): Launch {
-  const { uid, gid, network } = shelter;
+  const { uid, gid, network, memoryMegabytes } = shelter;
   if (namespace) mkdirSync(shelterHome, { recursive: true, mode: 0o755 });
   const words = [
     ...[
       '-c',
       script,
       'holdfast',
-      String(memoryLimit),
+      String(memoryMegabytes * 1024),
       namespace ? shelterHome : '',
       String(uid),
       String(gid),

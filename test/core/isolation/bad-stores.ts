@@ -1,0 +1,139 @@
+/** Stores that do what no store may, each in its own way, for a process that has to bear it. */
+
+import { writeSync } from 'node:fs';
+import { memoryStore } from '../../../src/core/conformance/memory-store.ts';
+import type { PutRequest, Store, StoreDefinition } from '../../../src/core/index.ts';
+
+const channel = 3;
+
+function frame(type: number, id: number, payload: string | Buffer, length = payload.length): Buffer {
+  const head = Buffer.alloc(12);
+  head.writeUInt32LE(length, 0);
+  head[4] = type;
+  head.writeUInt32LE(id, 8);
+  return Buffer.concat([head, Buffer.from(payload)]);
+}
+
+const send = (bytes: Buffer): void => {
+  writeSync(channel, bytes);
+};
+const never = (): Promise<never> => new Promise(() => setInterval(() => {}, 1000));
+
+async function firstBytes({ body }: PutRequest): Promise<void> {
+  for await (const _ of body) return;
+}
+
+function bad(change: Partial<Store>): StoreDefinition {
+  const open = async (): Promise<Store> => ({ ...memoryStore(), ...change });
+  return { kind: 'store', name: 'bad', version: '1.0.0', contract: 1, settingsSchema: {}, open };
+}
+
+export const sound = bad({});
+
+export const crashes = bad({
+  async put(request) {
+    await firstBytes(request);
+    process.kill(process.pid, 'SIGKILL');
+    return never();
+  },
+});
+
+export const throwsLate = bad({
+  async head() {
+    setImmediate(() => {
+      throw new Error('out of the blue, with hunter2-secret');
+    });
+    return never();
+  },
+});
+
+export const busy = bad({
+  head() {
+    for (;;);
+  },
+});
+
+export const stalls = bad({ head: never });
+
+export const deaf = bad({ list: never });
+
+export const hungry = bad({
+  async head() {
+    const kept: Uint8Array[] = [];
+    for (;;) {
+      kept.push(Buffer.alloc(16 * 1024 * 1024, 1));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  },
+});
+
+export const chatty = bad({
+  async head() {
+    for (;;) {
+      process.stderr.write('x'.repeat(64 * 1024));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  },
+});
+
+export const garbage = bad({
+  async head() {
+    send(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    return never();
+  },
+});
+
+export const wrongId = bad({
+  async head() {
+    send(frame(3, 4711, 'null'));
+    return never();
+  },
+});
+
+export const tooLong = bad({
+  async head() {
+    send(frame(3, 2, '', 0x7fffffff));
+    return never();
+  },
+});
+
+export const twice = bad({
+  async head() {
+    send(frame(3, 2, 'null'));
+    send(frame(3, 2, 'null'));
+    return never();
+  },
+});
+
+export const unasked = bad({
+  async head() {
+    send(frame(5, 2, 'bytes that nobody asked for'));
+    return never();
+  },
+});
+
+export const greedy = bad({
+  async put() {
+    const credit = Buffer.alloc(4);
+    credit.writeUInt32LE(1_000_000_000);
+    send(frame(7, 2, credit));
+    return never();
+  },
+});
+
+export const lies = bad({
+  head: async () => ({ key: 'a', sizeBytes: '5' }) as never,
+});
+
+export const half = bad({
+  async put(request) {
+    await firstBytes(request);
+    return { sizeBytes: 1, version: null, storedAtMs: null };
+  },
+});
+
+export const unforeseen = bad({
+  head: async () => {
+    throw new Error('the key is hunter2-secret\u001b[2J');
+  },
+});
