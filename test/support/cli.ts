@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 
 const main = join(import.meta.dirname, '../../src/cli/main.ts');
@@ -90,11 +90,17 @@ export function linesOf<T>(name: string, { stdout }: Pick<CliResult, 'stdout'>):
     .map((line) => documentOf<T>(name, { stdout: line }));
 }
 
+const ajv = new Ajv2020({ allErrors: true, strict: false });
+(addFormats as unknown as (one: Ajv2020) => void)(ajv);
+const checks = new Map<string, ValidateFunction>();
+
 function checkDocument(name: string, value: unknown): void {
-  const text = readFileSync(join(import.meta.dirname, `../../schemas/${name}.schema.json`), 'utf8');
-  const ajv = new Ajv2020({ allErrors: true, strict: false });
-  (addFormats as unknown as (one: Ajv2020) => void)(ajv);
-  const check = ajv.compile(closed(JSON.parse(text) as Schema) as Schema);
+  let check = checks.get(name);
+  if (check === undefined) {
+    const text = readFileSync(join(import.meta.dirname, `../../schemas/${name}.schema.json`), 'utf8');
+    check = ajv.compile(closed(JSON.parse(text) as Schema) as Schema);
+    checks.set(name, check);
+  }
   if (!check(value)) throw new Error(`${name}: ${ajv.errorsText(check.errors)}`);
 }
 

@@ -47,16 +47,29 @@ const addins: readonly (Scheduled & { readonly entries: readonly Entry[] })[] = 
   { name: 'always', entries: [...entries, hourly], timeZone: null, window: null, randomDelayMinutes: 0 },
 ].map((one) => ({ ...one, schedule: one.entries.map(({ level, cron }) => ({ level, cron })) }));
 
-/** The wall clock, asked anew at each step. */
+interface WallTime {
+  readonly weekday: string;
+  readonly minute: number;
+}
+
+/** The wall clock. Every entry looks at the same instants, and asking costs far more than keeping the answer. */
 class Wall {
   readonly #format: Intl.DateTimeFormat;
+  readonly #known = new Map<number, WallTime>();
   constructor(timeZone: string) {
     const parts = { weekday: 'short', hour: 'numeric', minute: 'numeric', hourCycle: 'h23' } as const;
     this.#format = new Intl.DateTimeFormat('en-US', { timeZone, ...parts });
   }
-  at(ms: number): { readonly weekday: string; readonly minute: number } {
-    const parts = Object.fromEntries(this.#format.formatToParts(ms).map(({ type, value }) => [type, value]));
-    return { weekday: parts['weekday']!, minute: Number(parts['hour']) * 60 + Number(parts['minute']) };
+  at(ms: number): WallTime {
+    let time = this.#known.get(ms);
+    if (time === undefined) {
+      const parts = Object.fromEntries(
+        this.#format.formatToParts(ms).map(({ type, value }) => [type, value]),
+      );
+      time = { weekday: parts['weekday']!, minute: Number(parts['hour']) * 60 + Number(parts['minute']) };
+      this.#known.set(ms, time);
+    }
+    return time;
   }
 }
 
