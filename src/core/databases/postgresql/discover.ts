@@ -17,19 +17,38 @@ export async function discoverDatabases(
     `SELECT d.datname AS name,
             pg_get_userbyid(d.datdba) AS owner,
             EXISTS (SELECT FROM aclexplode(d.datacl) a JOIN pg_roles r ON r.oid = a.grantee
-                    WHERE r.rolname = $1 AND a.privilege_type = 'CREATE') AS granted,
-            CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) ELSE 0 END AS bytes
+                    WHERE r.rolname = $1 AND a.privilege_type = 'CREATE') AS granted
      FROM pg_database d WHERE NOT d.datistemplate`,
     [admin],
   );
-  const found: DiscoveredDatabase[] = [];
+  const found: Omit<DiscoveredDatabase, 'estimatedBytes'>[] = [];
   for (const row of rows) {
     const name = String(row['name']);
     if (name === maintenanceDatabase || isImportDatabase(name)) continue;
     const byPrefix = prefix !== null && prefix !== '' && name.startsWith(prefix);
     const byAdmin = admin !== null && (row['owner'] === admin || row['granted'] === true);
     const matchedBy = byPrefix ? 'prefix' : byAdmin ? 'owner' : names.includes(name) ? 'name' : null;
-    if (matchedBy !== null) found.push({ name, matchedBy, estimatedBytes: Number(row['bytes']) });
+    if (matchedBy !== null) found.push({ name, matchedBy });
   }
-  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const sizes = await estimateSizes(
+    session,
+    found.map(({ name }) => name),
+  );
+  return found
+    .map((one) => ({ ...one, estimatedBytes: sizes.get(one.name) ?? 0 }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Of these only: the server looks at every file of a database for it. */
+async function estimateSizes(
+  session: Session,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  if (names.length === 0) return new Map();
+  const rows = await session.rows(
+    `SELECT d.datname AS name, pg_database_size(d.oid) AS bytes
+     FROM pg_database d WHERE d.datname = ANY ($1) AND has_database_privilege(d.oid, 'CONNECT')`,
+    [names],
+  );
+  return new Map(rows.map((row) => [String(row['name']), Number(row['bytes'])]));
 }

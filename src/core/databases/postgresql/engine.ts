@@ -35,7 +35,7 @@ const openings = 4;
 /** How long a dump may take to begin before the export set is returned without waiting for it. */
 const longestBeginMs = 10_000;
 
-type OpenContext = DumpContext & { readonly passwords: Passwords | null };
+type OpenContext = DumpContext & { readonly grants: ReadonlyMap<string, ExportResult> };
 
 export class PostgresqlEngine implements DatabaseEngine {
   readonly family = 'postgresql';
@@ -66,12 +66,12 @@ export class PostgresqlEngine implements DatabaseEngine {
   async exports({ databases, selector, signal, plain = false }: ExportRequest): Promise<ExportSet> {
     const [config, clients] = [this.#config, findClients(this.#config)];
     // One answer for the whole server first: were it down, every database would fail one by one.
-    const passwords = await withSession(config, signal, readPasswords);
-    const context: OpenContext = { config, clients, signal, plain, stallMs: stallMsOf(config), passwords };
+    const grants = await withSession(config, signal, (session) => describeAll(session, databases, selector));
+    const context: OpenContext = { config, clients, signal, plain, stallMs: stallMsOf(config), grants };
     const waiting = [...new Set(databases)].entries();
     const exports: DatabaseExport[] = [];
     const open = async () => {
-      for (const [at, database] of waiting) exports[at] = await this.#open(database, selector, context);
+      for (const [at, database] of waiting) exports[at] = await this.#open(database, context);
     };
     await Promise.all(Array.from({ length: openings }, open));
     throwIfInterrupted(signal, 'starting the exports');
@@ -86,19 +86,18 @@ export class PostgresqlEngine implements DatabaseEngine {
     await this.#live.stop();
   }
 
-  async #open(database: string, selector: DatabaseSelector, context: OpenContext): Promise<DatabaseExport> {
+  async #open(database: string, context: OpenContext): Promise<DatabaseExport> {
     const format = context.plain ? 'sql' : 'pgdump';
     let session: Session | undefined;
     let instantMs = this.#now();
     try {
       session = await openSession(context.config, database, context.signal);
-      const result = await describe(session, database, selector, context.passwords);
       const hidden = await hiddenRows(session);
       if (hidden !== null) return refusedExport(database, format, hidden, instantMs);
       await session.rows('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
       instantMs = this.#now();
       const [row] = await session.rows('SELECT pg_export_snapshot() AS id');
-      const dump = startDump(database, String(row?.['id']), result, context);
+      const dump = startDump(database, String(row?.['id']), context.grants.get(database)!, context);
       this.#live.add(dump);
       // pg_dump prints nothing before it has taken the snapshot over and read the catalog in it.
       const begun = dump.begin(() => true);
@@ -122,6 +121,19 @@ export class PostgresqlEngine implements DatabaseEngine {
       await session?.close();
     }
   }
+}
+
+async function describeAll(
+  session: Session,
+  databases: readonly string[],
+  selector: DatabaseSelector,
+): Promise<ReadonlyMap<string, ExportResult>> {
+  const passwords = await readPasswords(session);
+  const described = new Map<string, ExportResult>();
+  for (const database of databases) {
+    described.set(database, await describe(session, database, selector, passwords));
+  }
+  return described;
 }
 
 async function describe(

@@ -17,7 +17,7 @@ export interface Grants {
   readonly warnings: readonly DatabaseWarning[];
 }
 
-/** In the session's own database. */
+/** In any database: all of it lies in catalogs that the whole server shares. */
 export async function readGrants(
   session: Session,
   database: string,
@@ -55,7 +55,7 @@ export async function readPasswords(session: Session): Promise<Passwords | null>
 
 const roleQuery = `SELECT r.rolname AS name, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin,
   r.rolreplication, r.rolbypassrls, r.rolconnlimit, r.rolvaliduntil::text AS valid_until,
-  r.oid = (SELECT datdba FROM pg_database WHERE datname = current_database()) AS owns
+  r.oid = (SELECT datdba FROM pg_database WHERE datname = $1) AS owns
   FROM pg_roles r ORDER BY r.rolname`;
 
 async function roleCatalog(
@@ -63,7 +63,7 @@ async function roleCatalog(
   database: string,
   passwords: Passwords | null,
 ): Promise<[readonly Row[], readonly DatabaseWarning[]]> {
-  const roles = await session.rows(roleQuery);
+  const roles = await session.rows(roleQuery, [database]);
   if (passwords !== null) {
     return [roles.map((role) => ({ ...role, rolpassword: passwords.get(String(role['name'])) })), []];
   }
@@ -116,10 +116,10 @@ async function settings(session: Session, names: readonly string[], database: st
     `SELECT r.rolname AS role, s.setdatabase <> 0 AS here, unnest(s.setconfig) AS setting
      FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
      WHERE (r.rolname = ANY ($1) AND s.setdatabase = 0)
-        OR (s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+        OR (s.setdatabase = (SELECT oid FROM pg_database WHERE datname = $2)
             AND (s.setrole = 0 OR r.rolname = ANY ($1)))
      ORDER BY 1, 2, 3`,
-    [names],
+    [names, database],
   );
   return rows.map((row) => {
     const setting = String(row['setting']);
@@ -153,7 +153,8 @@ async function databaseGrants(
     `SELECT pg_get_userbyid(d.datdba) AS owner, a.privilege_type, a.is_grantable,
             CASE WHEN a.grantee = 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END AS grantee
      FROM pg_database d LEFT JOIN LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a ON true
-     WHERE d.datname = current_database() ORDER BY grantee NULLS FIRST, a.privilege_type`,
+     WHERE d.datname = $1 ORDER BY grantee NULLS FIRST, a.privilege_type`,
+    [database],
   );
   const on = `DATABASE ${quoteName(database)}`;
   const owner = String(rows[0]?.['owner'] ?? '');
