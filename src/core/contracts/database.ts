@@ -74,7 +74,10 @@ export interface DatabaseExport {
   readonly format: 'sql' | 'pgdump';
   /** When the transaction that this export reads from began. */
   readonly instantMs: number;
-  /** Read once. Ends normally only if the export is complete; rejects with EXPORT_FAILED otherwise. */
+  /**
+   * Read once. Ends normally only if the export is complete; rejects with EXPORT_FAILED otherwise. A piece holds
+   * its bytes until the next one is asked for: whoever keeps it makes a copy.
+   */
   readonly body: AsyncIterable<Uint8Array>;
   /** Resolves after the body has ended normally; rejects as the body does. */
   result(): Promise<ExportResult>;

@@ -103,10 +103,14 @@ export class ClientDump {
     let complete = false;
     try {
       let empty = true;
+      let last: Buffer | null = null;
       for (let chunk = await this.#next(); chunk !== null; chunk = await this.#next()) {
         empty = false;
         const checking = this.#options.check.chunk(chunk);
         if (checking !== undefined) await checking;
+        // Not before: a check may have gone on looking at the end of it.
+        if (last !== null) this.#options.client.stdout?.release(last);
+        last = chunk;
         yield chunk;
       }
       await this.#prove(empty);
@@ -184,7 +188,7 @@ export function describeEnd(end: ClientEnd, name: string, secrets: readonly stri
 function chunksOf(client: ClientProcess): AsyncIterator<Buffer> {
   const stdout = client.stdout;
   if (stdout === null) return (async function* () {})();
-  return (stdout as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  return stdout[Symbol.asyncIterator]();
 }
 
 function interrupted(what: string, cause: unknown): HoldfastError {

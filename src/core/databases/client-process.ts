@@ -6,8 +6,9 @@
  * password. The caller gives the whole environment: nothing of ours is inherited unasked.
  */
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
+import { type ClientOutput, makeOutputPipe } from './client-output.ts';
 
 /** Bytes of standard error that are kept; the last ones say what went wrong. */
 const keptErrorBytes = 2048;
@@ -39,7 +40,7 @@ export interface ClientProcess {
   /** Undefined where the process could not be started. */
   readonly pid: number | undefined;
   readonly stdin: Writable | null;
-  readonly stdout: Readable | null;
+  readonly stdout: ClientOutput | null;
   /** Resolves when the process is gone and its standard error has ended. Never rejects. */
   readonly ended: Promise<ClientEnd>;
   /** Kills the client and all it started. A second call does nothing. */
@@ -47,21 +48,17 @@ export interface ClientProcess {
 }
 
 export function startClient(command: ClientCommand): ClientProcess {
-  const child = spawn(command.path, command.args, {
-    env: command.env,
-    detached: true,
-    stdio: [
-      command.input === true ? 'pipe' : 'ignore',
-      command.output === false ? 'ignore' : 'pipe',
-      'pipe',
-      ...(command.fileDescriptor === undefined ? [] : [command.fileDescriptor]),
-    ],
-  });
+  const pipe = command.output === false ? null : makeOutputPipe();
+  let child: ChildProcess;
+  try {
+    child = spawnWith(command, pipe?.descriptor ?? 'ignore');
+  } finally {
+    pipe?.closeDescriptor();
+  }
   const stderr = child.stdio[2] as Readable | null;
   const complaint = keepTail(stderr);
   // A pipe that breaks shows in the exit status; without listeners it would end our own process.
   child.stdin?.on('error', () => {});
-  child.stdout?.on('error', () => {});
 
   let closed = false;
   child.once('close', () => {
@@ -71,19 +68,32 @@ export function startClient(command: ClientCommand): ClientProcess {
     name: command.path.slice(command.path.lastIndexOf('/') + 1),
     pid: child.pid,
     stdin: child.stdin,
-    stdout: child.stdout,
+    stdout: pipe?.output ?? null,
     ended: endOf(child, stderr, complaint),
     kill() {
       if (closed) return;
       killGroup(child.pid);
       child.stdin?.destroy();
-      child.stdout?.destroy();
+      pipe?.output.destroy();
     },
   };
 }
 
+function spawnWith(command: ClientCommand, output: number | 'ignore'): ChildProcess {
+  return spawn(command.path, command.args, {
+    env: command.env,
+    detached: true,
+    stdio: [
+      command.input === true ? 'pipe' : 'ignore',
+      output,
+      'pipe',
+      ...(command.fileDescriptor === undefined ? [] : [command.fileDescriptor]),
+    ],
+  });
+}
+
 async function endOf(
-  child: ReturnType<typeof spawn>,
+  child: ChildProcess,
   stderr: Readable | null,
   complaint: () => string,
 ): Promise<ClientEnd> {
