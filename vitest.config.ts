@@ -10,7 +10,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig(({ mode }) => ({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: mode === 'long' ? [] : ['**/*.long.test.ts'],
+    // Packages of addins test themselves, where they are installed.
+    exclude: ['test/fixtures/**', ...(mode === 'long' ? [] : ['**/*.long.test.ts'])],
     globalSetup: ['test/support/prerequisites.ts'],
     reporters: ['default', './test/support/count-reporter.ts'],
     pool: 'forks',
