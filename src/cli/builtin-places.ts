@@ -27,8 +27,7 @@ export async function placeOfBuiltin(
   const module = `${directory}/addins/${name}/index.${extension}`;
   return {
     name: `the store ${name}`,
-    module,
-    exported: `${name}Store`,
+    opening: { module, exported: `${name}Store` },
     root: directory,
     whose: 'own',
     needs,

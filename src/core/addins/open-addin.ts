@@ -1,23 +1,37 @@
 /**
  * Opens what an addin package contributes.
  *
- * The one place that decides in which process a package's code runs.
+ * The one place that decides in which process a package's code runs: stores and notifiers in one of their own,
+ * which is neither root nor sees the accounts; providers and scopes in ours.
  */
 
-import type { Settings } from '../contracts/addin.ts';
+import { accessSync, constants } from 'node:fs';
+import { secretsIn } from '../config/secrets.ts';
+import type { JsonSchema, Settings } from '../contracts/addin.ts';
 import type { Notifier } from '../contracts/notifier.ts';
 import type { Provider, ProviderInput } from '../contracts/provider.ts';
 import type { Scope } from '../contracts/scope.ts';
 import type { Store } from '../contracts/store.ts';
 import type { StoreSetup } from '../contracts/store-setup.ts';
 import { HoldfastError } from '../errors.ts';
+import type { AddinPlace, IsolationWorld } from '../isolation/isolate.ts';
 import { type AddinModule, importDefinition } from './addin-module.ts';
 
 type ModuleOf<K extends AddinModule['kind']> = AddinModule & { readonly kind: K };
 
-/** @throws ADDIN_REFUSED its module is not what the manifest says */
-export async function openAddinStore(module: ModuleOf<'store'>, settings: Settings): Promise<Store> {
-  return (await importDefinition(module)).open(settings);
+/** What the processes of packages may not see, and the variables they may. Asked when one is started. */
+export type PackageWorld = () => Promise<IsolationWorld>;
+
+const isolate = () => import('../isolation/isolate.ts');
+
+/** @throws ADDIN_REFUSED its module is not what the manifest says; PREREQUISITE_MISSING it cannot be isolated */
+export async function openAddinStore(
+  module: ModuleOf<'store'>,
+  settings: Settings,
+  world: PackageWorld,
+): Promise<Store> {
+  const { openStoreApart } = await isolate();
+  return openStoreApart(placeOf(module, settings), settings, await world());
 }
 
 /**
@@ -25,17 +39,27 @@ export async function openAddinStore(module: ModuleOf<'store'>, settings: Settin
  *
  * @throws ADDIN_REFUSED as `openAddinStore`
  */
-export async function openAddinSetup(module: ModuleOf<'store'>, settings: Settings): Promise<StoreSetup> {
-  const setup = await (await importDefinition(module)).setup?.(settings);
-  if (setup !== undefined) return setup;
+export async function openAddinSetup(
+  module: ModuleOf<'store'>,
+  settings: Settings,
+  world: PackageWorld,
+): Promise<StoreSetup> {
+  const { openSetupApart } = await isolate();
+  const setup = await openSetupApart(placeOf(module, settings), settings, await world());
+  if (setup !== null) return setup;
   throw new HoldfastError('ADDIN_REFUSED', `the store ${module.name} declares a setup and has none`, {
     hint: 'Install another version of its package, or tell its author.',
   });
 }
 
 /** @throws ADDIN_REFUSED as `openAddinStore` */
-export async function openAddinNotifier(module: ModuleOf<'notifier'>, settings: Settings): Promise<Notifier> {
-  return (await importDefinition(module)).open(settings);
+export async function openAddinNotifier(
+  module: ModuleOf<'notifier'>,
+  settings: Settings,
+  world: PackageWorld,
+): Promise<Notifier> {
+  const { openNotifierApart } = await isolate();
+  return openNotifierApart(placeOf(module, settings), settings, await world());
 }
 
 /** @throws ADDIN_REFUSED as `openAddinStore` */
@@ -52,4 +76,28 @@ export async function openAddinScopes(
   settings: Settings,
 ): Promise<readonly Scope[]> {
   return (await importDefinition(module)).open(settings);
+}
+
+/** Paths it asks for are left as they are: what only root may read stays root's. */
+function placeOf(module: AddinModule, settings: Settings): AddinPlace {
+  const { kind, name, root, manifest } = module;
+  const { network, paths } = manifest.permissions;
+  const secrets = secretsIn(settings, manifest.settings as JsonSchema).map(({ reference }) => reference);
+  return {
+    name: `the ${kind} ${name}`,
+    opening: { packaged: module },
+    root,
+    whose: 'strangers',
+    needs: { network: network !== false, shown: paths.filter(isThere) },
+    secrets,
+  };
+}
+
+function isThere(path: string): boolean {
+  try {
+    accessSync(path, constants.F_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

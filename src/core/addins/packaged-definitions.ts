@@ -11,18 +11,19 @@ import {
   openAddinScopes,
   openAddinSetup,
   openAddinStore,
+  type PackageWorld,
 } from './open-addin.ts';
 
-export function packagedDefinition(module: AddinModule): AddinDefinition {
+export function packagedDefinition(module: AddinModule, world: PackageWorld): AddinDefinition {
   const { manifest, name, version, contract } = module;
   const common = { name, version, contract, settingsSchema: manifest.settings as JsonSchema };
   switch (manifest.kind) {
     case 'store': {
       const store = { ...module, kind: 'store' } as const;
-      const open = (settings: Parameters<typeof openAddinStore>[1]) => openAddinStore(store, settings);
+      const open = (settings: Parameters<typeof openAddinStore>[1]) => openAddinStore(store, settings, world);
       const { setup } = manifest.capabilities;
       if (setup !== true) return { kind: 'store', ...common, open };
-      return { kind: 'store', ...common, open, setup: (settings) => openAddinSetup(store, settings) };
+      return { kind: 'store', ...common, open, setup: (settings) => openAddinSetup(store, settings, world) };
     }
     case 'provider': {
       const { levels, needsFull, needs } = manifest.capabilities;
@@ -34,7 +35,7 @@ export function packagedDefinition(module: AddinModule): AddinDefinition {
     case 'notifier': {
       const { events } = manifest.capabilities;
       const open = (settings: Parameters<typeof openAddinNotifier>[1]) =>
-        openAddinNotifier({ ...module, kind: 'notifier' }, settings);
+        openAddinNotifier({ ...module, kind: 'notifier' }, settings, world);
       return { kind: 'notifier', ...common, ...(events === undefined ? {} : { events }), open };
     }
     case 'scope':

@@ -5,16 +5,21 @@
  */
 
 import { pathToFileURL } from 'node:url';
+import type { AddinModule } from '../addins/addin-module.ts';
 import type { AddinDefinition } from '../contracts/addin.ts';
+import type { Notifier, NotifierMessage } from '../contracts/notifier.ts';
+import { protectionsHere } from './protections.ts';
 import type { Handler, Handlers } from './serve.ts';
 import { setupHandlers } from './setup-service.ts';
 import { storeFacts, storeHandlers } from './store-service.ts';
 
 export interface Opening {
-  /** Absolute path of the module that exports the definition. */
-  readonly module: string;
-  readonly exported: string;
-  readonly part: 'store' | 'setup';
+  readonly part: 'store' | 'setup' | 'notifier';
+  /** A definition of ours: absolute path of its module, and the name of its export. */
+  readonly module?: string;
+  readonly exported?: string;
+  /** One of a package, as its manifest says. */
+  readonly packaged?: AddinModule;
   /** With secrets resolved. */
   readonly settings: Readonly<Record<string, unknown>>;
   /** Variables the addin may see, its own secrets among them: /proc shows only those a process began with. */
@@ -32,6 +37,7 @@ export function addinHandlers(): Handlers {
   };
   return (method) => {
     if (method === 'open') return open;
+    if (method === 'protections') return async () => protectionsHere();
     const found = Object.hasOwn(methods, method) ? methods[method] : undefined;
     if (found === undefined) throw new TypeError(`there is no method ${method}`);
     return found;
@@ -39,12 +45,15 @@ export function addinHandlers(): Handlers {
 }
 
 async function openPart(opening: Opening): Promise<{ readonly facts: unknown; readonly methods: Methods }> {
-  const { module, exported, part, settings, env } = opening;
+  const { part, settings, env } = opening;
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, env);
-  const exports = (await import(pathToFileURL(module).href)) as Readonly<Record<string, unknown>>;
-  const definition = exports[exported] as AddinDefinition | undefined;
-  if (definition?.kind !== 'store') throw new TypeError(`${module} exports no store as ${exported}`);
+  const definition = await definitionFor(opening);
+  if (part === 'notifier' && definition.kind === 'notifier') {
+    const notifier = await definition.open(settings);
+    return { facts: null, methods: notifierHandlers(notifier) };
+  }
+  if (part === 'notifier' || definition.kind !== 'store') throw new TypeError(`it is no ${part}`);
   if (part === 'setup') {
     const setup = await definition.setup?.(settings);
     return {
@@ -54,4 +63,22 @@ async function openPart(opening: Opening): Promise<{ readonly facts: unknown; re
   }
   const store = await definition.open(settings);
   return { facts: storeFacts(store), methods: storeHandlers(store) };
+}
+
+async function definitionFor({ module, exported, packaged }: Opening): Promise<AddinDefinition> {
+  if (packaged !== undefined) {
+    const { importDefinition } = await import('../addins/addin-module.ts');
+    return importDefinition(packaged);
+  }
+  const exports = (await import(pathToFileURL(module!).href)) as Readonly<Record<string, unknown>>;
+  const definition = exports[exported!] as AddinDefinition | undefined;
+  if (definition === undefined) throw new TypeError(`${module} exports no ${exported}`);
+  return definition;
+}
+
+function notifierHandlers(notifier: Notifier): Methods {
+  return {
+    notify: (params, { signal }) => notifier.notify(params as unknown as NotifierMessage, { signal }),
+    close: async () => notifier.close?.(),
+  };
 }

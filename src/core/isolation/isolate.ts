@@ -9,12 +9,15 @@ import { chownSync, lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Settings } from '../contracts/addin.ts';
+import type { Notifier } from '../contracts/notifier.ts';
 import type { Store } from '../contracts/store.ts';
 import type { StoreSetup } from '../contracts/store-setup.ts';
 import { HoldfastError } from '../errors.ts';
 import { type Launch, usualPatience } from './addin-process.ts';
+import type { Opening } from './addin-service.ts';
 import { type AddinUser, addinUser } from './addin-user.ts';
 import { handOver, makeFor } from './hand-over.ts';
+import { openIsolatedNotifier } from './isolated-notifier.ts';
 import { openIsolatedSetup } from './isolated-setup.ts';
 import { openIsolatedStore, type StoreRecipe } from './isolated-store.ts';
 import { plainLaunch } from './plain-launch.ts';
@@ -25,9 +28,7 @@ import { environmentFor, isSecretVariable, type StoreNeeds } from './store-needs
 export interface AddinPlace {
   /** For errors: `the store webdav`. */
   readonly name: string;
-  /** Absolute path of the module, and the name of its export. */
-  readonly module: string;
-  readonly exported: string;
+  readonly opening: Pick<Opening, 'module' | 'exported' | 'packaged'>;
   /** Directory of its package. */
   readonly root: string;
   readonly whose: 'own' | 'strangers';
@@ -62,13 +63,19 @@ export const openSetupApart = (
   world: IsolationWorld,
 ): Promise<StoreSetup | null> => openIsolatedSetup(recipeOf(place, settings, 'setup', world));
 
+export const openNotifierApart = (
+  place: AddinPlace,
+  settings: Settings,
+  world: IsolationWorld,
+): Promise<Notifier> => openIsolatedNotifier(recipeOf(place, settings, 'notifier', world));
+
 export function recipeOf(
   place: AddinPlace,
   settings: Settings,
-  part: 'store' | 'setup',
+  part: Opening['part'],
   world: IsolationWorld,
 ): StoreRecipe {
-  const { name, module, exported, needs, secrets, whose } = place;
+  const { name, needs, secrets, whose } = place;
   const user = addinUser(whose);
   const root = process.getuid?.() === 0;
   const env = environmentFor(needs, world.env);
@@ -82,7 +89,7 @@ export function recipeOf(
         .map((key) => env[key]!),
     ],
     patience: usualPatience,
-    opening: { module, exported, part, settings, env },
+    opening: { ...place.opening, part, settings, env },
     launches: async () => (root ? protectedLaunches(place, user, world) : [plainLaunch()]),
     beforePut: async () => directory !== undefined && root && makeFor(directory, user),
   };
@@ -93,7 +100,7 @@ async function protectedLaunches(
   user: AddinUser,
   { accounts, env, memoryMegabytes = usualMegabytes }: IsolationWorld,
 ): Promise<readonly Launch[]> {
-  const { directory, directories = [], files = [], network = true } = needs;
+  const { directory, directories = [], files = [], shown = [], network = true } = needs;
   const owner = directory === undefined ? user : await handOver(realOf(directory), user);
   const cache = whose === 'own' && owner.uid === user.uid ? cacheFor(user) : null;
   const launches = shelterLaunches({
@@ -107,6 +114,7 @@ async function protectedLaunches(
       ...(directory === undefined ? [] : [directory]),
     ],
     files,
+    shown,
     network,
     memoryMegabytes,
     env: {

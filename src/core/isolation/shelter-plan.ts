@@ -20,6 +20,8 @@ export interface ShelterNeeds {
   readonly directories: readonly string[];
   /** Files it reads. Absent ones are left out. */
   readonly files: readonly string[];
+  /** Seen also below a cover over accounts, and never made reachable. */
+  readonly shown: readonly string[];
 }
 
 export interface ShelterPlan {
@@ -63,6 +65,7 @@ export function planShelter(needs: ShelterNeeds): ShelterPlan {
     const closed = firstClosed(path, needs);
     if (closed !== null && !system.includes(closed)) covers.add(closed);
   }
+  const reachable = existing(needs.shown).filter((path) => firstClosed(path, needs) === null);
   const outermost = [...covers].filter((path) => ![...covers].some((other) => isBelow(path, other)));
   const covered = (path: string): boolean =>
     outermost.some((cover) => path === cover || isBelow(path, cover));
@@ -72,6 +75,7 @@ export function planShelter(needs: ShelterNeeds): ShelterPlan {
     ...files
       .filter((path) => covered(path) && !copied.includes(path))
       .map((path) => ({ path, kind: 'file' as const })),
+    ...reachable.filter(covered).map((path) => ({ path, kind: kindOf(path) })),
   ];
   return { covers: outermost, shown, copied, open };
 }
@@ -85,6 +89,8 @@ export function isReachable(needs: ShelterNeeds): boolean {
     files.every((path) => mayRead(statSync(path), needs))
   );
 }
+
+const kindOf = (path: string): 'directory' | 'file' => (statSync(path).isDirectory() ? 'directory' : 'file');
 
 const isBelow = (path: string, directory: string): boolean => path.startsWith(`${directory}/`);
 

@@ -5,8 +5,10 @@ export interface StoreNeeds {
   readonly directory?: string;
   /** Files it reads, also such as only root may read: then it sees copies. */
   readonly files?: readonly string[];
-  /** Directories it reads. */
+  /** Directories it reads, made reachable for it. */
   readonly directories?: readonly string[];
+  /** What stays in sight also below a directory of accounts; no more can be read of it than without. */
+  readonly shown?: readonly string[];
   /** Environment variables it reads, beside those every program may see. */
   readonly variables?: RegExp;
   /** False: it reaches nothing over a network. */

@@ -115,7 +115,8 @@ describe('a store whose process fails', () => {
 
   it('is ended where it takes more memory than it may', async () => {
     const place = {
-      ...{ name: 'the store hungry', module: `${rootOfCheckout}/${module}`, exported: 'hungry' },
+      name: 'the store hungry',
+      opening: { module: `${rootOfCheckout}/${module}`, exported: 'hungry' },
       ...{ root: rootOfCheckout, whose: 'strangers' as const, needs: {}, secrets: [] },
     };
     const store = await openIsolatedStore(
