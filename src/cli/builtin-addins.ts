@@ -5,6 +5,7 @@
  */
 
 import type { AddinDefinition } from '../core/index.ts';
+import { builtinNotifiers } from '../core/notify/builtin.ts';
 
 const builtin: Readonly<Record<string, () => Promise<AddinDefinition>>> = {
   apiscp: async () => (await import('../panels/apiscp/index.ts')).apiscpPanel,
@@ -16,7 +17,17 @@ const builtin: Readonly<Record<string, () => Promise<AddinDefinition>>> = {
   chain: async () => (await import('../addins/chain/index.ts')).chainProvider,
 };
 
-export const allAddins = (): Promise<readonly AddinDefinition[]> => load(Object.keys(builtin));
+/** `<kind> <name>` of each, so that no package takes one. */
+export const builtinNames: readonly string[] = [
+  ...['apiscp', 'generic'].map((name) => `panel ${name}`),
+  ...['local', 's3', 'rclone'].map((name) => `store ${name}`),
+  ...['s3-tar', 'chain'].map((name) => `provider ${name}`),
+];
+
+export const allAddins = async (): Promise<readonly AddinDefinition[]> => [
+  ...builtinNotifiers,
+  ...(await load(Object.keys(builtin))),
+];
 
 /** Those of the names that are known. */
 export const addinsNamed = (names: Iterable<string>): Promise<readonly AddinDefinition[]> =>

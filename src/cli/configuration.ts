@@ -17,11 +17,14 @@ import type { AddinDefinition } from '../core/index.ts';
 import { didYouMean } from '../core/near-matches.ts';
 import { quoted } from '../core/printable.ts';
 import { readScopeFile, scopeFilePath } from '../core/scopes/scope-file.ts';
+import { type AddinPackages, addinPackages } from './addin-packages.ts';
 import { addinsNamed, allAddins } from './builtin-addins.ts';
 
 export interface Loaded {
   readonly configuration: Configuration;
+  /** Those of addin packages among them. */
   readonly definitions: readonly AddinDefinition[];
+  readonly packages: AddinPackages;
 }
 
 /**
@@ -30,14 +33,13 @@ export interface Loaded {
  * @throws CONFIG_INVALID the message names every problem
  */
 export async function loadConfigured(dir: string): Promise<Loaded> {
-  const { configuration, definitions, problems } = await checkConfigured(dir);
+  const { configuration, problems, ...rest } = await checkConfigured(dir);
   if (configuration === null) throw configInvalid(problems);
-  return { configuration, definitions };
+  return { configuration, ...rest };
 }
 
-interface Checked {
+interface Checked extends Omit<Loaded, 'configuration'> {
   readonly configuration: Configuration | null;
-  readonly definitions: readonly AddinDefinition[];
   readonly problems: readonly ConfigProblem[];
 }
 
@@ -62,18 +64,20 @@ export async function checkConfigured(dir: string): Promise<Checked> {
  * @throws CONFIG_INVALID the message names every problem
  */
 export async function loadFiles(dir: string): Promise<Loaded> {
-  const { configuration, definitions, problems } = await checkFiles(dir);
+  const { configuration, problems, ...rest } = await checkFiles(dir);
   if (configuration === null) throw configInvalid(problems);
-  return { configuration, definitions };
+  return { configuration, ...rest };
 }
 
 async function checkFiles(dir: string): Promise<Checked> {
-  const definitions = await addinsNamed(await namesUsed(dir));
-  const first = await checkConfiguration(dir, definitions);
-  if (first.configuration !== null) return { ...first, definitions };
+  const packages = await addinPackages(dir);
+  const { refused } = packages;
+  const definitions = [...(await addinsNamed(await namesUsed(dir))), ...packages.definitions];
+  const first = await checkConfiguration(dir, definitions, refused);
+  if (first.configuration !== null) return { ...first, definitions, packages };
   // Only with all of them at hand can a message tell what is installed.
-  const all = await allAddins();
-  return { ...(await checkConfiguration(dir, all)), definitions: all };
+  const all = [...(await allAddins()), ...packages.definitions];
+  return { ...(await checkConfiguration(dir, all, refused)), definitions: all, packages };
 }
 
 /** Names after `use`, found without parsing; what is wrong with a file is told elsewhere. */

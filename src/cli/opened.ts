@@ -8,15 +8,24 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { assertAbilities } from '../core/addins/needed-abilities.ts';
 import type { AddinRef } from '../core/archive/manifest.ts';
 import { databaseSettingsSchema } from '../core/config/config-schema.ts';
-import type { AddinConfiguration, Configuration } from '../core/config/load-configuration.ts';
+import type { AddinConfiguration, Configuration, UseSettings } from '../core/config/load-configuration.ts';
 import { withExclusions } from '../core/config/policy.ts';
-import { resolveSecrets } from '../core/config/secrets.ts';
+import { escapePointer, resolveSecrets, secretsIn } from '../core/config/secrets.ts';
 import type { Identity } from '../core/encryption/identities.ts';
 import type { KeyedProvider } from '../core/encryption/keyed-provider.ts';
 import { isHoldfastError } from '../core/errors.ts';
-import type { AddinDefinition, DatabaseEngine, Panel, Store } from '../core/index.ts';
+import type {
+  AddinDefinition,
+  DatabaseEngine,
+  Panel,
+  Provider,
+  ProviderDefinition,
+  Settings,
+  Store,
+} from '../core/index.ts';
 import type { OpenAddin } from '../core/jobs/addin.ts';
 import { openState, type State } from '../core/state/state.ts';
 import { isPrivateDirectory } from '../core/state/state-files.ts';
@@ -37,8 +46,18 @@ export interface OpenedStore {
   readonly providerRef: AddinRef;
 }
 
-/** The settings of stores that say where they are. */
-const placeSettings = ['use', 'endpoint', 'bucket', 'prefix', 'path', 'remote'] as const;
+/** The settings of our stores that say where they are. */
+const ourPlaces = ['use', 'endpoint', 'bucket', 'prefix', 'path', 'remote'] as const;
+
+/** What a store of a package calls its place nobody knows: any text that is no secret may be part of it. */
+function placeSettings({ packages, definitions }: Loaded, store: UseSettings): readonly string[] {
+  if (packages.modules.every(({ kind, name }) => kind !== 'store' || name !== store.use)) return ourPlaces;
+  const { settingsSchema } = definitionOf(definitions, 'store', store.use);
+  const secrets = new Set(secretsIn(store, settingsSchema).map(({ pointer }) => pointer));
+  return Object.keys(store)
+    .filter((name) => typeof store[name] === 'string' && !secrets.has(`/${escapePointer(name)}`))
+    .sort();
+}
 
 export const refOf = ({ name, version, contract }: AddinDefinition): AddinRef => ({
   name,
@@ -62,11 +81,25 @@ export async function openStore(
   const settings = await resolveSecrets(addin.provider, providerDefinition.settingsSchema, world);
   const bare = await openStoreOf(loaded, addin.store, world);
   const store = world.wrapStore?.(bare) ?? bare;
-  const provider = await providerDefinition.open({ store, settings });
+  const provider = await providerOver(store, providerDefinition, settings);
   const refs = { storeRef: refOf(storeDefinition), providerRef: refOf(providerDefinition) };
   const keyed = openKeys(addin, { store, provider, world, identities });
-  const place = JSON.stringify(placeSettings.map((name) => addin.store[name] ?? null));
+  const place = JSON.stringify(placeSettings(loaded, addin.store).map((name) => addin.store[name] ?? null));
   return { name: addin.name, store, place, provider: keyed, encryption: addin.encryption, ...refs };
+}
+
+async function providerOver(
+  store: Store,
+  definition: ProviderDefinition,
+  settings: Settings,
+): Promise<Provider> {
+  try {
+    assertAbilities(store, definition);
+    return await definition.open({ store, settings });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 export async function openPanel(

@@ -1,7 +1,7 @@
 /** Opens the scopes of this installation: the built-in ones, and those of the addins that are configured. */
 
 import { resolveSecrets } from '../core/config/secrets.ts';
-import type { Settings } from '../core/index.ts';
+import type { Scope, Settings } from '../core/index.ts';
 import { ScopeRegistry } from '../core/scopes/registry.ts';
 import type { CliContext } from './command.ts';
 import { type Loaded, loadFiles } from './configuration.ts';
@@ -11,7 +11,11 @@ export async function openScopes({ configDir, world }: Pick<CliContext, 'configD
   readonly dir: string;
 }> {
   const loaded = await loadFiles(configDir);
-  const contributed = (await Promise.all(used(loaded).map((one) => one(world)))).flat();
+  const [ours, theirs] = await Promise.all([
+    Promise.all(used(loaded).map((one) => one(world))),
+    Promise.all(packaged(loaded, world)),
+  ]);
+  const contributed = [...ours, ...theirs].flat();
   const { configuration, definitions } = loaded;
   const registry = new ScopeRegistry({ configuration, definitions, contributed, now: world.now });
   return { registry, dir: configuration.dir };
@@ -26,11 +30,31 @@ function used({ configuration, definitions }: Loaded) {
     return all.find(({ use }) => use === name);
   };
   return definitions.flatMap((definition) => {
+    if (definition.scopes === undefined) return [];
     const settings = settingsOf(definition.kind, definition.name);
-    if (definition.scopes === undefined || settings === undefined) return [];
+    if (settings === undefined) return [];
     return [
       async (world: CliContext['world']) =>
         (await definition.scopes?.(await resolveSecrets(settings, definition.settingsSchema, world))) ?? [],
+    ];
+  });
+}
+
+/** Addin packages contribute where `scopes` of config.json has settings for them. */
+function packaged(
+  { configuration, definitions, packages }: Loaded,
+  world: CliContext['world'],
+): Promise<readonly Scope[]>[] {
+  return packages.modules.flatMap((module) => {
+    const settings = configuration.scopes.find(({ use }) => use === module.name);
+    if (module.kind !== 'scope' || settings === undefined) return [];
+    const schema = definitions.find(
+      (one) => one.kind === 'scope' && one.name === module.name,
+    )?.settingsSchema;
+    return [
+      import('../core/addins/contributed-scopes.ts').then(({ contributedScopes }) =>
+        contributedScopes(module, () => resolveSecrets(settings, schema ?? {}, world)),
+      ),
     ];
   });
 }

@@ -4,6 +4,7 @@ import { readAddinConfiguration } from '../../core/config/load-configuration.ts'
 import type { ConfigProblem } from '../../core/config/problems.ts';
 import { errorCodes } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
+import { addinPackages } from '../addin-packages.ts';
 import { allAddins } from '../builtin-addins.ts';
 import type { CliCommand } from '../command.ts';
 import { placeOf } from '../config-place.ts';
@@ -18,10 +19,12 @@ export const addinValidate: CliCommand = {
       .addHelpText('after', '\nReads no secret and opens no store.');
   },
 
-  async run({ output }, { args }) {
+  async run({ output, configDir }, { args }) {
     const file = args[0]!;
     const problems: ConfigProblem[] = [];
-    const found = await readAddinConfiguration(file, await allAddins(), problems);
+    const { definitions, refused } = await addinPackages(configDir);
+    const installed = { definitions: [...(await allAddins()), ...definitions], refused };
+    const found = await readAddinConfiguration(file, installed, problems);
     for (const { pointer, message, hint } of problems) {
       output.note(`holdfast: ${placeOf(file, pointer)}: ${message}`);
       output.note(`hint: ${hint}`);

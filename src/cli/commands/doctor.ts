@@ -11,6 +11,7 @@ import {
   describeProblem,
 } from '../checks/configuration.ts';
 import { checkHost } from '../checks/host.ts';
+import { checkPackages } from '../checks/packages.ts';
 import { checkAccounts, checkDatabases, checkRawData, checkTrees } from '../checks/panel.ts';
 import { checkSetup } from '../checks/store-setup.ts';
 import { checkStore } from '../checks/stores.ts';
@@ -52,9 +53,10 @@ export const doctor: CliCommand = {
       }
     };
     add(await checkHost());
-    const { configuration, definitions, problems } = await checkConfigured(context.configDir);
+    const { configuration, problems, ...rest } = await checkConfigured(context.configDir);
+    add(checkPackages(rest.packages));
     if (configuration === null) add(problems.map(describeProblem));
-    else await checkConfiguredParts(context, { configuration, definitions }, add);
+    else await checkConfiguredParts(context, { configuration, ...rest }, add);
     const exitStatus = statusOf(checks);
     output.document<DoctorDocument>({ exitStatus, checks });
     return exitStatus;

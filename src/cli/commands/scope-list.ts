@@ -1,9 +1,12 @@
 /** `holdfast scope list`: every scope with its value. */
 
+import { isHoldfastError } from '../../core/errors.ts';
+import type { Scope, ScopeValue } from '../../core/index.ts';
 import { printable } from '../../core/printable.ts';
 import { showScopeValue } from '../../core/scopes/value-grammar.ts';
 import type { CliCommand } from '../command.ts';
 import type { ScopesDocument } from '../documents/scopes.ts';
+import type { Output } from '../output.ts';
 import { openScopes } from '../scopes.ts';
 
 export const scopeList: CliCommand = {
@@ -22,7 +25,7 @@ export const scopeList: CliCommand = {
       registry.list().map(async (scope) => ({
         name: scope.name,
         info: scope.help,
-        value: await scope.get(),
+        value: await presentValue(scope, context.output),
         default: scope.default,
         settings: scope.values,
       })),
@@ -35,3 +38,14 @@ export const scopeList: CliCommand = {
     return 0;
   },
 };
+
+/** What an addin package does not tell is told as a note, and hides no other scope. */
+async function presentValue(scope: Scope, output: Output): Promise<ScopeValue> {
+  try {
+    return await scope.get();
+  } catch (error) {
+    if (!isHoldfastError(error) || !error.code.startsWith('ADDIN_')) throw error;
+    output.note(`note: ${error.message}`);
+    return null;
+  }
+}

@@ -3,17 +3,19 @@
 import { hostname } from 'node:os';
 import type { Configuration } from '../../core/config/load-configuration.ts';
 import { isHoldfastError } from '../../core/errors.ts';
-import { notifyAll } from '../../core/notify/notifiers.ts';
 import { printable } from '../../core/printable.ts';
 import { Daemon } from '../../core/schedule/daemon.ts';
 import type { RunOrder } from '../../core/schedule/schedule.ts';
 import { lockDaemon } from '../../core/state/daemon-lock.ts';
 import { pastRuns } from '../../core/state/run-history.ts';
+import { knownRuns } from '../../core/state/run-records.ts';
 import type { CliCommand, CliContext } from '../command.ts';
 import { loadConfigured } from '../configuration.ts';
 import { openStateOf } from '../opened.ts';
 import { Alarms } from '../runs/alarms.ts';
+import { tellInterrupted } from '../runs/interrupted.ts';
 import { ourselves, runProcess } from '../runs/run-process.ts';
+import { tell } from '../runs/tell.ts';
 
 const everyMs = 15_000;
 
@@ -68,6 +70,7 @@ export const serve: CliCommand = {
         scheduled: async () => {
           const now = await configured();
           alarms.look(now);
+          await tellInterrupted(context, now, seed);
           return now.addins;
         },
         run: (order) => runOne(context, { order, configuration, server: seed }),
@@ -104,7 +107,12 @@ async function runOne(context: CliContext, { order, configuration, server }: One
   if (signal.aborted || end.status === 0) return;
   const [last] = await pastRuns(configuration.stateDir, { addin, limit: 1 });
   if (last?.scheduled === true && last.startedAtMs >= startedAtMs) return;
-  // It came to its end without a word: nobody else can tell.
+  // It came to its end without a word: nobody else can tell. If it had begun, its record says how far it was.
+  const runs = await knownRuns(configuration.stateDir);
+  if (runs.some((one) => one.silent && one.addin === addin && one.startedAtMs >= startedAtMs)) {
+    await tellInterrupted(context, configuration, server);
+    return;
+  }
   const notification = {
     event: 'failure',
     server,
@@ -118,7 +126,7 @@ async function runOne(context: CliContext, { order, configuration, server }: One
     figures: null,
     details: [`the run ended before it could report: ${how}`],
   } as const;
-  for (const failure of await notifyAll(configuration.notify, notification, world)) {
+  for (const failure of await tell(configuration.notify, notification, context)) {
     output.note(`note: ${failure}`);
   }
 }

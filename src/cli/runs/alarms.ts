@@ -10,8 +10,8 @@ import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 import type { Configuration } from '../../core/config/load-configuration.ts';
 import { shownDetails } from '../../core/notify/message.ts';
-import { notifyAll } from '../../core/notify/notifiers.ts';
 import type { CliContext } from '../command.ts';
+import { tell } from './tell.ts';
 
 const execute = promisify(execFile);
 const hourMs = 3_600_000;
@@ -50,7 +50,7 @@ export class Alarms {
   }
 
   async #check(nowMs: number, notify: Configuration['notify']): Promise<void> {
-    const { configDir, signal, world, output } = this.#context;
+    const { configDir, signal, output } = this.#context;
     const { server, command } = this.#parts;
     const [program, ...args] = [...command, '--config', configDir, 'status', '--check'];
     const options = { signal, timeout: hourMs, maxBuffer: 16 * 1024 * 1024 };
@@ -69,7 +69,7 @@ export class Alarms {
     const details = shownDetails(said.split('\n').map((line) => line.replace(/ \|.*$/, '')));
     const about = { server, host: hostname(), addin: null, run: null, scheduled: false, atMs: nowMs };
     const none = { exitStatus: null, durationMs: null, figures: null };
-    const failures = await notifyAll(notify, { event: 'alarm', ...about, ...none, details }, world);
+    const failures = await tell(notify, { event: 'alarm', ...about, ...none, details }, this.#context);
     for (const failure of failures) output.note(`note: ${failure}`);
   }
 }

@@ -10,7 +10,8 @@ import { printable, quoted } from '../printable.ts';
 import type { AddinModule } from './addin-module.ts';
 import { type JudgedAddin, judgeManifest } from './check-manifest.ts';
 import { type FoundPackage, findPackage } from './find-package.ts';
-import type { AddinManifest, Permissions } from './manifest-schema.ts';
+import type { AddinManifest } from './manifest-schema.ts';
+import type { Permissions } from './permissions-schema.ts';
 import { type Found, type Refusal, type RefusedAddin, refusal } from './refusal.ts';
 
 export interface LoadOptions {

@@ -1,6 +1,7 @@
 /** Why an addin package, or one addin of it, is not used. */
 
-import type { AddinKind, Permissions } from './manifest-schema.ts';
+import type { AddinKind } from './manifest-schema.ts';
+import type { Permissions } from './permissions-schema.ts';
 
 export const refusalReasons = [
   'not-found',

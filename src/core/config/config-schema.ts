@@ -7,6 +7,7 @@
 
 import type { FromSchema } from 'json-schema-to-ts';
 import { operationsProperties } from './operations-schema.ts';
+import { packageProperties } from './package-schema.ts';
 import { policyProperty } from './policy-schema.ts';
 
 export const configSchema = {
@@ -216,6 +217,7 @@ export const configSchema = {
         'Absolute path of the local state. Without it: /var/lib/holdfast, or DIR/state where --config DIR names another configuration.',
       examples: ['/var/lib/holdfast'],
     },
+    ...packageProperties,
     trustedSigners: {
       type: 'array',
       uniqueItems: true,

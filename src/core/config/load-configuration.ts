@@ -7,8 +7,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { RefusedAddin } from '../addins/refusal.ts';
 import type { AddinDefinition, JsonSchema, Settings } from '../contracts/addin.ts';
-import { didYouMean } from '../near-matches.ts';
 import { printable, quoted } from '../printable.ts';
 import { addinFiles } from './addin-files.ts';
 import {
@@ -18,6 +18,7 @@ import {
   type Retention,
   type ScheduleEntry,
 } from './addin-schema.ts';
+import { checkUse, type Installed, inlineSecrets } from './check-use.ts';
 import { type ConfigDocument, configSchema, type DatabaseSettings } from './config-schema.ts';
 import { type CopyConfiguration, copiesOf, copyProblems, copyStores } from './copies.ts';
 import { type DatabaseOptions, databaseOptionsOf } from './database-options.ts';
@@ -33,7 +34,6 @@ import {
 import { parseJson } from './parse-json.ts';
 import { policyProblems, type Ruled } from './policy.ts';
 import { type ConfigProblem, configInvalid, describeErrors } from './problems.ts';
-import { isSecretReference, secretsIn } from './secrets.ts';
 import { noSteering } from './steering.ts';
 import { validate } from './validate.ts';
 
@@ -65,6 +65,8 @@ export interface Configuration extends Operations, DatabaseOptions, Ruled {
   /** Whether our own stores run in processes of their own. */
   readonly isolation: 'on' | 'off';
   readonly trustedSigners: readonly string[];
+  /** Settings of scopes that packages contribute. */
+  readonly scopes: readonly UseSettings[];
   /** By name. */
   readonly addins: readonly AddinConfiguration[];
 }
@@ -85,13 +87,15 @@ export async function loadConfiguration(
 export async function checkConfiguration(
   dir: string,
   definitions: readonly AddinDefinition[],
+  refused: readonly RefusedAddin[] = [],
 ): Promise<{ configuration: Configuration | null; problems: readonly ConfigProblem[] }> {
   const home = resolve(dir);
+  const installed = { definitions, refused };
   const problems: ConfigProblem[] = [];
-  const config = await readConfig(join(home, 'config.json'), definitions, problems);
+  const config = await readConfig(join(home, 'config.json'), installed, problems);
   const addins: AddinConfiguration[] = [];
   for (const file of await addinFiles(home, problems)) {
-    const addin = await readAddinConfiguration(file, definitions, problems);
+    const addin = await readAddinConfiguration(file, installed, problems);
     if (addin === null) continue;
     const other = addins.find(({ name }) => name === addin.name);
     if (other === undefined) addins.push(addin);
@@ -113,8 +117,9 @@ export async function checkConfiguration(
   addins.sort((a, b) => (a.name < b.name ? -1 : 1));
   const rest = {
     concurrency,
-    isolation: config.isolation ?? ('off' as const),
+    isolation: config.isolation ?? 'off',
     trustedSigners,
+    scopes: config.scopes as readonly UseSettings[],
     policy,
     steering: noSteering,
     ...databaseOptionsOf(config),
@@ -126,17 +131,17 @@ export async function checkConfiguration(
 /** One addin configuration, or null with what is wrong added to `problems`. */
 export async function readAddinConfiguration(
   file: string,
-  definitions: readonly AddinDefinition[],
+  installed: Installed,
   problems: ConfigProblem[],
 ): Promise<AddinConfiguration | null> {
   const before = problems.length;
   const value = await readDocument(file, addinConfigurationSchema, problems);
   if (value === null) return null;
   const { provider, store, copies } = value as Partial<AddinDocument>;
-  checkUse('provider', provider, '/provider', { file, definitions, problems });
-  checkUse('store', store, '/store', { file, definitions, problems });
+  checkUse('provider', provider, '/provider', { file, ...installed, problems });
+  checkUse('store', store, '/store', { file, ...installed, problems });
   for (const [pointer, settings] of copyStores(copies)) {
-    checkUse('store', settings, pointer, { file, definitions, problems });
+    checkUse('store', settings, pointer, { file, ...installed, problems });
   }
   if (problems.length === before) problems.push(...copyProblems(file, copies ?? []));
   if (problems.length === before) problems.push(...timingProblems(file, value as AddinDocument));
@@ -158,7 +163,7 @@ export async function readAddinConfiguration(
 
 async function readConfig(
   file: string,
-  definitions: readonly AddinDefinition[],
+  installed: Installed,
   problems: ConfigProblem[],
 ): Promise<ConfigDocument | null> {
   const before = problems.length;
@@ -166,9 +171,15 @@ async function readConfig(
   if (value === null) return null;
   const config = value as ConfigDocument;
   if (problems.length === before) {
-    problems.push(...databaseProblems(file, config.databases), ...operationsProblems(file, config));
+    problems.push(
+      ...databaseProblems(file, config.databases),
+      ...operationsProblems(file, config, installed),
+    );
+    for (const [index, scope] of config.scopes.entries()) {
+      checkUse('scope', scope, `/scopes/${index}`, { file, ...installed, problems });
+    }
   }
-  checkUse('panel', config.panel, '/panel', { file, definitions, problems });
+  checkUse('panel', config.panel, '/panel', { file, ...installed, problems });
   return problems.length > before ? null : config;
 }
 
@@ -200,42 +211,4 @@ async function readDocument(
   problems.push(...inlineSecrets(file, parsed.value, schema, ''));
   const { value } = parsed;
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Settings) : null;
-}
-
-/** Validates the settings beside `use` against the schema of the addin it names. */
-function checkUse(
-  kind: AddinDefinition['kind'],
-  settings: unknown,
-  pointer: string,
-  {
-    file,
-    definitions,
-    problems,
-  }: { file: string; definitions: readonly AddinDefinition[]; problems: ConfigProblem[] },
-): void {
-  const use = (settings as { use?: unknown } | null | undefined)?.use;
-  if (typeof use !== 'string' || use === '') return;
-  const installed = definitions.filter((one) => one.kind === kind);
-  const definition = installed.find(({ name }) => name === use);
-  if (definition !== undefined) {
-    problems.push(...describeErrors(file, validate(settings, definition.settingsSchema), pointer));
-    problems.push(...inlineSecrets(file, settings, definition.settingsSchema, pointer));
-    return;
-  }
-  const names = installed.map(({ name }) => name).sort();
-  const list = names.length === 0 ? 'none is installed' : `installed are ${names.join(', ')}`;
-  const guess = didYouMean(use, names);
-  const message = `there is no ${kind} ${quoted(use)}; ${list}${guess === null ? '' : `; ${guess}`}`;
-  problems.push({ file, pointer: `${pointer}/use`, message, hint: `Name an installed ${kind}.` });
-}
-
-function inlineSecrets(file: string, value: unknown, schema: JsonSchema, base: string): ConfigProblem[] {
-  return secretsIn(value, schema)
-    .filter(({ reference }) => !isSecretReference(reference))
-    .map(({ pointer }) => ({
-      file,
-      pointer: `${base}${pointer}`,
-      message: 'must be a reference to the secret (env:NAME or file:/absolute/path), never the secret itself',
-      hint: 'Move the secret to a file with mode 0600 and write file:PATH here.',
-    }));
 }

@@ -108,52 +108,21 @@ const notify = {
   examples: [[{ use: 'mail', to: ['root@localhost'], on: ['failure', 'alarm'] }]],
   items: {
     type: 'object',
-    additionalProperties: false,
     required: ['use'],
     properties: {
       use: {
-        enum: ['webhook', 'ping', 'mail', 'textfile'],
+        type: 'string',
+        minLength: 1,
         description:
-          'webhook: a POST of JSON; ping: start, success and fail as healthchecks.io has them, of scheduled runs; mail: through the local sendmail; textfile: metrics for the node exporter.',
+          'Name of the notifier. Ours are webhook: a POST of JSON; ping: start, success and fail as healthchecks.io has them, of scheduled runs; mail: through the local sendmail; textfile: metrics for the node exporter. Other properties are settings of that notifier.',
         examples: ['mail'],
-      },
-      url: {
-        type: 'string',
-        'x-secret': true,
-        description: 'Of a webhook or a ping: reference to the URL, since whoever knows it can use it.',
-        examples: ['file:/root/.holdfast/ping-url'],
-      },
-      to: {
-        type: 'array',
-        minItems: 1,
-        maxItems: 20,
-        items: { type: 'string', pattern: '^[^\\s@<>,;"-][^\\s@<>,;"]*@[^\\s@<>,;"]+$' },
-        description: 'Of mail: the recipients.',
-        examples: [['root@localhost']],
-      },
-      from: {
-        type: 'string',
-        pattern: '^[^\\s@<>,;"-][^\\s@<>,;"]*@[^\\s@<>,;"]+$',
-        description: 'Of mail: the sender; without it root at the name of the host.',
-        examples: ['backup@panel.example'],
-      },
-      sendmail: {
-        type: 'string',
-        pattern: '^/',
-        description: 'Of mail: the program; /usr/sbin/sendmail without it.',
-        examples: ['/usr/sbin/sendmail'],
-      },
-      path: {
-        type: 'string',
-        pattern: '^/.*\\.prom$',
-        description: 'Of textfile: the file to write, in the directory that the node exporter reads.',
-        examples: ['/var/lib/prometheus/node-exporter/holdfast.prom'],
       },
       on: {
         type: 'array',
         minItems: 1,
         items: { enum: notifyEvents },
-        description: 'Of webhook and mail: which events; without it warning, failure and alarm.',
+        description:
+          'Which events it is told, where the notifier leaves the choice, as webhook and mail do; without it warning, failure and alarm.',
         examples: [['failure', 'alarm']],
       },
     },
@@ -242,6 +211,3 @@ export type HookSettings = FromSchema<typeof hooks>[number];
 export type HookEvent = (typeof hookEvents)[number];
 export type NotifySettings = FromSchema<typeof notify>[number];
 export type AccountBudget = FromSchema<typeof timingProperties.budget>;
-
-/** For `resolveSecrets` on one entry of `notify`. */
-export const notifySettingsSchema = notify.items;

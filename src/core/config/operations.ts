@@ -4,11 +4,11 @@
  */
 
 import { createRequire } from 'node:module';
+import { builtinNotifiers, notifierNamed } from '../notify/builtin.ts';
 import { quoted } from '../printable.ts';
+import { checkUse, type Installed } from './check-use.ts';
 import type { AccountBudget, HookSettings, Limits, NotifySettings } from './operations-schema.ts';
-import { notifySettingsSchema } from './operations-schema.ts';
 import type { ConfigProblem } from './problems.ts';
-import { isSecretReference, secretsIn } from './secrets.ts';
 
 /** Of the server. */
 export interface Operations {
@@ -43,15 +43,12 @@ export const timingOf = ({ timeZone, window, randomDelayMinutes, budget }: Timin
   budget: budget ?? null,
 });
 
-/** Properties that each kind of notifier needs; all others but `use` and `on` are refused. */
-const notifierNeeds = {
-  webhook: { needs: ['url'], takes: ['on'] },
-  ping: { needs: ['url'], takes: [] },
-  mail: { needs: ['to'], takes: ['from', 'sendmail', 'on'] },
-  textfile: { needs: ['path'], takes: [] },
-} as const;
-
-export function operationsProblems(file: string, { hooks, notify }: Operations): ConfigProblem[] {
+export function operationsProblems(
+  file: string,
+  { hooks, notify }: Pick<Operations, 'hooks' | 'notify'>,
+  { definitions, refused }: Installed = { definitions: [] },
+): ConfigProblem[] {
+  const known = [...builtinNotifiers, ...definitions];
   const problems: ConfigProblem[] = [];
   for (const [index, { command }] of hooks.entries()) {
     if (command[0]?.startsWith('/') === true) continue;
@@ -61,22 +58,11 @@ export function operationsProblems(file: string, { hooks, notify }: Operations):
   }
   for (const [index, settings] of notify.entries()) {
     const pointer = `/notify/${index}`;
-    const { needs, takes } = notifierNeeds[settings.use];
-    const known: readonly string[] = ['use', ...needs, ...takes];
-    for (const name of needs.filter((one) => !(one in settings))) {
-      const message = `property "${name}" is missing; ${settings.use} needs it`;
-      problems.push({ file, pointer, message, hint: `Add "${name}".` });
-    }
-    for (const name of Object.keys(settings).filter((one) => !known.includes(one))) {
-      const message = `is nothing that ${settings.use} takes`;
-      problems.push({ file, pointer: `${pointer}/${name}`, message, hint: `Remove "${name}".` });
-    }
-    for (const { pointer: at, reference } of secretsIn(settings, notifySettingsSchema)) {
-      if (isSecretReference(reference)) continue;
-      const message = 'must be a reference (env:NAME or file:/absolute/path), never the URL itself';
-      const hint = 'Move the URL to a file with mode 0600 and write file:PATH here.';
-      problems.push({ file, pointer: `${pointer}${at}`, message, hint });
-    }
+    const { on, ...given } = settings;
+    checkUse('notifier', given, pointer, { file, definitions: known, refused, problems });
+    if (on === undefined || notifierNamed(settings.use, known)?.events === undefined) continue;
+    const message = `is nothing that ${settings.use} takes`;
+    problems.push({ file, pointer: `${pointer}/on`, message, hint: 'Remove "on".' });
   }
   return problems;
 }

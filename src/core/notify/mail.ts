@@ -1,26 +1,29 @@
 /** Mail through the sendmail program of the host. The library builds the message and encodes what needs it. */
 
 import { hostname } from 'node:os';
-import type { NotifySettings } from '../config/operations-schema.ts';
-import type { Notification } from '../contracts/notifier.ts';
+import type { Settings } from '../contracts/addin.ts';
+import type { NotifierMessage } from '../contracts/notifier.ts';
 import { HoldfastError } from '../errors.ts';
-import { subjectOf, textOf } from './message.ts';
+
+interface MailSettings {
+  readonly to: readonly string[];
+  readonly from?: string;
+  readonly sendmail?: string;
+}
 
 const usualProgram = '/usr/sbin/sendmail';
 
 /** @throws PREREQUISITE_MISSING the program is not there, or refused */
-export async function sendMail(
-  { to, from, sendmail = usualProgram }: NotifySettings,
-  notification: Notification,
-): Promise<void> {
+export async function sendMail(settings: Settings, { subject, text }: NotifierMessage): Promise<void> {
+  const { to, from, sendmail = usualProgram } = settings as unknown as MailSettings;
   const { createTransport } = await import('nodemailer');
   const transport = createTransport({ sendmail: true, newline: 'unix', path: sendmail });
   try {
     await transport.sendMail({
       from: from ?? `root@${hostname()}`,
-      to: [...(to ?? [])],
-      subject: subjectOf(notification),
-      text: textOf(notification),
+      to: [...to],
+      subject,
+      text,
       headers: { 'Auto-Submitted': 'auto-generated' },
       disableFileAccess: true,
       disableUrlAccess: true,

@@ -1,6 +1,6 @@
 /** What notifiers are told: one shape for runs and alarms, with the sentence for people. Pure. */
 
-import type { Notification, NotifyEvent } from '../contracts/notifier.ts';
+import type { Notification, NotifierMessage, NotifyEvent } from '../contracts/notifier.ts';
 import { printable } from '../printable.ts';
 
 const mostDetails = 100;
@@ -19,13 +19,13 @@ const verdicts: Readonly<Record<NotifyEvent, string>> = {
 };
 
 /** One line, without controls. */
-export function subjectOf({ event, host, addin }: Notification): string {
+function subjectOf({ event, host, addin }: Notification): string {
   const where = printable(host, 100);
   if (event === 'alarm') return `Holdfast on ${where}: backups are overdue`;
   return `Holdfast on ${where}: backup ${addin ?? ''} ${verdicts[event]}`;
 }
 
-export function textOf(notification: Notification): string {
+function textOf(notification: Notification): string {
   const { figures, exitStatus, run, details } = notification;
   const lines = [subjectOf(notification)];
   if (run !== null) lines.push(`run ${run}${exitStatus === null ? '' : `, exit status ${exitStatus}`}`);
@@ -38,12 +38,18 @@ export function textOf(notification: Notification): string {
   return `${[...lines, '', ...details].join('\n').trimEnd()}\n`;
 }
 
+export const messageOf = (notification: Notification): NotifierMessage => ({
+  ...notification,
+  subject: subjectOf(notification),
+  text: textOf(notification),
+});
+
 /** The document that a webhook gets. */
-export function documentOf(notification: Notification): Readonly<Record<string, unknown>> {
-  const { atMs, durationMs, ...rest } = notification;
+export function documentOf(message: NotifierMessage): Readonly<Record<string, unknown>> {
+  const { atMs, durationMs, subject, text, ...rest } = message;
   return {
     holdfast: 1,
-    subject: subjectOf(notification),
+    subject,
     ...rest,
     at: new Date(atMs).toISOString(),
     durationSeconds: durationMs === null ? null : Math.round(durationMs / 1000),

@@ -2,21 +2,24 @@
  * Tells the configured notifiers, each by itself: one that cannot be reached costs neither the run nor the
  * others.
  *
- * URLs are secrets and stand in no message. Nothing here decides what a run was; it only passes it on.
+ * Nothing here decides what a run was; it only passes it on.
  */
 
 import type { NotifySettings } from '../config/operations-schema.ts';
-import { notifySettingsSchema } from '../config/operations-schema.ts';
 import { resolveSecrets } from '../config/secrets.ts';
+import { validate } from '../config/validate.ts';
+import type { AddinDefinition } from '../contracts/addin.ts';
 import type { Notification, NotifyEvent } from '../contracts/notifier.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
-import { sendMail } from './mail.ts';
-import { documentOf, textOf } from './message.ts';
-import { writeMetrics } from './metrics.ts';
+import { printable } from '../printable.ts';
+import { notifierNamed } from './builtin.ts';
+import { messageOf } from './message.ts';
 
 export interface NotifyWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Milliseconds for one attempt. */
+  /** Notifiers of packages among them. */
+  readonly definitions?: readonly AddinDefinition[];
+  /** Milliseconds for one notifier, its repetitions included. */
   readonly timeoutMs?: number;
 }
 
@@ -34,7 +37,7 @@ export async function notifyAll(
         await notifyOne(settings, notification, world);
         return [];
       } catch (error) {
-        const why = isHoldfastError(error) ? error.message : 'it failed in an unforeseen way';
+        const why = isHoldfastError(error) ? printable(error.message, 500) : 'it failed in an unforeseen way';
         return [`notifier ${index} (${settings.use}): ${why}`];
       }
     }),
@@ -43,58 +46,30 @@ export async function notifyAll(
 }
 
 async function notifyOne(
-  settings: NotifySettings,
+  { on, ...given }: NotifySettings,
   notification: Notification,
-  world: NotifyWorld,
+  { env, definitions, timeoutMs = 35_000 }: NotifyWorld,
 ): Promise<void> {
-  const { use, on = usual } = settings;
-  const { event } = notification;
-  if (use === 'textfile') return writeMetrics(settings.path!, notification);
-  if (use === 'ping') return ping(settings, notification, world);
-  if (!on.includes(event)) return;
-  if (use === 'mail') return sendMail(settings, notification);
-  const url = await urlOf(settings, world);
-  const body = JSON.stringify(documentOf(notification));
-  return send(url, { method: 'POST', body, headers: { 'content-type': 'application/json' } }, world);
-}
-
-/** A run by hand is no sign that the schedule works, so only scheduled ones ping. */
-async function ping(settings: NotifySettings, notification: Notification, world: NotifyWorld): Promise<void> {
-  const { event, scheduled } = notification;
-  if (event === 'alarm' || !scheduled) return;
-  const url = new URL(await urlOf(settings, world));
-  const suffix = { start: '/start', success: '', warning: '', failure: '/fail' }[event];
-  url.pathname = `${url.pathname.replace(/\/$/, '')}${suffix}`;
-  return send(url.href, { method: 'POST', body: textOf(notification) }, world);
-}
-
-async function urlOf(settings: NotifySettings, world: NotifyWorld): Promise<string> {
-  const { url } = await resolveSecrets(settings, notifySettingsSchema, world);
-  if (URL.canParse(url ?? '') && /^https?:/.test(url!)) return url!;
-  throw new HoldfastError('CONFIG_INVALID', 'the secret is no URL of http or https');
-}
-
-async function send(url: string, request: RequestInit, { timeoutMs = 10_000 }: NotifyWorld): Promise<void> {
-  const { default: pRetry, AbortError } = await import('p-retry');
-  const attempt = async (): Promise<void> => {
+  const definition = notifierNamed(given.use, definitions);
+  if (definition === null) throw new HoldfastError('CONFIG_INVALID', 'there is no such notifier');
+  const events: readonly NotifyEvent[] = definition.events ?? on ?? usual;
+  if (!events.includes(notification.event)) return;
+  const { settingsSchema } = definition;
+  // Fills in defaults; what is wrong was told when the configuration was read.
+  validate(given, settingsSchema);
+  const notifier = await definition.open(await resolveSecrets(given, settingsSchema, { env }));
+  try {
     const signal = AbortSignal.timeout(timeoutMs);
-    const response = await fetch(url, { ...request, redirect: 'error', signal }).catch((error: unknown) => {
-      throw unreachable(error);
-    });
-    await response.body?.cancel();
-    if (response.ok) return;
-    const message = `the server answered with status ${response.status}`;
-    const refused = new HoldfastError('STORE_UNAVAILABLE', message);
-    // It will not think better of it.
-    if (response.status < 500 && response.status !== 429) throw new AbortError(refused);
-    throw refused;
-  };
-  await pRetry(attempt, { retries: 2, minTimeout: 500, factor: 2 });
+    await Promise.race([notifier.notify(messageOf(notification), { signal }), late(signal)]);
+  } finally {
+    await notifier.close?.();
+  }
 }
 
-/** Without the URL, which fetch puts into its messages. */
-function unreachable(error: unknown): HoldfastError {
-  const { name, cause } = error as { name?: string; cause?: { code?: string } };
-  const why = name === 'TimeoutError' ? 'no answer in time' : (cause?.code ?? 'no connection');
-  return new HoldfastError('STORE_UNAVAILABLE', `the server cannot be reached: ${why}`);
+/** Rejects when the time is up: a notifier that does not heed the signal holds nobody up. */
+function late(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const error = new HoldfastError('STORE_UNAVAILABLE', 'it did not end in time');
+    signal.addEventListener('abort', () => reject(error), { once: true });
+  });
 }

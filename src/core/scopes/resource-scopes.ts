@@ -4,6 +4,7 @@ import { configSchema } from '../config/config-schema.ts';
 import { operationsProblems } from '../config/operations.ts';
 import { type NotifySettings, operationsProperties } from '../config/operations-schema.ts';
 import type { ScopeValue } from '../contracts/scope.ts';
+import { mailAddress } from '../notify/builtin.ts';
 import type { ScopeSpec } from './spec.ts';
 
 const { notify, alertAfterHours, limits } = operationsProperties;
@@ -46,17 +47,17 @@ export const resourceScopes: readonly ScopeSpec[] = [
     help: 'Who is told how runs ended, and of backups that are overdue, in place of "notify" in config.json.',
     values: 'array',
     allowed:
-      'a list of mail addresses, or of entries as "notify" in config.json has them (use: webhook, ping, mail or textfile)',
+      'a list of mail addresses, or of entries as "notify" in config.json has them (use: webhook, ping, mail, textfile or one of an addin package)',
     example: '[root@localhost, [use: ping, url: file:/root/.holdfast/ping-url]]',
     schema: {
       type: 'array',
       maxItems: notify.maxItems,
-      items: { anyOf: [notify.items.properties.to.items, notify.items] },
+      items: { anyOf: [mailAddress, notify.items] },
     },
     default: ({ notify: configured }) => configured as unknown as ScopeValue,
-    fault(value, { configuration }) {
+    fault(value, { configuration, definitions }) {
       const operations = { ...configuration, hooks: [], notify: notifiersOf(value) };
-      const problem = operationsProblems('', operations)[0];
+      const problem = operationsProblems('', operations, { definitions })[0];
       return problem === undefined ? null : `${problem.pointer.replace('/notify', '')} ${problem.message}`;
     },
     apply: (configuration, value) => ({ ...configuration, notify: notifiersOf(value) }),

@@ -90,6 +90,7 @@ describe('loadConfiguration', () => {
       panelExport: null,
       keepReplacedDays: 7,
       trustedSigners: [],
+      scopes: [],
       limits: {},
       hooks: [],
       notify: [],

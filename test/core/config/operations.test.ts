@@ -22,7 +22,7 @@ describe('problems of hooks and notifiers', () => {
 
   it('wants what each notifier needs and nothing else', () => {
     expect(notifying({ use: 'webhook', url: 'env:HOOK', on: ['alarm'] })).toEqual([]);
-    expect(notifying({ use: 'mail' })).toEqual(['/notify/0: property "to" is missing; mail needs it']);
+    expect(notifying({ use: 'mail' })).toEqual(['/notify/0: property "to" is missing (The recipients.)']);
     expect(notifying({ use: 'textfile', path: '/x.prom', on: ['start'] })).toEqual([
       '/notify/0/on: is nothing that textfile takes',
     ]);
