@@ -12,15 +12,16 @@ import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { Account, Store } from '../core/index.ts';
 import {
   type AnySnapshot,
-  findAnySnapshot,
   type ListedSnapshot,
   listSnapshots,
   opened,
-  readAnySnapshot,
+  readSoundSnapshot,
   type Snapshot,
 } from '../core/jobs/catalog.ts';
+import { findAnySnapshot } from '../core/jobs/find-snapshot.ts';
 import { newestCandidates, newestOf } from '../core/jobs/newest-snapshot.ts';
 import { resolveAccount } from '../core/jobs/resolve-accounts.ts';
+import type { Trust } from '../core/jobs/trust.ts';
 import { quoted } from '../core/printable.ts';
 import { present } from '../core/state/account-records.ts';
 import { isUuid } from '../core/state/server-identity.ts';
@@ -29,6 +30,8 @@ import type { State } from '../core/state/state.ts';
 export interface Search {
   readonly store: Store;
   readonly provider: KeyedProvider;
+  /** Whose signatures count: a revision of anybody else hides none of ours. Left out: everybody's. */
+  readonly trust?: Trust;
   readonly state: State | null;
   /** Rejects where the panel cannot be read. */
   readonly panelAccounts: () => Promise<readonly Account[]>;
@@ -128,7 +131,7 @@ const damage: readonly string[] = ['OBJECT_DAMAGED', 'OBJECT_MISSING', 'FORMAT_U
 
 /** All manifests, several at a time, in the order of the list. A damaged one stops nothing. */
 export async function readEach(
-  { provider, signal }: Pick<Search, 'provider' | 'signal'>,
+  { provider, trust, signal }: Pick<Search, 'provider' | 'trust' | 'signal'>,
   listed: readonly ListedSnapshot[],
 ): Promise<ReadResult[]> {
   const results: ReadResult[] = [];
@@ -137,7 +140,11 @@ export async function readEach(
     for (let i = next++; i < listed.length; i = next++) {
       const one = listed[i]!;
       try {
-        results[i] = { listed: one, snapshot: await readAnySnapshot(provider, one, signal), error: null };
+        results[i] = {
+          listed: one,
+          snapshot: await readSoundSnapshot(provider, one, signal, trust),
+          error: null,
+        };
       } catch (error) {
         if (!isHoldfastError(error) || !damage.includes(error.code)) throw error;
         results[i] = { listed: one, snapshot: null, error };
@@ -190,7 +197,7 @@ export async function resolveAnySnapshot(
   wanted: string,
   account: string | undefined,
 ): Promise<AnySnapshot> {
-  const { provider, signal } = search;
+  const { provider, signal, trust } = search;
   requireAccount(wanted, account);
   if (account !== undefined) {
     return findAnySnapshot(
@@ -198,6 +205,7 @@ export async function resolveAnySnapshot(
       await listCandidates(search, await ownerOf(search, account)),
       wanted,
       signal,
+      trust,
     );
   }
   const guess = ownerInId(search.state, wanted);
@@ -206,13 +214,13 @@ export async function resolveAnySnapshot(
     () => ofThisServer(search, null),
   ]) {
     try {
-      return await findAnySnapshot(provider, await candidates(), wanted, signal);
+      return await findAnySnapshot(provider, await candidates(), wanted, signal, trust);
     } catch (error) {
       const unknown = isHoldfastError(error) && error.code === 'SNAPSHOT_NOT_FOUND';
       if (!unknown) throw error;
     }
   }
-  return findAnySnapshot(provider, await ofAnyServer(search, null), wanted, signal);
+  return findAnySnapshot(provider, await ofAnyServer(search, null), wanted, signal, trust);
 }
 
 /** An id begins with its site, and the state may know whose that is now. */

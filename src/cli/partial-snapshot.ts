@@ -18,8 +18,12 @@ export interface Wanted {
   readonly treesOnly?: boolean;
 }
 
-export function failedComponents({ body }: Snapshot, wanted: Wanted): FailedComponent[] {
-  return body.components
+/** What a passed over revision is called among what failed: it is no part of the account. */
+const manifest = 'manifest';
+
+/** Also the revisions that were passed over: what they said is not what is read. */
+export function failedComponents({ body, passedOver }: Snapshot, wanted: Wanted): FailedComponent[] {
+  const failed = body.components
     .filter(({ state }) => state === 'failed')
     .map((component) => ({
       component: printable(component.name, 4096),
@@ -27,6 +31,11 @@ export function failedComponents({ body }: Snapshot, wanted: Wanted): FailedComp
       message: component.error === undefined ? null : printable(component.error.message, 4096),
       wanted: isWanted(component, wanted),
     }));
+  const revisions = (passedOver ?? []).map(({ code, message }) => ({
+    ...{ component: manifest, code, message: printable(message, 4096) },
+    wanted: true,
+  }));
+  return [...failed, ...revisions];
 }
 
 function isWanted(component: Component, { paths, databases, everything, treesOnly }: Wanted): boolean {
@@ -44,13 +53,16 @@ export function statusWith(exitStatus: number, failed: readonly FailedComponent[
   return lacks ? errorCodes.FINISHED_WITH_WARNINGS.exit : exitStatus;
 }
 
-/** To stderr: what failed, and the newest complete snapshot of the account, where there is one. */
+/** To stderr: which revisions were passed over, what failed, and the newest complete snapshot of the account, where there is one. */
 export async function notePartial(
   output: Output,
   search: Search,
   snapshot: Snapshot,
-  failed: readonly FailedComponent[],
+  lacking: readonly FailedComponent[],
 ): Promise<void> {
+  for (const { message } of snapshot.passedOver ?? [])
+    output.note(`warning: an earlier revision of ${snapshot.name} is read: ${printable(message, 4096)}`);
+  const failed = lacking.filter(({ component }) => component !== manifest);
   if (snapshot.header.state !== 'partial') return;
   const when =
     snapshot.body.lost === undefined ? 'when it was made' : 'when it was made, or lost something since';

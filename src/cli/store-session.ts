@@ -61,7 +61,7 @@ export async function withStore<T>(
       opened,
       state,
       trust,
-      search: { store, provider, state, panelAccounts, signal },
+      search: { store, provider, trust, state, panelAccounts, signal },
     });
   } finally {
     await opened.store.close();

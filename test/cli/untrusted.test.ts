@@ -104,6 +104,19 @@ describe('a snapshot that this machine did not sign', () => {
     const { status, target } = await restore();
     expect(status).toBe(0);
     expect(statSync(join(target, readdirSync(target)[0]!, 'tool')).mode & 0o7777).toBe(0o4755);
+
+    // Whoever may write puts a revision above it.
+    const { key: manifest } = documentOf<VerifyDocument>('verify', before).snapshots[0]!;
+    const above = join(site.store, manifest.replace('.manifest', '-r1.manifest'));
+    writeFileSync(above, 'garbage');
+    const again = await restore('--json');
+    expect(again.status).toBe(100);
+    expect(again.stderr).toContain('an earlier revision of anna-');
+    expect(statSync(join(again.target, readdirSync(again.target)[0]!, 'tool')).size).toBe(10);
+    for (const which of [[], ['latest', '--account', 'anna']]) {
+      expect((await site.holdfast('verify', ...which)).status).toBe(42);
+    }
+    rmSync(above);
     writeJson(join(site.config, 'config.json'), { panel });
   });
 });

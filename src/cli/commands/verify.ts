@@ -1,13 +1,14 @@
 /** `holdfast verify`: whether snapshots can be restored. */
 
 import { availableParallelism } from 'node:os';
+import { type AnySnapshot, type ListedSnapshot, listSnapshots } from '../../core/jobs/catalog.ts';
 import { verify as verifySnapshots } from '../../core/jobs/verify.ts';
 import type { Remembered } from '../../core/jobs/verify-history.ts';
 import { printable } from '../../core/printable.ts';
 import { readLastSnapshots } from '../../core/state/lineages.ts';
 import type { CliCommand } from '../command.ts';
 import type { VerifyDocument } from '../documents/verify.ts';
-import { listCandidates, ownerOf, resolveAnySnapshot } from '../find-snapshot.ts';
+import { listCandidates, ownerOf, resolveAnySnapshot, type Search } from '../find-snapshot.ts';
 import { bytesText, durationText, plural } from '../format.ts';
 import { defineKeyOptions } from '../key-input.ts';
 import { addinId } from '../opened.ts';
@@ -45,10 +46,7 @@ export const verify: CliCommand = {
       const owner = account === undefined ? null : await ownerOf(search, account);
       const candidates = async () => listCandidates(search, owner);
       const only = args[0] === undefined ? null : await resolveAnySnapshot(search, args[0], account);
-      const snapshots =
-        only === null
-          ? await candidates()
-          : [{ ...only.header, key: only.key, atMs: Date.parse(only.header.startedAt) }];
+      const snapshots = only === null ? await candidates() : await revisionsOf(search, only);
       const states = new Map(snapshots.map(({ key, state }) => [key, state]));
       const startedAtMs = world.now();
       const progress = await openProgress(output, world.now);
@@ -125,6 +123,13 @@ export const verify: CliCommand = {
     });
   },
 };
+
+/** The one snapshot with all its revisions, so that one above it is told of. */
+async function revisionsOf({ store, signal }: Search, { header }: AnySnapshot): Promise<ListedSnapshot[]> {
+  const { server, owner, id, sequence } = header;
+  const all = await listSnapshots(store, { server, owner }, signal);
+  return all.filter((one) => one.id === id && one.sequence === sequence);
+}
 
 /** What the state knows of snapshots that must be there. `owner` null: of every account. */
 async function rememberedBy(

@@ -18,16 +18,24 @@ import type { Store } from '../contracts/store.ts';
 import { pairId } from '../encryption/key-text.ts';
 import type { KeyedProvider } from '../encryption/keyed-provider.ts';
 import type { KeyPair } from '../encryption/x25519.ts';
-import { HoldfastError, isHoldfastError } from '../errors.ts';
-import { quoted } from '../printable.ts';
+import { type ErrorCode, HoldfastError, isHoldfastError } from '../errors.ts';
 import { collect } from '../streams.ts';
 import { type ListedSnapshot, listByOwner } from './list-by-owner.ts';
-import { newestCandidates, newestOf } from './newest-snapshot.ts';
+import { distrustOf, type Trust } from './trust.ts';
 
 export type { ListedSnapshot } from './list-by-owner.ts';
 
+/** Why a higher revision was not taken: it cannot be read, or is not trusted. */
+export interface PassedOver {
+  readonly key: string;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 export interface Snapshot extends SealedManifest {
   readonly key: string;
+  /** Left out where it is the highest. */
+  readonly passedOver?: readonly PassedOver[];
   /** `<site>-<UTC>-<12 hex>` */
   readonly name: string;
 }
@@ -76,6 +84,45 @@ export async function readAnySnapshot(
   return (await read(provider, listed, signal)).snapshot;
 }
 
+const unusable = /^(?:OBJECT_DAMAGED|OBJECT_MISSING|FORMAT_UNSUPPORTED)$/;
+
+/** An error that is about one manifest, not about the store or the keys. */
+export const isUnusable = (error: unknown): error is HoldfastError =>
+  isHoldfastError(error) && unusable.test(error.code);
+
+/**
+ * As `readAnySnapshot`, but of the highest revision that can be read and, with `trust`, is trusted: whoever may write
+ * to the store can put one above ours. Where none is, the highest that can be read, which the caller judges.
+ */
+export async function readSoundSnapshot(
+  provider: KeyedProvider,
+  listed: ListedSnapshot,
+  signal: AbortSignal,
+  trust?: Trust,
+): Promise<AnySnapshot> {
+  const { earlier } = listed;
+  if (earlier === undefined) return readAnySnapshot(provider, listed, signal);
+  const passedOver: PassedOver[] = [];
+  let strange: AnySnapshot | null = null;
+  let failure: unknown = null;
+  for (const one of [listed, ...earlier]) {
+    const { key } = one;
+    try {
+      const snapshot = await readAnySnapshot(provider, one, signal);
+      const why = trust === undefined ? null : distrustOf(snapshot, trust, `manifest ${key}`);
+      if (why === null) return passedOver.length === 0 ? snapshot : { ...snapshot, passedOver };
+      passedOver.push({ key, code: 'SNAPSHOT_UNTRUSTED', message: why });
+      strange ??= snapshot;
+    } catch (error) {
+      if (!isUnusable(error)) throw error;
+      passedOver.push({ key, code: error.code, message: error.message });
+      failure ??= error;
+    }
+  }
+  if (strange !== null) return strange;
+  throw failure;
+}
+
 /** `locked` says why there is no body. */
 async function read(
   provider: KeyedProvider,
@@ -116,32 +163,6 @@ async function unlocked(
   return unlock(pair);
 }
 
-/**
- * The newest of one owner's snapshots, partial ones included; null where there are none.
- *
- * @throws OBJECT_DAMAGED, OBJECT_MISSING, FORMAT_UNSUPPORTED one that may be the newest cannot be read
- */
-async function readNewest(
-  provider: KeyedProvider,
-  listed: readonly ListedSnapshot[],
-  signal: AbortSignal,
-): Promise<AnySnapshot | null> {
-  const candidates = newestCandidates(listed);
-  return newestOf(await Promise.all(candidates.map((one) => readAnySnapshot(provider, one, signal))));
-}
-
-const fullName = /^(.+)-(\d{8}T\d{6}Z)-([0-9a-f]{12})$/;
-
-/** As `findAnySnapshot`, opened. @throws IDENTITY_MISSING, IDENTITY_WRONG nothing opens it */
-export async function findSnapshot(
-  provider: KeyedProvider,
-  candidates: readonly ListedSnapshot[],
-  wanted: string,
-  signal: AbortSignal,
-): Promise<Snapshot> {
-  return opened(provider, await findAnySnapshot(provider, candidates, wanted, signal), signal);
-}
-
 /** With its body. @throws IDENTITY_MISSING, IDENTITY_WRONG, OBJECT_MISSING whatever keeps it locked */
 export async function opened(
   provider: KeyedProvider,
@@ -151,66 +172,4 @@ export async function opened(
   if (body !== null) return { ...snapshot, body };
   const { key } = snapshot;
   return readSnapshot(provider, { ...parseManifestKey(key)!, key }, signal);
-}
-
-/**
- * The one snapshot that `wanted` names: its id, a unique beginning of it, its twelve hex digits, or
- * `latest` (partial ones included), which needs a list of one owner.
- *
- * @throws SNAPSHOT_NOT_FOUND none or several fit
- */
-export async function findAnySnapshot(
-  provider: KeyedProvider,
-  candidates: readonly ListedSnapshot[],
-  wanted: string,
-  signal: AbortSignal,
-): Promise<AnySnapshot> {
-  if (wanted === 'latest') {
-    const latest = await readNewest(provider, candidates, signal);
-    if (latest === null)
-      throw notFound('there is no snapshot of this account', 'Run `holdfast backup` first.');
-    return latest;
-  }
-  const full = fullName.exec(wanted);
-  const id = full?.[3] ?? (/^[0-9a-f]{12}$/.test(wanted) ? wanted : null);
-  const listed =
-    id === null
-      ? await byBeginning(provider, candidates, wanted, signal)
-      : candidates.filter((one) => one.id === id);
-  if (listed.length > 1) {
-    throw notFound(
-      `${quoted(wanted)} fits ${listed.length} snapshots`,
-      'Give more of the id; `holdfast snapshots` shows them.',
-    );
-  }
-  const only = listed[0];
-  if (only === undefined)
-    throw notFound(`there is no snapshot ${quoted(wanted)}`, 'Run `holdfast snapshots` to see them.');
-  const snapshot = await readAnySnapshot(provider, only, signal);
-  // The site of a locked one is not known, so its instant must do.
-  const fits = snapshot.body === null ? full?.[2] === utcOf(only.key) : snapshot.name === wanted;
-  if (full !== null && !fits) {
-    throw notFound(`there is no snapshot ${quoted(wanted)}; ${id} is ${snapshot.name}`, 'Name that one.');
-  }
-  return snapshot;
-}
-
-/** The site stands only inside manifests, so each candidate is read. */
-async function byBeginning(
-  provider: KeyedProvider,
-  candidates: readonly ListedSnapshot[],
-  wanted: string,
-  signal: AbortSignal,
-): Promise<ListedSnapshot[]> {
-  const found: ListedSnapshot[] = [];
-  for (const listed of candidates) {
-    const snapshot = await readAnySnapshot(provider, listed, signal);
-    if (snapshot.name.startsWith(wanted)) found.push(listed);
-    if (found.length > 20) break;
-  }
-  return found;
-}
-
-function notFound(message: string, hint: string): HoldfastError {
-  return new HoldfastError('SNAPSHOT_NOT_FOUND', message, { hint });
 }

@@ -7,11 +7,13 @@ import type { Store } from '../contracts/store.ts';
 
 export interface ListedSnapshot extends ManifestName {
   readonly key: string;
+  /** Its lower revisions that are still there, the highest first; left out where there are none. */
+  readonly earlier?: readonly ListedSnapshot[];
 }
 
 /**
  * The snapshots of each owner of each server below `manifests/<server>/<owner>/`, as far as given, oldest first.
- * Only the highest revision of a manifest counts.
+ * Of a manifest the highest revision counts; the others stand behind it.
  */
 export async function* listByOwner(
   store: Store,
@@ -37,12 +39,20 @@ export async function* listByOwner(
         newest = new Map();
       }
       slot = next;
-      const other = newest.get(name.id);
-      if (other === undefined || other.revision < name.revision) newest.set(name.id, { ...name, key });
+      // Revisions differ in nothing of the name but state and number: what else is called so is another's.
+      const one = `${name.id} ${name.sequence} ${name.atMs} ${name.level}`;
+      newest.set(one, joined(newest.get(one), { ...name, key }));
     }
     after = page.next ?? undefined;
   } while (after !== undefined);
   if (newest.size > 0) yield inOrder(newest);
+}
+
+function joined(known: ListedSnapshot | undefined, one: ListedSnapshot): ListedSnapshot {
+  if (known === undefined) return one;
+  const { earlier: others = [], ...bare } = known;
+  const [highest, ...earlier] = [one, bare, ...others].sort((a, b) => b.revision - a.revision);
+  return { ...highest!, earlier };
 }
 
 const inOrder = (snapshots: ReadonlyMap<string, ListedSnapshot>): ListedSnapshot[] =>

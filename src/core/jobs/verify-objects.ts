@@ -8,7 +8,7 @@ import type { DatabaseComponent, ObjectRef } from '../archive/manifest.ts';
 import type { Store } from '../contracts/store.ts';
 import { type KeyedProvider, streamPayload } from '../encryption/keyed-provider.ts';
 import { HoldfastError } from '../errors.ts';
-import type { Snapshot } from './catalog.ts';
+import type { AnySnapshot, Snapshot } from './catalog.ts';
 
 export interface ObjectCheck {
   readonly provider: KeyedProvider;
@@ -68,4 +68,19 @@ export async function checkExport(
       );
     }
   }
+}
+
+export function indexKeyOf({ header, body }: Snapshot): string | null {
+  return (
+    [...header.objects, ...header.references].find((one) => one.number === body.index?.object)?.key ?? null
+  );
+}
+
+export function componentOf(snapshot: AnySnapshot, object: ObjectRef): string | null {
+  const database = snapshot.body?.components.find(
+    (one) =>
+      one.type === 'database' &&
+      (one.object === object.number || one.besides.some((beside) => beside.object === object.number)),
+  );
+  return database?.name ?? null;
 }

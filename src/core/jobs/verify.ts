@@ -6,13 +6,18 @@
  * Names what a damaged object affects: snapshot, component, path. Changes nothing.
  */
 
-import type { ObjectRef } from '../archive/manifest.ts';
 import { contentRoot } from '../archive/root.ts';
 import type { Store } from '../contracts/store.ts';
 import type { KeyedProvider } from '../encryption/keyed-provider.ts';
 import { type ErrorCode, errorCodes, HoldfastError, isHoldfastError } from '../errors.ts';
 import { displayName } from '../filesystem/xattrs.ts';
-import { type AnySnapshot, type ListedSnapshot, opened, readAnySnapshot, type Snapshot } from './catalog.ts';
+import {
+  type AnySnapshot,
+  type ListedSnapshot,
+  opened,
+  readSoundSnapshot,
+  type Snapshot,
+} from './catalog.ts';
 import { openIndex } from './index-reader.ts';
 import { RestoreThreads } from './restore/restore-threads.ts';
 import { requireTrusted, type Trust } from './trust.ts';
@@ -27,7 +32,7 @@ import {
   verifyHistories,
 } from './verify-history.ts';
 import { KeyCheck } from './verify-keys.ts';
-import { checkBytes, checkExport, checkSize } from './verify-objects.ts';
+import { checkBytes, checkExport, checkSize, componentOf, indexKeyOf } from './verify-objects.ts';
 import { checkPages } from './verify-pages.ts';
 
 export interface VerifyProblem {
@@ -147,7 +152,7 @@ async function verifyOne(
   let snapshot: AnySnapshot | null = null;
   await attempt(
     async () => {
-      snapshot = await readAnySnapshot(request.provider, listed, request.signal);
+      snapshot = await readSoundSnapshot(request.provider, listed, request.signal, request.trust);
     },
     { object: listed.key },
   );
@@ -158,6 +163,7 @@ async function verifyOne(
   }
   const any: AnySnapshot = snapshot;
   const { header, name } = any;
+  for (const { key, code, message } of any.passedOver ?? []) add({ object: key, message }, code);
   totals.links.push(linkOf(any));
   const { trust } = request;
   if (trust !== undefined) await attempt(async () => requireTrusted(any, trust), { object: listed.key });
@@ -217,21 +223,6 @@ async function verifyOne(
 }
 
 const treeOf = (path: Buffer): string => path.toString('latin1').split('/', 1)[0]!;
-
-function indexKeyOf({ header, body }: Snapshot): string | null {
-  return (
-    [...header.objects, ...header.references].find((one) => one.number === body.index?.object)?.key ?? null
-  );
-}
-
-function componentOf(snapshot: AnySnapshot, object: ObjectRef): string | null {
-  const database = snapshot.body?.components.find(
-    (one) =>
-      one.type === 'database' &&
-      (one.object === object.number || one.besides.some((beside) => beside.object === object.number)),
-  );
-  return database?.name ?? null;
-}
 
 type Attempt = (action: () => Promise<void>, about: Partial<VerifyProblem>) => Promise<ErrorCode | null>;
 

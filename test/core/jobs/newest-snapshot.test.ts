@@ -7,7 +7,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { localStore } from '../../../src/addins/local/index.ts';
 import { s3TarProvider } from '../../../src/addins/s3-tar/index.ts';
 import type { Provider } from '../../../src/core/contracts/provider.ts';
-import { findSnapshot, listSnapshots } from '../../../src/core/jobs/catalog.ts';
+import { listSnapshots } from '../../../src/core/jobs/catalog.ts';
+import { findSnapshot } from '../../../src/core/jobs/find-snapshot.ts';
 import { newestCandidates } from '../../../src/core/jobs/newest-snapshot.ts';
 import { runRescue } from '../../support/backup.ts';
 import {

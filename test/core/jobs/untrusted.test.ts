@@ -20,6 +20,7 @@ import { decodeManifest, encodeManifest } from '../../../src/core/archive/manife
 import type { Signer } from '../../../src/core/archive/seal.ts';
 import { listSnapshots, type Snapshot } from '../../../src/core/jobs/catalog.ts';
 import { type NewEvent, readProtections, writeEvent } from '../../../src/core/jobs/events.ts';
+import { findAnySnapshot } from '../../../src/core/jobs/find-snapshot.ts';
 import { prune } from '../../../src/core/jobs/prune/prune.ts';
 import { openTrust, requireTrusted, standingOf } from '../../../src/core/jobs/trust.ts';
 import { verify } from '../../../src/core/jobs/verify.ts';
@@ -221,6 +222,33 @@ describe('a manifest', () => {
     writeFileSync(join(lab.storePath, key), readFileSync(file(3)));
 
     expect((await verdict()).exitStatus).toBe(42);
+  });
+
+  it("that is damaged, or a stranger's, above one of ours hides nothing", async () => {
+    const { header, body } = decodeManifest(readFileSync(file(3)), keys[2]!);
+    const revision = (number: number): string => keys[2]!.replace('.manifest', `-r${number}.manifest`);
+    const put = (number: number, bytes: Buffer | string): void =>
+      writeFileSync(join(lab.storePath, revision(number)), bytes);
+    const seventh = { ...header, revision: 7, replaces: keys[2]! };
+    put(7, encodeManifest({ header: seventh, body: { ...body, components: [] } }, thief));
+    put(8, encodeManifest({ header: { ...seventh, revision: 8 }, body }, null));
+    put(9, 'garbage');
+    // And another's that only has the id of ours.
+    writeFileSync(join(lab.storePath, keys[2]!.replace('00000003', '00000009')), 'garbage');
+    const listed = await listSnapshots(lab.store, {}, signal);
+    for (const wanted of [names[2]!, header.id]) {
+      const found = await findAnySnapshot(lab.provider, listed, wanted, signal, await trust());
+
+      expect(found).toMatchObject({ key: keys[2], header: { revision: 0 } });
+      expect(found.passedOver?.map(({ key, code }) => [key, code])).toEqual([
+        [revision(9), 'OBJECT_DAMAGED'],
+        [revision(8), 'SNAPSHOT_UNTRUSTED'],
+        [revision(7), 'SNAPSHOT_UNTRUSTED'],
+      ]);
+    }
+    const { problems, exitStatus } = await verdict();
+    expect(exitStatus).toBe(42);
+    expect(problems).toHaveLength(4);
   });
 
   it.each([1, 2])('number %i that is missing is missed', async (number) => {

@@ -1,0 +1,135 @@
+/**
+ * Finds the one snapshot that somebody names among those a store lists.
+ *
+ * Reads as few manifests as the names allow. With `trust` a revision that is not trusted hides none below it.
+ */
+
+import type { KeyedProvider } from '../encryption/keyed-provider.ts';
+import { HoldfastError } from '../errors.ts';
+import { quoted } from '../printable.ts';
+import {
+  type AnySnapshot,
+  isUnusable,
+  type ListedSnapshot,
+  opened,
+  readSoundSnapshot,
+  type Snapshot,
+  utcOf,
+} from './catalog.ts';
+import { newestCandidates, newestOf } from './newest-snapshot.ts';
+import { distrustOf, type Trust } from './trust.ts';
+
+/**
+ * The newest of one owner's snapshots, partial ones included; null where there are none.
+ *
+ * @throws OBJECT_DAMAGED, OBJECT_MISSING, FORMAT_UNSUPPORTED one that may be the newest cannot be read
+ */
+async function readNewest(
+  provider: KeyedProvider,
+  listed: readonly ListedSnapshot[],
+  signal: AbortSignal,
+  trust?: Trust,
+): Promise<AnySnapshot | null> {
+  const candidates = newestCandidates(listed);
+  return newestOf(
+    await Promise.all(candidates.map((one) => readSoundSnapshot(provider, one, signal, trust))),
+  );
+}
+
+const fullName = /^(.+)-(\d{8}T\d{6}Z)-([0-9a-f]{12})$/;
+
+/** As `findAnySnapshot`, opened. @throws IDENTITY_MISSING, IDENTITY_WRONG nothing opens it */
+export async function findSnapshot(
+  provider: KeyedProvider,
+  candidates: readonly ListedSnapshot[],
+  wanted: string,
+  signal: AbortSignal,
+): Promise<Snapshot> {
+  return opened(provider, await findAnySnapshot(provider, candidates, wanted, signal), signal);
+}
+
+/**
+ * The one snapshot that `wanted` names: its id, a unique beginning of it, its twelve hex digits, or
+ * `latest` (partial ones included), which needs a list of one owner. With `trust` a revision that is not trusted
+ * is passed over where one below it is.
+ *
+ * @throws SNAPSHOT_NOT_FOUND none or several fit
+ */
+export async function findAnySnapshot(
+  provider: KeyedProvider,
+  candidates: readonly ListedSnapshot[],
+  wanted: string,
+  signal: AbortSignal,
+  trust?: Trust,
+): Promise<AnySnapshot> {
+  if (wanted === 'latest') {
+    const latest = await readNewest(provider, candidates, signal, trust);
+    if (latest === null)
+      throw notFound('there is no snapshot of this account', 'Run `holdfast backup` first.');
+    return latest;
+  }
+  const full = fullName.exec(wanted);
+  const id = full?.[3] ?? (/^[0-9a-f]{12}$/.test(wanted) ? wanted : null);
+  const fitting =
+    id === null
+      ? await byBeginning(provider, candidates, wanted, signal)
+      : candidates.filter((one) => one.id === id && (full === null || full[2] === utcOf(one.key)));
+  const listed =
+    id === null || fitting.length < 2 ? fitting : await soundOf(provider, fitting, signal, trust);
+  if (listed.length > 1) {
+    throw notFound(
+      `${quoted(wanted)} fits ${listed.length} snapshots`,
+      'Give more of the id; `holdfast snapshots` shows them.',
+    );
+  }
+  const only = listed[0];
+  if (only === undefined)
+    throw notFound(`there is no snapshot ${quoted(wanted)}`, 'Run `holdfast snapshots` to see them.');
+  const snapshot = await readSoundSnapshot(provider, only, signal, trust);
+  // The site of a locked one is not known, so its instant must do.
+  const fits = snapshot.body === null ? full?.[2] === utcOf(only.key) : snapshot.name === wanted;
+  if (full !== null && !fits) {
+    throw notFound(`there is no snapshot ${quoted(wanted)}; ${id} is ${snapshot.name}`, 'Name that one.');
+  }
+  return snapshot;
+}
+
+/** Those that can be read and are trusted, where there are any: others may have been named after them. */
+async function soundOf(
+  provider: KeyedProvider,
+  listed: readonly ListedSnapshot[],
+  signal: AbortSignal,
+  trust?: Trust,
+): Promise<readonly ListedSnapshot[]> {
+  const judged = listed.map(async (one) => {
+    try {
+      const snapshot = await readSoundSnapshot(provider, one, signal, trust);
+      return trust === undefined || distrustOf(snapshot, trust) === null ? [one] : [];
+    } catch (error) {
+      if (!isUnusable(error)) throw error;
+      return [];
+    }
+  });
+  const sound = (await Promise.all(judged)).flat();
+  return sound.length === 0 ? listed : sound;
+}
+
+/** The site stands only inside manifests, so each candidate is read. */
+async function byBeginning(
+  provider: KeyedProvider,
+  candidates: readonly ListedSnapshot[],
+  wanted: string,
+  signal: AbortSignal,
+): Promise<ListedSnapshot[]> {
+  const found: ListedSnapshot[] = [];
+  for (const listed of candidates) {
+    const snapshot = await readSoundSnapshot(provider, listed, signal);
+    if (snapshot.name.startsWith(wanted)) found.push(listed);
+    if (found.length > 20) break;
+  }
+  return found;
+}
+
+function notFound(message: string, hint: string): HoldfastError {
+  return new HoldfastError('SNAPSHOT_NOT_FOUND', message, { hint });
+}
