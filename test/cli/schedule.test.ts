@@ -149,8 +149,14 @@ describe('holdfast serve', () => {
     const status = documentOf<StatusDocument>('status', await site.holdfast('status', '--json'));
     writeJson(join(site.config, 'config.json'), { panel });
     const { schedules } = await shown();
+    const check = await site.holdfast('status', '--check');
     const next = await site.holdfast('serve', '--once');
+    const again = await site.holdfast('serve', '--once');
 
+    const interrupted = /a run of nightly that began at \S+ was interrupted after about 0 of 2 accounts/;
+    expect(check.stdout).toMatch(interrupted);
+    expect(next.stderr).toMatch(interrupted);
+    expect(again.stderr).not.toMatch(interrupted);
     expect(status.runs.map((run) => run.state)).toContain('interrupted');
     expect(schedules[0]?.owedSince).not.toBeNull();
     expect(next.stdout).toContain('nightly: ended, status 0');

@@ -26,6 +26,7 @@ import { withPanelExport } from '../panel-export.ts';
 import { panelExports, twiceHint, twiceMessage } from '../panel-exports.ts';
 import { openProgress } from '../progress.ts';
 import { copyAll } from '../runs/copy-all.ts';
+import { tellInterrupted } from '../runs/interrupted.ts';
 import { RunCompanion } from '../runs/run-companion.ts';
 import { selectForRun } from '../runs/select-accounts.ts';
 
@@ -123,6 +124,7 @@ async function run(
   const { configuration } = loaded;
   const state = await openStateOf(configuration, world);
   for (const note of state.notes) output.note(`note: ${note}`);
+  await tellInterrupted(context, configuration, state.server.uuid);
   const selected = await selectForRun(context, { ...loaded, panel, chosen }, state.sites());
   const { twice, problem } = await panelExports(context, loaded);
   if (twice === true) output.note(`warning: ${twiceMessage}; ${twiceHint}`);
@@ -166,6 +168,7 @@ async function run(
       signal,
       onEvent: (event) => printer.event(event),
       runId: companion.runId,
+      scheduled: chosen.scheduled === true,
       steps: companion,
     });
     if (!signal.aborted) await dropReplaced(context, loaded);

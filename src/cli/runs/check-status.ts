@@ -8,10 +8,12 @@
 import { isHoldfastError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { readPauses } from '../../core/schedule/schedule-file.ts';
+import { knownRuns } from '../../core/state/run-records.ts';
 import type { CliContext } from '../command.ts';
 import { chooseAddin, loadConfigured } from '../configuration.ts';
 import type { StatusCheckDocument } from '../documents/status-check.ts';
 import { withStore } from '../store-session.ts';
+import { interruptedText } from './interrupted.ts';
 import { type AccountAge, agesOf, refuseNone } from './overdue.ts';
 import { runnerOf } from './runner.ts';
 
@@ -61,6 +63,10 @@ async function check(context: CliContext, name: string | undefined): Promise<num
   const pauses = await readPauses(configuration.stateDir);
   const paused = scheduled.filter((one) => pauses.allSinceMs !== null || one in pauses.addins);
   if (paused.length > 0) warnings.push(`paused: ${paused.join(', ')}`);
+  const names = new Set(chosen.map((one) => one.name));
+  for (const run of await knownRuns(configuration.stateDir)) {
+    if (run.silent && names.has(run.addin)) warnings.push(interruptedText(run));
+  }
   const status = overdue.length > 0 ? 2 : warnings.length > 0 ? 1 : 0;
   const ages = found.flatMap(({ goodAtMs }) => (goodAtMs === null ? [] : [nowMs - goodAtMs]));
   const oldest = hours(Math.max(0, ...ages));

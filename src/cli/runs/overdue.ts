@@ -10,6 +10,7 @@ import { stat } from 'node:fs/promises';
 import { HoldfastError, isHoldfastError } from '../../core/errors.ts';
 import type { Account } from '../../core/index.ts';
 import { type ListedSnapshot, readAnySnapshot } from '../../core/jobs/catalog.ts';
+import { eachLimited } from '../../core/jobs/each-limited.ts';
 import { selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import { listCandidates } from '../find-snapshot.ts';
 import type { StoreSession } from '../store-session.ts';
@@ -24,6 +25,8 @@ export interface AccountAge {
   readonly overdue: boolean;
 }
 
+const accountsAtOnce = 16;
+
 export async function agesOf(
   { addin, search, state }: StoreSession,
   { limitMs, nowMs }: { readonly limitMs: number; readonly nowMs: number },
@@ -34,21 +37,25 @@ export async function agesOf(
     state?.sites() ?? new Map(),
   );
   const byOwner = Map.groupBy(await listCandidates(search, null), ({ owner }) => owner);
-  return Promise.all(
-    accounts.map(async (account): Promise<AccountAge> => {
-      const { site, domain } = account;
-      const owner = state === null ? null : await state.knownAccountId(account);
-      const listed = owner === null ? [] : (byOwner.get(owner) ?? []);
-      const complete = listed.findLast((one) => one.state === 'complete')?.atMs ?? null;
-      const base = { account: site, domain, goodAtMs: complete, lacking: [] };
-      if (complete !== null && nowMs - complete <= limitMs) return { ...base, overdue: false };
-      if (listed.length === 0) return { ...base, overdue: !(await isNew(account, nowMs - limitMs)) };
-      const young = listed.filter(({ atMs, state: how }) => how === 'partial' && nowMs - atMs <= limitMs);
-      const { goodAtMs, lacking } = await together(search, young);
-      if (goodAtMs !== null) return { ...base, goodAtMs, overdue: false };
-      return { ...base, lacking, overdue: true };
-    }),
-  );
+  const ages: AccountAge[] = [];
+  const ageOf = async (account: Account): Promise<AccountAge> => {
+    const { site, domain } = account;
+    const owner = state === null ? null : await state.knownAccountId(account);
+    const listed = owner === null ? [] : (byOwner.get(owner) ?? []);
+    const complete = listed.findLast((one) => one.state === 'complete')?.atMs ?? null;
+    const base = { account: site, domain, goodAtMs: complete, lacking: [] };
+    if (complete !== null && nowMs - complete <= limitMs) return { ...base, overdue: false };
+    if (listed.length === 0) return { ...base, overdue: !(await isNew(account, nowMs - limitMs)) };
+    const young = listed.filter(({ atMs, state: how }) => how === 'partial' && nowMs - atMs <= limitMs);
+    const { goodAtMs, lacking } = await together(search, young);
+    if (goodAtMs !== null) return { ...base, goodAtMs, overdue: false };
+    return { ...base, lacking, overdue: true };
+  };
+  // Where all snapshots are partial, manifests are read of each account.
+  await eachLimited([...accounts.entries()], accountsAtOnce, async ([index, account]) => {
+    ages[index] = await ageOf(account);
+  });
+  return ages;
 }
 
 /** Since when partial snapshots hold each component of the newest; null where one is in none of them. */

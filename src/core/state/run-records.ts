@@ -16,6 +16,8 @@ export interface RunRecord {
   /** Name of the addin configuration. */
   readonly addin: string;
   readonly startedAtMs: number;
+  /** The schedule began it; false where nobody said. */
+  readonly scheduled?: boolean;
   /** Accounts that the run is to back up, and those that it is done with, well or not. */
   readonly accounts: number;
   readonly done: number;
@@ -23,6 +25,8 @@ export interface RunRecord {
 
 export interface KnownRun extends RunRecord {
   readonly state: 'running' | 'interrupted';
+  /** It ended without a word, as a process does that is killed: only others can tell. */
+  readonly silent: boolean;
 }
 
 export interface RunHandle {
@@ -71,6 +75,7 @@ export async function beginRun(stateDir: string, run: Omit<RunRecord, 'done'>): 
       for (const other of await readFiles(stateDir)) {
         if (other.addin !== run.addin || isRunning(other) || other.accounts > run.accounts) continue;
         await rm(join(directory, `${other.id}.json`), { force: true });
+        await rm(toldFile(stateDir, other.id), { force: true });
       }
       await rm(path, { force: true });
     },
@@ -85,10 +90,19 @@ export async function knownRuns(stateDir: string): Promise<KnownRun[]> {
   const files = await readFiles(stateDir);
   return files
     .map((file): KnownRun => {
-      const { id, addin, startedAtMs, accounts, done } = file;
-      return { id, addin, startedAtMs, accounts, done, state: isRunning(file) ? 'running' : 'interrupted' };
+      const { id, addin, startedAtMs, scheduled = false, accounts, done, stopped } = file;
+      const about = { id, addin, startedAtMs, scheduled, accounts, done };
+      if (isRunning(file)) return { ...about, state: 'running', silent: false };
+      return { ...about, state: 'interrupted', silent: !stopped };
     })
     .sort((a, b) => a.startedAtMs - b.startedAtMs);
+}
+
+const toldFile = (stateDir: string, id: string): string => join(directoryOf(stateDir), `${id}.told`);
+
+/** True for the first that asks: it is to tell that the run was interrupted, and nobody after it. */
+export async function claimTelling(stateDir: string, id: string): Promise<boolean> {
+  return writeJsonFile(toldFile(stateDir, id), {}, { createOnly: true });
 }
 
 async function readFiles(stateDir: string): Promise<RunFile[]> {

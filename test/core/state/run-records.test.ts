@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { beginRun, knownRuns } from '../../../src/core/state/run-records.ts';
+import { beginRun, claimTelling, knownRuns } from '../../../src/core/state/run-records.ts';
 
 let stateDir: string;
 beforeEach(() => {
@@ -29,7 +29,16 @@ describe('a run', () => {
     await handle.done(3, 10_000);
 
     expect(await knownRuns(stateDir)).toEqual([
-      { id: '1'.repeat(12), addin: 'nightly', startedAtMs: 1000, accounts: 10, done: 3, state: 'running' },
+      {
+        id: '1'.repeat(12),
+        addin: 'nightly',
+        startedAtMs: 1000,
+        scheduled: false,
+        accounts: 10,
+        done: 3,
+        state: 'running',
+        silent: false,
+      },
     ]);
     await handle.end();
     expect(readdirSync(join(stateDir, 'runs'))).toEqual([]);
@@ -50,6 +59,20 @@ describe('a run', () => {
   it('says so itself where a signal stopped it', async () => {
     await (await run('1')).interrupted();
     expect(await states()).toEqual(['1 interrupted']);
+    expect((await knownRuns(stateDir))[0]?.silent).toBe(false);
+  });
+
+  it('that was killed is told of by the first that asks, and by nobody after', async () => {
+    await run('1');
+    change('1', { bootId: 'another' });
+    const id = '1'.repeat(12);
+
+    const claims = await Promise.all([1, 2, 3].map(() => claimTelling(stateDir, id)));
+
+    expect((await knownRuns(stateDir))[0]?.silent).toBe(true);
+    expect(claims.filter((won) => won)).toHaveLength(1);
+    await (await run('2')).end();
+    expect(readdirSync(join(stateDir, 'runs'))).toEqual([]);
   });
 });
 

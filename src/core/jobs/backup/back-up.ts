@@ -55,6 +55,8 @@ export interface BackUpRun {
   readonly onEvent: (event: BackUpEvent) => void;
   /** Twelve hex digits; a new one where nothing is said. */
   readonly runId?: string;
+  /** The schedule began it. */
+  readonly scheduled?: boolean;
   readonly steps?: AccountSteps;
 }
 
@@ -96,7 +98,8 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   const server = state.server.uuid;
   const { stateDir, allowPlaintext = false } = run;
   await checkEncryption({ addin, storeId, stateDir, server, signal }, allowPlaintext);
-  const record = { id: runId, addin: addin.name, startedAtMs, accounts: run.accounts.length };
+  const { scheduled = false } = run;
+  const record = { id: runId, addin: addin.name, startedAtMs, scheduled, accounts: run.accounts.length };
   const handle = await beginRun(run.stateDir, record);
   try {
     const tally = await backUpAll(run, { storeId, signer, trust }, handle);

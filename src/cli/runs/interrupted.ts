@@ -1,0 +1,43 @@
+/**
+ * Tells of runs that were killed, or cut off by a reboot, before they could report: by whoever comes next, a tick of
+ * the schedule or another run. Each is told once.
+ */
+
+import { hostname } from 'node:os';
+import type { Configuration } from '../../core/config/load-configuration.ts';
+import { errorCodes } from '../../core/errors.ts';
+import { claimTelling, type KnownRun, knownRuns } from '../../core/state/run-records.ts';
+import type { CliContext } from '../command.ts';
+import { plural } from '../format.ts';
+import { tell } from './tell.ts';
+
+/** Never fails: a run is not kept from its work by one before it. */
+export async function tellInterrupted(
+  context: CliContext,
+  { stateDir, notify }: Pick<Configuration, 'stateDir' | 'notify'>,
+  server: string,
+): Promise<void> {
+  const { output, world } = context;
+  for (const run of await knownRuns(stateDir)) {
+    if (!run.silent || !(await claimTelling(stateDir, run.id).catch(() => false))) continue;
+    const text = interruptedText(run);
+    output.note(`note: ${text}`);
+    const notification = {
+      event: 'failure',
+      server,
+      host: hostname(),
+      addin: run.addin,
+      run: run.id,
+      scheduled: run.scheduled === true,
+      atMs: world.now(),
+      exitStatus: errorCodes.INTERRUPTED.exit,
+      durationMs: null,
+      figures: null,
+      details: [text],
+    } as const;
+    for (const failure of await tell(notify, notification, context)) output.note(`note: ${failure}`);
+  }
+}
+
+export const interruptedText = ({ addin, startedAtMs, done, accounts }: KnownRun): string =>
+  `a run of ${addin} that began at ${new Date(startedAtMs).toISOString()} was interrupted after about ${done} of ${plural(accounts, 'account')}`;
