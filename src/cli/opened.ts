@@ -159,7 +159,12 @@ export async function openStateOf(
   });
 }
 
-const pathXattrs = () => import('../core/filesystem/path-xattrs.ts');
+let xattrs: Promise<typeof import('../core/filesystem/path-xattrs.ts')> | undefined;
+/** Loaded where it is used; asking the loader anew for each of ten thousand accounts would take longer than reading. */
+const pathXattrs = () => {
+  xattrs ??= import('../core/filesystem/path-xattrs.ts');
+  return xattrs;
+};
 
 /** For commands that only read: null where there is no state, or none that can be used. */
 export async function openStateIfAny(
