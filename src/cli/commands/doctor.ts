@@ -11,14 +11,16 @@ import {
   describeProblem,
 } from '../checks/configuration.ts';
 import { checkHost } from '../checks/host.ts';
+import { checkIsolation } from '../checks/isolation.ts';
 import { checkPackages } from '../checks/packages.ts';
-import { checkAccounts, checkDatabases, checkRawData, checkTrees } from '../checks/panel.ts';
+import { checkAccounts, checkDatabases, checkOwn, checkRawData, checkTrees } from '../checks/panel.ts';
 import { checkSetup } from '../checks/store-setup.ts';
 import { checkStore } from '../checks/stores.ts';
 import type { CliCommand, CliContext } from '../command.ts';
 import { checkConfigured, type Loaded, perStore } from '../configuration.ts';
 import type { DoctorDocument } from '../documents/doctor.ts';
 import { openEngines, openPanel } from '../opened.ts';
+import { ownDirectories } from '../own-directories.ts';
 import { panelExports, twiceHint, twiceMessage } from '../panel-exports.ts';
 
 export const doctor: CliCommand = {
@@ -26,6 +28,7 @@ export const doctor: CliCommand = {
     'PREREQUISITE_MISSING',
     'PANEL_UNREADABLE',
     'TREE_UNREADABLE',
+    'TREE_OVERLAPS',
     'DATABASE_UNREACHABLE',
     'STORE_UNAVAILABLE',
     'STORE_DENIED',
@@ -71,6 +74,7 @@ async function checkConfiguredParts(
   const { configuration } = loaded;
   add([checkAddins(loaded), ...checkSchedules(loaded)]);
   add(await checkSecrets(loaded, world));
+  add(await attempt('isolation', () => checkIsolation(loaded, world)));
   const { checks, state } = await checkState(loaded, world);
   add(checks);
   let accounts: readonly Account[] = [];
@@ -86,6 +90,7 @@ async function checkConfiguredParts(
   if (twice === true) add([caution('exports', twiceMessage, twiceHint)]);
   if (problem !== null) add([caution('exports', problem)]);
   add(checkRawData(accounts));
+  add(checkOwn(accounts, ownDirectories(loaded)));
   let engines: readonly DatabaseEngine[] = [];
   try {
     add(

@@ -54,6 +54,7 @@ const c = {
   ioctl: declare('int ioctl(int fd, uint64_t request, void *arg)'),
   syncfs: declare('int syncfs(int fd)'),
   mallopt: declare('int mallopt(int param, int value)'),
+  unshare: declare('int unshare(int flags)'),
   mallocTrim: declare('int malloc_trim(size_t pad)'),
   close: declare('int close(int fd)'),
   pipe2: declare('int pipe2(void *descriptors, int flags)'),
@@ -324,6 +325,13 @@ const M_MMAP_THRESHOLD = -3;
 export const returnLargeBlocks = (): void => {
   c.mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
 };
+
+const CLONE_NEWNET = 0x40000000;
+/**
+ * Takes the network from the calling thread for good, and from every thread and process it starts: an empty
+ * namespace without even a loopback. 0, or -EPERM where we may not; others of the process keep theirs.
+ */
+export const leaveNetwork = (): number => result(c.unshare(CLONE_NEWNET));
 
 const F_SETPIPE_SZ = 1031;
 

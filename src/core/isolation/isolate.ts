@@ -95,7 +95,8 @@ export function recipeOf(
   };
 }
 
-async function protectedLaunches(
+/** The strongest first. @throws PREREQUISITE_MISSING strangers' code cannot be kept from being root here */
+export async function protectedLaunches(
   { needs, root, whose, name }: AddinPlace,
   user: AddinUser,
   { accounts, env, memoryMegabytes = usualMegabytes }: IsolationWorld,

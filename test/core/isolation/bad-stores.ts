@@ -137,3 +137,26 @@ export const unforeseen = bad({
     throw new Error('the key is hunter2-secret\u001b[2J');
   },
 });
+
+/** Sound, and tells under the key of `head` what its process can reach. */
+export const spy: StoreDefinition = {
+  ...sound,
+  async open(settings) {
+    const { readFileSync, readdirSync } = await import('node:fs');
+    const attempt = (work: () => unknown): unknown => {
+      try {
+        return work();
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code;
+      }
+    };
+    const look = {
+      file: attempt(() => readFileSync(settings['file'] as string, 'utf8')),
+      accounts: attempt(() => readdirSync(settings['accounts'] as string)),
+      shadow: attempt(() => readFileSync('/etc/shadow', 'utf8').length),
+      env: Object.keys(process.env).sort(),
+    };
+    const info = { sizeBytes: 0, modifiedAtMs: 0, version: null, storageClass: null, readable: true };
+    return { ...memoryStore(), head: async () => ({ key: JSON.stringify(look), ...info }) };
+  },
+};

@@ -7,6 +7,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { leaveNetwork } from '../../filesystem/native.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { AccountCapture, type JobOutlet } from './account-capture.ts';
 import {
@@ -17,6 +18,9 @@ import {
   type WorkerSetup,
   windowBytes,
 } from './messages.ts';
+
+// Who reads accounts as root has nobody to talk to. Where the host does not allow it, doctor says so.
+leaveNetwork();
 
 const { hungry, underWay, pageBytes } = workerData as WorkerSetup;
 const port = parentPort!;

@@ -4,10 +4,14 @@
 
 import { parentPort } from 'node:worker_threads';
 import { type ErrorCode, errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
+import { leaveNetwork } from '../../filesystem/native.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { Frames } from './frames.ts';
 import type { FromRestoreWorker, PageWork, RestoreWorkerSetup, ToRestoreWorker } from './messages.ts';
 import { PageRestorer } from './page-restorer.ts';
+
+// Who writes into accounts as root has nobody to talk to.
+leaveNetwork();
 
 const port = parentPort!;
 const send = (message: FromRestoreWorker): void => port.postMessage(message);

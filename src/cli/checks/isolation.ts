@@ -1,0 +1,41 @@
+/** What this host gives to keep stores, notifiers and readers of accounts apart. */
+
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { userNames } from '../../core/isolation/addin-user.ts';
+import { inspectIsolation } from '../../core/isolation/inspect.ts';
+import { systemProgram } from '../../core/isolation/shelter-launch.ts';
+import type { Loaded } from '../configuration.ts';
+import { isolationWorld } from '../opened-store.ts';
+import type { World } from '../world.ts';
+import { type Check, caution, ok } from './check.ts';
+
+const execute = promisify(execFile);
+
+export async function checkIsolation(loaded: Loaded, world: Pick<World, 'env'>): Promise<readonly Check[]> {
+  if (process.getuid?.() !== 0) return [];
+  return [await checkStores(loaded, world), await checkReaders()];
+}
+
+async function checkStores(loaded: Loaded, world: Pick<World, 'env'>): Promise<Check> {
+  const { protections, user, missing } = await inspectIsolation(isolationWorld(loaded, world));
+  const who = user ?? `uid ${protections.uid} (there is no user ${userNames.own})`;
+  const whose = loaded.configuration.isolation === 'on' ? 'stores' : 'isolation is off; addins of packages';
+  if (missing.length === 0) {
+    const detail = `${whose} run as ${who}, without capabilities, without sight of the accounts`;
+    return ok('isolation', detail);
+  }
+  const hint = 'Install util-linux; inside a container, allow it to make namespaces.';
+  return caution('isolation', `${whose} run as ${who}; this host lacks ${missing.join(', ')}`, hint);
+}
+
+async function checkReaders(): Promise<Check> {
+  const name = 'threads on accounts';
+  try {
+    await execute(systemProgram('unshare') ?? 'unshare', ['--net', '--', 'true'], { timeout: 5000 });
+    return ok(name, 'read and write accounts without a network');
+  } catch {
+    const hint = 'Inside a container, allow it to make network namespaces.';
+    return caution(name, 'keep the network: this host does not let it be taken from them', hint);
+  }
+}

@@ -1,0 +1,170 @@
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Store } from '../../../src/core/index.ts';
+import { handOver, takeBack } from '../../../src/core/isolation/hand-over.ts';
+import { inspectIsolation } from '../../../src/core/isolation/inspect.ts';
+import { type AddinPlace, openStoreApart } from '../../../src/core/isolation/isolate.ts';
+import { processOf } from '../../../src/core/isolation/isolated-store.ts';
+import { rootOfCheckout } from '../../support/isolated.ts';
+
+const { signal } = new AbortController();
+const user = { uid: 65521, gid: 65521 };
+let dir: string;
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'holdfast-protections-'));
+  mkdirSync(join(dir, 'accounts/site1'), { recursive: true });
+  writeFileSync(join(dir, 'accounts/site1/private'), 'x');
+  writeFileSync(join(dir, 'credentials'), 'root alone may read this', { mode: 0o600 });
+});
+
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const world = () => ({ env: { PATH: '/usr/bin', OTHER_SECRET: 'x' }, accounts: [join(dir, 'accounts')] });
+
+function place(change: Partial<AddinPlace> & Pick<AddinPlace, 'opening'>): AddinPlace {
+  return { name: 'the store', root: rootOfCheckout, whose: 'own', needs: {}, secrets: [], ...change };
+}
+
+const localPlace = (path: string) =>
+  place({
+    opening: { module: join(rootOfCheckout, 'src/addins/local/index.ts'), exported: 'localStore' },
+    needs: { directory: path, network: false },
+  });
+
+async function using<T>(store: Store, work: (store: Store) => Promise<T>): Promise<T> {
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+describe('the process of a store', () => {
+  it('has a user of its own, no capabilities, no groups, no network, and no descriptors of ours', async () => {
+    const path = join(dir, 'new/store');
+    await using(await openStoreApart(localPlace(path), { use: 'local', path }, world()), async (store) => {
+      await store.put({ key: 'data/a', body: one('hello'), signal });
+      const pid = await processOf(store);
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+
+      expect(status).toMatch(/^Uid:\s+65521\s+65521\s+65521\s+65521$/m);
+      expect(status).toMatch(/^Groups:\s*$/m);
+      expect(status).toMatch(/^CapBnd:\s+0+$/m);
+      expect(status).toMatch(/^CapPrm:\s+0+$/m);
+      expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
+      for (const space of ['mnt', 'net']) {
+        expect(readlinkSync(`/proc/${pid}/ns/${space}`)).not.toBe(readlinkSync(`/proc/self/ns/${space}`));
+      }
+      expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toContain('OTHER_SECRET');
+      expect(readdirSync(`/proc/${pid}/root${dir}`)).toEqual(['new']);
+      const files = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+      expect(files.filter((target) => target.startsWith('/') && target !== '/dev/null')).toEqual([]);
+    });
+
+    expect(statSync(path)).toMatchObject({ uid: 65521 });
+    expect(readFileSync(join(path, 'data/a'), 'utf8')).toBe('hello');
+  });
+
+  it('sees the files it needs as copies, and neither accounts nor what it was not given', async () => {
+    const module = join(rootOfCheckout, 'test/core/isolation/bad-stores.ts');
+    const settings = { file: join(dir, 'credentials'), accounts: join(dir, 'accounts') };
+    const files = [settings.file];
+    for (const whose of ['own', 'strangers'] as const) {
+      const spy = place({
+        opening: { module, exported: 'spy' },
+        whose,
+        needs: whose === 'own' ? { files } : {},
+      });
+      const seen = await using(await openStoreApart(spy, settings, world()), async (store) =>
+        JSON.parse((await store.head({ key: 'a', signal }))!.key),
+      );
+
+      expect(seen).toMatchObject({
+        file: whose === 'own' ? 'root alone may read this' : expect.stringMatching(/^E(ACCES|NOENT)$/),
+        accounts: whose === 'own' ? 'ENOENT' : expect.stringMatching(/^E(ACCES|NOENT)$/),
+        shadow: 'EACCES',
+        env: ['PATH'],
+      });
+    }
+  });
+
+  it('finds nothing missing on this host', async () => {
+    expect((await inspectIsolation(world())).missing).toEqual([]);
+  });
+});
+
+describe('the directory of a store', () => {
+  const make = (name: string, files: readonly string[]): string => {
+    const path = join(dir, name);
+    mkdirSync(join(path, 'data'), { recursive: true, mode: 0o700 });
+    for (const file of files) writeFileSync(join(path, file), '{}', { mode: 0o600 });
+    return path;
+  };
+  const ownerOf = (path: string): number => statSync(path).uid;
+
+  it('is handed to its user with all that a store has, and with nothing else', async () => {
+    const path = make('old', ['holdfast.json', 'data/a', 'notes.txt']);
+
+    expect(await handOver(path, user)).toEqual(user);
+    expect(['', 'holdfast.json', 'data', 'data/a'].map((name) => ownerOf(join(path, name)))).toEqual(
+      Array.from({ length: 4 }, () => 65521),
+    );
+    expect(ownerOf(join(path, 'notes.txt'))).toBe(0);
+  });
+
+  it('is handed over again after root has written there without isolation', async () => {
+    const path = make('mixed', ['holdfast.json']);
+    await handOver(path, user);
+    await takeBack(path, user);
+    writeFileSync(join(path, 'data/b'), 'by root');
+
+    expect(await handOver(path, user)).toEqual(user);
+    expect(ownerOf(join(path, 'data/b'))).toBe(65521);
+  });
+
+  it('stays as it is where it is no store, or where others can change it', async () => {
+    const foreign = make('foreign', ['notes.txt']);
+    const shared = make('shared', ['holdfast.json']);
+    chmodSync(shared, 0o777);
+
+    expect(await handOver(foreign, user)).toEqual({ uid: 0, gid: 0 });
+    expect(await handOver(shared, user)).toEqual({ uid: 0, gid: 0 });
+    expect([ownerOf(foreign), ownerOf(shared)]).toEqual([0, 0]);
+  });
+});
+
+describe('a thread that works on accounts', () => {
+  it('reaches nothing, while the others of its process do', async () => {
+    const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    const worker = new Worker(join(import.meta.dirname, 'leaving-thread.ts'), { workerData: port });
+    const said = await new Promise((resolve) => worker.once('message', resolve));
+    await worker.terminate();
+    const ours = connect(port, '127.0.0.1');
+    await new Promise((resolve) => ours.once('connect', resolve));
+    ours.destroy();
+    server.close();
+
+    expect(said).toBe('ENETUNREACH');
+  });
+});
+
+async function* one(text: string) {
+  yield Buffer.from(text);
+}
