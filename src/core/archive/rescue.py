@@ -11,6 +11,7 @@ your identity file. Be root, or owners and devices are lost.
     python3 rescue.py restore site12-20261121T031500Z-0123456789ab --to /root/rescued --path shadow/var/www
     python3 rescue.py verify latest --account site12
     python3 rescue.py restore latest --account example.com --to /root/rescued --identity admin.key
+    python3 rescue.py restore latest --account example.com --to /root/rescued --signer KEY
 
 Every file is compared with its SHA-256. What is damaged or cannot be restored is named on a line of its own that
 begins with "problem:", the rest goes on, and the exit status is 1 in the end (0: all is well, 2: stopped, the last line says why).
@@ -56,6 +57,10 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 class Damaged(Exception):
     """A part of the store is missing or is not what its hash says. The rest may be fine."""
+
+
+class Untrusted(Damaged):
+    """It is whole, and signed by nobody who was named."""
 
 
 class Stop(Exception):
@@ -178,6 +183,73 @@ def unzstd(data):
     return done.stdout if done.returncode == 0 else None
 
 
+# ---- Signatures ----------------------------------------------------------------------------------------------------
+# Verification of Ed25519 as RFC 8032, section 5.1, has it. Points are (X, Y, Z, T) with x = X/Z, y = Y/Z, xy = T/Z.
+# Slow, some ten milliseconds each, and nothing in it is secret.
+
+PRIME = 2 ** 255 - 19
+ORDER = 2 ** 252 + 27742317777372353535851937790883648493
+CURVE_D = -121665 * pow(121666, PRIME - 2, PRIME) % PRIME
+
+
+def add_points(a, b):
+    e = (a[1] - a[0]) * (b[1] - b[0]) % PRIME
+    f = (a[1] + a[0]) * (b[1] + b[0]) % PRIME
+    g = 2 * a[3] * b[3] * CURVE_D % PRIME
+    h = 2 * a[2] * b[2] % PRIME
+    return ((f - e) * (h - g) % PRIME, (h + g) * (f + e) % PRIME, (h - g) * (h + g) % PRIME, (f - e) * (f + e) % PRIME)
+
+
+def times(number, point):
+    total = (0, 1, 1, 0)
+    while number:
+        if number & 1:
+            total = add_points(total, point)
+        point = add_points(point, point)
+        number >>= 1
+    return total
+
+
+def point_of(data):
+    """The point that 32 bytes stand for, or None."""
+    y = int.from_bytes(data, 'little')
+    odd, y = y >> 255, y & (1 << 255) - 1
+    square = (y * y - 1) * pow(CURVE_D * y * y + 1, PRIME - 2, PRIME) % PRIME
+    x = pow(square, (PRIME + 3) // 8, PRIME)
+    if x * x % PRIME != square:
+        x = x * pow(2, (PRIME - 1) // 4, PRIME) % PRIME
+    if len(data) != 32 or y >= PRIME or x * x % PRIME != square or (x == 0 and odd):
+        return None
+    x = x if x & 1 == odd else PRIME - x
+    return (x, y, 1, x * y % PRIME)
+
+
+BASE = point_of((4 * pow(5, PRIME - 2, PRIME) % PRIME).to_bytes(32, 'little'))
+
+
+def signature_fits(key, signature, data):
+    """Whether `signature` (64 bytes) was made over `data` with the private half of `key` (32 bytes)."""
+    a, r = point_of(key), point_of(signature[:32])
+    s = int.from_bytes(signature[32:], 'little')
+    if a is None or r is None or len(signature) != 64 or s >= ORDER:
+        return False
+    h = int.from_bytes(hashlib.sha512(signature[:32] + key + data).digest(), 'little') % ORDER
+    left, right = times(s, BASE), add_points(r, times(h, a))
+    return all((left[i] * right[2] - right[i] * left[2]) % PRIME == 0 for i in (0, 1))
+
+
+def check_signature(seal, data, signers):
+    """Raises Untrusted where none of `signers` (hex) made the signature in a seal over `data`."""
+    try:
+        key, signature = bytes.fromhex(seal['key']), bytes.fromhex(seal['signature'])
+    except (KeyError, TypeError, ValueError):
+        raise Untrusted('it is not signed')
+    if key.hex() not in signers:
+        raise Untrusted('it is signed with %s, which was not named' % key.hex())
+    if not signature_fits(key, signature, data):
+        raise Damaged('its signature does not fit')
+
+
 # ---- Encryption ----------------------------------------------------------------------------------------------------
 
 
@@ -263,8 +335,8 @@ Snapshot = collections.namedtuple('Snapshot', 'key server owner sequence utc sho
 class Store:
     """A directory with `manifests`, `index` and `data` in it. Only ever read."""
 
-    def __init__(self, folder, keys):
-        self.folder, self.keys = folder, keys
+    def __init__(self, folder, keys, signers=()):
+        self.folder, self.keys, self.signers = folder, keys, signers
         self.damaged = []  # (server, owner, text) of manifests that cannot be used
         if not os.path.isdir(os.path.join(folder, 'manifests')):
             raise Stop('%s is no store (it has no directory "manifests"): go there, or use --store DIR' % show(folder))
@@ -296,8 +368,10 @@ class Store:
         return data
 
     def snapshots(self):
-        """All snapshots, each in its highest revision that is whole. Damaged manifests are put into self.damaged."""
+        """All snapshots, each in its highest revision that is whole and trusted. The other manifests are put into
+        self.damaged."""
         found = {}
+        self.damaged = []
         for server in self.folders('manifests'):
             for owner in self.folders('manifests', server):
                 for name in sorted(os.listdir(os.path.join(self.folder, 'manifests', server, owner))):
@@ -314,7 +388,8 @@ class Store:
                         snapshot = Snapshot(key, server, owner, header['sequence'], match.group(2), match.group(5),
                                             revision, header, body)
                     except (Damaged, KeyError, TypeError) as error:
-                        self.damaged.append((server, owner, 'manifest %s is damaged: %s' % (show(key), error)))
+                        what = 'not trusted' if isinstance(error, Untrusted) else 'damaged'
+                        self.damaged.append((server, owner, 'manifest %s is %s: %s' % (show(key), what, error)))
                         continue
                     other = found.get((server, owner, snapshot.short))
                     if other is None or other.revision < revision:
@@ -336,8 +411,11 @@ class Store:
             raise Damaged('it does not have three lines')
         try:
             seal = json.loads(lines[2].decode('utf-8'))
-            if seal['sha256'] != hashlib.sha256(lines[0] + b'\n' + lines[1] + b'\n').hexdigest():
+            sealed = lines[0] + b'\n' + lines[1] + b'\n'
+            if seal['sha256'] != hashlib.sha256(sealed).hexdigest():
                 raise Damaged('its seal does not fit')
+            if self.signers:
+                check_signature(seal, sealed, self.signers)
             header = json.loads(lines[0].decode('utf-8'))
             if header.get('encryption') and not self.keys.identities:
                 return header, {}  # locked: what the header says is all there is
@@ -419,8 +497,9 @@ def choose(store, wanted, account):
                                        ', '.join(show(id_of(s)) for s in fitting) or 'try `list`'))
     if not fitting[0].body:
         raise Stop('%s is encrypted: give --identity FILE' % show(id_of(fitting[0])))
-    if store.report_damaged((fitting[0].server, fitting[0].owner)) and wanted == 'latest':
-        note('the damaged ones were passed over: latest is the newest whole one, %s' % show(id_of(fitting[0])))
+    if store.report_damaged((fitting[0].server, fitting[0].owner)):
+        what = 'latest is the newest whole one, ' if wanted == 'latest' else 'an earlier revision may be meant: '
+        note('those were passed over: %s%s' % (what, show(fitting[0].key)))
     return fitting[0]
 
 
@@ -1160,6 +1239,12 @@ def verify_chain(store, snapshot):
                 problem('it does not follow the snapshot with the sequence before it, %s' % show(id_of(other)))
 
 
+def signer_key(text):
+    if not re.fullmatch('[0-9a-f]{64}', text.lower()):
+        raise argparse.ArgumentTypeError('it takes 64 hex digits')
+    return text.lower()
+
+
 def main():
     parser = argparse.ArgumentParser(description='Restores from a Holdfast store without Holdfast.')
     parser.add_argument('--store', default='.', help='the store (default: the current directory)')
@@ -1174,6 +1259,8 @@ def main():
         command.add_argument('--store', default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         command.add_argument('--identity', action='append', metavar='FILE',
                              help='opens encrypted snapshots; a file as age takes it')
+        command.add_argument('--signer', action='append', metavar='KEY', type=signer_key,
+                             help='only what this key has signed: 64 hex digits; may be repeated')
     restorer.add_argument('--to', required=True, metavar='DIR', help='empty, or not there yet')
     restorer.add_argument('--path', action='append', help='only this, for example shadow/var/www; may be repeated')
     options = parser.parse_args()
@@ -1186,7 +1273,9 @@ def main():
         run = {'list': command_list, 'restore': command_restore, 'verify': command_verify}[options.command]
         if options.identity and not shutil.which('age'):
             raise Stop('the program age is missing, install it first: apt-get install age')
-        run(Store(options.store, keys), options)
+        if not options.signer and options.command != 'list':
+            note('signatures are not looked at: name the server\'s key with --signer where you have it')
+        run(Store(options.store, keys, options.signer or ()), options)
     except (Stop, Damaged) as error:
         say('stopped: %s' % error, sys.stderr)
         return 2

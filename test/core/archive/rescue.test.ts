@@ -3,7 +3,8 @@
  * restores every kind of entry is shown in test/core/jobs/fidelity.test.ts.
  */
 
-import { createHash } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { createHash, generateKeyPairSync, randomBytes, randomInt, sign } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -16,7 +17,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeManifest } from '../../../src/core/archive/manifest.ts';
+import { openSigner } from '../../../src/core/state/signing-key.ts';
 import { type Lab, openLab } from '../../support/backup.ts';
 import { cannedEngine, cannedSelector } from '../../support/canned-engine.ts';
 import { compareTrees } from '../../support/compare-trees.ts';
@@ -142,6 +146,96 @@ describe('rescue.py verify', () => {
     expect(missed).toEqual([]);
   });
 });
+
+describe('rescue.py --signer', () => {
+  const restore = (to: string, ...options: string[]) =>
+    lab.rescue('restore', 'latest', '--account', 'site1', '--to', join(directory, to), ...options);
+
+  it('takes what the server signed, and nothing of a key that was not named', async () => {
+    const { publicKey } = await openSigner(lab.stateDir, lab.state.server.uuid);
+    // Status 1: a database failed when it was made.
+    const { status, problems } = await restore('signed', '--signer', publicKey.toUpperCase());
+    expect([status, problems.length]).toEqual([1, 1]);
+    const other = await restore('unsigned', '--signer', 'ab'.repeat(32));
+    expect(other.status).toBe(2);
+    expect(other.stderr).toContain(`is not trusted: it is signed with ${publicKey}, which was not named`);
+    expect(existsSync(join(directory, 'unsigned'))).toBe(false);
+    expect((await restore('none', '--signer', 'x')).status).toBe(2);
+  });
+
+  it('passes over revisions that are damaged or of somebody else, and says so', async () => {
+    const { publicKey } = await openSigner(lab.stateDir, lab.state.server.uuid);
+    const thief = await openSigner(join(directory, 'thief'), lab.state.server.uuid);
+    const { header, body, key } = await lab.latest();
+    const path = (revision: number) =>
+      join(lab.storePath, key.replace('.manifest', `-r${revision}.manifest`));
+    const forged = { header: { ...header, revision: 1 }, body: { ...body, components: [] } };
+    writeFileSync(path(1), encodeManifest(forged, thief));
+    writeFileSync(path(2), 'garbage');
+    const { status, problems } = await restore('passed-over', '--signer', publicKey);
+
+    expect(status).toBe(1);
+    expect(problems.filter((line) => /manifest .+ is (?:damaged|not trusted)/.test(line))).toHaveLength(2);
+    expect(readFileSync(join(directory, 'passed-over/shadow/var/www/index.html'), 'utf8')).toBe('second');
+    for (const revision of [1, 2]) rmSync(path(revision));
+  });
+
+  it('verifies signatures as RFC 8032 has it, and as node:crypto makes them', () => {
+    const vectors = [
+      ...rfcVectors,
+      ...Array.from({ length: 12 }, (_, n) => {
+        const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+        const message = randomBytes(n * 50);
+        const key = Buffer.from(publicKey.export({ format: 'jwk' }).x!, 'base64url');
+        return [key, message, sign(null, message, privateKey)].map((part) => part.toString('hex'));
+      }),
+    ];
+    const altered = vectors.flatMap((vector) =>
+      vector.flatMap((part, at) => {
+        if (part === '') return [];
+        const bytes = Buffer.from(part, 'hex');
+        bytes[randomInt(bytes.length)]! ^= 1 << randomInt(8);
+        return [vector.map((one, other) => (other === at ? bytes.toString('hex') : one))];
+      }),
+    );
+    const program = `
+import importlib.util, json, sys
+spec = importlib.util.spec_from_file_location('rescue', sys.argv[1])
+rescue = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(rescue)
+for key, data, signature in json.load(sys.stdin):
+    print(rescue.signature_fits(*map(bytes.fromhex, (key, signature, data))))
+`;
+    const verdicts = (list: readonly (readonly string[])[]): string[] =>
+      execFileSync('python3', ['-B', '-c', program, rescueFile], { input: JSON.stringify(list) })
+        .toString()
+        .trim()
+        .split('\n');
+
+    expect(verdicts(vectors)).toEqual(vectors.map(() => 'True'));
+    expect(verdicts(altered)).toEqual(altered.map(() => 'False'));
+  });
+});
+
+const rescueFile = fileURLToPath(new URL('../../../src/core/archive/rescue.py', import.meta.url));
+/** Public key, message and signature of tests 1 to 3 in section 7.1. */
+const rfcVectors = [
+  [
+    'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a',
+    '',
+    'e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b',
+  ],
+  [
+    '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c',
+    '72',
+    '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00',
+  ],
+  [
+    'fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025',
+    'af82',
+    '6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a',
+  ],
+];
 
 async function openCopy(store: string): Promise<(snapshot: string) => Promise<number>> {
   return async (snapshot) => (await lab.rescue('--store', store, 'verify', snapshot)).status;
