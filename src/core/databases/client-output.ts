@@ -15,8 +15,8 @@ const pieceBytes = 256 * 1024;
 const pipeBytes = 1024 * 1024;
 /** The beginning is read as it comes: somebody may wait for it with tables locked. */
 const promptBytes = 64 * 1024;
-/** Milliseconds in which a fast client prints a few hundred KiB. */
-const pauseMs = 5;
+/** Milliseconds between two reads; longer while they bring less than wanted, and the client is never kept waiting. */
+const pauses = { shortestMs: 3, longestMs: 30, wantedBytes: pieceBytes / 2 };
 
 /** Memory for pieces, kept for the next ones: new memory has to be cleared, and its garbage collected. */
 const spare: ArrayBuffer[] = [];
@@ -51,6 +51,7 @@ class PipeReader implements ClientOutput {
   #over = false;
   #failure: Error | null = null;
   #bytes = 0;
+  #pauseMs = pauses.shortestMs;
   #wake = (): void => {};
 
   constructor(fd: number) {
@@ -58,6 +59,11 @@ class PipeReader implements ClientOutput {
       this.#piece = Buffer.from(this.#memory, 0, bytes);
       this.#lent.add(this.#memory);
       this.#bytes += bytes;
+      const { shortestMs, longestMs, wantedBytes } = pauses;
+      this.#pauseMs =
+        bytes < wantedBytes
+          ? Math.min(this.#pauseMs * 1.5, longestMs)
+          : Math.max(this.#pauseMs / 1.5, shortestMs);
       this.#wake();
       return false; // stops reading until somebody asks
     };
@@ -94,7 +100,7 @@ class PipeReader implements ClientOutput {
   }
 
   async #next(): Promise<Buffer | null> {
-    if (this.#bytes > promptBytes) await sleep(pauseMs);
+    if (this.#bytes > promptBytes) await sleep(this.#pauseMs);
     if (this.#piece === null && !this.#over) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
