@@ -69,6 +69,15 @@ export class ByteWriter {
     this.length += bytes.length;
   }
 
+  /** The bytes of `from` between `start` and `end`. */
+  span(from: Buffer, start: number, end: number): void {
+    const buffer = this.#room(end - start);
+    // A call into native code costs as much as some dozens of bytes.
+    if (end - start > 64) from.copy(buffer, this.length, start, end);
+    else for (let i = start, at = this.length; i < end; i++) buffer[at++] = from[i]!;
+    this.length += end - start;
+  }
+
   bytes(bytes: Uint8Array): void {
     this.varint(bytes.length);
     this.raw(bytes);
@@ -93,6 +102,8 @@ export class ByteReader {
   readonly #buffer: Buffer;
   readonly end: number;
   offset: number;
+  /** Of what `varintLow` read last, the upper 32 bits. */
+  high = 0;
 
   constructor(buffer: Buffer, start = 0, end = buffer.length) {
     this.#buffer = buffer;
@@ -116,8 +127,15 @@ export class ByteReader {
   }
 
   varint(): number {
-    let value = 0;
-    let scale = 1;
+    let value = this.byte();
+    if (value < 0x80) return value;
+    value &= 0x7f;
+    for (let shift = 7; shift < 28; shift += 7) {
+      const byte = this.byte();
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    let scale = 2 ** 28;
     for (;;) {
       const byte = this.byte();
       value += (byte & 0x7f) * scale;
@@ -147,6 +165,24 @@ export class ByteReader {
       if (byte < 0x80) return value;
     }
     return this.#short();
+  }
+
+  /** A number of 64 bits as two of 32: returns the lower bits, `high` has the others. */
+  varintLow(): number {
+    let [low, high] = [0, 0];
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.byte();
+      if (shift < 28) low |= (byte & 0x7f) << shift;
+      else if (shift > 28) high |= (byte & 0x7f) << (shift - 32);
+      else {
+        low |= byte << 28;
+        high = (byte & 0x7f) >>> 4;
+      }
+      if (byte < 0x80) break;
+      if (shift > 56) this.#short();
+    }
+    this.high = high >>> 0;
+    return low >>> 0;
   }
 
   skip(length: number): void {

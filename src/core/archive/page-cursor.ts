@@ -2,12 +2,14 @@
  * Walks over the records of one index page without making an object for each.
  *
  * Fields stand in the cursor itself until the next step: an unchanged account of a million files is
- * compared record by record, and nothing of it needs to live longer than the comparison.
+ * compared record by record, and nothing of it needs to live longer than the comparison. A path, a hash or a
+ * whole entry is made only where somebody asks for it.
  */
 
 import { HoldfastError } from '../errors.ts';
 import { ByteReader } from './bytes.ts';
-import { entryFlags, fileType } from './entry.ts';
+import { type Entry, entryFlags, fileType } from './entry.ts';
+import { readEntry } from './page-reader.ts';
 
 export interface ExtentSummary {
   /** Numbers of the objects in which contents lie. */
@@ -15,9 +17,17 @@ export interface ExtentSummary {
   readonly dataBytes: number;
 }
 
-export class PageCursor {
-  /** latin1: one character, one byte. */
-  path = '';
+/** Bytes of a page, from `start` up to `end`. */
+export interface Span {
+  readonly plain: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+export class PageCursor implements ExtentSummary {
+  /** The path's bytes, up to `pathLength`; valid until the next step. */
+  pathBytes = Buffer.allocUnsafe(1024);
+  pathLength = 0;
   flags = 0;
   mode = 0;
   uid = 0;
@@ -26,47 +36,38 @@ export class PageCursor {
   mtimeNanoseconds = 0;
   ctimeSeconds = 0;
   ctimeNanoseconds = 0;
-  inode = 0n;
+  inodeLow = 0;
+  inodeHigh = 0;
   /** Of a regular file that is not linked, else 0. */
   size = 0;
-  /** Null where there is no content. */
-  sha256: Buffer | null = null;
   /** Records passed, the present one included. */
   count = 0;
-  readonly #entries: ByteReader;
+  /** Where the contents of the records passed lie. */
+  readonly objects: number[] = [];
+  dataBytes = 0;
   readonly #plain: Buffer;
-  readonly #extentsStart: number;
-  /** Grows with the longest path: a file system knows no limit for one. */
-  #pathBytes = Buffer.allocUnsafe(65536);
-  #pathLength = 0;
+  readonly #entries: ByteReader;
+  readonly #extents: ByteReader;
+  #path: string | null = null;
+  #tailAt = 0;
+  #hashAt = -1;
+  #extentsAt = 0;
+  #lastObject = -1;
 
   constructor(plain: Buffer) {
     this.#plain = plain;
     const head = new ByteReader(plain);
     const length = head.varint();
-    this.#extentsStart = head.offset + length;
-    this.#entries = new ByteReader(plain, head.offset, this.#extentsStart);
+    this.#entries = new ByteReader(plain, head.offset, head.offset + length);
+    this.#extents = new ByteReader(plain, head.offset + length);
   }
 
   /** False at the end of the page. @throws OBJECT_DAMAGED the page is not well formed */
   next(): boolean {
     const from = this.#entries;
     if (from.done) return false;
-    const shared = from.varint();
-    const rest = from.bytes();
-    if (shared > this.#pathLength) {
-      throw new HoldfastError('OBJECT_DAMAGED', 'an index page is damaged', {
-        hint: 'Run a full backup; `holdfast verify` shows which snapshots are affected.',
-      });
-    }
-    if (shared + rest.length > this.#pathBytes.length) {
-      const grown = Buffer.allocUnsafe(2 * (shared + rest.length));
-      this.#pathBytes.copy(grown, 0, 0, shared);
-      this.#pathBytes = grown;
-    }
-    rest.copy(this.#pathBytes, shared);
-    this.#pathLength = shared + rest.length;
-    this.path = this.#pathBytes.toString('latin1', 0, this.#pathLength);
+    this.#readPath(from);
+    this.#tailAt = from.offset;
     this.flags = from.varint();
     this.mode = from.varint();
     this.uid = from.varint();
@@ -75,7 +76,8 @@ export class PageCursor {
     this.mtimeNanoseconds = from.varint();
     this.ctimeSeconds = from.zigzag();
     this.ctimeNanoseconds = from.varint();
-    this.inode = from.varint64();
+    this.inodeLow = from.varintLow();
+    this.inodeHigh = from.high;
     if ((this.flags & entryFlags.xattrs) !== 0) {
       for (let left = from.varint(); left > 0; left--) {
         from.skip(from.varint());
@@ -83,11 +85,12 @@ export class PageCursor {
       }
     }
     this.size = 0;
-    this.sha256 = null;
+    this.#hashAt = -1;
+    this.#extentsAt = this.#extents.offset;
     const type = this.mode & fileType.mask;
     if (type === fileType.regular && (this.flags & entryFlags.linked) === 0) {
       this.size = from.varint();
-      if (this.size > 0) this.sha256 = from.raw(32);
+      if (this.size > 0) this.#passContent(from);
     } else if (type === fileType.link) from.skip(from.varint());
     else if (type === fileType.character || type === fileType.block) {
       from.varint();
@@ -97,19 +100,94 @@ export class PageCursor {
     return true;
   }
 
-  /** Where all of the page's contents lie. */
-  extents(): ExtentSummary {
-    const from = new ByteReader(this.#plain, this.#extentsStart);
-    const objects = new Set<number>();
-    let dataBytes = 0;
-    while (!from.done) {
-      for (let left = from.varint(); left > 0; left--) {
-        from.varint();
-        dataBytes += from.varint();
-        objects.add(from.varint());
-        from.varint();
-      }
+  #readPath(from: ByteReader): void {
+    const shared = from.varint();
+    const rest = from.varint();
+    if (shared > this.pathLength) {
+      throw new HoldfastError('OBJECT_DAMAGED', 'an index page is damaged', {
+        hint: 'Run a full backup; `holdfast verify` shows which snapshots are affected.',
+      });
     }
-    return { objects: [...objects], dataBytes };
+    const start = from.offset;
+    from.skip(rest);
+    // Grows with the longest path: a file system knows no limit for one.
+    if (shared + rest > this.pathBytes.length) {
+      const grown = Buffer.allocUnsafe(2 * (shared + rest));
+      this.pathBytes.copy(grown, 0, 0, shared);
+      this.pathBytes = grown;
+    }
+    const [bytes, plain] = [this.pathBytes, this.#plain];
+    for (let i = 0; i < rest; i++) bytes[shared + i] = plain[start + i]!;
+    this.pathLength = shared + rest;
+    this.#path = null;
   }
+
+  #passContent(from: ByteReader): void {
+    this.#hashAt = from.offset;
+    from.skip(32);
+    const extents = this.#extents;
+    for (let left = extents.varint(); left > 0; left--) {
+      extents.varint();
+      this.dataBytes += extents.varint();
+      const object = extents.varint();
+      extents.varint();
+      if (object === this.#lastObject) continue;
+      this.#lastObject = object;
+      if (!this.objects.includes(object)) this.objects.push(object);
+    }
+  }
+
+  /** latin1: one character, one byte. */
+  get path(): string {
+    const path = this.#path ?? this.pathBytes.toString('latin1', 0, this.pathLength);
+    this.#path = path;
+    return path;
+  }
+
+  get inode(): bigint {
+    return (BigInt(this.inodeHigh) << 32n) | BigInt(this.inodeLow);
+  }
+
+  /** Whether there is content, and so a hash of it. */
+  get hasHash(): boolean {
+    return this.#hashAt >= 0;
+  }
+
+  /** The hash's first four bytes. */
+  get hashStart(): number {
+    return this.#plain.readUInt32LE(this.#hashAt);
+  }
+
+  /** Null where there is no content. */
+  get sha256(): Buffer | null {
+    return this.#hashAt < 0 ? null : this.#plain.subarray(this.#hashAt, this.#hashAt + 32);
+  }
+
+  /** What follows the path in the record. */
+  get tail(): Span {
+    return { plain: this.#plain, start: this.#tailAt, end: this.#entries.offset };
+  }
+
+  /** The record's part of the extents. */
+  get extents(): Span {
+    return { plain: this.#plain, start: this.#extentsAt, end: this.#extents.offset };
+  }
+
+  /** The record as an object of its own. */
+  entry(): Entry {
+    const entries = new ByteReader(this.#plain, this.#tailAt, this.#entries.offset);
+    const extents = new ByteReader(this.#plain, this.#extentsAt, this.#extents.offset);
+    return readEntry(Buffer.from(this.pathBytes.subarray(0, this.pathLength)), entries, extents);
+  }
+}
+
+/** Shows the records from number `from` up to number `to` of a page, one after another. */
+export function eachRecord(
+  plain: Buffer,
+  from: number,
+  to: number,
+  show: (record: PageCursor) => void,
+): void {
+  const cursor = new PageCursor(plain);
+  for (let i = 0; i < to && cursor.next(); i++) if (i >= from) show(cursor);
 }

@@ -18,7 +18,9 @@ const pageLimitBytes = 256 * 1024 * 1024;
 export function decompressPart(frame: Uint8Array, plainBytes: number, what: string): Buffer {
   if (plainBytes > pageLimitBytes) throw damaged(what);
   try {
-    const plain = zstdDecompressSync(frame, { maxOutputLength: Math.max(plainBytes, 1) });
+    // Room for all of it at once: pieces would have to be joined.
+    const chunkSize = Math.max(plainBytes, 64);
+    const plain = zstdDecompressSync(frame, { maxOutputLength: Math.max(plainBytes, 1), chunkSize });
     if (plain.length !== plainBytes) throw damaged(what);
     return plain;
   } catch (cause) {
@@ -51,7 +53,7 @@ function parts(plain: Buffer): Parts {
   };
 }
 
-function readContent(from: Parts): Content {
+function readContent(from: Pick<Parts, 'entries' | 'extents'>): Content {
   const size = from.entries.varint();
   if (size === 0) return { size, sha256: null, extents: [] };
   const sha256 = from.entries.raw(32);
@@ -77,42 +79,44 @@ export function* readPage(plain: Buffer, digest: Buffer | null): Generator<Entry
     const shared = entries.varint();
     if (shared > path.length) throw damaged('an index page');
     path = Buffer.concat([path.subarray(0, shared), entries.bytes()]);
-    const flags = entries.varint();
-    const mode = entries.varint();
-    const [uid, gid] = [entries.varint(), entries.varint()];
-    const [mtimeSeconds, mtimeNanoseconds] = [entries.zigzag(), entries.varint()];
-    const [ctimeSeconds, ctimeNanoseconds] = [entries.zigzag(), entries.varint()];
-    const inode = entries.varint64();
-    const xattrs: { name: Buffer; value: Buffer }[] = [];
-    if ((flags & entryFlags.xattrs) !== 0) {
-      for (let count = entries.varint(); count > 0; count--) {
-        xattrs.push({ name: entries.bytes(), value: entries.bytes() });
-      }
-    }
-    const type = mode & fileType.mask;
-    const device = type === fileType.character || type === fileType.block;
-    const content = type === fileType.regular && (flags & entryFlags.linked) === 0 ? readContent(from) : null;
-    const target = type === fileType.link ? entries.bytes() : null;
-    const rdevMajor = device ? entries.varint() : 0;
-    const rdevMinor = device ? entries.varint() : 0;
-    yield {
-      path,
-      flags,
-      mode,
-      uid,
-      gid,
-      mtimeSeconds,
-      mtimeNanoseconds,
-      ctimeSeconds,
-      ctimeNanoseconds,
-      inode,
-      xattrs,
-      content,
-      target,
-      rdevMajor,
-      rdevMinor,
-    };
+    yield readEntry(path, entries, from.extents);
   }
+}
+
+/** What follows a path in its record. */
+export function readEntry(path: Buffer, entries: ByteReader, extents: ByteReader): Entry {
+  const flags = entries.varint();
+  const mode = entries.varint();
+  const [uid, gid] = [entries.varint(), entries.varint()];
+  const [mtimeSeconds, mtimeNanoseconds] = [entries.zigzag(), entries.varint()];
+  const [ctimeSeconds, ctimeNanoseconds] = [entries.zigzag(), entries.varint()];
+  const inode = entries.varint64();
+  const xattrs: { name: Buffer; value: Buffer }[] = [];
+  if ((flags & entryFlags.xattrs) !== 0) {
+    for (let count = entries.varint(); count > 0; count--) {
+      xattrs.push({ name: entries.bytes(), value: entries.bytes() });
+    }
+  }
+  const type = mode & fileType.mask;
+  const device = type === fileType.character || type === fileType.block;
+  const isStored = type === fileType.regular && (flags & entryFlags.linked) === 0;
+  return {
+    path,
+    flags,
+    mode,
+    uid,
+    gid,
+    mtimeSeconds,
+    mtimeNanoseconds,
+    ctimeSeconds,
+    ctimeNanoseconds,
+    inode,
+    xattrs,
+    content: isStored ? readContent({ entries, extents }) : null,
+    target: type === fileType.link ? entries.bytes() : null,
+    rdevMajor: device ? entries.varint() : 0,
+    rdevMinor: device ? entries.varint() : 0,
+  };
 }
 
 export function* readLinkPage(plain: Buffer, digest: Buffer | null): Generator<LinkRecord> {

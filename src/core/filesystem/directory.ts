@@ -10,16 +10,21 @@ import { HoldfastError } from '../errors.ts';
 import { stopWhereExhausted } from './exhaustion.ts';
 import { errnoName, readDirectory } from './native.ts';
 
-const buffer = Buffer.allocUnsafeSlow(256 * 1024);
+const bufferBytes = 256 * 1024;
+/** With room behind the last record for the type of its name. */
+const buffer = Buffer.allocUnsafeSlow(bufferBytes + 8);
+const kernelPart = buffer.subarray(0, bufferBytes);
 const dot = 0x2e;
 
+/** Types are `d_type` as one character, from `0` on, which says that the file system does not tell. */
+const firstType = 0x30;
 export const directoryType = '4';
 
 /** @throws TREE_UNREADABLE the kernel refuses to list it; RUN_FAILED memory ran out */
 export function listDirectory(fd: number): string[] {
   const names: string[] = [];
   for (;;) {
-    const filled = readDirectory(fd, buffer);
+    const filled = readDirectory(fd, kernelPart);
     if (filled < 0) {
       stopWhereExhausted(filled);
       throw new HoldfastError('TREE_UNREADABLE', `cannot list a directory: ${errnoName(filled)}`, {
@@ -28,14 +33,17 @@ export function listDirectory(fd: number): string[] {
     }
     if (filled === 0) break;
     for (let at = 0; at < filled; ) {
-      const length = buffer.readUInt16LE(at + 16);
+      const length = buffer[at + 16]! | (buffer[at + 17]! << 8);
       const start = at + 19;
-      const end = buffer.indexOf(0, start);
-      const first = buffer[start];
-      const special =
-        first === dot && (end === start + 1 || (end === start + 2 && buffer[start + 1] === dot));
-      if (!special) names.push(`${buffer.toString('latin1', start, end)}\0${buffer[at + 18]}`);
+      let end = start;
+      while (buffer[end] !== 0) end++;
+      const type = buffer[at + 18]!;
       at += length;
+      if (buffer[start] === dot && (end === start + 1 || (end === start + 2 && buffer[start + 1] === dot)))
+        continue;
+      // Behind the NUL lies nothing, or the next record's inode, which nobody asks for.
+      buffer[end + 1] = firstType + type;
+      names.push(buffer.toString('latin1', start, end + 2));
     }
   }
   return names.sort();

@@ -110,7 +110,9 @@ export class Stat {
   uid = 0;
   gid = 0;
   nlink = 0;
-  inode = 0n;
+  /** Halves of the inode's number: a walk compares millions, and a bigint is an object each time. */
+  inodeLow = 0;
+  inodeHigh = 0;
   size = 0;
   blocks = 0;
   ctimeSeconds = 0;
@@ -121,45 +123,66 @@ export class Stat {
   deviceMinor = 0;
   rdevMajor = 0;
   rdevMinor = 0;
-  /** 0 where the kernel does not tell. */
-  mountId = 0n;
+  /** Halves of the mount's number; 0 where the kernel does not tell. */
+  mountLow = 0;
+  mountHigh = 0;
   /** `chattr +i` or `+a`, where the file system tells. */
   unchangeable = false;
 
+  get inode(): bigint {
+    return (BigInt(this.inodeHigh) << 32n) | BigInt(this.inodeLow);
+  }
+
+  get tellsMount(): boolean {
+    return this.mountLow !== 0 || this.mountHigh !== 0;
+  }
+
+  /** False where the kernel does not tell of one of them. */
+  isOnOtherMount(other: Stat): boolean {
+    const same = this.mountLow === other.mountLow && this.mountHigh === other.mountHigh;
+    return !same && this.tellsMount && other.tellsMount;
+  }
+
   sameInode(other: Stat): boolean {
     return (
-      this.inode === other.inode &&
+      this.inodeLow === other.inodeLow &&
+      this.inodeHigh === other.inodeHigh &&
       this.deviceMajor === other.deviceMajor &&
       this.deviceMinor === other.deviceMinor
     );
   }
 }
 
-const statBuffer = Buffer.alloc(256);
+const statBuffer = Buffer.from(new ArrayBuffer(256));
+/** `struct statx` in words of 32 bits, which all its fields but the mode are made of. */
+const statWords = new Uint32Array(statBuffer.buffer);
 const STATX_MNT_ID = 0x1000;
 /** Immutable or append-only. */
 const STATX_ATTR_UNCHANGEABLE = 0x30;
 const STATX_MASK = 0x7ff | STATX_MNT_ID;
 
 function fillStat(out: Stat): void {
-  const b = statBuffer;
-  out.unchangeable = (b.readUInt32LE(8) & STATX_ATTR_UNCHANGEABLE) !== 0;
-  out.nlink = b.readUInt32LE(16);
-  out.uid = b.readUInt32LE(20);
-  out.gid = b.readUInt32LE(24);
-  out.mode = b.readUInt16LE(28);
-  out.inode = b.readBigUInt64LE(32);
-  out.size = b.readUInt32LE(40) + b.readUInt32LE(44) * 0x100000000;
-  out.blocks = b.readUInt32LE(48) + b.readUInt32LE(52) * 0x100000000;
-  out.ctimeSeconds = b.readUInt32LE(96) + b.readInt32LE(100) * 0x100000000;
-  out.ctimeNanoseconds = b.readUInt32LE(104);
-  out.mtimeSeconds = b.readUInt32LE(112) + b.readInt32LE(116) * 0x100000000;
-  out.mtimeNanoseconds = b.readUInt32LE(120);
-  out.rdevMajor = b.readUInt32LE(128);
-  out.rdevMinor = b.readUInt32LE(132);
-  out.deviceMajor = b.readUInt32LE(136);
-  out.deviceMinor = b.readUInt32LE(140);
-  out.mountId = (b.readUInt32LE(0) & STATX_MNT_ID) === 0 ? 0n : b.readBigUInt64LE(144);
+  const w = statWords;
+  out.unchangeable = (w[2]! & STATX_ATTR_UNCHANGEABLE) !== 0;
+  out.nlink = w[4]!;
+  out.uid = w[5]!;
+  out.gid = w[6]!;
+  out.mode = w[7]! & 0xffff;
+  out.inodeLow = w[8]!;
+  out.inodeHigh = w[9]!;
+  out.size = w[10]! + w[11]! * 0x100000000;
+  out.blocks = w[12]! + w[13]! * 0x100000000;
+  out.ctimeSeconds = w[24]! + (w[25]! | 0) * 0x100000000;
+  out.ctimeNanoseconds = w[26]!;
+  out.mtimeSeconds = w[28]! + (w[29]! | 0) * 0x100000000;
+  out.mtimeNanoseconds = w[30]!;
+  out.rdevMajor = w[32]!;
+  out.rdevMinor = w[33]!;
+  out.deviceMajor = w[34]!;
+  out.deviceMinor = w[35]!;
+  const tellsMount = (w[0]! & STATX_MNT_ID) !== 0;
+  out.mountLow = tellsMount ? w[36]! : 0;
+  out.mountHigh = tellsMount ? w[37]! : 0;
 }
 
 /** Never follows a link at the last component. */

@@ -42,9 +42,14 @@ export class PathFilter {
     this.#deepest = Math.max(0, ...this.#exclude.map((pattern) => pattern.length));
   }
 
+  /** True where `judge` would say `take` of every path with so many components. */
+  takesAllAt(depth: number): boolean {
+    return this.#include === null && depth > this.#deepest;
+  }
+
   /** `path` is relative to the root and not empty; `depth` is its number of components. */
   judge(path: string, depth: number): Verdict {
-    if (this.#include === null && depth > this.#deepest) return 'take';
+    if (this.takesAllAt(depth)) return 'take';
     const parts = path.split('/');
     if (this.#exclude.some((pattern) => pattern.length === depth && matches(pattern, parts)))
       return 'leave-out';

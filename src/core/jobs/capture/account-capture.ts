@@ -5,6 +5,7 @@
  */
 
 import { comparePaths, type LinkRecord } from '../../archive/entry.ts';
+import { eachRecord } from '../../archive/page-cursor.ts';
 import { type FinishedPage, PageWriter } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
@@ -25,7 +26,7 @@ import {
   type CaptureCounts,
   type CaptureParent,
   type CaptureTree,
-  type FromWorker,
+  type JobOutlet,
   jobControl,
   type PagePart,
   type SegmentDone,
@@ -33,20 +34,13 @@ import {
 } from './messages.ts';
 import { ParentMerge } from './parent-merge.ts';
 import { ParentPages } from './parent-pages.ts';
-import { isDue } from './reread.ts';
+import { isDue, isSumDue } from './reread.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { shownPath } from './shown-path.ts';
 import { TreeCapture } from './tree-capture.ts';
 
-export interface JobOutlet {
-  send(message: FromWorker): void;
-  /** Sends bytes, after waiting until the main thread has taken enough of what was sent before. */
-  sendBytes(job: number, number: number, bytes: Buffer): void;
-  wantsHandOver(): boolean;
-  claimHandOver(): boolean;
-  /** @throws INTERRUPTED the job was stopped */
-  checkStop(): void;
-}
+/** Some thousand entries: see hand-over.ts. */
+const largePages = 8;
 
 export class AccountCapture {
   readonly #job: number;
@@ -103,7 +97,8 @@ export class AccountCapture {
     const merge = this.#merge(full, pages, counts);
     const context: TreeContext = {
       merge,
-      isDue: (where) => isDue(where, this.#parent!),
+      isSumDue: (sum) => isSumDue(sum, this.#parent!),
+      isLarge: (where) => this.#parentPages !== null && this.#parentPages.below(where) >= largePages,
       known: this.#known,
       holdsLink: (inode) => this.#linkedInodes?.has(tree.device, inode) === true,
       keepLink: (inode) => this.#keptLinks.add(`${tree.device}:${inode}`),
@@ -147,14 +142,18 @@ export class AccountCapture {
         pages.add(entry);
         this.#flushPages(pages, false, counts);
       },
+      copy: (record) => {
+        pages.copy(record);
+        this.#flushPages(pages, false, counts);
+      },
       reuse: (row, { objects, dataBytes }) => {
         this.#flushPages(pages, true, counts);
         counts.bytes += dataBytes;
         this.#outlet.send({ type: 'reuse', job: this.#job, row, objects });
       },
-      part: (row, from, entries) => {
+      part: (row, plain, from, to) => {
         this.#flushPages(pages, true, counts);
-        for (const entry of entries) pages.add(entry);
+        eachRecord(plain, from, to, (record) => pages.copy(record));
         this.#flushPages(pages, true, counts, { row, from });
       },
     });
@@ -172,9 +171,8 @@ export class AccountCapture {
   }
 
   #warn(code: string, component: string, path: string, message: string): void {
-    const warning =
-      path === '' ? { code, component, message } : { code, component, ...shownPath(path), message };
-    this.#outlet.send({ type: 'warning', job: this.#job, warning });
+    const shown = path === '' ? {} : shownPath(path);
+    this.#outlet.send({ type: 'warning', job: this.#job, warning: { code, component, ...shown, message } });
   }
 
   release(): void {

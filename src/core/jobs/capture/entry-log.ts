@@ -26,8 +26,10 @@ export interface TreeContext {
   readonly counts: CaptureCounts;
   /** What the parent snapshot recorded of this tree; null for a full. */
   readonly merge: ParentMerge | null;
-  /** True for an unchanged file that is to be read all the same. */
-  readonly isDue: (path: string) => boolean;
+  /** True for an unchanged file that is to be read all the same, by the sum of its path: see `pathSum`. */
+  readonly isSumDue: (sum: number) => boolean;
+  /** True for a directory of which the parent has so much that it is worth another worker. */
+  isLarge(fullPath: string): boolean;
   /** Content that the account's snapshots hold already; null for a full. */
   readonly known: KnownContents | null;
   readonly xattrs: XattrBackend;
@@ -113,19 +115,35 @@ export class EntryLog {
     return this.#before;
   }
 
+  /**
+   * True where a name is no directory and as the parent has it: call `keep`. Makes no object, and leaves the merge
+   * where it is.
+   */
+  isAsBefore(prefix: Buffer, name: Buffer, length: number, stat: Stat): boolean {
+    const { merge } = this.#context;
+    if (merge === null || !merge.isAt(prefix, name, length)) return false;
+    return merge.isUnchanged(stat) && this.#isHeld(merge.record);
+  }
+
+  /** Whether the parent has content for what was met the same. */
+  get hasKeptHash(): boolean {
+    return this.#context.merge!.record.hasHash;
+  }
+
   /** False for a linked file that the parent could not read: only its names are there. */
-  #isHeld({ flags, mode, inode }: ParentMerge['record']): boolean {
+  #isHeld(record: ParentMerge['record']): boolean {
+    const { flags, mode } = record;
     const linked = (flags & entryFlags.linked) !== 0 && (mode & fileType.mask) === fileType.regular;
-    return !linked || this.#context.holdsLink(inode);
+    return !linked || this.#context.holdsLink(record.inode);
   }
 
   /** Takes over the parent's entry, which `meet` found the same. */
   keep(): void {
     const merge = this.#context.merge!;
-    const { mode, flags, inode } = merge.record;
+    const { mode, flags } = merge.record;
     this.#count(mode);
     this.#context.counts.kept++;
-    if ((flags & entryFlags.linked) !== 0) this.#context.keepLink(inode);
+    if ((flags & entryFlags.linked) !== 0) this.#context.keepLink(merge.record.inode);
     merge.keep();
     this.#context.flushPages(false);
   }

@@ -25,16 +25,12 @@ export interface CapturedFile {
   readonly dataBytes: number;
   /** Name of the error that ended reading early; what follows is zeros. */
   readonly readError: string | null;
-  /** The content has the hash that was expected; nothing was stored. */
-  readonly isExpected: boolean;
 }
 
 export interface CaptureTarget {
   readonly segments: SegmentWriter;
   /** Content that need not be stored again; null where everything is. */
   readonly known: KnownContents | null;
-  /** Hash that the parent has for this unchanged file, which is read to make sure; else null. */
-  readonly expected: Buffer | null;
 }
 
 /** Files up to this size are read in place and can be taken back. */
@@ -67,13 +63,11 @@ export function captureFile(
 ): CapturedFile {
   for (let attempt = 0; ; attempt++) {
     const entry = describe();
-    const ranges = stat.size > 0 && stat.blocks * 512 < stat.size ? dataRanges(fd, stat.size) : null;
+    const ranges = rangesOf(fd, stat);
     const small = ranges === null && stat.size <= smallBytes;
-    // A file that has changed since is another one than the parent's.
-    const wanted = attempt === 0 ? target : { ...target, expected: null };
     const captured = small
-      ? captureSmall(fd, stat, entry, wanted, attempt)
-      : (knownLarge(fd, stat, entry, ranges, wanted) ??
+      ? captureSmall(fd, stat, entry, target, attempt)
+      : (knownLarge(fd, stat, entry, ranges, target) ??
         captureLarge(fd, stat, entry, ranges, target.segments));
     if (captured !== null && (!captured.changed || captured.readError !== null || attempt > 0))
       return captured;
@@ -81,58 +75,23 @@ export function captureFile(
   }
 }
 
-/** Null where the file changed and was taken back. */
-function captureSmall(
-  fd: number,
-  stat: Stat,
-  entry: Entry,
-  { segments, known, expected }: CaptureTarget,
-  attempt: number,
-): CapturedFile | null {
+/** Where its data lies; null for a file without holes. */
+function rangesOf(fd: number, { size, blocks }: Stat): readonly DataRange[] | null {
+  return size > 0 && blocks * 512 < size ? dataRanges(fd, size) : null;
+}
+
+/** Reads a file to see whether it has this content still. False as well where it changes meanwhile. */
+export function hasContent(fd: number, stat: Stat, sha256: Buffer): boolean {
+  return hashOf(fd, stat, rangesOf(fd, stat))?.equals(sha256) === true;
+}
+
+/** Null where the file changed meanwhile. */
+function hashOf(fd: number, stat: Stat, ranges: readonly DataRange[] | null): Buffer | null {
   const { size } = stat;
-  // Only the tar of a full has members without content.
-  if (size === 0 && known !== null && unchanged(fd, stat))
-    return notStored(entry, { size, sha256: null, extents: [] }, false);
-  const header = segments.tar.header(memberOf(entry, '0', null, size, null), null);
-  const omitted = segments.tar.omitted;
-  const total = header.length + size + padding(size);
-  const frames = segments.reserve(total);
-  const start = frames.used + header.length;
-  frames.buffer.set(header, frames.used);
-  const read = size === 0 ? 0 : readFully(fd, frames.buffer, start, size, 0);
-  const changed = read < size || !unchanged(fd, stat);
-  if (changed && attempt === 0) return null;
-  frames.buffer.fill(0, start + read, start + size + padding(size));
-  const data = frames.buffer.subarray(start, start + size);
-  const sha256 = size === 0 ? null : hash('sha256', data, 'buffer');
-  if (sha256 !== null && !changed) {
-    // The bytes are in the frame, but nothing says so yet: they are simply written over.
-    const isExpected = expected?.equals(sha256) === true;
-    const same = isExpected ? null : (known?.find(size, sha256, false) ?? null);
-    if (isExpected || same !== null)
-      return notStored(entry, same ?? { size, sha256, extents: [] }, isExpected);
+  if (ranges === null && size <= scanBuffer.length) {
+    if (readFully(fd, scanBuffer, 0, size, 0) < size || !unchanged(fd, stat)) return null;
+    return hash('sha256', scanBuffer.subarray(0, size), 'buffer');
   }
-  const tarOffset = frames.position + header.length;
-  frames.advance(total);
-  const ranges = size === 0 ? none : [{ offset: 0, length: size }];
-  const content = { size, sha256, extents: extentsOf(ranges, segments.number, tarOffset) };
-  return { content, entry, changed, omitted, dataBytes: size, readError: null, isExpected: false };
-}
-
-function notStored(entry: Entry, content: Content, isExpected: boolean): CapturedFile {
-  return { content, entry, changed: false, omitted: [], dataBytes: 0, readError: null, isExpected };
-}
-
-/** Reads a large file once without storing it, where that may spare storing it. Null: it must be stored. */
-function knownLarge(
-  fd: number,
-  stat: Stat,
-  entry: Entry,
-  ranges: readonly DataRange[] | null,
-  { known, expected }: CaptureTarget,
-): CapturedFile | null {
-  const { size } = stat;
-  if (expected === null && known?.hasSize(size) !== true) return null;
   const digest = createHash('sha256');
   const place = Buffer.alloc(16);
   for (const { offset, length } of ranges ?? [{ offset: 0, length: size }]) {
@@ -148,11 +107,61 @@ function knownLarge(
       at += part;
     }
   }
-  if (!unchanged(fd, stat)) return null;
-  const sha256 = digest.digest();
-  if (expected?.equals(sha256)) return notStored(entry, { size, sha256, extents: [] }, true);
-  const same = known?.find(size, sha256, ranges !== null) ?? null;
-  return same === null ? null : notStored(entry, same, false);
+  return unchanged(fd, stat) ? digest.digest() : null;
+}
+
+/** Null where the file changed and was taken back. */
+function captureSmall(
+  fd: number,
+  stat: Stat,
+  entry: Entry,
+  { segments, known }: CaptureTarget,
+  attempt: number,
+): CapturedFile | null {
+  const { size } = stat;
+  // Only the tar of a full has members without content.
+  if (size === 0 && known !== null && unchanged(fd, stat))
+    return notStored(entry, { size, sha256: null, extents: [] });
+  const header = segments.tar.header(memberOf(entry, '0', null, size, null), null);
+  const omitted = segments.tar.omitted;
+  const total = header.length + size + padding(size);
+  const frames = segments.reserve(total);
+  const start = frames.used + header.length;
+  frames.buffer.set(header, frames.used);
+  const read = size === 0 ? 0 : readFully(fd, frames.buffer, start, size, 0);
+  const changed = read < size || !unchanged(fd, stat);
+  if (changed && attempt === 0) return null;
+  frames.buffer.fill(0, start + read, start + size + padding(size));
+  const data = frames.buffer.subarray(start, start + size);
+  const sha256 = size === 0 ? null : hash('sha256', data, 'buffer');
+  if (sha256 !== null && !changed) {
+    // The bytes are in the frame, but nothing says so yet: they are simply written over.
+    const same = known?.find(size, sha256, false) ?? null;
+    if (same !== null) return notStored(entry, same);
+  }
+  const tarOffset = frames.position + header.length;
+  frames.advance(total);
+  const ranges = size === 0 ? none : [{ offset: 0, length: size }];
+  const content = { size, sha256, extents: extentsOf(ranges, segments.number, tarOffset) };
+  return { content, entry, changed, omitted, dataBytes: size, readError: null };
+}
+
+function notStored(entry: Entry, content: Content): CapturedFile {
+  return { content, entry, changed: false, omitted: [], dataBytes: 0, readError: null };
+}
+
+/** Reads a large file once without storing it, where that may spare storing it. Null: it must be stored. */
+function knownLarge(
+  fd: number,
+  stat: Stat,
+  entry: Entry,
+  ranges: readonly DataRange[] | null,
+  { known }: CaptureTarget,
+): CapturedFile | null {
+  if (known?.hasSize(stat.size) !== true) return null;
+  const sha256 = hashOf(fd, stat, ranges);
+  const same = sha256 === null ? null : known.find(stat.size, sha256, ranges !== null);
+  return same === null ? null : notStored(entry, same);
 }
 
 function captureLarge(
@@ -213,7 +222,6 @@ function captureLarge(
     omitted,
     dataBytes,
     readError,
-    isExpected: false,
   };
 }
 

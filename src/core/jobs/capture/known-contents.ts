@@ -7,6 +7,7 @@
  */
 
 import { type Content, type Extent, hasHoles } from '../../archive/entry.ts';
+import { PageCursor } from '../../archive/page-cursor.ts';
 import { readLinkPage, readPage } from '../../archive/page-reader.ts';
 import { isHoldfastError } from '../../errors.ts';
 import type { ParentPages, ParentRow } from './parent-pages.ts';
@@ -75,13 +76,28 @@ export class KnownContents {
     this.#keys = new Uint32Array(slots);
     this.#places = new Uint32Array(slots).fill(empty);
     for (let row = 0; row < Math.min(this.#all.length, 2 ** (32 - recordBits) - 1); row++) {
-      const contents = this.#contentsOf(row);
-      for (let i = 0; i < Math.min(contents.length, mostRecords); i++) {
-        const content = contents[i];
-        if (!content?.sha256) continue;
-        this.#sizes.add(content.size);
-        this.#put(content.sha256.readUInt32LE(0), (row << recordBits) | i);
+      if (this.#all[row]!.linked) this.#noteLinked(row);
+      else this.#note(row);
+    }
+  }
+
+  #note(row: number): void {
+    const source = this.#all[row]!;
+    tryToRead(source, (plain) => {
+      const record = new PageCursor(plain);
+      while (record.next() && record.count <= mostRecords) {
+        if (!record.hasHash) continue;
+        this.#sizes.add(record.size);
+        this.#put(record.hashStart, (row << recordBits) | (record.count - 1));
       }
+    });
+  }
+
+  #noteLinked(row: number): void {
+    for (const [i, content] of this.#contentsOf(row).slice(0, mostRecords).entries()) {
+      if (!content?.sha256) continue;
+      this.#sizes.add(content.size);
+      this.#put(content.sha256.readUInt32LE(0), (row << recordBits) | i);
     }
   }
 
@@ -102,17 +118,24 @@ function sourcesOf(pages: ParentPages, numbers: Source['numbers']): Source[] {
 }
 
 /** In the order of the page's records. @throws OBJECT_DAMAGED a page of the parent is damaged */
-function contentsOf({ pages, row, linked, numbers }: Source): (Content | null)[] {
-  try {
-    const plain = pages.load(row);
+function contentsOf(source: Source): (Content | null)[] {
+  const { linked, numbers } = source;
+  const read = tryToRead(source, (plain) => {
     const records: Iterable<{ readonly content: Content | null }> = linked
       ? readLinkPage(plain, null)
       : readPage(plain, null);
     return Array.from(records, ({ content }) => (numbers === null ? content : renumbered(content, numbers)));
+  });
+  return read ?? [];
+}
+
+/** Null where an interrupted run left something damaged, which is only a help. @throws as `contentsOf` */
+function tryToRead<T>({ pages, row, numbers }: Source, read: (plain: Buffer) => T): T | null {
+  try {
+    return read(pages.load(row));
   } catch (error) {
-    // What an interrupted run left is only a help.
     if (numbers === null || !isHoldfastError(error)) throw error;
-    return [];
+    return null;
   }
 }
 

@@ -18,7 +18,7 @@ import {
 } from '../../filesystem/native.ts';
 import { magicPath, XattrError } from '../../filesystem/xattrs.ts';
 import type { EntryLog, TreeContext } from './entry-log.ts';
-import { captureFile } from './file-capture.ts';
+import { captureFile, hasContent } from './file-capture.ts';
 import { linkTarget, plainTarType } from './segment-writer.ts';
 
 /** What `EntryLog.meet` said of the name. */
@@ -83,15 +83,16 @@ function captureContent(
   const { segments, known } = context;
   try {
     const expected = previous === 'same' ? log.keptHash() : null;
-    const describe = (): Entry => log.describe(path, stat, fd, 0);
-    const captured = captureFile(fd, stat, describe, { segments, known, expected });
-    if (captured.isExpected) {
+    if (expected !== null && hasContent(fd, stat, expected)) {
       log.keep();
       return;
     }
+    const describe = (): Entry => log.describe(path, stat, fd, 0);
+    const captured = captureFile(fd, stat, describe, { segments, known });
     if (expected !== null) {
       // Not where it was changed openly, in the moment after the walk met it.
-      if (log.isStillSame(stat)) context.warn('silent-change', path, silentChange);
+      const differs = captured.content.sha256?.equals(expected) !== true;
+      if (differs && log.isStillSame(stat)) context.warn('silent-change', path, silentChange);
       log.replace();
     }
     const flags = captured.entry.flags | (captured.changed ? entryFlags.changed : 0);

@@ -1,6 +1,5 @@
 /** The open directories of a walk, and names as the walk hands them to the kernel. */
 
-import { directoryType } from '../../filesystem/directory.ts';
 import type { Stat } from '../../filesystem/native.ts';
 
 export interface Level {
@@ -8,17 +7,28 @@ export interface Level {
   readonly names: readonly string[];
   /** Path of the directory relative to the root, ending in `/`; empty for the root. */
   readonly prefix: string;
+  /** The same with the name of the tree before it, as bytes. */
+  readonly prefixBytes: Buffer;
+  /** Of `prefix`, see `pathSum`. */
+  readonly sum: number;
+  /** No pattern speaks of what lies in it. */
+  readonly takesAll: boolean;
   next: number;
+  /** The parent has no such directory, so that all it holds is to be captured. */
+  readonly isNew: boolean;
+  /** Names from this one on are no directories that could be handed over. */
+  searched: number;
   /** Names from here on that were handed over, newest first. */
   readonly given: Set<string>;
 }
 
-const nameBuffer = Buffer.alloc(512);
+/** Longer than any name: FUSE allows a kilobyte. */
+const nameBuffer = Buffer.alloc(2048);
 
 /** `name` is latin1, possibly followed by NUL and more. Valid until the next call. */
 export function cName(name: string): Buffer {
-  const length = nameBuffer.write(name, 0, 'latin1');
-  nameBuffer[length] = 0;
+  for (let i = 0; i < name.length; i++) nameBuffer[i] = name.charCodeAt(i);
+  nameBuffer[name.length] = 0;
   return nameBuffer;
 }
 
@@ -34,19 +44,6 @@ export function isElsewhere(stat: Stat, root: Stat): boolean {
   return (
     stat.deviceMajor !== root.deviceMajor ||
     stat.deviceMinor !== root.deviceMinor ||
-    (stat.mountId !== root.mountId && stat.mountId !== 0n && root.mountId !== 0n)
+    stat.isOnOtherMount(root)
   );
-}
-
-/** The last directory of the highest level that nobody has begun or been given. */
-export function waitingDirectory(
-  stack: readonly Level[],
-): { readonly level: Level; readonly name: string } | null {
-  for (const level of stack) {
-    for (let i = level.names.length - 1; i >= level.next; i--) {
-      const name = level.names[i]!;
-      if (name.endsWith(`\0${directoryType}`) && !level.given.has(name)) return { level, name };
-    }
-  }
-  return null;
 }

@@ -11,7 +11,7 @@ import type { FinishedPage } from '../../archive/pages.ts';
 import { openPatiently, stopWhereExhausted } from '../../filesystem/exhaustion.ts';
 import { closeFd, O, Stat, statFd } from '../../filesystem/native.ts';
 import { openBelow } from '../../filesystem/open-below.ts';
-import { captureFile } from './file-capture.ts';
+import { captureFile, hasContent } from './file-capture.ts';
 import type { KnownContents } from './known-contents.ts';
 import { silentChange } from './leaf-capture.ts';
 import { linkKey } from './link-records.ts';
@@ -105,7 +105,6 @@ function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkConte
     const captured = captureFile(fd, stat, () => entry, {
       segments: context.segments,
       known: context.known,
-      expected: null,
     });
     const path = relative.toString('latin1');
     if (captured.readError !== null) {
@@ -151,9 +150,11 @@ export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRec
   try {
     if (statFd(fd, stat) < 0 || stat.inode !== record.inode) return record;
     const { segments, known } = context;
-    const describe = (): Entry => ({ ...stat, path: record.path, flags: 0, ...nothingElse });
-    const captured = captureFile(fd, stat, describe, { segments, known, expected: sha256 });
-    if (captured.isExpected || captured.content.sha256?.equals(sha256)) return record;
+    if (hasContent(fd, stat, sha256)) return record;
+    const { inode } = stat;
+    const describe = (): Entry => ({ ...stat, inode, path: record.path, flags: 0, ...nothingElse });
+    const captured = captureFile(fd, stat, describe, { segments, known });
+    if (captured.content.sha256?.equals(sha256)) return record;
     context.warn('silent-change', tree.name, relative.toString('latin1'), silentChange);
     return { ...record, content: captured.content };
   } catch (error) {

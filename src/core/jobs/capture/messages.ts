@@ -159,6 +159,17 @@ export type FromWorker =
   | { readonly type: 'warning'; readonly job: number; readonly warning: Warning }
   | { readonly type: 'failed'; readonly job: number; readonly code: string; readonly message: string };
 
+/** How one account's capture in a worker speaks to the main thread, and hears of it. */
+export interface JobOutlet {
+  send(message: FromWorker): void;
+  /** Sends bytes, after waiting until the main thread has taken enough of what was sent before. */
+  sendBytes(job: number, number: number, bytes: Buffer): void;
+  wantsHandOver(): boolean;
+  claimHandOver(): boolean;
+  /** @throws INTERRUPTED the job was stopped */
+  checkStop(): void;
+}
+
 /** Bytes a worker may have under way before it waits. */
 export const windowBytes = 24 * 1024 * 1024;
 /** Tar bytes after which a segment is closed. A file is never split over segments. */

@@ -7,18 +7,19 @@
  */
 
 import { compareLatin1Paths, type Entry, entryFlags, fileType } from '../../archive/entry.ts';
-import { type ExtentSummary, PageCursor } from '../../archive/page-cursor.ts';
-import { readPage } from '../../archive/page-reader.ts';
+import { type ExtentSummary, eachRecord, PageCursor } from '../../archive/page-cursor.ts';
 import type { Stat } from '../../filesystem/native.ts';
-import type { ParentPages } from './parent-pages.ts';
+import { isBelow, type ParentPages } from './parent-pages.ts';
 
 export interface MergeSink {
   /** An entry for the new index, in path order. */
   write(entry: Entry): void;
+  /** A record of the parent for the new index, as it is. Valid until the next call. */
+  copy(record: PageCursor): void;
   /** The parent's page, unchanged; what was written before comes before it. */
   reuse(row: number, extents: ExtentSummary): void;
-  /** Records of the parent's page that are unchanged; the others are another task's. */
-  part(row: number, from: number, entries: readonly Entry[]): void;
+  /** The parent's records `from` up to `to` of this page are unchanged; the others are another task's. */
+  part(row: number, plain: Buffer, from: number, to: number): void;
 }
 
 export class ParentMerge {
@@ -31,9 +32,8 @@ export class ParentMerge {
   /** Records of the present page before this one belong to other tasks, or were told as a part. */
   #from = 0;
   #plain: Buffer = Buffer.alloc(0);
-  /** Full entries of a page that is written anew, in step with the cursor; null while it is clean. */
-  #full: Generator<Entry> | null = null;
-  #current: Entry | null = null;
+  /** The present page is written anew. */
+  #spoilt = false;
   #ended = false;
 
   constructor(pages: ParentPages, within: string, sink: MergeSink) {
@@ -59,13 +59,30 @@ export class ParentMerge {
     return !this.#ended;
   }
 
+  /**
+   * True where the present record is that of a name in a directory. Makes no object.
+   *
+   * @param prefix the directory's path with the tree's name, ending in `/`
+   * @param name its first `length` bytes
+   */
+  isAt(prefix: Buffer, name: Buffer, length: number): boolean {
+    if (this.#ended) return false;
+    const { pathBytes, pathLength } = this.record;
+    const start = prefix.length;
+    if (pathLength !== start + length) return false;
+    for (let i = 0; i < length; i++) if (pathBytes[start + i] !== name[i]) return false;
+    for (let i = start - 1; i >= 0; i--) if (pathBytes[i] !== prefix[i]) return false;
+    return true;
+  }
+
   /** True where the record at the present place describes an inode in exactly this state. */
   isUnchanged(stat: Stat): boolean {
     const record = this.record;
     return (
       record.ctimeNanoseconds === stat.ctimeNanoseconds &&
       record.ctimeSeconds === stat.ctimeSeconds &&
-      record.inode === stat.inode &&
+      record.inodeLow === stat.inodeLow &&
+      record.inodeHigh === stat.inodeHigh &&
       (record.size === stat.size || !hasOwnContent(record)) &&
       record.mtimeNanoseconds === stat.mtimeNanoseconds &&
       record.mtimeSeconds === stat.mtimeSeconds &&
@@ -78,14 +95,14 @@ export class ParentMerge {
 
   /** Takes the present record over as it is. */
   keep(): void {
-    if (this.#full !== null) this.#sink.write(this.#current!);
+    if (this.#spoilt) this.#sink.copy(this.record);
     this.#step();
   }
 
   /** The present record whole; it will be replaced by what the caller writes. */
   take(): Entry {
     this.#spoil();
-    const entry = this.#current!;
+    const entry = this.record.entry();
     this.#step();
     return entry;
   }
@@ -119,11 +136,8 @@ export class ParentMerge {
   /** Ends our part of the present page before the present record. */
   #tellPart(): void {
     const passed = this.record.count - 1;
-    if (this.#full === null && passed > this.#from) {
-      const entries = [...readPage(this.#plain, null)].slice(this.#from, passed);
-      this.#sink.part(this.#row, this.#from, entries);
-    }
-    this.#full = null;
+    if (!this.#spoilt && passed > this.#from) this.#sink.part(this.#row, this.#plain, this.#from, passed);
+    this.#spoilt = false;
     this.#from = passed;
   }
 
@@ -144,34 +158,23 @@ export class ParentMerge {
 
   /** Makes the present page one that is written anew. */
   #spoil(): void {
-    if (this.#full === null) this.#dirty(this.record.count - 1);
-  }
-
-  #dirty(passed: number): void {
-    this.#full = readPage(this.#plain, null);
-    for (let i = 0; i < passed; i++) {
-      const entry = this.#full.next().value as Entry;
-      if (i >= this.#from) this.#sink.write(entry);
-    }
-    this.#current = this.#full.next().value as Entry;
+    if (this.#spoilt) return;
+    this.#spoilt = true;
+    const passed = this.record.count - 1;
+    if (passed > this.#from) eachRecord(this.#plain, this.#from, passed, (one) => this.#sink.copy(one));
   }
 
   #step(): void {
-    if (this.#cursor!.next()) {
-      if (this.#full !== null) this.#current = this.#full.next().value as Entry;
-      return;
-    }
+    if (this.#cursor!.next()) return;
     const { count } = this.record;
-    if (this.#full === null && this.#from === 0) this.#sink.reuse(this.#row, this.#cursor!.extents());
-    else if (this.#full === null) {
-      this.#sink.part(this.#row, this.#from, [...readPage(this.#plain, null)].slice(this.#from, count));
-    }
+    if (!this.#spoilt && this.#from === 0) this.#sink.reuse(this.#row, this.record);
+    else if (!this.#spoilt) this.#sink.part(this.#row, this.#plain, this.#from, count);
     this.#row++;
     this.#openPage();
   }
 
   #openPage(): void {
-    this.#full = null;
+    this.#spoilt = false;
     this.#from = 0;
     const row = this.#pages.rows[this.#row];
     if (row === undefined) {
@@ -189,9 +192,4 @@ export class ParentMerge {
 
 function hasOwnContent({ mode, flags }: PageCursor): boolean {
   return (mode & fileType.mask) === fileType.regular && (flags & entryFlags.linked) === 0;
-}
-
-function isBelow(path: string, ancestor: string): boolean {
-  if (ancestor === '') return true;
-  return path.startsWith(ancestor) && (path.length === ancestor.length || path[ancestor.length] === '/');
 }

@@ -37,6 +37,12 @@ export interface LeftFile extends ParentFile {
   readonly numbers: ReadonlyMap<number, number>;
 }
 
+/** At or below a directory; everything lies below the empty path. */
+export function isBelow(path: string, ancestor: string): boolean {
+  if (ancestor === '') return true;
+  return path.startsWith(ancestor) && (path.length === ancestor.length || path[ancestor.length] === '/');
+}
+
 export class ParentPages {
   readonly rows: readonly ParentRow[];
   readonly linkRows: readonly ParentRow[];
@@ -73,16 +79,22 @@ export class ParentPages {
     return frame;
   }
 
-  /** Number of the page that can hold `path`; with `isBelow` of the last that can hold something below it. */
-  find(path: string, isBelow: (one: string, ancestor: string) => boolean = () => false): number {
+  /** Number of the page that can hold `path`; with `isBelow` as well of the last that can hold something below it. */
+  find(path: string, isWithin: (one: string, ancestor: string) => boolean = () => false): number {
     let [low, high] = [0, this.rows.length];
     while (low < high) {
       const middle = (low + high) >> 1;
       const { first } = this.rows[middle]!;
-      if (compareLatin1Paths(first, path) <= 0 || isBelow(first, path)) low = middle + 1;
+      if (compareLatin1Paths(first, path) <= 0 || isWithin(first, path)) low = middle + 1;
       else high = middle;
     }
     return Math.max(0, low - 1);
+  }
+
+  /** Pages that begin at or below a directory: at most one of what it holds lies before them. */
+  below(path: string): number {
+    const first = this.find(path);
+    return this.find(path, isBelow) - first;
   }
 
   /** May be called again. */

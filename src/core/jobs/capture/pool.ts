@@ -118,33 +118,41 @@ export class CapturePool {
     this.#schedule();
   }
 
-  /** Gives waiting tasks to idle threads, the oldest job first, a thread that knows the job by preference. */
+  /**
+   * Gives waiting tasks to idle threads: of a job that the thread knows, else of one that no thread has, else of the
+   * oldest. A small account is so done by one thread, with one segment.
+   */
   #schedule(): void {
-    for (const job of this.#jobs.values()) {
-      while (job.phase === 'walk' && job.queue.length > 0) {
-        const idle = this.#threads.filter((thread) => thread.pending === 0);
-        const thread = idle.find((one) => job.parts.has(one)) ?? idle[0];
-        if (thread === undefined) break;
-        if (!job.parts.has(thread)) {
-          job.parts.set(thread, -1);
-          this.#post(thread, {
-            type: 'begin',
-            job: job.id,
-            trees: job.trees,
-            parent: job.parent,
-            publicKey: job.publicKey,
-            nowMs: this.#now(),
-            control: job.control,
-          });
-        }
-        job.running++;
-        this.#post(thread, { type: 'task', job: job.id, ...job.queue.shift()! });
-      }
+    for (const thread of this.#threads) {
+      if (thread.pending > 0) continue;
+      const waiting = [...this.#jobs.values()].filter(
+        ({ phase, queue }) => phase === 'walk' && queue.length > 0,
+      );
+      const known = waiting.find(({ parts }) => parts.has(thread));
+      const job = known ?? waiting.find(({ parts }) => parts.size === 0) ?? waiting[0];
+      if (job !== undefined) this.#give(thread, job);
     }
     const waiting = [...this.#jobs.values()].reduce((sum, job) => sum + job.queue.length, 0);
     const idle = this.#threads.filter((thread) => thread.pending === 0).length;
     Atomics.store(this.#hungry, 0, Math.max(0, idle - waiting));
     for (const thread of this.#threads) this.#jobs.size > 0 ? thread.worker.ref() : thread.worker.unref();
+  }
+
+  #give(thread: Thread, job: Job): void {
+    if (!job.parts.has(thread)) {
+      job.parts.set(thread, -1);
+      this.#post(thread, {
+        type: 'begin',
+        job: job.id,
+        trees: job.trees,
+        parent: job.parent,
+        publicKey: job.publicKey,
+        nowMs: this.#now(),
+        control: job.control,
+      });
+    }
+    job.running++;
+    this.#post(thread, { type: 'task', job: job.id, ...job.queue.shift()! });
   }
 
   #post(thread: Thread, message: ToWorker): void {

@@ -1,12 +1,29 @@
 /**
- * Which unchanged files are read again in a run.
+ * Which unchanged files are read again in a run: a share of them, another one in each, so that all have their turn.
+ *
+ * It follows from the path alone. The sum goes on from that of a directory to those of its names.
  */
 
 import type { CaptureParent } from './messages.ts';
 
-/** A share of the unchanged files, another one in each run, so that all have their turn. */
-export function isDue(path: string, { rereadEvery, turn }: CaptureParent): boolean {
+/** Of a path as latin1. */
+export function pathSum(path: string): number {
   let sum = 0;
   for (let i = 0; i < path.length; i++) sum = (Math.imul(sum, 31) + path.charCodeAt(i)) >>> 0;
+  return sum;
+}
+
+/** Of a path that consists of one whose sum is `sum`, and the first `length` bytes of a name. */
+export function nameSum(name: Uint8Array, length: number, sum: number): number {
+  let all = sum;
+  for (let i = 0; i < length; i++) all = (Math.imul(all, 31) + name[i]!) >>> 0;
+  return all;
+}
+
+export function isDue(path: string, parent: CaptureParent): boolean {
+  return isSumDue(pathSum(path), parent);
+}
+
+export function isSumDue(sum: number, { rereadEvery, turn }: CaptureParent): boolean {
   return sum % rereadEvery === turn % rereadEvery;
 }

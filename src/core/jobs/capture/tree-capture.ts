@@ -7,26 +7,20 @@
  */
 
 import { entryFlags, fileType } from '../../archive/entry.ts';
-import { HoldfastError, isHoldfastError } from '../../errors.ts';
-import { listDirectory } from '../../filesystem/directory.ts';
+import { isHoldfastError } from '../../errors.ts';
+import { listDirectory, plainName } from '../../filesystem/directory.ts';
 import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
-import {
-  AT_FDCWD,
-  closeFd,
-  errno,
-  errnoName,
-  O,
-  openAt,
-  Stat,
-  statAt,
-  statFd,
-} from '../../filesystem/native.ts';
+import { closeFd, errno, errnoName, O, openAt, Stat, statAt, statFd } from '../../filesystem/native.ts';
 import { openFrom } from '../../filesystem/open-below.ts';
 import { PathFilter } from '../../filesystem/patterns.ts';
 import { EntryLog, type TreeContext } from './entry-log.ts';
+import { handOver } from './hand-over.ts';
 import { captureRegular, captureSpecial, type LeafContext, type Previous } from './leaf-capture.ts';
-import { cName, depthOf, isElsewhere, type Level, waitingDirectory } from './levels.ts';
+import { cName, depthOf, isElsewhere, type Level } from './levels.ts';
 import type { CaptureTree } from './messages.ts';
+import { openRoot } from './open-root.ts';
+import { pathSum } from './reread.ts';
+import { keepUnchanged } from './unchanged-leaf.ts';
 
 /** Deeper directories are left out with a warning: each level holds a descriptor. */
 export const depthLimit = 10_000;
@@ -64,13 +58,7 @@ export class TreeCapture {
    * @throws RUN_FAILED descriptors or memory ran out
    */
   run(path: string): void {
-    const root = openAt(AT_FDCWD, Buffer.from(`${this.#tree.path}\0`), O.DIRECTORY | O.NOFOLLOW);
-    if (root < 0) stopWhereExhausted(root);
-    if (root < 0 || statFd(root, this.#rootStat) < 0) {
-      throw new HoldfastError('TREE_UNREADABLE', `cannot open tree ${this.#tree.name}: ${errnoName(root)}`, {
-        hint: 'Check that the path exists, is a directory and is mounted.',
-      });
-    }
+    const root = openRoot(this.#tree, this.#rootStat);
     try {
       this.#start(root, path);
       while (this.#stack.length > 0) this.#step();
@@ -112,11 +100,12 @@ export class TreeCapture {
     }
     const name = level.names[level.next++]!;
     if (level.given.size > 0 && level.given.has(name)) {
-      this.#context.merge?.skipWithin(this.#log.fullPath(level.prefix + name.slice(0, name.indexOf('\0'))));
+      this.#context.merge?.skipWithin(this.#log.fullPath(level.prefix + plainName(name)));
       this.#context.flushPages(true);
       return;
     }
-    this.#capture(level.fd, name, level.prefix + name.slice(0, name.indexOf('\0')));
+    if (!keepUnchanged(this.#leaf, level, name))
+      this.#capture(level.fd, name, level.prefix + plainName(name));
   }
 
   /** One name in an open directory. `name` may carry NUL and its type. */
@@ -161,7 +150,7 @@ export class TreeCapture {
 
   /** An unchanged file with content of its own whose turn it is to be read all the same. */
   #isDue(path: string): boolean {
-    return this.#log.keptHash() !== null && this.#context.isDue(path);
+    return this.#log.hasKeptHash && this.#context.isSumDue(pathSum(path));
   }
 
   /** A tree that names what it wants may span file systems; inodes of several devices do not make links. */
@@ -218,7 +207,8 @@ export class TreeCapture {
     const flags = tooDeep ? entryFlags.contentsLeftOut : 0;
     this.#context.checkStop();
     this.#context.flushPages(false);
-    if (this.#log.meet(path, this.#stat) === 'same' && flags === 0) this.#log.keep();
+    const before = this.#log.meet(path, this.#stat);
+    if (before === 'same' && flags === 0) this.#log.keep();
     else this.#log.emit(this.#log.describe(path, this.#stat, fd, flags));
     if (tooDeep) {
       closeFd(fd);
@@ -240,15 +230,18 @@ export class TreeCapture {
       this.#context.warn('unreadable', path, (error as Error).message);
       return;
     }
-    this.#stack.push({ fd, names, prefix, next: 0, given: new Set() });
-    if (this.#context.wantsHandOver()) this.#handOver();
-  }
-
-  /** Gives the last waiting directory of the highest level, which is likely to be large, to another worker. */
-  #handOver(): void {
-    const waiting = waitingDirectory(this.#stack);
-    if (waiting === null || !this.#context.claimHandOver()) return;
-    waiting.level.given.add(waiting.name);
-    this.#context.handOver(waiting.level.prefix + waiting.name.slice(0, waiting.name.indexOf('\0')));
+    this.#stack.push({
+      fd,
+      names,
+      prefix,
+      prefixBytes: Buffer.from(`${this.#log.fullPath(path)}/`, 'latin1'),
+      sum: pathSum(prefix),
+      takesAll: this.#context.merge !== null && this.#filter.takesAllAt(depth + 1),
+      isNew: before === null,
+      next: 0,
+      searched: names.length,
+      given: new Set(),
+    });
+    if (this.#context.wantsHandOver()) handOver(this.#stack, this.#context, this.#log);
   }
 }

@@ -9,10 +9,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { leaveNetwork } from '../../filesystem/native.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
-import { AccountCapture, type JobOutlet } from './account-capture.ts';
+import { AccountCapture } from './account-capture.ts';
 import {
   type FromWorker,
   isWork,
+  type JobOutlet,
   jobControl,
   type ToWorker,
   type WorkerSetup,

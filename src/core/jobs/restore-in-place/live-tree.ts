@@ -76,8 +76,8 @@ export class Side {
   /** On another mount than the root. On overlays, files may show the device of a layer. */
   isForeign(stat: Stat): boolean {
     const root = this.#rootStat;
-    if (stat.mountId !== 0n && root.mountId !== 0n && stat.mountId !== root.mountId) return true;
-    const told = stat.mountId !== 0n && (stat.mode & fileType.mask) !== fileType.directory;
+    if (stat.isOnOtherMount(root)) return true;
+    const told = stat.tellsMount && (stat.mode & fileType.mask) !== fileType.directory;
     return !told && (stat.deviceMajor !== root.deviceMajor || stat.deviceMinor !== root.deviceMinor);
   }
 
