@@ -36,6 +36,7 @@ export const errorCodes = {
   HOOK_FAILED: { exit: 30, retryable: true },
   WINDOW_CLOSED: { exit: 31, retryable: true },
   BUDGET_EXCEEDED: { exit: 32, retryable: true },
+  TREE_OVERLAPS: { exit: 33, retryable: false },
   SNAPSHOT_NOT_FOUND: { exit: 40, retryable: false },
   CHAIN_BROKEN: { exit: 41, retryable: false },
   OBJECT_DAMAGED: { exit: 42, retryable: false },

@@ -81,6 +81,26 @@ describe('status --check', () => {
   });
 });
 
+describe('an account that holds a store or the state', () => {
+  it('is refused by doctor and by backup, with the reason', async () => {
+    writeJson(join(site.config, 'config.json'), {
+      panel: { use: 'generic', accounts: [{ path: join(site.dir, '*') }] },
+    });
+    const doctor = await site.holdfast('doctor');
+    const backup = await site.holdfast('backup');
+    configure();
+
+    expect(doctor.stdout).toMatch(
+      /^error +own directories +config: tree files, .*, holds the state of Holdfast$/m,
+    );
+    expect(doctor.stdout).toMatch(
+      /^error +own directories +store: tree files, .*, lies in the store of nightly$/m,
+    );
+    expect(backup.stdout).toContain('nothing of store could be captured: tree files, ');
+    expect(backup.stdout).toMatch(/^home .*complete/m);
+  });
+});
+
 /** Instants stand in the names of manifests, which listings go by. */
 function makeOld(): void {
   for (const entry of readdirSync(join(site.store, 'manifests'), { recursive: true, withFileTypes: true })) {

@@ -26,6 +26,7 @@ export const localStore: StoreDefinition = {
       },
     },
   },
+  directories: (settings) => [rootOf(settings)],
   open: async (settings) => new LocalStore(rootOf(settings)),
   async setup(settings) {
     const { LocalSetup } = await import('./local-setup.ts');

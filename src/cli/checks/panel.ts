@@ -2,7 +2,8 @@
 
 import { statSync } from 'node:fs';
 import type { Account, DatabaseEngine } from '../../core/index.ts';
-import { refuseRawData } from '../../core/jobs/backup/raw-data.ts';
+import { type OwnDirectory, refuseOwn } from '../../core/jobs/backup/own-directories.ts';
+import { type RefusedTree, refuseRawData } from '../../core/jobs/backup/raw-data.ts';
 import { printable } from '../../core/printable.ts';
 import { plural } from '../format.ts';
 import { type Check, caution, fault, ok } from './check.ts';
@@ -49,15 +50,27 @@ export async function checkTrees(accounts: readonly Account[]): Promise<readonly
 }
 
 /** Files of a running database server are no backup of it; a backup refuses such a tree. */
-export function checkRawData(accounts: readonly Account[]): readonly Check[] {
-  const found = accounts.flatMap((account) => {
-    const { refused } = refuseRawData(account);
-    return refused.map(({ error }) => ({ site: account.site, error }));
-  });
-  if (found.length === 0) return [ok('raw data', 'directories of database servers are left out')];
+export const checkRawData = (accounts: readonly Account[]): readonly Check[] =>
+  refusals('raw data', 'directories of database servers are left out', accounts, refuseRawData);
+
+/** Nor are stores and the state part of any backup. */
+export const checkOwn = (accounts: readonly Account[], own: readonly OwnDirectory[]): readonly Check[] =>
+  refusals('own directories', 'no account holds a store or the state', accounts, ({ trees }) =>
+    refuseOwn(trees, own),
+  );
+
+function refusals(
+  name: string,
+  good: string,
+  accounts: readonly Account[],
+  refuse: (account: Account) => { readonly refused: readonly RefusedTree[] },
+): readonly Check[] {
+  const found = accounts.flatMap((account) =>
+    refuse(account).refused.map(({ error }) => ({ site: account.site, error })),
+  );
+  if (found.length === 0) return [ok(name, good)];
   return found.slice(0, named).map(({ site, error }) => {
-    const detail = `${printable(site)}: ${error.message}`;
-    return fault('raw data', error.code, detail, error.hint ?? null);
+    return fault(name, error.code, `${printable(site)}: ${error.message}`, error.hint ?? null);
   });
 }
 

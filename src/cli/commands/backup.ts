@@ -22,6 +22,7 @@ import {
   openStateOf,
   openStore,
 } from '../opened.ts';
+import { ownDirectories } from '../own-directories.ts';
 import { withPanelExport } from '../panel-export.ts';
 import { panelExports, twiceHint, twiceMessage } from '../panel-exports.ts';
 import { openProgress } from '../progress.ts';
@@ -169,6 +170,7 @@ async function run(
       onEvent: (event) => printer.event(event),
       runId: companion.runId,
       scheduled: chosen.scheduled === true,
+      own: ownDirectories(loaded),
       steps: companion,
     });
     if (!signal.aborted) await dropReplaced(context, loaded);

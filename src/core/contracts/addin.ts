@@ -32,6 +32,11 @@ export interface StoreDefinition extends Definition {
   readonly kind: 'store';
   /** Opens the store. Must not write; an absent directory or bucket is not yet an error. */
   open(settings: Settings): Promise<Store>;
+  /**
+   * Optional: directories of this machine that hold its objects, as far as settings tell; secrets among these are
+   * still references. No backup captures them.
+   */
+  directories?(settings: Settings): readonly string[];
   /** Optional: looks after the place itself, for `store init` and `doctor`. Must not write either. */
   setup?(settings: Settings): Promise<StoreSetup>;
 }

@@ -36,6 +36,7 @@ import { ownHistory } from './history.ts';
 import { judge } from './judge.ts';
 import { levelDue } from './level-due.ts';
 import { bodyOf, encryptionOf, exclusionsOf, saltOf } from './manifest-body.ts';
+import { type OwnDirectory, refuseOwn } from './own-directories.ts';
 import { accountKeys } from './owner-epoch.ts';
 import { refusedComponent, refuseRawData } from './raw-data.ts';
 import { checkAgain, nothingCaptured } from './refusals.ts';
@@ -70,6 +71,8 @@ export interface BackUpAccount {
   readonly checksum?: boolean;
   readonly world: BackUpWorld;
   readonly signal: AbortSignal;
+  /** Directories of ours, which are part of no backup. */
+  readonly own?: readonly OwnDirectory[];
   readonly onBytes: (bytes: number) => void;
   /** Everything has been read; only the store is still at work. */
   readonly onCaptured?: () => void;
@@ -110,7 +113,8 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
   const writer = new SnapshotWriter({ server, owner, objectId, epoch }, addin.provider, request.signal);
   const warnings = new WarningList();
   const sequence = history.nextSequence;
-  const whole = refuseRawData(account);
+  const apart = refuseOwn(account.trees, request.own ?? []);
+  const whole = refuseRawData({ ...account, trees: apart.trees });
   const parent = await chooseParent({
     addin,
     plan,
@@ -157,7 +161,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
     parent?.remove();
   }
   request.onCaptured?.();
-  const refused = whole.refused.map((one) => refusedComponent(one, startedAtMs));
+  const refused = [...apart.refused, ...whole.refused].map((one) => refusedComponent(one, startedAtMs));
   const components = [...trees.components, ...refused, ...databases.components];
   await writer.settled();
   await extendLocks(writer.references, { ...request, epoch, parent: before, warnings });

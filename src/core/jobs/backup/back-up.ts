@@ -27,6 +27,7 @@ import { claimStore } from '../store-identity.ts';
 import { openTrust } from '../trust.ts';
 import type { AccountSteps } from './account-steps.ts';
 import { type BackUpAccount, type BackUpWorld, backUpAccount } from './back-up-account.ts';
+import type { OwnDirectory } from './own-directories.ts';
 import { checkEncryption } from './owner-epoch.ts';
 import { RunTally } from './run-tally.ts';
 
@@ -57,6 +58,8 @@ export interface BackUpRun {
   readonly runId?: string;
   /** The schedule began it. */
   readonly scheduled?: boolean;
+  /** Directories of ours, which are part of no backup. */
+  readonly own?: readonly OwnDirectory[];
   readonly steps?: AccountSteps;
 }
 
