@@ -7,8 +7,8 @@ import { randomBytes } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
-import { decodeManifest, encodeManifest } from '../../src/core/archive/manifest.ts';
-import type { Signer } from '../../src/core/archive/seal.ts';
+import type { ManifestHeader } from '../../src/core/archive/manifest.ts';
+import { type Signer, sealLine } from '../../src/core/archive/seal.ts';
 import { type ListedSnapshot, listSnapshots } from '../../src/core/jobs/catalog.ts';
 import { openTrust } from '../../src/core/jobs/trust.ts';
 import { verify } from '../../src/core/jobs/verify.ts';
@@ -35,16 +35,17 @@ export interface DamageField {
 const { signal } = new AbortController();
 const stranger = '99999999-9999-4999-8999-999999999999';
 
-/** Independent fulls of an account with files and a database; `snapshots` of them. */
+/** Independent fulls of an account with files and a database, encrypted or not; `snapshots` of them. */
 export async function openDamageField(
   directory: string,
   snapshots: number,
   seed: number,
+  encrypted = false,
 ): Promise<DamageField> {
   const random = seededRandom(seed);
   const tree = join(directory, 'tree');
   mkdirSync(tree, { recursive: true });
-  const lab = await openLab(directory);
+  const lab = await openLab(directory, { encrypted });
   for (let i = 0; i < snapshots; i++) {
     writeFileSync(join(tree, `page-${i}`), randomBytes(20_000 + i));
     const engines = [cannedEngine({ shop: `INSERT INTO t VALUES (${i});\n`.repeat(50) })];
@@ -80,8 +81,8 @@ export async function openDamageField(
 }
 
 function objectsOf(lab: Lab, { key }: ListedSnapshot): string[] {
-  const { header } = decodeManifest(readFileSync(join(lab.storePath, key)), key);
-  return header.objects.map((object) => object.key);
+  const [line] = readFileSync(join(lab.storePath, key), 'utf8').split('\n', 1);
+  return (JSON.parse(line!) as ManifestHeader).objects.map((object) => object.key);
 }
 
 interface Means {
@@ -122,8 +123,9 @@ function damaged(lab: Lab, kind: DamageKind, key: string, means: Means): Buffer 
 /** Whole in itself, and of another's making. */
 function foreign(bytes: Buffer, key: string, thief: Signer): Buffer {
   if (!key.startsWith('manifests/')) return zstdCompressSync(randomBytes(bytes.length));
-  const { header, body } = decodeManifest(bytes, key);
-  return encodeManifest({ header, body }, thief);
+  const seal = bytes.lastIndexOf('\n', bytes.length - 2) + 1;
+  const lines = bytes.subarray(0, seal);
+  return Buffer.concat([lines, Buffer.from(sealLine(lines, thief))]);
 }
 
 /** Keys that verify names: of objects, of manifests, and of the manifests before a gap. */

@@ -1273,8 +1273,6 @@ def main():
         run = {'list': command_list, 'restore': command_restore, 'verify': command_verify}[options.command]
         if options.identity and not shutil.which('age'):
             raise Stop('the program age is missing, install it first: apt-get install age')
-        if not options.signer and options.command != 'list':
-            note('signatures are not looked at: name the server\'s key with --signer where you have it')
         run(Store(options.store, keys, options.signer or ()), options)
     except (Stop, Damaged) as error:
         say('stopped: %s' % error, sys.stderr)

@@ -6,17 +6,20 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DamageField, damageKinds, openDamageField } from '../../support/planted-damage.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'holdfast-planted-'));
-let field: DamageField;
-beforeAll(async () => {
-  field = await openDamageField(directory, 12, 2);
-});
-afterAll(async () => {
-  await field.close();
-  rmSync(directory, { recursive: true });
-});
+describe.each([
+  ['plain', false],
+  ['encrypted', true],
+])('verify --read-data of %s snapshots', (_, encrypted) => {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-planted-'));
+  let field: DamageField;
+  beforeAll(async () => {
+    field = await openDamageField(directory, 12, 2, encrypted);
+  });
+  afterAll(async () => {
+    await field.close();
+    rmSync(directory, { recursive: true });
+  });
 
-describe('verify --read-data', () => {
   it('names each of two hundred damaged objects of all kinds, and no other', async () => {
     const kinds = new Set<string>();
     for (let turn = 0; turn < 20; turn++) {
