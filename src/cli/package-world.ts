@@ -3,6 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PackageWorld } from '../core/addins/open-addin.ts';
+import { type Isolation, isolationOf } from '../core/config/isolation.ts';
+import type { Settings } from '../core/index.ts';
 import { addinsNamed } from './builtin-addins.ts';
 
 /** The variables are those of Holdfast; which of them a process gets is decided where it is started. */
@@ -10,14 +12,28 @@ export const packageWorld =
   (configDir: string): PackageWorld =>
   async () => ({ env: process.env, accounts: await accountDirectories(configDir) });
 
+/** What the configuration says of our own stores and notifiers, also where the rest of it is not valid. */
+export async function configuredIsolation(configDir: string): Promise<Isolation> {
+  const { isolation } = (await readConfig(configDir)) as { isolation?: Isolation };
+  return isolationOf(isolation);
+}
+
 /** Empty where there is no valid panel: a configuration that is judged later. */
 async function accountDirectories(configDir: string): Promise<readonly string[]> {
+  const { panel } = (await readConfig(configDir)) as { panel?: Settings & { readonly use?: unknown } };
   try {
-    const text = await readFile(join(configDir, 'config.json'), 'utf8');
-    const { panel } = JSON.parse(text.replace(/^\ufeff/, '')) as { panel: { use: string } };
-    const found = (await addinsNamed([panel.use])).find(({ kind }) => kind === 'panel');
-    return found?.kind === 'panel' ? (found.directories?.(panel) ?? []) : [];
+    const [found] = await addinsNamed([String(panel?.use)]);
+    return found?.kind === 'panel' ? (found.directories?.(panel ?? {}) ?? []) : [];
   } catch {
     return [];
+  }
+}
+
+async function readConfig(configDir: string): Promise<unknown> {
+  try {
+    const text = await readFile(join(configDir, 'config.json'), 'utf8');
+    return JSON.parse(text.replace(/^\ufeff/, '')) ?? {};
+  } catch {
+    return {};
   }
 }

@@ -6,6 +6,7 @@ import { notifierNamed } from '../../core/notify/builtin.ts';
 import { notifyAll } from '../../core/notify/notifiers.ts';
 import { addinPackages } from '../addin-packages.ts';
 import type { CliContext } from '../command.ts';
+import { notifierOpener } from '../opened-notifier.ts';
 
 /** Resolves with what could not be told, as sentences. */
 export async function tell(
@@ -15,5 +16,10 @@ export async function tell(
 ): Promise<readonly string[]> {
   const ours = notifiers.every(({ use }) => notifierNamed(use) !== null);
   const definitions = ours ? [] : (await addinPackages(configDir)).definitions;
-  return notifyAll(notifiers, notification, { env: world.env, definitions });
+  const open = await notifierOpener(configDir, world);
+  return notifyAll(notifiers, notification, {
+    env: world.env,
+    definitions,
+    ...(open === null ? {} : { open }),
+  });
 }

@@ -23,6 +23,7 @@ import { type ConfigDocument, configSchema, type DatabaseSettings } from './conf
 import { type CopyConfiguration, copiesOf, copyProblems, copyStores } from './copies.ts';
 import { type DatabaseOptions, databaseOptionsOf } from './database-options.ts';
 import { databaseProblems } from './database-problems.ts';
+import { type Isolation, isolationOf } from './isolation.ts';
 import {
   type Operations,
   operationsOf,
@@ -63,7 +64,7 @@ export interface Configuration extends Operations, DatabaseOptions, Ruled {
   readonly databases: readonly DatabaseSettings[];
   readonly concurrency: number;
   /** Whether our own stores run in processes of their own. */
-  readonly isolation: 'on' | 'off';
+  readonly isolation: Isolation;
   readonly trustedSigners: readonly string[];
   /** Settings of scopes that packages contribute. */
   readonly scopes: readonly UseSettings[];
@@ -117,7 +118,7 @@ export async function checkConfiguration(
   addins.sort((a, b) => (a.name < b.name ? -1 : 1));
   const rest = {
     concurrency,
-    isolation: config.isolation ?? 'off',
+    isolation: isolationOf(config.isolation),
     trustedSigners,
     scopes: config.scopes as readonly UseSettings[],
     policy,

@@ -66,7 +66,8 @@ export async function makeFor(directory: string, user: Ids): Promise<boolean> {
  */
 export async function takeBack(directory: string, { uid }: Ids): Promise<void> {
   const stat = statOf(directory);
-  if (process.getuid?.() === 0 && stat?.isDirectory() && stat.uid === uid) await chown(directory, 0, 0);
+  if (process.getuid?.() !== 0 || !stat?.isDirectory() || stat.uid !== uid) return;
+  if ((await readdir(directory)).includes('holdfast.json')) await chown(directory, 0, 0);
 }
 
 async function giveTree(path: string, user: Ids, device: number): Promise<void> {

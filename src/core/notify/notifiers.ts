@@ -8,8 +8,8 @@
 import type { NotifySettings } from '../config/operations-schema.ts';
 import { resolveSecrets } from '../config/secrets.ts';
 import { validate } from '../config/validate.ts';
-import type { AddinDefinition } from '../contracts/addin.ts';
-import type { Notification, NotifyEvent } from '../contracts/notifier.ts';
+import type { AddinDefinition, NotifierDefinition, Settings } from '../contracts/addin.ts';
+import type { Notification, Notifier, NotifyEvent } from '../contracts/notifier.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { printable } from '../printable.ts';
 import { notifierNamed } from './builtin.ts';
@@ -19,6 +19,8 @@ export interface NotifyWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Notifiers of packages among them. */
   readonly definitions?: readonly AddinDefinition[];
+  /** Opens one, where it is not to be opened in this process. */
+  readonly open?: (definition: NotifierDefinition, settings: Settings) => Promise<Notifier>;
   /** Milliseconds for one notifier, its repetitions included. */
   readonly timeoutMs?: number;
 }
@@ -48,7 +50,7 @@ export async function notifyAll(
 async function notifyOne(
   { on, ...given }: NotifySettings,
   notification: Notification,
-  { env, definitions, timeoutMs = 35_000 }: NotifyWorld,
+  { env, definitions, open, timeoutMs = 35_000 }: NotifyWorld,
 ): Promise<void> {
   const definition = notifierNamed(given.use, definitions);
   if (definition === null) throw new HoldfastError('CONFIG_INVALID', 'there is no such notifier');
@@ -57,7 +59,8 @@ async function notifyOne(
   const { settingsSchema } = definition;
   // Fills in defaults; what is wrong was told when the configuration was read.
   validate(given, settingsSchema);
-  const notifier = await definition.open(await resolveSecrets(given, settingsSchema, { env }));
+  const settings = await resolveSecrets(given, settingsSchema, { env });
+  const notifier = await (open?.(definition, settings) ?? definition.open(settings));
   try {
     const signal = AbortSignal.timeout(timeoutMs);
     await Promise.race([notifier.notify(messageOf(notification), { signal }), late(signal)]);

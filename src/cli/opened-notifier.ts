@@ -1,0 +1,37 @@
+/**
+ * Opens notifiers of ours in processes of their own: those that speak to other hosts.
+ *
+ * Mail stays: no program of a mail server works without the new privileges such a process cannot get. The file
+ * for metrics stays, because it lies where only root writes.
+ */
+
+import { fileURLToPath } from 'node:url';
+import type { Notifier, NotifierDefinition, Settings } from '../core/index.ts';
+import { configuredIsolation, packageWorld } from './package-world.ts';
+import type { World } from './world.ts';
+
+const apart = new Set(['webhook', 'ping']);
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const module = fileURLToPath(new URL(`../core/notify/http-notifiers.${extension}`, import.meta.url));
+
+type Opener = (definition: NotifierDefinition, settings: Settings) => Promise<Notifier>;
+
+/** Null where isolation is off. */
+export async function notifierOpener(configDir: string, { env }: Pick<World, 'env'>): Promise<Opener | null> {
+  if ((await configuredIsolation(configDir)) === 'off') return null;
+  return async (definition, settings) => {
+    const { name } = definition;
+    if (!apart.has(name)) return definition.open(settings);
+    const { openNotifierApart } = await import('../core/isolation/isolate.ts');
+    const { accounts } = await packageWorld(configDir)();
+    const place = {
+      name: `the notifier ${name}`,
+      opening: { module, exported: `${name}Notifier` },
+      root: fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, ''),
+      whose: 'own' as const,
+      needs: {},
+      secrets: [String(settings['url'])],
+    };
+    return openNotifierApart(place, settings, { env, accounts });
+  };
+}
