@@ -102,18 +102,25 @@ describe('the bridge to ApisCP', () => {
     expect(JSON.parse(history)).toMatchObject({ by: 'panel' });
   }, 60_000);
 
-  it('backs up what was created, and pins the last snapshot of what is deleted', async () => {
+  it('backs up what was created, edited or suspended, and pins the last snapshot of what is deleted', async () => {
     const hook = (name: string, ...args: string[]): Promise<{ stderr: string }> =>
       run('php', [join(root, `config/custom/hooks/${name}Domain.php`), ...args]);
     const snapshots = async (): Promise<SnapshotsDocument['snapshots']> =>
       documentOf<SnapshotsDocument>('snapshots', await site.holdfast('snapshots', '--json')).snapshots;
-    await hook('create', 'site1');
-    await expect.poll(() => existsSync(join(site.store, 'runs')), { timeout: 60_000 }).toBe(true);
+    const runs = (): number => {
+      const below = join(site.store, 'runs');
+      const names = existsSync(below) ? readdirSync(below, { recursive: true, encoding: 'utf8' }) : [];
+      return names.filter((name) => name.endsWith('.json')).length;
+    };
+    for (const [index, event] of ['create', 'edit', 'suspend'].entries()) {
+      await hook(event, 'site1');
+      await expect.poll(runs, { timeout: 60_000 }).toBe(index + 1);
+    }
     await hook('delete', 'site1');
     const strange = await hook('delete', '--all; rm');
     const pruned = await site.holdfast('prune', '--json');
 
-    expect(await snapshots()).toHaveLength(1);
+    expect(await snapshots()).toHaveLength(3);
     expect(pruned.stdout).toContain('the account was deleted in the panel');
     expect(strange.stderr).toContain('this is no site');
   }, 120_000);
