@@ -1,10 +1,13 @@
 /** Imports of databases through the command line, with real servers. */
 
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { BackupDocument } from '../../src/cli/documents/backup.ts';
 import type { DatabaseImportDocument } from '../../src/cli/documents/database-import.ts';
+import { identityText, recipientText } from '../../src/core/encryption/key-text.ts';
+import { newKeyPair } from '../../src/core/encryption/x25519.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 import { type MariadbServer, mariadb, startMariadb } from '../support/mariadb.ts';
@@ -17,6 +20,8 @@ let panel: SamplePanel;
 let account: SampleAccount;
 let mysql: MariadbServer;
 let postgres: PostgresqlServer;
+/** The addin configuration whose backups are encrypted. */
+let locked: string;
 
 beforeAll(async () => {
   const dir = makeDirectory();
@@ -34,6 +39,7 @@ beforeAll(async () => {
   });
   const databases = [mysql.config, postgres.config];
   site = makeSite({ panel: { use: 'apiscp', root: panel.root }, databases, keepReplacedDays: 2 }, dir);
+  locked = join(site.config, 'addins.d/locked.json');
   expect((await site.holdfast('backup', '--account', account.site, '--quiet')).status).toBeLessThan(101);
 });
 
@@ -54,6 +60,27 @@ async function imported(...args: readonly string[]): Promise<DatabaseImportDocum
 }
 
 const posts = () => mariadb(mysql, `SELECT COUNT(*) FROM ${db('wp')}.posts`);
+
+/** Into a store of its own; only who has the identity can read it. @returns how to restore from there */
+async function backUpEncrypted(): Promise<string[]> {
+  const { publicKey, privateKey } = newKeyPair();
+  const [path, identity] = [join(site.dir, 'locked'), join(site.dir, 'identity')];
+  writeFileSync(identity, identityText(privateKey), { mode: 0o600 });
+  writeJson(locked, {
+    name: 'locked',
+    provider: { use: 's3-tar' },
+    store: { use: 'local', path },
+    encryption: { recipients: [recipientText(publicKey)] },
+  });
+  const made = await site.holdfast('backup', '--addin', 'locked', '--account', account.site, '--json');
+  const { components } = documentOf<BackupDocument>('backup', made).snapshots[0]!;
+  expect(components.filter(({ type }) => type === 'database').length).toBeGreaterThan(2);
+  expect(components.filter(({ state }) => state !== 'complete')).toEqual([]);
+  const files = readdirSync(path, { recursive: true, encoding: 'utf8' });
+  expect(files.filter((name) => /\.(?:sql|pgdump)\.zst\.age$/.test(name)).length).toBeGreaterThan(2);
+  expect(files.filter((name) => /^data\/.*\.zst$/.test(name))).toEqual([]);
+  return ['--addin', 'locked', '--identity', identity];
+}
 
 describe('db import', () => {
   it('replaces a live database from the latest snapshot, and brings it back', async () => {
@@ -125,7 +152,9 @@ describe('db import', () => {
     expect(document.databases[0]?.tables).toEqual([{ name: 't', rows: 2 }]);
   });
 
-  it('restores databases of both engines in place', async () => {
+  it.each(['plain', 'encrypted'])('restores %s exports of both engines in place', async (how) => {
+    onTestFinished(() => rmSync(locked, { force: true }));
+    const from = how === 'plain' ? [] : await backUpEncrypted();
     await mariadb(mysql, `DROP TABLE ${db('wp')}.attachments`);
     await psql(postgres, 'DELETE FROM sales.orders', db('app'));
     const result = await site.holdfast(
@@ -139,11 +168,13 @@ describe('db import', () => {
       '--database',
       `postgresql/${db('app')}`,
       '--json',
+      ...from,
     );
     const document = documentOf<DatabaseImportDocument>('database-import', result);
     expect(document.databases.map(({ replaced }) => replaced)).toEqual([true, true]);
     expect(await psql(postgres, 'SELECT count(*) FROM sales.orders', db('app'))).toBe('20\n');
     expect(await posts()).toBe('20\n');
+    expect(await mariadb(mysql, `SELECT COUNT(*) > 0 FROM ${db('wp')}.attachments`)).toBe('1\n');
   });
 
   it('shows with --dry-run what it would do, and does nothing', async () => {
