@@ -51,8 +51,8 @@ export async function writePackage(addin: NewAddin, sdk: Sdk): Promise<readonly 
     const files: string[] = [];
     for (const folder of ['common', kind]) {
       for (const path of await filesBelow(join(templates, folder))) {
-        // npm leaves some names out of packages that begin with a dot.
-        const shown = path.replace(/(^|\/)_/g, '$1.');
+        // npm leaves out some names that begin with a dot, and takes a package.json for one of ours.
+        const shown = path.replace(/(^|\/)_/g, '$1.').replace(/\.template$/, '');
         await mkdir(join(staging, dirname(shown)), { recursive: true });
         await writeFile(join(staging, shown), fill(await readFile(join(templates, folder, path), 'utf8')));
         files.push(shown);
