@@ -223,7 +223,7 @@ export const configSchema = {
       uniqueItems: true,
       default: [],
       description:
-        'Public keys of other servers whose snapshots are trusted here, and of this one as it was before its state was lost. holdfast doctor shows the key of a server.',
+        'Public keys of other servers whose snapshots are trusted here, of machines that prune or pin for this one, and of this one as it was before its state was lost. holdfast doctor shows the key of a server.',
       examples: [['d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a']],
       items: { type: 'string', pattern: '^[0-9a-f]{64}$' },
     },
