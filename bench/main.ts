@@ -187,6 +187,9 @@ const argv = process.argv.slice(2);
 if (argv.includes('--databases')) {
   const { benchDatabases } = await import('./databases.ts');
   process.exitCode = await benchDatabases(argv);
+} else if (argv.includes('--isolation')) {
+  const { benchIsolation } = await import('./isolation.ts');
+  process.exitCode = await benchIsolation(argv);
 } else {
   const options = optionsOf(argv);
   process.exitCode = typeof options === 'number' ? options : await main(options);

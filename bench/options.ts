@@ -45,6 +45,7 @@ export const usage = `npm run bench -- [OPTION]...
   --latency LIST  milliseconds to the gateway, one round after the other (default 0,40)
   --peers LIST    of ${possible.local.peers.join(',')}, or with --store s3 of ${possible.s3.peers.join(',')} (default all)
   --databases     exports of fifty databases against a shell loop, in place of all else; see its own --help
+  --isolation     stores in processes of their own against stores in ours; see its own --help
   --chains        incrementals against restic and tar --listed-incremental, in place of all else
   --only LIST     of ${measurementNames.join(',')}, or with --store s3 of ${possible.s3.measurements.join(',')},
                   with --chains of ${partNames.join(',')} (default all)
