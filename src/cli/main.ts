@@ -64,7 +64,10 @@ function useCompileCache(): void {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const stat = lstatSync(directory);
     const ours = stat.isDirectory() && stat.uid === process.getuid?.() && (stat.mode & 0o022) === 0;
-    if (ours) enableCompileCache(directory);
+    if (!ours) return;
+    enableCompileCache(directory);
+    // Threads look for it here only.
+    process.env['NODE_COMPILE_CACHE'] = directory;
   } catch {
     // Slower, and nothing else.
   }

@@ -39,7 +39,7 @@ beforeAll(async () => {
     expect((await site.holdfast('backup')).status).toBe(0);
   }
   expect((await site.holdfast('prune', '--apply')).status).toBe(0);
-}, 60_000);
+});
 afterAll(() => site.remove());
 
 describe('compact', () => {

@@ -52,7 +52,7 @@ beforeAll(async () => {
   site = makeSite({ panel: { use: 'generic', accounts: [{ path: join(dir, 'home/*') }] } }, dir);
   recipient = await generate('admin');
   configure(recipient);
-}, 60_000);
+});
 afterAll(() => site.remove());
 
 describe('key generate', () => {

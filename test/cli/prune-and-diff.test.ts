@@ -33,7 +33,7 @@ beforeAll(async () => {
   }
   const listed = documentOf<SnapshotsDocument>('snapshots', await site.holdfast('snapshots', '--json'));
   ids = listed.snapshots.map(({ id }) => id);
-}, 60_000);
+});
 afterAll(() => site.remove());
 
 describe('diff', () => {

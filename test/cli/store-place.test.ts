@@ -124,7 +124,7 @@ describe('addin verify', () => {
     // Ceph does not enforce it where there are versions.
     expect(stateOf(document.abilities, 'create-only')).toBe('partly');
     expect(await server.rclone('lsf', '-R', '--s3-versions', `s3:${bucket}`)).toBe('');
-  }, 120_000);
+  });
 
   it('says what put-only credentials cannot do, and what it had to leave', async () => {
     const bucket = await newBucket(server);

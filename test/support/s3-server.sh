@@ -8,7 +8,8 @@
 #   s3-server.sh admin DIR ... radosgw-admin
 #
 # `run` holds its caller's pipe on stdin: when the caller dies, by whatever signal, the pipe closes and
-# the daemons go with it. Environment: S3_ACCESS_KEY, S3_SECRET_KEY, S3_LIFECYCLE_DAY (seconds, default 2),
+# the daemons go with it. Environment: S3_ACCESS_KEY, S3_SECRET_KEY, S3_LIFECYCLE_DAY (seconds that a
+# day of lifecycle rules has; a real day where unset: looking for work every second or two costs a tenth of a core),
 # S3_STORE (memstore, or bluestore: a sparse file below DIR, for what does not fit into memory).
 set -euo pipefail
 
@@ -150,7 +151,7 @@ osd_class_update_on_start = false
 osd_numa_auto_affinity = false
 osd_op_num_shards = 2
 [client]
-rgw_lc_debug_interval = ${S3_LIFECYCLE_DAY:-2}
+rgw_lc_debug_interval = ${S3_LIFECYCLE_DAY:--1}
 rgw_lc_lock_max_time = 10
 rgw_gc_obj_min_wait = 5
 rgw_gc_processor_period = 5

@@ -74,7 +74,7 @@ export const storeListChecks: readonly StoreCheck[] = [
     name: 'lists thousands of keys, each once',
     async run(subject, context) {
       const keys = Array.from(
-        { length: 2500 },
+        { length: 2100 },
         (_, index) => `${context.prefix}k/${index % 3}/${index}`,
       ).sort();
       const bytes = context.randomBytes(1);

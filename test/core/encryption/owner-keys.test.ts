@@ -18,7 +18,7 @@ import {
 import { checkRecipients } from '../../../src/core/encryption/recipients.ts';
 import { collect } from '../../../src/core/streams.ts';
 
-const signal = AbortSignal.timeout(60_000);
+const signal = new AbortController().signal;
 const server = '11111111-1111-4111-8111-111111111111';
 const owner = '22222222-2222-4222-8222-222222222222';
 

@@ -26,7 +26,7 @@ beforeAll(async () => {
   server = await startS3();
   lab = await openLab(dir);
   await lab.backUp({ shadow: tree });
-}, 60_000);
+});
 afterAll(async () => {
   await lab.close();
   await server.stop();
@@ -95,7 +95,7 @@ describe('a copy in a bucket', () => {
       expect(await runCopy(lab, copy)).toMatchObject({ lacking: 0, error: null });
       expect(await objectsInBucket(bucket)).toEqual(objectsIn(lab.storePath));
     }
-  }, 60_000);
+  });
 
   it('gets nothing of a damaged object', async () => {
     const key = [...objectsIn(lab.storePath).keys()].find((one) => one.startsWith('data/'))!;

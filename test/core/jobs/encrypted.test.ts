@@ -49,7 +49,7 @@ beforeAll(async () => {
   first = await backUp('full');
   writeFileSync(join(tree, 'new'), 'PlantedContent that is new\n');
   second = await backUp('incremental');
-}, 60_000);
+});
 
 afterAll(async () => {
   await lab.close();

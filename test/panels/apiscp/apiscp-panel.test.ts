@@ -18,7 +18,7 @@ import type { Account, Panel } from '../../../src/core/index.ts';
 import { ApiscpPanel, apiscpPanel, thisHost } from '../../../src/panels/apiscp/apiscp-panel.ts';
 import { buildSamplePanel, type SamplePanel } from '../../support/sample-panel.ts';
 
-const signal = AbortSignal.timeout(60_000);
+const signal = new AbortController().signal;
 let root: string;
 let virtual: string;
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { validate } from '../../../src/core/config/validate.ts';
 import { genericPanel } from '../../../src/panels/generic/index.ts';
 
-const signal = AbortSignal.timeout(60_000);
+const signal = new AbortController().signal;
 let root: string;
 
 beforeEach(async () => {

@@ -24,7 +24,7 @@ beforeAll(async () => {
   restore = path;
   const to = ['-h', '127.0.0.1', '-p', String(server.port), '-U', 'postgres'];
   archive = execFileSync(dump, ['-Fc', '-Z0', ...to, 'filled'], { maxBuffer: 1 << 26 });
-}, 60_000);
+});
 
 afterAll(async () => {
   await server.stop();

@@ -91,7 +91,7 @@ beforeAll(async () => {
   text('fresh', 'fresh');
   for (const path of ['', 'dir', 'becomes-dir', 'edited']) still(path);
   after = (await lab.backUp({ files: tree })).snapshot;
-}, 60_000);
+});
 
 afterAll(async () => {
   await lab.close();

@@ -30,7 +30,7 @@ beforeAll(async () => {
   admin = adminClient(service);
   bucket = await newBucket(service, { versions: true });
   store = await openStore(service, bucket);
-}, 120_000);
+});
 afterAll(async () => {
   await store.close();
   admin.destroy();
@@ -71,5 +71,5 @@ describe('keys in a bucket with versions', () => {
     expect(await eraseAccount({ ...common, ...erasure })).toMatchObject({ keys: 1, left: [] });
 
     expect(await versionsOfKeys()).toBe(0);
-  }, 60_000);
+  });
 });
