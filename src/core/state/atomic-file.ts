@@ -3,7 +3,7 @@
  */
 
 import { constants } from 'node:fs';
-import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, open, readFile, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 let written = 0;
@@ -30,14 +30,17 @@ export async function readJsonFile(path: string): Promise<ReadJson> {
  * Puts the value under `path`, mode 0600. After a failure or a loss of power the file is what it was
  * before, or new and whole.
  *
+ * @param options.durable false for what is only a cache: after a loss of power the file may then be cut short or
+ *   empty as well, which its reader must notice
  * @returns false where `createOnly` and there is such a file already; it is left as it is
  */
 export async function writeJsonFile(
   path: string,
   value: unknown,
-  options: { readonly createOnly?: boolean } = {},
+  options: { readonly createOnly?: boolean; readonly durable?: boolean } = {},
 ): Promise<boolean> {
   written += 1;
+  const { createOnly = false, durable = true } = options;
   const directory = dirname(path);
   const temporary = join(directory, `.${basename(path)}.${process.pid}-${written}.tmp`);
   const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
@@ -46,16 +49,16 @@ export async function writeJsonFile(
     const file = await open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
     try {
       await file.writeFile(`${JSON.stringify(value, null, 2)}\n`);
-      await file.sync();
+      if (durable) await file.sync();
     } finally {
       await file.close();
     }
-    if (options.createOnly !== true) await rename(temporary, path);
+    if (!createOnly) await rename(temporary, path);
     else if (!(await linked(temporary, path))) return false;
-    await syncDirectory(directory);
+    if (durable) await syncDirectory(directory);
     return true;
   } finally {
-    await rm(temporary, { force: true });
+    await unlink(temporary).catch(() => {}); // gone already where it was put in place
   }
 }
 

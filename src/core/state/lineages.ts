@@ -61,13 +61,16 @@ export async function readLastSnapshots(
 const idsOf = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((id): id is string => typeof id === 'string') : [];
 
+/** @param durable false where the store can be asked instead: a file that is cut short counts as none */
 export async function rememberLineage(
   stateDir: string,
   addinId: string,
   owner: string,
   { last, own, foreign, recent }: Lineage,
+  durable: boolean,
 ): Promise<void> {
   await mkdir(join(stateDir, 'lineages', addinId), { recursive: true, mode: 0o700 });
   const { lineage, sequence, digest } = last;
-  await writeJsonFile(fileOf(stateDir, addinId, owner), { lineage, sequence, digest, own, foreign, recent });
+  const file = { lineage, sequence, digest, own, foreign, recent };
+  await writeJsonFile(fileOf(stateDir, addinId, owner), file, { durable });
 }

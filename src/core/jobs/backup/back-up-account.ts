@@ -222,7 +222,8 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
   const own = [...history.items.map(({ id }) => id), header.id];
   const { foreign } = history;
   const recent = [...history.recent, measures].slice(-compared);
-  await rememberLineage(request.stateDir, addin.id, owner, { last: snapshot.header, own, foreign, recent });
+  const lineage = { last: snapshot.header, own, foreign, recent };
+  await rememberLineage(request.stateDir, addin.id, owner, lineage, addin.store.capabilities.putOnly);
   left.committed();
   return snapshot;
 }

@@ -48,7 +48,7 @@ export interface BackUpRun {
   readonly fullEveryDays?: (account: Account) => number | null;
   /** The panel exports databases by itself as well: each snapshot with databases says so. */
   readonly exportsTwice?: boolean;
-  /** Accounts read at once; as many more may wait for the store. */
+  /** Accounts read at once; four times as many may wait for the store. */
   readonly concurrency: number;
   readonly pool: CapturePool;
   readonly world: BackUpWorld & { readonly newUuid: () => string };
@@ -117,6 +117,8 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
 }
 
 const trimEveryMs = 2000;
+/** Accounts that wait for the store, for each that is read: what a disk makes durable at once costs it little more. */
+const mostSettling = 4;
 
 /** The same for all accounts of a run. */
 type Common = Pick<BackUpAccount, 'storeId' | 'signer' | 'trust'>;
@@ -127,7 +129,7 @@ async function backUpAll(run: BackUpRun, common: Common, handle: RunHandle): Pro
   const tally = new RunTally();
   let trimmedAtMs = 0;
   const worker = async (): Promise<void> => {
-    let settling: Promise<void> = Promise.resolve();
+    const settling = new Set<Promise<void>>();
     for (let account = queue.shift(); account !== undefined; account = queue.shift()) {
       const captured = Promise.withResolvers<void>();
       const ended = one(run, account, common, captured.resolve).then(async (outcome) => {
@@ -142,11 +144,12 @@ async function backUpAll(run: BackUpRun, common: Common, handle: RunHandle): Pro
         }
       });
       // While the store makes one account durable, the next one is read already.
-      await Promise.race([captured.promise, ended]);
-      await settling;
-      settling = ended;
+      const settled: Promise<void> = ended.finally(() => settling.delete(settled));
+      settling.add(settled);
+      await Promise.race([captured.promise, settled]);
+      while (settling.size > mostSettling) await Promise.race(settling);
     }
-    await settling;
+    await Promise.all(settling);
   };
   await Promise.all(Array.from({ length: Math.max(1, run.concurrency) }, worker));
   return tally;

@@ -98,9 +98,27 @@ function takesRaw(tree: Tree, at: string, filter: PathFilter): boolean {
 /** The path itself or a directory above it is a data directory. */
 function isInside(path: string, uid: number | null): boolean {
   for (let at = path; ; at = dirname(at)) {
-    if (foreignDirectory(at, uid) && signatureAmong(namesIn(at)) !== null) return true;
+    const stat = statOf(at);
+    if (isForeignDirectory(stat, uid) && (at === path ? hasSignature(at) : hadSignature(at, stat)))
+      return true;
     if (at === dirname(at)) return false;
   }
+}
+
+const hasSignature = (path: string): boolean => signatureAmong(namesIn(path)) !== null;
+
+/** Directories above trees, as they were when their names were read last: thousands of accounts share them. */
+const above = new Map<string, { readonly stat: Stats; readonly has: boolean }>();
+const mostAbove = 64;
+
+function hadSignature(path: string, stat: Stats): boolean {
+  const known = above.get(path);
+  if (known?.stat.ctimeMs === stat.ctimeMs && known.stat.ino === stat.ino && known.stat.dev === stat.dev)
+    return known.has;
+  const has = hasSignature(path);
+  if (above.size >= mostAbove) above.clear();
+  above.set(path, { stat, has });
+  return has;
 }
 
 /** A file that only a data directory holds, or null. */
@@ -114,7 +132,10 @@ function signatureAmong(names: readonly string[]): string | null {
 }
 
 function foreignDirectory(path: string, uid: number | null): boolean {
-  const stat = statOf(path);
+  return isForeignDirectory(statOf(path), uid);
+}
+
+function isForeignDirectory(stat: Stats | undefined, uid: number | null): stat is Stats {
   return stat?.isDirectory() === true && (uid === null || uid === 0 || stat.uid !== uid);
 }
 

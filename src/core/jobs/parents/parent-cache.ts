@@ -6,7 +6,7 @@
  * costs one full where nothing else can be read.
  */
 
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseManifestKey } from '../../archive/keys.ts';
 import { snapshotDigest } from '../../archive/manifest.ts';
@@ -82,7 +82,9 @@ export class ParentCache {
     ]);
     const { key, header, body, signedBy } = snapshot;
     const file = `${header.id}.json`;
-    await writeJsonFile(join(directory, file), { version, key, header, body, signedBy });
+    // Its digest tells whether it is whole.
+    const cached = { version, key, header, body, signedBy };
+    await writeJsonFile(join(directory, file), cached, { durable: false });
     const wanted = new Set<string>();
     for (const one of kept) {
       if (one === undefined) continue;
@@ -92,7 +94,7 @@ export class ParentCache {
     }
     this.#files.close();
     for (const name of readdirSync(directory)) {
-      if (!wanted.has(name)) rmSync(join(directory, name), { force: true });
+      if (!wanted.has(name)) unlinkSync(join(directory, name));
     }
   }
 
