@@ -6,6 +6,7 @@
 
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/support/longest-first.ts';
 
 export default defineConfig(({ mode }) => ({
   test: {
@@ -22,6 +23,7 @@ export default defineConfig(({ mode }) => ({
       PATH: `/usr/bin:/bin:${process.env['PATH'] ?? ''}`,
     },
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     retry: 1,
     // For what hangs, not for what is slow on a busy machine.
     testTimeout: mode === 'long' ? 1_800_000 : 120_000,
