@@ -48,6 +48,7 @@ describe('status --check', () => {
     const after = await check();
 
     expect([before.status, after.status]).toEqual([0, 0]);
+    expect(before.text).toMatch(/^HOLDFAST OK - 1 accounts, no snapshot yet \| /);
     expect(after.text).toMatch(/^HOLDFAST OK - 1 accounts, .* \| overdue=0;;0 oldest=0\.0h;;30 accounts=1$/m);
   });
 
@@ -69,15 +70,21 @@ describe('status --check', () => {
     expect(half.document.overdue[0]).toMatchObject({ account: 'anna', lacking: ['two'] });
   });
 
-  it('warns where something is scheduled and nothing runs it', async () => {
+  it('warns where something is scheduled and nothing runs it, or backups are switched off', async () => {
     const addin = { name: 'nightly', provider: { use: 's3-tar' }, encryption: 'none' };
     const store = { use: 'local', path: site.store };
     const schedule = [{ level: 'full', cron: '0 3 * * *' }];
     writeJson(join(site.config, 'addins.d/nightly.json'), { ...addin, store, schedule });
     const { status, document } = await check();
 
+    await site.holdfast('scope', 'set', 'backups.enabled', 'false');
+    const off = await check();
+    await site.holdfast('scope', 'set', 'backups.enabled', 'null');
+
     expect(status).toBe(1);
     expect(document.warnings).toEqual(['nothing runs the schedules']);
+    expect(off.status).toBe(1);
+    expect(off.document.warnings).toEqual(['backups are switched off by the scope backups.enabled']);
   });
 });
 

@@ -118,9 +118,11 @@ async function show(context: CliContext, name: string | undefined): Promise<numb
     ]),
   );
   const idle = kind === 'nothing' && schedules.length > 0;
+  if (schedules.length === 0) output.info('nothing is scheduled');
   if (!configuration.steering.enabled)
     output.note('note: the scope backups.enabled is false, so nothing runs');
-  if (schedules.length === 0) output.info('nothing is scheduled');
+  else if (schedules.length === 0)
+    output.note("note: give backups a time, as in holdfast scope set backups.schedule '0 3 * * *'");
   else if (kind === 'daemon') output.info(`process ${pid} runs them`);
   else if (!idle) output.info(`the ${kind === 'cron' ? 'line for cron' : 'systemd timer'} runs them`);
   else output.note('note: nothing runs them; call holdfast schedule install, or start holdfast serve');

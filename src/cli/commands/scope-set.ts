@@ -1,5 +1,6 @@
 /** `holdfast scope set`: sets a scope, at once and for every command. */
 
+import { userInfo } from 'node:os';
 import { Option } from 'commander';
 import { HoldfastError } from '../../core/errors.ts';
 import type { ScopeValue } from '../../core/index.ts';
@@ -35,7 +36,7 @@ export const scopeSet: CliCommand = {
     const value = options['input'] === 'json' ? fromJson(text) : parseScopeValue(text);
     const { registry } = await openScopes(context);
     const { env } = world;
-    const by = (options['by'] as string | undefined) ?? env['SUDO_USER'] ?? env['USER'] ?? 'unknown';
+    const by = (options['by'] as string | undefined) ?? env['SUDO_USER'] ?? env['USER'] ?? userName();
     const { from, to, changed } = await registry.set(name, value, by);
     const shown = printable(showScopeValue(to));
     output.info(changed ? `${name} is ${shown} now` : `${name} was ${shown} already`);
@@ -43,6 +44,15 @@ export const scopeSet: CliCommand = {
     return 0;
   },
 };
+
+/** For cron and services, whose environment names nobody. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return 'unknown';
+  }
+}
 
 /** @throws USAGE */
 function fromJson(text: string): ScopeValue {

@@ -104,7 +104,10 @@ export const status: CliCommand = {
       const ended = await pastRuns(stateDir, { addin: addin.name, limit: 20 });
       if (ended[0] !== undefined) output.info(endText(ended[0], now));
       const { kind, pid } = runnerOf(loaded.configuration);
-      if (addin.schedule.length > 0) output.info(runnerText(kind, pid));
+      if (!loaded.configuration.steering.enabled)
+        output.info('backups are switched off: see holdfast schedule');
+      else if (addin.schedule.length > 0) output.info(runnerText(kind, pid));
+      else output.info('nothing is scheduled: see holdfast schedule');
       output.document<StatusDocument>({
         addin: addin.name,
         runs: runs.map(({ id, state, startedAtMs, accounts, done }) => {

@@ -57,6 +57,7 @@ async function check(context: CliContext, name: string | undefined): Promise<num
   }
   const overdue = found.filter((one) => one.overdue);
   const warnings: string[] = [];
+  if (!configuration.steering.enabled) warnings.push('backups are switched off by the scope backups.enabled');
   const scheduled = chosen.filter(({ schedule }) => schedule.length > 0).map((one) => one.name);
   if (scheduled.length > 0 && runnerOf(configuration).kind === 'nothing')
     warnings.push('nothing runs the schedules');
@@ -73,7 +74,7 @@ async function check(context: CliContext, name: string | undefined): Promise<num
   const summary = [
     overdue.length > 0
       ? `${overdue.length} of ${found.length} accounts without a good snapshot for ${configuration.alertAfterHours} h`
-      : `${found.length} accounts, the oldest good snapshot is ${oldest} h old`,
+      : `${found.length} accounts, ${ages.length === 0 ? 'no snapshot yet' : `the oldest good snapshot is ${oldest} h old`}`,
     ...warnings,
   ].join('; ');
   const figures = [
