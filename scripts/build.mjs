@@ -5,8 +5,9 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const out = resolve(process.argv[2] ?? '.', 'dist');
 rmSync(out, { recursive: true, force: true });
@@ -17,4 +18,19 @@ for (const name of readdirSync('src', { recursive: true, withFileTypes: true }))
   // `rescue.py` and its page are read at run time, to be put into every store.
   if (name.isFile() && !path.endsWith('.ts')) cpSync(path, join(out, path.slice('src/'.length)));
 }
+if (status === 0) await prepareValidators();
 process.exitCode = status ?? 1;
+
+/** Writes the code that validates by the schemas of the configuration, of built-in addins and of manifests. */
+async function prepareValidators() {
+  const load = (path) => import(pathToFileURL(join(out, path)).href);
+  const { preparedName, sourceOf } = await load('core/config/validate.js');
+  const { configSchema } = await load('core/config/config-schema.js');
+  const { addinConfigurationSchema } = await load('core/config/addin-schema.js');
+  const { headerSchema, bodySchema } = await load('core/archive/manifest-shape.js');
+  const { allAddins } = await load('cli/builtin-addins.js');
+  const settings = (await allAddins()).map((definition) => definition.settingsSchema);
+  mkdirSync(join(out, 'core/config/validators'));
+  for (const schema of [configSchema, addinConfigurationSchema, headerSchema, bodySchema, ...settings])
+    writeFileSync(join(out, 'core/config', preparedName(schema)), sourceOf(schema));
+}

@@ -33,7 +33,7 @@ const objectRef = object(
   ['epoch'],
 );
 
-const headerSchema: JsonSchema = object(
+export const headerSchema: JsonSchema = object(
   {
     store: text,
     server: text,
@@ -80,7 +80,7 @@ const database = {
 };
 const counts = ['entries', 'files', 'directories', 'links', 'bytes', 'tarBytes', 'storedBytes'];
 
-const bodySchema: JsonSchema = object(
+export const bodySchema: JsonSchema = object(
   {
     account: object({ site: text, aliases: list(text) }),
     components: list({ ...component, ...database }),

@@ -3,13 +3,21 @@
  *
  * Every start of the tool pays for this, so it takes the short way: only the vocabularies a schema
  * uses, and no check of the schemas themselves (a test and `addin verify` do that; compiling the
- * meta-schema costs more than all else together).
+ * meta-schema costs more than all else together). For schemas that are known when the package is built, the build
+ * has put ajv's code beside this file, and ajv itself is not even loaded.
  */
 
+import { hash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { ErrorObject, Options, ValidateFunction } from 'ajv';
 import type AjvCore from 'ajv/dist/core.js';
 import type { JsonSchema } from '../contracts/addin.ts';
+
+interface Standalone {
+  readonly default: (ajv: AjvCore.default, check: ValidateFunction) => string;
+}
 
 const require = createRequire(import.meta.url);
 const compiled = new WeakMap<JsonSchema, ValidateFunction>();
@@ -39,13 +47,35 @@ const rareKeyword = /"(?:format|unevaluated\w+|\$dynamic\w+|dependent\w+|minCont
 export function validate(value: unknown, schema: JsonSchema): readonly ErrorObject[] {
   let check = compiled.get(schema);
   if (check === undefined) {
-    const rare = rareKeyword.test(JSON.stringify(schema));
-    if (rare) complete ??= completeAjv();
-    else ordinary ??= ordinaryAjv();
-    check = ((rare ? complete : ordinary) as AjvCore.default).compile(schema);
+    check = prepared(schema) ?? compile(schema);
     compiled.set(schema, check);
   }
   return check(value) ? [] : (check.errors ?? []);
+}
+
+/** The name of what the build makes of a schema. */
+export const preparedName = (schema: JsonSchema): string =>
+  `validators/${hash('sha256', JSON.stringify(schema)).slice(0, 32)}.cjs`;
+
+/** Undefined where the build did not know the schema, or there was none. */
+function prepared(schema: JsonSchema): ValidateFunction | undefined {
+  const path = join(import.meta.dirname, preparedName(schema));
+  return existsSync(path) ? (require(path) as ValidateFunction) : undefined;
+}
+
+function compile(schema: JsonSchema): ValidateFunction {
+  const rare = rareKeyword.test(JSON.stringify(schema));
+  if (rare) complete ??= completeAjv(options);
+  else ordinary ??= ordinaryAjv(options);
+  return ((rare ? complete : ordinary) as AjvCore.default).compile(schema);
+}
+
+/** For the build: code that does what `validate` would, to be put under `preparedName`. */
+export function sourceOf(schema: JsonSchema): string {
+  const { default: generate } = require('ajv/dist/standalone/index.js') as Standalone;
+  const forSource = { ...options, code: { source: true } };
+  const ajv = rareKeyword.test(JSON.stringify(schema)) ? completeAjv(forSource) : ordinaryAjv(forSource);
+  return generate(ajv, ajv.compile(schema));
 }
 
 /**
@@ -67,20 +97,20 @@ export function schemaFault(schema: JsonSchema): string | null {
 
 type Vocabulary = Parameters<AjvCore.default['addVocabulary']>[0];
 
-function ordinaryAjv(): AjvCore.default {
+function ordinaryAjv(given: Options): AjvCore.default {
   const { default: Ajv } = require('ajv/dist/core.js') as typeof AjvCore;
   const load = <T>(name: string): T =>
     (require(`ajv/dist/vocabularies/${name}/index.js`) as { default: T }).default;
-  const ajv = new Ajv(options);
+  const ajv = new Ajv(given);
   ajv.addVocabulary(load<Vocabulary>('core'));
   ajv.addVocabulary(load<Vocabulary>('validation'));
   ajv.addVocabulary(load<(prefixItems: boolean) => Vocabulary>('applicator')(true));
   return ajv;
 }
 
-function completeAjv(): AjvCore.default {
+function completeAjv(given: Options): AjvCore.default {
   const { Ajv2020 } = require('ajv/dist/2020.js') as { Ajv2020: new (options: Options) => AjvCore.default };
-  const ajv = new Ajv2020(options);
+  const ajv = new Ajv2020(given);
   (require('ajv-formats') as { default: (ajv: AjvCore.default) => void }).default(ajv);
   return ajv;
 }
