@@ -54,10 +54,11 @@ async function populateMariadb(connection: Connection, { prefix, adminUser }: Ow
   const [blog, shop] = [`${prefix}wp`, `${prefix}shop`];
   // A zero date needs a lenient mode; it is in many old blogs.
   await connection.query(`SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION'`);
+  const definer = `DEFINER='${adminUser}'@'localhost'`;
   for (const name of [blog, shop]) {
     await connection.query(`CREATE DATABASE \`${name}\` CHARACTER SET utf8mb4`);
     await connection.query(`USE \`${name}\``);
-    for (const statement of name === blog ? blogStatements(rows) : shopStatements(rows)) {
+    for (const statement of name === blog ? blogStatements(rows, definer) : shopStatements(rows, definer)) {
       await connection.query(statement);
     }
   }
@@ -77,7 +78,8 @@ async function populateMariadb(connection: Connection, { prefix, adminUser }: Ow
   return [blog, shop];
 }
 
-function blogStatements(rows: number): string[] {
+/** As the account itself makes them: its objects act as its own user. */
+function blogStatements(rows: number, definer: string): string[] {
   return [
     `CREATE TABLE posts (
        id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -93,17 +95,17 @@ function blogStatements(rows: number): string[] {
        flags BIT(12) DEFAULT b'101', place POINT DEFAULT (ST_GeomFromText('POINT(7.1 50.7)'))) ENGINE=InnoDB`,
     `CREATE TABLE sessions (token BINARY(16) PRIMARY KEY, touched TIMESTAMP(6) NULL) ENGINE=MyISAM`,
     `CREATE TABLE audit (id INT AUTO_INCREMENT PRIMARY KEY, post INT UNSIGNED, note VARCHAR(80)) ENGINE=Aria`,
-    `CREATE TRIGGER posts_audit AFTER UPDATE ON posts FOR EACH ROW
+    `CREATE ${definer} TRIGGER posts_audit AFTER UPDATE ON posts FOR EACH ROW
        INSERT INTO audit (post, note) VALUES (NEW.id, CONCAT('title was ', LEFT(OLD.title, 60)))`,
-    `CREATE VIEW recent AS SELECT id, title FROM posts WHERE published > '2020-01-01'`,
-    `CREATE PROCEDURE rename_post(IN post INT, IN new_title VARCHAR(200))
+    `CREATE ${definer} VIEW recent AS SELECT id, title FROM posts WHERE published > '2020-01-01'`,
+    `CREATE ${definer} PROCEDURE rename_post(IN post INT, IN new_title VARCHAR(200))
        BEGIN
          -- A line that looks like the end of a dump:
          -- Dump completed on 2026-01-01  0:00:00
          UPDATE posts SET title = new_title WHERE id = post;
        END`,
-    `CREATE FUNCTION shout(text VARCHAR(200)) RETURNS VARCHAR(201) DETERMINISTIC RETURN CONCAT(UPPER(text), '!')`,
-    `CREATE EVENT tidy ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 03:00:00' DO DELETE FROM sessions`,
+    `CREATE ${definer} FUNCTION shout(text VARCHAR(200)) RETURNS VARCHAR(201) DETERMINISTIC RETURN CONCAT(UPPER(text), '!')`,
+    `CREATE ${definer} EVENT tidy ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 03:00:00' DO DELETE FROM sessions`,
     `INSERT INTO posts (title, body, published, id_text)
        SELECT CONCAT('Grüße 🌍 ', seq), REPEAT(CONCAT('line ', seq, '\\n''quoted'' \\\\ back\\0nul '), 1 + seq MOD 40),
          IF(seq MOD 7 = 0, '0000-00-00 00:00:00', '2025-06-01 12:00:00' + INTERVAL seq MINUTE), LPAD(seq, 8, '0')
@@ -112,7 +114,7 @@ function blogStatements(rows: number): string[] {
   ];
 }
 
-function shopStatements(rows: number): string[] {
+function shopStatements(rows: number, definer: string): string[] {
   return [
     `CREATE TABLE customers (id INT PRIMARY KEY, name VARCHAR(80), balance DECIMAL(65,30)) ENGINE=InnoDB`,
     `CREATE TABLE orders (id INT AUTO_INCREMENT PRIMARY KEY, customer INT NOT NULL, total DOUBLE,
@@ -122,7 +124,7 @@ function shopStatements(rows: number): string[] {
     `CREATE SEQUENCE invoice START WITH 1000 INCREMENT BY 10`,
     `INSERT INTO customers SELECT seq, CONCAT('customer ', seq), seq / 7 FROM seq_1_to_50`,
     `INSERT INTO orders (customer, total) SELECT 1 + seq MOD 50, SQRT(seq) FROM seq_1_to_${rows}`,
-    `CREATE VIEW totals AS SELECT customer, SUM(total) AS total FROM orders GROUP BY customer`,
+    `CREATE ${definer} VIEW totals AS SELECT customer, SUM(total) AS total FROM orders GROUP BY customer`,
     `DO NEXTVAL(invoice)`,
   ];
 }

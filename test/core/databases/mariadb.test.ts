@@ -245,6 +245,23 @@ describe('exporting MariaDB databases', () => {
     ]);
   });
 
+  it("names objects that act as users who are not the account's", async () => {
+    await mariadb(
+      server,
+      `CREATE DATABASE def_a; USE def_a; CREATE TABLE t (i int); CREATE USER def_owner@localhost;
+       CREATE DEFINER=def_owner@localhost VIEW own AS SELECT 1; CREATE DEFINER=root@localhost VIEW foreign_view AS SELECT 1;
+       CREATE DEFINER=root@localhost SQL SECURITY INVOKER VIEW harmless AS SELECT 1;
+       CREATE DEFINER='a@b'@'%' TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET @x = 1`,
+    );
+    const { exports } = await exportAll(['def_a'], {}, selectorOf('def_'));
+    await readBody(exports[0]!.body);
+    const { warnings } = await exports[0]!.result();
+    expect(warnings).toMatchObject([{ code: 'definer-foreign', database: 'def_a' }]);
+    expect(warnings[0]!.message).toMatch(
+      /: view "foreign_view" as "root@localhost", trigger "tr" as "a@b@%"$/,
+    );
+  });
+
   it('lets one missing database fail alone', async () => {
     const { exports } = await exportAll(['same', 'vanished']);
     expect((await readBody(exports[0]?.body ?? empty())).length).toBeGreaterThan(100);

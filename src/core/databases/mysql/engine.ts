@@ -71,7 +71,7 @@ export class MysqlEngine implements DatabaseEngine {
         warnings.push(...grantsWarnings(error, databases));
         return [];
       });
-      const plans = await this.#plan(session, databases);
+      const plans = await this.#plan(session, databases, selector);
       const set = await startExports(
         session,
         plans.filter(({ refusal }) => refusal === null),
@@ -108,7 +108,11 @@ export class MysqlEngine implements DatabaseEngine {
     return { everyMs: (Number(text(row?.[0])) * 1000) / 3, budget: this.#budget };
   }
 
-  async #plan(session: Session, databases: readonly string[]): Promise<readonly DumpPlan[]> {
+  async #plan(
+    session: Session,
+    databases: readonly string[],
+    selector: DatabaseSelector,
+  ): Promise<readonly DumpPlan[]> {
     const grants = await ownGrants(session);
     const rows = await session.rows('SELECT SCHEMA_NAME FROM information_schema.SCHEMATA');
     const existing = new Set(rows.map(([name]) => text(name)));
@@ -118,7 +122,7 @@ export class MysqlEngine implements DatabaseEngine {
         plans.push(refusedPlan(database, 'there is no such database'));
         continue;
       }
-      const plan = await inspectDatabase(session, database, grants).catch((error: unknown) => {
+      const plan = await inspectDatabase(session, database, { grants, selector }).catch((error: unknown) => {
         if (errorNumber(error) === undefined) throw error;
         return refusedPlan(database, printable((error as Error).message));
       });

@@ -4,6 +4,7 @@
  */
 
 import type { BesideText, DatabaseWarning } from '../../contracts/database.ts';
+import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { printable, quoted } from '../../printable.ts';
 import { findLosses } from './losses.ts';
 import { quoteName } from './names.ts';
@@ -46,7 +47,7 @@ interface Table {
 export async function inspectDatabase(
   session: Session,
   database: string,
-  grants: readonly Grant[],
+  { grants, selector }: { readonly grants: readonly Grant[]; readonly selector: DatabaseSelector },
 ): Promise<DumpPlan> {
   const tables = await listTables(session, database);
   const base = tables.filter(({ type }) => type === 'BASE TABLE' || type === 'SYSTEM VERSIONED');
@@ -72,7 +73,7 @@ export async function inspectDatabase(
         database,
         message: `view ${quoted(name)} cannot be dumped and is kept as text beside the export: ${printable(why)}`,
       })),
-      ...(await findLosses(session, database)),
+      ...(await findLosses(session, database, selector)),
     ],
     besides: broken.length === 0 ? [] : [brokenViewText(broken)],
     refusal:

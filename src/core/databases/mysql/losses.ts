@@ -1,19 +1,70 @@
 /**
- * What the dump client cannot write exactly, looked for beforehand so that it can be told.
+ * What the dump client cannot write exactly or an import cannot keep, looked for beforehand so that it can be told.
  *
  * A FLOAT is printed with six digits, of which a single-precision number may need nine. Values are compared
  * with what the client will print; in large tables nobody looks, and the column counts as rounded.
  */
 
 import type { DatabaseWarning } from '../../contracts/database.ts';
-import { quoted } from '../../printable.ts';
+import type { DatabaseSelector } from '../../contracts/panel.ts';
+import { printable, quoted } from '../../printable.ts';
 import { quoteName } from './names.ts';
 import { errorNumber, type Session, text } from './session.ts';
 
 /** Tables up to this size are read to see whether a value really loses digits. */
 const readUpToBytes = 32 * 1024 * 1024;
 
-export async function findLosses(session: Session, database: string): Promise<readonly DatabaseWarning[]> {
+export async function findLosses(
+  session: Session,
+  database: string,
+  selector: DatabaseSelector,
+): Promise<readonly DatabaseWarning[]> {
+  return [...(await findFloats(session, database)), ...(await findDefiners(session, database, selector))];
+}
+
+const definersQuery = `
+  SELECT 'view', TABLE_SCHEMA, TABLE_NAME, DEFINER FROM information_schema.VIEWS
+    WHERE TABLE_SCHEMA = ? AND SECURITY_TYPE = 'DEFINER'
+  UNION ALL SELECT 'trigger', TRIGGER_SCHEMA, TRIGGER_NAME, DEFINER FROM information_schema.TRIGGERS
+    WHERE EVENT_OBJECT_SCHEMA = ?
+  UNION ALL SELECT LOWER(ROUTINE_TYPE), ROUTINE_SCHEMA, ROUTINE_NAME, DEFINER FROM information_schema.ROUTINES
+    WHERE ROUTINE_SCHEMA = ? AND SECURITY_TYPE = 'DEFINER'
+  UNION ALL SELECT 'event', EVENT_SCHEMA, EVENT_NAME, DEFINER FROM information_schema.EVENTS
+    WHERE EVENT_SCHEMA = ?`;
+
+/** Objects that act as somebody who is no user of the account, as far as it can be told whose users those are. */
+async function findDefiners(
+  session: Session,
+  database: string,
+  { prefix, admin }: DatabaseSelector,
+): Promise<readonly DatabaseWarning[]> {
+  if ((prefix === null || prefix === '') && admin === null) return [];
+  const rows = await session.rows(
+    definersQuery,
+    Array.from({ length: 4 }, () => database),
+  );
+  const foreign = rows
+    .map(([kind, schema, name, definer]) => ({
+      kind: text(kind),
+      schema: text(schema),
+      name: text(name),
+      definer: text(definer),
+    }))
+    .filter(({ schema, definer }) => {
+      // A host holds no @, a name may.
+      const user = definer.slice(0, definer.lastIndexOf('@'));
+      return schema === database && user !== admin && !(prefix && user.startsWith(prefix));
+    });
+  if (foreign.length === 0) return [];
+  const shown = foreign.slice(0, 5).map(({ kind, name, definer }) => {
+    return `${printable(kind)} ${quoted(name)} as ${quoted(definer)}`;
+  });
+  const more = foreign.length > shown.length ? ` and ${foreign.length - shown.length} more` : '';
+  const message = `objects act as users that are not the account's: ${shown.join(', ')}${more}`;
+  return [{ code: 'definer-foreign', database, message }];
+}
+
+async function findFloats(session: Session, database: string): Promise<readonly DatabaseWarning[]> {
   // Not as a join: the server would open every table of every database for it.
   const columns = await session.rows(
     `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS
