@@ -17,6 +17,7 @@ export interface ExportOptions {
   readonly compress?: Compression;
   readonly format: 'pgdump' | 'plain';
   readonly jobs?: string;
+  readonly force?: true;
 }
 
 /** @throws USAGE */
@@ -28,6 +29,7 @@ export function checkOptions({
   toAccounts,
   toStore,
   addin,
+  force,
 }: ExportOptions): void {
   if (all !== true && account === undefined && database === undefined) {
     throw usage('nothing was asked for', 'Add --all, --account A or --database NAME.');
@@ -41,6 +43,9 @@ export function checkOptions({
   }
   if (addin !== undefined && toStore !== true) {
     throw usage('--addin names a store', 'Add --to-store, or leave --addin out.');
+  }
+  if (force === true && to === undefined) {
+    throw usage('--force is about the space of a directory', 'Add --to DIR, or leave --force out.');
   }
 }
 

@@ -126,6 +126,7 @@ describe('db export --to', () => {
     [['--all', '--to', 'x', '--to-accounts'], 'USAGE', 'one target'],
     [['--all', '--to', 'x', '--engine', 'oracle'], 'USAGE', 'oracle'],
     [['--all', '--to', 'x', '--jobs', 'many'], 'USAGE', '--jobs'],
+    [['--all', '--to-accounts', '--force'], 'USAGE', '--force'],
     [['--database', 'exa_none*', '--to', 'x'], 'DATABASE_NOT_FOUND', 'exa_none*'],
     [['--account', 'nobody', '--to', 'x'], 'ACCOUNT_NOT_FOUND', 'nobody'],
     [['--all', '--to', '/proc/none'], 'TARGET_UNWRITABLE', '/proc/none'],
@@ -135,6 +136,23 @@ describe('db export --to', () => {
     expect(stderr).toContain(words);
     expect(status).toBe(errorCodes[code].exit);
     expect(existsSync('x')).toBe(false);
+  });
+
+  it('begins nothing where the file system is too small, unless it is forced', async () => {
+    const to = join(site.dir, 'small');
+    mkdirSync(to);
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4k', 'tmpfs', to]).status).toBe(0);
+    try {
+      const refused = await site.holdfast('db', 'export', '--all', '--engine', 'mariadb', '--to', to);
+      expect(refused.status).toBe(errorCodes.TARGET_UNWRITABLE.exit);
+      expect(refused.stderr).toMatch(/may need [0-9.]+ MiB, and 0\.0 MiB are free in .*small\n.*--force/);
+      const forced = await run('--all', '--engine', 'mariadb', '--to', to, '--force');
+      expect(new Set(forced.document.databases.map(({ error }) => error?.code))).toEqual(
+        new Set(['TARGET_UNWRITABLE']),
+      );
+    } finally {
+      spawnSync('umount', [to]);
+    }
   });
 
   it('goes on where a server is down or a client fails, and leaves the last export as it was', async () => {

@@ -1,6 +1,6 @@
 /** The panel's accounts, and whether their trees can be captured whole. */
 
-import { statSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
 import type { Account, DatabaseEngine } from '../../core/index.ts';
 import { type OwnDirectory, refuseOwn } from '../../core/jobs/backup/own-directories.ts';
 import { type RefusedTree, refuseRawData } from '../../core/jobs/backup/raw-data.ts';
@@ -47,6 +47,29 @@ export async function checkTrees(accounts: readonly Account[]): Promise<readonly
     checks.push(fault('trees', 'TREE_UNREADABLE', detail, 'Mount what belongs there.'));
   }
   return checks;
+}
+
+/** Of the file systems that the panel's dumps, and ours with --to-accounts, are written to. */
+const sparsePercent = 5;
+
+export function checkDumpSpace(accounts: readonly Account[]): readonly Check[] {
+  const trees = accounts.flatMap((account) =>
+    account.databases.flatMap(({ dumps }) =>
+      account.trees.filter(({ name }) => name === dumps?.tree).map(({ path }) => path),
+    ),
+  );
+  const devices = new Map<number, string>();
+  for (const path of trees) {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat !== undefined && !devices.has(stat.dev)) devices.set(stat.dev, path);
+  }
+  return [...devices.values()].map((path) => {
+    const { bavail, blocks, bsize } = statfsSync(path);
+    const percent = Math.floor((bavail / blocks) * 100);
+    const gib = ((bavail * bsize) / 1024 ** 3).toFixed(1);
+    const detail = `${gib} GiB (${percent} %) free where accounts' dumps lie: ${printable(path, 4096)}`;
+    return percent < sparsePercent ? caution('dumps', detail, 'Make room.') : ok('dumps', detail);
+  });
 }
 
 /** Files of a running database server are no backup of it; a backup refuses such a tree. */

@@ -60,6 +60,7 @@ export const dbExport: CliCommand = {
         new Option('--format <format>', 'of PostgreSQL').choices(['pgdump', 'plain']).default('pgdump'),
       )
       .option('--jobs <n>', 'accounts in work at once')
+      .option('--force', 'with --to: start also where the file system seems too small')
       .addHelpText(
         'after',
         '\nA file gets its name when it is complete, checked and on the disk; until then the one before it stays.\nOne database that fails does not stop the others.',
@@ -135,7 +136,7 @@ async function run(context: CliContext, parts: ExportParts): Promise<number> {
 }
 
 async function exportToFiles(
-  { world, signal, output }: CliContext,
+  { world, signal }: CliContext,
   { loaded, panel, accounts, engines, chosen }: ExportParts,
   filter: DatabaseFilter,
   printer: DatabaseExportPrinter,
@@ -146,17 +147,18 @@ async function exportToFiles(
   const target = await openTarget(panel, chosen, world.now);
   const taken = groups.filter(({ account, engine }) => target.takes(account, engine.family));
   const skipped = groups.filter((group) => !taken.includes(group)).map(({ account }) => account.site);
-  if (chosen.to !== undefined) {
-    const { spaceNote } = await import('../../core/jobs/export-databases/space.ts');
-    const note = await spaceNote(chosen.to, taken, target.compression);
-    if (note !== null) output.note(`note: ${note}`);
+  const plain = chosen.format === 'plain';
+  if (chosen.to !== undefined && chosen.force !== true) {
+    const { requireSpace } = await import('../../core/jobs/export-databases/space.ts');
+    const { compression } = target;
+    await requireSpace({ dir: chosen.to, groups: taken, compression, plain, concurrency });
   }
   const outcomes: DatabaseOutcome[] = [];
   try {
     await exportDatabases({
       groups: taken,
       target,
-      plain: chosen.format === 'plain',
+      plain,
       concurrency,
       now: world.now,
       newObjectId: world.newObjectId,

@@ -13,7 +13,14 @@ import {
 import { checkHost } from '../checks/host.ts';
 import { checkIsolation } from '../checks/isolation.ts';
 import { checkPackages } from '../checks/packages.ts';
-import { checkAccounts, checkDatabases, checkOwn, checkRawData, checkTrees } from '../checks/panel.ts';
+import {
+  checkAccounts,
+  checkDatabases,
+  checkDumpSpace,
+  checkOwn,
+  checkRawData,
+  checkTrees,
+} from '../checks/panel.ts';
 import { checkSetup } from '../checks/store-setup.ts';
 import { checkStore } from '../checks/stores.ts';
 import type { CliCommand, CliContext } from '../command.ts';
@@ -90,6 +97,7 @@ async function checkConfiguredParts(
   if (twice === true) add([caution('exports', twiceMessage, twiceHint)]);
   if (problem !== null) add([caution('exports', problem)]);
   add(checkRawData(accounts));
+  add(await attempt('dumps', async () => checkDumpSpace(accounts)));
   add(checkOwn(accounts, ownDirectories(loaded)));
   let engines: readonly DatabaseEngine[] = [];
   try {
