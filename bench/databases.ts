@@ -2,32 +2,37 @@
  * `npm run bench -- --databases`: all databases of a server, against the shell loop that administrators write.
  *
  * MariaDB: `mariadb-dump | zstd -3` in `xargs -P2`, and mydumper where it is installed; PostgreSQL:
- * `pg_dump -Fc -Z0 | zstd -3`. Runs alternate, and each pair gives one ratio; the median counts. Servers are
+ * `pg_dump -Fc -Z0 | zstd -3`. Runs alternate, and each pair gives one ratio; the median counts, by the clock. The
+ * processors' time, without that of the servers, stands beside. Then pairs of databases under a writer. Servers are
  * started for the run and hold nothing else.
  */
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { mariadb, startMariadb } from '../test/support/mariadb.ts';
 import { psql, startPostgresql } from '../test/support/postgresql.ts';
+import { buildPackage } from './contestants/holdfast.ts';
+import { benchPairs } from './database-pairs.ts';
+import { type Command, measure, type Sample } from './measure.ts';
 
 export const databasesUsage = `npm run bench -- --databases [OPTION]...
   --count N      databases on each server, two to an account (default 50)
   --megabytes N  of text in each (default 8)
-  --pairs N      runs of each pair (default 5)`;
+  --pairs N      runs of each pair (default 5)
+  --source       run the source, not the built package`;
 
 interface Contest {
   readonly title: string;
   /** Each writes into an empty directory; the first is ours. */
-  readonly ours: (to: string) => void;
-  readonly theirs: (to: string) => void;
+  readonly ours: (to: string) => Command;
+  readonly theirs: (to: string) => Command;
 }
 
 const highestRatio = 1.1;
-const main = join(import.meta.dirname, '../src/cli/main.ts');
+const checkout = join(import.meta.dirname, '..');
 
 /** @returns exit status: 1 where a target is missed */
 export async function benchDatabases(argv: readonly string[]): Promise<number> {
@@ -38,6 +43,7 @@ export async function benchDatabases(argv: readonly string[]): Promise<number> {
       count: { type: 'string', default: '50' },
       megabytes: { type: 'string', default: '8' },
       pairs: { type: 'string', default: '5' },
+      source: { type: 'boolean', default: false },
       help: { type: 'boolean' },
     },
   });
@@ -46,6 +52,8 @@ export async function benchDatabases(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const [count, megabytes, pairs] = [Number(values.count), Number(values.megabytes), Number(values.pairs)];
+  if (!values.source) buildPackage();
+  const main = join(checkout, values.source ? 'src/cli/main.ts' : 'dist/cli/main.js');
   const dir = mkdtempSync(join(tmpdir(), 'holdfast-bench-databases-'));
   const [mysql, postgres] = await Promise.all([startMariadb(), startPostgresql()]);
   try {
@@ -62,11 +70,14 @@ export async function benchDatabases(argv: readonly string[]): Promise<number> {
     }
     configure(dir, [mysql.config, postgres.config]);
     const server = { host: '127.0.0.1', port: postgres.port };
+    const listed = join(dir, 'names');
+    writeFileSync(listed, names.join('\n'));
+    const contestants: Contestants = { main, dir, listed, count: names.length };
     const contests = [
-      ...mariadbContests(dir, mysql.config.socket, names),
-      postgresqlContest(dir, server, names),
+      ...mariadbContests(contestants, mysql.config.socket),
+      postgresqlContest(contestants, server),
     ];
-    let status = 0;
+    let status = (await benchPairs(mysql)) ? 0 : 1;
     for (const contest of contests) if (!play(contest, pairs, dir)) status = 1;
     return status;
   } finally {
@@ -100,81 +111,87 @@ function configure(dir: string, databases: readonly object[]): void {
   );
 }
 
-function holdfast(dir: string, engine: string): (to: string) => void {
-  const args = [
-    main,
-    '--config',
-    join(dir, 'config'),
-    '--quiet',
-    'db',
-    'export',
-    '--all',
-    '--engine',
-    engine,
-  ];
-  return (to) => run(process.execPath, [...args, '--to', to]);
+interface Contestants {
+  /** What runs us. */
+  readonly main: string;
+  readonly dir: string;
+  /** File with the names of the databases, one a line. */
+  readonly listed: string;
+  readonly count: number;
+}
+
+function holdfast({ main, dir }: Contestants, engine: string): (to: string) => Command {
+  const program = [process.execPath, main, '--config', join(dir, 'config'), '--quiet'];
+  return (to) => ({ stages: [[...program, 'db', 'export', '--all', '--engine', engine, '--to', to]] });
 }
 
 const options = '--single-transaction --quick --hex-blob --routines --events --triggers';
 
-function mariadbContests(dir: string, socket: string, names: readonly string[]): Contest[] {
-  const ours = holdfast(dir, 'mariadb');
+function mariadbContests(contestants: Contestants, socket: string): Contest[] {
+  const ours = holdfast(contestants, 'mariadb');
   const dump = `mariadb-dump --no-defaults -uroot -S ${socket} ${options} {} | zstd -q -3 > "$0/{}.sql.zst"`;
   const found = spawnSync('mydumper', ['--version']).error === undefined;
-  const mydumper = (to: string): void =>
-    run('mydumper', ['-u', 'root', '-S', socket, '-t', '2', '-c', 'ZSTD', '-x', '^acc', '-o', to]);
-  const title = `${names.length} MariaDB databases`;
+  const mydumper = (to: string): Command => ({
+    stages: [['mydumper', '-u', 'root', '-S', socket, '-t', '2', '-c', 'ZSTD', '-x', '^(?!pair)', '-o', to]],
+  });
+  const title = `${contestants.count} MariaDB databases`;
+  const theirs = loop(contestants, dump);
   return [
-    { title: `${title} / mariadb-dump | zstd -3, xargs -P2`, ours, theirs: (to) => loop(dump, names, to) },
+    { title: `${title} / mariadb-dump | zstd -3, xargs -P2`, ours, theirs },
     ...(found ? [{ title: `${title} / mydumper -t 2`, ours, theirs: mydumper }] : []),
   ];
 }
 
 function postgresqlContest(
-  dir: string,
+  contestants: Contestants,
   { host, port }: { readonly host: string; readonly port: number },
-  names: readonly string[],
 ): Contest {
   const dump = `pg_dump -h ${host} -p ${port} -U postgres -Fc -Z0 {} | zstd -q -3 > "$0/{}.pgdump.zst"`;
-  const title = `${names.length} PostgreSQL databases / pg_dump -Fc -Z0 | zstd -3, xargs -P2`;
-  return { title, ours: holdfast(dir, 'postgresql'), theirs: (to) => loop(dump, names, to) };
+  const title = `${contestants.count} PostgreSQL databases / pg_dump -Fc -Z0 | zstd -3, xargs -P2`;
+  return { title, ours: holdfast(contestants, 'postgresql'), theirs: loop(contestants, dump) };
 }
 
-function loop(command: string, names: readonly string[], to: string): void {
-  mkdirSync(to);
-  execFileSync('xargs', ['-P2', '-I{}', 'sh', '-c', command, to], { input: names.join('\n') });
-}
-
-function run(program: string, args: readonly string[]): void {
-  const { status, stderr } = spawnSync(program, [...args], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${program} ended with ${status}: ${stderr}`);
+function loop({ listed }: Contestants, command: string): (to: string) => Command {
+  return (to) => {
+    mkdirSync(to);
+    return { stages: [['xargs', '-a', listed, '-P2', '-I{}', 'sh', '-c', command, to]] };
+  };
 }
 
 function play({ title, ours, theirs }: Contest, pairs: number, dir: string): boolean {
-  const samples: { readonly ours: number; readonly theirs: number }[] = [];
+  const samples: { readonly ours: Sample; readonly theirs: Sample }[] = [];
   // One of each that nobody counts: the servers' caches are warm for both.
-  timed(theirs, dir);
-  timed(ours, dir);
+  once(theirs, dir);
+  once(ours, dir);
   for (let at = 0; at < pairs; at += 1) {
-    const first = at % 2 === 0 ? timed(ours, dir) : timed(theirs, dir);
-    const second = at % 2 === 0 ? timed(theirs, dir) : timed(ours, dir);
-    samples.push(at % 2 === 0 ? { ours: first, theirs: second } : { ours: second, theirs: first });
+    const [first, second] = at % 2 === 0 ? [ours, theirs] : [theirs, ours];
+    const [one, two] = [once(first, dir), once(second, dir)];
+    samples.push(at % 2 === 0 ? { ours: one, theirs: two } : { ours: two, theirs: one });
   }
-  const ratio = median(samples.map((one) => one.ours / one.theirs));
-  const seconds = (key: 'ours' | 'theirs'): string => median(samples.map((one) => one[key])).toFixed(2);
-  const verdict = ratio <= highestRatio ? 'pass' : 'MISS';
+  const compare = (
+    unit: 'commandSeconds' | 'cpuSeconds',
+  ): { readonly text: string; readonly ratio: number } => {
+    const ratio = median(samples.map((one) => one.ours[unit] / one.theirs[unit]));
+    const [us, them] = (['ours', 'theirs'] as const).map((who) =>
+      median(samples.map((one) => one[who][unit])),
+    );
+    return {
+      ratio,
+      text: `ours ${us?.toFixed(2)} s, theirs ${them?.toFixed(2)} s, ratio ${ratio.toFixed(2)}`,
+    };
+  };
+  const wall = compare('commandSeconds');
+  const verdict = wall.ratio <= highestRatio ? 'pass' : 'MISS';
   console.log(
-    `${title}\n  ours ${seconds('ours')} s, theirs ${seconds('theirs')} s, ratio ${ratio.toFixed(2)} (at most ${highestRatio}): ${verdict}`,
+    `${title}\n  ${wall.text} (at most ${highestRatio}): ${verdict}; processors ${compare('cpuSeconds').text}`,
   );
-  return ratio <= highestRatio || title.includes('mydumper');
+  return wall.ratio <= highestRatio || title.includes('mydumper');
 }
 
-function timed(work: (to: string) => void, dir: string): number {
+function once(work: (to: string) => Command, dir: string): Sample {
   const to = join(dir, 'out');
   if (existsSync(to)) rmSync(to, { recursive: true });
-  const began = performance.now();
-  work(to);
-  return (performance.now() - began) / 1000;
+  return measure([work(to)], { sync: false });
 }
 
 function median(values: readonly number[]): number {
