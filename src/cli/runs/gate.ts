@@ -15,7 +15,7 @@ export interface GateOptions {
   readonly pollMs?: number;
 }
 
-/** A machine that is always busy still gets its backups. */
+/** Of a run, all its accounts together: a machine that is always busy, be it with the backup, still gets them all. */
 const longestWaitMs = 3_600_000;
 
 export function makeGate(options: GateOptions): () => Promise<void> {
@@ -27,12 +27,25 @@ export function makeGate(options: GateOptions): () => Promise<void> {
       hint: 'Wait for the next run, which begins with this account, or widen the window.',
     });
   };
-  return async () => {
+  let waitedMs = 0;
+  let waiting: Promise<void> | null = null;
+  const calm = async (limit: number): Promise<void> => {
     const sinceMs = now();
-    checkWindow();
-    while (maxLoad !== null && load() > maxLoad && now() - sinceMs < longestWaitMs) {
-      await sleep(pollMs, undefined, { signal });
-      checkWindow();
+    try {
+      while (load() > limit && waitedMs + now() - sinceMs < longestWaitMs) {
+        await sleep(pollMs, undefined, { signal });
+        checkWindow();
+      }
+    } finally {
+      waitedMs += now() - sinceMs;
+      waiting = null;
     }
+  };
+  return async () => {
+    checkWindow();
+    if (maxLoad === null || waitedMs >= longestWaitMs) return;
+    // Accounts that are held back at the same time wait for the same.
+    waiting ??= calm(maxLoad);
+    await waiting;
   };
 }

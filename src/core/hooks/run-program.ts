@@ -6,11 +6,13 @@
  */
 
 import { spawn } from 'node:child_process';
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { printable } from '../printable.ts';
 
 const keptBytes = 16 * 1024;
+const lastWordsMs = 500;
 
 export interface ProgramRun {
   readonly command: readonly string[];
@@ -34,11 +36,11 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
   const [program, ...args] = run.command;
   const child = spawn(program!, args, { env: run.env, detached: true, cwd: '/', stdio: 'pipe' });
   let output = '';
-  const keep = (chunk: Buffer): void => {
-    if (output.length < keptBytes) output += chunk.toString('utf8').slice(0, keptBytes - output.length);
+  const keep = (text: string): void => {
+    if (output.length < keptBytes) output += text.slice(0, keptBytes - output.length);
   };
-  child.stdout.on('data', keep);
-  child.stderr.on('data', keep);
+  child.stdout.setEncoding('utf8').on('data', keep);
+  child.stderr.setEncoding('utf8').on('data', keep);
   // It need not read what it is told.
   child.stdin.on('error', () => {});
   child.stdin.end(`${JSON.stringify(run.input)}\n`);
@@ -49,6 +51,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
       else resolve(status === 0 ? null : `ended with status ${status}`);
     });
   });
+  const closed = new Promise((resolve) => child.once('close', resolve));
   const done = new AbortController();
   const limit = AbortSignal.any([run.signal, done.signal]);
   const late = sleep(run.timeoutMs, `took longer than ${run.timeoutMs / 1000} s`, { signal: limit }).catch(
@@ -56,8 +59,10 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
   );
   const failure = await Promise.race([ended, late]);
   done.abort();
-  if (child.exitCode === null && child.signalCode === null) killGroup(child.pid);
-  // Something it left running may still hold its output open.
+  // What it said last may still be on its way; what it left running may hold its output open for ever.
+  if (child.exitCode !== null || child.signalCode !== null)
+    await Promise.race([closed, sleep(lastWordsMs, undefined, { ref: false })]);
+  else killGroup(child.pid);
   child.stdout.destroy();
   child.stderr.destroy();
   return { failure, output };
@@ -72,13 +77,30 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
-/** What root runs must be nobody else's to change. Null where it is fine. */
+/** What root runs must be nobody else's to change or to exchange, on the way to it either. Null where it is fine. */
 async function whyUnsafe(program: string): Promise<string | null> {
   try {
-    const { uid, mode } = await stat(program);
-    if (uid !== 0 && uid !== process.getuid?.()) return `belongs to uid ${uid}, who could change it`;
-    return (mode & 0o022) === 0 ? null : 'can be changed by its group or by everybody';
+    const real = await realpath(program);
+    const own = await whyChangeable(real);
+    if (own !== null) return own;
+    for (const from of [program, real]) {
+      for (let at = dirname(from); ; at = dirname(at)) {
+        const why = await whyChangeable(at);
+        if (why !== null) return `lies in ${printable(at, 4096)}, which ${why}`;
+        if (at === dirname(at)) break;
+      }
+    }
+    return null;
   } catch (error) {
     return `cannot be found: ${printable(String((error as NodeJS.ErrnoException).code))}`;
   }
+}
+
+async function whyChangeable(path: string): Promise<string | null> {
+  const stats = await stat(path);
+  if (stats.uid !== 0 && stats.uid !== process.getuid?.())
+    return `belongs to uid ${stats.uid}, who could change it`;
+  // In a directory such as /tmp nobody can exchange what belongs to somebody else.
+  const sticky = stats.isDirectory() && (stats.mode & 0o1000) !== 0;
+  return sticky || (stats.mode & 0o022) === 0 ? null : 'can be changed by its group or by everybody';
 }

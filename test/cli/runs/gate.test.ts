@@ -13,7 +13,7 @@ describe('the gate before an account', () => {
     await expect(gate()).rejects.toMatchObject({ code: 'WINDOW_CLOSED' });
   });
 
-  it('waits until the machine is less busy, for an hour at most', async () => {
+  it('waits until the machine is less busy, for an hour of the run at most', async () => {
     let nowMs = 0;
     const loads = [9, 9, 1];
     const options = { maxLoad: 4, signal, pollMs: 1 } as const;
@@ -22,7 +22,9 @@ describe('the gate before an account', () => {
       nowMs += 600_000;
       return 9;
     };
-    await makeGate({ ...options, untilMs: null, now: () => nowMs, load: busy })();
+    const gate = makeGate({ ...options, untilMs: null, now: () => nowMs, load: busy });
+    await Promise.all([gate(), gate()]);
+    await gate();
 
     expect(loads).toEqual([]);
     expect(nowMs).toBe(3_600_000);

@@ -1,6 +1,6 @@
 /** Real programs, real files, real time limits. */
 
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -97,13 +97,29 @@ describe('a hook', () => {
 
   it('is not run where others could change it, and may be absent', async () => {
     const open = script('open', 'exit 0', 0o777);
-    const { hooks, reports } = hooksOf([{ command: [open] }, { command: [join(dir, 'none')] }]);
+    const shared = join(dir, 'shared');
+    mkdirSync(shared);
+    chmodSync(shared, 0o777);
+    const inside = script('shared/mine', 'exit 0');
+    const { hooks, reports } = hooksOf(
+      [open, join(dir, 'none'), inside].map((program) => ({ command: [program] })),
+    );
     await hooks.at('before-account', { addin: null });
 
     expect(reports.map(({ failure }) => failure)).toEqual([
       'can be changed by its group or by everybody',
       'cannot be found: ENOENT',
+      `lies in ${shared}, which can be changed by its group or by everybody`,
     ]);
+  });
+
+  it('is heard to the end, however fast it ends', async () => {
+    const { hooks, reports } = hooksOf([
+      { command: [script('speak', 'printf "%03000d\\nthe end" 7; exit 3')] },
+    ]);
+    for (let i = 0; i < 10; i++) await hooks.at('before-account', { addin: null });
+
+    expect(reports.map(({ output }) => output.slice(-7))).toEqual(Array(10).fill('the end'));
   });
 
   it('need not read what it is told, and belongs to the configurations it names', async () => {
