@@ -3,7 +3,6 @@
 import { resolve } from 'node:path';
 import type { Settings, StoreDefinition } from '../../core/index.ts';
 import { storeContract } from '../../core/index.ts';
-import { LocalStore } from './local-store.ts';
 
 export const localStore: StoreDefinition = {
   kind: 'store',
@@ -27,7 +26,10 @@ export const localStore: StoreDefinition = {
     },
   },
   directories: (settings) => [rootOf(settings)],
-  open: async (settings) => new LocalStore(rootOf(settings)),
+  async open(settings) {
+    const { LocalStore } = await import('./local-store.ts');
+    return new LocalStore(rootOf(settings));
+  },
   async setup(settings) {
     const { LocalSetup } = await import('./local-setup.ts');
     return new LocalSetup(rootOf(settings));

@@ -2,7 +2,6 @@
 
 import type { StoreDefinition } from '../../core/index.ts';
 import { storeContract } from '../../core/index.ts';
-import { openRcloneStore } from './rclone-store.ts';
 import { readSettings, settingsSchema } from './settings.ts';
 
 export const rcloneStore: StoreDefinition = {
@@ -11,5 +10,8 @@ export const rcloneStore: StoreDefinition = {
   version: '1.0.0',
   contract: storeContract,
   settingsSchema,
-  open: async (settings) => openRcloneStore(readSettings(settings)),
+  async open(settings) {
+    const { openRcloneStore } = await import('./rclone-store.ts');
+    return openRcloneStore(readSettings(settings));
+  },
 };

@@ -98,13 +98,11 @@ export class AddinProcess {
     return this.#child.pid;
   }
 
-  /** Lets it end by itself for a moment, then ends it. Resolves when it is gone. */
+  /** Ends it: whatever was to be closed was closed by a call. Resolves when it is gone. */
   async close(): Promise<void> {
     this.#hold(true);
-    this.#socket.end();
-    const late = setTimeout(() => this.#kill(null), this.#options.patience.tickMs);
+    this.#kill(null);
     await this.#exited.promise;
-    clearTimeout(late);
     this.#hold(false);
   }
 

@@ -28,7 +28,8 @@ export interface Opening {
 
 export type Methods = Readonly<Record<string, Handler>>;
 
-export function addinHandlers(): Handlers {
+/** @param onClosing called before the addin is closed */
+export function addinHandlers(onClosing: () => void): Handlers {
   let methods: Methods = {};
   const open: Handler = async (params) => {
     const opened = await openPart(params as unknown as Opening);
@@ -37,6 +38,7 @@ export function addinHandlers(): Handlers {
   };
   return (method) => {
     if (method === 'open') return open;
+    if (method === 'close') onClosing();
     if (method === 'protections') return async () => protectionsHere();
     const found = Object.hasOwn(methods, method) ? methods[method] : undefined;
     if (found === undefined) throw new TypeError(`there is no method ${method}`);

@@ -6,6 +6,7 @@
  */
 
 import { closeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { Socket } from 'node:net';
 import { addinHandlers } from './addin-service.ts';
 import { ReadBuffers } from './read-buffers.ts';
@@ -41,4 +42,5 @@ const socket = new Socket({
 socket.on('error', () => process.exit(1));
 socket.on('close', () => process.exit(0));
 socket.on('end', () => process.exit(0));
-server = new Server(socket, addinHandlers(), (piece) => buffers.borrow(piece));
+// It is ended without ceremony, so what was compiled is kept as soon as there is time.
+server = new Server(socket, addinHandlers(flushCompileCache), (piece) => buffers.borrow(piece));
