@@ -3,6 +3,7 @@
  * provider for trials that never hold a backup, so that encryption does not matter.
  */
 
+import { assertAbilities } from '../core/addins/needed-abilities.ts';
 import type { AddinRef } from '../core/archive/manifest.ts';
 import type { AddinConfiguration } from '../core/config/load-configuration.ts';
 import { longestKeptDays } from '../core/config/retention-span.ts';
@@ -69,8 +70,15 @@ export async function openForTrials(
   const providerDefinition = definitionOf(definitions, 'provider', provider.use);
   const settings = await resolveSecrets(provider, providerDefinition.settingsSchema, world);
   const reopen = () => openStoreOf(loaded, store, world);
+  const opened = await reopen();
+  try {
+    assertAbilities(opened, providerDefinition);
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
   return {
-    store: await reopen(),
+    store: opened,
     reopen,
     openProvider: (over) => providerDefinition.open({ store: over, settings }),
     storeRef: refOf(storeDefinition),

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { rememberVerification } from '../../src/core/state/verifications.ts';
 import { manifestOf, writePackage } from '../support/addin-packages.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
@@ -44,6 +45,7 @@ beforeAll(() => {
       addins: [
         manifestOf('scope', 'relay', { capabilities: { names: ['relay.host', 'relay.port'] } }),
         manifestOf('store', 'future', { contract: 2 }),
+        manifestOf('notifier', 'pager', { contract: 2 }),
       ],
       files: { 'index.js': scope },
     },
@@ -59,6 +61,7 @@ beforeAll(() => {
   const config = {
     panel: { use: 'generic', accounts: [{ path: `${accounts}/*` }] },
     addins: [...Object.keys(packages), 'absent'],
+    notify: [{ use: 'pager', on: ['success'] }],
     scopes: [{ use: 'relay', file: join(dir, 'relay.json') }],
   };
   site = makeSite(config, dir);
@@ -82,6 +85,9 @@ interface Listed {
 
 describe('addin packages', () => {
   it('are listed with what they ask for, and those that are refused with the reason', async () => {
+    const counts = { checks: 60, failed: 0, sound: true, holdfast: '0.1.0', endedAtMs: 1_800_000_000_000 };
+    const version = { version: '1.2.2', contract: 1, configuration: 'nightly' };
+    await rememberVerification(site.state, { kind: 'provider', name: 'plain', ...version, ...counts });
     const result = await site.holdfast('--json', 'addin', 'list');
     const { addins, problems } = documentOf<Listed>('addins', result);
     const named = (name: string | null) => addins.find((one) => one['name'] === name);
@@ -93,6 +99,7 @@ describe('addin packages', () => {
       version: '1.2.3',
       state: 'ok',
       levels: ['full'],
+      verification: { at: '2027-01-15T08:00:00.000Z', sound: true, current: false },
     });
     expect(named('shelf')).toMatchObject({
       state: 'ok',
@@ -119,7 +126,11 @@ describe('addin packages', () => {
     const backup = await site.holdfast('--json', 'backup');
     const list = await site.holdfast('--json', 'snapshots');
 
-    expect([backup.status, backup.stderr]).toEqual([0, '']);
+    // A notifier that cannot be used costs no backup.
+    expect([backup.status, backup.stderr]).toEqual([
+      0,
+      'note: notifier 0 (pager): it is refused: it needs contract 2 of a notifier, and this Holdfast has 1\n',
+    ]);
     expect(documentOf<{ snapshots: readonly unknown[] }>('snapshots', list).snapshots).toHaveLength(1);
   });
 

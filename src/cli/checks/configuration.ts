@@ -6,6 +6,7 @@ import { databaseSettingsSchema } from '../../core/config/config-schema.ts';
 import type { ConfigProblem } from '../../core/config/problems.ts';
 import { readSecret, secretsIn } from '../../core/config/secrets.ts';
 import type { JsonSchema, Settings } from '../../core/index.ts';
+import { notifierNamed } from '../../core/notify/builtin.ts';
 import { printable } from '../../core/printable.ts';
 import { ownSigners } from '../../core/state/signing-key.ts';
 import type { State } from '../../core/state/state.ts';
@@ -60,6 +61,11 @@ export async function checkSecrets(
     ...configuration.addins.map(
       ({ name, provider }) => [`provider of ${name}`, provider, schemaOf('provider', provider.use)] as const,
     ),
+    ...configuration.notify.map(
+      (one, index) =>
+        [`notifier ${index}`, one, notifierNamed(one.use, definitions)?.settingsSchema ?? {}] as const,
+    ),
+    ...configuration.scopes.map((one) => [`scopes of ${one.use}`, one, schemaOf('scope', one.use)] as const),
   ];
   const checks = holders.flatMap(([holder, settings, schema]) =>
     secretsIn(settings, schema).map(({ pointer, reference }) => {

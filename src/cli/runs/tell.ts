@@ -15,11 +15,12 @@ export async function tell(
   { configDir, world }: Pick<CliContext, 'configDir' | 'world'>,
 ): Promise<readonly string[]> {
   const ours = notifiers.every(({ use }) => notifierNamed(use) !== null);
-  const definitions = ours ? [] : (await addinPackages(configDir)).definitions;
+  const packages = ours ? null : await addinPackages(configDir);
   const open = await notifierOpener(configDir, world);
   return notifyAll(notifiers, notification, {
     env: world.env,
-    definitions,
+    definitions: packages?.definitions ?? [],
+    refused: packages?.refused ?? [],
     ...(open === null ? {} : { open }),
   });
 }

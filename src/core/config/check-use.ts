@@ -19,6 +19,9 @@ interface Place extends Installed {
   readonly problems: ConfigProblem[];
 }
 
+/** Nothing is lost without them: where a package is refused, backups go on and say so. */
+const dispensable: readonly string[] = ['notifier', 'scope'];
+
 /** Adds what is wrong to `problems`, and fills in defaults, in place. */
 export function checkUse(
   kind: AddinDefinition['kind'],
@@ -36,6 +39,8 @@ export function checkUse(
     return;
   }
   const why = refused.find((one) => one.kind === kind && one.name === use);
+  const whole = refused.filter(({ name }) => name === null);
+  if (dispensable.includes(kind) && (why !== undefined || whole.length > 0)) return;
   if (why !== undefined) {
     const message = `the ${kind} ${quoted(use)} is refused: ${printable(why.message, 1000)}`;
     problems.push({ file, pointer: `${pointer}/use`, message, hint: printable(why.hint, 1000) });
@@ -45,7 +50,6 @@ export function checkUse(
   const list = names.length === 0 ? 'none is installed' : `installed are ${names.join(', ')}`;
   const guess = didYouMean(use, names);
   // A package that is refused as a whole says nothing about what is in it.
-  const whole = refused.filter(({ name }) => name === null);
   const perhaps = whole.map(
     (one) => `; the package ${printable(one.source, 200)} is refused: ${printable(one.message, 1000)}`,
   );

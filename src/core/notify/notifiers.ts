@@ -5,6 +5,7 @@
  * Nothing here decides what a run was; it only passes it on.
  */
 
+import type { RefusedAddin } from '../addins/refusal.ts';
 import type { NotifySettings } from '../config/operations-schema.ts';
 import { resolveSecrets } from '../config/secrets.ts';
 import { validate } from '../config/validate.ts';
@@ -19,6 +20,8 @@ export interface NotifyWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Notifiers of packages among them. */
   readonly definitions?: readonly AddinDefinition[];
+  /** Those of packages that cannot be used. */
+  readonly refused?: readonly RefusedAddin[];
   /** Opens one, where it is not to be opened in this process. */
   readonly open?: (definition: NotifierDefinition, settings: Settings) => Promise<Notifier>;
   /** Milliseconds for one notifier, its repetitions included. */
@@ -50,12 +53,16 @@ export async function notifyAll(
 async function notifyOne(
   { on, ...given }: NotifySettings,
   notification: Notification,
-  { env, definitions, open, timeoutMs = 35_000 }: NotifyWorld,
+  { env, definitions, refused, open, timeoutMs = 35_000 }: NotifyWorld,
 ): Promise<void> {
   const definition = notifierNamed(given.use, definitions);
-  if (definition === null) throw new HoldfastError('CONFIG_INVALID', 'there is no such notifier');
-  const events: readonly NotifyEvent[] = definition.events ?? on ?? usual;
+  const events: readonly NotifyEvent[] = definition?.events ?? on ?? usual;
   if (!events.includes(notification.event)) return;
+  if (definition === null) {
+    const why = refused?.find(({ kind, name }) => kind === 'notifier' && name === given.use)?.message;
+    const message = why === undefined ? 'there is no such notifier' : `it is refused: ${why}`;
+    throw new HoldfastError('ADDIN_REFUSED', message);
+  }
   const { settingsSchema } = definition;
   // Fills in defaults; what is wrong was told when the configuration was read.
   validate(given, settingsSchema);
