@@ -15,6 +15,7 @@ export class DatabaseExportPrinter {
   #expectedBytes = 0;
   #bytes = 0;
   #done = 0;
+  readonly #heard = new Set<string>();
 
   constructor(output: Output, progress: Progress) {
     this.#output = output;
@@ -30,6 +31,8 @@ export class DatabaseExportPrinter {
       this.#done += 1;
       const { error, database, instance, account } = event.outcome;
       if (error !== null) this.#failed(`${account.site}/${instance}/${database ?? '*'}`, error);
+      else if (event.outcome.said !== null)
+        this.#said(name(account.site, instance, database), event.outcome.said);
     }
     // A dump may be larger or smaller than its tables, so the count of databases has its say as well.
     const byBytes = this.#expectedBytes === 0 ? 0 : this.#bytes / this.#expectedBytes;
@@ -84,6 +87,13 @@ export class DatabaseExportPrinter {
         one.error === null ? one.state : `failed: ${one.error.code}`,
       ]),
     );
+  }
+
+  /** Each once: some clients say the same of every database. */
+  #said(what: string, text: string): void {
+    if (this.#heard.has(text)) return;
+    this.#heard.add(text);
+    this.#output.note(`note: ${what}: the client says: ${text}`);
   }
 
   #failed(what: string, { code, message, hint }: HoldfastError): void {

@@ -92,6 +92,10 @@ export class RunCompanion implements AccountSteps {
     await this.#hooks.at(`after-${step}`, this.#facts(account));
   }
 
+  said(account: Account, component: string, text: string): void {
+    this.#log.said(account, component, text);
+  }
+
   async ended(outcome: AccountOutcome): Promise<void> {
     this.#totals.add(outcome);
     this.#log.account(outcome);

@@ -2,6 +2,7 @@
 
 import pino, { type Logger } from 'pino';
 import type { HookReport } from '../../core/hooks/hooks.ts';
+import type { Account } from '../../core/index.ts';
 import type { AccountOutcome } from '../../core/jobs/backup/back-up.ts';
 import { printable } from '../../core/printable.ts';
 import { runLogPath } from '../../core/state/run-history.ts';
@@ -33,6 +34,11 @@ export class RunLog {
 
   warn(message: string): void {
     this.#logger.warn(printable(message, 2000));
+  }
+
+  /** What a client printed on standard error while all went well. */
+  said({ site }: Account, component: string, text: string): void {
+    this.#logger.info({ site: printable(site), component: printable(component) }, `client says: ${text}`);
   }
 
   account({ account, snapshot, error }: AccountOutcome): void {

@@ -66,6 +66,8 @@ export interface ExportResult {
   readonly besides: readonly BesideText[];
   /** Tables without transactions, which were locked against writers while they were read. */
   readonly lockedTables?: readonly string[];
+  /** What a client that ended well printed on standard error, in bounded length, without secrets and safe to print. */
+  readonly said?: string;
 }
 
 export interface DatabaseExport {

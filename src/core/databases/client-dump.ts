@@ -113,9 +113,10 @@ export class ClientDump {
         last = chunk;
         yield chunk;
       }
-      await this.#prove(empty);
+      const said = await this.#prove(empty);
       complete = true;
-      this.#outcome.resolve(this.#options.result());
+      const result = this.#options.result();
+      this.#outcome.resolve(said === '' ? result : { ...result, said });
     } catch (error) {
       throw this.#stopped ?? this.#settle(error);
     } finally {
@@ -138,7 +139,8 @@ export class ClientDump {
     return this.#failed(`${this.#options.client.name} sent nothing for ${Math.round(ms / 1000)} s`);
   }
 
-  async #prove(empty: boolean): Promise<void> {
+  /** @returns what the client said all the same */
+  async #prove(empty: boolean): Promise<string> {
     const end = await this.#options.client.ended;
     if (this.#stopped !== null) throw this.#stopped;
     const failure = describeEnd(end, this.#options.client.name, this.#options.secrets);
@@ -147,6 +149,7 @@ export class ClientDump {
     const wrong = await this.#options.check.end();
     if (this.#stopped !== null) throw this.#stopped;
     if (wrong !== null) throw this.#failed(wrong);
+    return saidOf(end, this.#options.secrets);
   }
 
   /** Fixes the outcome at the first failure; later ones are its consequences. */
@@ -173,16 +176,21 @@ export function describeEnd(end: ClientEnd, name: string, secrets: readonly stri
   if (end.failure !== null) return `${name} could not be started: ${printable(end.failure.message)}`;
   if (end.status === 0) return null;
   const how = end.signal === null ? `ended with status ${end.status}` : `was killed by ${end.signal}`;
-  const complaint = secrets
+  const said = saidOf(end, secrets);
+  return said === '' ? `${name} ${how}` : `${name} ${how}: ${said}`;
+}
+
+/** What it printed on standard error, safe to print; empty where it said nothing. */
+function saidOf({ complaint }: ClientEnd, secrets: readonly string[]): string {
+  const text = secrets
     .filter((secret) => secret !== '')
-    .reduce((text, secret) => text.replaceAll(secret, '***'), end.complaint);
-  if (complaint === '') return `${name} ${how}`;
+    .reduce((masked, secret) => masked.replaceAll(secret, '***'), complaint);
   // The last words say why it ended; a client may have said much before.
-  const shown = complaint.length > shownComplaint ? `…${complaint.slice(-shownComplaint)}` : complaint;
-  return `${name} ${how}: ${shown
+  const shown = text.length > shownComplaint ? `…${text.slice(-shownComplaint)}` : text;
+  return shown
     .split('\n')
     .map((line) => printable(line, shown.length))
-    .join(' | ')}`;
+    .join(' | ');
 }
 
 function chunksOf(client: ClientProcess): AsyncIterator<Buffer> {

@@ -432,6 +432,18 @@ describe('a MariaDB dump that goes wrong', () => {
     expect(await failureWith(script)).toMatchObject(failed('ended with status 3: no\\u{1b}[2Jspace | left'));
   });
 
+  it('keeps what the client says although it ends well', async () => {
+    const script = 'mariadb-dump "$@"; printf "old\\033name\\nsecret word" >&2';
+    const clientPath = writeClient(scripts, 'talking-dump', script);
+    await mariadb(
+      server,
+      "CREATE USER talker@localhost IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO talker@localhost",
+    );
+    const only = await exportOne('small', { clientPath, user: 'talker', password: 'secret' });
+    await readBody(only.body);
+    expect((await only.result()).said).toBe('old\\u{1b}name | *** word');
+  });
+
   it('fails when nothing came', async () => {
     expect(await failureWith('exit 0')).toMatchObject(failed('printed nothing'));
   });

@@ -18,6 +18,8 @@ export interface AccountSteps {
   before(step: 'account' | 'export' | 'upload', account: Account): Promise<void>;
   /** @throws HOOK_FAILED the snapshot is not to be committed */
   after(step: 'export', account: Account): Promise<void>;
+  /** A client that exported a component well had something to say; for the log, safe to print. */
+  said?(account: Account, component: string, text: string): void;
   /** The account is done with, well or not. Never rejects. */
   ended(outcome: AccountOutcome): Promise<void>;
 }

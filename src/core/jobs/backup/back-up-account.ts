@@ -137,12 +137,14 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
     warnings.add({ code: 'panel-problem', component: 'account', message: account.problem });
   }
   const { engines, pool, onBytes } = request;
+  const common = { account, engines, writer, warnings, onBytes };
   let databases: Awaited<ReturnType<typeof exportDatabases>>;
   let trees: CapturedTrees;
   const index = cache.writer(writer.indexKey());
   try {
     await request.steps?.before('export', account);
-    databases = await exportDatabases({ account, engines, writer, warnings, onBytes, parent: before });
+    const onSaid = (component: string, said: string): void => request.steps?.said?.(account, component, said);
+    databases = await exportDatabases({ ...common, onSaid, parent: before });
     if (request.exportsTwice === true && databases.components.length > 0) warnings.add(exportedTwice);
     for (const family of databases.unconfigured) {
       const message = `the account may have ${family} databases, but no ${family} server is configured`;

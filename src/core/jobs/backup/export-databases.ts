@@ -24,6 +24,8 @@ export interface ExportContext {
   /** Its exports are referred to where they are the same; null for a full. */
   readonly parent: Snapshot | null;
   readonly onBytes: (bytes: number) => void;
+  /** Something that a client said although it ended well; safe to print. */
+  readonly onSaid: (component: string, said: string) => void;
 }
 
 export async function exportDatabases(context: ExportContext): Promise<{
@@ -79,6 +81,8 @@ async function writeOne(
     const written = await writer.writeExport('export', one.format, one.body, { onBytes, earlier });
     const result = await one.result();
     for (const warning of result.warnings) addWarning(context, engine, warning);
+    const { name } = common(engine, one.databases, one.format);
+    if (result.said !== undefined) context.onSaid(name, result.said);
     const besides: BesideRef[] = [];
     for (const { suffix, text } of result.besides) {
       const options = { onBytes, earlier: before?.besides.get(suffix) ?? null };

@@ -163,6 +163,7 @@ async function exportOne(
       consistency: set.consistency,
       lockHeldMs: set.lockHeldMs,
       lockedTables: result.lockedTables ?? [],
+      said: result.said ?? null,
     };
   } finally {
     for (const file of files) await file.abandon();

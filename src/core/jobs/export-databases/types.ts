@@ -71,6 +71,8 @@ export interface ExportedDatabase extends Outcome {
   readonly consistency: Consistency;
   readonly lockHeldMs: number;
   readonly lockedTables: readonly string[];
+  /** What the client printed on standard error although it ended well; safe to print. */
+  readonly said: string | null;
 }
 
 export interface FailedDatabase extends Outcome {
