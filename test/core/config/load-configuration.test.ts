@@ -89,6 +89,7 @@ describe('loadConfiguration', () => {
       export: 'direct',
       panelExport: null,
       keepReplacedDays: 7,
+      isolation: 'off',
       trustedSigners: [],
       scopes: [],
       limits: {},
