@@ -5,7 +5,7 @@
  * never touched.
  */
 
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import { quoted } from '../../core/printable.ts';
@@ -60,6 +60,7 @@ export async function writePackage(addin: NewAddin, sdk: Sdk): Promise<readonly 
     }
     await mkdir(join(staging, 'sdk'));
     await cp(sdk.path, join(staging, sdkFile(sdk)));
+    await openToAll(staging);
     // Over a directory that is not empty this fails, and nothing has happened.
     await rename(staging, target);
     return [...files, sdkFile(sdk)].sort();
@@ -67,6 +68,14 @@ export async function writePackage(addin: NewAddin, sdk: Sdk): Promise<readonly 
     if (staging !== undefined) await rm(staging, { recursive: true, force: true });
     throw unwritable(target, cause);
   }
+}
+
+/** A store or notifier runs as a user of its own, who has to read it; nothing in it is secret. */
+async function openToAll(directory: string): Promise<void> {
+  for (const one of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    await chmod(join(one.parentPath, one.name), one.isDirectory() ? 0o755 : 0o644);
+  }
+  await chmod(directory, 0o755);
 }
 
 const sdkFile = ({ version }: Sdk): string => `sdk/holdfast-${version}.tgz`;

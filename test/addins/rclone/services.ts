@@ -14,6 +14,11 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+export interface WebdavService extends Service {
+  /** Of the user that `remote` names. */
+  readonly password: string;
+}
+
 /** Lets the current user in, by a key made for it. Keeps its own files in `directory`. */
 export async function startSshd(directory: string): Promise<Service> {
   // The server insists on it, and its package makes it only where systemd or an init script runs.
@@ -47,7 +52,7 @@ export async function startSshd(directory: string): Promise<Service> {
 }
 
 /** Serves a directory. */
-export async function startWebdav(directory: string): Promise<Service> {
+export async function startWebdav(directory: string): Promise<WebdavService> {
   mkdirSync(directory, { recursive: true });
   const port = await freePort();
   const password = randomBytes(12).toString('hex');
@@ -57,6 +62,7 @@ export async function startWebdav(directory: string): Promise<Service> {
   const url = `http://127.0.0.1:${port}`;
   return {
     remote: { type: 'webdav', url, vendor: 'other', user: 'holdfast', pass: obscured(password) },
+    password,
     stop,
   };
 }
