@@ -2,7 +2,7 @@
  * What was read of each site, kept from one listing to the next, because opening and parsing the same thousands of
  * files is most of what a listing costs.
  *
- * An entry counts only while every file and directory it came from is the same inode with the same ctime: ten
+ * An entry counts only while every file and directory it came from is the same inode with the same ctime: eight
  * looks instead of some forty calls. Sites with a problem are never kept, nor what changed within the last minute,
  * as two changes within one tick of the clock look like one. Paths are followed here, but what they lead to is
  * compared with inodes that were reached without a link; nothing is read.
@@ -45,16 +45,14 @@ interface CacheFile {
 }
 
 /** Another release may read the same files differently. */
-const format = `1 ${holdfastVersion}`;
+const format = `2 ${holdfastVersion}`;
 const settledSeconds = 60;
 
+/** A marker of suspension or another generation shows in the time of `info`, a pending edit in that of `new`. */
 const filesOf = (generation: Generation): Buffer[] =>
-  ['/info', '/info/new', `/info/${generation}`, ...services.map((name) => `/info/${generation}/${name}`)].map(
-    (path) => zName(path),
-  );
+  ['/info', '/info/new', ...services.map((name) => `/info/${generation}/${name}`)].map((path) => zName(path));
 const generations = { current: filesOf('current'), cur: filesOf('cur') };
-/** Of these, what is written into them every day does not matter. */
-const places = ['/shadow', '/shadow/home'].map((path) => zName(path));
+const tree = zName('/shadow');
 
 const path = Buffer.alloc(512);
 const stamps = Buffer.alloc(16 * stampBytes);
@@ -63,11 +61,11 @@ export class SiteCache {
   readonly #cache: PanelCache;
   readonly #root: string;
   readonly #virtual: number;
-  readonly #known: ReadonlyMap<string, Entry>;
+  readonly #known: CacheFile['sites'];
   readonly #kept = new Map<string, Entry>();
   #changed = false;
 
-  private constructor(cache: PanelCache, root: string, virtual: number, known: ReadonlyMap<string, Entry>) {
+  private constructor(cache: PanelCache, root: string, virtual: number, known: CacheFile['sites']) {
     this.#cache = cache;
     this.#root = root;
     this.#virtual = virtual;
@@ -82,7 +80,7 @@ export class SiteCache {
 
   /** What was read of the site, if it is as it was then. */
   find(site: string): SiteFacts | null {
-    const entry = this.#known.get(site);
+    const entry = Object.hasOwn(this.#known, site) ? this.#known[site] : undefined;
     if (entry === undefined || this.#stamp(site, entry.found) !== entry.stamp) return null;
     this.#kept.set(site, entry);
     return entry;
@@ -98,7 +96,7 @@ export class SiteCache {
 
   /** Never fails: without it the next listing takes longer. */
   async save(): Promise<void> {
-    if (!this.#changed && this.#kept.size === this.#known.size) return;
+    if (!this.#changed && this.#kept.size === Object.keys(this.#known).length) return;
     const file: CacheFile = { format, root: this.#root, sites: Object.fromEntries(this.#kept) };
     const temporary = `${this.#cache.path}.${process.pid}.tmp`;
     try {
@@ -125,22 +123,24 @@ export class SiteCache {
       if (seconds > newest || (seconds < 0 && seconds !== -errno.ENOENT)) return null;
       at += stampBytes;
     }
-    const home = adminUser === null ? [] : [zName(`/shadow/home/${adminUser}`)];
-    for (const place of [...places, ...home]) {
+    // Whose these are; what is written into them every day does not matter.
+    const home = adminUser === null ? tree : zName(`/shadow/home/${adminUser}`);
+    for (const place of home === tree ? [tree] : [home, tree]) {
       place.copy(path, from);
-      if (stampAt(this.#virtual, path, stamps, at) < 0) stamps.fill(0, at, at + stampIdentityBytes);
+      const found = stampAt(this.#virtual, path, stamps, at) >= 0;
       at += stampIdentityBytes;
+      if (found) break;
     }
     return hash('sha256', stamps.subarray(0, at), 'base64');
   }
 }
 
-async function readEntries(cachePath: string, root: string): Promise<ReadonlyMap<string, Entry>> {
+async function readEntries(cachePath: string, root: string): Promise<CacheFile['sites']> {
   try {
     const file = JSON.parse(await readFile(cachePath, 'utf8')) as CacheFile;
-    if (file.format === format && file.root === root) return new Map(Object.entries(file.sites));
+    if (file.format === format && file.root === root) return file.sites;
   } catch {
     // There is none yet, or none that can be used.
   }
-  return new Map();
+  return {};
 }
