@@ -25,7 +25,7 @@ const settings = (use: string, description: string, required: string[], properti
   properties: { use: { const: use, description: 'Selects this notifier.' }, ...properties },
 });
 
-const common = { kind: 'notifier', version: '0.1.0', contract: notifierContract } as const;
+const common = { kind: 'notifier', version: '1.0.0', contract: notifierContract } as const;
 
 export const builtinNotifiers: readonly NotifierDefinition[] = [
   {
