@@ -1,22 +1,25 @@
 /** Runs what README.md tells people to type, so that it never goes stale. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { commandTable } from '../src/cli/command-table.ts';
 
 const page = readFileSync('README.md', 'utf8');
 const blocks = [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text]) => text!);
-const tour = '/tmp/holdfast-tour';
+/** Instead of the place that the page names, where somebody may be taking the tour. */
+const tour = mkdtempSync(join(tmpdir(), 'holdfast-tour-'));
 
 const clean = (): void => rmSync(tour, { recursive: true, force: true });
-beforeAll(clean);
 afterAll(clean);
 
 describe('README.md', () => {
   it('leads from nothing to a restored file', () => {
     // The checkout that runs this test has its packages already.
-    const script = blocks.join('\n').replace(/^npm install.*$/m, '');
+    const here = blocks.join('\n').replaceAll('/tmp/holdfast-tour', tour);
+    const script = here.replace(/^npm install.*$/m, '');
     const { status, stdout, stderr } = spawnSync('bash', ['-euo', 'pipefail', '-c', script], {
       encoding: 'utf8',
     });

@@ -147,7 +147,7 @@ export class BackUpPrinter {
     this.#totals.partial += state === 'partial' ? 1 : 0;
     this.#totals.warnings += warnings;
     this.#totals.bytes += item.bytes;
-    const parts = [name, state, bytesText(item.bytes), `${countText(item.entries)} entries`];
+    const parts = [name, state, bytesText(item.bytes), plural(item.entries, 'entry')];
     if (warnings > 0) parts.push(plural(warnings, 'warning'));
     const line = [...parts, took].join('  ');
     if (state === 'complete') output.info(line);

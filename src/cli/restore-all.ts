@@ -18,7 +18,7 @@ import type { CliContext } from './command.ts';
 import type { RestoreAllDocument } from './documents/restore-all.ts';
 import type { FailedComponent } from './documents/snapshot.ts';
 import { readNewestOfEach } from './find-snapshot.ts';
-import { bytesText, countText, durationText, plural } from './format.ts';
+import { bytesText, durationText, plural } from './format.ts';
 import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts';
 import { openProgress } from './progress.ts';
 import type { StoreSession } from './store-session.ts';
@@ -155,7 +155,6 @@ function worst(statuses: readonly number[]): number {
 
 function lineOf({ snapshot, report }: RestoreOutcome): string {
   const { site, domain } = snapshot.body.account;
-  const what =
-    report === null ? 'failed' : `${countText(report.entries)} entries  ${bytesText(report.bytes)}`;
+  const what = report === null ? 'failed' : `${plural(report.entries, 'entry')}  ${bytesText(report.bytes)}`;
   return `${printable(site)}  ${printable(domain ?? '-')}  ${what}`;
 }

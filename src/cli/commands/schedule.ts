@@ -60,6 +60,8 @@ export const schedule: CliCommand = {
   },
 };
 
+const giveTime = "give backups a time, as in holdfast scope set backups.schedule '0 3 * * *'";
+
 async function show(context: CliContext, name: string | undefined): Promise<number> {
   const { output, world, configDir } = context;
   const { configuration } = await loadConfigured(configDir);
@@ -121,8 +123,7 @@ async function show(context: CliContext, name: string | undefined): Promise<numb
   if (schedules.length === 0) output.info('nothing is scheduled');
   if (!configuration.steering.enabled)
     output.note('note: the scope backups.enabled is false, so nothing runs');
-  else if (schedules.length === 0)
-    output.note("note: give backups a time, as in holdfast scope set backups.schedule '0 3 * * *'");
+  else if (schedules.length === 0) output.note(`note: ${giveTime}`);
   else if (kind === 'daemon') output.info(`process ${pid} runs them`);
   else if (!idle) output.info(`the ${kind === 'cron' ? 'line for cron' : 'systemd timer'} runs them`);
   else output.note('note: nothing runs them; call holdfast schedule install, or start holdfast serve');
@@ -187,6 +188,7 @@ async function install(
     output.info(`wrote ${printable(path, 4096)}`);
   }
   if (print !== true) for (const command of commands) output.info(`now call: ${command}`);
+  if (itemsOf(configuration.addins).length === 0) output.note(`note: nothing is scheduled yet; ${giveTime}`);
   output.document<InstallDocument>({
     kind,
     written: print !== true,

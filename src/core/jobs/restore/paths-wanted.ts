@@ -5,6 +5,7 @@
 import { type Entry, isWithin } from '../../archive/entry.ts';
 import { HoldfastError } from '../../errors.ts';
 import { displayName } from '../../filesystem/xattrs.ts';
+import { printable } from '../../printable.ts';
 import type { Snapshot } from '../catalog.ts';
 import type { IndexReader } from '../index-reader.ts';
 
@@ -34,7 +35,7 @@ export async function pathsWanted(reader: IndexReader, wanted: WantedPaths): Pro
     if (path.length > 0 && (await reader.lookup(path)) === null) {
       const message = `there is no ${displayName(path)} in ${wanted.snapshot.name}`;
       throw new HoldfastError('PATH_NOT_FOUND', message, {
-        hint: 'Paths begin with the tree, e.g. shadow/var/www; `holdfast ls` shows what is there.',
+        hint: `Begin paths with the tree (here ${treesText(reader)}), and see with holdfast ls what is there.`,
       });
     }
   }
@@ -43,6 +44,8 @@ export async function pathsWanted(reader: IndexReader, wanted: WantedPaths): Pro
       !paths.some((other, j) => j !== i && isWithin(path, other) && (other.length < path.length || j < i)),
   );
 }
+
+const treesText = ({ root }: IndexReader): string => root.trees.map(({ name }) => printable(name)).join(', ');
 
 /** Name of the tree that an entry belongs to. */
 export function treeName(entry: Pick<Entry, 'path'>): string {
