@@ -2,6 +2,8 @@
  * Names of objects: made here, parsed here, nowhere else. docs/format.md, section 1.
  */
 
+import { createHash } from 'node:crypto';
+
 import type { Level } from '../contracts/provider.ts';
 
 export type SnapshotState = 'complete' | 'partial';
@@ -149,4 +151,15 @@ export function encodeName(name: string): string {
     out += /[A-Za-z0-9_.-]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }
   return out === '.' || out === '..' ? out.replaceAll('.', '%2E') : out;
+}
+
+/** Bytes of a name and of a shortened one; endings come on top, and most file systems end at 255. */
+const longestName = 200;
+const keptOfName = 180;
+
+/** A name as the base of a file's name: encoded, and one that would be too long cut and told apart by its hash. */
+export function encodeFileName(name: string): string {
+  const encoded = encodeName(name);
+  if (encoded.length <= longestName) return encoded;
+  return `${encoded.slice(0, keptOfName)}~${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
 }

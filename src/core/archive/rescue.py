@@ -147,9 +147,14 @@ def components(path):
 
 
 def file_name(text):
-    """A name from the manifest as a file name: percent-encoded but for [A-Za-z0-9_.-]; never "." or ".."."""
+    """A name from the manifest as a file name: percent-encoded but for [A-Za-z0-9_.-]; never "." or "..".
+
+    One of more than 200 characters is cut to 180, "~" and 16 hex digits of the SHA-256 of its bytes.
+    """
     data = text.encode('utf-8', 'surrogatepass')
     name = ''.join(chr(b) if re.match(rb'[A-Za-z0-9_.-]', bytes([b])) else '%%%02X' % b for b in data)
+    if len(name) > 200:
+        name = name[:180] + '~' + hashlib.sha256(data).hexdigest()[:16]
     return (name.replace('.', '%2E') if name in ('.', '..') else name or '%').encode()
 
 

@@ -2,7 +2,7 @@
 
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { encodeName } from '../../archive/keys.ts';
+import { encodeFileName, encodeName } from '../../archive/keys.ts';
 import { HoldfastError } from '../../errors.ts';
 import { AT_FDCWD, closeFd, errnoName, O, openAt, zName } from '../../filesystem/native.ts';
 import { printable } from '../../printable.ts';
@@ -35,7 +35,7 @@ export function directoryTarget(
           directory,
           path: [root, ...parts].join('/'),
           owner: null,
-          baseName: encodeName,
+          baseName: encodeFileName,
           keepsBesides: true,
           afterwards: async () => {},
           close: () => closeFd(directory),

@@ -7,7 +7,7 @@
 import { statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeName } from '../../archive/keys.ts';
+import { encodeFileName, encodeName } from '../../archive/keys.ts';
 import { HoldfastError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
 import type { ExportGroup } from './choose.ts';
@@ -65,7 +65,9 @@ function expectedFiles(
   const ending = `${custom ? 'pgdump' : 'sql'}${endingOf[compression]}`;
   const place = join(dir, encodeName(account.site), encodeName(engine.instance));
   return databases.map(({ name, estimatedBytes }) => {
-    const before = statSync(join(place, `${encodeName(name)}.${ending}`), { throwIfNoEntry: false })?.size;
+    const before = statSync(join(place, `${encodeFileName(name)}.${ending}`), {
+      throwIfNoEntry: false,
+    })?.size;
     if (before !== undefined) return { before, after: before };
     const empty = engine.family === 'postgresql' ? catalogBytes : 0;
     return { before: 0, after: Math.max(0, estimatedBytes - empty) * shareOf[compression] };

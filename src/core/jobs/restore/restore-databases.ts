@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { plainFrames } from '../../archive/frame-splitter.ts';
-import { encodeName } from '../../archive/keys.ts';
+import { encodeFileName, encodeName } from '../../archive/keys.ts';
 import type { Component, DatabaseComponent } from '../../archive/manifest.ts';
 import { type KeyedProvider, streamPayload } from '../../encryption/keyed-provider.ts';
 import { HoldfastError } from '../../errors.ts';
@@ -68,7 +68,7 @@ const isDatabase = (component: Component): component is DatabaseComponent => com
 
 function filesOf(component: DatabaseComponent): DatabaseFile[] {
   if (component.state !== 'complete' || component.object === null || component.sha256 === null) return [];
-  const base = component.databases.length === 1 ? encodeName(component.databases[0]!) : '_joint';
+  const base = component.databases.length === 1 ? encodeFileName(component.databases[0]!) : '_joint';
   const directory = `databases/${encodeName(component.instance)}`;
   const { object, plainBytes, sha256 } = component;
   const main = { component, path: `${directory}/${base}.${component.format}`, object, plainBytes, sha256 };
