@@ -69,9 +69,9 @@ function objects(pattern: RegExp): string[] {
 }
 
 const kinds: Readonly<Record<string, () => string>> = {
-  segment: () => objects(new RegExp(`${newer}.*\\.tar\\.zst$`)).sort()[0]!,
-  index: () => objects(new RegExp(`${newer}.*\\.idx$`))[0]!,
-  export: () => objects(new RegExp(`${newer}.*-00000\\.sql\\.zst$`))[0]!,
+  segment: () => objects(new RegExp(`${newer}.*\\.tar\\.zst(?:\\.age)?$`)).sort()[0]!,
+  index: () => objects(new RegExp(`${newer}.*\\.idx(?:\\.age)?$`))[0]!,
+  export: () => objects(new RegExp(`${newer}.*-00000\\.sql\\.zst(?:\\.age)?$`))[0]!,
   manifest: () => objects(new RegExp(`${newer}\\.manifest$`))[0]!,
 };
 
@@ -91,11 +91,11 @@ const damages: Readonly<Record<string, (path: string, other: string) => void>> =
 /** Damages one object, runs, and puts the object back. */
 async function damaged(kind: string, damage: string, action: () => Promise<void>): Promise<void> {
   const path = kinds[kind]!();
-  const pattern = new RegExp(`${older}.*${path.slice(path.lastIndexOf('.'))}$`);
-  const candidates = objects(pattern).filter((one) => kind !== 'export' || one.includes('-00000'));
+  const [ending] = /(?:\.[a-z]+)+$/.exec(path)!;
+  const candidates = objects(new RegExp(`${older}.*${ending.replaceAll('.', '\\.')}$`)).sort();
   const backup = `${kept}-${count++}`;
   copyFileSync(path, backup);
-  damages[damage]!(path, candidates.filter((one) => !one.endsWith('.sql.zst') || kind === 'export')[0]!);
+  damages[damage]!(path, candidates[0]!);
   try {
     await action();
   } finally {
@@ -176,24 +176,28 @@ describe('a restore brings back the rest and says what it could not', () => {
     });
   });
 
-  it('where one page of the index is damaged: the files of the other pages', async () => {
-    const path = objects(new RegExp(`${newer}.*\\.idx$`))[0]!;
-    const whole = readFileSync(path);
-    const bytes = Buffer.from(whole);
-    bytes[20_000] = bytes[20_000]! ^ 1;
-    writeFileSync(path, bytes);
-    const { failures, exitStatus, entries } = await lab.restore(join(directory, 'target'));
-    const verified = await lab.verify(false);
-    writeFileSync(path, whole);
+  // Encrypted, many pages lie in one chunk.
+  it.runIf(process.env['LAB_ENCRYPTED'] !== '1')(
+    'where one page of the index is damaged: the files of the other pages',
+    async () => {
+      const path = objects(new RegExp(`${newer}.*\\.idx$`))[0]!;
+      const whole = readFileSync(path);
+      const bytes = Buffer.from(whole);
+      bytes[20_000] = bytes[20_000]! ^ 1;
+      writeFileSync(path, bytes);
+      const { failures, exitStatus, entries } = await lab.restore(join(directory, 'target'));
+      const verified = await lab.verify(false);
+      writeFileSync(path, whole);
 
-    expect(exitStatus).toBe(62);
-    expect(failures).toHaveLength(1);
-    expect(failures[0]?.message).toMatch(/^\d+ entries from here on are lost/);
-    expect(entries).toBeGreaterThan(100);
-    expect(verified.snapshots.flatMap(({ problems }) => problems).map((one) => one.path)).toEqual([
-      failures[0]?.path,
-    ]);
-  });
+      expect(exitStatus).toBe(62);
+      expect(failures).toHaveLength(1);
+      expect(failures[0]?.message).toMatch(/^\d+ entries from here on are lost/);
+      expect(entries).toBeGreaterThan(100);
+      expect(verified.snapshots.flatMap(({ problems }) => problems).map((one) => one.path)).toEqual([
+        failures[0]?.path,
+      ]);
+    },
+  );
 
   it('where a snapshot is lost: from the other', async () => {
     await damaged('manifest', 'removal', async () => {

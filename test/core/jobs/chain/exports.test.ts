@@ -115,7 +115,7 @@ describe('an incremental', () => {
       expect(databasesOf(second)[0]!.object).toBe(databasesOf(full)[0]!.object);
       const { server, owner } = full.header;
       const stored = readdirSync(join(lab.storePath, 'data', server, owner), { recursive: true });
-      expect(stored.filter((name) => String(name).endsWith('.sql.zst')).length).toBe(5);
+      expect(stored.filter((name) => /\.sql\.zst(?:\.age)?$/.test(String(name))).length).toBe(5);
       expect((await lab.verify(true)).exitStatus).toBe(0);
     }));
 

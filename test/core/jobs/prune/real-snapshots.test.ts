@@ -75,7 +75,7 @@ it('leaves snapshots that verify and restore, and nothing else', async () => {
   expect(report).toMatchObject({ removed: young.waiting, refusals: [], exitStatus: 0 });
   const needed = (await listSnapshots(lab.store, {}, signal)).length;
   const kept = readdirSync(join(lab.storePath, 'index'), { recursive: true }).filter((name) =>
-    `${name}`.endsWith('.idx'),
+    /\.idx(?:\.age)?$/.test(`${name}`),
   );
   expect([needed, kept.length]).toEqual([2, 2]);
   expect((await lab.verify(true)).exitStatus).toBe(0);

@@ -150,18 +150,22 @@ describe('repair', () => {
     expect((await repairLab(chain.lab)).snapshots).toEqual([]);
   });
 
-  it('marks the entries of a page that is lost, and keeps the others', async () => {
-    await chain.full();
-    chain.write('d3/file-3', randomBytes(3000));
-    const next = await chain.incremental();
-    const [old] = next.header.references.filter(({ kind }) => kind === 'index');
-    flip(old!.key, 20);
-    const { snapshots } = await repairLab(chain.lab);
-    expect(snapshots.map(({ published }) => published)).toContain(true);
-    const { failures } = await chain.lab.restore(join(chain.directory, 'ours'));
-    expect(failures).toEqual([]);
-    expect(readdirSync(join(chain.directory, 'ours/shadow')).length).toBeGreaterThan(2);
-  });
+  // Encrypted, many pages lie in one chunk.
+  it.runIf(process.env['LAB_ENCRYPTED'] !== '1')(
+    'marks the entries of a page that is lost, and keeps the others',
+    async () => {
+      await chain.full();
+      chain.write('d3/file-3', randomBytes(3000));
+      const next = await chain.incremental();
+      const [old] = next.header.references.filter(({ kind }) => kind === 'index');
+      flip(old!.key, 20);
+      const { snapshots } = await repairLab(chain.lab);
+      expect(snapshots.map(({ published }) => published)).toContain(true);
+      const { failures } = await chain.lab.restore(join(chain.directory, 'ours'));
+      expect(failures).toEqual([]);
+      expect(readdirSync(join(chain.directory, 'ours/shadow')).length).toBeGreaterThan(2);
+    },
+  );
 
   it('makes the lost index of a full again from its segments', async () => {
     mkdirSync(chain.at('odd'));
