@@ -1,15 +1,18 @@
 /** Addins outside the source: as `addin create` begins them, as the guide builds one, and against the packed SDK alone. */
 
+import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { glob } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { errorCodes } from '../../../src/core/errors.ts';
 import { type AddinWorkspace, created, makeAddinWorkspace } from '../../support/addin-workspace.ts';
 import { documentOf, ended, makeSite, startHoldfast, writeJson } from '../../support/cli.ts';
+import { packedSdk } from '../../support/packed-sdk.ts';
 import { startWebdav, type WebdavService } from '../rclone/services.ts';
 
 interface Verdict {
@@ -23,6 +26,8 @@ interface Verdict {
 interface Listed {
   readonly addins: readonly { readonly name: string }[];
 }
+
+const execute = promisify(execFile);
 
 let workspace: AddinWorkspace;
 let webdav: WebdavService;
@@ -183,5 +188,39 @@ describe('docs/write-an-addin.md', () => {
       'holdfast addin list',
       'holdfast addin verify offsite',
     ]);
+  });
+});
+
+describe('the packed package', () => {
+  it('can be imported as its manifest says, and no deeper', { timeout: 60_000 }, async () => {
+    const deeper = "import('holdfast/dist/core/errors.js').catch((error) => console.log(error.code))";
+    const imported = await execute(process.execPath, ['-e', deeper], { cwd: workspace.path });
+
+    expect(imported.stdout.trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED');
+    // publint and Are The Types Wrong; it rejects where either finds anything.
+    await execute(process.execPath, ['scripts/check-package.mjs', await packedSdk()]);
+  });
+
+  it('works where it is installed, also without what a compiler would have built', async () => {
+    const installed = (...args: readonly string[]) =>
+      ended(
+        spawn(process.execPath, [join(workspace.path, 'node_modules/.bin/holdfast'), ...args], {
+          cwd: workspace.path,
+          stdio: ['ignore', 'pipe', 'pipe'],
+        }),
+      );
+    const home = join(workspace.path, '.home');
+    mkdirSync(join(home, 'site1'), { recursive: true });
+    const site = makeSite({ panel: { use: 'generic', accounts: [{ path: `${home}/*` }] } });
+    try {
+      const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+      expect((await installed('--version')).stdout.trim()).toBe(version);
+      expect((await installed('--config', site.config, 'backup')).status).toBe(0);
+      const doctor = await installed('--config', site.config, 'doctor');
+      expect(doctor.stdout).toMatch(/^ok +system calls +koffi works$/m);
+      expect(doctor.stdout).not.toMatch(/^error/m);
+    } finally {
+      site.remove();
+    }
   });
 });
