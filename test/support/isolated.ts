@@ -2,8 +2,9 @@
 
 import { join } from 'node:path';
 import type { Store } from '../../src/core/index.ts';
+import type { Recipe } from '../../src/core/isolation/addin-host.ts';
 import { type Patience, usualPatience } from '../../src/core/isolation/addin-process.ts';
-import { openIsolatedStore, type StoreRecipe } from '../../src/core/isolation/isolated-store.ts';
+import { openIsolatedStore } from '../../src/core/isolation/isolated-store.ts';
 import { plainLaunch } from '../../src/core/isolation/plain-launch.ts';
 
 export const rootOfCheckout = join(import.meta.dirname, '../..');
@@ -23,7 +24,7 @@ export function recipeFor({
   settings = {},
   patience,
   secrets = [],
-}: IsolatedModule): StoreRecipe {
+}: IsolatedModule): Recipe {
   return {
     name: `the store ${exported}`,
     secrets,

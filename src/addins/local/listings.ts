@@ -6,6 +6,7 @@
  * sees every object whose put finished before. What is put behind a walk's back may be missing in it.
  */
 
+import { lstatSync, type Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import type { ListPage, ListRequest, ObjectInfo } from '../../core/index.ts';
 import { throwIfInterrupted } from '../../core/index.ts';
@@ -16,9 +17,10 @@ import { system } from './system-error.ts';
 
 const mostPerPage = 1000;
 const mostKept = 8;
+const longestTurnMs = 10;
 
 interface KeptWalk {
-  readonly keys: AsyncGenerator<string>;
+  readonly keys: Generator<string>;
   /** Already taken from the walk to know that there is more. */
   readonly first: string;
 }
@@ -35,19 +37,29 @@ export class Listings {
     throwIfInterrupted(signal, `list of ${prefix}`);
     const { walk, keys } = this.#take(prefix, after);
     const wanted = Math.min(limit, mostPerPage);
-    const more = await system(`cannot list ${prefix}`, fill(keys, walk, wanted));
+    const more = await system(`cannot list ${prefix}`, fill(keys, walk, wanted, signal));
     const next = more === null ? null : keys.at(-1)!;
     if (more !== null && next !== null) this.#keep(prefix, next, { keys: walk, first: more });
-    const infos = await Promise.all(keys.map((key) => objectInfo(this.#root, key)));
-    // Null: removed between the walk and now.
-    return { objects: infos.filter((info) => info !== null), next };
+    return { objects: await system(`cannot list ${prefix}`, this.#infos(keys)), next };
   }
 
   close(): void {
     this.#kept.clear();
   }
 
-  #take(prefix: string, after: string): { walk: AsyncGenerator<string>; keys: string[] } {
+  async #infos(keys: readonly string[]): Promise<ObjectInfo[]> {
+    const turns = new Turns();
+    const infos: ObjectInfo[] = [];
+    for (const key of keys) {
+      if (turns.over) await turns.next();
+      const stat = lstatSync(pathOf(this.#root, key), { throwIfNoEntry: false });
+      // None, or another: removed or exchanged between the walk and now.
+      if (stat?.isFile()) infos.push(infoOf(key, stat));
+    }
+    return infos;
+  }
+
+  #take(prefix: string, after: string): { walk: Generator<string>; keys: string[] } {
     const name = `${prefix}\0${after}`;
     const kept = this.#kept.get(name);
     if (kept === undefined) return { walk: walkKeys({ root: this.#root, prefix, after }), keys: [] };
@@ -62,29 +74,54 @@ export class Listings {
   }
 }
 
+/** Lets others have their turn now and then, between steps that are not asynchronous. */
+class Turns {
+  #sinceMs = performance.now();
+
+  get over(): boolean {
+    return performance.now() - this.#sinceMs > longestTurnMs;
+  }
+
+  async next(): Promise<void> {
+    await new Promise(setImmediate);
+    this.#sinceMs = performance.now();
+  }
+}
+
 /** Fills `keys` up to `wanted`; gives the key after them, or null at the end. */
-async function fill(keys: string[], walk: AsyncGenerator<string>, wanted: number): Promise<string | null> {
+async function fill(
+  keys: string[],
+  walk: Generator<string>,
+  wanted: number,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const turns = new Turns();
   for (;;) {
-    const step = await walk.next();
+    if (turns.over) {
+      await turns.next();
+      throwIfInterrupted(signal, 'a listing');
+    }
+    const step = walk.next();
     if (step.done === true) return null;
     if (keys.length === wanted) return step.value;
     keys.push(step.value);
   }
 }
 
+const infoOf = (key: string, { size, mtimeMs }: Stats): ObjectInfo => ({
+  key,
+  sizeBytes: size,
+  modifiedAtMs: Math.floor(mtimeMs),
+  version: null,
+  storageClass: null,
+  readable: true,
+});
+
 /** Null where there is no regular file of that name. */
 export async function objectInfo(root: string, key: string): Promise<ObjectInfo | null> {
   try {
     const stat = await lstat(pathOf(root, key));
-    if (!stat.isFile()) return null;
-    return {
-      key,
-      sizeBytes: stat.size,
-      modifiedAtMs: Math.floor(stat.mtimeMs),
-      version: null,
-      storageClass: null,
-      readable: true,
-    };
+    return stat.isFile() ? infoOf(key, stat) : null;
   } catch (error) {
     if (isAbsent(error)) return null;
     throw error;

@@ -66,6 +66,8 @@ export class LocalStore implements Store {
       await system(what, this.#publish(request, temporary.path, finalPath));
       return { sizeBytes, version: null, storedAtMs };
     } finally {
+      // Whoever is told of a failure may remove what is there; nothing is made after that.
+      await directory.catch(() => {});
       // Gone already after a rename; after a crash or a failure here the next process removes it.
       await unlink(temporary.path).catch(() => {});
     }

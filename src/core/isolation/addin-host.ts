@@ -17,6 +17,10 @@ export interface Recipe extends ProcessOptions {
    */
   readonly launches: () => Promise<readonly Launch[]>;
   readonly opening: Opening;
+  /** Before what changes the place, e.g. to make the directory that only we may make. */
+  readonly beforeChange?: () => Promise<void>;
+  /** Whether a process started as things were then cannot work with things as they are. Asked before each call. */
+  readonly outdated?: () => boolean;
 }
 
 const mostVainStarts = 3;
@@ -64,14 +68,6 @@ export class AddinHost {
     this.#vainStarts = 0;
   }
 
-  /** Has the next call start another process; this one ends when its calls have. */
-  async rest(): Promise<void> {
-    const running = await this.#running?.catch(() => null);
-    this.#running = null;
-    await running?.peer.idle();
-    await running?.close();
-  }
-
   /** Closes the addin and ends its process. A second call does nothing. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -100,10 +96,20 @@ export class AddinHost {
   async #process(): Promise<AddinProcess> {
     const before = this.#running;
     const running = await before?.catch(() => null);
-    if (running !== undefined && running !== null && !running.dead) return running;
+    const fit = running !== undefined && running !== null && !running.dead;
+    if (fit && this.recipe.outdated?.() !== true) return running;
     // Of several that come here at once, one starts it.
-    if (this.#running === before) this.#running = this.#start();
+    if (this.#running === before) {
+      this.#running = this.#start();
+      if (fit) void this.#retire(running);
+    }
     return this.#running!;
+  }
+
+  /** It ends when its calls have. */
+  async #retire(process: AddinProcess): Promise<void> {
+    await process.peer.idle();
+    await process.close();
   }
 
   async #start(): Promise<AddinProcess> {

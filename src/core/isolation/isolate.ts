@@ -5,7 +5,7 @@
  * store of ours then runs with less, and `doctor` says so.
  */
 
-import { chownSync, lstatSync, mkdirSync, realpathSync } from 'node:fs';
+import { chownSync, existsSync, lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Settings } from '../contracts/addin.ts';
@@ -13,13 +13,14 @@ import type { Notifier } from '../contracts/notifier.ts';
 import type { Store } from '../contracts/store.ts';
 import type { StoreSetup } from '../contracts/store-setup.ts';
 import { HoldfastError } from '../errors.ts';
+import type { Recipe } from './addin-host.ts';
 import { type Launch, usualPatience } from './addin-process.ts';
 import type { Opening } from './addin-service.ts';
 import { type AddinUser, addinUser } from './addin-user.ts';
 import { handOver, makeFor } from './hand-over.ts';
 import { openIsolatedNotifier } from './isolated-notifier.ts';
 import { openIsolatedSetup } from './isolated-setup.ts';
-import { openIsolatedStore, type StoreRecipe } from './isolated-store.ts';
+import { openIsolatedStore } from './isolated-store.ts';
 import { plainLaunch } from './plain-launch.ts';
 import { shelterLaunches } from './shelter-launch.ts';
 import { environmentFor, isSecretVariable, type StoreNeeds } from './store-needs.ts';
@@ -74,11 +75,12 @@ export function recipeOf(
   settings: Settings,
   part: Opening['part'],
   world: IsolationWorld,
-): StoreRecipe {
+): Recipe {
   const { name, needs, secrets, whose } = place;
   const user = addinUser(whose);
   const root = process.getuid?.() === 0;
   const env = environmentFor(needs, world.env);
+  let there = true;
   const { directory } = needs;
   return {
     name,
@@ -90,8 +92,15 @@ export function recipeOf(
     ],
     patience: usualPatience,
     opening: { ...place.opening, part, settings, env },
-    launches: async () => (root ? protectedLaunches(place, user, world) : [plainLaunch()]),
-    beforePut: async () => directory !== undefined && root && makeFor(directory, user),
+    launches: async () => {
+      there = directory === undefined || existsSync(directory);
+      return root ? protectedLaunches(place, user, world) : [plainLaunch()];
+    },
+    beforeChange: async () => {
+      if (directory !== undefined && root) await makeFor(directory, user);
+    },
+    // A directory that came later may lie behind a cover.
+    outdated: () => root && !there && existsSync(directory!),
   };
 }
 

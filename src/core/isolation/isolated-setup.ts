@@ -18,7 +18,7 @@ export async function openIsolatedSetup(recipe: Recipe): Promise<StoreSetup | nu
   const host = await AddinHost.start(recipe);
   const { setup } = readAnswer<{ readonly setup: boolean }>(host.facts, 'setupFacts', recipe.name);
   if (setup) return new IsolatedSetup(host);
-  await host.rest();
+  await host.close();
   return null;
 }
 
@@ -42,7 +42,8 @@ class IsolatedSetup implements StoreSetup {
     return this.#ask('policies', request);
   }
 
-  apply(request: ProbeRequest): Promise<readonly SetupAction[]> {
+  async apply(request: ProbeRequest): Promise<readonly SetupAction[]> {
+    await this.#host.recipe.beforeChange?.();
     return this.#ask('apply', request);
   }
 

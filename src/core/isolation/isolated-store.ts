@@ -29,17 +29,12 @@ interface StoreFacts {
   readonly extendsLocks: boolean;
 }
 
-export interface StoreRecipe extends Recipe {
-  /** Before the first put, e.g. to make the directory that only we may make. True: the process must start anew. */
-  readonly beforePut?: () => Promise<boolean>;
-}
-
 /** @throws whatever keeps the store from being opened */
-export async function openIsolatedStore(recipe: StoreRecipe): Promise<Store> {
+export async function openIsolatedStore(recipe: Recipe): Promise<Store> {
   const host = await AddinHost.start(recipe);
   try {
     const facts = readAnswer<StoreFacts>(host.facts, 'storeFacts', recipe.name);
-    const store = new IsolatedStore(host, facts, recipe.beforePut);
+    const store = new IsolatedStore(host, facts);
     return facts.extendsLocks ? withLocks(store, host) : store;
   } catch (error) {
     await host.close();
@@ -55,15 +50,13 @@ class IsolatedStore implements Store {
   readonly name: string;
   readonly capabilities: StoreCapabilities;
   readonly host: AddinHost;
-  readonly #beforePut: () => Promise<boolean>;
   #prepared: Promise<void> | null = null;
   extendLock?: (request: ExtendLockRequest) => Promise<void>;
 
-  constructor(host: AddinHost, { name, capabilities }: StoreFacts, beforePut = async () => false) {
+  constructor(host: AddinHost, { name, capabilities }: StoreFacts) {
     this.host = host;
     this.name = name;
     this.capabilities = capabilities;
-    this.#beforePut = beforePut;
   }
 
   async put({ signal, body, ...params }: PutRequest): Promise<PutResult> {
@@ -108,8 +101,10 @@ class IsolatedStore implements Store {
   }
 
   #prepare(): Promise<void> {
-    this.#prepared ??= this.#beforePut().then((changed) => (changed ? this.host.rest() : undefined));
-    this.#prepared.catch(() => (this.#prepared = null));
+    this.#prepared ??= this.host.recipe.beforeChange?.() ?? Promise.resolve();
+    this.#prepared.catch(() => {
+      this.#prepared = null;
+    });
     return this.#prepared;
   }
 

@@ -70,7 +70,7 @@ export const hungry = bad({
 export const chatty = bad({
   async head() {
     for (;;) {
-      process.stderr.write('x'.repeat(64 * 1024));
+      writeSync(2, 'x'.repeat(64 * 1024));
       await new Promise((resolve) => setImmediate(resolve));
     }
   },
