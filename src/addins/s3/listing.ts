@@ -54,7 +54,9 @@ async function listVersions(bucket: Bucket, request: ListRequest): Promise<ListP
     );
     // Ceph begins with the versions of the marker's key, AWS after them.
     const objects = listedObjects(page)
-      .filter(({ latest, key }) => latest && key > after)
+      // Of a key the newest comes first; below a marker none is the latest.
+      .filter(({ latest, key }, at, all) => (request.hidden === true ? key !== all[at - 1]?.key : latest))
+      .filter(({ key }) => key > after)
       .map((object) => describe(bucket, object));
     checkOrder(bucket, request, objects);
     const { IsTruncated, NextKeyMarker, NextVersionIdMarker } = page;

@@ -93,6 +93,11 @@ export interface ListRequest extends CallOptions {
   readonly after?: string;
   /** Upper bound for this page; the store may return fewer. Default 1000. */
   readonly limit?: number;
+  /**
+   * Where the store has versions: also keys that were removed and of which a version is left, each with the
+   * newest that is. Elsewhere it changes nothing.
+   */
+  readonly hidden?: boolean;
 }
 
 /** Keys ascend by their bytes. `next` is the `after` of the following page, null on the last. */

@@ -94,11 +94,17 @@ async function putKey(
   return key;
 }
 
-/** Every key object below `keys/`, all revisions, in the order of keys. @throws STORE_UNAVAILABLE, STORE_DENIED */
+/**
+ * Every key object below `keys/`, all revisions, in the order of keys. With `hidden` also those that were removed
+ * and of which a version is left.
+ *
+ * @throws STORE_UNAVAILABLE, STORE_DENIED
+ */
 export async function listKeys(
   store: Store,
   { server, owner }: { readonly server?: string; readonly owner?: string },
   signal: AbortSignal,
+  hidden = false,
 ): Promise<ListedKey[]> {
   const below = server === undefined ? '' : `${server}/${owner === undefined ? '' : `${owner}/`}`;
   const found: ListedKey[] = [];
@@ -107,6 +113,7 @@ export async function listKeys(
     const page = await store.list({
       prefix: `keys/${below}`,
       ...(after === undefined ? {} : { after }),
+      ...(hidden ? { hidden } : {}),
       signal,
     });
     for (const { key, version, sizeBytes } of page.objects) {

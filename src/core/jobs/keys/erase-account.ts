@@ -101,7 +101,8 @@ async function lookAt(request: EraseRequest, server: string): Promise<Found> {
   const { store, owner, world, signal } = request;
   const place = { server, owner };
   const listed = await listSnapshots(store, place, signal);
-  const keys = await listKeys(store, place, signal);
+  // A key that somebody hid behind a marker is one as well.
+  const keys = await listKeys(store, place, signal, true);
   const holds = holdsOf(await readProtections(request, place, signal), world.now());
   const { snapshots, closed } = await readHeaders(request, listed);
   const objects = { count: 0, bytes: 0 };

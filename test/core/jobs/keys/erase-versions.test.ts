@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ListObjectVersionsCommand, type S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, ListObjectVersionsCommand, type S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
@@ -71,5 +71,26 @@ describe('keys in a bucket with versions', () => {
     expect(await eraseAccount({ ...common, ...erasure })).toMatchObject({ keys: 1, left: [] });
 
     expect(await versionsOfKeys()).toBe(0);
+  });
+
+  it('leave none behind that somebody hid behind markers, either', async () => {
+    const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+    const { publicKey } = newKeyPair();
+    const place = { server, owner: ownerUuid(2), epoch: 1 };
+    const { key } = await createEpoch(provider, place, [recipientText(publicKey)], signal);
+    const hide = () => admin.send(new DeleteObjectCommand({ Bucket: bucket, Key: `fleet/${key}` }));
+    await hide();
+    await put(store, key, 'another version');
+    await hide();
+    expect(await listKeys(store, place, signal)).toEqual([]);
+    expect(await listKeys(store, place, signal, true)).toHaveLength(1);
+    const world = { now: () => 0, newObjectId: () => 'b'.repeat(32) };
+    const common = { store, provider, storeId, stateDir, signal };
+    const erasure = { servers: [server], owner: place.owner, reason: 'asked for', apply: true, world };
+    expect(await eraseAccount({ ...common, ...erasure })).toMatchObject({ keys: 1, left: [] });
+
+    const { Versions = [] } = await admin.send(new ListObjectVersionsCommand({ Bucket: bucket }));
+    const left = Versions.filter(({ Key }) => Key?.startsWith(`fleet/keys/${server}/${place.owner}/`));
+    expect(left).toEqual([]);
   });
 });
