@@ -68,6 +68,7 @@ export const addinVerify: CliCommand = {
           leaveObjects: options['leaveObjects'] === true,
           randomBytes: (length) => randomBytes(length),
           now: world.now,
+          engine: { newObjectId: world.newObjectId, newUuid: world.newUuid },
           signal,
           onAbilities: (abilities) => printAbilities(abilities, output),
           onCheck: (result) => printCheck(result, output),

@@ -16,6 +16,7 @@ import type { Provider } from '../../contracts/provider.ts';
 import type { Store } from '../../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { throwIfInterrupted } from '../../interruption.ts';
+import type { EngineWorld } from './engine-bench.ts';
 import { type Abilities, findAbilities } from './find-abilities.ts';
 import { describeFailure, type StoreAbility } from './store-ability.ts';
 import { trackedStore } from './tracked-store.ts';
@@ -49,6 +50,8 @@ export interface VerifyStoreInput {
   readonly onLeftBehind: (reason: string) => void;
   /** Milliseconds after which a check counts as failed. */
   readonly checkPatienceMs?: number;
+  /** For checks with the whole engine over the provider; without it they are left out. Needs root. */
+  readonly engine?: Pick<EngineWorld, 'newObjectId' | 'newUuid'>;
 }
 
 export interface VerifyStoreReport {
@@ -135,6 +138,19 @@ async function runProviderChecks(
       return check.run(provider, whole);
     };
     report(await runCheck('provider', check.name, reason, input, run));
+  }
+  await runEngineChecks(input, report);
+}
+
+/** Over a store in memory, so that the credentials do not matter. */
+async function runEngineChecks(input: VerifyStoreInput, report: Report): Promise<void> {
+  const { engine, openProvider, now, randomBytes } = input;
+  if (engine === undefined) return;
+  const { engineChecks } = await import('./engine-checks.ts');
+  const reason = process.getuid?.() === 0 ? null : 'it needs root, as backups do';
+  for (const { name, run } of engineChecks) {
+    const runIt = (signal: AbortSignal) => run({ openProvider, now, randomBytes, signal, ...engine });
+    report(await runCheck('provider', name, reason, input, runIt));
   }
 }
 

@@ -1,9 +1,12 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { chainProvider } from '../../../../src/addins/chain/index.ts';
 import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
 import { memoryStore } from '../../../../src/core/conformance/index.ts';
 import { HoldfastError } from '../../../../src/core/errors.ts';
-import type { Store, StoreCapabilities } from '../../../../src/core/index.ts';
+import type { Provider, Store, StoreCapabilities } from '../../../../src/core/index.ts';
+import type { EngineWorld } from '../../../../src/core/jobs/verify-store/engine-bench.ts';
+import { type EngineCheck, engineChecks } from '../../../../src/core/jobs/verify-store/engine-checks.ts';
 import {
   type CheckResult,
   type VerifyStoreInput,
@@ -184,5 +187,67 @@ describe('verifyStore', () => {
       verdict: 'note',
       detail: "the store's clock is 90 s behind ours; set the clocks",
     });
+  });
+});
+
+describe('engineChecks', () => {
+  const worldOf = (openProvider: (over: Store) => Promise<Provider>): EngineWorld => ({
+    openProvider,
+    now: Date.now,
+    newObjectId: () => randomBytes(16).toString('hex'),
+    newUuid: randomUUID,
+    randomBytes: (length) => randomBytes(length),
+    signal: new AbortController().signal,
+  });
+  const s3Tar = (over: Store) => s3TarProvider.open({ store: over, settings: {} });
+  const chain = (over: Store) => chainProvider.open({ store: over, settings: {} });
+
+  it.each(engineChecks)('pass on our providers: each $name', async ({ run }) => {
+    await run(worldOf(s3Tar));
+    await run(worldOf(chain));
+  });
+
+  it('catch a provider that flips a bit on the way, and one that shows what is no longer there', async () => {
+    const [restores, verifies] = engineChecks as [EngineCheck, EngineCheck];
+    const shortened = async (over: Store): Promise<Provider> => {
+      const sound = await s3Tar(over);
+      return {
+        name: sound.name,
+        capabilities: sound.capabilities,
+        plan: (request) => sound.plan(request),
+        get: (request) => sound.get(request),
+        put: async ({ kind, ...request }) => {
+          const bytes = Buffer.concat(await Array.fromAsync(request.body, (chunk) => Buffer.from(chunk)));
+          if (kind === 'segment') bytes[bytes.length >> 1]! ^= 1;
+          const body = (async function* () {
+            yield bytes;
+          })();
+          return over.put({ ...request, body });
+        },
+      };
+    };
+    const caching = async (over: Store): Promise<Provider> => {
+      const sound = await s3Tar(over);
+      const cache = memoryStore();
+      return {
+        name: sound.name,
+        capabilities: sound.capabilities,
+        plan: (request) => sound.plan(request),
+        put: async ({ kind: _, ...request }) => {
+          const bytes = Buffer.concat(await Array.fromAsync(request.body, (chunk) => Buffer.from(chunk)));
+          const body = async function* () {
+            yield bytes;
+          };
+          await cache.put({ key: request.key, body: body(), signal: request.signal });
+          return over.put({ ...request, body: body() });
+        },
+        get: async function* (request) {
+          yield* ((await cache.head(request)) === null ? over : cache).get(request);
+        },
+      };
+    };
+
+    await expect(restores.run(worldOf(shortened))).rejects.toThrow();
+    await expect(verifies.run(worldOf(caching))).rejects.toThrow(/verify is content/);
   });
 });
