@@ -12,6 +12,7 @@ import type { Account } from '../../contracts/panel.ts';
 import type { RequestedLevel } from '../../contracts/provider.ts';
 import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
 import { returnFreed } from '../../filesystem/native.ts';
+import { giveBackMemory } from '../../give-back.ts';
 import { rememberNewestFindings } from '../../state/newest-findings.ts';
 import { beginRun, type RunHandle } from '../../state/run-records.ts';
 import { openSigner } from '../../state/signing-key.ts';
@@ -117,6 +118,7 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
 }
 
 const trimEveryMs = 2000;
+const manyAccounts = 1000;
 /** Accounts that wait for the store, for each that is read: what a disk makes durable at once costs it little more. */
 const mostSettling = 4;
 
@@ -126,6 +128,7 @@ type Common = Pick<BackUpAccount, 'storeId' | 'signer' | 'trust'>;
 async function backUpAll(run: BackUpRun, common: Common, handle: RunHandle): Promise<RunTally> {
   await run.state.sightAll(run.accounts);
   const queue = await inOrderOfNeed(run);
+  if (queue.length >= manyAccounts) giveBackMemory();
   const tally = new RunTally();
   let trimmedAtMs = 0;
   const worker = async (): Promise<void> => {

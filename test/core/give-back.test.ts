@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import { giveBackMemory } from '../../src/core/give-back.ts';
+
+it('gives back what is no longer used, and leaves no collector behind', () => {
+  let planned: string[][] | null = Array.from({ length: 200_000 }, (_, i) => [`site${i}`, `domain${i}.test`]);
+  const before = process.memoryUsage();
+  expect(planned).toHaveLength(200_000);
+  planned = null;
+
+  giveBackMemory();
+
+  const after = process.memoryUsage();
+  expect(after.heapUsed).toBeLessThan(before.heapUsed - 10_000_000);
+  expect(after.heapTotal).toBeLessThan(before.heapTotal);
+  expect('gc' in globalThis).toBe(false);
+});
