@@ -70,6 +70,8 @@ export type StepListener = (step: string) => void;
 export interface DatabaseImporter {
   readonly family: DatabaseFamily;
   readonly instance: string;
+  /** Milliseconds without progress after which the server is asked whether it is still there. */
+  readonly stallMs: number;
 
   /** Names of all databases of the server. @throws DATABASE_UNREACHABLE */
   databases(signal: AbortSignal): Promise<ReadonlySet<string>>;

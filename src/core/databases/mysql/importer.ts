@@ -12,7 +12,7 @@ import type {
   PreparedImport,
   StepListener,
 } from '../import/types.ts';
-import type { DatabaseInstanceConfig } from '../types.ts';
+import { type DatabaseInstanceConfig, stallMsOf } from '../types.ts';
 import { checkLoaded } from './import-check.ts';
 import { runImportClient } from './import-client.ts';
 import { giveDefiners } from './import-definers.ts';
@@ -34,10 +34,12 @@ interface Notes {
 export class MysqlImporter implements DatabaseImporter {
   readonly family = 'mysql';
   readonly instance: string;
+  readonly stallMs: number;
   readonly #config: DatabaseInstanceConfig;
 
   constructor(config: DatabaseInstanceConfig) {
     this.instance = config.name;
+    this.stallMs = stallMsOf(config);
     this.#config = config;
   }
 

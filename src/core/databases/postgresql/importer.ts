@@ -13,7 +13,7 @@ import type {
   PreparedImport,
   StepListener,
 } from '../import/types.ts';
-import type { DatabaseInstanceConfig } from '../types.ts';
+import { type DatabaseInstanceConfig, stallMsOf } from '../types.ts';
 import { checkLoaded, ownerStatement } from './import-check.ts';
 import { carryOver, createLike, databaseNames, dropDatabase } from './import-database.ts';
 import { extensionMaker } from './import-extensions.ts';
@@ -27,10 +27,12 @@ import { maintenanceDatabase, openSession, type Session, sqlState } from './sess
 export class PostgresqlImporter implements DatabaseImporter {
   readonly family = 'postgresql';
   readonly instance: string;
+  readonly stallMs: number;
   readonly #config: DatabaseInstanceConfig;
 
   constructor(config: DatabaseInstanceConfig) {
     this.instance = config.name;
+    this.stallMs = stallMsOf(config);
     this.#config = config;
   }
 

@@ -13,6 +13,7 @@ import { lockAccount } from '../account-lock.ts';
 import { ImportJournal } from './journal.ts';
 import { choosePlace } from './place.ts';
 import { dropExpired, recoverImports, runExchange } from './recover.ts';
+import { StallWatch } from './stall-watch.ts';
 import type { ImportContext, ImportReport, ImportRequest } from './types.ts';
 
 /**
@@ -41,9 +42,12 @@ export async function importDatabase(
     const journal = new ImportJournal(stateDir);
     await journal.put(record);
     request.onEvent({ type: 'phase', phase: 'loading' });
+    const watch = new StallWatch(importer);
     try {
-      const context = { signal, source: dump.source, format: dump.format };
-      const loaded = await importer.load(record, counted(request), context);
+      const { source, format } = dump;
+      const loaded = await watch.during(signal, (both) =>
+        importer.load(record, counted(request, watch), { signal: both, source, format }),
+      );
       const { record: ready, warnings } = await importer.prepare(record, loaded.notes, signal);
       request.onEvent({ type: 'phase', phase: 'swapping' });
       await journal.put(ready);
@@ -58,7 +62,8 @@ export async function importDatabase(
         warnings: [...loaded.warnings, ...warnings],
       };
     } catch (error) {
-      await abandonQuietly(request, record, error);
+      // A silent server cleans up nothing; the next import does.
+      if (watch.stalled === null) await abandonQuietly(request, record, error);
       throw error;
     }
   } finally {
@@ -146,12 +151,12 @@ function newRecord(
   };
 }
 
-async function* counted({
-  dump,
-  signal,
-  onEvent,
-}: ImportRequest): AsyncGenerator<Uint8Array, void, undefined> {
+async function* counted(
+  { dump, signal, onEvent }: ImportRequest,
+  watch: StallWatch,
+): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of dump.open(signal)) {
+    watch.moved();
     onEvent({ type: 'bytes', bytes: chunk.length });
     yield chunk;
   }

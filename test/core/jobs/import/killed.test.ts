@@ -1,12 +1,18 @@
 /** Imports that are killed: the next one finishes or undoes them, and nothing is left over. */
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recoverImports } from '../../../../src/core/jobs/import/recover.ts';
 import type { ImportEvent } from '../../../../src/core/jobs/import/types.ts';
-import { contextOf, makeImportDirectory, selectorOf } from '../../../support/imports.ts';
+import {
+  contextOf,
+  importSignal,
+  makeImportDirectory,
+  runImport,
+  selectorOf,
+} from '../../../support/imports.ts';
 import type { KilledImport } from '../../../support/killed-import.ts';
 import { type MariadbServer, mariadb, startMariadb } from '../../../support/mariadb.ts';
 import {
@@ -149,4 +155,57 @@ describe('a PostgreSQL import that is killed', () => {
     );
     expect(await psql(postgres, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'holdfast%'")).toBe('');
   });
+});
+
+describe('an import whose server falls silent', () => {
+  it.each(['mysql', 'postgresql'] as const)(
+    'is given up on %s, and cleaned up by the next',
+    async (family) => {
+      const server = family === 'mysql' ? mysql : postgres;
+      const role =
+        "SELECT 'CREATE ROLE exaadmin' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'exaadmin')";
+      await psql(postgres, `${role} \\gexec`);
+      const pidFile = family === 'mysql' ? 'pid' : 'data/postmaster.pid';
+      const [pid = ''] = readFileSync(join(server.dir, pidFile), 'utf8').split('\n');
+      const file = join(dir, `silent-${family}.sql`);
+      const rows = Array.from({ length: 20_000 }, (_, id) => `(${id},'${'x'.repeat(200)}')`);
+      const trailer =
+        family === 'mysql' ? '-- Dump completed\n' : '--\n-- PostgreSQL database dump complete\n--\n\n';
+      const inserts = rows.map((row) => `INSERT INTO t VALUES ${row};\n`).join('');
+      const header = family === 'mysql' ? '' : '--\n-- PostgreSQL database dump\n--\n\n';
+      writeFileSync(file, `${header}CREATE TABLE t (id int, v text);\n${inserts}${trailer}`);
+      // Every process of it, or those of PostgreSQL would go on.
+      const all = (signal: string): void => {
+        const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+        for (const one of [pid, ...children].filter(Boolean)) process.kill(Number(one), signal);
+      };
+      let stopped = false;
+      const onEvent = (event: ImportEvent): void => {
+        if (event.type !== 'bytes' || stopped) return;
+        stopped = true;
+        all('SIGSTOP');
+      };
+      const selector = selectorOf(family, 'exa_', 'exaadmin');
+      const stateDir = join(dir, `silent-${family}`);
+      const config = { ...server.config, stallMinutes: 0.02 };
+      try {
+        await expect(
+          runImport(await contextOf(config, selector, stateDir, onEvent), file, 'exa_silent'),
+        ).rejects.toMatchObject({
+          code: 'IMPORT_FAILED',
+          message: expect.stringContaining('does not answer'),
+        });
+      } finally {
+        all('SIGCONT');
+      }
+      const context = await contextOf(server.config, selector, stateDir);
+      await recoverImports(context);
+      expect(
+        [...(await context.importer.databases(importSignal))].filter((name) =>
+          name.startsWith('holdfast_new_'),
+        ),
+      ).toEqual([]);
+    },
+    30_000,
+  );
 });
