@@ -1,6 +1,6 @@
 /** Where another process finds a store that comes with Holdfast, and what it needs there beside its settings. */
 
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 import type { Settings } from '../core/index.ts';
 import type { AddinPlace } from '../core/isolation/isolate.ts';
 import type { StoreNeeds } from '../core/isolation/store-needs.ts';
@@ -14,7 +14,7 @@ const storeNeeds: Readonly<Record<string, (settings: Settings, env: Environment)
 };
 
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-const directory = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+const directory = resolve(import.meta.dirname, '..');
 
 /** Where another process finds a store of ours; null for a store that is none. */
 export async function placeOfBuiltin(

@@ -5,14 +5,14 @@
  * for metrics stays, because it lies where only root writes.
  */
 
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 import type { Notifier, NotifierDefinition, Settings } from '../core/index.ts';
 import { configuredIsolation, packageWorld } from './package-world.ts';
 import type { World } from './world.ts';
 
 const apart = new Set(['webhook', 'ping']);
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-const module = fileURLToPath(new URL(`../core/notify/http-notifiers.${extension}`, import.meta.url));
+const module = resolve(import.meta.dirname, `../core/notify/http-notifiers.${extension}`);
 
 type Opener = (definition: NotifierDefinition, settings: Settings) => Promise<Notifier>;
 
@@ -27,7 +27,7 @@ export async function notifierOpener(configDir: string, { env }: Pick<World, 'en
     const place = {
       name: `the notifier ${name}`,
       opening: { module, exported: `${name}Notifier` },
-      root: fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, ''),
+      root: resolve(import.meta.dirname, '..'),
       whose: 'own' as const,
       needs: {},
       secrets: [String(settings['url'])],

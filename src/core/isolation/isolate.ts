@@ -6,8 +6,7 @@
  */
 
 import { chownSync, existsSync, lstatSync, mkdirSync, realpathSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, resolve } from 'node:path';
 import type { Settings } from '../contracts/addin.ts';
 import type { Notifier } from '../contracts/notifier.ts';
 import type { Store } from '../contracts/store.ts';
@@ -47,7 +46,7 @@ export interface IsolationWorld {
 }
 
 /** Root of what runs: `src` or `dist` with what lies beside it. */
-const ownRoot = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
+const ownRoot = resolve(import.meta.dirname, '../../..');
 const usualMegabytes = 2048;
 const compileCache = '/var/cache/holdfast-store';
 
