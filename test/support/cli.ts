@@ -36,7 +36,8 @@ export function makeSite(config: Readonly<Record<string, unknown>>, dir = makeDi
     state: join(dir, 'config/state'),
   };
   mkdirSync(join(site.config, 'addins.d'), { recursive: true });
-  writeJson(join(site.config, 'config.json'), config);
+  // Each opened store would cost the start of a process; tests of isolation turn it on.
+  writeJson(join(site.config, 'config.json'), { isolation: 'off', ...config });
   writeJson(join(site.config, 'addins.d/nightly.json'), {
     name: 'nightly',
     provider: { use: 's3-tar' },

@@ -86,7 +86,7 @@ function placeOf(module: AddinModule, settings: Settings): AddinPlace {
   return {
     name: `the ${kind} ${name}`,
     opening: { packaged: module },
-    root,
+    root: withDependencies(root),
     whose: 'strangers',
     needs: { network: network !== false, shown: paths.filter(isThere) },
     secrets,
@@ -100,4 +100,10 @@ function isThere(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** A package's dependencies may lie beside it. */
+function withDependencies(root: string): string {
+  const at = root.indexOf('/node_modules/');
+  return at < 0 ? root : root.slice(0, at + '/node_modules'.length);
 }

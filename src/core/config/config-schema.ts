@@ -205,7 +205,7 @@ export const configSchema = {
     isolation: {
       enum: ['on', 'off'],
       description:
-        'Whether the stores of Holdfast itself run in processes of their own, as a user of their own, without sight of the accounts. Without it: on where Holdfast runs as root. Stores and notifiers of addin packages always do.',
+        'Whether the stores of Holdfast itself run in processes of their own, as a user of their own, without sight of the accounts; the webhook and the ping too. Stores and notifiers of addin packages always do. Without it: off, which saves a tenth of a second of the processor at each command.',
       examples: ['on'],
     },
     ...operationsProperties,
