@@ -11,8 +11,7 @@ import type { DatabaseEngine } from '../../contracts/database.ts';
 import type { Account } from '../../contracts/panel.ts';
 import type { RequestedLevel } from '../../contracts/provider.ts';
 import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
-import { returnFreed } from '../../filesystem/native.ts';
-import { giveBackMemory } from '../../give-back.ts';
+import { MemoryKeeper } from '../../memory-keeper.ts';
 import { rememberNewestFindings } from '../../state/newest-findings.ts';
 import { beginRun, type RunHandle } from '../../state/run-records.ts';
 import { openSigner } from '../../state/signing-key.ts';
@@ -117,7 +116,6 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   }
 }
 
-const trimEveryMs = 2000;
 const manyAccounts = 1000;
 /** Accounts that wait for the store, for each that is read: what a disk makes durable at once costs it little more. */
 const mostSettling = 4;
@@ -128,9 +126,9 @@ type Common = Pick<BackUpAccount, 'storeId' | 'signer' | 'trust'>;
 async function backUpAll(run: BackUpRun, common: Common, handle: RunHandle): Promise<RunTally> {
   await run.state.sightAll(run.accounts);
   const queue = await inOrderOfNeed(run);
-  if (queue.length >= manyAccounts) giveBackMemory();
   const tally = new RunTally();
-  let trimmedAtMs = 0;
+  const memory = new MemoryKeeper(run.accounts.length >= manyAccounts);
+  memory.look(run.world.now());
   const worker = async (): Promise<void> => {
     const settling = new Set<Promise<void>>();
     for (let account = queue.shift(); account !== undefined; account = queue.shift()) {
@@ -140,11 +138,7 @@ async function backUpAll(run: BackUpRun, common: Common, handle: RunHandle): Pro
         await run.steps?.ended(outcome);
         run.onEvent({ type: 'ended', outcome });
         await handle.done(1, run.world.now());
-        const nowMs = run.world.now();
-        if (Math.abs(nowMs - trimmedAtMs) > trimEveryMs) {
-          trimmedAtMs = nowMs;
-          returnFreed();
-        }
+        memory.look(run.world.now());
       });
       // While the store makes one account durable, the next one is read already.
       const settled: Promise<void> = ended.finally(() => settling.delete(settled));

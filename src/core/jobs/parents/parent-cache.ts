@@ -6,7 +6,8 @@
  * costs one full where nothing else can be read.
  */
 
-import { mkdirSync, readdirSync, unlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseManifestKey } from '../../archive/keys.ts';
 import { snapshotDigest } from '../../archive/manifest.ts';
@@ -93,9 +94,9 @@ export class ParentCache {
       for (const name of filesOf(named.map((object) => object.key))) wanted.add(name);
     }
     this.#files.close();
-    for (const name of readdirSync(directory)) {
-      if (!wanted.has(name)) unlinkSync(join(directory, name));
-    }
+    // Removing waits for what others sync at the same time, so it must not hold up the whole process.
+    const gone = readdirSync(directory).filter((name) => !wanted.has(name));
+    await Promise.all(gone.map((name) => unlink(join(directory, name))));
   }
 
   close(): void {
