@@ -123,6 +123,7 @@ const steeredPanel = (panel: Panel, configuration: Configuration, now: () => num
     return accounts.map((account) => withExclusions(account, configuration));
   },
   writablePath: (request) => panel.writablePath(request),
+  keptDumps: async (request) => (await panel.keptDumps?.(request)) ?? null,
   afterRestore: (request) => panel.afterRestore(request),
 });
 

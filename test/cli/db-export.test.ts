@@ -217,6 +217,24 @@ describe('db export --to-accounts', () => {
     expect(gunzipSync(readFileSync(newest)).toString()).toMatch(/-- Dump completed\n$/);
   });
 
+  it('keeps as many as the account has set in the panel', async () => {
+    const cpcmd = writeClient(
+      site.dir,
+      'cpcmd',
+      'case "$*" in "-o json -d site1 mysql:get-backup-config exa_wp") echo \'{"span":5,"hold":"2"}\';; *) echo null;; esac',
+    );
+    const given = { ...config, panel: { use: 'apiscp', root: panel.root, cpcmd } };
+    writeJson(join(site.config, 'config.json'), given);
+    try {
+      expect((await run('--account', 'site1', '--to-accounts')).status).toBe(0);
+      const own = (name: string) => readdirSync(directory()).filter((one) => one.startsWith(`${name}-2`));
+      expect(own('exa_wp').filter((name) => !name.includes('snapshot'))).toHaveLength(2);
+      expect(own('exa_shop').length).toBeGreaterThan(1);
+    } finally {
+      writeJson(join(site.config, 'config.json'), config);
+    }
+  });
+
   it('follows no link that the account has laid', async () => {
     const outside = join(site.dir, 'outside');
     mkdirSync(outside);

@@ -98,6 +98,14 @@ export interface Panel {
     request: { readonly account: Account; readonly tree: string } & CallOptions,
   ): Promise<{ readonly path: string } | { readonly path: null; readonly reason: string }>;
 
+  /**
+   * How many dumps of a database the panel keeps among the account's own, where that is set for each; null: as
+   * `PanelDumps.keep` says. Never rejects.
+   */
+  keptDumps?(
+    request: { readonly account: Account; readonly database: string } & CallOptions,
+  ): Promise<number | null>;
+
   /** Remounts, refreshes or touches what the panel caches. Safe to repeat. */
   afterRestore(
     request: { readonly account: Account; readonly trees: readonly string[] } & CallOptions,

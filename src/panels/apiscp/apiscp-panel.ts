@@ -14,6 +14,7 @@ import type { Account, CallOptions, Panel, PanelDefinition, Settings } from '../
 import { HoldfastError, panelContract } from '../../core/index.ts';
 import { throwIfInterrupted } from '../../core/interruption.ts';
 import { listAccounts } from './accounts.ts';
+import { findCpcmd, keptByPanel } from './cpcmd.ts';
 import { Directory } from './directory.ts';
 import { parseMountInfo } from './mounts.ts';
 import { panelScopes } from './panel-scopes.ts';
@@ -40,8 +41,10 @@ export class ApiscpPanel implements Panel {
   readonly #root: string;
   readonly #host: ApiscpHost;
   readonly #dumpsKept: number;
+  readonly #cpcmd: string | undefined;
 
-  constructor(root: string, host: ApiscpHost = thisHost, dumpsKept = 5) {
+  constructor(root: string, host: ApiscpHost = thisHost, dumpsKept = 5, cpcmd?: string) {
+    this.#cpcmd = cpcmd;
     this.#root = root;
     this.#host = host;
     this.#dumpsKept = dumpsKept;
@@ -49,6 +52,10 @@ export class ApiscpPanel implements Panel {
 
   accounts(options: Parameters<Panel['accounts']>[0]): Promise<readonly Account[]> {
     return listAccounts(this.#root, { ...options, dumpsKept: this.#dumpsKept });
+  }
+
+  async keptDumps({ account, database }: { account: Account; database: string }): Promise<number | null> {
+    return this.#cpcmd === undefined ? null : await keptByPanel(this.#cpcmd, account.site, database);
   }
 
   async writablePath({ account, tree }: { account: Account; tree: string } & CallOptions): Promise<Writable> {
@@ -146,6 +153,7 @@ export const apiscpPanel: PanelDefinition = {
   scopes: (settings: Settings) => panelScopes(settings as ApiscpSettings),
   async open(settings: Settings): Promise<Panel> {
     const { root, dumpsKept } = settings as ApiscpSettings;
-    return new ApiscpPanel(resolve(root ?? '/'), thisHost, dumpsKept);
+    const cpcmd = findCpcmd(settings as ApiscpSettings);
+    return new ApiscpPanel(resolve(root ?? '/'), thisHost, dumpsKept, cpcmd);
   },
 };

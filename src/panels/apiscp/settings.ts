@@ -24,7 +24,7 @@ export const apiscpSettingsSchema = {
       type: 'string',
       pattern: '^/',
       description:
-        'Absolute path of cpcmd, by which scopes of the panel are read and set. Without it, where the panel puts it, if root is /.',
+        'Absolute path of cpcmd, by which scopes of the panel are read and set, and how many dumps of a database it keeps. Without it, where the panel puts it, if root is /.',
       examples: ['/usr/bin/cpcmd'],
     },
     dumpsKept: {
@@ -33,7 +33,7 @@ export const apiscpSettingsSchema = {
       maximum: 1000,
       default: 5,
       description:
-        'How many dumps of a database stay in the mysql_backups of its account when db export --to-accounts adds one; set it to what the panel keeps.',
+        'How many dumps of a database stay in the mysql_backups of its account when db export --to-accounts adds one, unless cpcmd tells what the account has set for the database.',
       examples: [5],
     },
   },

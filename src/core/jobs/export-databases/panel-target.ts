@@ -37,7 +37,9 @@ export function panelTarget(
         try {
           const directory = openMade(home, parts.slice(-1), { owner, mode: 0o700 });
           removeLeftovers(directory, now());
-          return placeOf(directory, `${writable.path}/${dumps.path}`, { owner, dumps });
+          const keep = async (database: string): Promise<number> =>
+            (await panel.keptDumps?.({ account, database, signal })) ?? dumps.keep;
+          return placeOf(directory, `${writable.path}/${dumps.path}`, { owner, keep });
         } finally {
           if (home !== root) closeFd(home);
         }
@@ -55,7 +57,10 @@ export function dumpsOf(account: Account, family: string): PanelDumps | null {
 function placeOf(
   directory: number,
   path: string,
-  { owner, dumps }: { readonly owner: NonNullable<Account['owner']>; readonly dumps: PanelDumps },
+  {
+    owner,
+    keep,
+  }: { readonly owner: NonNullable<Account['owner']>; readonly keep: (database: string) => Promise<number> },
 ): ExportPlace {
   return {
     directory,
@@ -71,9 +76,10 @@ function placeOf(
       return `${database}-${timestamp(atMs)}`;
     },
     async afterwards(database) {
+      const kept = await keep(database);
       const own = names(directory).filter((name) => isDumpOf(name, database));
       // The time in the name has a fixed length, so the order of names is that of time.
-      const old = own.sort().slice(0, Math.max(0, own.length - dumps.keep));
+      const old = own.sort().slice(0, Math.max(0, own.length - kept));
       for (const name of old) unlinkAt(directory, zName(name));
     },
     close: () => closeFd(directory),
