@@ -45,7 +45,7 @@ export class AddinHost {
     return host;
   }
 
-  /** What the addin said of itself when it was last opened. */
+  /** What the addin last said of itself. */
   get facts(): unknown {
     return this.#facts;
   }
@@ -124,10 +124,13 @@ export class AddinHost {
       );
     }
     this.#vainStarts += 1;
-    const process = await startFirst(this.recipe);
+    const onNews = (facts: unknown): void => {
+      this.#facts = facts;
+    };
+    const process = await startFirst({ ...this.recipe, onNews });
     try {
       const signal = new AbortController().signal;
-      this.#facts = await process.peer.call({ method: 'open', what: 'opening', params: opening, signal });
+      await process.peer.call({ method: 'open', what: 'opening', params: opening, signal });
       return process;
     } catch (error) {
       await process.close();

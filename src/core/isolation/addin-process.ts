@@ -41,6 +41,8 @@ export interface ProcessOptions {
   readonly name: string;
   readonly secrets: readonly string[];
   readonly patience: Patience;
+  /** Told what the addin says of itself, each time it says something else. */
+  readonly onNews?: (facts: unknown) => void;
 }
 
 const mostWords = 1024 * 1024;
@@ -70,6 +72,7 @@ export class AddinProcess {
       name: options.name,
       secrets: options.secrets,
       onBroken: () => this.#kill(null),
+      onNews: (facts) => options.onNews?.(facts),
       onBusy: (busy) => this.#hold(busy),
     });
     this.#listen();

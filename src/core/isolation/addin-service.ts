@@ -9,7 +9,7 @@ import type { AddinModule } from '../addins/addin-module.ts';
 import type { AddinDefinition } from '../contracts/addin.ts';
 import type { Notifier, NotifierMessage } from '../contracts/notifier.ts';
 import { protectionsHere } from './protections.ts';
-import type { Handler, Handlers } from './serve.ts';
+import type { Handler, Service } from './serve.ts';
 import { setupHandlers } from './setup-service.ts';
 import { storeFacts, storeHandlers } from './store-service.ts';
 
@@ -29,42 +29,58 @@ export interface Opening {
 export type Methods = Readonly<Record<string, Handler>>;
 
 /** @param onClosing called before the addin is closed */
-export function addinHandlers(onClosing: () => void): Handlers {
-  let methods: Methods = {};
+export function addinService(onClosing: () => void): Service {
+  let opened: Opened = { facts: () => null, methods: {} };
+  let told = 'null';
   const open: Handler = async (params) => {
-    const opened = await openPart(params as unknown as Opening);
-    methods = opened.methods;
-    return opened.facts;
+    opened = await openPart(params as unknown as Opening);
+    return opened.facts();
   };
-  return (method) => {
-    if (method === 'open') return open;
-    if (method === 'close') onClosing();
-    if (method === 'protections') return async () => protectionsHere();
-    const found = Object.hasOwn(methods, method) ? methods[method] : undefined;
-    if (found === undefined) throw new TypeError(`there is no method ${method}`);
-    return found;
+  return {
+    handlerOf(method) {
+      if (method === 'open') return open;
+      if (method === 'close') onClosing();
+      if (method === 'protections') return async () => protectionsHere();
+      const { methods } = opened;
+      const found = Object.hasOwn(methods, method) ? methods[method] : undefined;
+      if (found === undefined) throw new TypeError(`there is no method ${method}`);
+      return found;
+    },
+    news() {
+      const facts = opened.facts();
+      const text = JSON.stringify(facts);
+      if (text === told) return undefined;
+      told = text;
+      return facts;
+    },
   };
 }
 
-async function openPart(opening: Opening): Promise<{ readonly facts: unknown; readonly methods: Methods }> {
+interface Opened {
+  /** What the addin says of itself now: a store may find out with time what its place can do. */
+  readonly facts: () => unknown;
+  readonly methods: Methods;
+}
+
+async function openPart(opening: Opening): Promise<Opened> {
   const { part, settings, env } = opening;
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, env);
   const definition = await definitionFor(opening);
   if (part === 'notifier' && definition.kind === 'notifier') {
     const notifier = await definition.open(settings);
-    return { facts: null, methods: notifierHandlers(notifier) };
+    return { facts: () => null, methods: notifierHandlers(notifier) };
   }
   if (part === 'notifier' || definition.kind !== 'store') throw new TypeError(`it is no ${part}`);
   if (part === 'setup') {
     const setup = await definition.setup?.(settings);
     return {
-      facts: { setup: setup !== undefined },
+      facts: () => ({ setup: setup !== undefined }),
       methods: setup === undefined ? {} : setupHandlers(setup),
     };
   }
   const store = await definition.open(settings);
-  return { facts: storeFacts(store), methods: storeHandlers(store) };
+  return { facts: () => storeFacts(store), methods: storeHandlers(store) };
 }
 
 async function definitionFor({ module, exported, packaged }: Opening): Promise<AddinDefinition> {

@@ -8,7 +8,7 @@
 import { closeSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { Socket } from 'node:net';
-import { addinHandlers } from './addin-service.ts';
+import { addinService } from './addin-service.ts';
 import { ReadBuffers } from './read-buffers.ts';
 import { Server } from './serve.ts';
 
@@ -43,4 +43,4 @@ socket.on('error', () => process.exit(1));
 socket.on('close', () => process.exit(0));
 socket.on('end', () => process.exit(0));
 // It is ended without ceremony, so what was compiled is kept as soon as there is time.
-server = new Server(socket, addinHandlers(flushCompileCache), (piece) => buffers.borrow(piece));
+server = new Server(socket, addinService(flushCompileCache), (piece) => buffers.borrow(piece));

@@ -48,15 +48,22 @@ export const processOf = (store: Store): Promise<number | undefined> | null =>
 
 class IsolatedStore implements Store {
   readonly name: string;
-  readonly capabilities: StoreCapabilities;
   readonly host: AddinHost;
+  #facts: StoreFacts;
   #prepared: Promise<void> | null = null;
   extendLock?: (request: ExtendLockRequest) => Promise<void>;
 
-  constructor(host: AddinHost, { name, capabilities }: StoreFacts) {
+  constructor(host: AddinHost, facts: StoreFacts) {
     this.host = host;
-    this.name = name;
-    this.capabilities = capabilities;
+    this.name = facts.name;
+    this.#facts = facts;
+  }
+
+  get capabilities(): StoreCapabilities {
+    if (this.host.facts !== this.#facts) {
+      this.#facts = readAnswer<StoreFacts>(this.host.facts, 'storeFacts', this.host.recipe.name);
+    }
+    return this.#facts.capabilities;
   }
 
   async put({ signal, body, ...params }: PutRequest): Promise<PutResult> {

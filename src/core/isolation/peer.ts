@@ -21,6 +21,8 @@ export interface PeerOptions {
   readonly secrets: readonly string[];
   /** Told once, before any call fails, that nothing more will come: the protocol was broken. */
   readonly onBroken: (why: string) => void;
+  /** Told what the addin says of itself, each time it says something else. */
+  readonly onNews: (facts: unknown) => void;
   /** Told when the first call begins and when the last one has ended. */
   readonly onBusy: (busy: boolean) => void;
 }
@@ -185,11 +187,12 @@ export class Peer {
 
   #answered(type: FrameType, id: number, payload: Buffer): void {
     const call = this.#call(id);
-    const value = payload.length === 0 ? undefined : parsePayload(payload);
+    const answer = (parsePayload(payload) ?? {}) as { readonly value?: unknown; readonly news?: unknown };
     const error =
-      type === frameType.error ? decodeError(value, this.#what(call), this.#options.secrets) : null;
+      type === frameType.error ? decodeError(answer, this.#what(call), this.#options.secrets) : null;
     this.#pending.delete(id);
-    if (error === null) call.end(value);
+    if (answer.news !== undefined) this.#options.onNews(answer.news);
+    if (error === null) call.end(answer.value);
     else call.fail(error);
     if (this.#pending.size === 0) this.#options.onBusy(false);
   }

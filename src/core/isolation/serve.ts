@@ -33,7 +33,11 @@ export type Handler = (
   served: Served,
 ) => Promise<unknown> | AsyncIterable<Uint8Array>;
 
-export type Handlers = (method: string) => Handler;
+export interface Service {
+  handlerOf(method: string): Handler;
+  /** What the addin says of itself, where it says something else than the last time; it goes with each answer. */
+  news(): unknown;
+}
 
 interface RunningCall {
   readonly controller: AbortController;
@@ -44,15 +48,15 @@ interface RunningCall {
 
 export class Server implements FrameHandler {
   readonly #channel: Channel;
-  readonly #handlers: Handlers;
+  readonly #service: Service;
   readonly #running = new Map<number, RunningCall>();
   readonly #reader = new FrameReader(this);
   readonly #borrow: (piece: Buffer) => () => void;
 
   /** @param borrow keeps a piece of what was read from being overwritten, until what it returns is called */
-  constructor(socket: Socket, handlers: Handlers, borrow: (piece: Buffer) => () => void) {
+  constructor(socket: Socket, service: Service, borrow: (piece: Buffer) => () => void) {
     this.#channel = new Channel(socket);
-    this.#handlers = handlers;
+    this.#service = service;
     this.#borrow = borrow;
     this.#channel.send(frameType.hello, 0, { protocol: isolationProtocol });
   }
@@ -81,14 +85,18 @@ export class Server implements FrameHandler {
     this.#running.set(id, call);
     try {
       const { method, params } = parsePayload(payload) as { method: string; params: never };
-      const answer = this.#handlers(method)(params, { signal: controller.signal, body: inbox });
+      const answer = this.#service.handlerOf(method)(params, { signal: controller.signal, body: inbox });
       const value =
         Symbol.asyncIterator in answer
           ? await sendBody(answer, { channel: this.#channel, id, credit, onSent: () => {} })
           : await answer;
-      this.#over(id, () => this.#channel.send(frameType.result, id, value ?? null));
+      this.#over(id, () =>
+        this.#channel.send(frameType.result, id, { value: value ?? null, news: this.#service.news() }),
+      );
     } catch (error) {
-      this.#over(id, () => this.#channel.send(frameType.error, id, encodeError(error)));
+      this.#over(id, () =>
+        this.#channel.send(frameType.error, id, { ...encodeError(error), news: this.#service.news() }),
+      );
     } finally {
       inbox.abandon();
     }

@@ -1,5 +1,7 @@
 /** What the process of a store is given beside its settings. */
 
+import { homedir } from 'node:os';
+
 export interface StoreNeeds {
   /** Absolute path of a directory of this machine that is the store's own. It belongs to the user of its process. */
   readonly directory?: string;
@@ -27,7 +29,8 @@ export function environmentFor(
     (entry): entry is [string, string] =>
       entry[1] !== undefined && (usual.test(entry[0]) || variables?.test(entry[0]) === true),
   );
-  return Object.fromEntries(given);
+  // Who has no entry among the users has no home, and programs that ask for one fail.
+  return { HOME: homedir(), ...Object.fromEntries(given) };
 }
 
 /** Values of these stand in no message. */

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { storeChecks } from '../../../src/core/conformance/store-checks.ts';
 import type { Store } from '../../../src/core/index.ts';
+import { openStoreApart } from '../../../src/core/isolation/isolate.ts';
+import { rootOfCheckout } from '../../support/isolated.ts';
 import { type S3Server, startS3 } from '../../support/s3.ts';
-import { findOutCreateOnly, newBucket, openStore, signal } from './bench-of-store.ts';
+import { findOutCreateOnly, mebibyte, newBucket, openStore, put, read, signal } from './bench-of-store.ts';
 
 let server: S3Server;
 beforeAll(async () => {
@@ -63,4 +65,33 @@ describe.each([
       }),
     );
   }
+});
+
+describe('the s3 store in a process of its own', () => {
+  it('keeps objects, and says what it has found out about the bucket', async () => {
+    const settings = {
+      ...{ endpoint: server.endpoint, region: server.region, bucket: await newBucket(server) },
+      ...{ accessKeyId: server.accessKey, secretAccessKey: server.secretKey },
+    };
+    const store = await openStoreApart(
+      {
+        ...{ name: 'the store s3', root: rootOfCheckout, whose: 'own', needs: {} },
+        opening: { module: `${rootOfCheckout}/src/addins/s3/index.ts`, exported: 's3Store' },
+        secrets: [settings.secretAccessKey],
+      },
+      settings,
+      { env: {}, accounts: [] },
+    );
+    try {
+      const bytes = randomBytes(12 * mebibyte);
+      const before = store.capabilities.conditionalCreate;
+      await findOutCreateOnly(store);
+      await put(store, 'data/large', bytes);
+
+      expect(Buffer.compare(await read(store, 'data/large'), bytes)).toBe(0);
+      expect([before, store.capabilities.conditionalCreate]).toEqual([false, true]);
+    } finally {
+      await store.close();
+    }
+  });
 });

@@ -98,7 +98,7 @@ describe('the process of a store', () => {
         file: whose === 'own' ? 'root alone may read this' : expect.stringMatching(/^E(ACCES|NOENT)$/),
         accounts: whose === 'own' ? 'ENOENT' : expect.stringMatching(/^E(ACCES|NOENT)$/),
         shadow: 'EACCES',
-        env: ['PATH'],
+        env: ['HOME', 'PATH'],
       });
     }
   });
