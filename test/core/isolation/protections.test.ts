@@ -80,6 +80,26 @@ describe('the process of a store', () => {
     expect(readFileSync(join(path, 'data/a'), 'utf8')).toBe('hello');
   });
 
+  it('leaves nothing half-visible when it is killed in the middle of a put, and another one clears up', async () => {
+    const path = join(dir, 'killed');
+    await using(await openStoreApart(localPlace(path), { use: 'local', path }, world()), async (store) => {
+      const body = (async function* () {
+        yield Buffer.alloc(3_000_000);
+        process.kill((await processOf(store))!, 'SIGKILL');
+        yield Buffer.alloc(3_000_000);
+      })();
+
+      await expect(store.put({ key: 'data/a', body, signal })).rejects.toMatchObject({
+        code: 'ADDIN_FAILED',
+      });
+      expect(await store.head({ key: 'data/a', signal })).toBeNull();
+      expect(readdirSync(join(path, '.tmp~'))).toHaveLength(1);
+      await store.put({ key: 'data/a', body: one('whole'), signal });
+      expect(readdirSync(join(path, '.tmp~'))).toEqual([]);
+      expect(readFileSync(join(path, 'data/a'), 'utf8')).toBe('whole');
+    });
+  });
+
   it('sees the files it needs as copies, and neither accounts nor what it was not given', async () => {
     const module = join(rootOfCheckout, 'test/core/isolation/bad-stores.ts');
     const settings = { file: join(dir, 'credentials'), accounts: join(dir, 'accounts') };
