@@ -140,8 +140,9 @@ async function run(
     accounts: selected.accounts.length,
   });
   const { CapturePool } = await import('../../core/jobs/capture/pool.ts');
-  const { backUp } = await import('../../core/jobs/backup/back-up.ts');
   const pool = new CapturePool({ threads: availableParallelism(), now: world.now });
+  pool.start();
+  const { backUp } = await import('../../core/jobs/backup/back-up.ts');
   const printer = new BackUpPrinter({
     output,
     now: world.now,

@@ -39,9 +39,6 @@ import { SegmentWriter } from './segment-writer.ts';
 import { shownPath } from './shown-path.ts';
 import { TreeCapture } from './tree-capture.ts';
 
-/** Some thousand entries: see hand-over.ts. */
-const largePages = 8;
-
 export class AccountCapture {
   readonly #job: number;
   readonly #trees: readonly CaptureTree[];
@@ -98,7 +95,7 @@ export class AccountCapture {
     const context: TreeContext = {
       merge,
       isSumDue: (sum) => isSumDue(sum, this.#parent!),
-      isLarge: (where) => this.#parentPages !== null && this.#parentPages.below(where) >= largePages,
+      isLarge: (where) => this.#parentPages?.isLarge(where) === true,
       known: this.#known,
       holdsLink: (inode) => this.#linkedInodes?.has(tree.device, inode) === true,
       keepLink: (inode) => this.#keptLinks.add(`${tree.device}:${inode}`),

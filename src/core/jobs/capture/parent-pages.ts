@@ -37,6 +37,11 @@ export interface LeftFile extends ParentFile {
   readonly numbers: ReadonlyMap<number, number>;
 }
 
+/** Pages that a directory has to fill to be large: some thousand entries, which one worker soon passes. */
+const largePages = 8;
+/** In an account of so many pages one is enough: the whole would take one worker long. */
+const hugeAccountPages = 64;
+
 /** At or below a directory; everything lies below the empty path. */
 export function isBelow(path: string, ancestor: string): boolean {
   if (ancestor === '') return true;
@@ -91,10 +96,10 @@ export class ParentPages {
     return Math.max(0, low - 1);
   }
 
-  /** Pages that begin at or below a directory: at most one of what it holds lies before them. */
-  below(path: string): number {
-    const first = this.find(path);
-    return this.find(path, isBelow) - first;
+  /** True for a directory of which so much is there that another worker should see to it. */
+  isLarge(path: string): boolean {
+    const pages = this.find(path, isBelow) - this.find(path);
+    return pages >= (this.rows.length < hugeAccountPages ? largePages : 1);
   }
 
   /** May be called again. */

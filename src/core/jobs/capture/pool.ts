@@ -58,7 +58,7 @@ export class CapturePool {
     if (request.trees.length === 0) {
       return Promise.resolve({ counts: noCounts(), trees: [], nextNumber: request.firstNumber });
     }
-    this.#start();
+    this.start();
     const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
     control[jobControl.nextNumber] = request.firstNumber;
     const { promise, resolve, reject } = Promise.withResolvers<CaptureResult>();
@@ -96,7 +96,8 @@ export class CapturePool {
     );
   }
 
-  #start(): void {
+  /** Starts what threads are missing; they load while the caller does something else. */
+  start(): void {
     while (this.#threads.length < this.#size) {
       const thread = startThread(this.#hungry, this.#pageBytes);
       const { worker } = thread;
@@ -114,7 +115,7 @@ export class CapturePool {
         this.#fail(job, new HoldfastError('INTERNAL', `a capture thread died: ${cause.message}`, { cause }));
       }
     }
-    this.#start();
+    this.start();
     this.#schedule();
   }
 
