@@ -25,6 +25,15 @@ export interface AddinWorkspace {
 
 export async function makeAddinWorkspace(): Promise<AddinWorkspace> {
   const path = mkdtempSync(join(tmpdir(), 'holdfast-addins-'));
+  try {
+    return await fill(path);
+  } catch (error) {
+    rmSync(path, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function fill(path: string): Promise<AddinWorkspace> {
   // Stores run as a user of their own, who has to get here.
   chmodSync(path, 0o755);
   const create = async (...args: readonly string[]): Promise<void> => {
