@@ -24,7 +24,6 @@ const suites: Readonly<Record<string, () => Promise<unknown>>> = {
   repair: () => import('./repair/repair.test.ts'),
   pruning: () => import('./prune/real-snapshots.test.ts'),
   'restores in place': () => import('./restore-in-place.test.ts'),
-  'a bucket': () => import('../../addins/s3/engine-on-s3.test.ts'),
   'a bucket behind faults': () => import('../../addins/s3/engine-through-faults.test.ts'),
 };
 
