@@ -1,6 +1,6 @@
 /** Backups whose dumps the panel's own exporter makes. */
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { lutimesSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { BackupDocument } from '../../src/cli/documents/backup.ts';
@@ -35,6 +35,7 @@ afterAll(async () => {
   site?.remove();
 });
 
+const yesterday = Date.now() / 1000 - 86_400;
 /** Names differ from second to second, as those of the panel do. */
 let second = 10;
 beforeEach(() => {
@@ -42,6 +43,8 @@ beforeEach(() => {
 });
 
 async function backUp(script: string) {
+  // As after a night: a dump of the second before a run would still count as new.
+  for (const name of readdirSync(dumps)) lutimesSync(join(dumps, name), yesterday, yesterday);
   const command = writeClient(site.dir, 'backup_dbs', script.replaceAll('TIME', `203001010000${second}`));
   writeJson(join(site.config, 'config.json'), {
     panel: { use: 'apiscp', root: panel.root },

@@ -33,6 +33,16 @@ export interface SealedHeader {
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64').replace(/=+$/, '');
 
+/**
+ * Null where the unused bits of the last character are not zero: one file would have several spellings.
+ *
+ * @param text of the alphabet of base64 only, without padding
+ */
+export function fromBase64(text: string): Buffer | null {
+  const bytes = Buffer.from(text, 'base64');
+  return base64(bytes) === text ? bytes : null;
+}
+
 /** @param text the header up to and with the dashes before its MAC */
 export const headerMacFits = (fileKey: Uint8Array, text: string, mac: Uint8Array): boolean =>
   mac.length === macBytes && timingSafeEqual(headerMac(fileKey, text), mac);
@@ -82,15 +92,13 @@ export function openHeader(bytes: Buffer, pair: KeyPair): OpenedHeader {
   const text = bytes.subarray(0, payloadStart - nonceBytes).toString('latin1');
   const found = pattern.exec(text);
   if (found === null || bytes.length < payloadStart) return { result: 'damaged' };
-  const [share, wrapped, mac] = found.slice(1).map((part) => Buffer.from(part, 'base64'));
-  // The unused bits of the last character are zero, or one file would have several spellings.
-  const canonical = [share!, wrapped!, mac!].every((part, at) => base64(part) === found[at + 1]);
-  if (!canonical) return { result: 'damaged' };
-  const fileKey = unwrapFileKey({ share: share!, wrapped: wrapped! }, pair);
+  const [share, wrapped, mac] = found.slice(1).map(fromBase64);
+  if (!share || !wrapped || !mac) return { result: 'damaged' };
+  const fileKey = unwrapFileKey({ share, wrapped }, pair);
   if (fileKey === null) return { result: 'other-key' };
   const signed = text.slice(0, text.lastIndexOf('---') + 3);
-  if (!headerMacFits(fileKey, signed, mac!)) return { result: 'damaged' };
+  if (!headerMacFits(fileKey, signed, mac)) return { result: 'damaged' };
   const nonce = bytes.subarray(payloadStart - nonceBytes, payloadStart);
-  const sealed = Buffer.concat([share!, wrapped!, nonce]);
+  const sealed = Buffer.concat([share, wrapped, nonce]);
   return { result: 'open', payloadKey: payloadKey(fileKey, nonce), sealed };
 }

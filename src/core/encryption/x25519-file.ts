@@ -7,7 +7,7 @@
  */
 
 import { chunksOf, decryptChunks, storedChunkBytes, tagBytes } from './age-chunks.ts';
-import { headerMacFits, nonceBytes } from './age-header.ts';
+import { fromBase64, headerMacFits, nonceBytes } from './age-header.ts';
 import { parseIdentity } from './key-text.ts';
 import { type KeyPair, payloadKey, unwrapFileKey } from './x25519.ts';
 
@@ -22,7 +22,8 @@ export function openX25519File(file: Buffer, secrets: readonly string[]): Buffer
   const header = headerPattern.exec(file.subarray(0, headerLimitBytes).toString('latin1'));
   const pairs = secrets.map(parseIdentity).filter((pair) => pair !== null);
   if (header === null || pairs.length === 0) return null;
-  const [text, mac] = [header[0], Buffer.from(header[1]!, 'base64')];
+  const [text, mac] = [header[0], fromBase64(header[1]!)];
+  if (mac === null) return null;
   const signed = text.slice(0, text.lastIndexOf('---') + 3);
   for (const [, share, wrapped] of text.matchAll(stanzaPattern)) {
     const fileKey = unwrapped(share!, wrapped!, pairs);
@@ -37,10 +38,11 @@ export function openX25519File(file: Buffer, secrets: readonly string[]): Buffer
   return null;
 }
 
-function unwrapped(share: string, wrapped: string, pairs: readonly KeyPair[]): Buffer | null {
-  const stanza = { share: Buffer.from(share, 'base64'), wrapped: Buffer.from(wrapped, 'base64') };
+function unwrapped(line: string, body: string, pairs: readonly KeyPair[]): Buffer | null {
+  const [share, wrapped] = [fromBase64(line), fromBase64(body)];
+  if (share === null || wrapped === null) return null;
   for (const pair of pairs) {
-    const fileKey = unwrapFileKey(stanza, pair);
+    const fileKey = unwrapFileKey({ share, wrapped }, pair);
     if (fileKey !== null) return fileKey;
   }
   return null;

@@ -118,7 +118,10 @@ describe('a file for several keys', () => {
   });
 
   it('is not opened where any byte of it was altered, or where it was cut short', () => {
-    const file = encryptWhole(text, newKeyPair().publicKey, [pair.publicKey]);
+    // A MAC that ends so can be spelt in other ways, which age refuses as well.
+    const made = () => encryptWhole(text, newKeyPair().publicKey, [pair.publicKey]);
+    let file = made();
+    while (!/--- [^\n]{42}[048]\n/.test(file.toString('latin1'))) file = made();
     for (let at = 0; at < file.length; at++) {
       const altered = Buffer.from(file);
       altered[at]! ^= 1;
