@@ -13,6 +13,11 @@ const storeNeeds: Readonly<Record<string, (settings: Settings, env: Environment)
   rclone: async (settings, env) => (await import('../addins/rclone/needs.ts')).rcloneNeeds(settings, env),
 };
 
+/** Of stores that keep files of this machine. */
+const fileBodies: Readonly<Record<string, NonNullable<AddinPlace['files']>>> = {
+  local: async () => (await import('../addins/local/file-bodies.ts')).fileBodies,
+};
+
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const directory = resolve(import.meta.dirname, '..');
 
@@ -31,5 +36,6 @@ export async function placeOfBuiltin(
     root: directory,
     whose: 'own',
     needs,
+    ...(Object.hasOwn(fileBodies, name) ? { files: fileBodies[name]! } : {}),
   };
 }

@@ -6,6 +6,7 @@ import type { Recipe } from '../../src/core/isolation/addin-host.ts';
 import { type Patience, usualPatience } from '../../src/core/isolation/addin-process.ts';
 import { openIsolatedStore } from '../../src/core/isolation/isolated-store.ts';
 import { plainLaunch } from '../../src/core/isolation/plain-launch.ts';
+import type { FileBodies } from '../../src/core/isolation/store-of-files.ts';
 
 export const rootOfCheckout = join(import.meta.dirname, '../..');
 
@@ -16,6 +17,8 @@ export interface IsolatedModule {
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly patience?: Partial<Patience>;
   readonly secrets?: readonly string[];
+  /** Moves bytes into and out of the files of the store. */
+  readonly files?: FileBodies;
 }
 
 export function recipeFor({
@@ -24,12 +27,14 @@ export function recipeFor({
   settings = {},
   patience,
   secrets = [],
+  files,
 }: IsolatedModule): Recipe {
   return {
     name: `the store ${exported}`,
     secrets,
     patience: { ...usualPatience, ...patience },
     launches: async () => [plainLaunch()],
+    ...(files === undefined ? {} : { files: async () => files }),
     opening: { module: join(rootOfCheckout, module), exported, part: 'store', settings, env: {} },
   };
 }

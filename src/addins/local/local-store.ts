@@ -6,7 +6,7 @@
  * none. Symbolic links inside the store are neither listed nor read.
  */
 
-import { rm, unlink } from 'node:fs/promises';
+import { type FileHandle, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   type CallOptions,
@@ -25,9 +25,10 @@ import { Directories } from './directories.ts';
 import { pathOf, temporaryName } from './layout.ts';
 import { Listings, objectInfo } from './listings.ts';
 import { publish } from './publish.ts';
-import { isAbsent, readObject } from './read-object.ts';
+import { isAbsent, openObject, readObject } from './read-object.ts';
 import { errnoOf, system } from './system-error.ts';
 import { createTemporary, removeStale, type TemporaryFile } from './temporary-files.ts';
+import { UnfinishedObject } from './unfinished-object.ts';
 import { writeBody } from './write-body.ts';
 
 export class LocalStore implements Store {
@@ -52,6 +53,17 @@ export class LocalStore implements Store {
   }
 
   async put(request: PutRequest): Promise<PutResult> {
+    const unfinished = await this.beginFile(request);
+    try {
+      await writeBody(unfinished.file.handle, request);
+      return await unfinished.publish();
+    } finally {
+      await unfinished.discard();
+    }
+  }
+
+  /** A put whose bytes somebody else writes; whoever begins one publishes it, and discards it in any case. */
+  async beginFile(request: Omit<PutRequest, 'body'>): Promise<UnfinishedObject> {
     const { key, signal } = request;
     const finalPath = pathOf(this.#root, key);
     const what = `cannot write ${key}`;
@@ -59,18 +71,13 @@ export class LocalStore implements Store {
     const temporary = await system(what, this.#temporary());
     // Beside the body: the syncs of new directories and of the file then share the journal's commits.
     const directory = this.#directories.ensure(dirname(finalPath));
-    directory.catch(() => {});
-    try {
-      const { sizeBytes, storedAtMs } = await fill(temporary, request);
-      await system(what, directory);
-      await system(what, this.#publish(request, temporary.path, finalPath));
-      return { sizeBytes, version: null, storedAtMs };
-    } finally {
-      // Whoever is told of a failure may remove what is there; nothing is made after that.
-      await directory.catch(() => {});
-      // Gone already after a rename; after a crash or a failure here the next process removes it.
-      await unlink(temporary.path).catch(() => {});
-    }
+    const publish = () => this.#publish(request, temporary.path, finalPath);
+    return new UnfinishedObject(temporary, what, directory, publish);
+  }
+
+  /** An object, open for reading: whoever opens one closes it. */
+  async openFile(request: GetRequest): Promise<FileHandle> {
+    return (await openObject(this.#root, request)).handle;
   }
 
   get(request: GetRequest): AsyncIterable<Uint8Array> {
@@ -113,7 +120,11 @@ export class LocalStore implements Store {
     return temporary;
   }
 
-  async #publish(request: PutRequest, temporaryPath: string, finalPath: string): Promise<void> {
+  async #publish(
+    request: Pick<PutRequest, 'key' | 'createOnly'>,
+    temporaryPath: string,
+    finalPath: string,
+  ): Promise<void> {
     const directory = dirname(finalPath);
     const createOnly = request.createOnly ?? false;
     await this.#again(directory, () =>
@@ -138,16 +149,5 @@ export class LocalStore implements Store {
       await this.#directories.ensure(directory);
       return work();
     }
-  }
-}
-
-async function fill(temporary: TemporaryFile, request: PutRequest) {
-  const { handle } = temporary;
-  try {
-    const sizeBytes = await writeBody(temporary, request);
-    const { mtimeMs } = await system(`cannot write ${request.key}`, handle.stat());
-    return { sizeBytes, storedAtMs: Math.floor(mtimeMs) };
-  } finally {
-    await system(`cannot write ${request.key}`, handle.close());
   }
 }

@@ -11,13 +11,12 @@ import { constants, type FileHandle, open, statfs } from 'node:fs/promises';
 import { giveBack, pieceBytes, takeBuffer } from './aligned-buffers.ts';
 import { BackgroundSync } from './background-sync.ts';
 import { errnoOf } from './system-error.ts';
-import type { TemporaryFile } from './temporary-files.ts';
 
 /** `f_type` of ext2 to ext4, and of XFS: statfs(2). Both write past the cache what is aligned, and only that. */
 const directFileSystems = new Set([0xef53, 0x58465342]);
 
 export class PieceWriter {
-  readonly #file: TemporaryFile;
+  readonly #handle: FileHandle;
   readonly #syncs: BackgroundSync;
   /** Open past the cache; undefined until the first whole piece asks, null where that is not to be had. */
   #direct: FileHandle | null | undefined;
@@ -28,9 +27,9 @@ export class PieceWriter {
   #underWay: Promise<void> | null = null;
   #failure: { readonly error: unknown } | null = null;
 
-  constructor(file: TemporaryFile) {
-    this.#file = file;
-    this.#syncs = new BackgroundSync(file.handle);
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+    this.#syncs = new BackgroundSync(handle);
   }
 
   /** Copies the chunk, so that its producer may use it again. @throws what the file system said of an earlier piece */
@@ -47,8 +46,7 @@ export class PieceWriter {
   /** Everything is in the file and on the disk afterwards. Then, as after any failure, `close`. */
   async finish(): Promise<void> {
     await this.#arrived();
-    if (this.#used > 0)
-      await writeAll(this.#file.handle, this.#buffer.subarray(0, this.#used), this.#position);
+    if (this.#used > 0) await writeAll(this.#handle, this.#buffer.subarray(0, this.#used), this.#position);
     await this.#syncs.finish();
   }
 
@@ -62,7 +60,7 @@ export class PieceWriter {
 
   async #send(): Promise<void> {
     await this.#arrived();
-    this.#direct ??= this.#direct === undefined ? await openDirect(this.#file) : null;
+    this.#direct ??= this.#direct === undefined ? await openDirect(this.#handle) : null;
     const [piece, position] = [this.#buffer, this.#position];
     this.#underWay = this.#put(piece, position)
       .catch((error: unknown) => {
@@ -87,16 +85,18 @@ export class PieceWriter {
       // What the kernel takes only in part, or not at all, goes the ordinary way; so does the rest of the file.
       await this.#direct.close();
       this.#direct = null;
-      await writeAll(this.#file.handle, piece.subarray(written), position + written);
-    } else await writeAll(this.#file.handle, piece, position);
+      await writeAll(this.#handle, piece.subarray(written), position + written);
+    } else await writeAll(this.#handle, piece, position);
     this.#syncs.grownTo(position + pieceBytes);
   }
 }
 
-async function openDirect({ path }: TemporaryFile): Promise<FileHandle | null> {
+/** The same file, whatever its path leads to meanwhile. */
+async function openDirect({ fd }: FileHandle): Promise<FileHandle | null> {
+  const path = `/proc/self/fd/${fd}`;
   try {
     if (!directFileSystems.has((await statfs(path)).type)) return null;
-    return await open(path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_DIRECT);
+    return await open(path, constants.O_WRONLY | constants.O_DIRECT);
   } catch {
     // Whatever is wrong with the file itself, the ordinary write will tell.
     return null;

@@ -11,18 +11,24 @@ const readBytes = 4 * 1024 * 1024;
 const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export async function* readObject(root: string, request: GetRequest): AsyncGenerator<Uint8Array> {
-  const { key, range, signal } = request;
+  throwIfInterrupted(request.signal, `get of ${request.key}`);
+  const { handle, sizeBytes } = await openObject(root, request);
+  yield* readOpened(handle, sizeBytes, request);
+}
+
+/** Reads what is open already, and closes it. */
+export async function* readOpened(
+  handle: FileHandle,
+  sizeBytes: number,
+  { key, range, signal }: GetRequest,
+): AsyncGenerator<Uint8Array> {
   const what = `get of ${key}`;
-  throwIfInterrupted(signal, what);
-  const handle = await openObject(root, request);
   try {
-    const stat = await system(`cannot read ${key}`, handle.stat());
-    if (!stat.isFile()) throw missing(key);
-    const { offset, length } = range ?? { offset: 0, length: stat.size };
-    if (offset + length > stat.size) {
+    const { offset, length } = range ?? { offset: 0, length: sizeBytes };
+    if (offset + length > sizeBytes) {
       throw new HoldfastError(
         'OBJECT_DAMAGED',
-        `object ${key} has ${stat.size} bytes, ${offset + length} are wanted`,
+        `object ${key} has ${sizeBytes} bytes, ${offset + length} are wanted`,
       );
     }
     for (let position = offset; position < offset + length; ) {
@@ -46,9 +52,25 @@ export async function* readObject(root: string, request: GetRequest): AsyncGener
   }
 }
 
-async function openObject(root: string, { key, version }: GetRequest): Promise<FileHandle> {
+/** A regular file of that key, open, and its size. Whoever calls closes it. */
+export async function openObject(
+  root: string,
+  { key, version }: GetRequest,
+): Promise<{ readonly handle: FileHandle; readonly sizeBytes: number }> {
   // There are no versions here, so whoever asks for one means an object of another store.
   if (version !== undefined) throw missing(`${key} version ${version}`);
+  const handle = await openByKey(root, key);
+  try {
+    const stat = await system(`cannot read ${key}`, handle.stat());
+    if (!stat.isFile()) throw missing(key);
+    return { handle, sizeBytes: stat.size };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+async function openByKey(root: string, key: string): Promise<FileHandle> {
   try {
     return await open(pathOf(root, key), openFlags);
   } catch (error) {

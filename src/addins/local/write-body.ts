@@ -1,15 +1,15 @@
 /** Writes a body into an open file and makes it durable. Chunks may be of any size. */
 
+import type { FileHandle } from 'node:fs/promises';
 import { HoldfastError, interruptible, type PutRequest } from '../../core/index.ts';
 import { PieceWriter } from './piece-writer.ts';
 import { system } from './system-error.ts';
-import type { TemporaryFile } from './temporary-files.ts';
 
 /** Gives the number of bytes written. Errors of the body pass through as they are. */
-export async function writeBody(file: TemporaryFile, request: PutRequest): Promise<number> {
+export async function writeBody(handle: FileHandle, request: PutRequest): Promise<number> {
   const { key, sizeBytes } = request;
   const what = `cannot write ${key}`;
-  const writer = new PieceWriter(file);
+  const writer = new PieceWriter(handle);
   let total = 0;
   try {
     for await (const chunk of interruptible(request.body, request.signal, `put of ${key}`)) {

@@ -9,6 +9,7 @@ import { HoldfastError } from '../errors.ts';
 import { AddinProcess, failed, type Launch, type ProcessOptions } from './addin-process.ts';
 import type { Opening } from './addin-service.ts';
 import type { Peer, Request } from './peer.ts';
+import type { FileBodies } from './store-of-files.ts';
 
 export interface Recipe extends ProcessOptions {
   /**
@@ -21,6 +22,8 @@ export interface Recipe extends ProcessOptions {
   readonly beforeChange?: () => Promise<void>;
   /** Whether a process started as things were then cannot work with things as they are. Asked before each call. */
   readonly outdated?: () => boolean;
+  /** How to move bytes into and out of files that the process has opened; absent for stores of other things. */
+  readonly files?: () => Promise<FileBodies>;
 }
 
 const mostVainStarts = 3;
@@ -68,6 +71,12 @@ export class AddinHost {
     this.#vainStarts = 0;
   }
 
+  /** The process of now, for calls that belong together. @throws INTERNAL it is closed */
+  process({ what }: Pick<Request, 'what'>): Promise<AddinProcess> {
+    if (!this.#closed) return this.#process();
+    throw new HoldfastError('INTERNAL', `${what}: ${this.recipe.name} is closed`);
+  }
+
   /** Closes the addin and ends its process. A second call does nothing. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -88,22 +97,22 @@ export class AddinHost {
     return value;
   }
 
-  async #peer({ what }: Request): Promise<Peer> {
-    if (this.#closed) throw new HoldfastError('INTERNAL', `${what}: ${this.recipe.name} is closed`);
-    return (await this.#process()).peer;
+  async #peer(request: Request): Promise<Peer> {
+    return (await this.process(request)).peer;
   }
 
   async #process(): Promise<AddinProcess> {
-    const before = this.#running;
-    const running = await before?.catch(() => null);
-    const fit = running !== undefined && running !== null && !running.dead;
-    if (fit && this.recipe.outdated?.() !== true) return running;
-    // Of several that come here at once, one starts it.
-    if (this.#running === before) {
+    for (;;) {
+      const before = this.#running;
+      const running = await before?.catch(() => null);
+      // Of several that come here at once, one starts the next process; the others look again.
+      if (this.#running !== before) continue;
+      const fit = running !== undefined && running !== null && !running.dead;
+      if (fit && this.recipe.outdated?.() !== true) return running;
       this.#running = this.#start();
       if (fit) void this.#retire(running);
+      return this.#running;
     }
-    return this.#running!;
   }
 
   /** It ends when its calls have. */

@@ -21,6 +21,8 @@ export interface Launch {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** User it runs as. */
+  readonly uid: number;
 }
 
 /** In ticks, which are seconds unless a test has less time. */
@@ -52,6 +54,8 @@ const startTicks = 30;
 
 export class AddinProcess {
   readonly peer: Peer;
+  /** User it runs as. */
+  readonly uid: number;
   readonly #options: ProcessOptions;
   readonly #child: ChildProcess;
   readonly #socket: Socket;
@@ -64,8 +68,9 @@ export class AddinProcess {
   #ticksToHello: number | null = startTicks;
   dead = false;
 
-  private constructor(child: ChildProcess, options: ProcessOptions) {
+  private constructor(child: ChildProcess, uid: number, options: ProcessOptions) {
     this.#child = child;
+    this.uid = uid;
     this.#options = options;
     this.#socket = child.stdio[3] as Socket;
     this.peer = new Peer(this.#socket, {
@@ -80,7 +85,7 @@ export class AddinProcess {
   }
 
   /** @throws ADDIN_FAILED it did not start */
-  static async start({ command, args, env }: Launch, options: ProcessOptions): Promise<AddinProcess> {
+  static async start({ command, args, env, uid }: Launch, options: ProcessOptions): Promise<AddinProcess> {
     const child = spawn(command, args, {
       env,
       cwd: '/',
@@ -88,7 +93,7 @@ export class AddinProcess {
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     });
-    const process = new AddinProcess(child, options);
+    const process = new AddinProcess(child, uid, options);
     const hello = (await process.peer.hello.promise) as { readonly protocol?: unknown };
     process.#ticksToHello = null;
     process.#hold(false);

@@ -23,6 +23,7 @@ import { openIsolatedStore } from './isolated-store.ts';
 import { plainLaunch } from './plain-launch.ts';
 import { shelterLaunches } from './shelter-launch.ts';
 import { environmentFor, isSecretVariable, type StoreNeeds } from './store-needs.ts';
+import type { FileBodies } from './store-of-files.ts';
 
 /** A definition as another process finds it. */
 export interface AddinPlace {
@@ -35,6 +36,8 @@ export interface AddinPlace {
   readonly needs: StoreNeeds;
   /** Secrets among its settings. */
   readonly secrets: readonly string[];
+  /** Of a store of ours that keeps files. */
+  readonly files?: () => Promise<FileBodies>;
 }
 
 export interface IsolationWorld {
@@ -75,7 +78,7 @@ export function recipeOf(
   part: Opening['part'],
   world: IsolationWorld,
 ): Recipe {
-  const { name, needs, secrets, whose } = place;
+  const { name, needs, secrets, whose, files } = place;
   const user = addinUser(whose);
   const root = process.getuid?.() === 0;
   const env = environmentFor(needs, world.env);
@@ -90,6 +93,7 @@ export function recipeOf(
         .map((key) => env[key]!),
     ],
     patience: usualPatience,
+    ...(files === undefined ? {} : { files }),
     opening: { ...place.opening, part, settings, env },
     launches: async () => {
       there = directory === undefined || existsSync(directory);

@@ -21,6 +21,7 @@ import type {
 import { assertKey } from '../store-key.ts';
 import { AddinHost, type Recipe } from './addin-host.ts';
 import { readAnswer } from './answers.ts';
+import { FileWay } from './file-way.ts';
 import { brokenBy } from './peer.ts';
 
 interface StoreFacts {
@@ -51,12 +52,15 @@ class IsolatedStore implements Store {
   readonly host: AddinHost;
   #facts: StoreFacts;
   #prepared: Promise<void> | null = null;
+  readonly #files: FileWay | null;
   extendLock?: (request: ExtendLockRequest) => Promise<void>;
 
   constructor(host: AddinHost, facts: StoreFacts) {
     this.host = host;
     this.name = facts.name;
     this.#facts = facts;
+    const { files } = host.recipe;
+    this.#files = files === undefined ? null : new FileWay(host, files);
   }
 
   get capabilities(): StoreCapabilities {
@@ -66,10 +70,15 @@ class IsolatedStore implements Store {
     return this.#facts.capabilities;
   }
 
-  async put({ signal, body, ...params }: PutRequest): Promise<PutResult> {
-    const { key, sizeBytes } = params;
-    assertKey(key);
+  async put(request: PutRequest): Promise<PutResult> {
+    assertKey(request.key);
     await this.#prepare();
+    if (this.#files === null) return this.#upload(request);
+    return this.#files.put(request, (other) => this.#upload(other));
+  }
+
+  async #upload({ signal, body, ...params }: PutRequest): Promise<PutResult> {
+    const { key, sizeBytes } = params;
     const request = { method: 'put', what: `put of ${key}`, params, signal };
     const result = this.#read<PutResult>(await this.host.upload(request, body), 'put');
     if (sizeBytes === undefined || result.sizeBytes === sizeBytes) return result;
@@ -79,8 +88,11 @@ class IsolatedStore implements Store {
     );
   }
 
-  async *get({ signal, ...params }: GetRequest): AsyncGenerator<Uint8Array, void, undefined> {
+  async *get(asked: GetRequest): AsyncGenerator<Uint8Array, void, undefined> {
+    const { signal, ...params } = asked;
     assertKey(params.key);
+    const bytes = await this.#files?.get(asked);
+    if (bytes != null) return yield* bytes;
     yield* this.host.download({ method: 'get', what: `get of ${params.key}`, params, signal });
   }
 

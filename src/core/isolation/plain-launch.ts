@@ -21,4 +21,5 @@ export const plainLaunch = (env: Launch['env'] = {}): Launch => ({
   command: process.execPath,
   args: nodeArguments(),
   env,
+  uid: process.getuid?.() ?? 0,
 });

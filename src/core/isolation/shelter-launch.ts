@@ -107,9 +107,9 @@ function launch(
   ];
   const kind = `${namespace ? 'namespace' : 'user'}${deathSignal ? '' : ', ends late'}`;
   const env = { PATH: safePath, ...shelter.env };
-  if (!namespace || unshare === null) return { kind, command: sh, args: words, env };
+  if (!namespace || unshare === null) return { kind, command: sh, args: words, env, uid };
   const spaces = ['--mount', '--propagation', 'private', ...(network ? [] : ['--net'])];
-  return { kind, command: unshare, args: [...spaces, '--', sh, ...words], env };
+  return { kind, command: unshare, args: [...spaces, '--', sh, ...words], env, uid };
 }
 
 function steps(shelter: Shelter): string[] {

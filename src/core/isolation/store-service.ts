@@ -2,6 +2,7 @@
 
 import type { GetRequest, ListRequest, PutRequest, RemoveRequest, Store } from '../contracts/store.ts';
 import type { Methods } from './addin-service.ts';
+import { fileHandlers } from './store-of-files.ts';
 
 export const storeFacts = (store: Store) => ({
   name: store.name,
@@ -11,6 +12,7 @@ export const storeFacts = (store: Store) => ({
 
 export function storeHandlers(store: Store): Methods {
   return {
+    ...fileHandlers(store),
     put: (params, { signal, body }) => store.put({ ...(params as unknown as PutRequest), signal, body }),
     get: (params, { signal }) => store.get({ ...(params as unknown as GetRequest), signal }),
     head: (params, { signal }) => store.head({ key: params['key'] as string, signal }),

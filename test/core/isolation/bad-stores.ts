@@ -1,6 +1,6 @@
 /** Stores that do what no store may, each in its own way, for a process that has to bear it. */
 
-import { writeSync } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
 import { memoryStore } from '../../../src/core/conformance/memory-store.ts';
 import type { PutRequest, Store, StoreDefinition } from '../../../src/core/index.ts';
 
@@ -162,5 +162,15 @@ export const spy: StoreDefinition = {
     };
     const info = { sizeBytes: 0, modifiedAtMs: 0, version: null, storageClass: null, readable: true };
     return { ...memoryStore(), head: async () => ({ key: JSON.stringify(look), ...info }) };
+  },
+};
+
+/** Sound, and offers a file of somebody else's to be written. */
+export const offersOthers: StoreDefinition = {
+  ...sound,
+  async open(settings) {
+    const fd = openSync(settings['file'] as string, 'r');
+    const beginFile = async () => ({ fd, publish: never, discard: async () => {} });
+    return Object.assign(memoryStore(), { beginFile, openFile: never });
   },
 };

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -12,8 +13,10 @@ import {
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fileBodies } from '../../../src/addins/local/file-bodies.ts';
 import type { Store } from '../../../src/core/index.ts';
 import { handOver, takeBack } from '../../../src/core/isolation/hand-over.ts';
 import { inspectIsolation } from '../../../src/core/isolation/inspect.ts';
@@ -40,8 +43,9 @@ function place(change: Partial<AddinPlace> & Pick<AddinPlace, 'opening'>): Addin
   return { name: 'the store', root: rootOfCheckout, whose: 'own', needs: {}, secrets: [], ...change };
 }
 
-const localPlace = (path: string) =>
+const localPlace = (path: string, change: Partial<AddinPlace> = {}) =>
   place({
+    ...change,
     opening: { module: join(rootOfCheckout, 'src/addins/local/index.ts'), exported: 'localStore' },
     needs: { directory: path, network: false },
   });
@@ -80,25 +84,33 @@ describe('the process of a store', () => {
     expect(readFileSync(join(path, 'data/a'), 'utf8')).toBe('hello');
   });
 
-  it('leaves nothing half-visible when it is killed in the middle of a put, and another one clears up', async () => {
-    const path = join(dir, 'killed');
-    await using(await openStoreApart(localPlace(path), { use: 'local', path }, world()), async (store) => {
-      const body = (async function* () {
-        yield Buffer.alloc(3_000_000);
-        process.kill((await processOf(store))!, 'SIGKILL');
-        yield Buffer.alloc(3_000_000);
-      })();
+  it.each(['over the socket', 'in a file that it opened'])(
+    'leaves nothing half-visible when it is killed in the middle of a put %s, and another one clears up',
+    async (way) => {
+      const path = join(dir, `killed ${way}`);
+      const files = way.includes('file') ? { files: async () => fileBodies } : {};
+      const unfinished = () => (existsSync(join(path, '.tmp~')) ? readdirSync(join(path, '.tmp~')) : []);
+      const opened = await openStoreApart(localPlace(path, files), { use: 'local', path }, world());
+      await using(opened, async (store) => {
+        const body = (async function* () {
+          yield Buffer.alloc(3_000_000);
+          while (unfinished().length === 0) await delay(5);
+          process.kill((await processOf(store))!, 'SIGKILL');
+          yield Buffer.alloc(3_000_000);
+        })();
 
-      await expect(store.put({ key: 'data/a', body, signal })).rejects.toMatchObject({
-        code: 'ADDIN_FAILED',
+        await expect(store.put({ key: 'data/a', body, signal })).rejects.toMatchObject({
+          code: 'ADDIN_FAILED',
+        });
+        expect(await store.head({ key: 'data/a', signal })).toBeNull();
+        expect(unfinished()).toHaveLength(1);
+        await store.put({ key: 'data/a', body: one('whole'), signal });
+        expect(unfinished()).toEqual([]);
+        expect(readFileSync(join(path, 'data/a'), 'utf8')).toBe('whole');
+        rmSync(path, { recursive: true });
       });
-      expect(await store.head({ key: 'data/a', signal })).toBeNull();
-      expect(readdirSync(join(path, '.tmp~'))).toHaveLength(1);
-      await store.put({ key: 'data/a', body: one('whole'), signal });
-      expect(readdirSync(join(path, '.tmp~'))).toEqual([]);
-      expect(readFileSync(join(path, 'data/a'), 'utf8')).toBe('whole');
-    });
-  });
+    },
+  );
 
   it('sees the files it needs as copies, and neither accounts nor what it was not given', async () => {
     const module = join(rootOfCheckout, 'test/core/isolation/bad-stores.ts');

@@ -1,0 +1,46 @@
+/** Looks at the beginning of a body without taking it away. */
+
+import type { PutRequest } from '../contracts/store.ts';
+import { interruptible } from '../interruption.ts';
+
+/** The body again, once, from its first byte. */
+export class StartOfBody implements AsyncIterable<Uint8Array> {
+  readonly #pieces: readonly Uint8Array[];
+  readonly #rest: AsyncGenerator<Uint8Array, void, undefined>;
+  /** There is no more than was looked at. */
+  readonly whole: boolean;
+
+  constructor(
+    pieces: readonly Uint8Array[],
+    rest: AsyncGenerator<Uint8Array, void, undefined>,
+    whole: boolean,
+  ) {
+    this.#pieces = pieces;
+    this.#rest = rest;
+    this.whole = whole;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    yield* this.#pieces;
+    yield* this.#rest;
+  }
+
+  /** Tells its producer that nobody wants more; after its end it does nothing. */
+  async abandon(): Promise<void> {
+    await this.#rest.return();
+  }
+}
+
+/** Reads until there are so many bytes, or all. Whoever asks abandons it in the end. @throws what the body throws */
+export async function startOf({ key, body, signal }: PutRequest, bytes: number): Promise<StartOfBody> {
+  const rest = interruptible(body, signal, `put of ${key}`);
+  const pieces: Uint8Array[] = [];
+  for (let length = 0; length < bytes; ) {
+    const { done, value } = await rest.next();
+    if (done === true) return new StartOfBody(pieces, rest, true);
+    // It is its producer's again as soon as the next one is asked for.
+    pieces.push(Buffer.from(value));
+    length += value.length;
+  }
+  return new StartOfBody(pieces, rest, false);
+}
