@@ -18,7 +18,7 @@ import { type Lab, openLab } from './backup.ts';
 import { cannedEngine, cannedSelector } from './canned-engine.ts';
 import { seededRandom } from './seeded-random.ts';
 
-export const damageKinds = ['flip', 'truncate', 'swap', 'older', 'missing', 'foreign'] as const;
+export const damageKinds = ['flip', 'head', 'truncate', 'swap', 'older', 'missing', 'foreign'] as const;
 export type DamageKind = (typeof damageKinds)[number];
 
 export interface Planted {
@@ -71,10 +71,12 @@ export async function openDamageField(
         damage(lab, kind, key, { others, older: keysOf[i - 1]!, thief, random });
         planted.push({ kind, key });
       }
-      const found = await wrongObjects(lab, listed);
-      rmSync(lab.storePath, { recursive: true });
-      cpSync(kept, lab.storePath, { recursive: true });
-      return { planted, found };
+      try {
+        return { planted, found: await wrongObjects(lab, listed) };
+      } finally {
+        rmSync(lab.storePath, { recursive: true });
+        cpSync(kept, lab.storePath, { recursive: true });
+      }
     },
     close: () => lab.close(),
   };
@@ -105,7 +107,8 @@ function damage(lab: Lab, kind: DamageKind, key: string, means: Means): void {
 function damaged(lab: Lab, kind: DamageKind, key: string, means: Means): Buffer | null {
   const { others, older, thief, random } = means;
   const bytes = readFileSync(join(lab.storePath, key));
-  const at = Math.floor(random() * bytes.length);
+  // The head of an age file holds the key; of an altered one it must not be said that it is for another key.
+  const at = Math.floor(random() * (kind === 'head' ? Math.min(bytes.length, 184) : bytes.length));
   if (kind === 'missing') return null;
   if (kind === 'truncate') return bytes.subarray(0, at);
   if (kind === 'foreign') return foreign(bytes, key, thief);

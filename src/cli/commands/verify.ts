@@ -22,6 +22,7 @@ export const verify: CliCommand = {
     'OBJECT_DAMAGED',
     'OBJECT_MISSING',
     'SNAPSHOT_UNTRUSTED',
+    'IDENTITY_WRONG',
     'STORE_UNAVAILABLE',
     'STORE_FOREIGN',
   ],

@@ -12,7 +12,7 @@ import { HoldfastError } from '../errors.ts';
 export const lockBody = (json: string, publicKey: Uint8Array): string =>
   encryptWhole(Buffer.from(json), publicKey).toString('base64');
 
-/** @throws IDENTITY_WRONG, OBJECT_DAMAGED */
+/** @throws OBJECT_DAMAGED also where it is for another key */
 export function unlockBody(line: string, pair: KeyPair, key: string): string {
   return decryptWhole(Buffer.from(line, 'base64'), pair, `the body of manifest ${key}`).toString('utf8');
 }

@@ -138,7 +138,7 @@ export interface ReadManifest {
   /** Null where it is locked. */
   readonly body: ManifestBody | null;
   readonly signedBy: string | null;
-  /** Opens the body. @throws IDENTITY_WRONG, OBJECT_DAMAGED */
+  /** Opens the body. @throws OBJECT_DAMAGED also where it is for another key */
   unlock(pair: KeyPair): ManifestBody;
 }
 

@@ -3,6 +3,9 @@
  *
  * Every chunk is authentic before its bytes are handed on; that nothing is missing at the end is known, and
  * said by an error, only when the stream has ended. Files for other kinds of recipients are not opened here.
+ *
+ * Who asks has the keys of the object's epoch already. One that none of them opens was altered or exchanged, and is
+ * damaged like any other: whoever can write to the store could otherwise end a whole run with a wrong key.
  */
 
 import type { KeyObject } from 'node:crypto';
@@ -17,23 +20,20 @@ export function damagedAge(what: string, why: string): HoldfastError {
   });
 }
 
-export function wrongKey(what: string): HoldfastError {
-  return new HoldfastError('IDENTITY_WRONG', `${what} is not encrypted to this key`, {
-    hint: 'Give the identity that belongs to it; `holdfast key check` says which snapshots an identity opens.',
-  });
-}
+/** What is said where no key that could be opened is the one it was made for. */
+export const noKeyFits = 'no key of its epoch opens it';
 
-/** @throws IDENTITY_WRONG, OBJECT_DAMAGED */
+/** @throws OBJECT_DAMAGED */
 function keyOf(header: Buffer, pairs: readonly KeyPair[], what: string): KeyObject {
   for (const pair of pairs) {
     const opened = openHeader(header, pair);
     if (opened.result === 'open') return opened.payloadKey;
     if (opened.result === 'damaged') throw damagedAge(what, 'it has no valid age header');
   }
-  throw wrongKey(what);
+  throw damagedAge(what, noKeyFits);
 }
 
-/** @throws IDENTITY_WRONG, OBJECT_DAMAGED also where it was cut short or has something behind its end */
+/** @throws OBJECT_DAMAGED also where it was cut short or has something behind its end, or is for another key */
 export function decryptWhole(file: Buffer, pair: KeyPair, what: string): Buffer {
   const key = keyOf(file.subarray(0, payloadStart), [pair], what);
   const size = payloadSize(file.length);
@@ -43,7 +43,7 @@ export function decryptWhole(file: Buffer, pair: KeyPair, what: string): Buffer 
   return plain;
 }
 
-/** Payload of a stream, chunk by chunk, with the first pair that opens it. @throws IDENTITY_WRONG, OBJECT_DAMAGED */
+/** Payload of a stream, chunk by chunk, with the first pair that opens it. @throws OBJECT_DAMAGED */
 export const decryptStream = (
   stored: AsyncIterable<Uint8Array>,
   pairs: readonly KeyPair[],

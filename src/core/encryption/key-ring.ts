@@ -47,23 +47,22 @@ export function openKeyRing(request: KeyRingRequest): KeyRing {
 }
 
 /**
- * Of each pair the highest revision that opens: whoever may write to the store can put one above it that does
- * not, and lock it. One that does not open matters only where none does.
+ * All pairs that open, each once. Whoever may write to the store can put revisions above one that opens: such as do
+ * not, and such as hold a pair made to share its id. So every revision is looked into; one that does not open matters
+ * only where none does.
  */
 async function openAll(
   { provider, identities, signal }: KeyRingRequest,
   keys: readonly ListedKey[],
 ): Promise<readonly KeyPair[]> {
   const pairs: KeyPair[] = [];
-  const opened = new Set<string>();
   let first: unknown = null;
   for (const key of [...keys].sort((a, b) => b.revision - a.revision)) {
-    if (opened.has(key.pair)) continue;
     try {
-      pairs.push((await openEpoch(provider, key, identities, signal)).pair);
-      opened.add(key.pair);
+      const { pair } = await openEpoch(provider, key, identities, signal);
+      if (!pairs.some(({ publicKey }) => publicKey.equals(pair.publicKey))) pairs.push(pair);
     } catch (error) {
-      if (!isHoldfastError(error) || !/^(?:IDENTITY_|OBJECT_|NOT_ENCRYPTED)/.test(error.code)) throw error;
+      if (!isHoldfastError(error) || !/^(?:IDENTITY|OBJECT)_/.test(error.code)) throw error;
       first ??= error;
     }
   }

@@ -20,7 +20,7 @@ import {
   decryptChunks,
   payloadSize,
 } from './age-chunks.ts';
-import { damagedAge, decryptStream, wrongKey } from './age-decrypter.ts';
+import { damagedAge, decryptStream, noKeyFits } from './age-decrypter.ts';
 import { openSealed } from './age-header.ts';
 import type { KeyPair } from './x25519.ts';
 
@@ -103,7 +103,7 @@ async function keyOf(provider: KeyedProvider, key: string, seal: ObjectSeal): Pr
     opened.set(seal, found);
     return found;
   }
-  throw wrongKey(`object ${key}`);
+  throw damagedAge(`object ${key}`, noKeyFits);
 }
 
 async function pairsOf(provider: KeyedProvider, key: string, epoch: number): Promise<readonly KeyPair[]> {

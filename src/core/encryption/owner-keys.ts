@@ -9,7 +9,7 @@
 import { type OwnerKeyName, ownerKeyKey, parseOwnerKeyKey } from '../archive/keys.ts';
 import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { bytesOf, collect } from '../streams.ts';
 import type { Identity } from './identities.ts';
 import { identityText, pairId, parseIdentity, recipientText } from './key-text.ts';
@@ -137,6 +137,16 @@ export function newestRevisions(listed: readonly ListedKey[]): ListedKey[] {
   return [...newest.values()];
 }
 
+/** Ids are short enough to make a pair that shares one. Nothing may be encrypted or removed for the sake of either. */
+export const sharedId = ({ server, owner, epoch, pair }: Omit<OwnerKeyName, 'revision'>): HoldfastError =>
+  new HoldfastError(
+    'OBJECT_DAMAGED',
+    `two keys in keys/${server}/${owner}/ share the name ${epoch}-*-${pair}`,
+    {
+      hint: 'One was planted: remove the revisions of it that a copy of the store does not have.',
+    },
+  );
+
 /**
  * The private half, opened with the first identity that fits.
  *
@@ -152,7 +162,11 @@ export async function openEpoch(
 ): Promise<OpenedEpoch> {
   const file = await collect(provider.get({ key, signal }), limitBytes);
   const { decryptSmall } = await import('./small-files.ts');
-  const text = (await decryptSmall(file, { identities }, `key object ${key}`)).toString('utf8');
+  const plain = await decryptSmall(file, { identities }, `key object ${key}`).catch((error: unknown) => {
+    if (isHoldfastError(error) && error.code === 'NOT_ENCRYPTED') return Buffer.alloc(0);
+    throw error;
+  });
+  const text = plain.toString('utf8');
   const line = text.split('\n').find((one) => one !== '' && !one.startsWith('#'));
   const pair = parseIdentity(line?.trim() ?? '');
   if (pair === null || pairId(pair.publicKey) !== expected) {

@@ -159,9 +159,23 @@ async function unlocked(
   const { server, owner, encryption } = header;
   if (!keys) throw identityMissing(`manifest ${key}`);
   const pairs = await keys.pairs({ server, owner, epoch: encryption?.epoch ?? 0 });
-  const pair = pairs.find(({ publicKey }) => pairId(publicKey) === encryption?.pair) ?? pairs[0]!;
-  return unlock(pair);
+  // More than one only where somebody has made a pair to share the id of another.
+  const fitting = pairs.filter(({ publicKey }) => pairId(publicKey) === encryption?.pair);
+  let failure: unknown = wrongKey(`manifest ${key}`);
+  for (const pair of fitting) {
+    try {
+      return unlock(pair);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
 }
+
+const wrongKey = (what: string): HoldfastError =>
+  new HoldfastError('IDENTITY_WRONG', `${what} is not encrypted to a key that this identity opens`, {
+    hint: 'Give the identity that belongs to it; `holdfast key check` says which snapshots an identity opens.',
+  });
 
 /** With its body. @throws IDENTITY_MISSING, IDENTITY_WRONG, OBJECT_MISSING whatever keeps it locked */
 export async function opened(

@@ -13,7 +13,7 @@ import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
 import { pairId } from '../encryption/key-text.ts';
 import type { KeyedProvider } from '../encryption/keyed-provider.ts';
-import type { OwnerEpoch } from '../encryption/owner-keys.ts';
+import { type OwnerEpoch, sharedId } from '../encryption/owner-keys.ts';
 import { isHoldfastError } from '../errors.ts';
 import { bytesOf } from '../streams.ts';
 import { holdfastVersion } from './addin.ts';
@@ -29,7 +29,12 @@ export interface RevisionPlace {
   readonly signal: AbortSignal;
 }
 
-/** The key that a snapshot's body is encrypted to; null where it is plain. @throws IDENTITY_MISSING, IDENTITY_WRONG */
+/**
+ * The key that a snapshot's body is encrypted to; null where it is plain.
+ *
+ * @throws IDENTITY_MISSING, IDENTITY_WRONG
+ * @throws OBJECT_DAMAGED two keys share its id, of which one is a stranger's: nothing is encrypted to either
+ */
 export async function epochOf(
   { keys }: KeyedProvider,
   { header: { server, owner, encryption } }: Pick<Snapshot, 'header'>,
@@ -37,7 +42,10 @@ export async function epochOf(
   if (encryption === undefined) return null;
   const { epoch, pair } = encryption;
   const pairs = (await keys?.pairs({ server, owner, epoch })) ?? [];
-  const found = pairs.find(({ publicKey }) => pairId(publicKey) === pair);
+  const [found, another] = pairs.filter(({ publicKey }) => pairId(publicKey) === pair);
+  if (another !== undefined) {
+    throw sharedId({ server, owner, epoch, pair });
+  }
   if (found === undefined) throw new TypeError('a body that was read has a key that opened it');
   return { epoch, publicKey: Buffer.from(found.publicKey) };
 }

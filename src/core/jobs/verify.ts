@@ -57,7 +57,7 @@ export interface VerifyReport {
   readonly histories: readonly HistoryProblem[];
   readonly objectsChecked: number;
   readonly bytesRead: number;
-  /** 0, or that of the worst problem: OBJECT_MISSING, OBJECT_DAMAGED or SNAPSHOT_UNTRUSTED. */
+  /** 0, or that of the worst problem: OBJECT_MISSING, OBJECT_DAMAGED, SNAPSHOT_UNTRUSTED or IDENTITY_WRONG. */
   readonly exitStatus: number;
 }
 
@@ -79,7 +79,10 @@ export interface VerifyRequest {
   readonly onEvent: (event: { readonly type: 'bytes'; readonly bytes: number }) => void;
 }
 
-/** @throws STORE_UNAVAILABLE, STORE_DENIED, INTERRUPTED; everything about contents is in the report */
+/**
+ * @throws STORE_UNAVAILABLE, STORE_DENIED, INTERRUPTED; everything about contents is in the report
+ * @throws IDENTITY_WRONG the identity opens none of the snapshots: where it opens some, the others are in the report
+ */
 export async function verify(request: VerifyRequest): Promise<VerifyReport> {
   const keys = new KeyCheck(request);
   const totals: Totals = {
@@ -89,6 +92,8 @@ export async function verify(request: VerifyRequest): Promise<VerifyReport> {
     keys,
     links: [],
     unreadable: [],
+    opened: 0,
+    wrongKey: null,
   };
   const snapshots: VerifiedSnapshot[] = [];
   const pool = request.pool ?? new RestoreThreads(request.threads);
@@ -97,6 +102,7 @@ export async function verify(request: VerifyRequest): Promise<VerifyReport> {
   } finally {
     if (request.pool === undefined) await pool.close();
   }
+  if (totals.wrongKey !== null && totals.opened === 0) throw totals.wrongKey;
   const histories =
     request.wholeHistories === true
       ? [...(await verifyHistories({ ...request, ...totals })), ...(await verifyEvents(request))]
@@ -113,7 +119,7 @@ export async function verify(request: VerifyRequest): Promise<VerifyReport> {
   };
 }
 
-const worstFirst = ['OBJECT_MISSING', 'OBJECT_DAMAGED', 'SNAPSHOT_UNTRUSTED'] as const;
+const worstFirst = ['OBJECT_MISSING', 'OBJECT_DAMAGED', 'SNAPSHOT_UNTRUSTED', 'IDENTITY_WRONG'] as const;
 
 interface Totals {
   objectsChecked: number;
@@ -123,6 +129,10 @@ interface Totals {
   readonly keys: KeyCheck;
   readonly links: HistoryLink[];
   readonly unreadable: ListedSnapshot[];
+  /** Encrypted ones. */
+  opened: number;
+  /** The first there was. */
+  wrongKey: unknown;
 }
 
 async function verifyOne(
@@ -144,7 +154,9 @@ async function verifyOne(
       await action();
       return null;
     } catch (error) {
-      if (!isHoldfastError(error) || !/^(OBJECT_|FORMAT_|SNAPSHOT_)/.test(error.code)) throw error;
+      if (!isHoldfastError(error) || !/^(OBJECT_|FORMAT_|SNAPSHOT_|IDENTITY_WRONG)/.test(error.code))
+        throw error;
+      if (error.code === 'IDENTITY_WRONG') totals.wrongKey ??= error;
       add({ ...about, message: error.message }, error.code);
       return error.code;
     }
@@ -184,6 +196,7 @@ async function verifyOne(
   const found = await openedOf(request, any, attempt);
   if (found === null) return { name, key: listed.key, locked: problems.length === 0, problems };
   const { body } = found;
+  if (header.encryption !== undefined) totals.opened++;
   // What repair has marked is known, and no problem of this day.
   const known = new Set(body.lost?.paths);
   const named = new Set<string>();

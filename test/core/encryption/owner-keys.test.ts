@@ -1,13 +1,22 @@
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ManifestHeader } from '../../../src/core/archive/manifest.ts';
 import { memoryStore } from '../../../src/core/conformance/memory-store.ts';
 import type { Provider } from '../../../src/core/contracts/provider.ts';
 import { encryptWhole } from '../../../src/core/encryption/age-encrypter.ts';
 import { type Identity, readIdentities } from '../../../src/core/encryption/identities.ts';
-import { identityText, parseIdentity, parseRecipient } from '../../../src/core/encryption/key-text.ts';
+import { openKeyRing } from '../../../src/core/encryption/key-ring.ts';
+import {
+  identityText,
+  pairId,
+  parseIdentity,
+  parseRecipient,
+} from '../../../src/core/encryption/key-text.ts';
+import { withKeys } from '../../../src/core/encryption/keyed-provider.ts';
 import {
   createEpoch,
   listKeys,
@@ -16,7 +25,9 @@ import {
   reviseEpoch,
 } from '../../../src/core/encryption/owner-keys.ts';
 import { checkRecipients } from '../../../src/core/encryption/recipients.ts';
-import { collect } from '../../../src/core/streams.ts';
+import { encryptAnew } from '../../../src/core/jobs/keys/rotate-keys.ts';
+import { epochOf } from '../../../src/core/jobs/revision.ts';
+import { bytesOf, collect } from '../../../src/core/streams.ts';
 
 const signal = new AbortController().signal;
 const server = '11111111-1111-4111-8111-111111111111';
@@ -153,6 +164,75 @@ describe('key objects', () => {
     await expect(openEpoch(provider, listed[0]!, [identity], signal)).rejects.toMatchObject({
       code: 'OBJECT_DAMAGED',
     });
+  });
+});
+
+/** Two keys with one id, found by trying; whoever knows a recipient can find one for any key in a day. */
+const twins = [
+  'AGE-SECRET-KEY-1LQ6Z57QJ4X6R8A5ZYNU4VMW986UDWXSMKN4HG6ARX0UL2HTNR4AS9P7VCM',
+  'AGE-SECRET-KEY-1FR7549JXLCWNPVK2AV6XLXMU0AT8EUZNQPSWUVX7YGUEANZ9YPRSUCUUDT',
+].map((secret) => parseIdentity(secret)!);
+
+describe('a key planted under the id of another', () => {
+  async function planted() {
+    const { store, provider } = opened();
+    const admin = await keygen(`admin-${randomUUID()}`);
+    const [genuine, thief] = twins.map((pair) => ({ epoch: 1, publicKey: pair.publicKey, pair }));
+    const name = { server, owner, epoch: 1, pair: pairId(genuine!.publicKey), key: '', version: null };
+    const first = { ...name, revision: -1, sizeBytes: 0 };
+    await reviseEpoch(provider, first, genuine!, [admin.recipient], signal);
+    await reviseEpoch(provider, { ...first, revision: 0 }, thief!, [admin.recipient], signal);
+    return { store, provider, admin };
+  }
+
+  it('does not hide the other', async () => {
+    const { store, provider, admin } = await planted();
+
+    const ring = openKeyRing({ store, provider, identities: [admin], signal });
+
+    expect(await ring.pairs({ server, owner, epoch: 1 })).toEqual(twins.toReversed());
+  });
+
+  it('does not have the other removed where keys are encrypted anew', async () => {
+    const { store, provider, admin } = await planted();
+    const fresh = await keygen(`fresh-${randomUUID()}`);
+    const request = { store, provider, server, storeId: randomUUID(), stateDir: directory, owners: null };
+    const keys = { identities: [admin], recipients: [fresh.recipient] };
+
+    const done = await encryptAnew({ ...request, ...keys, signal });
+
+    expect(done).toMatchObject([{ action: 'left', removed: 0, message: expect.stringContaining('share') }]);
+    expect(await listKeys(store, {}, signal)).toHaveLength(2);
+  });
+
+  it('gets no body of a new revision', async () => {
+    const { store, provider, admin } = await planted();
+    const keys = openKeyRing({ store, provider, identities: [admin], signal });
+    const encryption = { epoch: 1, pair: pairId(twins[0]!.publicKey) };
+    const header = { server, owner, encryption } as ManifestHeader;
+
+    const asked = epochOf(withKeys(provider, { keys }), { header });
+
+    await expect(asked).rejects.toMatchObject({ code: 'OBJECT_DAMAGED' });
+  });
+});
+
+describe('what is no key at all', () => {
+  it('is damaged, and stops no rotation', async () => {
+    const { store, provider } = opened();
+    const admin = await keygen('garbage');
+    const { key } = await createEpoch(provider, { server, owner, epoch: 1 }, [admin.recipient], signal);
+    await store.put({ key, body: bytesOf(Buffer.from('nonsense')), signal });
+    const request = { store, provider, server, storeId: randomUUID(), stateDir: directory, owners: null };
+
+    const done = await encryptAnew({
+      ...request,
+      ...{ identities: [admin], recipients: [admin.recipient], signal },
+    });
+
+    expect(done).toMatchObject([
+      { action: 'left', message: expect.stringContaining('does not hold the key') },
+    ]);
   });
 });
 

@@ -2,7 +2,8 @@
  * Replaces keys: encrypts the key objects of accounts to other recipients, or begins new epochs.
  *
  * Only the small key objects are touched, never a snapshot. A key whose new revision is durable loses its
- * earlier ones; where that is not allowed, who could open them still can, and the report says so.
+ * earlier ones; where that is not allowed, who could open them still can, and the report says so. Where one of them
+ * holds another key, all are left: the newest may have been planted to have the others removed.
  */
 
 import type { Provider } from '../../contracts/provider.ts';
@@ -14,8 +15,10 @@ import {
   type ListedKey,
   listKeys,
   newestRevisions,
+  type OwnerEpoch,
   openEpoch,
   reviseEpoch,
+  sharedId,
 } from '../../encryption/owner-keys.ts';
 import { checkRecipients } from '../../encryption/recipients.ts';
 import { isHoldfastError } from '../../errors.ts';
@@ -92,19 +95,36 @@ async function encryptOne(
   const { store, provider, identities, recipients, signal } = request;
   const { server, owner, epoch } = newest;
   const about = { server, owner, epoch };
+  const earlier = listed.filter((one) => one.epoch === epoch && one.pair === newest.pair);
   let key: string;
   try {
     const opened = await openEpoch(provider, newest, identities, signal);
+    for (const one of earlier) {
+      if (one.key !== newest.key && (await holdsAnother(request, one, opened))) throw sharedId(newest);
+    }
     key = await reviseEpoch(provider, newest, opened, recipients, signal);
   } catch (error) {
     if (!isHoldfastError(error) || !/^(?:IDENTITY|OBJECT)_/.test(error.code)) throw error;
     return { ...about, action: 'left', key: newest.key, removed: 0, kept: 0, message: error.message };
   }
-  const earlier = listed.filter((one) => one.epoch === epoch && one.pair === newest.pair);
   const kept = (await removeKeys(store, earlier, signal)).length;
   await rememberRecipients(request, newest);
   const removed = earlier.length - kept;
   return { ...about, action: 'encrypted-anew', key, removed, kept, message: null };
+}
+
+/** False also for one that these identities do not open: a revision for recipients of earlier days. */
+async function holdsAnother(
+  { provider, identities, signal }: RotateRequest & { readonly identities: readonly Identity[] },
+  revision: ListedKey,
+  { publicKey }: OwnerEpoch,
+): Promise<boolean> {
+  try {
+    return !(await openEpoch(provider, revision, identities, signal)).publicKey.equals(publicKey);
+  } catch (error) {
+    if (!isHoldfastError(error) || !/^(?:IDENTITY|OBJECT)_/.test(error.code)) throw error;
+    return false;
+  }
 }
 
 /** So that runs stop warning of recipients that have changed. */
