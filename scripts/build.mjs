@@ -21,16 +21,18 @@ for (const name of readdirSync('src', { recursive: true, withFileTypes: true }))
 if (status === 0) await prepareValidators();
 process.exitCode = status ?? 1;
 
-/** Writes the code that validates by the schemas of the configuration, of built-in addins and of manifests. */
+/** Writes the code that validates by the schemas of the configuration, of built-in addins, of manifests and of answers. */
 async function prepareValidators() {
   const load = (path) => import(pathToFileURL(join(out, path)).href);
   const { preparedName, sourceOf } = await load('core/config/validate.js');
   const { configSchema } = await load('core/config/config-schema.js');
   const { addinConfigurationSchema } = await load('core/config/addin-schema.js');
   const { headerSchema, bodySchema } = await load('core/archive/manifest-shape.js');
+  const { answers } = await load('core/isolation/answers.js');
   const { allAddins } = await load('cli/builtin-addins.js');
   const settings = (await allAddins()).map((definition) => definition.settingsSchema);
   mkdirSync(join(out, 'core/config/validators'));
-  for (const schema of [configSchema, addinConfigurationSchema, headerSchema, bodySchema, ...settings])
+  const ours = [configSchema, addinConfigurationSchema, headerSchema, bodySchema, ...Object.values(answers)];
+  for (const schema of [...ours, ...settings])
     writeFileSync(join(out, 'core/config', preparedName(schema)), sourceOf(schema));
 }
