@@ -11,7 +11,8 @@ import { type Column, table } from './table.ts';
 import type { World } from './world.ts';
 
 const gatheredBytes = 32 * 1024;
-const control = /\p{Cc}/gu;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+const control = /[\u0000-\u001f\u007f-\u009f]/g;
 /** Characters that JSON leaves as they are and a terminal may act upon. */
 const risky = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 

@@ -29,14 +29,15 @@ export async function findingsOfEach(
   for (const [server, ofServer] of Map.groupBy(newest, (one) => one.server)) {
     const id = addinId(server, where.addin);
     const remembered = await readNewestFindings(where.stateDir, id);
-    await eachLimited(ofServer, readsAtOnce, async (listed) => {
+    const elsewhere: ListedSnapshot[] = [];
+    for (const listed of ofServer) {
       const summary = remembered.get(listed.owner);
-      const known =
-        summary?.id === listed.id
-          ? summary
-          : (await readLineage(where.stateDir, id, listed.owner))?.recent?.find(
-              (one) => one.id === listed.id,
-            );
+      if (summary?.id === listed.id) found.set(listed.id, summary.findings);
+      else elsewhere.push(listed);
+    }
+    await eachLimited(elsewhere, readsAtOnce, async (listed) => {
+      const { recent } = (await readLineage(where.stateDir, id, listed.owner)) ?? {};
+      const known = recent?.find((one) => one.id === listed.id);
       if (known === undefined) unknown.push(listed);
       else found.set(listed.id, known.findings);
     });

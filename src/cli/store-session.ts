@@ -51,7 +51,8 @@ export async function withStore<T>(
     const state = await openStateIfAny(loaded.configuration, world);
     const { stateDir, trustedSigners } = loaded.configuration;
     const trust = await openTrust(stateDir, trustedSigners);
-    const panelAccounts = async () => (await openPanel(loaded, world)).panel.accounts({ signal });
+    const panelAccounts = async () =>
+      (await openPanel(loaded, world)).panel.accounts({ signal, brief: true });
     const { store, provider } = opened;
     const remembered = state?.storeId(addin.name) ?? null;
     await checkPresence({ store, addin, remembered, needs, signal, note: (text) => output.note(text) });

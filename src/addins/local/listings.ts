@@ -52,7 +52,8 @@ export class Listings {
     const infos: ObjectInfo[] = [];
     for (const key of keys) {
       if (turns.over) await turns.next();
-      const stat = lstatSync(pathOf(this.#root, key), { throwIfNoEntry: false });
+      // The walk yields legal keys only.
+      const stat = lstatSync(`${this.#root}/${key}`, { throwIfNoEntry: false });
       // None, or another: removed or exchanged between the walk and now.
       if (stat?.isFile()) infos.push(infoOf(key, stat));
     }

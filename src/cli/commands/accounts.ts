@@ -27,7 +27,7 @@ export const accounts: CliCommand = {
     const loaded = await loadConfigured(configDir);
     const withPolicy = options['policy'] === true;
     const { panel } = await openPanel(loaded, world);
-    const found = await panel.accounts({ signal });
+    const found = await panel.accounts({ signal, brief: true });
     const state = await openStateIfAny(loaded.configuration, world);
     const { lastGood, complete } = await lastGoodOf(context, loaded);
     const described = await Promise.all(

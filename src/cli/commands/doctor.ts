@@ -88,7 +88,7 @@ async function checkConfiguredParts(
   add(
     await attempt('panel', async () => {
       const { panel } = await openPanel(loaded, world);
-      accounts = await panel.accounts({ signal });
+      accounts = await panel.accounts({ signal, brief: true });
       return checkAccounts(accounts, panel.name);
     }),
   );

@@ -86,9 +86,11 @@ export interface Panel {
 
   /**
    * Every account, `_system` last where the panel has system files, the others by natural order of site. What
-   * the panel says now, whatever is in the cache.
+   * the panel says now, whatever is in the cache. Where `brief`, `metadata` may be empty.
    */
-  accounts(options: CallOptions & { readonly cache?: PanelCache }): Promise<readonly Account[]>;
+  accounts(
+    options: CallOptions & { readonly cache?: PanelCache; readonly brief?: boolean },
+  ): Promise<readonly Account[]>;
 
   /**
    * Where a restore in place must write so that the panel's file system layers stay right: a mounted

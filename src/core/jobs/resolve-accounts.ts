@@ -67,19 +67,24 @@ export function selectAccounts(
   uuids: SitesByUuid = new Map(),
 ): AccountSelection {
   const uuidOf = new Map([...uuids].map(([uuid, site]) => [site, uuid]));
-  const names = accounts.map((account) => [...namesOf(account), ...[uuidOf.get(account.site) ?? []].flat()]);
+  const fits = (pattern: RegExp, account: Account): boolean => {
+    const { site, domain, aliases } = account;
+    const matches = (name: string | null | undefined): boolean =>
+      name != null && pattern.test(name.toLowerCase());
+    return matches(site) || matches(domain) || aliases.some(matches) || matches(uuidOf.get(site));
+  };
   const matchersOf = (patterns: readonly string[]): RegExp[] =>
     patterns.map((one) => globToRegExp(one.toLowerCase()));
-  const fits = (pattern: RegExp, of: readonly string[] | undefined): boolean =>
-    of?.some((name) => pattern.test(name.toLowerCase())) ?? false;
   const [included, excluded] = [matchersOf(include), matchersOf(exclude)];
   return {
     accounts: accounts.filter(
-      (_, index) =>
-        included.some((pattern) => fits(pattern, names[index])) &&
-        !excluded.some((pattern) => fits(pattern, names[index])),
+      (account) =>
+        included.some((pattern) => fits(pattern, account)) &&
+        !excluded.some((pattern) => fits(pattern, account)),
     ),
-    unmatched: include.filter((_, index) => !names.some((of) => fits(included[index] as RegExp, of))),
+    unmatched: include.filter(
+      (_, index) => !accounts.some((account) => fits(included[index] as RegExp, account)),
+    ),
   };
 }
 

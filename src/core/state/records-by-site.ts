@@ -8,23 +8,34 @@ import { type AccountRecord, present } from './account-records.ts';
 
 export class RecordsBySite {
   readonly #records: ReadonlyMap<string, AccountRecord>;
-  readonly #uuids = new Map<string, Set<string>>();
+  /** Made at the first question: most accounts carry their UUID, and nobody asks. */
+  #uuids: Map<string, Set<string>> | null = null;
 
   constructor(records: ReadonlyMap<string, AccountRecord>) {
     this.#records = records;
-    for (const record of records.values()) this.note(record);
   }
 
   /** To be told of every record that is new or changed. */
   note(record: AccountRecord): void {
-    const { site } = present(record);
-    const uuids = this.#uuids.get(site);
-    if (uuids === undefined) this.#uuids.set(site, new Set([record.uuid]));
-    else uuids.add(record.uuid);
+    if (this.#uuids !== null) add(this.#uuids, record);
   }
 
   /** Those seen there last, and some that have gone elsewhere since. */
   of(site: string): readonly AccountRecord[] {
+    this.#uuids ??= allOf(this.#records);
     return [...(this.#uuids.get(site) ?? [])].flatMap((uuid) => this.#records.get(uuid) ?? []);
   }
+}
+
+function allOf(records: ReadonlyMap<string, AccountRecord>): Map<string, Set<string>> {
+  const uuids = new Map<string, Set<string>>();
+  for (const record of records.values()) add(uuids, record);
+  return uuids;
+}
+
+function add(uuidsBySite: Map<string, Set<string>>, record: AccountRecord): void {
+  const { site } = present(record);
+  const uuids = uuidsBySite.get(site);
+  if (uuids === undefined) uuidsBySite.set(site, new Set([record.uuid]));
+  else uuids.add(record.uuid);
 }

@@ -32,13 +32,14 @@ const siteForm = /^site[1-9][0-9]*$/;
 
 interface ListOptions extends CallOptions {
   readonly cache?: PanelCache;
+  readonly brief?: boolean;
   readonly dumpsKept?: number;
 }
 
 /** @throws PANEL_UNREADABLE there is no `home/virtual` under the root */
 export async function listAccounts(
   root: string,
-  { signal, cache, dumpsKept = 5 }: ListOptions,
+  { signal, cache, brief = false, dumpsKept = 5 }: ListOptions,
 ): Promise<Account[]> {
   const virtual = join(root, 'home/virtual');
   let names: string[];
@@ -60,7 +61,7 @@ export async function listAccounts(
       if (index % 50 === 49) await new Promise(setImmediate);
       throwIfInterrupted(signal, 'listing accounts');
       const home = join(virtual, name);
-      let facts = kept?.find(name) ?? null;
+      let facts = kept?.find(name, brief) ?? null;
       if (facts === null) {
         facts = readSite(home);
         kept?.add(name, facts);
@@ -87,7 +88,7 @@ const nothing: SiteMetadata = {
 
 function readSite(home: string): SiteFacts {
   const problems: string[] = [];
-  let found = nothing;
+  let { metadata, ...found } = nothing;
   let state: Account['state'] = 'active';
   let owner: Account['owner'] = null;
   try {
@@ -95,7 +96,7 @@ function readSite(home: string): SiteFacts {
     if (base === null) problems.push('vanished while it was read');
     using info = base === null ? null : attempt(problems, () => base.directory('info'), 'info');
     if (info !== null) {
-      found = readSiteMetadata(info);
+      ({ metadata, ...found } = readSiteMetadata(info));
       problems.push(...found.problems);
       state = stateOf(info);
     }
@@ -104,13 +105,13 @@ function readSite(home: string): SiteFacts {
   } catch (error) {
     problems.push(error instanceof UnexpectedEntry ? error.message : `cannot be read: ${codeOf(error)}`);
   }
-  return { found, state, owner, problems };
+  return { found, metadata, state, owner, problems };
 }
 
 function describeSite(
   home: string,
   site: string,
-  { found, state, owner, problems }: SiteFacts,
+  { found, metadata, state, owner, problems }: SiteFacts,
   dumpsKept: number,
 ): Account {
   return {
@@ -126,7 +127,7 @@ function describeSite(
       (name): Tree => ({ name, path: join(home, name), exclude: excluded[name] }),
     ),
     databases: found.databases.map((selector) => withDumps(selector, found.adminUser, dumpsKept)),
-    metadata: found.metadata,
+    metadata,
   };
 }
 
@@ -170,15 +171,19 @@ function ownerOf(shadow: Directory, adminUser: string | null): Account['owner'] 
 }
 
 /** Names accounts whose prefixes overlap: each would get databases of the other. */
-function withSharedPrefixes(accounts: readonly Account[]): Account[] {
-  const holders = new Map<string, string[]>();
+function withSharedPrefixes(accounts: readonly Account[]): readonly Account[] {
+  const holders = new Map<string, readonly string[]>();
+  let shared = false;
   for (const { site, databases } of accounts) {
     for (const { family, prefix } of databases) {
       if (prefix === null) continue;
       const key = `${family} ${prefix}`;
-      holders.set(key, [...(holders.get(key) ?? []), site]);
+      const others = holders.get(key) ?? [];
+      shared ||= others.length > 0;
+      holders.set(key, [...others, site]);
     }
   }
+  if (!shared) return accounts;
   return accounts.map((account) => {
     const clashes = account.databases.flatMap(({ family, prefix }) => {
       const others = (holders.get(`${family} ${prefix}`) ?? []).filter((site) => site !== account.site);

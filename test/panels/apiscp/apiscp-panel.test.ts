@@ -211,9 +211,9 @@ describe('accounts', () => {
 
 describe('the cache', () => {
   /** Long after whatever the test changed, as far as the panel knows. */
-  const list = async (laterMs = 3_600_000) => {
+  const list = async ({ laterMs = 3_600_000, brief = false } = {}) => {
     const cache = { path: join(root, 'cache.json'), nowMs: Date.now() + laterMs };
-    return (await (await open()).accounts({ signal, cache })).slice(0, -1);
+    return (await (await open()).accounts({ signal, cache, brief })).slice(0, -1);
   };
   const forge = async (domain: string) => {
     const text = await readFile(join(root, 'cache.json'), 'utf8');
@@ -245,17 +245,38 @@ describe('the cache', () => {
 
   it('holds nothing that changed a moment ago, nothing with a problem, and may be nonsense', async () => {
     await makeSite('site1');
-    await list(0);
+    await list({ laterMs: 0 });
     await expect(readFile(join(root, 'cache.json'))).rejects.toMatchObject({ code: 'ENOENT' });
     await writeFile(join(root, 'cache.json'), '{"format":');
     await rm(join(await makeSite('site2'), 'info/current/siteinfo'));
 
     await list();
 
-    expect(Object.keys(JSON.parse(await readFile(join(root, 'cache.json'), 'utf8')).sites)).toEqual([
-      'site1',
-    ]);
+    const [, sites] = (await readFile(join(root, 'cache.json'), 'utf8')).split('\n');
+    expect(Object.keys(JSON.parse(sites!))).toEqual(['site1']);
     expect((await list())[1]?.problem).toContain('siteinfo is missing');
+  });
+
+  it('gives a brief listing no metadata and loses none by it', async () => {
+    await makeSite('site1');
+    const [first] = await list();
+    await makeSite('site2');
+
+    const brief = await list({ brief: true });
+
+    expect(brief[0]).toEqual({ ...first, metadata: {} });
+    await forge('kept.test');
+    const metadata = JSON.parse(JSON.stringify(first?.metadata).replaceAll('exa.test', 'kept.test'));
+    expect((await list()).map((account) => account.metadata)).toEqual([metadata, metadata]);
+  });
+
+  it('whose metadata is cut short is read anew', async () => {
+    await makeSite('site1');
+    const first = await list();
+    const path = join(root, 'cache.json');
+    await writeFile(path, (await readFile(path)).subarray(0, -20));
+
+    expect(await list()).toEqual(first);
   });
 });
 
