@@ -94,24 +94,26 @@ export const backup: CliCommand = {
     if (!loaded.configuration.steering.enabled) throw disabled();
     const { bandwidth } = loaded.configuration.limits;
     const limited = bandwidth === undefined ? world : { ...world, wrapStore: await limitedTo(bandwidth) };
-    const opened = await openStore(loaded, addin, limited);
+    // A store far away answers while accounts are looked up.
+    const opening = openStore(loaded, addin, limited);
+    opening.catch(() => {});
     let engines: readonly DatabaseEngine[] = [];
     try {
       const { panel, panelRef } = await openPanel(loaded, world);
       engines = await openEngines(loaded.configuration, world);
-      const parts = { loaded, opened, panel, engines, chosen };
+      const parts = { loaded, opening, panel, engines, chosen };
       if (chosen.dryRun === true) return await dryRun(context, parts);
       return await run({ ...context, world: limited }, { ...parts, panelRef });
     } finally {
       await Promise.all(engines.map((engine) => engine.close()));
-      await opened.store.close();
+      await (await opening.catch(() => null))?.store.close();
     }
   },
 };
 
 interface Parts {
   readonly loaded: Loaded;
-  readonly opened: OpenedStore;
+  readonly opening: Promise<OpenedStore>;
   readonly panel: Panel;
   readonly engines: readonly DatabaseEngine[];
   readonly chosen: Options;
@@ -119,7 +121,7 @@ interface Parts {
 
 async function run(
   context: CliContext,
-  { loaded, opened, panel, engines, chosen, panelRef }: Parts & { panelRef: OpenedStore['storeRef'] },
+  { loaded, opening, panel, engines, chosen, panelRef }: Parts & { panelRef: OpenedStore['storeRef'] },
 ): Promise<number> {
   const { world, output, signal } = context;
   const { configuration } = loaded;
@@ -130,6 +132,7 @@ async function run(
   const { twice, problem } = await panelExports(context, loaded);
   if (twice === true) output.note(`warning: ${twiceMessage}; ${twiceHint}`);
   if (problem !== null) output.note(`warning: ${problem}`);
+  const opened = await opening;
   const companion = await RunCompanion.begin(context, {
     configuration,
     addin: chooseAddin(configuration, chosen.addin),
@@ -209,10 +212,11 @@ const limitedTo = async (bytesPerSecond: number) =>
 
 async function dryRun(
   context: CliContext,
-  { loaded, opened, panel, engines, chosen }: Parts,
+  { loaded, opening, panel, engines, chosen }: Parts,
 ): Promise<number> {
   const state = await openStateIfAny(loaded.configuration, context.world);
   const selected = await selectForRun(context, { ...loaded, panel, chosen }, state?.sites() ?? new Map());
+  const opened = await opening;
   const { planBackUp, printPlan } = await import('../backup-plan.ts');
   const { stateDir, trustedSigners } = loaded.configuration;
   const { level } = chosen;

@@ -13,6 +13,7 @@ import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { isProbePrefix } from '../key-classes.ts';
 import { isUuid } from '../state/server-identity.ts';
 import { bytesOf, collect } from '../streams.ts';
+import { eachLimited } from './each-limited.ts';
 
 export interface StoreFile {
   readonly format: number;
@@ -103,33 +104,40 @@ export async function claimStore(
 ): Promise<string> {
   const { signal } = world;
   if (store.capabilities.putOnly) return remembered ?? initialise(store, world, origins);
-  const found = await readStoreFile(store, signal);
-  if (found !== null) {
-    if (remembered !== null && remembered !== found.store) {
-      throw new HoldfastError(
-        'STORE_FOREIGN',
-        `the store has the id ${found.store}, this server wrote to ${remembered} before`,
-        { hint: 'Correct the store in the addin configuration, or give the configuration a new name.' },
-      );
+  const stop = new AbortController();
+  // A store that may be new is looked into at once: each answer of a far one takes its time.
+  const looking = remembered === null ? firstKey(store, AbortSignal.any([signal, stop.signal])) : null;
+  looking?.catch(() => {});
+  try {
+    const found = await readStoreFile(store, signal);
+    if (found !== null) return recognised(found, remembered);
+    if (looking === null) {
+      throw new HoldfastError('STORE_FOREIGN', `the store ${remembered} has lost its ${storeFileKey}`, {
+        hint: 'Check that the right directory or bucket is mounted; give the configuration a new name to begin anew.',
+      });
     }
-    return found.store;
-  }
-  if (remembered !== null) {
-    throw new HoldfastError('STORE_FOREIGN', `the store ${remembered} has lost its ${storeFileKey}`, {
-      hint: 'Check that the right directory or bucket is mounted; give the configuration a new name to begin anew.',
-    });
-  }
-  const other = await firstKey(store, signal);
-  if (other !== null) {
+    const other = await looking;
+    if (other === null) return await initialise(store, world, origins);
+    // Another server may have made it its own between the two answers.
+    const meanwhile = await readStoreFile(store, signal);
+    if (meanwhile !== null) return meanwhile.store;
     throw new HoldfastError(
       'STORE_FOREIGN',
       `the store is not empty and not a store of Holdfast (it holds ${other})`,
-      {
-        hint: 'Point the addin configuration at an empty directory, bucket or prefix.',
-      },
+      { hint: 'Point the addin configuration at an empty directory, bucket or prefix.' },
     );
+  } finally {
+    stop.abort();
   }
-  return initialise(store, world, origins);
+}
+
+function recognised(found: StoreFile, remembered: string | null): string {
+  if (remembered === null || remembered === found.store) return found.store;
+  throw new HoldfastError(
+    'STORE_FOREIGN',
+    `the store has the id ${found.store}, this server wrote to ${remembered} before`,
+    { hint: 'Correct the store in the addin configuration, or give the configuration a new name.' },
+  );
 }
 
 /** Writes what makes an empty store ours, its identity last; another server may have been faster. */
@@ -142,10 +150,10 @@ async function initialise(store: Store, world: ClaimWorld, origins: readonly str
     features: [],
     createdAt: new Date(world.now()).toISOString(),
   };
-  for (const name of companions) {
+  await eachLimited(companions, companions.length, async (name) => {
     const text = await readFile(new URL(`../archive/${name}`, import.meta.url));
     await store.put({ key: name, body: bytesOf(text), sizeBytes: text.length, signal });
-  }
+  });
   try {
     await writeStoreFile(store, file, { createOnly: true, signal });
   } catch (error) {

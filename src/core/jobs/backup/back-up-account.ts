@@ -99,8 +99,9 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
 async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<Snapshot> {
   const { addin, account, world, server, owner } = request;
   const startedAtMs = world.now();
-  const history = await ownHistory(request, cache);
-  const keys = await accountKeys(request);
+  const reading = ownHistory(request, cache);
+  const keys = await accountKeys(request, reading);
+  const history = await reading;
   const epoch = keys?.epoch ?? null;
   const plan = await addin.provider.plan({
     owner,

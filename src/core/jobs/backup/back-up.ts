@@ -22,11 +22,11 @@ import { lockAccount } from '../account-lock.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
 import type { CapturePool } from '../capture/pool.ts';
 import type { Snapshot } from '../catalog.ts';
-import { listByOwner } from '../list-by-owner.ts';
 import { claimStore } from '../store-identity.ts';
 import { openTrust } from '../trust.ts';
 import type { AccountSteps } from './account-steps.ts';
 import { type BackUpAccount, type BackUpWorld, backUpAccount } from './back-up-account.ts';
+import { type EarlyReads, readEarly } from './early-reads.ts';
 import type { OwnDirectory } from './own-directories.ts';
 import { checkEncryption } from './owner-epoch.ts';
 import { RunTally } from './run-tally.ts';
@@ -95,23 +95,31 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   const { place } = addin;
   if (place !== undefined && remembered !== null && addin.store.capabilities.putOnly)
     await requireSamePlace(run.stateDir, addin.name, place);
-  const storeId = await claimStore(addin.store, remembered, { ...world, signal });
-  await state.rememberStore(addin.name, storeId);
-  if (place !== undefined) await rememberPlace(run.stateDir, addin.name, place);
-  const server = state.server.uuid;
-  const { stateDir, allowPlaintext = false } = run;
-  await checkEncryption({ addin, storeId, stateDir, server, signal }, allowPlaintext);
-  const { scheduled = false } = run;
-  const record = { id: runId, addin: addin.name, startedAtMs, scheduled, accounts: run.accounts.length };
-  const handle = await beginRun(run.stateDir, record);
+  const { stateDir, allowPlaintext = false, scheduled = false } = run;
+  const keys = addin.encryption === 'none' && !allowPlaintext;
+  const early = readEarly(addin.store, state.server.uuid, { keys }, signal);
+  let storeId: string;
+  let handle: RunHandle;
   try {
-    const tally = await backUpAll(run, { storeId, signer, trust }, handle);
+    storeId = await claimStore(addin.store, remembered, { ...world, signal });
+    await state.rememberStore(addin.name, storeId);
+    if (place !== undefined) await rememberPlace(run.stateDir, addin.name, place);
+    await checkEncryption({ addin, storeId, stateDir }, allowPlaintext, early.hasKeys);
+    const record = { id: runId, addin: addin.name, startedAtMs, scheduled, accounts: run.accounts.length };
+    handle = await beginRun(run.stateDir, record);
+  } catch (error) {
+    early.abandon();
+    throw error;
+  }
+  try {
+    const tally = await backUpAll(run, { storeId, signer, trust }, { handle, early });
     await rememberNewestFindings(stateDir, addin.id, tally.newest);
     const exitStatus = signal.aborted ? errorCodes.INTERRUPTED.exit : tally.exitStatus;
     const report = { runId, startedAtMs, endedAtMs: world.now(), exitStatus };
     if (!signal.aborted) await writeRun(run, report, tally);
     return report;
   } finally {
+    early.abandon();
     await (signal.aborted ? handle.interrupted() : handle.end());
   }
 }
@@ -123,9 +131,13 @@ const mostSettling = 4;
 /** The same for all accounts of a run. */
 type Common = Pick<BackUpAccount, 'storeId' | 'signer' | 'trust'>;
 
-async function backUpAll(run: BackUpRun, common: Common, handle: RunHandle): Promise<RunTally> {
+async function backUpAll(
+  run: BackUpRun,
+  common: Common,
+  { handle, early }: { readonly handle: RunHandle; readonly early: EarlyReads },
+): Promise<RunTally> {
   await run.state.sightAll(run.accounts);
-  const queue = await inOrderOfNeed(run);
+  const queue = await inOrderOfNeed(run, await early.lastGood);
   const tally = new RunTally();
   const memory = new MemoryKeeper(run.accounts.length >= manyAccounts);
   memory.look(run.world.now());
@@ -191,14 +203,8 @@ function asError(cause: unknown, signal: AbortSignal): HoldfastError {
   return new HoldfastError('INTERNAL', message, { cause, hint: 'Please report this as a defect.' });
 }
 
-async function inOrderOfNeed(run: BackUpRun): Promise<Account[]> {
+async function inOrderOfNeed(run: BackUpRun, lastGood: ReadonlyMap<string, number>): Promise<Account[]> {
   if (run.addin.store.capabilities.putOnly) return [...run.accounts];
-  const lastGood = new Map<string, number>();
-  const { store } = run.addin;
-  for await (const listed of listByOwner(store, { server: run.state.server.uuid }, run.signal)) {
-    const good = listed.findLast(({ state }) => state === 'complete');
-    if (good !== undefined) lastGood.set(good.owner, good.atMs);
-  }
   const withTime = await Promise.all(
     run.accounts.map(async (account) => {
       const owner = await run.state.knownAccountId(account);

@@ -29,12 +29,15 @@ export interface AccountKeys {
 /**
  * Null where the configuration says `none`.
  *
+ * @param readable what else is being read of the account; no key is made before it has been
  * @throws RECIPIENTS_UNUSABLE, STORE_DENIED, STORE_UNAVAILABLE there is no key, so there must be no backup
  */
 export async function accountKeys(
   request: EpochRequest & { readonly owner: string },
+  readable: Promise<unknown>,
 ): Promise<AccountKeys | null> {
   const { addin, storeId, stateDir, server, owner, signal } = request;
+  readable.catch(() => {}); // its failure is the caller's, also where this one comes first
   if (addin.encryption === 'none') return null;
   const { recipients } = addin.encryption;
   const known = await readEpoch(stateDir, storeId, owner);
@@ -48,6 +51,7 @@ export async function accountKeys(
   if (known !== null && isThere(known)) return { epoch: known, openable };
   const last = Math.max(0, known?.epoch ?? 0, ...(listed ?? []).map(({ epoch }) => epoch));
   const place = { server, owner, epoch: last + 1 };
+  await readable;
   const { epoch, publicKey } = await createEpoch(addin.provider, place, recipients, signal);
   await rememberEpoch(stateDir, storeId, owner, { epoch, publicKey, recipients });
   return { epoch: { epoch, publicKey }, openable: openable?.add(epoch) ?? null };
@@ -56,23 +60,21 @@ export async function accountKeys(
 /**
  * Before the first account of a run.
  *
+ * @param hasKeys whether the store holds keys of this server; null where it cannot be read
  * @throws RECIPIENTS_UNUSABLE no backup can be encrypted
  * @throws STORE_ENCRYPTED encrypted backups are there, plain ones were not said to be meant
  */
 export async function checkEncryption(
-  { addin, storeId, stateDir, server, signal }: EpochRequest,
+  { addin, storeId, stateDir }: Pick<EpochRequest, 'addin' | 'storeId' | 'stateDir'>,
   allowPlaintext: boolean,
+  hasKeys: Promise<boolean | null>,
 ): Promise<void> {
   if (addin.encryption !== 'none') {
     await checkRecipients(addin.encryption.recipients);
     return;
   }
   if (allowPlaintext) return;
-  const { store } = addin;
-  const found = store.capabilities.putOnly
-    ? await hasEpochs(stateDir, storeId)
-    : (await store.list({ prefix: `keys/${server}/`, limit: 1, signal })).objects.length > 0;
-  if (!found) return;
+  if (!((await hasKeys) ?? (await hasEpochs(stateDir, storeId)))) return;
   throw new HoldfastError(
     'STORE_ENCRYPTED',
     `the store holds encrypted snapshots of this server, and ${addin.name} would add plain ones`,

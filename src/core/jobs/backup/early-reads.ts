@@ -1,0 +1,49 @@
+/**
+ * What a run asks its store before the first account, all of it at once: each answer of a far store takes its time.
+ *
+ * Only reads, and nothing is concluded from an answer until the store is known to be ours. Of a store that cannot
+ * be read nothing is asked.
+ */
+
+import type { Store } from '../../contracts/store.ts';
+import { listByOwner } from '../list-by-owner.ts';
+
+export interface EarlyReads {
+  /** When each account's last complete snapshot was made, by owner, milliseconds. */
+  readonly lastGood: Promise<ReadonlyMap<string, number>>;
+  /** Whether the store holds keys of encrypted snapshots of this server; null where it cannot be read. */
+  readonly hasKeys: Promise<boolean | null>;
+  /** Ends what is still under way; nobody waits for it any more. */
+  abandon(): void;
+}
+
+/** @param wanted `keys`: whether anybody will ask for `hasKeys` */
+export function readEarly(
+  store: Store,
+  server: string,
+  wanted: { readonly keys: boolean },
+  signal: AbortSignal,
+): EarlyReads {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const { putOnly } = store.capabilities;
+  const lastGood = putOnly ? Promise.resolve(new Map<string, number>()) : readLastGood(store, server, both);
+  const hasKeys = putOnly || !wanted.keys ? Promise.resolve(null) : readKeys(store, server, both);
+  // Failures belong to whoever asks for the answers.
+  for (const read of [lastGood, hasKeys]) read.catch(() => {});
+  return { lastGood, hasKeys, abandon: () => stop.abort() };
+}
+
+async function readLastGood(store: Store, server: string, signal: AbortSignal): Promise<Map<string, number>> {
+  const lastGood = new Map<string, number>();
+  for await (const listed of listByOwner(store, { server }, signal)) {
+    const good = listed.findLast(({ state }) => state === 'complete');
+    if (good !== undefined) lastGood.set(good.owner, good.atMs);
+  }
+  return lastGood;
+}
+
+async function readKeys(store: Store, server: string, signal: AbortSignal): Promise<boolean> {
+  const { objects } = await store.list({ prefix: `keys/${server}/`, limit: 1, signal });
+  return objects.length > 0;
+}
