@@ -30,7 +30,8 @@ const abortPatienceMs = 15_000;
 interface Upload {
   readonly bucket: Bucket;
   readonly request: PutRequest;
-  readonly uploadId: string;
+  /** Rejects where the service gave none. */
+  readonly uploadId: Promise<string>;
   readonly writeId: string;
   readonly parts: CompletedPart[];
 }
@@ -43,21 +44,8 @@ export async function uploadParts(
   call: Call,
   stop: AbortController,
 ): Promise<PutResult> {
-  const { key } = request;
   const writeId = bucket.newId();
-  const created = await bucket.client.send(
-    new CreateMultipartUploadCommand({
-      ...at(bucket, key),
-      ...attributes(bucket.settings, request, writeId),
-      ...lockOf(bucket, key),
-      ...(bucket.settings.checksum === 'sha256' ? { ChecksumAlgorithm: 'SHA256' } : {}),
-    }),
-    call,
-  );
-  const uploadId = created.UploadId;
-  if (uploadId === undefined) {
-    throw new HoldfastError('STORE_UNAVAILABLE', `${inBucket(bucket, `put ${key}`)}: no upload id came`);
-  }
+  const uploadId = begin(bucket, request, writeId, call);
   const upload: Upload = { bucket, request, uploadId, writeId, parts: [] };
   try {
     await sendParts(upload, body, call, stop);
@@ -68,6 +56,22 @@ export async function uploadParts(
   }
 }
 
+async function begin(bucket: Bucket, request: PutRequest, writeId: string, call: Call): Promise<string> {
+  const { key } = request;
+  const { UploadId } = await bucket.client.send(
+    new CreateMultipartUploadCommand({
+      ...at(bucket, key),
+      ...attributes(bucket.settings, request, writeId),
+      ...lockOf(bucket, key),
+      ...(bucket.settings.checksum === 'sha256' ? { ChecksumAlgorithm: 'SHA256' } : {}),
+    }),
+    call,
+  );
+  if (UploadId !== undefined) return UploadId;
+  throw new HoldfastError('STORE_UNAVAILABLE', `${inBucket(bucket, `put ${key}`)}: no upload id came`);
+}
+
+/** Reads on while the upload is begun, and looks for an object under the key while the last parts are on their way. */
 async function sendParts(upload: Upload, body: BodyReader, call: Call, stop: AbortController): Promise<void> {
   const { buffers, memory, settings } = upload.bucket;
   const plan = { partSize: settings.partSize, sizeBytes: upload.request.sizeBytes };
@@ -77,6 +81,7 @@ async function sendParts(upload: Upload, body: BodyReader, call: Call, stop: Abo
     failures.push(error);
     stop.abort();
   };
+  upload.uploadId.catch(fail);
   let sentBytes = 0;
   try {
     for (let number = 1; !(await body.atEnd()); number += 1) {
@@ -96,12 +101,19 @@ async function sendParts(upload: Upload, body: BodyReader, call: Call, stop: Abo
         });
       underWay.add(sending);
     }
+    underWay.add(refuseEarlier(upload, call).catch(fail));
   } catch (error) {
     // Where a part failed, the reader was stopped: what it says is only the consequence.
     fail(error);
   }
   await Promise.all(underWay);
   if (failures.length > 0) throw failures[0];
+}
+
+/** @throws OBJECT_EXISTS where the service may not refuse by itself */
+async function refuseEarlier({ bucket, request }: Upload, call: Call): Promise<void> {
+  if (request.createOnly !== true || bucket.findings.conditionalComplete === 'yes') return;
+  await refuseExisting(bucket, request.key, call);
 }
 
 /** Bytes to give back later: 0 for the only part under way, which needs no lease. */
@@ -118,7 +130,8 @@ async function takeMemory(
 }
 
 async function sendPart(upload: Upload, number: number, body: Uint8Array, call: Call): Promise<void> {
-  const { bucket, request, uploadId, parts } = upload;
+  const { bucket, request, parts } = upload;
+  const uploadId = await upload.uploadId;
   const checksum = checksumOf(bucket.settings, body);
   const output = await bucket.client.send(
     new UploadPartCommand({
@@ -135,10 +148,10 @@ async function sendPart(upload: Upload, number: number, body: Uint8Array, call: 
 }
 
 async function complete(upload: Upload, sentBytes: number, call: Call): Promise<PutResult> {
-  const { bucket, request, uploadId, writeId, parts } = upload;
+  const { bucket, request, writeId, parts } = upload;
   const { findings } = bucket;
   const createOnly = request.createOnly === true;
-  if (createOnly && findings.conditionalComplete !== 'yes') await refuseExisting(bucket, request.key, call);
+  const uploadId = await upload.uploadId;
   try {
     const output = await bucket.client.send(
       new CompleteMultipartUploadCommand({
@@ -191,7 +204,9 @@ async function verify({ bucket, request, writeId }: Upload, sentBytes: number, c
 }
 
 async function abort({ bucket, request, uploadId }: Upload): Promise<void> {
+  const UploadId = await uploadId.catch(() => null);
+  if (UploadId === null) return;
   const call = { abortSignal: AbortSignal.timeout(abortPatienceMs) };
-  const command = new AbortMultipartUploadCommand({ ...at(bucket, request.key), UploadId: uploadId });
+  const command = new AbortMultipartUploadCommand({ ...at(bucket, request.key), UploadId });
   await bucket.client.send(command, call).catch(() => {});
 }
