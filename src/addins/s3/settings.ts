@@ -149,7 +149,7 @@ export const settingsSchema: JsonSchema = {
     uploadMemory: {
       type: 'integer',
       minimum: 0,
-      default: 128 * mebibyte,
+      default: 48 * mebibyte,
       description: 'Bytes of memory for parts beyond the first of each object, over all objects.',
     },
     maxAttempts: {
@@ -207,7 +207,7 @@ export function readSettings(settings: Settings): S3Settings {
     checksum: checksumFor(given, atAws),
     partSize: given.partSize ?? 8 * mebibyte,
     parallelParts: given.parallelParts ?? 4,
-    uploadMemory: given.uploadMemory ?? 128 * mebibyte,
+    uploadMemory: given.uploadMemory ?? 48 * mebibyte,
     maxAttempts: given.maxAttempts ?? 10,
     retryDelayMs: given.retryDelayMs ?? 200,
     timeoutMs: (given.timeoutSeconds ?? 60) * 1000,
