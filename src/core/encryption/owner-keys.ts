@@ -148,7 +148,7 @@ export const sharedId = ({ server, owner, epoch, pair }: Omit<OwnerKeyName, 'rev
   );
 
 /**
- * The private half, opened with the first identity that fits.
+ * The private half, opened with the first identity that fits. Of the newest version, unless told.
  *
  * @throws IDENTITY_WRONG none fits
  * @throws OBJECT_DAMAGED it is no key object, or another's
@@ -159,8 +159,10 @@ export async function openEpoch(
   { key, epoch, pair: expected }: ListedKey,
   identities: readonly Identity[],
   signal: AbortSignal,
+  version?: string,
 ): Promise<OpenedEpoch> {
-  const file = await collect(provider.get({ key, signal }), limitBytes);
+  const which = version === undefined ? { key, signal } : { key, version, signal };
+  const file = await collect(provider.get(which), limitBytes);
   const { decryptSmall } = await import('./small-files.ts');
   const plain = await decryptSmall(file, { identities }, `key object ${key}`).catch((error: unknown) => {
     if (isHoldfastError(error) && error.code === 'NOT_ENCRYPTED') return Buffer.alloc(0);

@@ -28,6 +28,7 @@ import { checkRecipients } from '../../../src/core/encryption/recipients.ts';
 import { encryptAnew } from '../../../src/core/jobs/keys/rotate-keys.ts';
 import { epochOf } from '../../../src/core/jobs/revision.ts';
 import { bytesOf, collect } from '../../../src/core/streams.ts';
+import { twins } from '../../support/twin-keys.ts';
 
 const signal = new AbortController().signal;
 const server = '11111111-1111-4111-8111-111111111111';
@@ -166,12 +167,6 @@ describe('key objects', () => {
     });
   });
 });
-
-/** Two keys with one id, found by trying; whoever knows a recipient can find one for any key in a day. */
-const twins = [
-  'AGE-SECRET-KEY-1LQ6Z57QJ4X6R8A5ZYNU4VMW986UDWXSMKN4HG6ARX0UL2HTNR4AS9P7VCM',
-  'AGE-SECRET-KEY-1FR7549JXLCWNPVK2AV6XLXMU0AT8EUZNQPSWUVX7YGUEANZ9YPRSUCUUDT',
-].map((secret) => parseIdentity(secret)!);
 
 describe('a key planted under the id of another', () => {
   async function planted() {

@@ -11,18 +11,25 @@ import type { StoredKey } from '../prune/types.ts';
 /** Rows of versions with markers between them; more than this is left to the next time. */
 const mostRows = 32;
 
-/** Those the store refused to remove. @throws STORE_UNAVAILABLE, INTERRUPTED what is gone stays gone */
+/**
+ * Those the store refused to remove.
+ *
+ * @param mayGo asked of each version before it is removed; what lies below one that may not go stays as well
+ * @throws STORE_UNAVAILABLE, INTERRUPTED what is gone stays gone
+ */
 export async function removeKeys(
   store: Store,
   keys: readonly ListedKey[],
   signal: AbortSignal,
+  mayGo?: (version: ListedKey) => Promise<boolean>,
 ): Promise<ListedKey[]> {
   const remover = new Remover({ store, signal, onEvent: () => {} });
   const left: ListedKey[] = [];
   for (const key of keys) {
     let rest: StoredKey | null = key;
     for (let row = 0; rest !== null && row < mostRows; row++) {
-      if (!(await remover.remove(rest))) break;
+      if (mayGo !== undefined && !(await mayGo({ ...key, ...rest }))) break;
+      if (!(await remover.remove(rest, mayGo !== undefined))) break;
       rest = await hiddenOf(store, key.key, signal);
     }
     if (rest !== null) left.push(key);

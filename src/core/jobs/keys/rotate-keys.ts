@@ -97,33 +97,41 @@ async function encryptOne(
   const about = { server, owner, epoch };
   const earlier = listed.filter((one) => one.epoch === epoch && one.pair === newest.pair);
   let key: string;
+  let opened: OwnerEpoch;
   try {
-    const opened = await openEpoch(provider, newest, identities, signal);
+    const own = await openEpoch(provider, newest, identities, signal);
+    opened = own;
     for (const one of earlier) {
-      if (one.key !== newest.key && (await holdsAnother(request, one, opened))) throw sharedId(newest);
+      if (one.key !== newest.key && (await holdsAnother(request, one, own))) throw sharedId(newest);
     }
-    key = await reviseEpoch(provider, newest, opened, recipients, signal);
+    key = await reviseEpoch(provider, newest, own, recipients, signal);
   } catch (error) {
     if (!isHoldfastError(error) || !/^(?:IDENTITY|OBJECT)_/.test(error.code)) throw error;
     return { ...about, action: 'left', key: newest.key, removed: 0, kept: 0, message: error.message };
   }
-  const kept = (await removeKeys(store, earlier, signal)).length;
+  const mayGo = async (one: ListedKey): Promise<boolean> =>
+    one.version === null || !(await holdsAnother(request, one, opened, one.version));
+  const kept = (await removeKeys(store, earlier, signal, mayGo)).length;
   await rememberRecipients(request, newest);
   const removed = earlier.length - kept;
   return { ...about, action: 'encrypted-anew', key, removed, kept, message: null };
 }
 
-/** False also for one that these identities do not open: a revision for recipients of earlier days. */
+/**
+ * False also for one that these identities do not open: a revision for recipients of earlier days. True for a version
+ * that may not be looked at.
+ */
 async function holdsAnother(
   { provider, identities, signal }: RotateRequest & { readonly identities: readonly Identity[] },
   revision: ListedKey,
   { publicKey }: OwnerEpoch,
+  version?: string,
 ): Promise<boolean> {
   try {
-    return !(await openEpoch(provider, revision, identities, signal)).publicKey.equals(publicKey);
+    return !(await openEpoch(provider, revision, identities, signal, version)).publicKey.equals(publicKey);
   } catch (error) {
-    if (!isHoldfastError(error) || !/^(?:IDENTITY|OBJECT)_/.test(error.code)) throw error;
-    return false;
+    if (!isHoldfastError(error) || !/^(?:IDENTITY|OBJECT|STORE_DENIED)/.test(error.code)) throw error;
+    return error.code === 'STORE_DENIED';
   }
 }
 

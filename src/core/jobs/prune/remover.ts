@@ -34,8 +34,8 @@ export class Remover {
     this.#request = request;
   }
 
-  /** Whether it is gone. @throws STORE_UNAVAILABLE, INTERRUPTED */
-  async remove({ key, version, sizeBytes }: StoredKey): Promise<boolean> {
+  /** Whether it is gone. `alone`: its other versions stay. @throws STORE_UNAVAILABLE, INTERRUPTED */
+  async remove({ key, version, sizeBytes }: StoredKey, alone = false): Promise<boolean> {
     const { store, signal, onEvent } = this.#request;
     signal.throwIfAborted();
     if (this.#inRow >= patience) {
@@ -44,7 +44,8 @@ export class Remover {
     }
     if (await this.#isLocked(key, sizeBytes)) return false;
     try {
-      await removeVersions(store, key, version, signal);
+      await store.remove({ key, signal, ...(version === null ? {} : { version }) });
+      if (!alone) await removeOthers(store, key, signal);
     } catch (error) {
       if (!isHoldfastError(error) || error.code !== 'STORE_DENIED') throw error;
       this.denied += 1;
@@ -70,15 +71,9 @@ export class Remover {
   }
 }
 
-async function removeVersions(
-  store: Store,
-  key: string,
-  version: string | null,
-  signal: AbortSignal,
-): Promise<void> {
-  await store.remove({ key, signal, ...(version === null ? {} : { version }) });
+/** An older version comes to light when the newest goes; what was pruned must not be back. */
+async function removeOthers(store: Store, key: string, signal: AbortSignal): Promise<void> {
   if (!store.capabilities.versions) return;
-  // An older version comes to light when the newest goes; what was pruned must not be back.
   for (let tries = 0; tries < mostVersions; tries++) {
     const older = await store.head({ key, signal });
     if (older === null) return;
