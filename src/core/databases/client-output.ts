@@ -8,7 +8,7 @@
 
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { closeFd, openPipe } from '../filesystem/native.ts';
+import { openPipe } from '../filesystem/native.ts';
 
 /** Most that one read brings, and the width of the pipe where the kernel grants it. */
 const pieceBytes = 256 * 1024;
@@ -30,16 +30,9 @@ export interface ClientOutput extends AsyncIterable<Buffer> {
 }
 
 /** A pipe whose writing end, `descriptor`, is for the client; ours must be closed once it has started. */
-export interface OutputPipe {
-  readonly descriptor: number;
-  readonly output: ClientOutput;
-  closeDescriptor(): void;
-}
-
-export function makeOutputPipe(): OutputPipe {
+export function makeOutputPipe(): { readonly descriptor: number; readonly output: ClientOutput } {
   const { reading, writing } = openPipe(pipeBytes);
-  const output = new PipeReader(reading);
-  return { descriptor: writing, output, closeDescriptor: () => closeFd(writing) };
+  return { descriptor: writing, output: new PipeReader(reading) };
 }
 
 class PipeReader implements ClientOutput {

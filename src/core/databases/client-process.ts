@@ -1,14 +1,15 @@
 /**
  * A database client as a child process: its output as a stream, its complaints in bounded memory.
  *
- * Owns the process and whatever it starts: each client leads a process group of its own, so that a
+ * Owns the process and whatever it starts: each client leads a session of its own, so that a
  * wrapper script dies together with the client inside it, and none has a terminal to ask for a
  * password. The caller gives the whole environment: nothing of ours is inherited unasked.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
-import { type ClientOutput, makeOutputPipe } from './client-output.ts';
+import { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
+import type { ClientOutput } from './client-output.ts';
+import { endOf, spawnClient } from './spawn-client.ts';
 
 /** Bytes of standard error that are kept; the last ones say what went wrong. */
 const keptErrorBytes = 2048;
@@ -48,79 +49,47 @@ export interface ClientProcess {
 }
 
 export function startClient(command: ClientCommand): ClientProcess {
-  const pipe = command.output === false ? null : makeOutputPipe();
-  let child: ChildProcess;
-  try {
-    child = spawnWith(command, pipe?.descriptor ?? 'ignore');
-  } finally {
-    pipe?.closeDescriptor();
-  }
-  const stderr = child.stdio[2] as Readable | null;
-  const complaint = keepTail(stderr);
+  const { path, input = false, output = true, fileDescriptor } = command;
+  const { pid, stdin, stdout, stderr } = spawnClient({ ...command, input, output, fileDescriptor });
+  const writer = stdin === null ? null : new Socket({ fd: stdin, readable: false, writable: true });
   // A pipe that breaks shows in the exit status; without listeners it would end our own process.
-  child.stdin?.on('error', () => {});
-
-  let closed = false;
-  child.once('close', () => {
-    closed = true;
+  writer?.on('error', () => {});
+  let gone = pid < 0;
+  const ended = keepTail(stderr).then(async (complaint): Promise<ClientEnd> => {
+    const end = await endOf(pid);
+    gone = true;
+    writer?.destroy();
+    return { ...end, complaint };
   });
   return {
-    name: command.path.slice(command.path.lastIndexOf('/') + 1),
-    pid: child.pid,
-    stdin: child.stdin,
-    stdout: pipe?.output ?? null,
-    ended: endOf(child, stderr, complaint),
+    name: path.slice(path.lastIndexOf('/') + 1),
+    pid: pid < 0 ? undefined : pid,
+    stdin: writer,
+    stdout,
+    ended,
     kill() {
-      if (closed) return;
-      killGroup(child.pid);
-      child.stdin?.destroy();
-      pipe?.output.destroy();
+      if (gone) return;
+      killSession(pid);
+      writer?.destroy();
+      stdout?.destroy();
     },
   };
 }
 
-function spawnWith(command: ClientCommand, output: number | 'ignore'): ChildProcess {
-  return spawn(command.path, command.args, {
-    env: command.env,
-    detached: true,
-    stdio: [
-      command.input === true ? 'pipe' : 'ignore',
-      output,
-      'pipe',
-      ...(command.fileDescriptor === undefined ? [] : [command.fileDescriptor]),
-    ],
-  });
-}
-
-async function endOf(
-  child: ChildProcess,
-  stderr: Readable | null,
-  complaint: () => string,
-): Promise<ClientEnd> {
-  const end = await new Promise<Omit<ClientEnd, 'complaint'>>((resolve) => {
-    child.once('exit', (status, signal) => resolve({ status, signal, failure: null }));
-    child.once('error', (failure) => {
-      if (child.pid === undefined) resolve({ status: null, signal: null, failure });
-    });
-  });
-  if (stderr !== null && !stderr.closed && child.pid !== undefined) {
-    await new Promise((resolve) => stderr.once('close', resolve));
-  }
-  return { ...end, complaint: complaint() };
-}
-
-function keepTail(stream: Readable | null): () => string {
+/** The last of what is printed there, once all have closed it. */
+async function keepTail(fd: number): Promise<string> {
+  const stream = new Socket({ fd, readable: true, writable: false });
   let kept = Buffer.alloc(0);
-  stream?.on('error', () => {});
-  stream?.on('data', (chunk: Buffer) => {
+  stream.on('error', () => {});
+  stream.on('data', (chunk: Buffer) => {
     // Copied, so that a small tail never keeps a large chunk alive.
     kept = Buffer.from(Buffer.concat([kept, chunk]).subarray(-keptErrorBytes));
   });
-  return () => kept.toString('utf8').trim();
+  await new Promise((resolve) => stream.once('close', resolve));
+  return kept.toString('utf8').trim();
 }
 
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
+function killSession(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch (error) {
