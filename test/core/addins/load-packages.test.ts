@@ -118,12 +118,21 @@ describe('files of an addin package', () => {
     expect(await reasons(root)).toEqual(['unsafe-files']);
   });
 
-  it('are not looked at below its own node_modules', async () => {
+  it.each([
+    ['in it', 'shelf/node_modules/x'],
+    ['beside it', 'node_modules/@scope/x'],
+    ['that a link leads to', 'linked'],
+  ])('are refused where others can change a dependency %s', async (_, place) => {
     const root = shelf();
-    mkdirSync(join(root, 'node_modules/x'), { recursive: true, mode: 0o755 });
-    chmodSync(join(root, 'node_modules/x'), 0o777);
-
+    const dependency = join(dir, place);
+    mkdirSync(dependency, { recursive: true, mode: 0o755 });
+    mkdirSync(join(root, 'node_modules'), { recursive: true });
+    if (place === 'linked') symlinkSync(dependency, join(root, 'node_modules/y'));
+    writeFileSync(join(dependency, 'index.js'), '', { mode: 0o644 });
     expect(await reasons(root)).toEqual([]);
+
+    chownSync(join(dependency, 'index.js'), 12_345, 12_345);
+    expect(await reasons(root)).toEqual(['unsafe-files']);
   });
 
   it('hold the entry', async () => {
