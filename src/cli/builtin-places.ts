@@ -1,9 +1,9 @@
 /** Where another process finds a store that comes with Holdfast, and what it needs there beside its settings. */
 
-import { resolve } from 'node:path';
 import type { Settings } from '../core/index.ts';
 import type { AddinPlace } from '../core/isolation/isolate.ts';
 import type { StoreNeeds } from '../core/isolation/store-needs.ts';
+import { ownCode, ownModule } from '../core/own-files.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -18,9 +18,6 @@ const fileBodies: Readonly<Record<string, NonNullable<AddinPlace['files']>>> = {
   local: async () => (await import('../addins/local/file-bodies.ts')).fileBodies,
 };
 
-const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-const directory = resolve(import.meta.dirname, '..');
-
 /** Where another process finds a store of ours; null for a store that is none. */
 export async function placeOfBuiltin(
   name: string,
@@ -29,11 +26,11 @@ export async function placeOfBuiltin(
 ): Promise<Omit<AddinPlace, 'secrets'> | null> {
   const needs = Object.hasOwn(storeNeeds, name) ? await storeNeeds[name]!(settings, env) : null;
   if (needs === null) return null;
-  const module = `${directory}/addins/${name}/index.${extension}`;
+  const module = ownModule(`addins/${name}/index`);
   return {
     name: `the store ${name}`,
     opening: { module, exported: `${name}Store` },
-    root: directory,
+    root: ownCode,
     whose: 'own',
     needs,
     ...(Object.hasOwn(fileBodies, name) ? { files: fileBodies[name]! } : {}),

@@ -5,14 +5,13 @@
  * for metrics stays, because it lies where only root writes.
  */
 
-import { resolve } from 'node:path';
 import type { Notifier, NotifierDefinition, Settings } from '../core/index.ts';
+import { ownCode, ownModule } from '../core/own-files.ts';
 import { configuredIsolation, packageWorld } from './package-world.ts';
 import type { World } from './world.ts';
 
 const apart = new Set(['webhook', 'ping']);
-const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-const module = resolve(import.meta.dirname, `../core/notify/http-notifiers.${extension}`);
+const module = ownModule('core/notify/http-notifiers');
 
 type Opener = (definition: NotifierDefinition, settings: Settings) => Promise<Notifier>;
 
@@ -27,7 +26,7 @@ export async function notifierOpener(configDir: string, { env }: Pick<World, 'en
     const place = {
       name: `the notifier ${name}`,
       opening: { module, exported: `${name}Notifier` },
-      root: resolve(import.meta.dirname, '..'),
+      root: ownCode,
       whose: 'own' as const,
       needs: {},
       secrets: [String(settings['url'])],

@@ -9,14 +9,10 @@ import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { HoldfastError } from '../../core/errors.ts';
+import { ownPackage, runsFromSource } from '../../core/own-files.ts';
 import { printable, quoted } from '../../core/printable.ts';
 
 const execute = promisify(execFile);
-
-/** Of the running package: the same from `src/` and from `dist/`. */
-export const packageRoot = resolve(import.meta.dirname, '../../..');
-
-const runsFromSource = import.meta.filename.endsWith('.ts');
 
 export interface Sdk {
   readonly path: string;
@@ -62,13 +58,13 @@ async function manifestIn(
  * @throws PREREQUISITE_MISSING it could not be packed
  */
 export async function packRunning(directory: string, signal: AbortSignal): Promise<Sdk> {
-  const { version } = JSON.parse(await readFile(join(packageRoot, 'package.json'), 'utf8')) as Sdk;
+  const { version } = JSON.parse(await readFile(join(ownPackage, 'package.json'), 'utf8')) as Sdk;
   // What is installed has been built; a checkout is built beside itself.
   const [program, args] = runsFromSource
     ? [process.execPath, ['scripts/pack.mjs', directory]]
     : ['npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', directory]];
   try {
-    await execute(program, args, { cwd: packageRoot, maxBuffer: 16 * 1024 * 1024, signal });
+    await execute(program, args, { cwd: ownPackage, maxBuffer: 16 * 1024 * 1024, signal });
     return await readSdk(join(directory, `holdfast-${version}.tgz`));
   } catch (cause) {
     if (signal.aborted) throw new HoldfastError('INTERRUPTED', 'packing was interrupted', { cause });

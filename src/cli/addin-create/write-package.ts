@@ -8,8 +8,9 @@
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
+import { ownPackage } from '../../core/own-files.ts';
 import { quoted } from '../../core/printable.ts';
-import { packageRoot, type Sdk } from './sdk.ts';
+import type { Sdk } from './sdk.ts';
 
 export const addinKinds = ['store', 'provider', 'notifier', 'scope'] as const;
 export type CreatedKind = (typeof addinKinds)[number];
@@ -21,7 +22,7 @@ export interface NewAddin {
   readonly target: string;
 }
 
-const templates = join(packageRoot, 'templates/addin');
+const templates = join(ownPackage, 'templates/addin');
 
 /** @throws TARGET_NOT_EMPTY there is something already */
 export async function requireFree(target: string): Promise<void> {
@@ -89,7 +90,7 @@ async function filesBelow(directory: string): Promise<string[]> {
 
 /** Puts in the words; names have no character that JSON, TypeScript or Markdown would take otherwise. */
 async function filler({ kind, name }: NewAddin, sdk: Sdk): Promise<(text: string) => string> {
-  const { devDependencies } = JSON.parse(await readFile(join(packageRoot, 'package.json'), 'utf8')) as {
+  const { devDependencies } = JSON.parse(await readFile(join(ownPackage, 'package.json'), 'utf8')) as {
     readonly devDependencies: Readonly<Record<string, string>>;
   };
   const words: Readonly<Record<string, string>> = {

@@ -8,6 +8,7 @@
 import { open, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import valid from 'semver/functions/valid.js';
+import { ownCode } from '../own-files.ts';
 import { printable, quoted } from '../printable.ts';
 import { type Found, refusal } from './refusal.ts';
 import { unsafeFiles } from './trusted-files.ts';
@@ -24,7 +25,7 @@ const largestBytes = 1024 * 1024;
 
 export async function findPackage(
   source: string,
-  { configDir, from = import.meta.dirname }: { readonly configDir: string; readonly from?: string },
+  { configDir, from = ownCode }: { readonly configDir: string; readonly from?: string },
 ): Promise<Found<FoundPackage>> {
   const places = source.startsWith('/')
     ? [source]

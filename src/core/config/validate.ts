@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import type { ErrorObject, Options, ValidateFunction } from 'ajv';
 import type AjvCore from 'ajv/dist/core.js';
 import type { JsonSchema } from '../contracts/addin.ts';
+import { ownCode } from '../own-files.ts';
 
 interface Standalone {
   readonly default: (ajv: AjvCore.default, check: ValidateFunction) => string;
@@ -59,7 +60,7 @@ export const preparedName = (schema: JsonSchema): string =>
 
 /** Undefined where the build did not know the schema, or there was none. */
 function prepared(schema: JsonSchema): ValidateFunction | undefined {
-  const path = join(import.meta.dirname, preparedName(schema));
+  const path = join(ownCode, 'core/config', preparedName(schema));
   return existsSync(path) ? (require(path) as ValidateFunction) : undefined;
 }
 

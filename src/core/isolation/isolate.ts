@@ -6,12 +6,13 @@
  */
 
 import { chownSync, existsSync, lstatSync, mkdirSync, realpathSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import type { Settings } from '../contracts/addin.ts';
 import type { Notifier } from '../contracts/notifier.ts';
 import type { Store } from '../contracts/store.ts';
 import type { StoreSetup } from '../contracts/store-setup.ts';
 import { HoldfastError } from '../errors.ts';
+import { ownPackage } from '../own-files.ts';
 import type { Recipe } from './addin-host.ts';
 import { type Launch, usualPatience } from './addin-process.ts';
 import type { Opening } from './addin-service.ts';
@@ -48,8 +49,6 @@ export interface IsolationWorld {
   readonly memoryMegabytes?: number;
 }
 
-/** Root of what runs: `src` or `dist` with what lies beside it. */
-const ownRoot = resolve(import.meta.dirname, '../../..');
 const usualMegabytes = 2048;
 const compileCache = '/var/cache/holdfast-store';
 
@@ -121,7 +120,7 @@ export async function protectedLaunches(
     accounts,
     directories: [
       dirname(realpathSync(process.execPath)),
-      ownRoot,
+      ownPackage,
       root,
       ...directories,
       ...(directory === undefined ? [] : [directory]),

@@ -1,11 +1,9 @@
 /** Starts the process of an addin as it is: a process of its own, and no other protection. */
 
-import { fileURLToPath } from 'node:url';
+import { ownModule } from '../own-files.ts';
 import type { Launch } from './addin-process.ts';
 
-/** Runs as source and as compiled. */
-const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-export const childEntry = fileURLToPath(new URL(`./child.${extension}`, import.meta.url));
+export const childEntry = ownModule('core/isolation/child');
 
 /** Megabytes of JavaScript objects; bytes of objects in flight are not among them. */
 export const heapMegabytes = 512;

@@ -6,11 +6,13 @@
  */
 
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { storeFileKey } from '../archive/keys.ts';
 import { formatVersion } from '../archive/manifest.ts';
 import type { ListRequest, Store } from '../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { isProbePrefix } from '../key-classes.ts';
+import { ownCode } from '../own-files.ts';
 import { isUuid } from '../state/server-identity.ts';
 import { bytesOf, collect } from '../streams.ts';
 import { eachLimited } from './each-limited.ts';
@@ -151,7 +153,7 @@ async function initialise(store: Store, world: ClaimWorld, origins: readonly str
     createdAt: new Date(world.now()).toISOString(),
   };
   await eachLimited(companions, companions.length, async (name) => {
-    const text = await readFile(new URL(`../archive/${name}`, import.meta.url));
+    const text = await readFile(join(ownCode, 'core/archive', name));
     await store.put({ key: name, body: bytesOf(text), sizeBytes: text.length, signal });
   });
   try {

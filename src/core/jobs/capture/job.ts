@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Warning } from '../../archive/manifest.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
+import { ownModule } from '../../own-files.ts';
 import { ByteQueue } from '../byte-queue.ts';
 import { noCounts } from './counts.ts';
 import type {
@@ -162,8 +163,7 @@ export function deliver(job: Job, message: FromWorker): boolean {
 export function startThread(hungry: Int32Array, pageBytes: number): Thread {
   const underWay = new Int32Array(new SharedArrayBuffer(4));
   const setup: WorkerSetup = { hungry, underWay, pageBytes };
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+  const worker = new Worker(ownModule('core/jobs/capture/worker'), {
     workerData: setup,
     // Entries live shortly: a small young generation costs no time and saves tens of megabytes.
     resourceLimits: { maxYoungGenerationSizeMb: 12 },

@@ -5,6 +5,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { returnLargeBlocks } from '../../filesystem/native.ts';
+import { ownModule } from '../../own-files.ts';
 import type { ToRestoreWorker } from './messages.ts';
 
 export class RestoreThreads {
@@ -53,8 +54,7 @@ export class RestoreThreads {
   }
 
   #start(): Worker {
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    return new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+    return new Worker(ownModule('core/jobs/restore/worker'), {
       // Entries live shortly: a small young generation costs no time and saves tens of megabytes.
       resourceLimits: { maxYoungGenerationSizeMb: 3 },
     });
