@@ -38,7 +38,8 @@ export const status: CliCommand = {
       .addHelpText(
         'after',
         '\nThe status is 100 where an account has no good snapshot, that is a complete one, or where the newest ' +
-          'one looks wrong: much smaller than before, ten times the usual changes, or no longer compressible.' +
+          'one looks wrong: much smaller than before, ten times the usual changes, no longer compressible, or with other ' +
+          'exclusions.' +
           '\nWith --check it looks at every addin configuration, and an account is critical where a component has no good ' +
           'snapshot younger than alertAfterHours.',
       );

@@ -106,12 +106,12 @@ export const snapshotItem = record('A committed snapshot.', {
     ratio: numberOrNull('The one to the other; null where nothing was stored anew.'),
   }),
   findings: list(
-    'What looks wrong about the numbers, compared with the last seven snapshots. Each is a warning as well.',
+    'What looks wrong, compared with the last seven snapshots. Each is a warning as well.',
     record('A finding.', {
       code: choice('Which; docs/errors.md has them among the warnings.', ...findingCodes),
-      what: choice('What was measured.', 'entries', 'bytes', 'changes', 'ratio'),
+      what: choice('What was measured.', 'entries', 'bytes', 'changes', 'ratio', 'exclusions'),
       measured: number('Of this snapshot.'),
-      usual: number('Median of those before it.'),
+      usual: number('Median of those before it; of exclusions, how many there were in the one before.'),
       message: text('The same in words.'),
     }),
   ),

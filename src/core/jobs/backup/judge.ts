@@ -4,8 +4,8 @@
 
 import type { ManifestBody } from '../../archive/manifest.ts';
 import type { Finding, SnapshotStatistics } from '../../archive/statistics.ts';
-import { printable } from '../../printable.ts';
 import type { Measures } from '../../state/measures.ts';
+import { changedExclusions } from '../findings/exclusions.ts';
 import { findingsOf } from '../findings/findings.ts';
 import { measuresOf, statisticsOf } from '../findings/measures.ts';
 import type { CapturedTrees } from './capture-trees.ts';
@@ -45,32 +45,9 @@ export function judge(
   const statistics = statisticsOf(trees.changes, newBytes, stored);
   const { components, exclusions, recent } = snapshot;
   const measured = { components, exclusions, counts: trees.counts, statistics };
-  const findings = findingsOf(measuresOf(snapshot, measured), recent);
+  const newest = measuresOf(snapshot, measured);
+  const findings = [...findingsOf(newest, recent), ...changedExclusions(newest, recent.at(-1))];
   for (const { code, message } of findings) warnings.add({ code, component: 'account', message });
   const measures = measuresOf(snapshot, { ...measured, findings });
-  warnOfExclusions(measures.excluded ?? [], recent.at(-1)?.excluded, warnings);
   return { statistics, findings, measures };
-}
-
-/** What is left out from now on may be missed by nobody until the day of the restore. */
-function warnOfExclusions(
-  now: readonly string[],
-  before: readonly string[] | undefined,
-  warnings: WarningList,
-): void {
-  if (before === undefined) return;
-  const added = now.filter((one) => !before.includes(one));
-  const gone = before.filter((one) => !now.includes(one));
-  const named = (what: string, all: readonly string[]): string[] =>
-    all.length === 0
-      ? []
-      : [
-          `${what} ${all
-            .slice(0, 10)
-            .map((one) => printable(one))
-            .join(', ')}`,
-        ];
-  const said = [...named('newly left out:', added), ...named('no longer left out:', gone)];
-  if (said.length === 0) return;
-  warnings.add({ code: 'exclusions-changed', component: 'account', message: said.join('; ') });
 }
