@@ -1,13 +1,17 @@
 /**
  * Figures of the last run of each addin configuration, for the textfile collector of the node exporter.
  *
- * One file for all of them: those of other configurations are kept as they stand. Written beside and renamed,
- * since the collector may read at any time. No figure has a label that an account controls.
+ * One file for all of them: those of other configurations are kept as they stand, so only one process at a time
+ * reads and writes it. Written beside and renamed, since the collector may read at any time. No figure has a label that an account controls.
  */
 
 import { chmod, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Notification } from '../contracts/notifier.ts';
 import { HoldfastError } from '../errors.ts';
+import { AT_FDCWD, closeFd, errnoName, lockExclusive, O, openAt, zName } from '../filesystem/native.ts';
+import { printable } from '../printable.ts';
 
 const prefix = 'holdfast_last_run_';
 const sample = new RegExp(`^(${prefix}[a-z_]+)\\{addin="([a-z0-9-]+)"\\} ([0-9.e+-]+)$`, 'gm');
@@ -24,10 +28,45 @@ const helps: Readonly<Record<string, string>> = {
   bytes: 'Bytes of content in its snapshots.',
 };
 
-/** @throws PREREQUISITE_MISSING the file cannot be written */
+const waitMs = 20;
+const waits = 500;
+
+/** @throws PREREQUISITE_MISSING the file cannot be written, or others write it for ten seconds */
 export async function writeMetrics(path: string, notification: Notification): Promise<void> {
-  const { addin, exitStatus, figures, durationMs, atMs } = notification;
+  const { addin, exitStatus } = notification;
   if (addin === null || exitStatus === null) return;
+  const lock = await lockDirectoryOf(path);
+  try {
+    await writeLocked(path, { ...notification, addin, exitStatus });
+  } finally {
+    closeFd(lock);
+  }
+}
+
+/** On the directory, so that the collector finds no file of ours that has no figures. */
+async function lockDirectoryOf(path: string): Promise<number> {
+  const fd = openAt(AT_FDCWD, zName(dirname(path)), O.RDONLY | O.DIRECTORY);
+  if (fd < 0) throw unwritable(path, errnoName(fd));
+  for (let tries = 0; lockExclusive(fd) < 0; tries += 1) {
+    if (tries === waits) {
+      closeFd(fd);
+      throw unwritable(path, 'another process holds its directory');
+    }
+    await sleep(waitMs);
+  }
+  return fd;
+}
+
+const unwritable = (path: string, why: string, cause?: unknown): HoldfastError =>
+  new HoldfastError('PREREQUISITE_MISSING', `cannot write ${printable(path)}: ${why}`, { cause });
+
+interface RunEnd extends Notification {
+  readonly addin: string;
+  readonly exitStatus: number;
+}
+
+async function writeLocked(path: string, notification: RunEnd): Promise<void> {
+  const { addin, exitStatus, figures, durationMs, atMs } = notification;
   const { Gauge, Registry } = await import('prom-client');
   const registry = new Registry();
   const gauges = new Map(
@@ -58,7 +97,6 @@ export async function writeMetrics(path: string, notification: Notification): Pr
     await chmod(temporary, 0o644);
     await rename(temporary, path);
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    throw new HoldfastError('PREREQUISITE_MISSING', `cannot write ${path}: ${code}`, { cause });
+    throw unwritable(path, String((cause as NodeJS.ErrnoException).code), cause);
   }
 }

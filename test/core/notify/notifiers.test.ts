@@ -1,11 +1,14 @@
 /** A real HTTP server, a real program in place of sendmail's, real files. */
 
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { NotifySettings } from '../../../src/core/config/operations-schema.ts';
 import type { Notification } from '../../../src/core/index.ts';
@@ -31,9 +34,13 @@ const failure: Notification = {
   details: ['site1: RUN_FAILED: nothing'],
 };
 
-const tell = (settings: NotifySettings, change: Partial<Notification> = {}): Promise<readonly string[]> => {
+const tell = (
+  settings: NotifySettings,
+  change: Partial<Notification> = {},
+  timeoutMs = 2000,
+): Promise<readonly string[]> => {
   const env = { URL: `${base}/secret-token`, DEAD: 'http://127.0.0.1:1/secret-token', BAD: 'no url' };
-  return notifyAll([settings], { ...failure, ...change }, { env, timeoutMs: 2000 });
+  return notifyAll([settings], { ...failure, ...change }, { env, timeoutMs });
 };
 
 beforeAll(async () => {
@@ -152,5 +159,37 @@ describe('a metrics file', () => {
     expect(lines).toContain('holdfast_last_run_end_timestamp_seconds{addin="nightly"} 1800000000');
     expect(lines).toContain('holdfast_last_run_exit_status{addin="weekly"} 100');
     expect(statSync(path).mode & 0o777).toBe(0o644);
+  });
+
+  it('loses nothing where runs of several configurations end at once', async () => {
+    const path = join(dir, 'together.prom');
+    const addins = Array.from({ length: 12 }, (_, i) => `nightly-${i}`);
+    const said = await Promise.all(addins.map((addin) => tell({ use: 'textfile', path }, { addin }, 30_000)));
+    const text = readFileSync(path, 'utf8');
+
+    expect(said.flat()).toEqual([]);
+    for (const addin of addins) expect(text).toContain(`holdfast_last_run_exit_status{addin="${addin}"} 26`);
+  });
+
+  it('is left as it is while another process holds its directory', async () => {
+    const held = mkdtempSync(join(dir, 'held-'));
+    const path = join(held, 'holdfast.prom');
+    const holder = spawn('flock', [held, 'sh', '-c', 'echo held; exec sleep 60'], {
+      stdio: 'pipe',
+      detached: true,
+    });
+    const ended = once(holder, 'close');
+    await once(holder.stdout, 'data');
+    try {
+      const said = tell({ use: 'textfile', path }, {}, 30_000);
+      await sleep(200);
+      expect(existsSync(path)).toBe(false);
+      process.kill(-holder.pid!);
+      await ended;
+      expect(await said).toEqual([]);
+    } finally {
+      holder.kill();
+    }
+    expect(readFileSync(path, 'utf8')).toContain('holdfast_last_run_exit_status');
   });
 });
