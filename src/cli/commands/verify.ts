@@ -57,6 +57,8 @@ export const verify: CliCommand = {
         store,
         snapshots,
         wholeHistories: only === null,
+        owner,
+        servers: serversOf(session),
         remembered: options['copy'] === undefined ? await rememberedBy(session, owner) : [],
         trust,
         readData,
@@ -131,6 +133,10 @@ async function revisionsOf({ store, signal }: Search, { header }: AnySnapshot): 
   const all = await listSnapshots(store, { server, owner }, signal);
   return all.filter((one) => one.id === id && one.sequence === sequence);
 }
+
+/** This one under all its UUIDs. */
+const serversOf = ({ state }: StoreSession): readonly string[] =>
+  state === null ? [] : [...state.server.previous, state.server].map(({ uuid }) => uuid);
 
 /** What the state knows of snapshots that must be there. `owner` null: of every account. */
 async function rememberedBy(

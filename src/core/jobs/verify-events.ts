@@ -15,8 +15,12 @@ import type { HistoryProblem } from './verify-history.ts';
 export interface VerifyEventsRequest {
   readonly store: Store;
   readonly provider: Provider;
-  /** Of the accounts whose events are looked at. */
-  readonly snapshots: readonly { readonly server: string; readonly owner: string }[];
+  /** The events of their servers are looked at, also those of accounts that have no snapshot any more. */
+  readonly snapshots: readonly { readonly server: string }[];
+  /** Servers besides these. */
+  readonly servers?: readonly string[];
+  /** Left out or null: of all accounts. */
+  readonly owner?: string | null;
   /** Left out: nothing is asked for. */
   readonly trust?: Trust;
   readonly signal: AbortSignal;
@@ -26,18 +30,17 @@ const readsAtOnce = 8;
 
 /** @throws STORE_UNAVAILABLE, STORE_DENIED */
 export async function verifyEvents(request: VerifyEventsRequest): Promise<HistoryProblem[]> {
-  const { store, snapshots, trust, signal } = request;
+  const { store, snapshots, servers = [], owner = null, trust, signal } = request;
   if (trust === undefined || store.capabilities.putOnly) return [];
   const problems: HistoryProblem[] = [];
-  for (const place of new Set(snapshots.map(({ server, owner }) => `${server}/${owner}`))) {
-    const [server, owner] = place.split('/') as [string, string];
+  for (const server of new Set([...servers, ...snapshots.map((one) => one.server)])) {
+    const prefix = `events/${server}/${owner === null ? '' : `${owner}/`}`;
     let after: string | undefined;
     do {
-      const prefix = `events/${server}/${owner}/`;
       const page = await store.list({ prefix, ...(after === undefined ? {} : { after }), signal });
       await eachLimited(page.objects, readsAtOnce, async ({ key }) => {
-        const found = await wrongWith({ ...request, trust }, key);
-        if (found !== null) problems.push({ server, owner, snapshot: null, ...found });
+        const found = await problemOf({ ...request, trust }, key);
+        if (found !== null) problems.push(found);
       });
       after = page.next ?? undefined;
     } while (after !== undefined);
@@ -45,14 +48,17 @@ export async function verifyEvents(request: VerifyEventsRequest): Promise<Histor
   return problems.sort((a, b) => (a.message < b.message ? -1 : 1));
 }
 
-async function wrongWith(
+async function problemOf(
   { provider, trust, signal }: VerifyEventsRequest & { readonly trust: Trust },
   key: string,
-): Promise<Pick<HistoryProblem, 'kind' | 'message'> | null> {
+): Promise<HistoryProblem | null> {
   const name = parseEventKey(key);
   if (name === null || !eventKinds.includes(name.kind)) return null;
+  const { server, owner } = name;
   const found = await readEventObject(provider, key, name, signal);
-  if (found === null) return { kind: 'damaged-event', message: `event ${key} is damaged` };
+  if (found === null)
+    return { server, owner, snapshot: null, kind: 'damaged-event', message: `event ${key} is damaged` };
   const why = distrustOf(found, trust, 'it');
-  return why === null ? null : { kind: 'event', message: `event ${key} is not trusted: ${why}` };
+  if (why === null) return null;
+  return { server, owner, snapshot: null, kind: 'event', message: `event ${key} is not trusted: ${why}` };
 }

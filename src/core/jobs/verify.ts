@@ -67,6 +67,10 @@ export interface VerifyRequest {
   readonly snapshots: readonly ListedSnapshot[];
   /** `snapshots` are all there are of their accounts, so that it shows where one is missing. */
   readonly wholeHistories?: boolean;
+  /** With whole histories: whose they are; left out or null: those of all accounts. */
+  readonly owner?: string | null;
+  /** With whole histories: servers whose events are looked at, whether they have snapshots there or not. */
+  readonly servers?: readonly string[];
   /** With whole histories: what this server made last. Not for copies, which may lag behind. */
   readonly remembered?: readonly Remembered[];
   /** Whose signatures count; without it none is asked for. */

@@ -1,7 +1,7 @@
 /** Manifests that are edited, swapped, put back, missing, unsigned or a stranger's: what verify and restore make of them. */
 
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -85,7 +85,7 @@ setfattr -n security.capability -v 0x0100000280000000000000000000000000000000 bi
 const file = (number: number): string => join(lab.storePath, keys[number - 1]!);
 const trust = (more: readonly string[] = []) => openTrust(lab.stateDir, more);
 
-async function verdict(more: readonly string[] = []) {
+async function verdict(more: readonly string[] = [], whose: string | null = null) {
   const { addin, store, provider, stateDir, state } = lab;
   const server = state.server.uuid;
   const lasts = await readLastSnapshots(stateDir, addin.id);
@@ -94,6 +94,7 @@ async function verdict(more: readonly string[] = []) {
     provider,
     snapshots: await listSnapshots(store, {}, signal),
     wholeHistories: true,
+    owner: whose,
     remembered: [...lasts].map(([owner, last]) => ({ server, owner, addin: addin.id, last })),
     trust: await trust(more),
     readData: false,
@@ -153,6 +154,20 @@ describe('an event', () => {
     expect(problems).toHaveLength(3);
     for (const one of problems)
       expect(one).toMatch(/^event events\/.+ is not trusted: it is (?:not )?signed/);
+  });
+
+  it('of an account without snapshots is looked at like the others', async () => {
+    const owner = randomUUID();
+    await put({ ...hold, owner }, thief);
+    await put({ ...hold, owner }, await ours());
+
+    const { problems, exitStatus } = await verdict();
+
+    expect(problems).toEqual([
+      expect.stringMatching(new RegExp(`^event events/.+/${owner}/.+ is not trusted`)),
+    ]);
+    expect(exitStatus).toBe(49);
+    expect((await verdict([], (await lab.latest()).header.owner)).problems).toEqual([]);
   });
 
   it('of a stranger explains no gap, and one of ours does', async () => {
