@@ -2,6 +2,7 @@
 
 import type { StoreDefinition } from '../../core/index.ts';
 import { storeContract } from '../../core/index.ts';
+import { rcloneNeeds } from './needs.ts';
 import { readSettings, settingsSchema } from './settings.ts';
 
 export const rcloneStore: StoreDefinition = {
@@ -10,6 +11,10 @@ export const rcloneStore: StoreDefinition = {
   version: '1.0.0',
   contract: storeContract,
   settingsSchema,
+  directories(settings) {
+    const { directory } = rcloneNeeds(settings, process.env);
+    return directory === undefined ? [] : [directory];
+  },
   async open(settings) {
     const { openRcloneStore } = await import('./rclone-store.ts');
     return openRcloneStore(readSettings(settings));

@@ -12,7 +12,7 @@ import type { Settings } from '../../core/index.ts';
 import { readSettings } from './settings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
-type Sections = ReadonlyMap<string, ReadonlyMap<string, string>>;
+type Sections = Map<string, Map<string, string>>;
 
 const wrappers = new Set(['alias', 'crypt', 'chunker', 'compress', 'hasher']);
 
@@ -20,7 +20,7 @@ export function rcloneNeeds(settings: Settings, env: Environment) {
   const { remote, config, program } = readSettings(settings);
   const home = env['HOME'] ?? homedir();
   const files = [config ?? usualConfig(env, home)].filter((path) => path !== null);
-  const sections = readSections(files[0]);
+  const sections = withVariables(readSections(files[0]), env);
   for (const section of sections.values()) {
     for (const value of section.values()) files.push(...absolutePaths(value, home));
   }
@@ -50,6 +50,18 @@ function readSections(path: string | undefined): Sections {
       section = new Map();
       sections.set(name, section);
     } else if (key !== undefined && value !== undefined) section.set(key, value);
+  }
+  return sections;
+}
+
+/** Options that variables set, RCLONE_CONFIG_<NAME>_<OPTION>, count more than those of the file. */
+function withVariables(sections: Sections, env: Environment): Sections {
+  for (const [variable, value = ''] of Object.entries(env)) {
+    const name = /^RCLONE_CONFIG_(?<name>[A-Z0-9]+)_(?:TYPE|REMOTE)$/.exec(variable)?.groups?.['name'];
+    if (name === undefined) continue;
+    const same = [...sections.keys()].find((key) => key.toUpperCase() === name) ?? name.toLowerCase();
+    const section = sections.get(same) ?? new Map<string, string>();
+    sections.set(same, section.set(variable.slice(variable.lastIndexOf('_') + 1).toLowerCase(), value));
   }
   return sections;
 }

@@ -1,12 +1,16 @@
 /** The store contract on real remotes of several kinds, each behind its own rclone. */
 
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { placeOfBuiltin } from '../../../src/cli/builtin-places.ts';
 import type { Store } from '../../../src/core/index.ts';
+import { openStoreApart } from '../../../src/core/isolation/isolate.ts';
+import { processOf } from '../../../src/core/isolation/isolated-store.ts';
 import { checksFor, storeCheckFailure } from '../../support/run-checks.ts';
 import { type S3Server, startS3 } from '../../support/s3.ts';
-import { bodyOf, makeRemotes, obscured, type Remotes, signal } from './remotes.ts';
+import { bodyOf, makeRemotes, obscured, type Remotes, read, signal } from './remotes.ts';
 import { type Service, startSshd, startWebdav } from './services.ts';
 
 let remotes: Remotes;
@@ -126,4 +130,34 @@ it('keeps names and contents on a crypt remote from whoever reads beneath it', a
   await store.put({ key: 'a%20b/object', body: bodyOf('text'), signal });
   const names = readdirSync(join(remotes.path, 'data/crypt'), { recursive: true, encoding: 'utf8' });
   expect(names.some((name) => name.includes('object'))).toBe(false);
+});
+
+describe('the rclone store in a process of its own', () => {
+  it.each([
+    { kind: 'a directory of this machine', remote: 'apart:kept', owner: 65_521 },
+    { kind: 'an SSH server, with a key only root may read', remote: `ssh:apart`, owner: 0 },
+  ])('keeps objects on $kind', async ({ remote, owner }) => {
+    const directory = remote.startsWith('ssh')
+      ? join(remotes.path, 'ssh-apart')
+      : join(remotes.path, 'apart/kept');
+    remotes.add('apart', { type: 'alias', remote: join(remotes.path, 'apart') });
+    const settings = {
+      use: 'rclone',
+      remote: remote.replace('ssh:apart', `ssh:${directory}`),
+      config: remotes.config,
+    };
+    const place = await placeOfBuiltin('rclone', settings, process.env);
+    const world = { env: process.env, accounts: [join(remotes.path, 'data')] };
+    const store = await openStoreApart({ ...place!, secrets: [] }, settings, world);
+    try {
+      const bytes = randomBytes(3_000_000);
+      await store.put({ key: 'data/a', body: bodyOf(bytes), signal });
+      expect(Buffer.compare(await read(store, 'data/a'), bytes)).toBe(0);
+      expect((await store.list({ prefix: '', signal })).objects.map(({ key }) => key)).toEqual(['data/a']);
+      expect(statSync(join(directory, 'data/a')).uid).toBe(owner);
+      expect(statSync(`/proc/${await processOf(store)}`).uid).toBe(65_521);
+    } finally {
+      await store.close();
+    }
+  });
 });
