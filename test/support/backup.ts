@@ -30,7 +30,8 @@ import { findSnapshot } from '../../src/core/jobs/find-snapshot.ts';
 import { restore } from '../../src/core/jobs/restore/restore.ts';
 import { RestoreThreads } from '../../src/core/jobs/restore/restore-threads.ts';
 import type { RestoreReport, RestoreRequest } from '../../src/core/jobs/restore/types.ts';
-import { type VerifyReport, verify } from '../../src/core/jobs/verify.ts';
+import { verify } from '../../src/core/jobs/verify.ts';
+import type { VerifyReport } from '../../src/core/jobs/verify-types.ts';
 import { openState, type State } from '../../src/core/state/state.ts';
 
 /** A tree's path, or the tree with its exclusions. */

@@ -7,8 +7,6 @@
  */
 
 import { contentRoot } from '../archive/root.ts';
-import type { Store } from '../contracts/store.ts';
-import type { KeyedProvider } from '../encryption/keyed-provider.ts';
 import { type ErrorCode, errorCodes, HoldfastError, isHoldfastError } from '../errors.ts';
 import { displayName } from '../filesystem/xattrs.ts';
 import {
@@ -20,68 +18,14 @@ import {
 } from './catalog.ts';
 import { openIndex } from './index-reader.ts';
 import { RestoreThreads } from './restore/restore-threads.ts';
-import { requireTrusted, type Trust } from './trust.ts';
+import { requireTrusted } from './trust.ts';
 import { verifyContents } from './verify-contents.ts';
 import { verifyEvents } from './verify-events.ts';
-import {
-  type HistoryLink,
-  type HistoryProblem,
-  historyCodes,
-  linkOf,
-  type Remembered,
-  verifyHistories,
-} from './verify-history.ts';
+import { type HistoryLink, historyCodes, linkOf, verifyHistories } from './verify-history.ts';
 import { KeyCheck } from './verify-keys.ts';
 import { checkBytes, checkExport, checkSize, componentOf, indexKeyOf } from './verify-objects.ts';
 import { checkPages } from './verify-pages.ts';
-
-export interface VerifyProblem {
-  readonly object: string | null;
-  readonly component: string | null;
-  readonly path: string | null;
-  readonly message: string;
-}
-
-export interface VerifiedSnapshot {
-  /** Null where the manifest itself cannot be read. */
-  readonly name: string | null;
-  readonly key: string;
-  /** Encrypted, and there was no identity: only stored bytes were checked. */
-  readonly locked: boolean;
-  readonly problems: readonly VerifyProblem[];
-}
-
-export interface VerifyReport {
-  readonly snapshots: readonly VerifiedSnapshot[];
-  /** Snapshots that are missing or do not follow the one before; none where that was not asked. */
-  readonly histories: readonly HistoryProblem[];
-  readonly objectsChecked: number;
-  readonly bytesRead: number;
-  /** 0, or that of the worst problem: OBJECT_MISSING, OBJECT_DAMAGED, SNAPSHOT_UNTRUSTED or IDENTITY_WRONG. */
-  readonly exitStatus: number;
-}
-
-export interface VerifyRequest {
-  readonly provider: KeyedProvider;
-  readonly store: Store;
-  readonly snapshots: readonly ListedSnapshot[];
-  /** `snapshots` are all there are of their accounts, so that it shows where one is missing. */
-  readonly wholeHistories?: boolean;
-  /** With whole histories: whose they are; left out or null: those of all accounts. */
-  readonly owner?: string | null;
-  /** With whole histories: servers whose events are looked at, whether they have snapshots there or not. */
-  readonly servers?: readonly string[];
-  /** With whole histories: what this server made last. Not for copies, which may lag behind. */
-  readonly remembered?: readonly Remembered[];
-  /** Whose signatures count; without it none is asked for. */
-  readonly trust?: Trust;
-  readonly readData: boolean;
-  readonly threads: number;
-  /** Threads to borrow instead of starting and ending some. */
-  readonly pool?: RestoreThreads;
-  readonly signal: AbortSignal;
-  readonly onEvent: (event: { readonly type: 'bytes'; readonly bytes: number }) => void;
-}
+import type { VerifiedSnapshot, VerifyProblem, VerifyReport, VerifyRequest } from './verify-types.ts';
 
 /**
  * @throws STORE_UNAVAILABLE, STORE_DENIED, INTERRUPTED; everything about contents is in the report

@@ -8,7 +8,8 @@ import { decodeManifest, encodeManifest, type ManifestHeader } from '../../../sr
 import type { Store } from '../../../src/core/contracts/store.ts';
 import { listSnapshots } from '../../../src/core/jobs/catalog.ts';
 import { prune } from '../../../src/core/jobs/prune/prune.ts';
-import { type VerifyRequest, verify } from '../../../src/core/jobs/verify.ts';
+import { verify } from '../../../src/core/jobs/verify.ts';
+import type { VerifyRequest } from '../../../src/core/jobs/verify-types.ts';
 import { type Lab, openLab } from '../../support/backup.ts';
 import { copyIn, runCopy } from '../../support/copies.ts';
 
