@@ -53,6 +53,8 @@ export class DatabaseExportPrinter {
         output.info(`warning: ${name(account, instance, database)}: ${code}: ${printable(message, 500)}`);
       }
     }
+    if (report.databases.length === 0)
+      output.note('warning: no database was exported: there was none to export');
     for (const site of report.skipped) output.note(`note: the panel keeps no dumps of ${printable(site)}`);
     const failed = report.databases.filter(({ state }) => state === 'failed').length;
     const bytes = report.databases.reduce((sum, one) => sum + (one.storedBytes ?? one.plainBytes), 0);
@@ -105,7 +107,7 @@ export class DatabaseExportPrinter {
 const name = (account: string, instance: string, database: string | null): string =>
   printable(`${account}/${instance}/${database ?? '*'}`);
 
-/** Of the worst database: one code for all failures where they agree. */
+/** Of the worst database: one code for all failures where they agree. Without any, nothing failed, and nothing is safe. */
 export function exportStatus(outcomes: readonly DatabaseItem[], aborted: boolean): number {
   if (aborted) return errorCodes.INTERRUPTED.exit;
   const codes = new Set(outcomes.flatMap(({ error }) => (error === null ? [] : [error.code])));
@@ -116,7 +118,8 @@ export function exportStatus(outcomes: readonly DatabaseItem[], aborted: boolean
       ? errorCodes[only as keyof typeof errorCodes].exit
       : errorCodes.EXPORT_FAILED.exit;
   }
-  return outcomes.some(({ warnings }) => warnings.length > 0) ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
+  const wellDone = outcomes.length > 0 && outcomes.every(({ warnings }) => warnings.length === 0);
+  return wellDone ? 0 : errorCodes.FINISHED_WITH_WARNINGS.exit;
 }
 
 export function describeOutcome(outcome: DatabaseOutcome): DatabaseItem {

@@ -117,6 +117,21 @@ describe('db export --to', () => {
     const plain = readFileSync(join(to, 'site1/postgresql/exa_app.sql'), 'utf8');
     expect(plain).toContain('CREATE TABLE sales.orders');
     expect(readFileSync(join(to, 'site1/mariadb/exa_shop.sql'), 'utf8')).toContain('CREATE TABLE `orders`');
+
+    const beside = (name: string) => writeFileSync(join(to, 'site1', name), 'not ours');
+    beside('mariadb/exa_shop.sql.xz');
+    beside('postgresql/exa_app.tar');
+    await run('--account', 'site1', '--exclude', 'exa_wp', '--to', to);
+    expect(readdirSync(join(to, 'site1/mariadb'))).toEqual([
+      'exa_shop.grants.sql',
+      'exa_shop.sql.xz',
+      'exa_shop.sql.zst',
+    ]);
+    expect(readdirSync(join(to, 'site1/postgresql'))).toEqual([
+      'exa_app.grants.sql',
+      'exa_app.pgdump.zst',
+      'exa_app.tar',
+    ]);
   });
 
   it.each([
@@ -138,9 +153,17 @@ describe('db export --to', () => {
     expect(existsSync('x')).toBe(false);
   });
 
+  it('ends with a warning where there was nothing to export', async () => {
+    const { status, stderr, document } = await run('--all', '--exclude', '*', '--to', join(site.dir, 'none'));
+
+    expect(status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
+    expect(stderr).toContain('warning: no database was exported');
+    expect(document).toMatchObject({ databases: [], exitStatus: status });
+  });
+
   it('begins nothing where the file system is too small, unless it is forced', async () => {
     const to = join(site.dir, 'small');
-    mkdirSync(to);
+    mkdirSync(to, { recursive: true });
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4k', 'tmpfs', to]).status).toBe(0);
     try {
       const refused = await site.holdfast('db', 'export', '--all', '--engine', 'mariadb', '--to', to);
@@ -171,8 +194,10 @@ describe('db export --to', () => {
         { ...postgres.config, host: '127.0.0.1', port: 1 },
       ],
     });
-    const { status, document } = await run('--account', 'site1', '--to', to);
-    writeJson(join(site.config, 'config.json'), config);
+    const failing = run('--account', 'site1', '--to', to);
+    const { status, document } = await failing.finally(() =>
+      writeJson(join(site.config, 'config.json'), config),
+    );
 
     expect(status).toBe(errorCodes.EXPORT_FAILED.exit);
     expect(
@@ -194,6 +219,9 @@ describe('db export --to-accounts', () => {
   it("writes the panel's names as the account's user, and keeps as many as the panel", async () => {
     const { uid, gid } = panel.accounts[0]!;
     mkdirSync(directory(), { recursive: true });
+    for (const name of readdirSync(directory()).filter((one) => one.endsWith('.gz'))) {
+      rmSync(join(directory(), name)); // of a try before this one
+    }
     for (let day = 1; day <= 6; day += 1) {
       writeFileSync(join(directory(), `exa_wp-2020010${day}000000.sql`), 'old');
     }
@@ -237,11 +265,12 @@ describe('db export --to-accounts', () => {
 
   it('follows no link that the account has laid', async () => {
     const outside = join(site.dir, 'outside');
-    mkdirSync(outside);
-    rmSync(directory(), { recursive: true });
+    mkdirSync(outside, { recursive: true });
+    rmSync(directory(), { recursive: true, force: true });
     symlinkSync(outside, directory());
-    const { status, document } = await run('--account', 'site1', '--to-accounts');
-    rmSync(directory());
+    const { status, document } = await run('--account', 'site1', '--to-accounts').finally(() =>
+      rmSync(directory()),
+    );
 
     expect(status).toBe(errorCodes.TARGET_UNWRITABLE.exit);
     expect(document.databases.map(({ error }) => error?.code)).toEqual(

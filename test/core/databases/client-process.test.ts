@@ -36,7 +36,7 @@ describe('startClient', () => {
   });
 
   it('gives a session of its own, ordinary signals, and none of our files', async () => {
-    const own = openSync('/etc/passwd');
+    const own = openSync('/etc/passwd', 'r');
     const client = shell('echo $$; cat /proc/self/stat /proc/self/status; ls -l /proc/self/fd');
     const printed = (await buffer(client.stdout!)).toString();
     expect(Number(printed.split('\n', 1)[0])).toBe(client.pid);

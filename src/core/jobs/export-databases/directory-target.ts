@@ -4,9 +4,9 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { encodeFileName, encodeName } from '../../archive/keys.ts';
 import { HoldfastError } from '../../errors.ts';
-import { AT_FDCWD, closeFd, errnoName, O, openAt, zName } from '../../filesystem/native.ts';
+import { AT_FDCWD, closeFd, errnoName, O, openAt, unlinkAt, zName } from '../../filesystem/native.ts';
 import { printable } from '../../printable.ts';
-import type { Compression } from './compress.ts';
+import { type Compression, endingOf } from './compress.ts';
 import { openMade, removeLeftovers } from './places.ts';
 import type { ExportTarget } from './types.ts';
 
@@ -37,7 +37,7 @@ export function directoryTarget(
           owner: null,
           baseName: encodeFileName,
           keepsBesides: true,
-          afterwards: async () => {},
+          afterwards: async (database, name) => removeOthers(directory, encodeFileName(database), name),
           close: () => closeFd(directory),
         };
       } finally {
@@ -45,6 +45,20 @@ export function directoryTarget(
       }
     },
   };
+}
+
+/**
+ * The export before it, where that had another format or compression: whoever restores would take the wrong one.
+ * What could as well be the grants or views beside another database's export stays.
+ */
+function removeOthers(directory: number, base: string, name: string): void {
+  for (const format of ['sql', 'pgdump']) {
+    for (const ending of Object.values(endingOf)) {
+      const other = `${base}.${format}${ending}`;
+      const beside = /\.(?:grants|broken-views)\.sql$/.test(other);
+      if (other !== name && !beside) unlinkAt(directory, zName(other));
+    }
+  }
 }
 
 /** Step by step: Node's own recursion never ends where a file system refuses with ENOENT, as /proc does. */

@@ -146,7 +146,7 @@ async function exportOne(
       files.splice(files.indexOf(file), 1);
     }
     await syncDirectory(place.directory);
-    await place.afterwards(database);
+    await place.afterwards(database, named[0]![1]);
     return {
       account: group.account,
       instance: group.engine.instance,

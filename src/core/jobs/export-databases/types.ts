@@ -38,8 +38,8 @@ export interface ExportPlace {
   baseName(database: string, atMs: number): string;
   /** Grants, and texts of views that cannot be dumped. */
   readonly keepsBesides: boolean;
-  /** Removes what the new dump supersedes. Rejects never. */
-  afterwards(database: string): Promise<void>;
+  /** Removes what the new dump, a durable file called `name`, supersedes. Rejects never. */
+  afterwards(database: string, name: string): Promise<void>;
   close(): void;
 }
 
