@@ -132,6 +132,8 @@ async function run(
   const { twice, problem } = await panelExports(context, loaded);
   if (twice === true) output.note(`warning: ${twiceMessage}; ${twiceHint}`);
   if (problem !== null) output.note(`warning: ${problem}`);
+  const { CapturePool } = await import('../../core/jobs/capture/pool.ts');
+  const { backUp } = await import('../../core/jobs/backup/back-up.ts');
   const opened = await opening;
   const companion = await RunCompanion.begin(context, {
     configuration,
@@ -142,10 +144,8 @@ async function run(
     untilMs: chosen.until ?? null,
     accounts: selected.accounts.length,
   });
-  const { CapturePool } = await import('../../core/jobs/capture/pool.ts');
   const pool = new CapturePool({ threads: availableParallelism(), now: world.now });
   pool.start();
-  const { backUp } = await import('../../core/jobs/backup/back-up.ts');
   const printer = new BackUpPrinter({
     output,
     now: world.now,
