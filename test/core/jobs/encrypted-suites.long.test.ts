@@ -1,6 +1,6 @@
 /**
  * The suites that know nothing of encryption, with every snapshot encrypted. Those of ordinary runs that matter
- * most: encrypted.test.ts, chain/kill.test.ts, chain/random-chains.test.ts, planted-damage.test.ts, engine-on-s3.test.ts.
+ * most: encrypted.test.ts, chain/kill.test.ts, chain/random-chains.test.ts, planted-damage.test.ts.
  */
 
 import { describe } from 'vitest';
@@ -24,6 +24,7 @@ const suites: Readonly<Record<string, () => Promise<unknown>>> = {
   repair: () => import('./repair/repair.test.ts'),
   pruning: () => import('./prune/real-snapshots.test.ts'),
   'restores in place': () => import('./restore-in-place.test.ts'),
+  buckets: () => import('../../addins/s3/engine-on-s3.test.ts'),
   'a bucket behind faults': () => import('../../addins/s3/engine-through-faults.test.ts'),
 };
 
