@@ -1,0 +1,68 @@
+/** Who owns a store that several servers find empty at the same time. */
+
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { localStore } from '../../../src/addins/local/index.ts';
+import type { Store } from '../../../src/core/contracts/store.ts';
+import { claimStore } from '../../../src/core/jobs/store-identity.ts';
+
+const world = { now: Date.now, newUuid: randomUUID, signal: new AbortController().signal };
+let path: string;
+let store: Store;
+beforeEach(async () => {
+  path = mkdtempSync(join(tmpdir(), 'holdfast-claim-'));
+  store = await localStore.open({ use: 'local', path });
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(path, { recursive: true, force: true });
+});
+
+/** The store, where `first` happens before its next answer of this kind is asked for. */
+function preceded(method: 'list' | 'put', first: () => Promise<unknown>): Store {
+  let waiting: Promise<unknown> | null = null;
+  return new Proxy(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      if (name !== method) return value.bind(target);
+      return async (...args: unknown[]) => {
+        waiting ??= first();
+        await waiting;
+        return value.apply(target, args);
+      };
+    },
+  });
+}
+
+describe('an empty store', () => {
+  it('has one id for all servers that find it at the same time', async () => {
+    const ids = await Promise.all(Array.from({ length: 8 }, () => claimStore(store, null, world)));
+
+    expect(new Set(ids).size).toBe(1);
+  });
+
+  it.each(['list', 'put'] as const)(
+    'is that of another server that was faster, before our %s',
+    async (method) => {
+      let theirs = '';
+      const ours = preceded(method, async () => {
+        theirs = await claimStore(store, null, world);
+      });
+
+      expect(await claimStore(ours, null, world)).toBe(theirs);
+    },
+  );
+
+  it('is refused, and nothing written, where a stranger is faster', async () => {
+    const ours = preceded('list', async () => writeFileSync(join(path, 'strangers-file'), 'x'));
+
+    await expect(claimStore(ours, null, world)).rejects.toMatchObject({ code: 'STORE_FOREIGN' });
+    expect((await store.list({ prefix: '', signal: world.signal })).objects.map(({ key }) => key)).toEqual([
+      'strangers-file',
+    ]);
+  });
+});
