@@ -1,17 +1,23 @@
 /** The daemon and what belongs to it, as real processes. */
 
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { DoctorDocument } from '../../src/cli/documents/doctor.ts';
 import type { InstallDocument, ScheduleDocument } from '../../src/cli/documents/schedule.ts';
 import type { SnapshotsDocument, StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { type CliSite, documentOf, ended, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
-const key = 'nightly full 0 3 * * *';
+/** Half a day away, so that none of its times passes while we look. */
+const hour = (new Date().getUTCHours() + 12) % 24;
+const two = (number: number): string => String(number).padStart(2, '0');
+const cron = `0 ${hour} * * *`;
+const key = `nightly full ${cron}`;
 let site: CliSite;
+const daemons: ChildProcess[] = [];
 
 const configure = (extra: Readonly<Record<string, unknown>>): void =>
   writeJson(join(site.config, 'addins.d/nightly.json'), {
@@ -19,7 +25,7 @@ const configure = (extra: Readonly<Record<string, unknown>>): void =>
     provider: { use: 's3-tar' },
     store: { use: 'local', path: site.store },
     encryption: 'none',
-    schedule: [{ level: 'full', cron: '0 3 * * *' }],
+    schedule: [{ level: 'full', cron }],
     timeZone: 'UTC',
     ...extra,
   });
@@ -41,6 +47,21 @@ const snapshots = async (): Promise<number> => {
   return documentOf<SnapshotsDocument>('snapshots', listed).snapshots.length;
 };
 
+function startDaemon(): ChildProcess {
+  const daemon = site.start('serve');
+  daemons.push(daemon);
+  return daemon;
+}
+
+/** Also where nobody has asked for its status yet. */
+function isGone(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
+  } catch {
+    return true;
+  }
+}
+
 async function until(what: () => boolean): Promise<void> {
   for (let i = 0; i < 600 && !what(); i++) await sleep(50);
   expect(what()).toBe(true);
@@ -55,11 +76,15 @@ beforeAll(() => {
   site = makeSite({ panel: { use: 'generic', accounts: [{ path: join(dir, 'home/*') }] } }, dir);
   configure({});
 });
+afterEach(() => {
+  for (const daemon of daemons.splice(0)) daemon.kill('SIGKILL');
+});
 afterAll(() => site.remove());
 
 describe('holdfast serve', () => {
   it('makes good once what was missed, and a run by hand changes nothing of that', async () => {
     await site.holdfast('backup');
+    const count = await snapshots();
     owe(5);
     const before = await shown();
     const first = await site.holdfast('serve', '--once');
@@ -68,11 +93,11 @@ describe('holdfast serve', () => {
 
     expect(before.schedules[0]?.owedSince).not.toBeNull();
     expect([first.status, again.status]).toEqual([0, 0]);
-    expect(first.stdout).toMatch(/^nightly: begins, full, for .*T03:00:00/m);
+    expect(first.stdout).toMatch(new RegExp(`^nightly: begins, full, for .*T${two(hour)}:00:00`, 'm'));
     expect(again.stdout).toBe('');
-    expect(await snapshots()).toBe(4);
+    expect(await snapshots()).toBe(count + 2);
     expect(after.schedules[0]).toMatchObject({ owedSince: null, last: { scheduled: true, exitStatus: 0 } });
-    expect(after.schedules[0]?.next[0]).toMatch(/T03:00:00\.000Z$/);
+    expect(after.schedules[0]?.next[0]).toContain(`T${two(hour)}:00:00.000Z`);
   });
 
   it('begins nothing while it is paused, and one run after', async () => {
@@ -89,8 +114,6 @@ describe('holdfast serve', () => {
   });
 
   it('begins nothing out of its window', async () => {
-    const hour = (new Date().getUTCHours() + 12) % 24;
-    const two = (number: number): string => String(number).padStart(2, '0');
     configure({ window: `${two(hour)}:00-${two((hour + 1) % 24)}:00` });
     owe(3);
     const idle = await site.holdfast('serve', '--once');
@@ -104,7 +127,7 @@ describe('holdfast serve', () => {
 
   it('leaves the second daemon no place, and says who has it', async () => {
     owe(0);
-    const daemon = site.start('serve');
+    const daemon = startDaemon();
     const over = ended(daemon);
     const lock = join(site.state, 'daemon.lock');
     await until(() => readFileSync(lock, 'utf8') === `${daemon.pid}\n`);
@@ -134,7 +157,7 @@ describe('holdfast serve', () => {
     writeJson(join(site.config, 'config.json'), { panel, hooks });
     owe(2);
     const count = await snapshots();
-    const daemon = site.start('serve');
+    const daemon = startDaemon();
     const over = ended(daemon);
     const runs = join(site.state, 'runs');
     const underWay = (): string[] => readdirSync(runs).filter((name) => name.endsWith('.json'));
@@ -145,7 +168,7 @@ describe('holdfast serve', () => {
     daemon.kill('SIGKILL');
     process.kill(pid, 'SIGKILL');
     await over;
-    execFileSync('sleep', ['0.2']);
+    await until(() => isGone(pid));
     const status = documentOf<StatusDocument>('status', await site.holdfast('status', '--json'));
     writeJson(join(site.config, 'config.json'), { panel });
     const { schedules } = await shown();
@@ -212,6 +235,30 @@ describe('holdfast schedule', () => {
       paths[0]!,
     ]);
     expect(exposure.toString()).toContain('OK');
+  });
+
+  it('leaves a service what addins in processes of their own need', async () => {
+    const printed = await site.holdfast('schedule', 'install', '--print', '--json');
+    const { text } = documentOf<InstallDocument>('schedule-install', printed).files[0]!;
+    const allowed = /^CapabilityBoundingSet=(.+)$/m.exec(text)?.[1]?.toLowerCase().replaceAll('cap_', '+');
+    const bounding = `--bounding-set=-all,${allowed?.replaceAll(' ', ',')}`;
+    const doctor = [process.execPath, join(import.meta.dirname, '../../src/cli/main.ts'), 'doctor', '--json'];
+    const { stdout } = spawnSync(
+      'setpriv',
+      [bounding, '--inh-caps=-all', '--no-new-privs', '--', ...doctor],
+      {
+        encoding: 'utf8',
+        env: { ...process.env, HOLDFAST_CONFIG_DIR: site.config },
+      },
+    );
+    const { checks } = documentOf<DoctorDocument>('doctor', { stdout });
+
+    expect(checks.find(({ name }) => name === 'isolation')).toMatchObject({
+      state: 'ok',
+      detail: expect.stringContaining('without capabilities, without sight of the accounts'),
+    });
+    expect(text).toContain('\nRestrictNamespaces=mnt net\n');
+    expect(text).toContain('\nSystemCallFilter=@system-service @mount\n');
   });
 });
 

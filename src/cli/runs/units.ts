@@ -60,8 +60,9 @@ EnvironmentFile=-/etc/holdfast/environment
 ${daemon ? 'Restart=on-failure\nRestartSec=60\nKillMode=mixed\n' : ''}TimeoutStartSec=infinity
 TimeoutStopSec=10min
 ${priority.map((line) => `${line}\n`).join('')}UMask=0077
-# It reads every account and writes state, stores and the labels of accounts; none of the rest.
-CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER CAP_FSETID CAP_SYS_ADMIN CAP_SYS_NICE CAP_SYS_RESOURCE CAP_LEASE CAP_SETUID CAP_SETGID CAP_KILL
+# It reads every account and writes state, stores and the labels of accounts, and gives each addin that runs apart a view of
+# the files, a network and a user of its own; none of the rest.
+CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER CAP_FSETID CAP_SYS_ADMIN CAP_SYS_NICE CAP_SYS_RESOURCE CAP_LEASE CAP_SETUID CAP_SETGID CAP_SETPCAP CAP_KILL
 NoNewPrivileges=yes
 ProtectSystem=full
 ProtectClock=yes
@@ -72,12 +73,12 @@ ProtectKernelTunables=yes
 ProtectControlGroups=yes
 PrivateDevices=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-RestrictNamespaces=yes
+RestrictNamespaces=mnt net
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
 SystemCallArchitectures=native
-SystemCallFilter=@system-service
+SystemCallFilter=@system-service @mount
 SystemCallErrorNumber=EPERM
 ${daemon ? '\n[Install]\nWantedBy=multi-user.target\n' : ''}`;
 }
