@@ -10,6 +10,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { fileBodies } from '../src/addins/local/file-bodies.ts';
 import { localStore } from '../src/addins/local/index.ts';
 import type { Store } from '../src/core/index.ts';
 import { openStoreApart } from '../src/core/isolation/isolate.ts';
@@ -86,6 +87,7 @@ async function benchBoundary(dir: string, megabytes: number, pairs: number): Pro
     name: 'the store local',
     opening: { module: join(checkout, 'src/addins/local/index.ts'), exported: 'localStore' },
     needs: { directory: path, network: false },
+    files: async () => fileBodies,
   };
   const inside = await localStore.open(settings);
   const apart = await openStoreApart(local, settings, world);

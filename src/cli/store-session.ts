@@ -46,11 +46,14 @@ export async function withStore<T>(
   const chosen = chooseAddin(loaded.configuration, addinName as string | undefined);
   const addin = copy === undefined ? chosen : chooseCopy(chosen, copy as string);
   const identities = await readKeyOptions(context, keyOptions);
-  const opened = await openStore(loaded, addin, world, identities);
+  // A store may have to start a process first.
+  const opening = openStore(loaded, addin, world, identities);
+  opening.catch(() => {});
   try {
     const state = await openStateIfAny(loaded.configuration, world);
     const { stateDir, trustedSigners } = loaded.configuration;
     const trust = await openTrust(stateDir, trustedSigners);
+    const opened = await opening;
     const panelAccounts = async () =>
       (await openPanel(loaded, world)).panel.accounts({ signal, brief: true });
     const { store, provider } = opened;
@@ -65,6 +68,6 @@ export async function withStore<T>(
       search: { store, provider, trust, state, panelAccounts, signal },
     });
   } finally {
-    await opened.store.close();
+    await (await opening.catch(() => null))?.store.close();
   }
 }

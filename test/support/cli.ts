@@ -36,8 +36,9 @@ export function makeSite(config: Readonly<Record<string, unknown>>, dir = makeDi
     state: join(dir, 'config/state'),
   };
   mkdirSync(join(site.config, 'addins.d'), { recursive: true });
-  // Each opened store would cost the start of a process; tests of isolation turn it on.
-  writeJson(join(site.config, 'config.json'), { isolation: 'off', ...config });
+  // Each opened store would cost the start of a process; tests of isolation turn it on, and so can the environment.
+  const isolation = process.env['HOLDFAST_TEST_ISOLATION'] ?? 'off';
+  writeJson(join(site.config, 'config.json'), { isolation, ...config });
   writeJson(join(site.config, 'addins.d/nightly.json'), {
     name: 'nightly',
     provider: { use: 's3-tar' },

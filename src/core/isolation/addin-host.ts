@@ -20,6 +20,8 @@ export interface Recipe extends ProcessOptions {
   readonly opening: Opening;
   /** Before what changes the place, e.g. to make the directory that only we may make. */
   readonly beforeChange?: () => Promise<void>;
+  /** After it was refused something. True: that was mended, and it can be tried once more. */
+  readonly mend?: () => Promise<boolean>;
   /** Whether a process started as things were then cannot work with things as they are. Asked before each call. */
   readonly outdated?: () => boolean;
   /** How to move bytes into and out of files that the process has opened; absent for stores of other things. */

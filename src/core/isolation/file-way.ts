@@ -24,25 +24,35 @@ const forReading = constants.O_RDONLY | constants.O_NONBLOCK;
 /** What is cleaned up is cleaned up also where the work was interrupted. */
 const never = new AbortController().signal;
 
+/** Does work, and once more where it was refused what could be mended. */
+type Mended = <T>(work: () => Promise<T>) => Promise<T>;
+
 export class FileWay {
   readonly #host: AddinHost;
   readonly #load: () => Promise<FileBodies>;
+  readonly #mended: Mended;
   /** It was found that the host gives no such way. */
   #closed = false;
 
-  constructor(host: AddinHost, load: () => Promise<FileBodies>) {
+  constructor(host: AddinHost, load: () => Promise<FileBodies>, mended: Mended) {
     this.#host = host;
     this.#load = load;
+    this.#mended = mended;
   }
 
-  /** @param upload the other way, for bodies that are too small for this one or where there is none */
-  async put(request: PutRequest, upload: (request: PutRequest) => Promise<PutResult>): Promise<PutResult> {
-    if (this.#closed || (request.sizeBytes ?? fewestBytes) < fewestBytes) return upload(request);
+  /**
+   * @param upload the other way, for bodies that are too small for this one or where there is none; `again`: the
+   *   body can be read once more
+   */
+  async put(
+    request: PutRequest,
+    upload: (request: PutRequest, again: boolean) => Promise<PutResult>,
+  ): Promise<PutResult> {
     const start = await startOf(request, fewestBytes);
+    const whole = { ...request, body: start };
     try {
-      if (!start.whole)
-        return (await this.#put({ ...request, body: start })) ?? (await upload({ ...request, body: start }));
-      return await upload({ ...request, body: start });
+      const written = this.#closed || start.whole ? null : await this.#put(whole);
+      return written ?? (await upload(whole, start.whole));
     } finally {
       await start.abandon();
     }
@@ -65,7 +75,9 @@ export class FileWay {
     const { body: _body, signal, ...params } = request;
     const what = `put of ${params.key}`;
     const child = await this.#host.process({ what });
-    const { ticket, fd } = this.#ticket(await child.peer.call({ method: 'beginFile', what, params, signal }));
+    const begin = async () =>
+      this.#ticket(await child.peer.call({ method: 'beginFile', what, params, signal }));
+    const { ticket, fd } = await this.#mended(begin);
     const end = (method: string): Promise<unknown> =>
       child.peer.call({ method, what, params: { ticket }, signal: never });
     const handle = await this.#open(child, fd, constants.O_WRONLY);

@@ -17,7 +17,7 @@ import type { Recipe } from './addin-host.ts';
 import { type Launch, usualPatience } from './addin-process.ts';
 import type { Opening } from './addin-service.ts';
 import { type AddinUser, addinUser } from './addin-user.ts';
-import { handOver, makeFor } from './hand-over.ts';
+import { handOver, handOverLeftovers, makeFor } from './hand-over.ts';
 import { openIsolatedNotifier } from './isolated-notifier.ts';
 import { openIsolatedSetup } from './isolated-setup.ts';
 import { openIsolatedStore } from './isolated-store.ts';
@@ -101,6 +101,7 @@ export function recipeOf(
     beforeChange: async () => {
       if (directory !== undefined && root) await makeFor(directory, user);
     },
+    mend: async () => directory !== undefined && handOverLeftovers(realOf(directory), user),
     // A directory that came later may lie behind a cover.
     outdated: () => root && !there && existsSync(directory!),
   };

@@ -18,6 +18,7 @@ import type {
   Store,
   StoreCapabilities,
 } from '../contracts/store.ts';
+import { isHoldfastError } from '../errors.ts';
 import { assertKey } from '../store-key.ts';
 import { AddinHost, type Recipe } from './addin-host.ts';
 import { readAnswer } from './answers.ts';
@@ -60,7 +61,7 @@ class IsolatedStore implements Store {
     this.name = facts.name;
     this.#facts = facts;
     const { files } = host.recipe;
-    this.#files = files === undefined ? null : new FileWay(host, files);
+    this.#files = files === undefined ? null : new FileWay(host, files, (work) => this.#mended(work));
   }
 
   get capabilities(): StoreCapabilities {
@@ -74,7 +75,9 @@ class IsolatedStore implements Store {
     assertKey(request.key);
     await this.#prepare();
     if (this.#files === null) return this.#upload(request);
-    return this.#files.put(request, (other) => this.#upload(other));
+    return this.#files.put(request, (other, again) =>
+      again ? this.#mended(() => this.#upload(other)) : this.#upload(other),
+    );
   }
 
   async #upload({ signal, body, ...params }: PutRequest): Promise<PutResult> {
@@ -91,15 +94,25 @@ class IsolatedStore implements Store {
   async *get(asked: GetRequest): AsyncGenerator<Uint8Array, void, undefined> {
     const { signal, ...params } = asked;
     assertKey(params.key);
-    const bytes = await this.#files?.get(asked);
+    const bytes = await this.#mended(async () => this.#files?.get(asked));
     if (bytes != null) return yield* bytes;
-    yield* this.host.download({ method: 'get', what: `get of ${params.key}`, params, signal });
+    const request = { method: 'get', what: `get of ${params.key}`, params, signal };
+    let begun = false;
+    try {
+      for await (const piece of this.host.download(request)) {
+        begun = true;
+        yield piece;
+      }
+    } catch (error) {
+      if (begun || !(await this.#isMended(error))) throw error;
+      yield* this.host.download(request);
+    }
   }
 
   async head({ key, signal }: { readonly key: string } & CallOptions): Promise<ObjectInfo | null> {
     assertKey(key);
     const request = { method: 'head', what: `head of ${key}`, params: { key }, signal };
-    const answer = await this.host.call(request);
+    const answer = await this.#mended(() => this.host.call(request));
     // As a page of one: each form costs milliseconds at its first use.
     const page = { objects: answer === null ? [] : [answer], next: null };
     return this.#read<ListPage>(page, 'list').objects[0] ?? null;
@@ -107,12 +120,13 @@ class IsolatedStore implements Store {
 
   async list({ signal, ...params }: ListRequest): Promise<ListPage> {
     const request = { method: 'list', what: `listing of ${params.prefix}`, params, signal };
-    return this.#read(await this.host.call(request), 'list');
+    return this.#read(await this.#mended(() => this.host.call(request)), 'list');
   }
 
   async remove({ signal, ...params }: RemoveRequest): Promise<void> {
     assertKey(params.key);
-    await this.host.call({ method: 'remove', what: `remove of ${params.key}`, params, signal });
+    const request = { method: 'remove', what: `remove of ${params.key}`, params, signal };
+    await this.#mended(() => this.host.call(request));
   }
 
   close(): Promise<void> {
@@ -125,6 +139,21 @@ class IsolatedStore implements Store {
       this.#prepared = null;
     });
     return this.#prepared;
+  }
+
+  /** Once more where it was refused what it owns by now; nothing has come of it then. */
+  async #mended<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (await this.#isMended(error)) return work();
+      throw error;
+    }
+  }
+
+  async #isMended(error: unknown): Promise<boolean> {
+    const refused = isHoldfastError(error) && error.code === 'STORE_DENIED';
+    return refused && (await this.host.recipe.mend?.()) === true;
   }
 
   #read<T>(value: unknown, form: 'put' | 'list'): T {

@@ -6,7 +6,7 @@ import type { Launch } from './addin-process.ts';
 export const childEntry = ownModule('core/isolation/child');
 
 /** Megabytes of JavaScript objects; bytes of objects in flight are not among them. */
-export const heapMegabytes = 512;
+const heapMegabytes = 512;
 
 export const nodeArguments = (): readonly string[] => [
   `--max-old-space-size=${heapMegabytes}`,

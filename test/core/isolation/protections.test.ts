@@ -8,6 +8,7 @@ import {
   readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
@@ -22,6 +23,7 @@ import { handOver, takeBack } from '../../../src/core/isolation/hand-over.ts';
 import { inspectIsolation } from '../../../src/core/isolation/inspect.ts';
 import { type AddinPlace, openStoreApart } from '../../../src/core/isolation/isolate.ts';
 import { processOf } from '../../../src/core/isolation/isolated-store.ts';
+import { collect } from '../../../src/core/streams.ts';
 import { rootOfCheckout } from '../../support/isolated.ts';
 
 const { signal } = new AbortController();
@@ -167,6 +169,28 @@ describe('the directory of a store', () => {
 
     expect(await handOver(path, user)).toEqual(user);
     expect(ownerOf(join(path, 'data/b'))).toBe(65521);
+  });
+
+  it('takes what root puts into it later, and follows no link out of it', async () => {
+    const path = make('added', ['holdfast.json']);
+    const outside = join(dir, 'outside');
+    writeFileSync(outside, 'of root');
+    const settings = { use: 'local', path };
+    await using(await openStoreApart(localPlace(path), settings, world()), async (store) => {
+      for (const name of ['copied', 'replaced']) {
+        writeFileSync(join(path, `data/${name}`), name, { mode: 0o600 });
+      }
+      mkdirSync(join(path, 'data/made'), { mode: 0o700 });
+      symlinkSync(outside, join(path, 'data/link'));
+
+      expect(await store.head({ key: 'data/made/x', signal })).toBeNull();
+      expect((await collect(store.get({ key: 'data/copied', signal }), 100)).toString()).toBe('copied');
+      await store.put({ key: 'data/made/x', body: one('new'), signal });
+    });
+    expect(['data/copied', 'data/replaced', 'data/made'].map((name) => ownerOf(join(path, name)))).toEqual(
+      Array.from({ length: 3 }, () => 65521),
+    );
+    expect(ownerOf(outside)).toBe(0);
   });
 
   it('stays as it is where it is no store, or where others can change it', async () => {
