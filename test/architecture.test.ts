@@ -52,10 +52,6 @@ const forbidden: readonly { readonly what: string; readonly use: RegExp; readonl
   { what: 'console', use: /\bconsole\./, except: /^src\/(cli|http)\/main\.ts$/ },
 ];
 
-/** Files that are long for a reason; the reason stands in their header. */
-// native.ts: every system call in one audited file, as the design asks.
-const longFiles: readonly string[] = ['src/core/filesystem/native.ts'];
-
 describe('the layers', () => {
   it('has files to look at', () => {
     expect(files.length).toBeGreaterThan(5);
@@ -95,7 +91,7 @@ describe('the layers', () => {
   it('declares native calls in one file', () => {
     const users = imports((specifier) => specifier === 'koffi').map((found) => found.split(' ')[0]);
 
-    expect(users.filter((path) => path !== 'src/core/filesystem/native.ts')).toEqual([]);
+    expect(users.filter((path) => path !== 'src/core/filesystem/libc.ts')).toEqual([]);
   });
 
   it('keeps test runners out of the product', () => {
@@ -113,17 +109,9 @@ describe('the injected world', () => {
 
 describe('the size of files', () => {
   it('is at most 250 lines', () => {
-    const long = files.filter((file) => file.lines > 250 && !longFiles.includes(file.path));
+    const long = files.filter((file) => file.lines > 250);
 
     expect(long.map((file) => `${file.path} ${file.lines}`)).toEqual([]);
-  });
-
-  it('has no exception without need', () => {
-    const needless = longFiles.filter(
-      (path) => (files.find((file) => file.path === path)?.lines ?? 0) <= 250,
-    );
-
-    expect(needless).toEqual([]);
   });
 });
 

@@ -3,7 +3,7 @@
  */
 
 /** Up to three of `known`, nearest first; empty when nothing is close. */
-export function nearMatches(wanted: string, known: Iterable<string>): string[] {
+function nearMatches(wanted: string, known: Iterable<string>): string[] {
   const target = wanted.toLowerCase();
   const limit = Math.max(1, Math.floor(target.length / 3));
   const found: { name: string; distance: number }[] = [];

@@ -18,7 +18,7 @@ const dayMs = 86_400_000;
 const steps = 8;
 
 /** Null where the key is of no class that is locked. */
-export function lockedDays({ objectLock }: S3Settings, key: string): number | null {
+function lockedDays({ objectLock }: S3Settings, key: string): number | null {
   if (objectLock === undefined || isProbePrefix(key)) return null;
   const [first] = key.split('/', 1);
   return objectLock.days[first as keyof LockSettings['days']] ?? null;

@@ -25,7 +25,7 @@ export type {
 
 export const formatVersion = 1;
 /** Mandatory features this release knows, of stores and of manifests. */
-export const knownFeatures: readonly string[] = ['age'];
+const knownFeatures: readonly string[] = ['age'];
 /** A manifest is read whole; a larger one is not ours. */
 export const manifestLimitBytes = 64 * 1024 * 1024;
 

@@ -11,7 +11,7 @@ import { HoldfastError } from '../errors.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { sharedBytes } from './pages.ts';
 
-export const rootVersion = 1;
+const rootVersion = 1;
 export const objectKinds = { segment: 0, index: 1, export: 2 } as const;
 
 export interface FrameSizes {

@@ -39,7 +39,7 @@ import { noSteering } from './steering.ts';
 import { validate } from './validate.ts';
 
 export const systemConfigDir = '/etc/holdfast';
-export const systemStateDir = '/var/lib/holdfast';
+const systemStateDir = '/var/lib/holdfast';
 
 export type UseSettings = Settings & { readonly use: string };
 

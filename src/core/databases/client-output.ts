@@ -8,7 +8,7 @@
 
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openPipe } from '../filesystem/native.ts';
+import { openPipe } from '../filesystem/native-process.ts';
 
 /** Most that one read brings, and the width of the pipe where the kernel grants it. */
 const pieceBytes = 256 * 1024;

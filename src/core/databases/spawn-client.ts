@@ -8,7 +8,8 @@
 import { openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { closeFd, errnoName, openPipe, reapProgram, spawnProgram } from '../filesystem/native.ts';
+import { closeFd, errnoName } from '../filesystem/native.ts';
+import { openPipe, reapProgram, spawnProgram } from '../filesystem/native-process.ts';
 import { type ClientOutput, makeOutputPipe } from './client-output.ts';
 
 /** As wide as the kernel makes them. */

@@ -55,7 +55,7 @@ export const publicHalf = (privateKey: Uint8Array): Buffer =>
   createPublicKey(privateObject(privateKey)).export({ format: 'der', type: 'spki' }).subarray(-keyBytes);
 
 /** HKDF-SHA-256 to 32 bytes. */
-export const derive = (secret: Uint8Array, salt: Uint8Array, info: string): Buffer =>
+const derive = (secret: Uint8Array, salt: Uint8Array, info: string): Buffer =>
   Buffer.from(hkdfSync('sha256', secret, salt, info, 32));
 
 export const headerMacKey = (fileKey: Uint8Array): Buffer => derive(fileKey, none, 'header');

@@ -33,7 +33,7 @@ export function openFrom(dirfd: number, relative: Uint8Array, flags: number, mod
   return opened;
 }
 
-export function splitPath(path: Uint8Array): Uint8Array[] {
+function splitPath(path: Uint8Array): Uint8Array[] {
   const parts: Uint8Array[] = [];
   let start = 0;
   for (let i = 0; i <= path.length; i++) {

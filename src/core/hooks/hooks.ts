@@ -11,7 +11,7 @@ import { printable } from '../printable.ts';
 import { runProgram } from './run-program.ts';
 
 /** Version of what hooks are told; properties may be added. */
-export const hookContract = 1;
+const hookContract = 1;
 
 export interface HookFacts {
   /** Name of the addin configuration; null for a restore of which none is known. */

@@ -13,7 +13,7 @@ const formats = new Map<string, Intl.DateTimeFormat>();
 export const localZone = (): string => new Intl.DateTimeFormat('en').resolvedOptions().timeZone;
 
 /** Local time minus UTC at this instant, in milliseconds, to the second. */
-export function offsetAt(zone: string, instantMs: number): number {
+function offsetAt(zone: string, instantMs: number): number {
   let format = formats.get(zone);
   if (format === undefined) {
     const digits = { year: 'numeric', month: 'numeric', day: 'numeric' } as const;

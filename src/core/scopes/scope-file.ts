@@ -33,7 +33,7 @@ export interface ScopeFile {
 }
 
 export const scopeFilePath = (configDir: string): string => join(configDir, 'scopes.json');
-export const scopeHistoryPath = (configDir: string): string => join(configDir, 'scopes.history.jsonl');
+const scopeHistoryPath = (configDir: string): string => join(configDir, 'scopes.history.jsonl');
 
 const nothingSet: ScopeFile = { version: 1, values: {}, last: null };
 const waits = 100;

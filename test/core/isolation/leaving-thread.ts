@@ -2,7 +2,7 @@
 
 import { connect } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
-import { leaveNetwork } from '../../../src/core/filesystem/native.ts';
+import { leaveNetwork } from '../../../src/core/filesystem/native-process.ts';
 
 leaveNetwork();
 const socket = connect(workerData as number, '127.0.0.1');

@@ -6,7 +6,7 @@ import type { S3Settings } from '../settings.ts';
 type Statement = Readonly<Record<string, unknown>>;
 
 /** Stands where the UUID belongs while the server has none. */
-export const unknownServer = 'SERVER';
+const unknownServer = 'SERVER';
 
 /** `server` is the UUID whose keys writer and pruner are limited to. */
 export function policiesOf(settings: S3Settings, server: string | null): readonly StorePolicy[] {

@@ -69,7 +69,7 @@ export function disabledEvent(
 }
 
 /** The other way round, for an event as the server shows it. */
-export function enabledEvent(tokens: readonly Token[], head: StatementHead): readonly Edit[] {
+function enabledEvent(tokens: readonly Token[], head: StatementHead): readonly Edit[] {
   let depth = 0;
   for (const [at, { kind, value, start, end }] of tokens.entries()) {
     if (kind === 'sign') depth += value === '(' ? 1 : value === ')' ? -1 : 0;

@@ -47,7 +47,7 @@ export function startDump(
 }
 
 /** The trailer of SQL text; newer clients end a restriction of psql after it. */
-export class PlainTrailerCheck implements DumpCheck {
+class PlainTrailerCheck implements DumpCheck {
   #tail = Buffer.alloc(0);
 
   chunk(bytes: Uint8Array): void {

@@ -197,7 +197,7 @@ function countLines(bytes: Buffer): number {
   return count;
 }
 
-export const isWord = (char: number | undefined): boolean =>
+const isWord = (char: number | undefined): boolean =>
   char !== undefined &&
   ((char >= 0x30 && char <= 0x39) ||
     (char >= 0x41 && char <= 0x5a) ||

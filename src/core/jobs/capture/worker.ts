@@ -7,7 +7,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
-import { leaveNetwork } from '../../filesystem/native.ts';
+import { leaveNetwork } from '../../filesystem/native-process.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { AccountCapture } from './account-capture.ts';
 import {

@@ -9,7 +9,7 @@
  * What lies between two contents that are both alive: the headers of a member, a pax header with times and
  * ids among them, and padding.
  */
-export const gapBytes = 2048;
+const gapBytes = 2048;
 
 const packAt = 65_536;
 

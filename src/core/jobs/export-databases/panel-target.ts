@@ -50,7 +50,7 @@ export function panelTarget(
   };
 }
 
-export function dumpsOf(account: Account, family: string): PanelDumps | null {
+function dumpsOf(account: Account, family: string): PanelDumps | null {
   return account.databases.find((selector) => selector.family === family)?.dumps ?? null;
 }
 

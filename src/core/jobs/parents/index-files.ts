@@ -22,8 +22,6 @@ const nameOf = (key: string): string | null => {
   return name?.class === 'index' ? `${name.objectId}${extension}` : null;
 };
 
-export const isIndexFile = (name: string): boolean => name.endsWith(extension);
-
 /** Names of the files that hold these objects. */
 export const filesOf = (keys: readonly string[]): Set<string> =>
   new Set(keys.flatMap((key) => nameOf(key) ?? []));

@@ -37,5 +37,5 @@ export async function sparedByLocks(
   return spared;
 }
 
-export const lockedText = (untilMs: number): string =>
+const lockedText = (untilMs: number): string =>
   `locked by the store until ${new Date(untilMs).toISOString().slice(0, 16)}Z`;

@@ -15,7 +15,7 @@ import { type Survey, survey } from './survey.ts';
 import type { PrunedSnapshot, PruneReport, PruneRequest, Refusal } from './types.ts';
 
 /** What the store got more recently is never removed. */
-export const graceMs = 24 * 3_600_000;
+const graceMs = 24 * 3_600_000;
 /** Of the snapshots, where nothing else is configured; and how many may go whatever their share. */
 const usualShare = 0.5;
 const handful = 5;

@@ -43,7 +43,7 @@ export interface DeciderOptions extends ComparerOptions {
 
 const above = new Stat();
 const inodeKey = (stat: Stat): string => `${stat.deviceMajor}:${stat.deviceMinor}:${stat.inode}`;
-export const usageOf = (stat: Stat): Usage => ({ uid: stat.uid, gid: stat.gid, bytes: stat.blocks * 512 });
+const usageOf = (stat: Stat): Usage => ({ uid: stat.uid, gid: stat.gid, bytes: stat.blocks * 512 });
 
 export class Decider {
   readonly comparer: Comparer;

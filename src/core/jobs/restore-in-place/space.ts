@@ -7,7 +7,8 @@
 
 import { readFileSync, statfsSync } from 'node:fs';
 import { HoldfastError } from '../../errors.ts';
-import { projectOf, type QuotaRecord, readQuota, Stat, statFd } from '../../filesystem/native.ts';
+import { Stat, statFd } from '../../filesystem/native.ts';
+import { projectOf, type QuotaRecord, readQuota } from '../../filesystem/quota.ts';
 import type { Usage } from './decide.ts';
 
 const blockBytes = 4096;

@@ -4,7 +4,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
-import { returnLargeBlocks } from '../../filesystem/native.ts';
+import { returnLargeBlocks } from '../../filesystem/native-process.ts';
 import { ownModule } from '../../own-files.ts';
 import type { ToRestoreWorker } from './messages.ts';
 

@@ -4,7 +4,7 @@
 
 import { parentPort } from 'node:worker_threads';
 import { type ErrorCode, errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
-import { leaveNetwork } from '../../filesystem/native.ts';
+import { leaveNetwork } from '../../filesystem/native-process.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { Frames } from './frames.ts';
 import type { FromRestoreWorker, PageWork, RestoreWorkerSetup, ToRestoreWorker } from './messages.ts';
