@@ -1,8 +1,13 @@
 /** The monitoring plugin, on real stores; old snapshots are made by moving their instants. */
 
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import type { StatusCheckDocument } from '../../src/cli/documents/status-check.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
@@ -19,6 +24,9 @@ const check = async (): Promise<{ status: number | null; document: StatusCheckDo
   expect(text.status).toBe(json.status);
   return { status: json.status, document: documentOf('status-check', json), text: text.stdout };
 };
+
+const told = async (): Promise<StatusCheckDocument> =>
+  documentOf('status-check', await site.holdfast('status', '--check', '--json'));
 
 beforeAll(() => {
   const dir = makeDirectory();
@@ -88,6 +96,82 @@ describe('status --check', () => {
   });
 });
 
+describe('an alarm', () => {
+  const addin = (name: string, store: string): void =>
+    writeJson(join(site.config, `addins.d/${name}.json`), {
+      name,
+      provider: { use: 's3-tar' },
+      store: { use: 'local', path: store },
+      encryption: 'none',
+    });
+  let asked: string[] = [];
+  const server = createServer(async (request, response) => {
+    asked.push(await text(request));
+    response.end();
+  });
+
+  beforeAll(async () => {
+    addin('nightly', site.store);
+    addin('weekly', join(site.dir, 'weekly'));
+    configure();
+    await site.holdfast('backup', '--addin', 'nightly');
+    await site.holdfast('backup', '--addin', 'weekly');
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+  });
+  afterAll(async () => {
+    await new Promise((resolve) => server.close(resolve));
+    rmSync(join(site.config, 'addins.d/weekly.json'));
+    configure();
+  });
+
+  it('is raised only where policy and backups.destination send accounts', async () => {
+    makeOld(join(site.dir, 'weekly'));
+    const both = await told();
+    configure({ policy: [{ account: 'anna', destination: 'nightly' }] });
+    const sent = await told();
+    const weekly = await site.holdfast('status', '--addin', 'weekly', '--json');
+    configure();
+    await site.holdfast('scope', 'set', 'backups.destination', 'nightly');
+    const resting = await told();
+    await site.holdfast('scope', 'set', 'backups.destination', 'null');
+
+    expect(both.overdue).toMatchObject([{ addin: 'weekly', account: 'anna' }]);
+    expect([both.status, sent.status, resting.status]).toEqual(['CRITICAL', 'OK', 'OK']);
+    expect(documentOf<StatusDocument>('status', weekly).accounts).toEqual([]);
+  });
+
+  it('is not kept silent by snapshots of a clock that was ahead', async () => {
+    makeOld(site.store, -48);
+    const { status } = await told();
+    makeOld(site.store, 0);
+
+    expect(status).toBe('CRITICAL');
+  });
+
+  it('is told once a day, however often the schedule is looked at', async () => {
+    const { port } = server.address() as AddressInfo;
+    process.env['HOLDFAST_TEST_ALARMS'] = `http://127.0.0.1:${port}/`;
+    makeOld();
+    rmSync(join(site.state, 'alarms.json'), { force: true });
+    asked = [];
+    configure({ notify: [{ use: 'webhook', url: 'env:HOLDFAST_TEST_ALARMS', on: ['alarm'] }] });
+    await site.holdfast('serve', '--once');
+    await site.holdfast('serve', '--once');
+    const soon = asked.length;
+    const record = JSON.parse(readFileSync(join(site.state, 'alarms.json'), 'utf8'));
+    writeJson(join(site.state, 'alarms.json'), { ...record, lookedAtMs: record.lookedAtMs - 2 * 3_600_000 });
+    await site.holdfast('serve', '--once');
+    const later = asked.length;
+    writeJson(join(site.state, 'alarms.json'), { lookedAtMs: 1, toldAtMs: 1 });
+    await site.holdfast('serve', '--once');
+
+    expect([soon, later, asked.length]).toEqual([1, 1, 2]);
+    expect(JSON.parse(asked[0]!)).toMatchObject({ event: 'alarm' });
+    expect(asked[0]).toContain('without a good snapshot for 30 h');
+  });
+});
+
 describe('an account that holds a store or the state', () => {
   it('is refused by doctor and by backup, with the reason', async () => {
     writeJson(join(site.config, 'config.json'), {
@@ -109,10 +193,10 @@ describe('an account that holds a store or the state', () => {
 });
 
 /** Instants stand in the names of manifests, which listings go by. */
-function makeOld(): void {
-  for (const entry of readdirSync(join(site.store, 'manifests'), { recursive: true, withFileTypes: true })) {
+function makeOld(store = site.store, hours = 48): void {
+  for (const entry of readdirSync(join(store, 'manifests'), { recursive: true, withFileTypes: true })) {
     if (!entry.name.endsWith('.manifest')) continue;
-    const utc = new Date(Date.now() - 48 * 3_600_000).toISOString().replace(/[-:]|\.\d+/g, '');
+    const utc = new Date(Date.now() - hours * 3_600_000).toISOString().replace(/[-:]|\.\d+/g, '');
     const name = entry.name.replace(/\d{8}T\d{6}Z/, utc);
     renameSync(join(entry.parentPath, entry.name), join(entry.parentPath, name));
   }

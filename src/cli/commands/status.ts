@@ -16,6 +16,7 @@ import { findingsOfEach } from '../recent-findings.ts';
 import { checkStatus } from '../runs/check-status.ts';
 import { describePastRun } from '../runs/past-run.ts';
 import { type Runner, runnerOf } from '../runs/runner.ts';
+import { isFor } from '../runs/select-accounts.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 const columns = [
@@ -40,7 +41,7 @@ export const status: CliCommand = {
         '\nThe status is 100 where an account has no good snapshot, that is a complete one, or where the newest ' +
           'one looks wrong: much smaller than before, ten times the usual changes, no longer compressible, or with other ' +
           'exclusions.' +
-          '\nWith --check it looks at every addin configuration, and an account is critical where a component has no good ' +
+          '\nWith --check it looks at every addin configuration that does not rest, and an account is critical where a component has no good ' +
           'snapshot younger than alertAfterHours.',
       );
     defineKeyOptions(command);
@@ -51,7 +52,8 @@ export const status: CliCommand = {
     if (options['check'] === true) return checkStatus(context, options['addin'] as string | undefined);
     return withStore(context, { ...options, needs: 'any' }, async ({ loaded, addin, search, state }) => {
       const sites = state?.sites() ?? new Map<string, string>();
-      const { accounts } = selectAccounts(await search.panelAccounts(), addin.accounts, sites);
+      const selected = selectAccounts(await search.panelAccounts(), addin.accounts, sites);
+      const accounts = selected.accounts.filter((one) => isFor(one, addin.name, loaded.configuration));
       const listedAll = await listCandidates(search, null);
       const byOwner = Map.groupBy(listedAll, ({ owner }) => owner);
       const strange = !madeHere(search, listedAll);

@@ -1,8 +1,9 @@
 /**
  * Tells notifiers when backups become overdue, and reminds once a day while they are.
  *
- * Looks once an hour, in a process of its own, with the command that monitoring uses: what both say is the
- * same. A silent absence is an alarm, so a look that cannot be made is one too.
+ * Looks once an hour, whether a daemon stays or a timer begins one every few minutes; in a process of its own, with the
+ * command that monitoring uses: what both say is the same. A silent absence is an alarm, so a look that cannot
+ * be made is one too.
  */
 
 import { execFile } from 'node:child_process';
@@ -10,6 +11,7 @@ import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 import type { Configuration } from '../../core/config/load-configuration.ts';
 import { shownDetails } from '../../core/notify/message.ts';
+import { type AlarmRecord, readAlarmRecord, writeAlarmRecord } from '../../core/state/alarm-record.ts';
 import type { CliContext } from '../command.ts';
 import { tell } from './tell.ts';
 
@@ -25,8 +27,8 @@ interface AlarmParts {
 export class Alarms {
   readonly #context: CliContext;
   readonly #parts: AlarmParts;
-  #lookedAtMs = Number.NEGATIVE_INFINITY;
-  #toldAtMs = Number.NEGATIVE_INFINITY;
+  /** Null until it was read. */
+  #record: AlarmRecord | null = null;
   #looking: Promise<void> = Promise.resolve();
 
   constructor(context: CliContext, parts: AlarmParts) {
@@ -35,21 +37,28 @@ export class Alarms {
   }
 
   /** Returns at once. */
-  look({ notify }: Configuration): void {
+  look(configuration: Configuration): void {
     const nowMs = this.#context.world.now();
-    const wanted = notify.some(
-      ({ use, on }) => (use === 'webhook' || use === 'mail') && on?.includes('alarm') !== false,
+    const wanted = configuration.notify.some(
+      ({ use, on }) => use !== 'ping' && use !== 'textfile' && on?.includes('alarm') !== false,
     );
-    if (!wanted || Math.abs(nowMs - this.#lookedAtMs) < hourMs) return;
-    this.#lookedAtMs = nowMs;
-    this.#looking = this.#check(nowMs, notify).catch(() => {});
+    if (!wanted || isWithin(hourMs, nowMs, this.#record?.lookedAtMs)) return;
+    this.#looking = this.#looking.then(() => this.#check(nowMs, configuration)).catch(() => {});
   }
 
   async ended(): Promise<void> {
     await this.#looking;
   }
 
-  async #check(nowMs: number, notify: Configuration['notify']): Promise<void> {
+  async #check(nowMs: number, { stateDir, notify }: Configuration): Promise<void> {
+    this.#record ??= await readAlarmRecord(stateDir);
+    const { lookedAtMs, toldAtMs = null } = this.#record ?? {};
+    if (isWithin(hourMs, nowMs, lookedAtMs)) return;
+    const keep = async (record: AlarmRecord): Promise<void> => {
+      this.#record = record;
+      await writeAlarmRecord(stateDir, record);
+    };
+    await keep({ lookedAtMs: nowMs, toldAtMs });
     const { configDir, signal, output } = this.#context;
     const { server, command } = this.#parts;
     const [program, ...args] = [...command, '--config', configDir, 'status', '--check'];
@@ -57,15 +66,15 @@ export class Alarms {
     let said: string;
     try {
       await execute(program!, args, options);
-      this.#toldAtMs = Number.NEGATIVE_INFINITY;
+      await keep({ lookedAtMs: nowMs, toldAtMs: null });
       return;
     } catch (error) {
       const { code, stdout = '', message } = error as { code?: unknown; stdout?: string; message: string };
       if (signal.aborted || code === 1) return;
       said = stdout.trim() === '' ? message : stdout.trim();
     }
-    if (nowMs - this.#toldAtMs < dayMs) return;
-    this.#toldAtMs = nowMs;
+    if (isWithin(dayMs, nowMs, toldAtMs)) return;
+    await keep({ lookedAtMs: nowMs, toldAtMs: nowMs });
     const details = shownDetails(said.split('\n').map((line) => line.replace(/ \|.*$/, '')));
     const about = { server, host: hostname(), addin: null, run: null, scheduled: false, atMs: nowMs };
     const none = { exitStatus: null, durationMs: null, figures: null };
@@ -73,3 +82,7 @@ export class Alarms {
     for (const failure of failures) output.note(`note: ${failure}`);
   }
 }
+
+/** Also after a clock was set back: what was noted then lies ahead, and is no reason to be silent until then. */
+const isWithin = (ms: number, nowMs: number, atMs: number | null | undefined): boolean =>
+  atMs != null && Math.abs(nowMs - atMs) < ms;

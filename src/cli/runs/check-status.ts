@@ -14,7 +14,7 @@ import { chooseAddin, loadConfigured } from '../configuration.ts';
 import type { StatusCheckDocument } from '../documents/status-check.ts';
 import { withStore } from '../store-session.ts';
 import { interruptedText } from './interrupted.ts';
-import { type AccountAge, agesOf, refuseNone } from './overdue.ts';
+import { type AccountAge, agesOf } from './overdue.ts';
 import { runnerOf } from './runner.ts';
 
 const words = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'] as const;
@@ -51,7 +51,6 @@ async function check(context: CliContext, name: string | undefined): Promise<num
   for (const { name: addin } of chosen) {
     await withStore(context, { addin, needs: 'any' }, async (session) => {
       const ages = await agesOf(session, { limitMs, nowMs });
-      refuseNone(ages, addin);
       found.push(...ages.map((age) => ({ ...age, addin })));
     });
   }
@@ -105,8 +104,13 @@ function chooseAddins(
   configuration: Parameters<typeof chooseAddin>[0],
   name: string | undefined,
 ): Parameters<typeof chooseAddin>[0]['addins'] {
-  if (name === undefined && configuration.addins.length > 1) return configuration.addins;
-  return [chooseAddin(configuration, name)];
+  if (name !== undefined || configuration.addins.length <= 1) return [chooseAddin(configuration, name)];
+  const { addins, policy, steering } = configuration;
+  const { destination } = steering;
+  // The others rest, but for what a policy sends there.
+  const rests = (addin: string): boolean =>
+    destination !== null && addin !== destination && policy.every((rule) => rule.destination !== addin);
+  return addins.filter((addin) => !rests(addin.name));
 }
 
 const hours = (ms: number): string => (ms / hourMs).toFixed(1);

@@ -7,6 +7,8 @@
  */
 
 import { stat } from 'node:fs/promises';
+import type { Configuration } from '../../core/config/load-configuration.ts';
+import { policyOf } from '../../core/config/policy.ts';
 import { HoldfastError, isHoldfastError } from '../../core/errors.ts';
 import type { Account } from '../../core/index.ts';
 import { type ListedSnapshot, readAnySnapshot } from '../../core/jobs/catalog.ts';
@@ -26,17 +28,21 @@ export interface AccountAge {
 }
 
 const accountsAtOnce = 16;
+/** A snapshot from further ahead was made by a clock that was wrong: it would keep the alarm silent until then. */
+const mostAheadMs = 3_600_000;
 
+/** @throws ACCOUNT_NOT_FOUND the configuration selects no account, which is no reason to be at ease */
 export async function agesOf(
-  { addin, search, state }: StoreSession,
+  { addin, loaded: { configuration }, search, state }: StoreSession,
   { limitMs, nowMs }: { readonly limitMs: number; readonly nowMs: number },
 ): Promise<readonly AccountAge[]> {
-  const { accounts } = selectAccounts(
-    await search.panelAccounts(),
-    addin.accounts,
-    state?.sites() ?? new Map(),
-  );
-  const byOwner = Map.groupBy(await listCandidates(search, null), ({ owner }) => owner);
+  const selected = selectAccounts(await search.panelAccounts(), addin.accounts, state?.sites() ?? new Map());
+  if (selected.accounts.length === 0) {
+    throw new HoldfastError('ACCOUNT_NOT_FOUND', `the configuration ${addin.name} selects no account`);
+  }
+  const accounts = selected.accounts.filter((account) => isExpected(account, addin.name, configuration));
+  const past = (await listCandidates(search, null)).filter(({ atMs }) => atMs <= nowMs + mostAheadMs);
+  const byOwner = Map.groupBy(past, ({ owner }) => owner);
   const ages: AccountAge[] = [];
   const ageOf = async (account: Account): Promise<AccountAge> => {
     const { site, domain } = account;
@@ -92,8 +98,9 @@ async function isNew({ home }: Account, sinceMs: number): Promise<boolean> {
   );
 }
 
-/** For a panel without a single account, which is no reason to be at ease. */
-export function refuseNone(ages: readonly AccountAge[], addin: string): void {
-  if (ages.length > 0) return;
-  throw new HoldfastError('ACCOUNT_NOT_FOUND', `the configuration ${addin} selects no account`);
+/** What a policy sends nowhere is expected where the scope backups.destination says, or everywhere. */
+function isExpected(account: Account, addin: string, configuration: Configuration): boolean {
+  const { destination } = configuration.steering;
+  const sent = policyOf(account, configuration).destination.value ?? destination;
+  return sent === null || sent === addin;
 }

@@ -42,7 +42,8 @@ export async function selectForRun(
   return { accounts: here, unmatched };
 }
 
-function isFor(account: Account, addin: string, configuration: Configuration): boolean {
+/** Whether no policy sends the account to another addin configuration than this, or the one this is a copy of. */
+export function isFor(account: Account, addin: string, configuration: Configuration): boolean {
   const { value } = policyOf(account, configuration).destination;
-  return value === null || value === addin;
+  return value === null || value === addin || addin.startsWith(`${value}/`);
 }
