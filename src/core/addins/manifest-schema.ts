@@ -36,7 +36,7 @@ const common = {
   settings: {
     type: 'object',
     description:
-      'JSON Schema 2020-12 of its settings, `use` included. Properties with "x-secret": true stand as references in configurations and arrive resolved.',
+      'JSON Schema 2020-12 of its settings, `use` included. Properties with "x-secret": true stand as references in configurations and arrive resolved; one with "x-directory": true names a directory of this machine that is the store\'s own.',
     examples: [
       {
         type: 'object',

@@ -16,6 +16,7 @@ import type { StoreSetup } from '../contracts/store-setup.ts';
 import { HoldfastError } from '../errors.ts';
 import type { AddinPlace, IsolationWorld } from '../isolation/isolate.ts';
 import { type AddinModule, importDefinition } from './addin-module.ts';
+import { directoriesIn } from './setting-directories.ts';
 
 type ModuleOf<K extends AddinModule['kind']> = AddinModule & { readonly kind: K };
 
@@ -82,13 +83,18 @@ export async function openAddinScopes(
 function placeOf(module: AddinModule, settings: Settings): AddinPlace {
   const { kind, name, root, manifest } = module;
   const { network, paths } = manifest.permissions;
+  const [directory] = kind === 'store' ? directoriesIn(settings, manifest.settings as JsonSchema) : [];
   const secrets = secretsIn(settings, manifest.settings as JsonSchema).map(({ reference }) => reference);
   return {
     name: `the ${kind} ${name}`,
     opening: { packaged: module },
     root: withDependencies(root),
     whose: 'strangers',
-    needs: { network: network !== false, shown: paths.filter(isThere) },
+    needs: {
+      network: network !== false,
+      shown: paths.filter(isThere),
+      ...(directory === undefined ? {} : { directory }),
+    },
     secrets,
   };
 }

@@ -3,7 +3,7 @@
  * opened and not before.
  */
 
-import type { AddinDefinition, JsonSchema } from '../contracts/addin.ts';
+import type { AddinDefinition, JsonSchema, Settings } from '../contracts/addin.ts';
 import type { AddinModule } from './addin-module.ts';
 import {
   openAddinNotifier,
@@ -13,6 +13,7 @@ import {
   openAddinStore,
   type PackageWorld,
 } from './open-addin.ts';
+import { directoriesIn } from './setting-directories.ts';
 
 export function packagedDefinition(module: AddinModule, world: PackageWorld): AddinDefinition {
   const { manifest, name, version, contract } = module;
@@ -22,8 +23,10 @@ export function packagedDefinition(module: AddinModule, world: PackageWorld): Ad
       const store = { ...module, kind: 'store' } as const;
       const open = (settings: Parameters<typeof openAddinStore>[1]) => openAddinStore(store, settings, world);
       const { setup } = manifest.capabilities;
-      if (setup !== true) return { kind: 'store', ...common, open };
-      return { kind: 'store', ...common, open, setup: (settings) => openAddinSetup(store, settings, world) };
+      const directories = (settings: Settings) => directoriesIn(settings, common.settingsSchema);
+      const definition = { kind: 'store', ...common, open, directories } as const;
+      if (setup !== true) return definition;
+      return { ...definition, setup: (settings) => openAddinSetup(store, settings, world) };
     }
     case 'provider': {
       const { levels, needsFull, needs } = manifest.capabilities;

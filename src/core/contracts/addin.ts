@@ -34,7 +34,8 @@ export interface StoreDefinition extends Definition {
   open(settings: Settings): Promise<Store>;
   /**
    * Optional: directories of this machine that hold its objects, as far as settings tell; secrets among these are
-   * still references. No backup captures them.
+   * still references. No backup captures them. A package says it by `"x-directory": true` in the schema of its
+   * settings instead, since its code is not run for this.
    */
   directories?(settings: Settings): readonly string[];
   /** Optional: looks after the place itself, for `store init` and `doctor`. Must not write either. */

@@ -114,7 +114,9 @@ export async function protectedLaunches(
   { accounts, env, memoryMegabytes = usualMegabytes }: IsolationWorld,
 ): Promise<readonly Launch[]> {
   const { directory, directories = [], files = [], shown = [], network = true } = needs;
-  const owner = directory === undefined ? user : await handOver(realOf(directory), user);
+  const found = directory === undefined ? user : await handOver(realOf(directory), user);
+  // Strangers' code gets what is handed to it, and never becomes whoever owns a directory.
+  const owner = whose === 'own' ? found : user;
   const cache = whose === 'own' && owner.uid === user.uid ? cacheFor(user) : null;
   const launches = shelterLaunches({
     ...owner,

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { importDefinition } from '../../../src/core/addins/addin-module.ts';
 import { type LoadedPackages, loadPackages } from '../../../src/core/addins/load-packages.ts';
+import { packagedDefinition } from '../../../src/core/addins/packaged-definitions.ts';
 import { manifestOf, writePackage } from '../../support/addin-packages.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'holdfast-packages-'));
@@ -83,6 +84,21 @@ describe('an addin package', () => {
     expect(await reasons('not-installed', join(dir, 'absent'))).toEqual(['not-found', 'not-found']);
     expect(await reasons(join(dir, 'broken'), join(dir, 'plain'), dir)).toEqual(
       Array(3).fill('not-an-addin'),
+    );
+  });
+
+  it('tells the directories that its settings name, without being run', async () => {
+    const properties = { use: { const: 'shelf' }, path: { type: 'string', 'x-directory': true } };
+    const settings = { type: 'object', properties };
+    const root = writePackage(join(dir, 'kept'), {
+      addins: [manifestOf('store', 'shelf', { settings })],
+      files: { 'index.js': 'throw new Error();' },
+    });
+    const { modules } = await load(root);
+    const definition = packagedDefinition(modules[0]!, async () => ({ env: {}, accounts: [] }));
+
+    expect(definition.kind === 'store' && definition.directories?.({ use: 'shelf', path: '/srv/b' })).toEqual(
+      ['/srv/b'],
     );
   });
 

@@ -193,6 +193,24 @@ describe('the directory of a store', () => {
     expect(ownerOf(outside)).toBe(0);
   });
 
+  it('is handed to strangers where it is new, and makes them nobody else where it is not', async () => {
+    const [empty, foreign] = [join(dir, 'strangers'), make('root-s', ['notes.txt'])];
+    mkdirSync(empty);
+    for (const [path, owner] of [
+      [empty, 65_522],
+      [foreign, 0],
+    ] as const) {
+      const stranger = place({
+        ...localPlace(path),
+        whose: 'strangers',
+      });
+      await using(await openStoreApart(stranger, { use: 'local', path }, world()), async (store) => {
+        expect(statSync(`/proc/${await processOf(store)}`).uid).toBe(65_522);
+      });
+      expect(ownerOf(path)).toBe(owner);
+    }
+  });
+
   it('stays as it is where it is no store, or where others can change it', async () => {
     const foreign = make('foreign', ['notes.txt']);
     const shared = make('shared', ['holdfast.json']);
