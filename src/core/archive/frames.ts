@@ -42,9 +42,14 @@ export function seekTable(frames: readonly FrameSizes[]): Buffer {
   return table;
 }
 
+/** Buffers of writers that ended. New ones would make the collector run for every few small segments. */
+const spare: Buffer[] = [];
+const mostSpare = 2;
+const noBuffer = Buffer.alloc(0);
+
 export class FrameWriter {
   /** Fill it up to `frameBytes` from `used`, then `advance`. */
-  readonly buffer: Buffer = Buffer.allocUnsafeSlow(frameBytes);
+  buffer: Buffer = spare.pop() ?? Buffer.allocUnsafeSlow(frameBytes);
   used = 0;
   readonly frames: FrameSizes[] = [];
   storedBytes = 0;
@@ -100,17 +105,25 @@ export class FrameWriter {
     this.#out(frame);
   }
 
-  /** Emits the rest and the seek table. @returns SHA-256 of all that was emitted */
+  /** Emits the rest and the seek table; nothing can be written afterwards. @returns SHA-256 of all that was emitted */
   finish(): Buffer {
     this.flush();
+    release(this.buffer);
     this.#out(seekTable(this.frames));
     if (this.#encrypter !== null) this.#store(this.#encrypter.end());
     return this.#hash.digest();
   }
 
+  /** Ends a writer of which nothing more is wanted: its buffer goes to the next one. May be called again. */
+  discard(): void {
+    if (this.buffer.length > 0 && spare.length < mostSpare) spare.push(this.buffer);
+    this.buffer = noBuffer;
+  }
+
   #out(payload: Buffer): void {
     const bytes = this.#encrypter === null ? payload : this.#encrypter.push(payload);
     if (bytes.length > 0) this.#store(bytes);
+    if (bytes !== payload) release(payload);
   }
 
   #store(bytes: Buffer): void {
@@ -118,6 +131,15 @@ export class FrameWriter {
     this.storedBytes += bytes.length;
     this.#emit(bytes);
   }
+}
+
+/**
+ * Gives the memory of a buffer back, of which nobody needs a byte any more. The collector would let tens of
+ * megabytes pile up in each thread: it hardly counts what lies outside its heap.
+ */
+function release({ buffer }: Buffer): void {
+  // Small ones may lie in Node's pool, beside others.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
 }
 
 /** Finds frames of one object by plain offset. */

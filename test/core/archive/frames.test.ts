@@ -77,6 +77,7 @@ describe('the frame writer', () => {
     expect(writer.frames.map(({ plain }) => plain)).toEqual([frameBytes, 12_345]);
     expect(createHash('sha256').update(bytes).digest()).toEqual(sha256);
     expect(writer.storedBytes).toBe(bytes.length);
+    expect(writer.buffer.length, 'memory that is kept').toBe(0);
     expect(execFileSync('zstd', ['-dcq'], { input: bytes, maxBuffer: 2 * frameBytes }).equals(data)).toBe(
       true,
     );
