@@ -6,6 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { s3TarProvider } from '../../../src/addins/s3-tar/index.ts';
+import { manifestKey, parseManifestKey } from '../../../src/core/archive/keys.ts';
+import { encodeManifest } from '../../../src/core/archive/manifest.ts';
+import { pairId, recipientText } from '../../../src/core/encryption/key-text.ts';
+import { createEpoch } from '../../../src/core/encryption/owner-keys.ts';
+import { newKeyPair } from '../../../src/core/encryption/x25519.ts';
+import { errorCodes } from '../../../src/core/errors.ts';
 import {
   listSnapshots,
   readAnySnapshot,
@@ -25,6 +31,8 @@ const planted = [
   'lab.example',
   '"site1"',
 ];
+
+const strangersRecipient = recipientText(newKeyPair().publicKey);
 
 let directory: string;
 let lab: Lab;
@@ -87,6 +95,33 @@ describe('an encrypted chain', () => {
     const report = await lab.verify(true);
     expect(report.snapshots.flatMap(({ problems }) => problems)).toEqual([]);
     expect(report.snapshots.map(({ locked }) => locked)).toEqual([false, false]);
+  });
+
+  it('verifies as well beside a snapshot that another key opens, which it names', async () => {
+    const [place, stranger] = [{ server: first.header.server, owner: first.header.owner }, newKeyPair()];
+    const keys = await createEpoch(lab.provider, { ...place, epoch: 1 }, [strangersRecipient], signal);
+    const encryption = { epoch: 1, pair: pairId(keys.publicKey) };
+    const header = { ...first.header, id: 'abcdefabcdef', sequence: 1, encryption };
+    const name = parseManifestKey(first.key)!;
+    const key = manifestKey({ ...name, id: header.id, sequence: 1 });
+    writeFileSync(
+      join(lab.storePath, key),
+      encodeManifest({ header, body: first.body }, null, stranger.publicKey),
+    );
+    const snapshots = await listSnapshots(lab.store, {}, signal);
+    const { store, provider } = lab;
+    const request = { store, provider, snapshots, readData: true, threads: 1, signal, onEvent: () => {} };
+
+    const report = await verify(request);
+    const alone = verify({ ...request, snapshots: snapshots.filter((one) => one.key === key) });
+
+    const wrong = report.snapshots.filter(({ problems }) => problems.length > 0);
+    expect(wrong.map((one) => one.key)).toEqual([key]);
+    expect(report.snapshots).toHaveLength(3);
+    expect(report.exitStatus).toBe(errorCodes.IDENTITY_WRONG.exit);
+    await expect(alone).rejects.toMatchObject({ code: 'IDENTITY_WRONG' });
+    rmSync(join(lab.storePath, key));
+    rmSync(join(lab.storePath, keys.key));
   });
 
   it('is read by rescue.py, which takes nothing without the identity', async () => {

@@ -1,32 +1,5 @@
 /** Two hundred damages of every kind, and every one of them is found. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DamageField, damageKinds, openDamageField } from '../../support/planted-damage.ts';
+import { findsDamages } from '../../support/damage-suite.ts';
 
-describe.each([
-  ['plain', false],
-  ['encrypted', true],
-])('verify --read-data of %s snapshots', (_, encrypted) => {
-  const directory = mkdtempSync(join(tmpdir(), 'holdfast-planted-'));
-  let field: DamageField;
-  beforeAll(async () => {
-    field = await openDamageField(directory, 12, 2, encrypted);
-  });
-  afterAll(async () => {
-    await field.close();
-    rmSync(directory, { recursive: true });
-  });
-
-  it('names each of two hundred damaged objects of all kinds, and no other', async () => {
-    const kinds = new Set<string>();
-    for (let turn = 0; turn < 20; turn++) {
-      const { planted, found } = await field.round();
-      for (const { kind } of planted) kinds.add(kind);
-      expect(found.toSorted(), JSON.stringify(planted)).toEqual(planted.map(({ key }) => key).toSorted());
-    }
-    expect([...kinds].sort()).toEqual([...damageKinds].sort());
-  });
-});
+findsDamages(20);
