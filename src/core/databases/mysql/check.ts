@@ -20,10 +20,15 @@ export async function checkServer(
 }
 
 /** A client that is older than its server may not know what tables there can be. */
-function compareVersions(
+export function compareVersions(
   server: readonly EngineCheck[],
   client: readonly EngineCheck[],
 ): readonly EngineCheck[] {
+  const foreign = foreignClient(
+    server.find(({ name }) => name === 'connection')?.detail ?? '',
+    client[0]?.detail ?? '',
+  );
+  if (foreign !== null) return [foreign];
   const theirs = /server (\d+)\.(\d+)/.exec(server.find(({ name }) => name === 'connection')?.detail ?? '');
   const ours = /(?:Distrib|from|Ver) (\d+)\.(\d+)\.\d+/.exec(client[0]?.detail ?? '');
   if (theirs === null || ours === null) return [];
@@ -33,6 +38,17 @@ function compareVersions(
   if (clientVersion! >= serverVersion!) return [];
   const detail = `the client is of ${ours[1]}.${ours[2]}, the server of ${theirs[1]}.${theirs[2]}: install a client of that version`;
   return [{ name: 'versions', state: 'warning', detail }];
+}
+
+/** Each knows its own tables only; the versions of the two cannot be compared. */
+function foreignClient(server: string, client: string): EngineCheck | null {
+  if (!server.startsWith('server ') || !/(?:Distrib|from|Ver) \d/.test(client)) return null;
+  const [theirs, ours] = [server, client].map((text) => /mariadb/i.test(text.replace(/ as .*$|^.*?: /, '')));
+  if (theirs === ours) return null;
+  const detail = ours
+    ? "the client is MariaDB's, the server MySQL's: tables with generated columns could not be loaded again"
+    : "the client is MySQL's, the server MariaDB's: it does not know all that such a server has";
+  return { name: 'versions', state: 'error', detail: `${detail}; name the server's own in clientPath` };
 }
 
 async function checkClient(config: DatabaseInstanceConfig): Promise<readonly EngineCheck[]> {

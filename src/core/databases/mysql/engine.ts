@@ -23,6 +23,7 @@ import { discoverDatabases } from './discover.ts';
 import { startExports } from './export-set.ts';
 import { readUsers } from './grants.ts';
 import { type DumpPlan, inspectDatabase } from './inspect.ts';
+import { findUnloadable } from './losses.ts';
 import { ownGrants } from './privileges.ts';
 import { readOnlyUser } from './read-only-user.ts';
 import { errorNumber, type Session, text, withSession } from './session.ts';
@@ -72,6 +73,9 @@ export class MysqlEngine implements DatabaseEngine {
         return [];
       });
       const plans = await this.#plan(session, databases, selector);
+      for (const { database } of plans) {
+        warnings.push(...(await findUnloadable(session, database, client.version)));
+      }
       const set = await startExports(
         session,
         plans.filter(({ refusal }) => refusal === null),

@@ -37,16 +37,29 @@ export async function readUsers(
   for (const { user, host } of users) {
     const isRole = host === '' && roles.has(user);
     const who = isRole ? quoteText(user) : `${quoteText(user)}@${quoteText(host)}`;
-    const create = isRole
+    const created = isRole
       ? `CREATE ROLE IF NOT EXISTS ${who}`
       : text((await session.rows(`SHOW CREATE USER ${who}`))[0]?.[0]).replace(
           /^CREATE USER /,
           'CREATE USER IF NOT EXISTS ',
         );
     const grants = (await session.rows(`SHOW GRANTS FOR ${who}`)).map(([line]) => text(line));
+    const { create, roles: byDefault } = withoutDefaultRoles(created);
+    if (byDefault !== null) grants.push(`SET DEFAULT ROLE ${byDefault} TO ${who}`);
     described.push({ label: printable(isRole ? user : `${user}@${host}`), create, grants });
   }
   return described;
+}
+
+/** MySQL names roles where it makes a user, who may well be made before them. */
+export function withoutDefaultRoles(create: string): {
+  readonly create: string;
+  readonly roles: string | null;
+} {
+  const name = '`(?:[^`]|``)*`@`(?:[^`]|``)*`';
+  const found = new RegExp(` DEFAULT ROLE (${name}(?:,${name})*)(?= REQUIRE )`).exec(create);
+  if (found === null) return { create, roles: null };
+  return { create: create.replace(found[0], () => ''), roles: found[1]! };
 }
 
 function belongs(user: string, { prefix, admin }: DatabaseSelector): boolean {

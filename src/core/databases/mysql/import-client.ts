@@ -48,7 +48,9 @@ export async function runImportClient(
     throwIfInterrupted(signal, 'the import');
     if (failure !== null) {
       throw new HoldfastError('IMPORT_FAILED', `the dump could not be loaded: ${failure}`, {
-        hint: 'Mend what the server complains about, then run the command again.',
+        hint: /ERROR 1419\b/.test(failure)
+          ? 'Turn log_bin_trust_function_creators on at the server for this import: it has triggers or functions, and a binary log.'
+          : 'Mend what the server complains about, then run the command again.',
       });
     }
   } finally {

@@ -22,6 +22,27 @@ export async function findLosses(
   return [...(await findFloats(session, database)), ...(await findDefiners(session, database, selector))];
 }
 
+/**
+ * MariaDB's client writes generated columns, which MySQL takes from nobody: such a dump has to be mended by hand.
+ */
+export async function findUnloadable(
+  session: Session,
+  database: string,
+  clientVersion: string,
+): Promise<readonly DatabaseWarning[]> {
+  if (!/mariadb/i.test(clientVersion)) return [];
+  if (/mariadb/i.test(text((await session.rows('SELECT VERSION()'))[0]?.[0]))) return [];
+  const rows = await session.rows(
+    `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS
+     WHERE TABLE_SCHEMA = ? AND GENERATION_EXPRESSION <> ''`,
+    [database],
+  );
+  const [first] = rows.filter(([schema]) => text(schema) === database);
+  if (first === undefined) return [];
+  const message = `the dump client is MariaDB's and writes generated columns, which MySQL refuses: ${quoted(`${text(first[1])}.${text(first[2])}`)}`;
+  return [{ code: 'client-foreign', database, message }];
+}
+
 const definersQuery = `
   SELECT 'view', TABLE_SCHEMA, TABLE_NAME, DEFINER FROM information_schema.VIEWS
     WHERE TABLE_SCHEMA = ? AND SECURITY_TYPE = 'DEFINER'
