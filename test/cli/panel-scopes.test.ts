@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BackupDocument } from '../../src/cli/documents/backup.ts';
 import type { DoctorDocument } from '../../src/cli/documents/doctor.ts';
-import type { ScopeSetDocument } from '../../src/cli/documents/scopes.ts';
+import type { ScopeSetDocument, ScopesDocument } from '../../src/cli/documents/scopes.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite } from '../support/cli.ts';
 import { buildSamplePanel } from '../support/sample-panel.ts';
@@ -99,10 +99,13 @@ describe(name, () => {
   it('fails with what the panel said, and stops no backup', async () => {
     writeFileSync(join(site.dir, 'down'), '');
     const { status, stderr } = await site.holdfast('scope:get', name);
+    const listed = await site.holdfast('scope:list', '--json');
     const run = await backUp();
 
     expect(status).toBe(errorCodes.PANEL_UNREADABLE.exit);
     expect(stderr).toContain('apnscpd is not running');
+    expect(listed.status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
+    expect(documentOf<ScopesDocument>('scopes', listed).scopes.length).toBeGreaterThan(12);
     expect(run.stderr).toContain('warning: cpcmd scope:get failed');
   });
 });

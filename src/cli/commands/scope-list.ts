@@ -1,31 +1,35 @@
 /** `holdfast scope list`: every scope with its value. */
 
-import { isHoldfastError } from '../../core/errors.ts';
+import { errorCodes, isHoldfastError } from '../../core/errors.ts';
 import type { Scope, ScopeValue } from '../../core/index.ts';
 import { printable } from '../../core/printable.ts';
 import { showScopeValue } from '../../core/scopes/value-grammar.ts';
 import type { CliCommand } from '../command.ts';
 import type { ScopesDocument } from '../documents/scopes.ts';
-import type { Output } from '../output.ts';
 import { openScopes } from '../scopes.ts';
 
 export const scopeList: CliCommand = {
-  exits: ['PANEL_UNREADABLE'],
+  exits: ['FINISHED_WITH_WARNINGS'],
 
   define(command) {
     command.addHelpText(
       'after',
-      '\nThe spellings of the panel work too: scope:list, scope:info, scope:get, scope:set.',
+      '\nThe spellings of the panel work too: scope:list, scope:info, scope:get, scope:set. A scope that cannot be read\n' +
+        'is a warning and null, and the status then 100.',
     );
   },
 
   async run(context) {
     const { registry } = await openScopes(context);
+    let complete = true;
     const scopes = await Promise.all(
       registry.list().map(async (scope) => ({
         name: scope.name,
         info: scope.help,
-        value: await presentValue(scope, context.output),
+        value: await presentValue(scope, (why) => {
+          complete = false;
+          context.output.note(`warning: ${scope.name}: ${why}`);
+        }),
         default: scope.default,
         settings: scope.values,
       })),
@@ -35,17 +39,17 @@ export const scopeList: CliCommand = {
       scopes.map(({ name, value, info }) => [name, printable(showScopeValue(value)), info]),
     );
     context.output.document<ScopesDocument>({ scopes });
-    return 0;
+    return complete ? 0 : errorCodes.FINISHED_WITH_WARNINGS.exit;
   },
 };
 
-/** What an addin package does not tell is told as a note, and hides no other scope. */
-async function presentValue(scope: Scope, output: Output): Promise<ScopeValue> {
+/** What a panel or an addin package does not tell is told as a warning, and hides no other scope. */
+async function presentValue(scope: Scope, warn: (why: string) => void): Promise<ScopeValue> {
   try {
     return await scope.get();
   } catch (error) {
-    if (!isHoldfastError(error) || !error.code.startsWith('ADDIN_')) throw error;
-    output.note(`note: ${error.message}`);
+    if (!isHoldfastError(error) || !/^(?:ADDIN_|PANEL_UNREADABLE)/.test(error.code)) throw error;
+    warn(error.message);
     return null;
   }
 }
