@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandTable } from '../../src/cli/command-table.ts';
 import { errorCodes } from '../../src/core/errors.ts';
@@ -35,6 +38,21 @@ describe('the command line', () => {
     expect(stderr).not.toMatch(/node_modules/);
   });
 
+  it('says on an old Node which one it needs', async () => {
+    const start = join(import.meta.dirname, '../../src/cli/start.ts');
+    const old = "data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.1.0'})";
+    const { status, stderr } = await new Promise<{ status: unknown; stderr: string }>((resolve) =>
+      execFile(process.execPath, ['--import', old, start, '--version'], (error, _, stderr) =>
+        resolve({ status: error?.code, stderr }),
+      ),
+    );
+
+    expect(status).toBe(errorCodes.PREREQUISITE_MISSING.exit);
+    expect(stderr).toContain('Node 20.1.0 is too old\nhint: Install Node 24 or newer');
+    // What comes before that must run there.
+    expect(await readFile(start, 'utf8')).not.toMatch(/^import |^export |\bawait /m);
+  });
+
   it.each([
     [['nonsense'], "unknown command 'nonsense'"],
     [['backup', '--levle', 'full'], "unknown option '--levle'"],
@@ -48,7 +66,7 @@ describe('the command line', () => {
     [['snapshots', '--addin', 'nihgtly'], 'there is no addin configuration "nihgtly"'],
     [[], 'no command was given'],
     [['addin'], 'no command was given'],
-    [['addin', 'create', 'x'], "required option '--kind <kind>' not specified"],
+    [['addin', 'create', 'x'], 'Add --kind, one of store, provider, notifier or scope.'],
     [['addin', 'create', 'x', '--kind', 'panel'], 'is invalid'],
     [['addin', 'create', '../x', '--kind', 'store'], '"../x" is no name for an addin'],
     [['addin', 'create', 's3', '--kind', 'store'], 'holdfast itself has a store s3'],
@@ -61,6 +79,14 @@ describe('the command line', () => {
     expect(stderr).toContain(`holdfast: `);
     expect(stderr).toContain(message);
     expect(stderr).toMatch(/^hint: /m);
+  });
+
+  it('calls a file that is not there a file', async () => {
+    const asked = ['db', 'import', 'dumps/a.sql', '--account', 'a', '--database', 'd'];
+    const { status, stderr } = await site.holdfast(...asked);
+
+    expect(status).toBe(errorCodes.PATH_NOT_FOUND.exit);
+    expect(stderr).toContain('there is no file "dumps/a.sql"');
   });
 
   it('guesses what was meant', async () => {

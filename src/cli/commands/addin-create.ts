@@ -26,9 +26,7 @@ export const addinCreate: CliCommand = {
   define(command) {
     command
       .argument('<name>', 'what "use" will say, e.g. webdav')
-      .addOption(
-        new Option('--kind <kind>', 'what it contributes').choices([...addinKinds]).makeOptionMandatory(),
-      )
+      .addOption(new Option('--kind <kind>', 'what it contributes; needed').choices([...addinKinds]))
       .option('--to <dir>', 'where to write the package (default: holdfast-<name> here)')
       .option('--sdk <file>', 'packed holdfast to develop with (default: a pack of the running one)')
       .addHelpText('after', help);
@@ -36,7 +34,13 @@ export const addinCreate: CliCommand = {
 
   async run({ output, signal }, { args, options }) {
     const name = args[0]!;
-    const kind = options['kind'] as CreatedKind;
+    const kind = options['kind'] as CreatedKind | undefined;
+    if (kind === undefined) {
+      const kinds = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(addinKinds);
+      throw new HoldfastError('USAGE', 'it is not said what the addin contributes', {
+        hint: `Add --kind, one of ${kinds}.`,
+      });
+    }
     await checkName(name, kind);
     const target = resolve((options['to'] as string | undefined) ?? `holdfast-${name}`);
     await requireFree(target);

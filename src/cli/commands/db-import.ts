@@ -10,6 +10,7 @@ import { snapshotDump } from '../../core/jobs/import/snapshot-dump.ts';
 import type { ImportPlace } from '../../core/jobs/import/types.ts';
 import { resolveAccount } from '../../core/jobs/resolve-accounts.ts';
 import { requireTrusted } from '../../core/jobs/trust.ts';
+import { quoted } from '../../core/printable.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
 import { type Loaded, loadConfigured } from '../configuration.ts';
 import { type ImportWork, runImports } from '../database-imports.ts';
@@ -87,6 +88,11 @@ export const dbImport: CliCommand = {
           ? await undoWork(loaded, owner, name)
           : await fileWork(context, resolve(dump), { name, place, tables: chosen.table ?? null });
       return runImports(context, { loaded, account, owner, works: [work], dryRun: chosen.dryRun === true });
+    }
+    if (/[/]|\.(?:sql|dump|pgdump|gz|zst)$/i.test(dump)) {
+      throw new HoldfastError('PATH_NOT_FOUND', `there is no file ${quoted(dump, 4096)}`, {
+        hint: 'Correct the path, or name a snapshot or latest.',
+      });
     }
     return withStore(context, chosen, async ({ loaded, opened, search, trust }) => {
       const snapshot = await resolveSnapshot(search, dump, chosen.account);

@@ -83,8 +83,13 @@ export async function findAnySnapshot(
     );
   }
   const only = listed[0];
-  if (only === undefined)
-    throw notFound(`there is no snapshot ${quoted(wanted)}`, 'Run `holdfast snapshots` to see them.');
+  if (only === undefined) {
+    // No name of a snapshot has a slash: a path was given where the snapshot is named.
+    const hint = wanted.includes('/')
+      ? 'Name the snapshot, or latest with --account A, before the path.'
+      : 'Run `holdfast snapshots` to see them.';
+    throw notFound(`there is no snapshot ${quoted(wanted)}`, hint);
+  }
   const snapshot = await readSoundSnapshot(provider, only, signal, trust);
   // The site of a locked one is not known, so its instant must do.
   const fits = snapshot.body === null ? full?.[2] === utcOf(only.key) : snapshot.name === wanted;

@@ -56,7 +56,7 @@ export function resolveAccount(
 
 export interface AccountSelection {
   readonly accounts: readonly Account[];
-  /** Patterns of `include` that fit no account: a typing error, or an account that is gone. */
+  /** Patterns, of `exclude` too, that fit no account: a typing error, or an account that is gone. */
   readonly unmatched: readonly string[];
 }
 
@@ -76,14 +76,15 @@ export function selectAccounts(
   const matchersOf = (patterns: readonly string[]): RegExp[] =>
     patterns.map((one) => globToRegExp(one.toLowerCase()));
   const [included, excluded] = [matchersOf(include), matchersOf(exclude)];
+  const patterns = [...included, ...excluded];
   return {
     accounts: accounts.filter(
       (account) =>
         included.some((pattern) => fits(pattern, account)) &&
         !excluded.some((pattern) => fits(pattern, account)),
     ),
-    unmatched: include.filter(
-      (_, index) => !accounts.some((account) => fits(included[index] as RegExp, account)),
+    unmatched: [...include, ...exclude].filter(
+      (_, index) => !accounts.some((account) => fits(patterns[index] as RegExp, account)),
     ),
   };
 }

@@ -84,6 +84,6 @@ describe('selectAccounts', () => {
       exclude: ['nothing'],
     });
 
-    expect(unmatched).toEqual(['site7', '*.example']);
+    expect(unmatched).toEqual(['site7', '*.example', 'nothing']);
   });
 });
