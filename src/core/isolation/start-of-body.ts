@@ -7,6 +7,7 @@ import { interruptible } from '../interruption.ts';
 export class StartOfBody implements AsyncIterable<Uint8Array> {
   readonly #pieces: readonly Uint8Array[];
   readonly #rest: AsyncGenerator<Uint8Array, void, undefined>;
+  #waiting = false;
   /** There is no more than was looked at. */
   readonly whole: boolean;
 
@@ -22,12 +23,27 @@ export class StartOfBody implements AsyncIterable<Uint8Array> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     yield* this.#pieces;
-    yield* this.#rest;
+    try {
+      for (;;) {
+        this.#waiting = true;
+        const { done, value } = await this.#rest.next();
+        this.#waiting = false;
+        if (done === true) return;
+        yield value;
+      }
+    } finally {
+      await this.abandon();
+    }
   }
 
-  /** Tells its producer that nobody wants more; after its end it does nothing. */
+  /**
+   * Tells its producer that nobody wants more; after its end it does nothing. Waits for the producer, unless the
+   * producer is waited for already: that may take as long as a dump does.
+   */
   async abandon(): Promise<void> {
-    await this.#rest.return();
+    const ended = this.#rest.return();
+    if (this.#waiting) ended.catch(() => {});
+    else await ended;
   }
 }
 
