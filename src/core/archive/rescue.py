@@ -43,7 +43,7 @@ KNOWN_FORMAT = 1
 KNOWN_FEATURES = ['age']
 LINKED, HAS_XATTRS = 4, 16  # of an entry's flags, those that matter here
 ACLS = ('system.posix_acl_access', 'system.posix_acl_default')
-KEY = re.compile(r'(\d+)-(\d+)-([0-9a-f]{8})\.age')
+KEY = re.compile(r'\d+-\d+-[0-9a-f]{8}\.age')
 MANIFEST = re.compile(r'(\d{8,})-(\d{8}T\d{6}Z)-([a-z]+)-([a-z]+)-([0-9a-f]{12})(?:-r(\d+))?\.manifest')
 FRAME_LIMIT = 64 << 20   # bytes; the format says 4 MiB, more than this is nonsense
 CACHED_FRAMES = 16       # decompressed frames of about 4 MiB kept in memory
@@ -285,20 +285,14 @@ class Keys:
             return self.accounts[server, owner]
         if not self.identities:
             raise Stop('this snapshot is encrypted: give --identity FILE')
-        revisions, place = {}, os.path.join(self.folder, 'keys', server, owner)
-        for name in os.listdir(place) if os.path.isdir(place) else []:
-            match = KEY.fullmatch(name)
-            if match:
-                slot, revision = (match.group(1), match.group(3)), int(match.group(2))
-                revisions.setdefault(slot, []).append((revision, name))
+        place = os.path.join(self.folder, 'keys', server, owner)
         opened = self.place('account-%d' % len(self.accounts))
         found = b''
-        for names in revisions.values():
-            for _, name in sorted(names, reverse=True):
-                if self.age(self.identities, os.path.join(place, name), opened):
-                    with open(opened, 'rb') as file:
-                        found += file.read()
-                    break
+        # Every revision: one that was planted may bear the name of another key.
+        for name in os.listdir(place) if os.path.isdir(place) else []:
+            if KEY.fullmatch(name) and self.age(self.identities, os.path.join(place, name), opened):
+                with open(opened, 'rb') as file:
+                    found += file.read()
         if not found:
             raise Stop('no identity given opens a key in %s' % show(place))
         with open(opened, 'wb') as file:
