@@ -60,9 +60,10 @@ EnvironmentFile=-/etc/holdfast/environment
 ${daemon ? 'Restart=on-failure\nRestartSec=60\nKillMode=mixed\n' : ''}TimeoutStartSec=infinity
 TimeoutStopSec=10min
 ${priority.map((line) => `${line}\n`).join('')}UMask=0077
-# It reads every account and writes state, stores and the labels of accounts, and gives each addin that runs apart a view of
-# the files, a network and a user of its own; none of the rest.
-CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER CAP_FSETID CAP_SYS_ADMIN CAP_SYS_NICE CAP_SYS_RESOURCE CAP_LEASE CAP_SETUID CAP_SETGID CAP_SETPCAP CAP_KILL
+# It reads every account and writes state, stores and the labels of accounts, gives each addin that runs apart a view of
+# the files, a network and a user of its own, and writes into files that a store of its own has opened (CAP_SYS_PTRACE; without
+# it they go over a socket); none of the rest.
+CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER CAP_FSETID CAP_SYS_ADMIN CAP_SYS_NICE CAP_SYS_RESOURCE CAP_LEASE CAP_SETUID CAP_SETGID CAP_SETPCAP CAP_SYS_PTRACE CAP_KILL
 NoNewPrivileges=yes
 ProtectSystem=full
 ProtectClock=yes
