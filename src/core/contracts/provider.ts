@@ -42,7 +42,7 @@ export interface HistoryItem {
 export interface PlanRequest extends CallOptions {
   readonly owner: string;
   readonly requested: RequestedLevel;
-  /** The owner's snapshots of this addin configuration, oldest first. */
+  /** The owner's snapshots of this addin configuration, oldest first. A backup tells none to a provider of fulls alone. */
   readonly history: readonly HistoryItem[];
   readonly nowMs: number;
 }

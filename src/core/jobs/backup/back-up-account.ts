@@ -87,46 +87,47 @@ export interface BackUpAccount {
  */
 export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   const { addin, owner } = request;
-  const useful = addin.provider.capabilities.levels.some((level) => level !== 'full');
-  const cache = await ParentCache.open({ stateDir: request.stateDir, addinId: addin.id, owner, useful });
+  const refers = addin.provider.capabilities.levels.some((level) => level !== 'full');
+  const { stateDir } = request;
+  const cache = await ParentCache.open({ stateDir, addinId: addin.id, owner, useful: refers });
   try {
-    return await backUpWith(request, cache);
+    return await backUpWith(request, cache, refers);
   } finally {
     cache.close();
   }
 }
 
-async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<Snapshot> {
+async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: boolean): Promise<Snapshot> {
   const { addin, account, world, server, owner } = request;
   const startedAtMs = world.now();
   const reading = ownHistory(request, cache);
   const keys = await accountKeys(request, reading);
-  const history = await reading;
+  // Snapshots that refer to none need it when they are committed: a far store answers meanwhile.
+  const items = refers ? (await reading).items : [];
   const epoch = keys?.epoch ?? null;
   const plan = await addin.provider.plan({
     owner,
-    requested: levelDue(request, history.items),
-    history: history.items.map((item) => ({ ...item, manifestKey: item.key })),
+    requested: levelDue(request, items),
+    history: items.map((item) => ({ ...item, manifestKey: item.key })),
     nowMs: startedAtMs,
     signal: request.signal,
   });
   const objectId = world.newObjectId();
   const writer = new SnapshotWriter({ server, owner, objectId, epoch }, addin.provider, request.signal);
+  reading.catch((error: unknown) => writer.fail(error));
   const warnings = new WarningList();
-  const sequence = history.nextSequence;
   const apart = refuseOwn(account.trees, request.own ?? []);
   const whole = refuseRawData({ ...account, trees: apart.trees });
   const parent = await chooseParent({
     addin,
     plan,
-    history: history.items,
+    reading,
     trees: whole.trees,
     stateDir: request.stateDir,
     trust: request.trust,
     cache,
     keys,
     checksum: request.checksum === true,
-    sequence,
     warnings,
     signal: request.signal,
   });
@@ -167,6 +168,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
   const refused = [...apart.refused, ...whole.refused].map((one) => refusedComponent(one, startedAtMs));
   const components = [...trees.components, ...refused, ...databases.components];
   await writer.settled();
+  const history = await reading;
   await extendLocks(writer.references, { ...request, epoch, parent: before, warnings });
   const complete = components.every((component) => component.state === 'complete');
   if (!components.some((component) => component.state === 'complete'))
@@ -193,7 +195,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache): Promise<S
     owner,
     addin: { id: addin.id, name: addin.name },
     lineage: history.last?.lineage ?? createHash('sha256').update(objectId).digest('hex').slice(0, 32),
-    sequence,
+    sequence: history.nextSequence,
     revision: 0,
     replaces: null,
     writtenBy: holdfastVersion,

@@ -13,6 +13,7 @@ import { type ListedSnapshot, readSnapshot, type Snapshot } from '../catalog.ts'
 import { checkIndexes } from '../parents/check-indexes.ts';
 import type { ParentCache } from '../parents/parent-cache.ts';
 import { requireTrusted, type Trust } from '../trust.ts';
+import type { OwnHistory } from './history.ts';
 import type { AccountKeys } from './owner-epoch.ts';
 import { openParent, type ParentSnapshot } from './parent-snapshot.ts';
 import type { WarningList } from './warnings.ts';
@@ -20,7 +21,7 @@ import type { WarningList } from './warnings.ts';
 export interface ParentChoice {
   readonly addin: OpenAddin;
   readonly plan: Plan;
-  readonly history: readonly ListedSnapshot[];
+  readonly reading: Promise<OwnHistory>;
   readonly trees: readonly Tree[];
   readonly stateDir: string;
   readonly trust: Trust;
@@ -29,8 +30,6 @@ export interface ParentChoice {
   readonly keys: AccountKeys | null;
   /** Reads every file again. */
   readonly checksum: boolean;
-  /** Sequence of the snapshot to be made. */
-  readonly sequence: number;
   readonly warnings: WarningList;
   readonly signal: AbortSignal;
 }
@@ -40,21 +39,22 @@ type ChosenParent = ParentSnapshot & { readonly level: Level };
 
 /** Null where everything is to be stored anew. */
 export async function chooseParent(choice: ParentChoice): Promise<ChosenParent | null> {
-  const { plan, addin, cache, stateDir, signal, sequence, warnings } = choice;
+  const { plan, addin, cache, stateDir, signal, warnings } = choice;
   if (plan.level === 'full') return null;
+  const { items, nextSequence } = await choice.reading;
   // Of a store that cannot be read only the newest snapshot is sure to have all its objects still.
-  const newest = addin.store.capabilities.putOnly ? choice.history.at(-1) : undefined;
+  const newest = addin.store.capabilities.putOnly ? items.at(-1) : undefined;
   const level = newest === undefined || newest.id === plan.parents[0] ? plan.level : 'incremental';
   let why: string;
   try {
-    const snapshot = await bestOf(choice, newest === undefined ? plan.parents : [newest.id]);
+    const snapshot = await bestOf(choice, items, newest === undefined ? plan.parents : [newest.id]);
     const unfit = unfitKeys(snapshot, choice.keys);
     if (unfit !== null) why = unfit;
     else if (snapshot.header.addin.id === addin.id) {
       const rereadEvery = choice.checksum ? 1 : (plan.rereadEvery ?? 30);
       if (newest === undefined) await checkIndexes(addin.store, snapshot, signal);
       const provider = cache.over(addin.provider);
-      const options = { provider, stateDir, rereadEvery, turn: sequence, signal };
+      const options = { provider, stateDir, rereadEvery, turn: nextSequence, signal };
       return { ...(await openParent(snapshot, options)), level };
     } else why = 'another addin configuration made it';
   } catch (error) {
@@ -80,7 +80,8 @@ function unfitKeys({ header }: Snapshot, keys: AccountKeys | null): string | nul
 
 /** The nearest that has all the account's trees whole; where none has, the nearest. */
 async function bestOf(
-  { addin, cache, history, trees, trust, signal }: ParentChoice,
+  { addin, cache, trees, trust, signal }: ParentChoice,
+  history: readonly ListedSnapshot[],
   parents: readonly string[],
 ): Promise<Snapshot> {
   let nearest: Snapshot | null = null;

@@ -70,7 +70,7 @@ export class SnapshotWriter {
     this.signal = AbortSignal.any([signal, this.#controller.signal]);
   }
 
-  /** The first put that failed, or null. */
+  /** The first put that failed, or whatever else stopped it; null where nothing has. */
   get failed(): unknown {
     return this.#error;
   }
@@ -80,14 +80,19 @@ export class SnapshotWriter {
     const stored = this.put(kind, key, body).then(() => this.#note(key));
     const put = stored.catch((error: unknown) => {
       if (this.#treesGivenUp) return body.abandon();
-      this.#error ??= error;
-      this.#controller.abort(error);
+      this.fail(error);
       body.abandon(); // a store may refuse before it asks for the first byte
     });
     const tracked: Promise<void> = put.then(() => {
       this.#pending.delete(tracked);
     });
     this.#pending.add(tracked);
+  }
+
+  /** Stops the whole snapshot. */
+  fail(error: unknown): void {
+    this.#error ??= error;
+    this.#controller.abort(error);
   }
 
   /**
@@ -211,8 +216,7 @@ export class SnapshotWriter {
       else await putUnlessSame(stream, earlier, this.#held, put);
     } catch (error) {
       if (stream.sourceError !== null) throw stream.sourceError;
-      this.#error ??= error;
-      this.#controller.abort(error);
+      this.fail(error);
       throw error;
     }
     const { plain, stored } = stream.digests();
