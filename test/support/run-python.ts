@@ -15,7 +15,9 @@ export function runPython(script: string, args: readonly string[], input = ''): 
   const complaints: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => complaints.push(chunk));
-  child.stdin.end(input);
+  // A script that ends before it has read all, or reads nothing, is judged by its status alone.
+  child.stdin.on('error', () => {});
+  child.stdin.end(input === '' ? undefined : input);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (status) => {
