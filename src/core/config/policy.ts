@@ -35,7 +35,13 @@ export interface Ruled {
   readonly steering: Steering;
 }
 
+const unruled = { value: null, why: null } as const;
+
 export function policyOf(account: Subject, { policy, steering }: Ruled): AccountPolicy {
+  const general = steering.exclude.length === 0 ? null : 'scope backups.exclude';
+  const standing = { value: steering.exclude, why: general };
+  if (policy.length === 0)
+    return { retention: unruled, fullEveryDays: unruled, destination: unruled, exclude: standing };
   const fitting = policy
     .map((rule, index) => ({ rule, index, weight: weightOf(rule, account) }))
     .filter(({ weight }) => weight > 0)
@@ -46,15 +52,11 @@ export function policyOf(account: Subject, { policy, steering }: Ruled): Account
     return { value: found.rule[key] as NonNullable<PolicyRule[K]>, why: nameOf(found.rule, found.index) };
   };
   const exclude = of('exclude');
-  const general = steering.exclude.length === 0 ? null : 'scope backups.exclude';
   return {
     retention: of('retention'),
     fullEveryDays: of('fullEveryDays'),
     destination: of('destination'),
-    exclude:
-      exclude.value === null
-        ? { value: steering.exclude, why: general }
-        : { value: exclude.value, why: exclude.why },
+    exclude: exclude.value === null ? standing : { value: exclude.value, why: exclude.why },
   };
 }
 

@@ -172,22 +172,22 @@ function ownerOf(shadow: Directory, adminUser: string | null): Account['owner'] 
 
 /** Names accounts whose prefixes overlap: each would get databases of the other. */
 function withSharedPrefixes(accounts: readonly Account[]): readonly Account[] {
-  const holders = new Map<string, readonly string[]>();
-  let shared = false;
-  for (const { site, databases } of accounts) {
-    for (const { family, prefix } of databases) {
-      if (prefix === null) continue;
-      const key = `${family} ${prefix}`;
-      const others = holders.get(key) ?? [];
-      shared ||= others.length > 0;
-      holders.set(key, [...others, site]);
+  const keysOf = ({ databases }: Account): string[] =>
+    databases.flatMap(({ family, prefix }) => (prefix === null ? [] : [`${family} prefix ${prefix}`]));
+  const seen = new Set<string>();
+  const holders = new Map<string, string[]>();
+  for (const account of accounts) {
+    for (const key of keysOf(account)) {
+      if (seen.has(key)) holders.set(key, []);
+      seen.add(key);
     }
   }
-  if (!shared) return accounts;
+  if (holders.size === 0) return accounts;
+  for (const account of accounts) for (const key of keysOf(account)) holders.get(key)?.push(account.site);
   return accounts.map((account) => {
-    const clashes = account.databases.flatMap(({ family, prefix }) => {
-      const others = (holders.get(`${family} ${prefix}`) ?? []).filter((site) => site !== account.site);
-      return others.length === 0 ? [] : [`${family} prefix ${prefix} is also that of ${others.join(', ')}`];
+    const clashes = keysOf(account).flatMap((key) => {
+      const others = holders.get(key)?.filter((site) => site !== account.site) ?? [];
+      return others.length === 0 ? [] : [`${key} is also that of ${others.join(', ')}`];
     });
     if (clashes.length === 0) return account;
     return { ...account, problem: [account.problem, ...clashes].filter((text) => text !== null).join('; ') };
