@@ -37,7 +37,7 @@ const failure: Notification = {
 const tell = (
   settings: NotifySettings,
   change: Partial<Notification> = {},
-  timeoutMs = 2000,
+  timeoutMs = 30_000,
 ): Promise<readonly string[]> => {
   const env = { URL: `${base}/secret-token`, DEAD: 'http://127.0.0.1:1/secret-token', BAD: 'no url' };
   return notifyAll([settings], { ...failure, ...change }, { env, timeoutMs });
@@ -91,7 +91,7 @@ describe('a webhook', () => {
   it.each(['env:DEAD', 'env:BAD', 'env:NOT_SET'])(
     'costs nothing where %s leads nowhere, and never shows it',
     async (url) => {
-      const failures = await tell({ use: 'webhook', url });
+      const failures = await tell({ use: 'webhook', url }, {}, 2000);
 
       expect(failures).toHaveLength(1);
       expect(failures[0]).not.toMatch(/secret-token|no url/);
@@ -164,7 +164,7 @@ describe('a metrics file', () => {
   it('loses nothing where runs of several configurations end at once', async () => {
     const path = join(dir, 'together.prom');
     const addins = Array.from({ length: 12 }, (_, i) => `nightly-${i}`);
-    const said = await Promise.all(addins.map((addin) => tell({ use: 'textfile', path }, { addin }, 30_000)));
+    const said = await Promise.all(addins.map((addin) => tell({ use: 'textfile', path }, { addin })));
     const text = readFileSync(path, 'utf8');
 
     expect(said.flat()).toEqual([]);
@@ -181,7 +181,7 @@ describe('a metrics file', () => {
     const ended = once(holder, 'close');
     await once(holder.stdout, 'data');
     try {
-      const said = tell({ use: 'textfile', path }, {}, 30_000);
+      const said = tell({ use: 'textfile', path });
       await sleep(200);
       expect(existsSync(path)).toBe(false);
       process.kill(-holder.pid!);
