@@ -139,37 +139,41 @@ async function read(
     });
   }
   const { key } = listed;
+  let pairs: readonly KeyPair[];
   try {
-    const body = manifest.body ?? (await unlocked(provider, manifest, key));
-    const name = snapshotName(body.account.site, listed);
-    return { snapshot: { header, body, signedBy, key, name }, locked: null };
+    pairs = manifest.body === null ? await pairsOf(provider, manifest.header, key) : [];
   } catch (error) {
-    // A key object that is gone locks what it opened for good; the header is still true.
-    if (!isHoldfastError(error) || !/^(?:IDENTITY_|OBJECT_MISSING)/.test(error.code)) throw error;
+    // A key object that is gone or damaged locks what it opened; the header is still true.
+    if (!isHoldfastError(error) || !/^(?:IDENTITY|OBJECT)_/.test(error.code)) throw error;
     const name = snapshotName(header.owner, listed);
     return { snapshot: { header, body: null, signedBy, key, name }, locked: error };
   }
+  const body = manifest.body ?? unlockWith(pairs, manifest.unlock);
+  const name = snapshotName(body.account.site, listed);
+  return { snapshot: { header, body, signedBy, key, name }, locked: null };
 }
 
-async function unlocked(
+/** At least one; more only where somebody has made a pair to share the id of another. */
+async function pairsOf(
   { keys }: KeyedProvider,
-  { header, unlock }: { readonly header: ManifestHeader; readonly unlock: (pair: KeyPair) => ManifestBody },
+  { server, owner, encryption }: ManifestHeader,
   key: string,
-): Promise<ManifestBody> {
-  const { server, owner, encryption } = header;
+): Promise<readonly KeyPair[]> {
   if (!keys) throw identityMissing(`manifest ${key}`);
   const pairs = await keys.pairs({ server, owner, epoch: encryption?.epoch ?? 0 });
-  // More than one only where somebody has made a pair to share the id of another.
   const fitting = pairs.filter(({ publicKey }) => pairId(publicKey) === encryption?.pair);
-  let failure: unknown = wrongKey(`manifest ${key}`);
-  for (const pair of fitting) {
-    try {
-      return unlock(pair);
-    } catch (error) {
-      failure = error;
-    }
+  if (fitting.length === 0) throw wrongKey(`manifest ${key}`);
+  return fitting;
+}
+
+function unlockWith(pairs: readonly KeyPair[], unlock: (pair: KeyPair) => ManifestBody): ManifestBody {
+  const [pair, ...others] = pairs;
+  try {
+    return unlock(pair!);
+  } catch (error) {
+    if (others.length === 0) throw error;
+    return unlockWith(others, unlock);
   }
-  throw failure;
 }
 
 const wrongKey = (what: string): HoldfastError =>

@@ -8,7 +8,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { s3TarProvider } from '../../../src/addins/s3-tar/index.ts';
 import { manifestKey, parseManifestKey } from '../../../src/core/archive/keys.ts';
 import { encodeManifest } from '../../../src/core/archive/manifest.ts';
+import { newIdentity } from '../../../src/core/encryption/identity-file.ts';
+import { openKeyRing } from '../../../src/core/encryption/key-ring.ts';
 import { pairId, recipientText } from '../../../src/core/encryption/key-text.ts';
+import { withKeys } from '../../../src/core/encryption/keyed-provider.ts';
 import { createEpoch } from '../../../src/core/encryption/owner-keys.ts';
 import { newKeyPair } from '../../../src/core/encryption/x25519.ts';
 import { errorCodes } from '../../../src/core/errors.ts';
@@ -228,6 +231,25 @@ describe('without the identity', () => {
     bytes[bytes.length >> 1]! ^= 1;
     writeFileSync(path, bytes);
     expect(damaged.exitStatus).toBe(42);
+  });
+
+  it('verify says that a key is damaged, and checks what it can', async () => {
+    const [key, object] = [filesBelow(join(lab.storePath, 'keys'))[0]!, first.header.objects[0]!.key];
+    const kept = [key, join(lab.storePath, object)].map((path) => ({ path, bytes: readFileSync(path) }));
+    for (const { path } of kept) writeFileSync(path, 'nonsense');
+
+    // Not the laboratory's, which remembers the key.
+    const { store, provider: plain } = lab;
+    const keys = openKeyRing({ store, provider: plain, identities: [await newIdentity()], signal });
+    const snapshots = await listSnapshots(store, {}, signal);
+    const request = { store, snapshots, readData: false, threads: 1, signal, onEvent: () => {} };
+    const report = await verify({ ...request, provider: withKeys(plain, { keys }) });
+
+    for (const { path, bytes } of kept) writeFileSync(path, bytes);
+    const [full, incremental] = report.snapshots.map(({ problems }) => problems.map((one) => one.object));
+    expect(full).toEqual([object, first.key]);
+    expect(incremental).toContain(second.key);
+    expect(report.exitStatus).toBe(errorCodes.OBJECT_DAMAGED.exit);
   });
 
   it('verify says that a key is missing', async () => {
