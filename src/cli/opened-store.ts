@@ -57,7 +57,8 @@ async function placed({ configuration, definitions }: Loaded, use: UseSettings, 
   if (configuration.isolation === 'off') return { definition, settings, place: null };
   const secrets = secretsIn(settings, definition.settingsSchema).map(({ reference }) => reference);
   const found = await placeOfBuiltin(use.use, settings, world.env);
-  const place: AddinPlace | null = found === null ? null : { ...found, secrets };
+  const unfit = configuration.isolation === 'auto' && found?.needs.asRoot === true;
+  const place: AddinPlace | null = found === null || unfit ? null : { ...found, secrets };
   return { definition, settings, place };
 }
 

@@ -14,7 +14,7 @@ export const packageWorld =
 
 /** What the configuration says of our own stores and notifiers, also where the rest of it is not valid. */
 export async function configuredIsolation(configDir: string): Promise<Isolation> {
-  const { isolation } = (await readConfig(configDir)) as { isolation?: Isolation };
+  const { isolation } = (await readConfig(configDir)) as { isolation?: 'on' | 'off' };
   return isolationOf(isolation);
 }
 

@@ -12,7 +12,8 @@ import type { Settings } from '../../core/index.ts';
 import { readSettings } from './settings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
-type Sections = Map<string, Map<string, string>>;
+type Section = Map<string, string>;
+type Sections = Map<string, Section>;
 
 const wrappers = new Set(['alias', 'crypt', 'chunker', 'compress', 'hasher']);
 
@@ -30,6 +31,7 @@ export function rcloneNeeds(settings: Settings, env: Environment) {
     variables: /^(RCLONE_CONFIG_\w+|XDG_CONFIG_HOME)$/,
     ...(program.startsWith('/') ? { directories: [dirname(program)] } : {}),
     ...(directory === null ? {} : { directory }),
+    ...(isEncrypted(files[0]) || behind(remote, sections).some(isRoots) ? { asRoot: true } : {}),
   };
 }
 
@@ -57,7 +59,7 @@ function readSections(path: string | undefined): Sections {
 /** Options that variables set, RCLONE_CONFIG_<NAME>_<OPTION>, count more than those of the file. */
 function withVariables(sections: Sections, env: Environment): Sections {
   for (const [variable, value = ''] of Object.entries(env)) {
-    const name = /^RCLONE_CONFIG_(?<name>[A-Z0-9]+)_(?:TYPE|REMOTE)$/.exec(variable)?.groups?.['name'];
+    const name = /^RCLONE_CONFIG_(?<name>[A-Z0-9]+)_(?:TYPE|REMOTE|TOKEN)$/.exec(variable)?.groups?.['name'];
     if (name === undefined) continue;
     const same = [...sections.keys()].find((key) => key.toUpperCase() === name) ?? name.toLowerCase();
     const section = sections.get(same) ?? new Map<string, string>();
@@ -77,6 +79,23 @@ function read(path: string): string | null {
 function absolutePaths(value: string, home: string): string[] {
   const path = value.replace(/^~(?=\/)/, home);
   return path.startsWith('/') && read(path) !== null ? [path] : [];
+}
+
+const isEncrypted = (path: string | undefined): boolean =>
+  path !== undefined && /^RCLONE_ENCRYPT_/m.test(read(path) ?? '');
+
+/**
+ * Some services take a token once, and give the next one with their answer: it is written back. And of several
+ * directories nobody can say which are the store's.
+ */
+const isRoots = (section: Section): boolean =>
+  section.has('token') || ['union', 'combine'].includes(section.get('type') ?? '');
+
+/** What the configuration says of a remote, and of those that it wraps. */
+function behind(remote: string, sections: Sections, depth = 0): readonly Section[] {
+  const section = sections.get(remote.slice(0, remote.indexOf(':')));
+  if (section === undefined || depth > 5) return [];
+  return [section, ...behind(section.get('remote') ?? '', sections, depth + 1)];
 }
 
 /** Null for a remote that is somewhere else, or nothing that can be told. */

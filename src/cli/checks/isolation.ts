@@ -20,7 +20,7 @@ export async function checkIsolation(loaded: Loaded, world: Pick<World, 'env'>):
 async function checkStores(loaded: Loaded, world: Pick<World, 'env'>): Promise<Check> {
   const { protections, user, missing } = await inspectIsolation(isolationWorld(loaded, world));
   const who = user ?? `uid ${protections.uid} (there is no user ${userNames.own})`;
-  const whose = loaded.configuration.isolation === 'on' ? 'stores' : 'isolation is off; addins of packages';
+  const whose = loaded.configuration.isolation !== 'off' ? 'stores' : 'isolation is off; addins of packages';
   if (missing.length === 0) {
     const detail = `${whose} run as ${who}, without capabilities, without sight of the accounts`;
     return ok('isolation', detail);

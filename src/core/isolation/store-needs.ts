@@ -13,6 +13,8 @@ export interface StoreNeeds {
   readonly shown?: readonly string[];
   /** Environment variables it reads, beside those every program may see. */
   readonly variables?: RegExp;
+  /** It needs what cannot be given: it writes into files of root, or nobody can tell what it reads. */
+  readonly asRoot?: boolean;
   /** False: it reaches nothing over a network. */
   readonly network?: boolean;
 }

@@ -89,7 +89,7 @@ describe('loadConfiguration', () => {
       export: 'direct',
       panelExport: null,
       keepReplacedDays: 7,
-      isolation: 'on',
+      isolation: 'auto',
       trustedSigners: [],
       scopes: [],
       limits: {},
