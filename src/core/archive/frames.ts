@@ -42,14 +42,13 @@ export function seekTable(frames: readonly FrameSizes[]): Buffer {
   return table;
 }
 
-/** Buffers of writers that ended. New ones would make the collector run for every few small segments. */
-const spare: Buffer[] = [];
-const mostSpare = 2;
+/** That of the last writer that ended: a night has many small segments, and the kernel clears every new buffer. */
+let spare: Buffer | null = null;
 const noBuffer = Buffer.alloc(0);
 
 export class FrameWriter {
   /** Fill it up to `frameBytes` from `used`, then `advance`. */
-  buffer: Buffer = spare.pop() ?? Buffer.allocUnsafeSlow(frameBytes);
+  buffer: Buffer = takeSpare() ?? Buffer.allocUnsafeSlow(frameBytes);
   used = 0;
   readonly frames: FrameSizes[] = [];
   storedBytes = 0;
@@ -108,7 +107,7 @@ export class FrameWriter {
   /** Emits the rest and the seek table; nothing can be written afterwards. @returns SHA-256 of all that was emitted */
   finish(): Buffer {
     this.flush();
-    release(this.buffer);
+    this.discard();
     this.#out(seekTable(this.frames));
     if (this.#encrypter !== null) this.#store(this.#encrypter.end());
     return this.#hash.digest();
@@ -116,7 +115,8 @@ export class FrameWriter {
 
   /** Ends a writer of which nothing more is wanted: its buffer goes to the next one. May be called again. */
   discard(): void {
-    if (this.buffer.length > 0 && spare.length < mostSpare) spare.push(this.buffer);
+    if (spare === null && this.buffer !== noBuffer) spare = this.buffer;
+    else release(this.buffer);
     this.buffer = noBuffer;
   }
 
@@ -131,6 +131,12 @@ export class FrameWriter {
     this.storedBytes += bytes.length;
     this.#emit(bytes);
   }
+}
+
+function takeSpare(): Buffer | null {
+  const taken = spare;
+  spare = null;
+  return taken;
 }
 
 /**

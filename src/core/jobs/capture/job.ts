@@ -2,6 +2,7 @@
  * One account in the capture pool: its waiting sub-trees, its open bodies, what came of it so far.
  */
 
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { Warning } from '../../archive/manifest.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
@@ -159,10 +160,17 @@ export function deliver(job: Job, message: FromWorker): boolean {
   }
 }
 
+/**
+ * Megabytes that a thread may fill before its collector marks for the first time. What lies outside the heap counts
+ * too, and from the few that V8 begins with it would mark every twenty milliseconds of a night.
+ */
+const untroubledMegabytes = 32;
+
 /** A capture thread, idle. The caller listens to it. */
 export function startThread(hungry: Int32Array, pageBytes: number): Thread {
   const underWay = new Int32Array(new SharedArrayBuffer(4));
   const setup: WorkerSetup = { hungry, underWay, pageBytes };
+  setFlagsFromString(`--initial-old-space-size=${untroubledMegabytes}`);
   const worker = new Worker(ownModule('core/jobs/capture/worker'), {
     workerData: setup,
     // Entries live shortly: a small young generation costs no time and saves tens of megabytes.

@@ -66,7 +66,10 @@ export class SegmentWriter {
     const frames = this.#frames;
     this.#frames = null;
     // What was read and found known is taken back: then there may be nothing to keep.
-    if (frames === null || frames.position === 0) return;
+    if (frames === null || frames.position === 0) {
+      frames?.discard();
+      return;
+    }
     const sha256 = frames.finish();
     const { storedBytes, plainBytes, sealed } = frames;
     this.#sink.done({ number: this.#number, storedBytes, plainBytes, sha256, sealed, frames: frames.frames });
