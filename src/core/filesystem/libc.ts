@@ -60,7 +60,7 @@ export const c = {
   pipe2: declare('int pipe2(void *descriptors, int flags)'),
   fcntl: declare('int fcntl(int fd, int command, int64_t value)'),
   spawn: declare(
-    'int posix_spawn(void *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)',
+    'int posix_spawnp(void *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)',
   ),
   actionsInit: declare('int posix_spawn_file_actions_init(void *actions)'),
   actionsDup2: declare('int posix_spawn_file_actions_adddup2(void *actions, int fd, int target)'),
