@@ -1,6 +1,6 @@
-/** What the process of an s3 store reads beside its settings: what the usual AWS chain would. Opens nothing. */
+/** What the process of an s3 store reads beside its settings: what the usual AWS chain would. Changes nothing. */
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Settings } from '../../core/index.ts';
@@ -18,7 +18,18 @@ export function s3Needs({ accessKeyId }: Settings, env: Environment) {
     env['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'],
     ...filesIn(join(aws, 'sso/cache')),
   ];
-  return { files: files.filter((path) => path !== undefined), variables: /^AWS_/ };
+  const read = files.filter((path) => path !== undefined);
+  const roots = read.some((path) => /^\s*(?:credential_process|sso_\w+)\s*=/m.test(textOf(path)));
+  return { files: read, variables: /^AWS_/, ...(roots ? { asRoot: true } : {}) };
+}
+
+/** Programs that give credentials, and tokens that are renewed, are made for whoever wrote the file. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 function filesIn(directory: string): string[] {
