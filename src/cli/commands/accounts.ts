@@ -27,9 +27,12 @@ export const accounts: CliCommand = {
     const loaded = await loadConfigured(configDir);
     const withPolicy = options['policy'] === true;
     const { panel } = await openPanel(loaded, world);
-    const found = await panel.accounts({ signal, brief: true });
+    // The store may be a process of its own, and works while the panel is read.
+    const [{ lastGood, complete }, found] = await Promise.all([
+      lastGoodOf(context, loaded),
+      panel.accounts({ signal, brief: true }),
+    ]);
     const state = await openStateIfAny(loaded.configuration, world);
-    const { lastGood, complete } = await lastGoodOf(context, loaded);
     const described = await Promise.all(
       found.map(async (account) => {
         const uuid = state === null ? null : await state.knownAccountId(account);

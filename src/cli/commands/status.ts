@@ -52,9 +52,9 @@ export const status: CliCommand = {
     if (options['check'] === true) return checkStatus(context, options['addin'] as string | undefined);
     return withStore(context, { ...options, needs: 'any' }, async ({ loaded, addin, search, state }) => {
       const sites = state?.sites() ?? new Map<string, string>();
-      const selected = selectAccounts(await search.panelAccounts(), addin.accounts, sites);
+      const [listedAll, found] = await Promise.all([listCandidates(search, null), search.panelAccounts()]);
+      const selected = selectAccounts(found, addin.accounts, sites);
       const accounts = selected.accounts.filter((one) => isFor(one, addin.name, loaded.configuration));
-      const listedAll = await listCandidates(search, null);
       const byOwner = Map.groupBy(listedAll, ({ owner }) => owner);
       const strange = !madeHere(search, listedAll);
       const owners = strange ? await ownersBySite(search, accounts) : new Map<string, string>();

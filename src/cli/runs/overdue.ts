@@ -36,12 +36,13 @@ export async function agesOf(
   { addin, loaded: { configuration }, search, state }: StoreSession,
   { limitMs, nowMs }: { readonly limitMs: number; readonly nowMs: number },
 ): Promise<readonly AccountAge[]> {
-  const selected = selectAccounts(await search.panelAccounts(), addin.accounts, state?.sites() ?? new Map());
+  const [candidates, found] = await Promise.all([listCandidates(search, null), search.panelAccounts()]);
+  const selected = selectAccounts(found, addin.accounts, state?.sites() ?? new Map());
   if (selected.accounts.length === 0) {
     throw new HoldfastError('ACCOUNT_NOT_FOUND', `the configuration ${addin.name} selects no account`);
   }
   const accounts = selected.accounts.filter((account) => isExpected(account, addin.name, configuration));
-  const past = (await listCandidates(search, null)).filter(({ atMs }) => atMs <= nowMs + mostAheadMs);
+  const past = candidates.filter(({ atMs }) => atMs <= nowMs + mostAheadMs);
   const byOwner = Map.groupBy(past, ({ owner }) => owner);
   const ages: AccountAge[] = [];
   const ageOf = async (account: Account): Promise<AccountAge> => {
