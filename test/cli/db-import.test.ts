@@ -61,25 +61,30 @@ async function imported(...args: readonly string[]): Promise<DatabaseImportDocum
 
 const posts = () => mariadb(mysql, `SELECT COUNT(*) FROM ${db('wp')}.posts`);
 
+/** A name of its own for each try of a test. */
+let tries = 0;
+
 /** Into a store of its own; only who has the identity can read it. @returns how to restore from there */
 async function backUpEncrypted(): Promise<string[]> {
   const { publicKey, privateKey } = newKeyPair();
-  const [path, identity] = [join(site.dir, 'locked'), join(site.dir, 'identity')];
+  tries += 1;
+  const name = `locked${tries}`;
+  const [path, identity] = [join(site.dir, name), join(site.dir, `${name}.identity`)];
   writeFileSync(identity, identityText(privateKey), { mode: 0o600 });
   writeJson(locked, {
-    name: 'locked',
+    name,
     provider: { use: 's3-tar' },
     store: { use: 'local', path },
     encryption: { recipients: [recipientText(publicKey)] },
   });
-  const made = await site.holdfast('backup', '--addin', 'locked', '--account', account.site, '--json');
+  const made = await site.holdfast('backup', '--addin', name, '--account', account.site, '--json');
   const { components } = documentOf<BackupDocument>('backup', made).snapshots[0]!;
   expect(components.filter(({ type }) => type === 'database').length).toBeGreaterThan(2);
   expect(components.filter(({ state }) => state !== 'complete')).toEqual([]);
   const files = readdirSync(path, { recursive: true, encoding: 'utf8' });
   expect(files.filter((name) => /\.(?:sql|pgdump)\.zst\.age$/.test(name)).length).toBeGreaterThan(2);
   expect(files.filter((name) => /^data\/.*\.zst$/.test(name))).toEqual([]);
-  return ['--addin', 'locked', '--identity', identity];
+  return ['--addin', name, '--identity', identity];
 }
 
 describe('db import', () => {
@@ -106,6 +111,7 @@ describe('db import', () => {
   });
 
   it('imports beside the live one, and under a name of the account only', async () => {
+    await psql(postgres, `DROP DATABASE IF EXISTS ${db('app_restored')}`);
     const beside = await imported('latest', '--database', db('app'), '--beside');
     expect(beside.databases[0]).toMatchObject({
       database: db('app_restored'),
@@ -144,18 +150,16 @@ describe('db import', () => {
         : text;
     const file = join(site.dir, `dump.${ending}`);
     writeFileSync(file, bytes);
-    const document = await imported(
-      file,
-      '--database',
-      `mariadb/${db(`new_${ending.replaceAll('.', '_')}`)}`,
-    );
+    const name = db(`new_${ending.replaceAll('.', '_')}`);
+    await mariadb(mysql, `DROP DATABASE IF EXISTS ${name}`);
+    const document = await imported(file, '--database', `mariadb/${name}`);
     expect(document.databases[0]?.tables).toEqual([{ name: 't', rows: 2 }]);
   });
 
   it.each(['plain', 'encrypted'])('restores %s exports of both engines in place', async (how) => {
     onTestFinished(() => rmSync(locked, { force: true }));
     const from = how === 'plain' ? [] : await backUpEncrypted();
-    await mariadb(mysql, `DROP TABLE ${db('wp')}.attachments`);
+    await mariadb(mysql, `DROP TABLE IF EXISTS ${db('wp')}.attachments`);
     await psql(postgres, 'DELETE FROM sales.orders', db('app'));
     const result = await site.holdfast(
       'restore',
@@ -206,6 +210,7 @@ describe('db import', () => {
 
   it('takes a plain dump of PostgreSQL', async () => {
     const file = join(site.dir, 'plain.sql');
+    await psql(postgres, `DROP DATABASE IF EXISTS ${db('plain')}`);
     writeFileSync(file, await postgresqlClient(postgres, 'pg_dump', [], db('app')));
     const document = await imported(file, '--database', db('app'), '--as', db('plain'));
     expect(document.databases[0]?.tables).toContainEqual({ name: 'sales.customers', rows: 50 });

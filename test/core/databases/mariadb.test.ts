@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { DatabaseExport, ExportSet } from '../../../src/core/contracts/database.ts';
 import type { DatabaseSelector } from '../../../src/core/contracts/panel.ts';
 import { type DatabaseInstanceConfig, openDatabaseEngine } from '../../../src/core/databases/index.ts';
@@ -59,10 +59,10 @@ describe('discovering MariaDB databases', () => {
     const names = ['exa_shop', 'exaorg_x', 'exa', 'EXA_upper', 'shared_by_grant', 'exaXshop', 'listed'];
     await mariadb(
       server,
-      `${names.map((name) => `CREATE DATABASE ${name};`).join('')}
-       CREATE USER exa@localhost; CREATE USER exa@'%'; GRANT SELECT ON \`shared\\_by\\_grant\`.* TO exa@localhost;
+      `${names.map((name) => `CREATE OR REPLACE DATABASE ${name};`).join('')}
+       CREATE OR REPLACE USER exa@localhost; CREATE OR REPLACE USER exa@'%'; GRANT SELECT ON \`shared\\_by\\_grant\`.* TO exa@localhost;
        GRANT ALL ON \`exa_shop\`.* TO exa@localhost; GRANT ALL ON \`%\`.* TO exa@'%';
-       CREATE USER wild@localhost; GRANT ALL ON \`exa_%\`.* TO wild@localhost;`,
+       CREATE OR REPLACE USER wild@localhost; GRANT ALL ON \`exa_%\`.* TO wild@localhost;`,
     );
   });
 
@@ -111,8 +111,8 @@ describe('checking a MariaDB server', () => {
   it('names privileges without which a dump would be short, and refuses to make it', async () => {
     await mariadb(
       server,
-      `CREATE DATABASE narrow; CREATE TABLE narrow.t (i int);
-       CREATE USER reader@localhost IDENTIFIED BY 'r'; GRANT SELECT, LOCK TABLES ON *.* TO reader@localhost`,
+      `CREATE OR REPLACE DATABASE narrow; CREATE TABLE narrow.t (i int);
+       CREATE OR REPLACE USER reader@localhost IDENTIFIED BY 'r'; GRANT SELECT, LOCK TABLES ON *.* TO reader@localhost`,
     );
     const reader = { user: 'reader', password: 'r' };
     const checks = await (await open(reader)).check({ signal });
@@ -129,7 +129,7 @@ describe('exporting MariaDB databases', () => {
   it('keeps every kind of object through a restore', async () => {
     await mariadb(server, everyKind);
     const first = await readBody((await exportOne('kinds')).body);
-    await mariadb(server, 'CREATE DATABASE kinds2');
+    await mariadb(server, 'CREATE OR REPLACE DATABASE kinds2');
     await mariadb(server, first, 'kinds2');
     const second = await readBody((await exportOne('kinds2')).body);
     expect(second.toString().replace(/(Database: |for database ')kinds2/g, '$1kinds')).toBe(first.toString());
@@ -141,7 +141,7 @@ describe('exporting MariaDB databases', () => {
   it('is the same bytes for the same data', async () => {
     await mariadb(
       server,
-      'CREATE DATABASE same; CREATE TABLE same.t (i int); INSERT INTO same.t VALUES (1),(2)',
+      'CREATE OR REPLACE DATABASE same; CREATE TABLE same.t (i int); INSERT INTO same.t VALUES (1),(2)',
     );
     const [one, two] = [await exportOne('same'), await exportOne('same')];
     expect(await readBody(one.body)).toEqual(await readBody(two.body));
@@ -152,18 +152,21 @@ describe('exporting MariaDB databases', () => {
       const db = quote(name);
       await mariadb(
         server,
-        `CREATE DATABASE ${db}; CREATE TABLE ${db}.${db} (v text); INSERT INTO ${db}.${db} VALUES ('here');
+        `CREATE OR REPLACE DATABASE ${db}; CREATE TABLE ${db}.${db} (v text); INSERT INTO ${db}.${db} VALUES ('here');
          CREATE TABLE ${db}.g (i int); CREATE VIEW ${db}.\`v.\`\`'"\n-x\` AS SELECT * FROM ${db}.g; DROP TABLE ${db}.g;`,
       );
     }
-    await mariadb(server, 'CREATE DATABASE `--help`; CREATE TABLE `--help`.t AS SELECT 7 AS seven');
+    await mariadb(
+      server,
+      'CREATE OR REPLACE DATABASE `--help`; CREATE TABLE `--help`.t AS SELECT 7 AS seven',
+    );
     const found = await (await open()).discover({ selector: selectorOf('odd_'), signal });
     expect(found.map(({ name }) => name)).toEqual([...oddNames].sort());
     const set = await exportAll([...oddNames, '--help']);
     expect(set.consistency).toBe('barrier');
     const dumps = await readExports(set.exports);
     expect(dumps.get('--help')?.toString()).toContain('(7)');
-    await mariadb(server, 'CREATE DATABASE odd_target');
+    await mariadb(server, 'CREATE OR REPLACE DATABASE odd_target');
     for (const name of oddNames) {
       await mariadb(server, dumps.get(name) ?? '', 'odd_target');
       expect(await mariadb(server, `SELECT v FROM ${quote(name)}`, 'odd_target')).toBe('here\n');
@@ -173,7 +176,7 @@ describe('exporting MariaDB databases', () => {
   it('keeps the rest of a database with broken views, and their text beside', async () => {
     await mariadb(
       server,
-      `CREATE DATABASE broken; USE broken; CREATE TABLE kept (i int); CREATE TABLE gone (i int);
+      `CREATE OR REPLACE DATABASE broken; USE broken; CREATE TABLE kept (i int); CREATE TABLE gone (i int);
        CREATE VIEW good AS SELECT * FROM kept; CREATE VIEW bad AS SELECT * FROM gone;
        CREATE VIEW worse AS SELECT * FROM bad; CREATE DEFINER=nobody@nowhere VIEW orphan AS SELECT * FROM kept; DROP TABLE gone`,
     );
@@ -190,7 +193,7 @@ describe('exporting MariaDB databases', () => {
   it('locks tables that lie outside the transaction until their dump has ended, and names them', async () => {
     await mariadb(
       server,
-      `CREATE DATABASE mixed; USE mixed; CREATE TABLE a_large (v text); CREATE TABLE i (a int); CREATE TABLE m (a int) ENGINE=MyISAM;
+      `CREATE OR REPLACE DATABASE mixed; USE mixed; CREATE TABLE a_large (v text); CREATE TABLE i (a int); CREATE TABLE m (a int) ENGINE=MyISAM;
        INSERT INTO a_large SELECT REPEAT('x', 60000) FROM seq_1_to_200; INSERT INTO m VALUES (1)`,
     );
     const only = await exportOne('mixed');
@@ -209,7 +212,7 @@ describe('exporting MariaDB databases', () => {
   it('names them where the user may not lock them', async () => {
     await mariadb(
       server,
-      `CREATE USER unlocked@localhost IDENTIFIED BY 'n'; GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON *.* TO unlocked@localhost`,
+      `CREATE OR REPLACE USER unlocked@localhost IDENTIFIED BY 'n'; GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON *.* TO unlocked@localhost`,
     );
     const only = await exportOne('mixed', { user: 'unlocked', password: 'n' });
     await readBody(only.body);
@@ -222,8 +225,10 @@ describe('exporting MariaDB databases', () => {
 
   it('gives those locks up where somebody waits for the tables in front of the dump', async () => {
     const only = await exportOne('mixed');
-    const waiting = mariadb(server, 'ALTER TABLE mixed.m ADD COLUMN b int');
-    await sleep(200);
+    const waiting = mariadb(server, 'ALTER TABLE mixed.m ADD COLUMN IF NOT EXISTS b int');
+    const waits =
+      "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'ALTER TABLE mixed.m%' AND STATE LIKE 'Waiting%'";
+    await vi.waitFor(async () => expect(await mariadb(server, waits)).toBe('1\n'), 20_000);
     const dump = await readBody(only.body);
     await waiting;
     const { warnings, lockedTables } = await only.result();
@@ -235,7 +240,7 @@ describe('exporting MariaDB databases', () => {
   it('reports FLOAT columns that lose digits, and only those', async () => {
     await mariadb(
       server,
-      `CREATE DATABASE floats; CREATE TABLE floats.t (exact float, tiny float, wide double);
+      `CREATE OR REPLACE DATABASE floats; CREATE TABLE floats.t (exact float, tiny float, wide double);
        INSERT INTO floats.t VALUES (0.1, 1.1754943508222875e-38, 1.1754943508222875e-38), (7.25, 2, 2)`,
     );
     const only = await exportOne('floats');
@@ -248,7 +253,7 @@ describe('exporting MariaDB databases', () => {
   it("names objects that act as users who are not the account's", async () => {
     await mariadb(
       server,
-      `CREATE DATABASE def_a; USE def_a; CREATE TABLE t (i int); CREATE USER def_owner@localhost;
+      `CREATE OR REPLACE DATABASE def_a; USE def_a; CREATE TABLE t (i int); CREATE OR REPLACE USER def_owner@localhost;
        CREATE DEFINER=def_owner@localhost VIEW own AS SELECT 1; CREATE DEFINER=root@localhost VIEW foreign_view AS SELECT 1;
        CREATE DEFINER=root@localhost SQL SECURITY INVOKER VIEW harmless AS SELECT 1;
        CREATE DEFINER='a@b'@'%' TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET @x = 1`,
@@ -273,7 +278,9 @@ describe('exporting MariaDB databases', () => {
     const names = Array.from({ length: 60 }, (_, at) => `many_${String(at).padStart(2, '0')}`);
     await mariadb(
       server,
-      names.map((name) => `CREATE DATABASE ${name}; CREATE TABLE ${name}.t AS SELECT 1 a;`).join(''),
+      names
+        .map((name) => `CREATE OR REPLACE DATABASE ${name}; CREATE TABLE ${name}.t AS SELECT 1 a;`)
+        .join(''),
     );
     const set = await exportAll(names);
     expect(set.consistency).toBe('barrier');
@@ -286,8 +293,8 @@ describe('the instant of MariaDB exports', () => {
   beforeAll(async () => {
     await mariadb(
       server,
-      `CREATE DATABASE pair_a; CREATE DATABASE pair_b; CREATE TABLE pair_a.t (id int PRIMARY KEY);
-       CREATE TABLE pair_b.t (id int PRIMARY KEY); CREATE DATABASE pair_c; USE pair_c; CREATE TABLE pair_c.filler (v text);
+      `CREATE OR REPLACE DATABASE pair_a; CREATE OR REPLACE DATABASE pair_b; CREATE TABLE pair_a.t (id int PRIMARY KEY);
+       CREATE TABLE pair_b.t (id int PRIMARY KEY); CREATE OR REPLACE DATABASE pair_c; USE pair_c; CREATE TABLE pair_c.filler (v text);
        INSERT INTO pair_c.filler SELECT REPEAT('x', 500) FROM seq_1_to_500;`,
     );
   });
@@ -365,7 +372,7 @@ describe('the barrier', () => {
   it('falls back to one joint dump for a user that may not lock', async () => {
     await mariadb(
       server,
-      'CREATE USER nolock@localhost; GRANT ALL ON *.* TO nolock@localhost; REVOKE LOCK TABLES ON *.* FROM nolock@localhost',
+      'CREATE OR REPLACE USER nolock@localhost; GRANT ALL ON *.* TO nolock@localhost; REVOKE LOCK TABLES ON *.* FROM nolock@localhost',
     );
     const set = await exportAll(['pair_a', 'pair_b'], { user: 'nolock' });
     expect(set.consistency).toBe('joint');
@@ -373,7 +380,7 @@ describe('the barrier', () => {
   });
 
   it('leaves out only the database whose tables cannot be opened', async () => {
-    await mariadb(server, 'CREATE DATABASE torn; CREATE TABLE torn.t (i int); FLUSH TABLES');
+    await mariadb(server, 'CREATE OR REPLACE DATABASE torn; CREATE TABLE torn.t (i int); FLUSH TABLES');
     writeFileSync(`${server.dir}/data/torn/t.frm`, 'garbage');
     const { consistency, exports, warnings } = await exportAll(['pair_a', 'torn', 'pair_b']);
     expect(consistency).toBe('barrier');
@@ -385,7 +392,7 @@ describe('the barrier', () => {
   });
 
   it('is given up after seconds when another session waits in front of a dump', async () => {
-    const limit = 5_500;
+    const limit = 15_000; // of which a slow machine may take most
     let altering = true;
     const ddl = (async () => {
       while (altering) await mariadb(server, "ALTER TABLE pair_a.t COMMENT 'x'");
@@ -402,7 +409,7 @@ describe('a MariaDB dump that goes wrong', () => {
   beforeAll(async () => {
     await mariadb(
       server,
-      `CREATE DATABASE small; CREATE DATABASE large; USE large; CREATE TABLE large.t (v text);
+      `CREATE OR REPLACE DATABASE small; CREATE OR REPLACE DATABASE large; USE large; CREATE TABLE large.t (v text);
        INSERT INTO large.t SELECT REPEAT('x', 4000) FROM seq_1_to_5000;`,
     );
   });
@@ -437,7 +444,7 @@ describe('a MariaDB dump that goes wrong', () => {
     const clientPath = writeClient(scripts, 'talking-dump', script);
     await mariadb(
       server,
-      "CREATE USER talker@localhost IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO talker@localhost",
+      "CREATE OR REPLACE USER talker@localhost IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO talker@localhost",
     );
     const only = await exportOne('small', { clientPath, user: 'talker', password: 'secret' });
     await readBody(only.body);
@@ -472,20 +479,20 @@ describe('a MariaDB dump that goes wrong', () => {
   });
 
   it('outlives a reader that stalls for longer than the server waits', async () => {
-    await mariadb(server, 'SET GLOBAL net_write_timeout = 1');
+    await mariadb(server, 'SET GLOBAL net_write_timeout = 2');
+    onTestFinished(() => mariadb(server, 'SET GLOBAL net_write_timeout = 60').then(() => {}));
     const { socket, ...rest } = server.config;
     const stalled = [{ socket }, { host: '127.0.0.1', port: server.port }].map(async (way) => {
       const engine = await openDatabaseEngine({ ...rest, ...way }, { now: () => performance.now() });
       const set = await engine.exports({ databases: ['large'], selector: selectorOf(null), signal });
       let bytes = 0;
       for await (const chunk of set.exports[0]?.body ?? empty()) {
-        if (bytes === 0) await sleep(4000);
+        if (bytes === 0) await sleep(5000);
         bytes += chunk.length;
       }
       return bytes;
     });
     for (const bytes of await Promise.all(stalled)) expect(bytes).toBeGreaterThan(20e6);
-    await mariadb(server, 'SET GLOBAL net_write_timeout = 60');
   });
 
   it('leaves no client behind when aborted, abandoned or closed', async () => {
@@ -521,7 +528,7 @@ describe('users of a MariaDB server', () => {
     const password = 'p#"w\'\\ $;`=\t[x]';
     await mariadb(
       server,
-      `CREATE USER 'odd user'@localhost IDENTIFIED BY '${password.replace(/['\\]/g, '\\$&')}'; GRANT ALL ON *.* TO 'odd user'@localhost`,
+      `CREATE OR REPLACE USER 'odd user'@localhost IDENTIFIED BY '${password.replace(/['\\]/g, '\\$&')}'; GRANT ALL ON *.* TO 'odd user'@localhost`,
     );
     const over = [{ socket: server.config.socket }, { host: '127.0.0.1', port: server.port }];
     for (const way of over) {
@@ -541,9 +548,9 @@ describe('users of a MariaDB server', () => {
   it('are kept beside each export as SQL that replays', async () => {
     await mariadb(
       server,
-      `CREATE DATABASE acc_one; CREATE DATABASE acc_two; CREATE TABLE acc_one.t (a int, b int);
-       CREATE PROCEDURE acc_one.p() SELECT 1; CREATE DATABASE foreign_db;
-       CREATE USER acc@localhost IDENTIFIED BY 'x'; CREATE USER 'acc_o''dd'@'%'; CREATE USER accother@localhost;
+      `CREATE OR REPLACE DATABASE acc_one; CREATE OR REPLACE DATABASE acc_two; CREATE TABLE acc_one.t (a int, b int);
+       CREATE PROCEDURE acc_one.p() SELECT 1; CREATE OR REPLACE DATABASE foreign_db;
+       CREATE OR REPLACE USER acc@localhost IDENTIFIED BY 'x'; CREATE OR REPLACE USER 'acc_o''dd'@'%'; CREATE OR REPLACE USER accother@localhost;
        GRANT ALL ON \`acc\\_%\`.* TO acc@localhost WITH GRANT OPTION; GRANT FILE ON *.* TO acc@localhost;
        GRANT SELECT (a), UPDATE (b) ON acc_one.t TO 'acc_o''dd'@'%'; GRANT EXECUTE ON PROCEDURE acc_one.p TO 'acc_o''dd'@'%';
        GRANT SELECT ON acc_two.* TO 'acc_o''dd'@'%'; GRANT SELECT ON foreign_db.* TO 'acc_o''dd'@'%'`,
@@ -574,7 +581,7 @@ describe('users of a MariaDB server', () => {
 async function* empty(): AsyncGenerator<Uint8Array> {}
 
 const everyKind = `
-CREATE DATABASE kinds; USE kinds;
+CREATE OR REPLACE DATABASE kinds; USE kinds;
 CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, v varchar(50) CHARACTER SET utf8mb4, b blob, bits bit(5), bin binary(4),
   d decimal(65,30), ts timestamp(6) NULL, e enum('a','b'), j json, n int DEFAULT 4, g int AS (n + 1) STORED, p point, dbl double,
   zero date, hidden int INVISIBLE DEFAULT 3, FULLTEXT (v));

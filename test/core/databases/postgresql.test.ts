@@ -120,9 +120,9 @@ describe('checking a PostgreSQL server', () => {
 
 describe('exporting PostgreSQL databases', () => {
   it('keeps every kind of object through a restore', async () => {
-    await psql(server, 'CREATE DATABASE kinds');
+    await psql(server, 'DROP DATABASE IF EXISTS kinds; CREATE DATABASE kinds');
     await psql(server, everyKind, 'kinds');
-    await psql(server, 'CREATE DATABASE kinds2');
+    await psql(server, 'DROP DATABASE IF EXISTS kinds2; CREATE DATABASE kinds2');
     const only = await exportOne('kinds');
     expect(only.format).toBe('pgdump');
     await restore(await readBody(only.body), 'kinds2');
@@ -140,7 +140,7 @@ describe('exporting PostgreSQL databases', () => {
     const set = await exportAll(oddNames);
     expect(set.consistency).toBe('single');
     const dumps = await readExports(set.exports);
-    await psql(server, 'CREATE DATABASE odd_target');
+    await psql(server, 'DROP DATABASE IF EXISTS odd_target; CREATE DATABASE odd_target');
     for (const name of oddNames) {
       await psql(server, 'DROP TABLE IF EXISTS t', 'odd_target');
       await restore(dumps.get(name) ?? Buffer.alloc(0), 'odd_target');
@@ -174,7 +174,7 @@ describe('exporting PostgreSQL databases', () => {
 
 describe('a PostgreSQL dump that goes wrong', () => {
   beforeAll(async () => {
-    await psql(server, 'CREATE DATABASE large');
+    await psql(server, 'DROP DATABASE IF EXISTS large; CREATE DATABASE large');
     await psql(
       server,
       "CREATE TABLE t AS SELECT repeat('x', 3000) AS v FROM generate_series(1, 5000)",

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ReadAhead } from '../../../src/core/databases/read-ahead.ts';
 
 const chunkBytes = 256 * 1024;
@@ -38,8 +38,7 @@ describe('ReadAhead', () => {
     const budget = { left: 100 * chunkBytes };
     const reader = new ReadAhead(source(taken), { everyMs: 5, budget });
     const first = await reader.next();
-    await sleep(100);
-    expect(taken.count).toBe(10);
+    await vi.waitFor(() => expect(taken.count).toBe(10), 20_000);
     expect([first?.[0], ...(await numbers(reader))]).toEqual(inOrder);
     expect(budget.left).toBe(100 * chunkBytes);
   });

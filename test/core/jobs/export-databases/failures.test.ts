@@ -181,7 +181,7 @@ describe('an export fails alone, and leaves the file before it', () => {
 
   it('where the disk is full', async () => {
     const to = join(dir, 'full');
-    mkdirSync(to);
+    mkdirSync(to, { recursive: true });
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', to]).status).toBe(0);
     try {
       const outcomes = await exportAll(to);

@@ -133,7 +133,7 @@ describe('what was replaced', () => {
   it('is dropped by the next import once its time is over', async () => {
     await mariadb(server, live);
     const stateDir = join(dir, 'expiry');
-    mkdirSync(stateDir);
+    mkdirSync(stateDir, { recursive: true });
     const first = await runImport(
       await contextOf(server.config, selector, stateDir),
       file,
@@ -155,7 +155,7 @@ describe("a database that lies in the account's directory", () => {
   it('is replaced by one that lies there too, with the same owner, and so is what is kept', async () => {
     await mariadb(server, live);
     const place = join(server.dir, 'shadow');
-    mkdirSync(place);
+    mkdirSync(place, { recursive: true });
     const data = join(server.dir, 'data');
     renameSync(join(data, 'exa_live'), join(place, 'exa_live'));
     symlinkSync(join(place, 'exa_live'), join(data, 'exa_live'));
