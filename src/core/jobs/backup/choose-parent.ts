@@ -9,7 +9,7 @@ import type { Tree } from '../../contracts/panel.ts';
 import type { Level, Plan } from '../../contracts/provider.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import type { OpenAddin } from '../addin.ts';
-import { type ListedSnapshot, readSnapshot, type Snapshot } from '../catalog.ts';
+import { type ListedSnapshot, opened, readSoundSnapshot, type Snapshot } from '../catalog.ts';
 import { checkIndexes } from '../parents/check-indexes.ts';
 import type { ParentCache } from '../parents/parent-cache.ts';
 import { requireTrusted, type Trust } from '../trust.ts';
@@ -80,18 +80,19 @@ function unfitKeys({ header }: Snapshot, keys: AccountKeys | null): string | nul
 
 /** The nearest that has all the account's trees whole; where none has, the nearest. */
 async function bestOf(
-  { addin, cache, trees, trust, signal }: ParentChoice,
+  choice: ParentChoice,
   history: readonly ListedSnapshot[],
   parents: readonly string[],
 ): Promise<Snapshot> {
+  const { trees, trust, warnings } = choice;
   let nearest: Snapshot | null = null;
   for (const id of parents) {
     const listed = history.find((one) => one.id === id);
     if (listed === undefined) throw gone(id);
-    // A later revision lies elsewhere, and what the earlier one names will go.
-    const cached = cache.find(id);
-    const snapshot = cached?.key === listed.key ? cached : await readSnapshot(addin.provider, listed, signal);
+    const snapshot = await readParent(choice, listed);
     requireTrusted(snapshot, trust);
+    for (const { message } of snapshot.passedOver ?? [])
+      warnings.add({ code: 'revision-passed-over', component: 'account', message });
     nearest ??= snapshot;
     const whole = snapshot.body.components.filter(
       ({ type, state }) => type === 'tree' && state === 'complete',
@@ -100,6 +101,22 @@ async function bestOf(
   }
   if (nearest === null) throw new TypeError('a plan without parents is that of a full');
   return nearest;
+}
+
+/**
+ * Its highest revision that is whole and trusted. What an earlier one names is there as long as it is there itself;
+ * a later one lies elsewhere, so that the cache has to know the very same.
+ */
+async function readParent(
+  { addin, cache, trust, signal }: ParentChoice,
+  listed: ListedSnapshot,
+): Promise<Snapshot> {
+  const cached = cache.find(listed.id);
+  if (cached?.key === listed.key) return cached;
+  const sound = await readSoundSnapshot(addin.provider, listed, signal, trust);
+  const { passedOver } = sound;
+  if (cached?.key !== sound.key) return opened(addin.provider, sound, signal);
+  return passedOver === undefined ? cached : { ...cached, passedOver };
 }
 
 function gone(id: string): HoldfastError {

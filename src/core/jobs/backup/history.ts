@@ -10,7 +10,7 @@ import { isHoldfastError } from '../../errors.ts';
 import { type LastSnapshot, readLineage } from '../../state/lineages.ts';
 import type { Measures } from '../../state/measures.ts';
 import type { OpenAddin } from '../addin.ts';
-import { type ListedSnapshot, listSnapshots, readAnySnapshot } from '../catalog.ts';
+import { type ListedSnapshot, listSnapshots, readSoundSnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { readMeasures } from '../findings/measures.ts';
 import type { ParentCache } from '../parents/parent-cache.ts';
@@ -86,7 +86,7 @@ async function readHeader(
   listed: ListedSnapshot,
 ): Promise<ManifestHeader | null> {
   try {
-    const snapshot = await readAnySnapshot(addin.provider, listed, signal);
+    const snapshot = await readSoundSnapshot(addin.provider, listed, signal, trust);
     return standingOf(snapshot, trust) === 'trusted' ? snapshot.header : null;
   } catch (error) {
     if (!isHoldfastError(error) || !/^OBJECT_(DAMAGED|MISSING)$/.test(error.code)) throw error;

@@ -143,6 +143,21 @@ describe('a manifest that is damaged or gone', () => {
     rmSync(pathOf(chain, second.key), { force: true });
     await chain.expectRestorable(third);
   });
+
+  it('above a whole revision: that one is the parent, with a warning', async () => {
+    await using chain = await openChainLab();
+    chain.write('a', 'content');
+    const first = await chain.full();
+    const above = first.key.replace(/\.manifest$/, '-r1.manifest');
+    writeFileSync(pathOf(chain, above), 'no manifest');
+    const second = await chain.incremental();
+
+    expect(second.header).toMatchObject({ level: 'incremental', parents: [first.header.id] });
+    expect(second.body.warnings).toMatchObject([{ code: 'revision-passed-over', component: 'account' }]);
+    expect(wrote(second)).toBe('index 1');
+    rmSync(pathOf(chain, above));
+    await chain.expectRestorable(second);
+  });
 });
 
 describe('the state', () => {
