@@ -1,5 +1,5 @@
 /**
- * Builds `dist/` for the package: JavaScript and types from `src/`, and what lies beside the source.
+ * Builds `dist/` for the package: joined JavaScript and types from `src/`, and what lies beside the source.
  *
  *   node scripts/build.mjs [DIRECTORY]      below this directory instead of the checkout
  */
@@ -7,7 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { bundle } from './bundle.mjs';
 
 const out = resolve(process.argv[2] ?? '.', 'dist');
 rmSync(out, { recursive: true, force: true });
@@ -18,20 +18,22 @@ for (const name of readdirSync('src', { recursive: true, withFileTypes: true }))
   // `rescue.py` and its page are read at run time, to be put into every store.
   if (name.isFile() && !path.endsWith('.ts')) cpSync(path, join(out, path.slice('src/'.length)));
 }
-if (status === 0) await prepareValidators();
+if (status === 0) {
+  await bundle(out);
+  await prepareValidators();
+}
 process.exitCode = status ?? 1;
 
 /** Writes the code that validates by the schemas of the configuration, of built-in addins, of manifests and of answers. */
 async function prepareValidators() {
-  const load = (path) => import(pathToFileURL(join(out, path)).href);
-  const { preparedName, sourceOf } = await load('core/config/validate.js');
-  const { configSchema } = await load('core/config/config-schema.js');
-  const { addinConfigurationSchema } = await load('core/config/addin-schema.js');
-  const { headerSchema, bodySchema } = await load('core/archive/manifest-shape.js');
-  const { answers } = await load('core/isolation/answers.js');
-  const { allAddins } = await load('cli/builtin-addins.js');
+  const { preparedName, sourceOf } = await import('../src/core/config/validate.ts');
+  const { configSchema } = await import('../src/core/config/config-schema.ts');
+  const { addinConfigurationSchema } = await import('../src/core/config/addin-schema.ts');
+  const { headerSchema, bodySchema } = await import('../src/core/archive/manifest-shape.ts');
+  const { answers } = await import('../src/core/isolation/answers.ts');
+  const { allAddins } = await import('../src/cli/builtin-addins.ts');
   const settings = (await allAddins()).map((definition) => definition.settingsSchema);
-  mkdirSync(join(out, 'core/config/validators'));
+  mkdirSync(join(out, 'core/config/validators'), { recursive: true });
   const ours = [configSchema, addinConfigurationSchema, headerSchema, bodySchema, ...Object.values(answers)];
   for (const schema of [...ours, ...settings])
     writeFileSync(join(out, 'core/config', preparedName(schema)), sourceOf(schema));
