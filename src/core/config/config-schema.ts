@@ -205,7 +205,7 @@ export const configSchema = {
     isolation: {
       enum: ['on', 'off'],
       description:
-        'Whether the stores of Holdfast itself run in processes of their own, as a user of their own, without sight of the accounts; the webhook and the ping too. Stores and notifiers of addin packages always do. Without it: on where Holdfast runs as root, but for rclone remotes that need files of root (docs/rclone.md). Off saves the start of a process, some 50 ms of the processor, at each command that opens a store.',
+        'Whether the stores of Holdfast itself run in processes of their own, as a user of their own, without sight of the accounts; the webhook and the ping too. Stores and notifiers of addin packages always do. Without it: on where Holdfast runs as root, but for rclone remotes that need files of root (docs/rclone.md). Off saves the start of a process, 60 to 90 ms of the processor, at each command that opens a store.',
       examples: ['off'],
     },
     ...operationsProperties,
