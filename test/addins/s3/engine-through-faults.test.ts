@@ -61,11 +61,23 @@ const faults: readonly Fault[] = [
   { kind: 'cut', bytes: 100 },
 ];
 
-/** So many of the first requests go wrong, at random. */
+/** Fewer than a store tries: where requests come one after the other, these would all hit the same one. */
+const mostInRow = 3;
+
+/** So many of the first requests go wrong at most, at random. */
 function mix(seed: number, count: number, within: number, of = faults): Rule[] {
   const random = seededRandom(seed);
   const upTo = (limit: number) => Math.floor(random() * limit);
-  return Array.from({ length: count }, () => ({ after: upTo(within), fault: of[upTo(of.length)]! }));
+  const chosen = new Set<number>();
+  const hitBeside = (at: number, step: 1 | -1): number =>
+    chosen.has(at + step) ? 1 + hitBeside(at + step, step) : 0;
+  for (let tries = 0; tries < 50 * count && chosen.size < count; tries++) {
+    const at = upTo(within);
+    if (hitBeside(at, -1) + hitBeside(at, 1) < mostInRow) chosen.add(at);
+  }
+  // The last first: a rule does not count the requests that one before it in the list has spoilt.
+  const places = [...chosen].sort((a, b) => b - a);
+  return places.map((after) => ({ after, fault: of[upTo(of.length)]! }));
 }
 
 /** Whether all came back; else the status says that it did not. */
