@@ -5,6 +5,7 @@ import { Option } from 'commander';
 import { policyOf } from '../../core/config/policy.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { DatabaseEngine, Panel, RequestedLevel } from '../../core/index.ts';
+import type { CapturePool } from '../../core/jobs/capture/pool.ts';
 import { statusWithCopies } from '../../core/jobs/copy/report.ts';
 import { quoted } from '../../core/printable.ts';
 import { BackUpPrinter } from '../backup-printer.ts';
@@ -119,9 +120,24 @@ interface Parts {
   readonly chosen: Options;
 }
 
-async function run(
+type RunParts = Parts & { readonly panelRef: OpenedStore['storeRef'] };
+
+/** Threads load while the store, the panel and the state are asked. */
+async function run(context: CliContext, parts: RunParts): Promise<number> {
+  const { CapturePool } = await import('../../core/jobs/capture/pool.ts');
+  const pool = new CapturePool({ threads: availableParallelism(), now: context.world.now });
+  pool.start();
+  try {
+    return await runWith(pool, context, parts);
+  } finally {
+    await pool.close();
+  }
+}
+
+async function runWith(
+  pool: CapturePool,
   context: CliContext,
-  { loaded, opening, panel, engines, chosen, panelRef }: Parts & { panelRef: OpenedStore['storeRef'] },
+  { loaded, opening, panel, engines, chosen, panelRef }: RunParts,
 ): Promise<number> {
   const { world, output, signal } = context;
   const { configuration } = loaded;
@@ -132,7 +148,6 @@ async function run(
   const { twice, problem } = await panelExports(context, loaded);
   if (twice === true) output.note(`warning: ${twiceMessage}; ${twiceHint}`);
   if (problem !== null) output.note(`warning: ${problem}`);
-  const { CapturePool } = await import('../../core/jobs/capture/pool.ts');
   const { backUp } = await import('../../core/jobs/backup/back-up.ts');
   const opened = await opening;
   const companion = await RunCompanion.begin(context, {
@@ -144,8 +159,6 @@ async function run(
     untilMs: chosen.until ?? null,
     accounts: selected.accounts.length,
   });
-  const pool = new CapturePool({ threads: availableParallelism(), now: world.now });
-  pool.start();
   const printer = new BackUpPrinter({
     output,
     now: world.now,
@@ -189,7 +202,6 @@ async function run(
     throw error;
   } finally {
     printer.close();
-    await pool.close();
   }
 }
 

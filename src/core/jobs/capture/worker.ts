@@ -5,6 +5,7 @@
  * looks there whether it must stop; it is never terminated from outside while a job runs.
  */
 
+import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { leaveNetwork } from '../../filesystem/native-process.ts';
@@ -61,6 +62,20 @@ function outletOf(control: Int32Array): JobOutlet {
   };
 }
 
+let expectsLittle = false;
+
+/**
+ * Of a night most is over before optimized code has paid for itself: less is optimized, and later. And a heap may become
+ * three times what was found alive in it, with all that it holds outside, before it is looked through again. Both are
+ * of the whole process, and said only now: earlier they would keep it from using code that was compiled before.
+ */
+function expectLittleWork(little: boolean): void {
+  if (little === expectsLittle) return;
+  expectsLittle = little;
+  setFlagsFromString(little ? '--efficiency-mode' : '--no-efficiency-mode');
+  setFlagsFromString(`--heap-growing-percent=${little ? 200 : 0}`);
+}
+
 /** What a failed job leaves behind: a frame that is half filled, and the parent's pages. */
 function drop(job: number): void {
   captures.get(job)?.drop();
@@ -70,6 +85,7 @@ function drop(job: number): void {
 function handle(message: ToWorker): void {
   switch (message.type) {
     case 'begin': {
+      expectLittleWork(message.parent !== null);
       const since = message.nowMs - performance.now();
       const now = (): number => since + performance.now();
       const outlet = outletOf(message.control);
