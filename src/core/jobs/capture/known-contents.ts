@@ -8,7 +8,7 @@
 
 import { type Content, type Extent, hasHoles } from '../../archive/entry.ts';
 import { PageCursor } from '../../archive/page-cursor.ts';
-import { readLinkPage, readPage } from '../../archive/page-reader.ts';
+import { readLinkPage } from '../../archive/page-reader.ts';
 import { isHoldfastError } from '../../errors.ts';
 import type { ParentPages, ParentRow } from './parent-pages.ts';
 
@@ -30,8 +30,7 @@ export class KnownContents {
   #places = new Uint32Array(0);
   readonly #sizes = new Set<number>();
   #built = false;
-  #lastRow = -1;
-  #lastContents: readonly (Content | null)[] = [];
+  readonly #linkContents = new Map<number, readonly (Content | null)[]>();
 
   constructor(parent: ParentPages) {
     const left = parent.left.flatMap(({ pages, numbers }) => sourcesOf(pages, numbers));
@@ -53,19 +52,36 @@ export class KnownContents {
     for (let slot = key & mask; this.#places[slot] !== empty; slot = (slot + 1) & mask) {
       if (this.#keys[slot] !== key) continue;
       const place = this.#places[slot]!;
-      const content = this.#contentsOf(place >>> recordBits)[place & (mostRecords - 1)] ?? null;
+      const content = this.#contentAt(place >>> recordBits, place & (mostRecords - 1));
       if (content === null || content.size !== size || hasHoles(content) !== sparse) continue;
       if (content.sha256?.equals(sha256)) return content;
     }
     return null;
   }
 
-  #contentsOf(row: number): readonly (Content | null)[] {
-    if (row !== this.#lastRow) {
-      this.#lastContents = contentsOf(this.#all[row]!);
-      this.#lastRow = row;
+  #contentAt(row: number, record: number): Content | null {
+    const source = this.#all[row]!;
+    if (source.linked) return this.#linkContentsOf(row)[record] ?? null;
+    const content = tryToRead(source, (plain) => {
+      const cursor = new PageCursor(plain);
+      for (let i = 0; i <= record; i++) if (!cursor.next()) return null;
+      return cursor.entry().content;
+    });
+    return renumbered(content, source.numbers);
+  }
+
+  #linkContentsOf(row: number): readonly (Content | null)[] {
+    let contents = this.#linkContents.get(row);
+    if (contents === undefined) {
+      const { numbers } = this.#all[row]!;
+      const read = tryToRead(this.#all[row]!, (plain) =>
+        Array.from(readLinkPage(plain, null), ({ content }) => renumbered(content, numbers)),
+      );
+      contents = read ?? [];
+      this.#linkContents.clear();
+      this.#linkContents.set(row, contents);
     }
-    return this.#lastContents;
+    return contents;
   }
 
   #build(): void {
@@ -94,7 +110,7 @@ export class KnownContents {
   }
 
   #noteLinked(row: number): void {
-    for (const [i, content] of this.#contentsOf(row).slice(0, mostRecords).entries()) {
+    for (const [i, content] of this.#linkContentsOf(row).slice(0, mostRecords).entries()) {
       if (!content?.sha256) continue;
       this.#sizes.add(content.size);
       this.#put(content.sha256.readUInt32LE(0), (row << recordBits) | i);
@@ -117,19 +133,7 @@ function sourcesOf(pages: ParentPages, numbers: Source['numbers']): Source[] {
   ];
 }
 
-/** In the order of the page's records. @throws OBJECT_DAMAGED a page of the parent is damaged */
-function contentsOf(source: Source): (Content | null)[] {
-  const { linked, numbers } = source;
-  const read = tryToRead(source, (plain) => {
-    const records: Iterable<{ readonly content: Content | null }> = linked
-      ? readLinkPage(plain, null)
-      : readPage(plain, null);
-    return Array.from(records, ({ content }) => (numbers === null ? content : renumbered(content, numbers)));
-  });
-  return read ?? [];
-}
-
-/** Null where an interrupted run left something damaged, which is only a help. @throws as `contentsOf` */
+/** Null where an interrupted run left something damaged, which is only a help. @throws OBJECT_DAMAGED a page of the parent is damaged */
 function tryToRead<T>({ pages, row, numbers }: Source, read: (plain: Buffer) => T): T | null {
   try {
     return read(pages.load(row));
@@ -140,8 +144,8 @@ function tryToRead<T>({ pages, row, numbers }: Source, read: (plain: Buffer) => 
 }
 
 /** Null where some of it lies in an object that is not there. */
-function renumbered(content: Content | null, numbers: ReadonlyMap<number, number>): Content | null {
-  if (content === null) return null;
+function renumbered(content: Content | null, numbers: Source['numbers']): Content | null {
+  if (content === null || numbers === null) return content;
   const extents: Extent[] = [];
   for (const extent of content.extents) {
     const object = numbers.get(extent.object);

@@ -42,6 +42,9 @@ const largePages = 8;
 /** In an account of so many pages one is enough: the whole would take one worker long. */
 const hugeAccountPages = 64;
 
+/** Of pages as they are decompressed: a walk passes them, and what looks for known contents has them once more. */
+const keptBytes = 4 * 1024 * 1024;
+
 /** At or below a directory; everything lies below the empty path. */
 export function isBelow(path: string, ancestor: string): boolean {
   if (ancestor === '') return true;
@@ -53,6 +56,8 @@ export class ParentPages {
   readonly linkRows: readonly ParentRow[];
   readonly left: readonly { readonly pages: ParentPages; readonly numbers: LeftFile['numbers'] }[];
   readonly #bytes: Uint8Array | null;
+  readonly #kept = new Map<ParentRow, Buffer>();
+  #room = keptBytes;
   #fd = -1;
 
   constructor(file: ParentFile) {
@@ -63,8 +68,19 @@ export class ParentPages {
     this.left = (file.left ?? []).map((one) => ({ pages: new ParentPages(one), numbers: one.numbers }));
   }
 
-  /** @throws OBJECT_DAMAGED */
+  /** What it returns is not to be changed. @throws OBJECT_DAMAGED */
   load(row: ParentRow): Buffer {
+    let plain = this.#kept.get(row);
+    if (plain !== undefined) return plain;
+    plain = this.#read(row);
+    if (plain.length <= this.#room) {
+      this.#room -= plain.length;
+      this.#kept.set(row, plain);
+    }
+    return plain;
+  }
+
+  #read(row: ParentRow): Buffer {
     const frame = this.#frame(row);
     const plain = decompressPart(frame, row.plainBytes, 'a page of the parent index');
     const head = new ByteReader(plain);
