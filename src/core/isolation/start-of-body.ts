@@ -52,10 +52,12 @@ export async function startOf({ key, body, signal }: PutRequest, bytes: number):
   const rest = interruptible(body, signal, `put of ${key}`);
   const pieces: Uint8Array[] = [];
   for (let length = 0; length < bytes; ) {
+    // A piece is its producer's again as soon as the next one is asked for.
+    const last = pieces.pop();
+    if (last !== undefined) pieces.push(Buffer.from(last));
     const { done, value } = await rest.next();
     if (done === true) return new StartOfBody(pieces, rest, true);
-    // It is its producer's again as soon as the next one is asked for.
-    pieces.push(Buffer.from(value));
+    pieces.push(value);
     length += value.length;
   }
   return new StartOfBody(pieces, rest, false);

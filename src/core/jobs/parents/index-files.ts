@@ -13,7 +13,8 @@ import { parseObjectKey } from '../../archive/keys.ts';
 import type { ByteRange } from '../../encryption/age-chunks.ts';
 
 const hashBytes = 32;
-const readBytes = 1024 * 1024;
+/** For what is read only to be checked, which is done in one go. */
+const scan = Buffer.allocUnsafeSlow(256 * 1024);
 const extension = '.idx';
 
 /** Null where the key is no index object's. */
@@ -110,10 +111,8 @@ function openChecked(path: string): { readonly fd: number; readonly size: number
 
 function isWhole(fd: number, size: number): boolean {
   const digest = createHash('sha256');
-  // No larger than it has to be: the indexes of most accounts have a few kilobytes.
-  const buffer = Buffer.allocUnsafeSlow(Math.min(readBytes, Math.max(1, size)));
   for (let at = 0; at < size; ) {
-    const part = buffer.subarray(0, Math.min(readBytes, size - at));
+    const part = scan.subarray(0, Math.min(scan.length, size - at));
     if (!readAll(fd, part, at)) return false;
     digest.update(part);
     at += part.length;
