@@ -84,7 +84,8 @@ export class RunCompanion implements AccountSteps {
   }
 
   async before(step: 'account' | 'export' | 'upload', account: Account): Promise<void> {
-    if (step === 'account') await this.#gate();
+    // Between the two an account may have waited for others to be read.
+    if (step !== 'upload') await this.#gate();
     await this.#hooks.at(`before-${step}`, this.#facts(account));
   }
 

@@ -199,7 +199,8 @@ export const configSchema = {
       minimum: 1,
       maximum: 64,
       default: 2,
-      description: 'Accounts in flight at once. Adds no threads: those are as many as there are cores.',
+      description:
+        'Accounts read at once; what the next one refers to is looked up meanwhile. Adds no threads: those are as many as there are cores.',
       examples: [2],
     },
     isolation: {

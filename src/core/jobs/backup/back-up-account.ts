@@ -6,21 +6,12 @@
  */
 
 import { createHash } from 'node:crypto';
-import { manifestKey } from '../../archive/keys.ts';
-import {
-  type AddinRef,
-  encodeManifest,
-  formatVersion,
-  type Manifest,
-  type ManifestHeader,
-  snapshotDigest,
-} from '../../archive/manifest.ts';
+import { type AddinRef, formatVersion, type ManifestHeader, snapshotDigest } from '../../archive/manifest.ts';
 import type { Signer } from '../../archive/seal.ts';
 import type { DatabaseEngine } from '../../contracts/database.ts';
 import type { Account } from '../../contracts/panel.ts';
 import type { RequestedLevel } from '../../contracts/provider.ts';
 import { rememberLineage } from '../../state/lineages.ts';
-import { bytesOf } from '../../streams.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
 import type { CapturePool } from '../capture/pool.ts';
 import type { Snapshot } from '../catalog.ts';
@@ -30,6 +21,7 @@ import type { Trust } from '../trust.ts';
 import type { AccountSteps } from './account-steps.ts';
 import { type CapturedTrees, captureTrees } from './capture-trees.ts';
 import { chooseParent } from './choose-parent.ts';
+import { commit } from './commit.ts';
 import { exportDatabases } from './export-databases.ts';
 import { extendLocks } from './extend-locks.ts';
 import { ownHistory } from './history.ts';
@@ -74,6 +66,8 @@ export interface BackUpAccount {
   /** Directories of ours, which are part of no backup. */
   readonly own?: readonly OwnDirectory[];
   readonly onBytes: (bytes: number) => void;
+  /** Resolves when the account may be read; what it refers to is known by then. */
+  readonly begin?: () => Promise<void>;
   /** Everything has been read; only the store is still at work. */
   readonly onCaptured?: () => void;
   readonly steps?: AccountSteps;
@@ -144,6 +138,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: bo
   let trees: CapturedTrees;
   const index = cache.writer(writer.indexKey());
   try {
+    await request.begin?.();
     await request.steps?.before('export', account);
     const onSaid = (component: string, said: string): void => request.steps?.said?.(account, component, said);
     databases = await exportDatabases({ ...common, onSaid, parent: before });
@@ -231,19 +226,4 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: bo
   await rememberLineage(request.stateDir, addin.id, owner, lineage, addin.store.capabilities.putOnly);
   left.committed();
   return snapshot;
-}
-
-async function commit(
-  writer: SnapshotWriter,
-  manifest: Manifest,
-  signer: Signer,
-  atMs: number,
-): Promise<Snapshot> {
-  const { header, body } = manifest;
-  const { server, owner, sequence, level, state, id } = header;
-  const key = manifestKey({ server, owner, sequence, atMs, level, state, id, revision: 0 });
-  const bytes = encodeManifest(manifest, signer, writer.publicKey);
-  await writer.put('manifest', key, bytesOf(bytes), bytes.length);
-  const utc = /-(\d{8}T\d{6}Z)-/.exec(key)![1];
-  return { ...manifest, signedBy: signer.publicKey, key, name: `${body.account.site}-${utc}-${id}` };
 }

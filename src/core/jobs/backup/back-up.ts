@@ -24,9 +24,11 @@ import type { CapturePool } from '../capture/pool.ts';
 import type { Snapshot } from '../catalog.ts';
 import { claimStore } from '../store-identity.ts';
 import { openTrust } from '../trust.ts';
+import { Turns } from '../turns.ts';
 import type { AccountSteps } from './account-steps.ts';
 import { type BackUpAccount, type BackUpWorld, backUpAccount } from './back-up-account.ts';
 import { type EarlyReads, readEarly } from './early-reads.ts';
+import { inOrderOfNeed } from './order-of-need.ts';
 import type { OwnDirectory } from './own-directories.ts';
 import { checkEncryption } from './owner-epoch.ts';
 import { RunTally } from './run-tally.ts';
@@ -48,7 +50,7 @@ export interface BackUpRun {
   readonly fullEveryDays?: (account: Account) => number | null;
   /** The panel exports databases by itself as well: each snapshot with databases says so. */
   readonly exportsTwice?: boolean;
-  /** Accounts read at once; four times as many may wait for the store. */
+  /** Accounts read at once; what one more refers to is looked up meanwhile, and four times as many may wait for the store. */
   readonly concurrency: number;
   readonly pool: CapturePool;
   readonly world: BackUpWorld & { readonly newUuid: () => string };
@@ -140,18 +142,21 @@ async function backUpAll(
   const queue = await inOrderOfNeed(run, await early.lastGood);
   const tally = new RunTally();
   const memory = new MemoryKeeper(run.accounts.length >= manyAccounts);
+  const turns = new Turns(run.concurrency);
   memory.look(run.world.now());
   const worker = async (): Promise<void> => {
     const settling = new Set<Promise<void>>();
     for (let account = queue.shift(); account !== undefined; account = queue.shift()) {
       const captured = Promise.withResolvers<void>();
-      const ended = one(run, account, common, captured.resolve).then(async (outcome) => {
-        tally.add(outcome);
-        await run.steps?.ended(outcome);
-        run.onEvent({ type: 'ended', outcome });
-        await handle.done(1, run.world.now());
-        memory.look(run.world.now());
-      });
+      const ended = one(run, account, common, { turns, onCaptured: captured.resolve }).then(
+        async (outcome) => {
+          tally.add(outcome);
+          await run.steps?.ended(outcome);
+          run.onEvent({ type: 'ended', outcome });
+          await handle.done(1, run.world.now());
+          memory.look(run.world.now());
+        },
+      );
       // While the store makes one account durable, the next one is read already.
       const settled: Promise<void> = ended.finally(() => settling.delete(settled));
       settling.add(settled);
@@ -160,7 +165,8 @@ async function backUpAll(
     }
     await Promise.all(settling);
   };
-  await Promise.all(Array.from({ length: Math.max(1, run.concurrency) }, worker));
+  // What the next one refers to is looked up while those before it are read.
+  await Promise.all(Array.from({ length: Math.max(1, run.concurrency) + 1 }, worker));
   return tally;
 }
 
@@ -168,9 +174,10 @@ async function one(
   run: BackUpRun,
   account: Account,
   common: Common,
-  onCaptured: () => void,
+  { turns, onCaptured }: { readonly turns: Turns; readonly onCaptured: () => void },
 ): Promise<AccountOutcome> {
   const { site } = account;
+  let endTurn = (): void => {};
   try {
     run.signal.throwIfAborted();
     await run.steps?.before('account', account);
@@ -183,7 +190,13 @@ async function one(
         ...common,
         account,
         owner,
-        onCaptured,
+        begin: async () => {
+          endTurn = await turns.take();
+        },
+        onCaptured() {
+          endTurn();
+          onCaptured();
+        },
         server: run.state.server.uuid,
         onBytes: (bytes) => run.onEvent({ type: 'bytes', site, bytes }),
       });
@@ -193,6 +206,8 @@ async function one(
     }
   } catch (cause) {
     return { account, snapshot: null, error: asError(cause, run.signal) };
+  } finally {
+    endTurn();
   }
 }
 
@@ -201,17 +216,6 @@ function asError(cause: unknown, signal: AbortSignal): HoldfastError {
   if (isHoldfastError(cause)) return cause;
   const message = cause instanceof Error ? cause.message : String(cause);
   return new HoldfastError('INTERNAL', message, { cause, hint: 'Please report this as a defect.' });
-}
-
-async function inOrderOfNeed(run: BackUpRun, lastGood: ReadonlyMap<string, number>): Promise<Account[]> {
-  if (run.addin.store.capabilities.putOnly) return [...run.accounts];
-  const withTime = await Promise.all(
-    run.accounts.map(async (account) => {
-      const owner = await run.state.knownAccountId(account);
-      return { account, atMs: (owner === null ? undefined : lastGood.get(owner)) ?? 0 };
-    }),
-  );
-  return withTime.sort((a, b) => a.atMs - b.atMs).map(({ account }) => account);
 }
 
 /** Says in the store that the run ended, and with which manifests. */
