@@ -26,6 +26,7 @@ import { findClients } from './clients.ts';
 import { discoverDatabases } from './discover.ts';
 import { type DumpContext, startDump } from './dump.ts';
 import { grantsFailure, type Passwords, readGrants, readPasswords } from './grants.ts';
+import { IdleSession } from './idle-session.ts';
 import { readOnlyUser } from './read-only-user.ts';
 import { hiddenRows } from './row-security.ts';
 import { openSession, type Session, withSession } from './session.ts';
@@ -44,10 +45,12 @@ export class PostgresqlEngine implements DatabaseEngine {
   readonly #config: DatabaseInstanceConfig;
   readonly #now: () => number;
   readonly #live = new LiveDumps();
+  readonly #sessions: IdleSession;
 
   constructor(config: DatabaseInstanceConfig, { now }: EngineDependencies) {
     this.instance = config.name;
     this.#config = config;
+    this.#sessions = new IdleSession(config);
     this.#now = now;
   }
 
@@ -58,7 +61,7 @@ export class PostgresqlEngine implements DatabaseEngine {
   async discover(
     request: { readonly selector: DatabaseSelector } & CallOptions,
   ): Promise<readonly DiscoveredDatabase[]> {
-    return await withSession(this.#config, request.signal, (session) =>
+    return await this.#sessions.with(request.signal, (session) =>
       discoverDatabases(session, request.selector),
     );
   }
@@ -66,7 +69,7 @@ export class PostgresqlEngine implements DatabaseEngine {
   async exports({ databases, selector, signal, plain = false }: ExportRequest): Promise<ExportSet> {
     const [config, clients] = [this.#config, findClients(this.#config)];
     // One answer for the whole server first: were it down, every database would fail one by one.
-    const grants = await withSession(config, signal, (session) => describeAll(session, databases, selector));
+    const grants = await this.#sessions.with(signal, (session) => describeAll(session, databases, selector));
     const context: OpenContext = { config, clients, signal, plain, stallMs: stallMsOf(config), grants };
     const waiting = [...new Set(databases)].entries();
     const exports: DatabaseExport[] = [];
@@ -83,7 +86,7 @@ export class PostgresqlEngine implements DatabaseEngine {
   }
 
   async close(): Promise<void> {
-    await this.#live.stop();
+    await Promise.all([this.#live.stop(), this.#sessions.close()]);
   }
 
   async #open(database: string, context: OpenContext): Promise<DatabaseExport> {

@@ -10,6 +10,8 @@ export type Row = Readonly<Record<string, unknown>>;
 
 export interface Session {
   rows(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** False once the connection is known to have ended. */
+  readonly isOpen: boolean;
   /** Ends the connection; also after a failure. Never rejects. */
   close(): Promise<void>;
 }
@@ -59,10 +61,14 @@ export async function openSession(
     // Given outright, so that the driver does not look into our environment.
     options: '-c search_path=pg_catalog -c statement_timeout=0 -c idle_in_transaction_session_timeout=0',
   });
+  let isOpen = true;
   // Errors of an idle connection come here; the next query fails with them as well.
-  client.on('error', () => {});
+  for (const event of ['error', 'end'] as const) client.on(event, () => (isOpen = false));
   const onAbort = () => void client.end().catch(() => {});
   const session: Session = {
+    get isOpen() {
+      return isOpen;
+    },
     async rows(sql, values = []) {
       throwIfInterrupted(signal, what);
       try {
@@ -103,7 +109,8 @@ export async function withSession<T>(
   }
 }
 
-function unreachable(config: DatabaseInstanceConfig, cause: unknown): HoldfastError {
+/** What failed, as an error of the contract. */
+export function unreachable(config: DatabaseInstanceConfig, cause: unknown): HoldfastError {
   if (cause instanceof HoldfastError) return cause;
   const { message, code } = cause as { message?: string; code?: string };
   const why = printable(message === undefined || message === '' ? (code ?? 'unknown error') : message);
