@@ -14,6 +14,7 @@ import type { DatabaseSelector } from '../../contracts/panel.ts';
 import type { CallOptions } from '../../contracts/store.ts';
 import { printable } from '../../printable.ts';
 import type { ClientDump } from '../client-dump.ts';
+import { IdleSession } from '../idle-session.ts';
 import { LiveDumps, refusedExport } from '../live-dumps.ts';
 import type { ReadAheadBudget, ReadAheadOptions } from '../read-ahead.ts';
 import { type DatabaseInstanceConfig, type EngineDependencies, stallMsOf } from '../types.ts';
@@ -26,7 +27,7 @@ import { type DumpPlan, inspectDatabase } from './inspect.ts';
 import { findUnloadable } from './losses.ts';
 import { ownGrants } from './privileges.ts';
 import { readOnlyUser } from './read-only-user.ts';
-import { errorNumber, type Session, text, withSession } from './session.ts';
+import { errorNumber, openSession, type Session, text, unreachable, withSession } from './session.ts';
 
 /** Memory that stalled dumps may fill, so that the server keeps waiting for their readers. */
 const readAheadBytes = 32 * 1024 * 1024;
@@ -38,6 +39,7 @@ export class MysqlEngine implements DatabaseEngine {
   readonly #config: DatabaseInstanceConfig;
   readonly #now: () => number;
   readonly #live = new LiveDumps();
+  readonly #sessions: IdleSession<Session>;
   readonly #budget: ReadAheadBudget = { left: readAheadBytes };
   #client: Promise<MysqlClient> | undefined;
 
@@ -45,6 +47,10 @@ export class MysqlEngine implements DatabaseEngine {
     this.instance = config.name;
     this.engine = config.engine;
     this.#config = config;
+    this.#sessions = new IdleSession(
+      (signal) => openSession(config, signal),
+      (cause) => unreachable(config, cause),
+    );
     this.#now = now;
   }
 
@@ -55,7 +61,7 @@ export class MysqlEngine implements DatabaseEngine {
   async discover(
     request: { readonly selector: DatabaseSelector } & CallOptions,
   ): Promise<readonly DiscoveredDatabase[]> {
-    return await withSession(this.#config, request.signal, (session) =>
+    return await this.#sessions.with(request.signal, (session) =>
       discoverDatabases(session, request.selector),
     );
   }
@@ -103,7 +109,7 @@ export class MysqlEngine implements DatabaseEngine {
   }
 
   async close(): Promise<void> {
-    await this.#live.stop();
+    await Promise.all([this.#live.stop(), this.#sessions.close()]);
   }
 
   /** Three sips within the time after which the server gives up. */

@@ -14,6 +14,8 @@ export type Row = readonly unknown[];
 export interface Session {
   /** Rows as arrays, in the order of the selected columns. `?` stands for an escaped value. */
   rows(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** False once the connection is known to have ended. */
+  readonly isOpen: boolean;
   /** Ends the connection; also after a failure. Never rejects. */
   close(): Promise<void>;
 }
@@ -43,11 +45,15 @@ export async function openSession(config: DatabaseInstanceConfig, signal: AbortS
     throw unreachable(config, cause);
   });
   // Errors of an idle connection come here; the next query fails with them as well.
-  connection.on('error', () => {});
+  let isOpen = true;
+  for (const event of ['error', 'end']) connection.on(event, () => (isOpen = false));
   const onAbort = () => connection.destroy();
   signal.addEventListener('abort', onAbort, { once: true });
 
   const session: Session = {
+    get isOpen() {
+      return isOpen;
+    },
     async rows(sql, values = []) {
       throwIfInterrupted(signal, `work on ${quoted(config.name)}`);
       try {
@@ -83,13 +89,14 @@ export async function withSession<T>(
   try {
     return await work(session);
   } catch (cause) {
-    throw cause instanceof HoldfastError ? cause : unreachable(config, cause);
+    throw unreachable(config, cause);
   } finally {
     await session.close();
   }
 }
 
-function unreachable(config: DatabaseInstanceConfig, cause: unknown): HoldfastError {
+/** What failed, as an error of the contract. */
+export function unreachable(config: DatabaseInstanceConfig, cause: unknown): HoldfastError {
   if (cause instanceof HoldfastError) return cause;
   const { message, code } = cause as { message?: string; code?: string };
   const why = printable(message === undefined || message === '' ? (code ?? 'unknown error') : message);

@@ -18,6 +18,7 @@ import type { CallOptions } from '../../contracts/store.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { throwIfInterrupted } from '../../interruption.ts';
 import { printable } from '../../printable.ts';
+import { IdleSession } from '../idle-session.ts';
 import { LiveDumps, refusedExport } from '../live-dumps.ts';
 import { type DatabaseInstanceConfig, type EngineDependencies, stallMsOf } from '../types.ts';
 import { within } from '../within.ts';
@@ -26,10 +27,9 @@ import { findClients } from './clients.ts';
 import { discoverDatabases } from './discover.ts';
 import { type DumpContext, startDump } from './dump.ts';
 import { grantsFailure, type Passwords, readGrants, readPasswords } from './grants.ts';
-import { IdleSession } from './idle-session.ts';
 import { readOnlyUser } from './read-only-user.ts';
 import { hiddenRows } from './row-security.ts';
-import { openSession, type Session, withSession } from './session.ts';
+import { maintenanceDatabase, openSession, type Session, unreachable, withSession } from './session.ts';
 
 /** Databases whose snapshot is being opened at once; each takes a connection more for that time. */
 const openings = 4;
@@ -45,12 +45,15 @@ export class PostgresqlEngine implements DatabaseEngine {
   readonly #config: DatabaseInstanceConfig;
   readonly #now: () => number;
   readonly #live = new LiveDumps();
-  readonly #sessions: IdleSession;
+  readonly #sessions: IdleSession<Session>;
 
   constructor(config: DatabaseInstanceConfig, { now }: EngineDependencies) {
     this.instance = config.name;
     this.#config = config;
-    this.#sessions = new IdleSession(config);
+    this.#sessions = new IdleSession(
+      (signal) => openSession(config, maintenanceDatabase, signal),
+      (cause) => unreachable(config, cause),
+    );
     this.#now = now;
   }
 
