@@ -93,7 +93,7 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
 
 async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: boolean): Promise<Snapshot> {
   const { addin, account, world, server, owner } = request;
-  const startedAtMs = world.now();
+  let startedAtMs = world.now();
   const reading = ownHistory(request, cache);
   const keys = await accountKeys(request, reading);
   // Snapshots that refer to none need it when they are committed: a far store answers meanwhile.
@@ -139,6 +139,8 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: bo
   const index = cache.writer(writer.indexKey());
   try {
     await request.begin?.();
+    // It may have waited for hours, and nothing of it has been read so far.
+    startedAtMs = world.now();
     await request.steps?.before('export', account);
     const onSaid = (component: string, said: string): void => request.steps?.said?.(account, component, said);
     databases = await exportDatabases({ ...common, onSaid, parent: before });

@@ -70,6 +70,7 @@ describe('a run over several accounts', () => {
     let reading = 0;
     let most = 0;
     const lookedUp: number[] = [];
+    const startedAtMs: number[] = [];
     const accounts: Account[] = sites.map((site) => ({
       site,
       home: null,
@@ -95,7 +96,10 @@ describe('a run over several accounts', () => {
       pool: lab.pool,
       world: { now: Date.now, newObjectId: () => randomBytes(16).toString('hex'), newUuid: randomUUID },
       signal: new AbortController().signal,
-      onEvent: () => {},
+      onEvent: (event) => {
+        if (event.type === 'ended' && event.outcome.snapshot !== null)
+          startedAtMs.push(Date.parse(event.outcome.snapshot.header.startedAt));
+      },
       steps: {
         budget: null,
         async before(step) {
@@ -114,5 +118,7 @@ describe('a run over several accounts', () => {
     expect(report.exitStatus).toBe(0);
     expect(most).toBe(1);
     expect(lookedUp[0]).toBeGreaterThanOrEqual(2);
+    const [first, second] = startedAtMs.sort((a, b) => a - b);
+    expect(second! - first!).toBeGreaterThanOrEqual(95);
   });
 });
