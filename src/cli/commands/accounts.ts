@@ -30,25 +30,21 @@ export const accounts: CliCommand = {
     // The store may be a process of its own, and works while the panel is read.
     const [{ lastGood, complete }, found] = await Promise.all([
       lastGoodOf(context, loaded),
-      panel.accounts({ signal, brief: true }),
+      panel.accounts({ signal, brief: true }).then((all) => withIds(all, loaded, world)),
     ]);
-    const state = await openStateIfAny(loaded.configuration, world);
-    const described = await Promise.all(
-      found.map(async (account) => {
-        const uuid = state === null ? null : await state.knownAccountId(account);
-        const atMs = uuid === null ? undefined : lastGood.get(uuid);
-        const lastGoodAt = atMs === undefined ? null : new Date(atMs).toISOString();
-        const policy = withPolicy ? describePolicy(account, loaded.configuration) : null;
-        return describeAccount(account, { uuid, lastGoodAt, policy });
-      }),
-    );
+    const described = found.map(({ account, uuid }) => {
+      const atMs = uuid === null ? undefined : lastGood.get(uuid);
+      const lastGoodAt = atMs === undefined ? null : new Date(atMs).toISOString();
+      const policy = withPolicy ? describePolicy(account, loaded.configuration) : null;
+      return describeAccount(account, { uuid, lastGoodAt, policy });
+    });
     if (withPolicy) printPolicies(output, described);
     else
       output.table(
         columns,
         described.map((account) => rowOf(account, world.now())),
       );
-    for (const { site, problem } of found) if (problem !== null) output.note(`note: ${site}: ${problem}`);
+    for (const { site, problem } of described) if (problem !== null) output.note(`note: ${site}: ${problem}`);
     output.document<AccountsDocument>({ panel: panel.name, accounts: described });
     return complete ? 0 : errorCodes.FINISHED_WITH_WARNINGS.exit;
   },
@@ -106,6 +102,22 @@ function describeAccount(
     })),
     ...known,
   };
+}
+
+/** With the id by which each account's snapshots go, null where it has none. */
+async function withIds(
+  found: readonly Account[],
+  { configuration }: Loaded,
+  world: CliContext['world'],
+): Promise<{ account: Account; uuid: string | null }[]> {
+  const state = await openStateIfAny(configuration, world);
+  const known: { account: Account; uuid: string | null }[] = [];
+  for (const [index, account] of found.entries()) {
+    // Ids are read synchronously; now and then the store's answers get their turn.
+    if (index % 50 === 49) await new Promise(setImmediate);
+    known.push({ account, uuid: state === null ? null : await state.knownAccountId(account) });
+  }
+  return known;
 }
 
 /** When the last complete snapshot of each owner was made, over all stores that can be read. */
