@@ -40,7 +40,7 @@ const test = [
   'make',
 ];
 
-const bench = ['python3', 'attr', 'tar', 'zstd', 'restic', 'borgbackup', 'util-linux', ...s3];
+const bench = [...demo, 'tar', 'restic', 'borgbackup', 'mydumper', 'util-linux', ...s3];
 
 /** Packages by purpose. */
 export const packageSets = { demo, test, bench };

@@ -253,11 +253,17 @@ describe('db export --to-accounts', () => {
     );
     const given = { ...config, panel: { use: 'apiscp', root: panel.root, cpcmd } };
     writeJson(join(site.config, 'config.json'), given);
+    mkdirSync(directory(), { recursive: true });
+    for (const name of ['exa_wp', 'exa_shop']) {
+      for (const day of [7, 8, 9]) {
+        writeFileSync(join(directory(), `${name}-2020010${day}000000.sql`), 'old');
+      }
+    }
     try {
       expect((await run('--account', 'site1', '--to-accounts')).status).toBe(0);
       const own = (name: string) => readdirSync(directory()).filter((one) => one.startsWith(`${name}-2`));
       expect(own('exa_wp').filter((name) => !name.includes('snapshot'))).toHaveLength(2);
-      expect(own('exa_shop').length).toBeGreaterThan(1);
+      expect(own('exa_shop').length).toBeGreaterThan(2);
     } finally {
       writeJson(join(site.config, 'config.json'), config);
     }

@@ -77,6 +77,11 @@ export async function unlockTables(session: Session): Promise<boolean> {
   );
 }
 
+/** After `lockTables`: whoever has the session next waits as long as others do. Ends it where that fails. */
+export async function forgetLockWait(session: Session): Promise<void> {
+  await session.rows('SET SESSION lock_wait_timeout = DEFAULT').catch(() => session.close());
+}
+
 interface Refusal {
   readonly number: number;
   readonly message: string;

@@ -16,18 +16,19 @@ import { printable } from '../../printable.ts';
 import type { ClientDump } from '../client-dump.ts';
 import { IdleSession } from '../idle-session.ts';
 import { LiveDumps, refusedExport } from '../live-dumps.ts';
-import type { ReadAheadBudget, ReadAheadOptions } from '../read-ahead.ts';
+import type { ReadAheadBudget } from '../read-ahead.ts';
 import { type DatabaseInstanceConfig, type EngineDependencies, stallMsOf } from '../types.ts';
 import { checkServer } from './check.ts';
 import { type MysqlClient, probeClient } from './client.ts';
 import { discoverDatabases } from './discover.ts';
 import { startExports } from './export-set.ts';
 import { readUsers } from './grants.ts';
-import { type DumpPlan, inspectDatabase } from './inspect.ts';
+import { type DumpPlan, inspectDatabase, refusedPlan } from './inspect.ts';
 import { findUnloadable } from './losses.ts';
 import { ownGrants } from './privileges.ts';
 import { readOnlyUser } from './read-only-user.ts';
-import { errorNumber, openSession, type Session, text, unreachable, withSession } from './session.ts';
+import { readServerFacts } from './server-facts.ts';
+import { errorNumber, openSession, type Session, unreachable, withSession } from './session.ts';
 
 /** Memory that stalled dumps may fill, so that the server keeps waiting for their readers. */
 const readAheadBytes = 32 * 1024 * 1024;
@@ -61,26 +62,28 @@ export class MysqlEngine implements DatabaseEngine {
   async discover(
     request: { readonly selector: DatabaseSelector } & CallOptions,
   ): Promise<readonly DiscoveredDatabase[]> {
+    // Whoever looks for databases will export them: the client is looked at meanwhile, and complains later.
+    this.#probed().catch(() => {});
     return await this.#sessions.with(request.signal, (session) =>
       discoverDatabases(session, request.selector),
     );
   }
 
   async exports({ databases, selector, signal, separate = false }: ExportRequest): Promise<ExportSet> {
-    this.#client ??= probeClient(this.#config);
-    const client = await this.#client.catch((error: unknown) => {
-      this.#client = undefined;
-      throw error;
-    });
-    return await withSession(this.#config, signal, async (session) => {
+    const client = await this.#probed();
+    return await this.#sessions.with(signal, async (session) => {
       const warnings: DatabaseWarning[] = [];
-      const users = await readUsers(session, selector).catch((error: unknown) => {
+      const server = await readServerFacts(session);
+      const { isMariadb } = server;
+      const users = await readUsers(session, { selector, isMariadb }).catch((error: unknown) => {
         warnings.push(...grantsWarnings(error, databases));
         return [];
       });
       const plans = await this.#plan(session, databases, selector);
       for (const { database } of plans) {
-        warnings.push(...(await findUnloadable(session, database, client.version)));
+        warnings.push(
+          ...(await findUnloadable(session, database, { clientVersion: client.version, isMariadb })),
+        );
       }
       const set = await startExports(
         session,
@@ -88,8 +91,10 @@ export class MysqlEngine implements DatabaseEngine {
         {
           config: this.#config,
           client,
+          server,
           signal,
-          readAhead: await this.#readAhead(session),
+          // Three sips within the time after which the server gives up.
+          readAhead: { everyMs: (server.netWriteTimeoutSeconds * 1000) / 3, budget: this.#budget },
           now: this.#now,
           users,
           separate,
@@ -112,10 +117,13 @@ export class MysqlEngine implements DatabaseEngine {
     await Promise.all([this.#live.stop(), this.#sessions.close()]);
   }
 
-  /** Three sips within the time after which the server gives up. */
-  async #readAhead(session: Session): Promise<ReadAheadOptions> {
-    const [row] = await session.rows('SELECT @@global.net_write_timeout');
-    return { everyMs: (Number(text(row?.[0])) * 1000) / 3, budget: this.#budget };
+  /** Asked once; again after a failure. */
+  #probed(): Promise<MysqlClient> {
+    this.#client ??= probeClient(this.#config).catch((error: unknown) => {
+      this.#client = undefined;
+      throw error;
+    });
+    return this.#client;
   }
 
   async #plan(
@@ -124,14 +132,8 @@ export class MysqlEngine implements DatabaseEngine {
     selector: DatabaseSelector,
   ): Promise<readonly DumpPlan[]> {
     const grants = await ownGrants(session);
-    const rows = await session.rows('SELECT SCHEMA_NAME FROM information_schema.SCHEMATA');
-    const existing = new Set(rows.map(([name]) => text(name)));
     const plans: DumpPlan[] = [];
     for (const database of new Set(databases)) {
-      if (!existing.has(database)) {
-        plans.push(refusedPlan(database, 'there is no such database'));
-        continue;
-      }
       const plan = await inspectDatabase(session, database, { grants, selector }).catch((error: unknown) => {
         if (errorNumber(error) === undefined) throw error;
         return refusedPlan(database, printable((error as Error).message));
@@ -140,18 +142,6 @@ export class MysqlEngine implements DatabaseEngine {
     }
     return plans;
   }
-}
-
-function refusedPlan(database: string, refusal: string): DumpPlan {
-  const nothing = {
-    tables: [],
-    outside: [],
-    outsideWarning: null,
-    brokenViews: [],
-    warnings: [],
-    besides: [],
-  };
-  return { database, ...nothing, hasHistory: false, refusal };
 }
 
 function grantsWarnings(error: unknown, databases: readonly string[]): DatabaseWarning[] {

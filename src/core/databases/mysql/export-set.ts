@@ -6,14 +6,16 @@
 import type { Consistency, DatabaseExport, DatabaseWarning, ExportSet } from '../../contracts/database.ts';
 import type { ClientDump } from '../client-dump.ts';
 import { within } from '../within.ts';
-import { lockTables, unlockTables } from './barrier.ts';
+import { forgetLockWait, type LockOutcome, lockTables, unlockTables } from './barrier.ts';
 import { type DumpContext, snapshotIsOpen, startDump } from './dump.ts';
 import { grantsText, type readUsers } from './grants.ts';
 import { type HeldTables, holdTables } from './held-tables.ts';
 import type { DumpPlan } from './inspect.ts';
+import type { ServerFacts } from './server-facts.ts';
 import { type Session, text } from './session.ts';
 
 export interface ExportContext extends DumpContext {
+  readonly server: ServerFacts;
   readonly now: () => number;
   readonly users: Awaited<ReturnType<typeof readUsers>>;
   /** Never a joint dump. */
@@ -37,7 +39,7 @@ export async function startExports(
   request: ExportContext,
 ): Promise<ExportSet> {
   const sessions = plans.length + plans.filter(({ outside }) => outside.length > 0).length;
-  const crowded = await lackOfConnections(session, sessions);
+  const crowded = await lackOfConnections(session, request.server, sessions);
   const held = crowded === null ? await holdAll(plans, request) : new Map<DumpPlan, HeldTables>();
   const context: Context = { ...request, held };
   try {
@@ -80,6 +82,19 @@ async function startHeld(
   if (crowded !== null) return joint(plans, crowded, context);
 
   const outcome = await lockTables(session, plans, context.signal);
+  try {
+    return await locked(session, plans, outcome, context);
+  } finally {
+    await forgetLockWait(session);
+  }
+}
+
+async function locked(
+  session: Session,
+  plans: readonly DumpPlan[],
+  outcome: LockOutcome,
+  context: Context,
+): Promise<ExportSet> {
   const apart = plans.filter(({ database }) => outcome.excluded.has(database));
   const together = plans.filter(({ database }) => !outcome.excluded.has(database));
   if (together.length === 0) return joint(plans, [...outcome.excluded.values()][0] ?? '', context);
@@ -194,12 +209,14 @@ function exportOf(databases: [string, ...string[]], dump: ClientDump, instantMs:
   return { databases, format: 'sql', instantMs, body: dump.body, result: () => dump.result() };
 }
 
-async function lackOfConnections(session: Session, needed: number): Promise<string | null> {
-  const [limits] = await session.rows('SELECT @@max_connections, @@max_user_connections');
+async function lackOfConnections(
+  session: Session,
+  { maxConnections, maxUserConnections }: ServerFacts,
+  needed: number,
+): Promise<string | null> {
   const [status] = await session.rows("SHOW GLOBAL STATUS LIKE 'Threads_connected'");
-  const perUser = Number(text(limits?.[1]));
-  const free = Number(text(limits?.[0])) - Number(text(status?.[1]));
-  const usable = Math.min(free - sparedConnections, perUser === 0 ? free : perUser - 1);
+  const free = maxConnections - Number(text(status?.[1]));
+  const usable = Math.min(free - sparedConnections, maxUserConnections === 0 ? free : maxUserConnections - 1);
   return needed <= usable
     ? null
     : `the server has room for ${Math.max(usable, 0)} connections, ${needed} are needed`;

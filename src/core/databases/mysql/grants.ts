@@ -23,19 +23,22 @@ interface AccountUser {
 /** Every user of the account, read once for all its databases. */
 export async function readUsers(
   session: Session,
-  selector: DatabaseSelector,
+  { selector, isMariadb }: { readonly selector: DatabaseSelector; readonly isMariadb: boolean },
 ): Promise<readonly AccountUser[]> {
-  // MySQL prints binary password hashes readably only then; MariaDB does not know the variable.
-  await session.rows('SET SESSION print_identified_with_as_hex = 1').catch(ignoreServerError);
-  const roles = await roleNames(session);
-  const users = (await session.rows('SELECT User, Host FROM mysql.user'))
-    .map(([user, host]) => ({ user: text(user), host: text(host) }))
+  // MySQL prints binary password hashes readably only then; MariaDB always does, and has a column for roles.
+  if (!isMariadb) await session.rows('SET SESSION print_identified_with_as_hex = 1').catch(ignoreServerError);
+  const rows = await session.rows(
+    `SELECT User, Host, ${isMariadb ? 'is_role' : "'N'"} FROM mysql.user
+     WHERE User = ? OR (? <> '' AND LOCATE(?, User) = 1)`,
+    [selector.admin ?? '', selector.prefix ?? '', selector.prefix ?? ''],
+  );
+  const users = rows
+    .map(([user, host, role]) => ({ user: text(user), host: text(host), isRole: text(role) === 'Y' }))
     .filter(({ user }) => user !== '' && belongs(user, selector))
     .sort((a, b) => (`${a.user}\0${a.host}` < `${b.user}\0${b.host}` ? -1 : 1));
 
   const described: AccountUser[] = [];
-  for (const { user, host } of users) {
-    const isRole = host === '' && roles.has(user);
+  for (const { user, host, isRole } of users) {
     const who = isRole ? quoteText(user) : `${quoteText(user)}@${quoteText(host)}`;
     const created = isRole
       ? `CREATE ROLE IF NOT EXISTS ${who}`
@@ -64,16 +67,6 @@ export function withoutDefaultRoles(create: string): {
 
 function belongs(user: string, { prefix, admin }: DatabaseSelector): boolean {
   return user === admin || (prefix !== null && prefix !== '' && user.startsWith(prefix));
-}
-
-async function roleNames(session: Session): Promise<ReadonlySet<string>> {
-  try {
-    const rows = await session.rows("SELECT User FROM mysql.user WHERE is_role = 'Y'");
-    return new Set(rows.map(([name]) => text(name)));
-  } catch (error) {
-    ignoreServerError(error);
-    return new Set();
-  }
 }
 
 /** The text kept beside an export of `databases`; null where the account has no users. */

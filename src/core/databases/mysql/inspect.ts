@@ -29,6 +29,12 @@ export interface DumpPlan {
   readonly refusal: string | null;
 }
 
+export interface InspectRequest {
+  /** Of the user of the session. */
+  readonly grants: readonly Grant[];
+  readonly selector: DatabaseSelector;
+}
+
 /** Engines whose tables a consistent snapshot covers. Sequences and views have none. */
 const transactional: ReadonlySet<string> = new Set([
   'innodb',
@@ -47,15 +53,15 @@ interface Table {
 export async function inspectDatabase(
   session: Session,
   database: string,
-  { grants, selector }: { readonly grants: readonly Grant[]; readonly selector: DatabaseSelector },
+  { grants, selector }: InspectRequest,
 ): Promise<DumpPlan> {
   const tables = await listTables(session, database);
+  if (tables.length === 0 && !(await exists(session, database))) {
+    return refusedPlan(database, 'there is no such database');
+  }
   const base = tables.filter(({ type }) => type === 'BASE TABLE' || type === 'SYSTEM VERSIONED');
-  const broken = await findBrokenViews(
-    session,
-    database,
-    tables.filter(({ type }) => type === 'VIEW').map(({ name }) => name),
-  );
+  const views = tables.filter(({ type }) => type === 'VIEW').map(({ name }) => name);
+  const broken = await findBrokenViews(session, database, views);
   const outside = base.filter(({ engine }) => engine !== '' && !transactional.has(engine.toLowerCase()));
   const missing = missingPrivileges(grants, database);
   const locksOutside = outside.length > 0 && hasPrivilege(grants, 'LOCK TABLES', database);
@@ -73,7 +79,7 @@ export async function inspectDatabase(
         database,
         message: `view ${quoted(name)} cannot be dumped and is kept as text beside the export: ${printable(why)}`,
       })),
-      ...(await findLosses(session, database, selector)),
+      ...(await findLosses(session, database, { selector, hasViews: views.length > 0 })),
     ],
     besides: broken.length === 0 ? [] : [brokenViewText(broken)],
     refusal:
@@ -81,6 +87,24 @@ export async function inspectDatabase(
         ? null
         : `the configured user lacks ${missing.join(', ')}, so the dump would be short`,
   };
+}
+
+export function refusedPlan(database: string, refusal: string): DumpPlan {
+  const nothing = {
+    tables: [],
+    outside: [],
+    outsideWarning: null,
+    brokenViews: [],
+    warnings: [],
+    besides: [],
+  };
+  return { database, ...nothing, hasHistory: false, refusal };
+}
+
+/** By the exact name: the server compares without regard to case. */
+async function exists(session: Session, database: string): Promise<boolean> {
+  const sql = 'SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?';
+  return (await session.rows(sql, [database])).some(([name]) => text(name) === database);
 }
 
 async function listTables(session: Session, database: string): Promise<readonly Table[]> {

@@ -17,9 +17,12 @@ const readUpToBytes = 32 * 1024 * 1024;
 export async function findLosses(
   session: Session,
   database: string,
-  selector: DatabaseSelector,
+  { selector, hasViews }: { readonly selector: DatabaseSelector; readonly hasViews: boolean },
 ): Promise<readonly DatabaseWarning[]> {
-  return [...(await findFloats(session, database)), ...(await findDefiners(session, database, selector))];
+  return [
+    ...(await findFloats(session, database)),
+    ...(await findDefiners(session, database, { selector, hasViews })),
+  ];
 }
 
 /**
@@ -28,10 +31,9 @@ export async function findLosses(
 export async function findUnloadable(
   session: Session,
   database: string,
-  clientVersion: string,
+  { clientVersion, isMariadb }: { readonly clientVersion: string; readonly isMariadb: boolean },
 ): Promise<readonly DatabaseWarning[]> {
-  if (!/mariadb/i.test(clientVersion)) return [];
-  if (/mariadb/i.test(text((await session.rows('SELECT VERSION()'))[0]?.[0]))) return [];
+  if (isMariadb || !/mariadb/i.test(clientVersion)) return [];
   const rows = await session.rows(
     `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS
      WHERE TABLE_SCHEMA = ? AND GENERATION_EXPRESSION <> ''`,
@@ -43,26 +45,33 @@ export async function findUnloadable(
   return [{ code: 'client-foreign', database, message }];
 }
 
-const definersQuery = `
-  SELECT 'view', TABLE_SCHEMA, TABLE_NAME, DEFINER FROM information_schema.VIEWS
-    WHERE TABLE_SCHEMA = ? AND SECURITY_TYPE = 'DEFINER'
-  UNION ALL SELECT 'trigger', TRIGGER_SCHEMA, TRIGGER_NAME, DEFINER FROM information_schema.TRIGGERS
-    WHERE EVENT_OBJECT_SCHEMA = ?
-  UNION ALL SELECT LOWER(ROUTINE_TYPE), ROUTINE_SCHEMA, ROUTINE_NAME, DEFINER FROM information_schema.ROUTINES
-    WHERE ROUTINE_SCHEMA = ? AND SECURITY_TYPE = 'DEFINER'
-  UNION ALL SELECT 'event', EVENT_SCHEMA, EVENT_NAME, DEFINER FROM information_schema.EVENTS
-    WHERE EVENT_SCHEMA = ?`;
+/** One by one the server finds them without opening every table of every database. */
+const definersQueries = {
+  views: `SELECT 'view', TABLE_SCHEMA, TABLE_NAME, DEFINER FROM information_schema.VIEWS
+    WHERE TABLE_SCHEMA = ? AND SECURITY_TYPE = 'DEFINER'`,
+  triggers: `SELECT 'trigger', TRIGGER_SCHEMA, TRIGGER_NAME, DEFINER FROM information_schema.TRIGGERS
+    WHERE EVENT_OBJECT_SCHEMA = ?`,
+  routines: `SELECT LOWER(ROUTINE_TYPE), ROUTINE_SCHEMA, ROUTINE_NAME, DEFINER FROM information_schema.ROUTINES
+    WHERE ROUTINE_SCHEMA = ? AND SECURITY_TYPE = 'DEFINER'`,
+  events: `SELECT 'event', EVENT_SCHEMA, EVENT_NAME, DEFINER FROM information_schema.EVENTS
+    WHERE EVENT_SCHEMA = ?`,
+} as const;
 
 /** Objects that act as somebody who is no user of the account, as far as it can be told whose users those are. */
 async function findDefiners(
   session: Session,
   database: string,
-  { prefix, admin }: DatabaseSelector,
+  {
+    selector: { prefix, admin },
+    hasViews,
+  }: { readonly selector: DatabaseSelector; readonly hasViews: boolean },
 ): Promise<readonly DatabaseWarning[]> {
   if ((prefix === null || prefix === '') && admin === null) return [];
+  const { views, ...others } = definersQueries;
+  const queries = [...(hasViews ? [views] : []), ...Object.values(others)];
   const rows = await session.rows(
-    definersQuery,
-    Array.from({ length: 4 }, () => database),
+    queries.join(' UNION ALL '),
+    queries.map(() => database),
   );
   const foreign = rows
     .map(([kind, schema, name, definer]) => ({
