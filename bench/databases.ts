@@ -10,9 +10,15 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { mariadb, startMariadb } from '../test/support/mariadb.ts';
-import { psql, startPostgresql } from '../test/support/postgresql.ts';
+import { type MariadbServer, mariadb, startMariadb } from '../test/support/mariadb.ts';
+import {
+  type PostgresqlServer,
+  postgresqlClient,
+  psql,
+  startPostgresql,
+} from '../test/support/postgresql.ts';
 import { buildPackage } from './contestants/holdfast.ts';
 import { benchPairs } from './database-pairs.ts';
 import { type Command, measure, type Sample } from './measure.ts';
@@ -67,6 +73,7 @@ export async function benchDatabases(argv: readonly string[]): Promise<number> {
       await psql(postgres, `CREATE DATABASE ${name}`);
       await psql(postgres, postgresqlContents(megabytes), name);
     }
+    await settle(mysql, postgres);
     configure(dir, [mysql.config, postgres.config]);
     const server = { host: '127.0.0.1', port: postgres.port };
     const listed = join(dir, 'names');
@@ -82,6 +89,20 @@ export async function benchDatabases(argv: readonly string[]): Promise<number> {
   } finally {
     await Promise.all([mysql.stop(), postgres.stop()]);
     rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** Servers go on writing for minutes about what was loaded; whoever comes first would pay for it. */
+async function settle(mysql: MariadbServer, postgres: PostgresqlServer): Promise<void> {
+  await psql(postgres, 'ALTER SYSTEM SET autovacuum = off');
+  await psql(postgres, 'SELECT pg_reload_conf()');
+  await postgresqlClient(postgres, 'vacuumdb', ['--all', '--quiet', '--freeze', '--analyze'], 'postgres');
+  await psql(postgres, 'CHECKPOINT');
+  await mariadb(mysql, 'SET GLOBAL innodb_max_dirty_pages_pct = 0');
+  for (let dirty = -1; dirty !== 0; await sleep(500)) {
+    dirty = Number(
+      (await mariadb(mysql, "SHOW STATUS LIKE 'Innodb_buffer_pool_pages_dirty'")).split('\t')[1],
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 /** `holdfast db export`: the databases of all or some accounts into files or the store, at once. */
 
+import { setFlagsFromString } from 'node:v8';
 import { Option } from 'commander';
 import type { Account, DatabaseEngine, Panel } from '../../core/index.ts';
 import { chooseDatabases, filteredEngine, matchesEngine } from '../../core/jobs/export-databases/choose.ts';
@@ -141,6 +142,8 @@ async function exportToFiles(
   filter: DatabaseFilter,
   printer: DatabaseExportPrinter,
 ): Promise<{ readonly items: readonly DatabaseItem[]; readonly skipped: readonly string[] }> {
+  // Buffers come and go by the hundred megabytes; without this the small heap is looked through each time.
+  setFlagsFromString('--heap-growing-percent=400');
   const { exportDatabases } = await import('../../core/jobs/export-databases/export-databases.ts');
   const concurrency = jobsOf(chosen, loaded.configuration.concurrency);
   const groups = await chooseDatabases(accounts, engines, filter, signal);
