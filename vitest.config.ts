@@ -1,7 +1,7 @@
 /**
  * One process per test file. One retry, which the report names: on two cores three files and their real servers
- * compete, and a test that then fails once is looked into, not passed over. Files named `*.long.test.ts` run in
- * `--mode long` only (`npm run test:long`).
+ * compete, and a test that then fails once is looked into, not passed over. `--mode built` (`npm test`) starts the built
+ * command line; files named `*.long.test.ts` run in `--mode long` only (`npm run test:long`), built as well.
  */
 
 import { join } from 'node:path';
@@ -13,7 +13,11 @@ export default defineConfig(({ mode }) => ({
     include: ['test/**/*.test.ts'],
     // Packages of addins test themselves, where they are installed.
     exclude: ['test/fixtures/**', ...(mode === 'long' ? [] : ['**/*.long.test.ts'])],
-    globalSetup: ['test/support/prerequisites.ts'],
+    globalSetup: [
+      'test/support/prerequisites.ts',
+      // One file alone is run from the source.
+      ...(mode === 'test' ? [] : ['test/support/built.ts']),
+    ],
     reporters: ['default', './test/support/count-reporter.ts'],
     pool: 'forks',
     env: {

@@ -8,7 +8,8 @@ import { buffer } from 'node:stream/consumers';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
+/** What is built where all tests run (`built.ts`), else the source. */
+export const main = process.env['HOLDFAST_TEST_MAIN'] ?? join(import.meta.dirname, '../../src/cli/main.ts');
 const escapeCharacter = String.fromCharCode(0x1b);
 
 export interface CliResult {

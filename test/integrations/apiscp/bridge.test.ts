@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SnapshotsDocument } from '../../../src/cli/documents/snapshots.ts';
 import { builtinScopes } from '../../../src/core/scopes/builtin.ts';
 import { parseScopeValue } from '../../../src/core/scopes/value-grammar.ts';
-import { type CliSite, documentOf, makeDirectory, makeSite } from '../../support/cli.ts';
+import { type CliSite, documentOf, main, makeDirectory, makeSite } from '../../support/cli.ts';
 
 const run = promisify(execFile);
 const bridge = 'integrations/apiscp';
@@ -19,13 +19,7 @@ const env = { ...process.env, ANSIBLE_PIPELINING: '1', ANSIBLE_PYTHON_INTERPRETE
 
 /** What the play says at its end. */
 async function play(...more: string[]): Promise<string> {
-  const command = [
-    '/usr/bin/env',
-    process.execPath,
-    join(process.cwd(), 'src/cli/main.ts'),
-    '--config',
-    site.config,
-  ];
+  const command = ['/usr/bin/env', process.execPath, main, '--config', site.config];
   const vars = JSON.stringify({ addin: 'holdfast', apnscp_root: root, holdfast_command: command });
   const { stdout } = await run(
     'ansible-playbook',
