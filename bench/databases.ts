@@ -98,12 +98,12 @@ async function settle(mysql: MariadbServer, postgres: PostgresqlServer): Promise
   await psql(postgres, 'SELECT pg_reload_conf()');
   await postgresqlClient(postgres, 'vacuumdb', ['--all', '--quiet', '--freeze', '--analyze'], 'postgres');
   await psql(postgres, 'CHECKPOINT');
+  const [usual] = (await mariadb(mysql, 'SELECT @@innodb_max_dirty_pages_pct')).split('\n');
   await mariadb(mysql, 'SET GLOBAL innodb_max_dirty_pages_pct = 0');
-  for (let dirty = -1; dirty !== 0; await sleep(500)) {
-    dirty = Number(
-      (await mariadb(mysql, "SHOW STATUS LIKE 'Innodb_buffer_pool_pages_dirty'")).split('\t')[1],
-    );
-  }
+  const isDirty = async (): Promise<boolean> =>
+    !/\t0\n/.test(await mariadb(mysql, "SHOW STATUS LIKE 'Innodb_buffer_pool_pages_dirty'"));
+  for (let looks = 0; looks < 120 && (await isDirty()); looks += 1) await sleep(500);
+  await mariadb(mysql, `SET GLOBAL innodb_max_dirty_pages_pct = ${usual}`);
 }
 
 /** A few small tables and one large, as blogs have; the text shrinks to about a fifth. */

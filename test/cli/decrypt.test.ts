@@ -6,9 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encryptWhole } from '../../src/core/encryption/age-encrypter.ts';
 import { parseRecipient } from '../../src/core/encryption/key-text.ts';
-import { type CliResult, documentOf, ended, holdfast, makeDirectory } from '../support/cli.ts';
+import { type CliResult, documentOf, ended, holdfast, main, makeDirectory } from '../support/cli.ts';
 
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
 const content = Buffer.alloc(200_000, 'some content that is longer than three chunks of age; ');
 const passphrase = 'correct horse';
 

@@ -8,12 +8,11 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { measure } from '../../bench/measure.ts';
-import { type CliSite, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+import { type CliSite, main, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
 const accounts = Number(process.env['HOLDFAST_MANY_ACCOUNTS'] ?? 10_000);
 const mostSeconds = 1.5;
 const mostMegabytes = 400;
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
 
 let site: CliSite;
 beforeAll(() => {

@@ -9,7 +9,7 @@ import type { DoctorDocument } from '../../src/cli/documents/doctor.ts';
 import type { InstallDocument, ScheduleDocument } from '../../src/cli/documents/schedule.ts';
 import type { SnapshotsDocument, StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import { errorCodes } from '../../src/core/errors.ts';
-import { type CliSite, documentOf, ended, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+import { type CliSite, documentOf, ended, main, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
 /** Half a day away, so that none of its times passes while we look. */
 const hour = (new Date().getUTCHours() + 12) % 24;
@@ -242,7 +242,7 @@ describe('holdfast schedule', () => {
     const { text } = documentOf<InstallDocument>('schedule-install', printed).files[0]!;
     const allowed = /^CapabilityBoundingSet=(.+)$/m.exec(text)?.[1]?.toLowerCase().replaceAll('cap_', '+');
     const bounding = `--bounding-set=-all,${allowed?.replaceAll(' ', ',')}`;
-    const doctor = [process.execPath, join(import.meta.dirname, '../../src/cli/main.ts'), 'doctor', '--json'];
+    const doctor = [process.execPath, main, 'doctor', '--json'];
     const { stdout } = spawnSync(
       'setpriv',
       [bounding, '--inh-caps=-all', '--no-new-privs', '--', ...doctor],

@@ -5,13 +5,15 @@
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 const kept = resolve('node_modules/.cache/holdfast-sdk');
+/** A run of all long tests may still use what another has replaced. */
+const keptMs = 86_400_000;
 
 /** Path of the tarball. */
 export async function packedSdk(): Promise<string> {
@@ -36,13 +38,29 @@ export async function packedSdk(): Promise<string> {
   }
   try {
     for (const old of readdirSync(kept)) {
-      if (ageMs(join(kept, old)) > 3_600_000) rmSync(join(kept, old), { recursive: true, force: true });
+      if (ageMs(join(kept, old)) > keptMs) rmSync(join(kept, old), { recursive: true, force: true });
     }
     await execute(process.execPath, ['scripts/pack.mjs', directory], { timeout: 170_000 });
     return tarball;
   } finally {
     rmSync(lock, { recursive: true, force: true });
   }
+}
+
+/** Directory of its files, where packages are found as from the checkout. */
+export async function unpackedSdk(): Promise<string> {
+  const tarball = await packedSdk();
+  const place = join(dirname(tarball), 'package');
+  if (existsSync(place)) return place;
+  const temporary = join(dirname(tarball), `.${process.pid}`);
+  mkdirSync(temporary);
+  try {
+    await execute('tar', ['-xzf', tarball, '-C', temporary]);
+    if (!existsSync(place)) renameSync(join(temporary, 'package'), place);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+  return place;
 }
 
 function ageMs(path: string): number {

@@ -32,20 +32,26 @@ export const accounts: CliCommand = {
       lastGoodOf(context, loaded),
       panel.accounts({ signal, brief: true }).then((all) => withIds(all, loaded, world)),
     ]);
-    const described = found.map(({ account, uuid }) => {
+    const known = found.map(({ account, uuid }): KnownAccount => {
       const atMs = uuid === null ? undefined : lastGood.get(uuid);
-      const lastGoodAt = atMs === undefined ? null : new Date(atMs).toISOString();
-      const policy = withPolicy ? describePolicy(account, loaded.configuration) : null;
-      return describeAccount(account, { uuid, lastGoodAt, policy });
+      return { account, uuid, lastGoodAtMs: atMs ?? null };
     });
-    if (withPolicy) printPolicies(output, described);
-    else
+    if (!withPolicy)
       output.table(
         columns,
-        described.map((account) => rowOf(account, world.now())),
+        known.map((one) => rowOf(one, world.now())),
       );
-    for (const { site, problem } of described) if (problem !== null) output.note(`note: ${site}: ${problem}`);
-    output.document<AccountsDocument>({ panel: panel.name, accounts: described });
+    if (withPolicy || output.json) {
+      const { configuration } = loaded;
+      const described = known.map((one) =>
+        describeAccount(one, withPolicy ? describePolicy(one.account, configuration) : null),
+      );
+      if (withPolicy) printPolicies(output, described);
+      output.document<AccountsDocument>({ panel: panel.name, accounts: described });
+    }
+    for (const { account } of known) {
+      if (account.problem !== null) output.note(`note: ${account.site}: ${account.problem}`);
+    }
     return complete ? 0 : errorCodes.FINISHED_WITH_WARNINGS.exit;
   },
 };
@@ -63,8 +69,14 @@ const columns = [
   { title: 'LAST GOOD', align: 'right' },
 ] as const;
 
-function rowOf(account: AccountItem, nowMs: number): string[] {
-  const { site, domain, aliases, state, trees, databases, uuid, lastGoodAt } = account;
+interface KnownAccount {
+  readonly account: Account;
+  readonly uuid: string | null;
+  readonly lastGoodAtMs: number | null;
+}
+
+function rowOf({ account, uuid, lastGoodAtMs }: KnownAccount, nowMs: number): string[] {
+  const { site, domain, aliases, state, problem, trees, databases } = account;
   const selectors = databases.map(
     ({ family, prefix, admin, names }) => `${family} ${prefix ?? admin ?? names.join(' ')}`,
   );
@@ -72,17 +84,17 @@ function rowOf(account: AccountItem, nowMs: number): string[] {
     site,
     domain ?? '-',
     String(aliases.length),
-    account.problem === null ? state : `${state}, problem`,
+    problem === null ? state : `${state}, problem`,
     trees.map(({ name }) => name).join(' ') || '-',
     selectors.join(', ') || '-',
     uuid === null ? 'no' : 'yes',
-    lastGoodAt === null ? 'never' : ageText(nowMs - Date.parse(lastGoodAt)),
+    lastGoodAtMs === null ? 'never' : ageText(nowMs - lastGoodAtMs),
   ];
 }
 
 function describeAccount(
-  account: Account,
-  known: Pick<AccountItem, 'uuid' | 'lastGoodAt' | 'policy'>,
+  { account, uuid, lastGoodAtMs }: KnownAccount,
+  policy: AccountItem['policy'],
 ): AccountItem {
   const { site, domain, aliases, plan, state, problem, home } = account;
   return {
@@ -100,7 +112,9 @@ function describeAccount(
       admin,
       names: [...names],
     })),
-    ...known,
+    uuid,
+    lastGoodAt: lastGoodAtMs === null ? null : new Date(lastGoodAtMs).toISOString(),
+    policy,
   };
 }
 

@@ -44,20 +44,27 @@ export class IdleSession<S extends KeptSession> {
   }
 
   async close(): Promise<void> {
-    const session = this.#idle === null ? null : this.#take(this.#idle.signal);
-    await session?.close();
+    await this.#forget()?.close();
   }
 
   #take(signal: AbortSignal): S | null {
+    if (this.#idle?.signal.aborted === true) this.#forget();
+    if (this.#idle?.signal !== signal) return null;
+    const session = this.#forget();
+    return session?.isOpen === true ? session : null;
+  }
+
+  /** An interrupted one has ended by itself. */
+  #forget(): S | null {
     const idle = this.#idle;
-    if (idle === null || idle.signal !== signal || signal.aborted) return null;
-    clearTimeout(idle.timer);
+    clearTimeout(idle?.timer);
     this.#idle = null;
-    return idle.session.isOpen ? idle.session : null;
+    return idle?.session ?? null;
   }
 
   async #keep(session: S, signal: AbortSignal): Promise<void> {
-    if (this.#idle !== null || signal.aborted) return session.close();
+    if (this.#idle?.signal.aborted === true) this.#forget();
+    if (this.#idle !== null || signal.aborted || !session.isOpen) return session.close();
     const timer = setTimeout(() => void this.close(), keptMs);
     this.#idle = { session, signal, timer };
   }

@@ -114,10 +114,16 @@ describe('levelDue', () => {
   } as const;
   const full = (day: number) => [{ level: 'full', atMs: day * dayMs }];
 
-  it('is a full once the last one is old enough, give or take an hour', () => {
+  it('is a full once the last one is old enough', () => {
     expect(levelDue(asked, full(94))).toBe('auto');
     expect(levelDue(asked, full(93.01))).toBe('full');
     expect(levelDue(asked, [])).toBe('full');
+  });
+
+  it('is a full although the last one waited half a night for its turn', () => {
+    expect(levelDue(asked, full(93.4))).toBe('full');
+    expect(levelDue({ ...asked, fullEveryDays: () => 1 }, full(99.4))).toBe('full');
+    expect(levelDue({ ...asked, fullEveryDays: () => 1 }, full(99.6))).toBe('auto');
   });
 
   it('is what was asked for by name, and without a policy', () => {

@@ -57,6 +57,17 @@ describe('a session that is kept for a moment', () => {
     await sessions.close();
   });
 
+  it('does not stand in the way once the work of its signal was interrupted', async () => {
+    const { sessions, use } = laboratory();
+    const interrupted = new AbortController();
+    expect(await use(interrupted.signal)).toBe(1);
+    interrupted.abort();
+    const { signal } = new AbortController();
+
+    expect([await use(signal), await use(signal)]).toEqual([2, 2]);
+    await sessions.close();
+  });
+
   it('is not used where it has ended meanwhile, or where the work with it failed', async () => {
     const { opened, sessions, use } = laboratory();
     const { signal } = new AbortController();

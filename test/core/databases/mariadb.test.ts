@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import type { DatabaseExport, ExportSet } from '../../../src/core/contracts/database.ts';
 import type { DatabaseSelector } from '../../../src/core/contracts/panel.ts';
 import { type DatabaseInstanceConfig, openDatabaseEngine } from '../../../src/core/databases/index.ts';
+import { forgetLockWait, lockTables, unlockTables } from '../../../src/core/databases/mysql/barrier.ts';
+import { openSession } from '../../../src/core/databases/mysql/session.ts';
 import { clientsBelowUs, readBody, readExports, writeClient } from '../../support/clients.ts';
 import { type MariadbServer, mariadb, startMariadb } from '../../support/mariadb.ts';
 
@@ -391,6 +393,22 @@ describe('the barrier', () => {
     await expect(readBody(torn?.body ?? empty())).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
   });
 
+  it('leaves its session as it was, and ends one whose locks it has lost', async () => {
+    const session = await openSession(server.config, signal);
+    const patience = () => session.rows('SELECT @@lock_wait_timeout');
+    const usual = await patience();
+    await lockTables(session, [{ database: 'pair_a', tables: ['t'] }], signal);
+    expect(await patience()).not.toEqual(usual);
+    expect(await unlockTables(session)).toBe(true);
+    await forgetLockWait(session);
+    expect(await patience()).toEqual(usual);
+
+    const [row] = await session.rows('SELECT CONNECTION_ID()');
+    await mariadb(server, `KILL ${row?.[0]}`);
+    expect(await unlockTables(session)).toBe(false);
+    expect(session.isOpen).toBe(false);
+  });
+
   it('is given up after seconds when another session waits in front of a dump', async () => {
     const limit = 15_000; // of which a slow machine may take most
     let altering = true;
@@ -575,6 +593,24 @@ describe('users of a MariaDB server', () => {
     await mariadb(server, "DROP USER acc@localhost, 'acc_o''dd'@'%'");
     for (const text of texts) await mariadb(server, text);
     expect(await shown()).toEqual(before);
+  });
+});
+
+describe('roles of a MariaDB server', () => {
+  it('are kept as roles, by the literal prefix', async () => {
+    await mariadb(
+      server,
+      `CREATE OR REPLACE DATABASE rol_a; CREATE TABLE rol_a.t (i int);
+       CREATE OR REPLACE ROLE rol_reader; GRANT SELECT ON rol_a.* TO rol_reader;
+       CREATE OR REPLACE USER rolXother@localhost; GRANT SELECT ON rol_a.* TO rolXother@localhost`,
+    );
+    const { exports, warnings } = await exportAll(['rol_a'], {}, selectorOf('rol_'));
+    await readExports(exports);
+    const text = (await exports[0]!.result()).besides.find(({ suffix }) => suffix === 'grants.sql')?.text;
+
+    expect(warnings).toEqual([]);
+    expect(text).toMatch(/^CREATE ROLE IF NOT EXISTS .rol_reader.;\nGRANT SELECT ON /);
+    expect(text).not.toContain('rolXother');
   });
 });
 

@@ -69,16 +69,20 @@ export async function lockTables(
   return { refused: reason, excluded };
 }
 
-/** False where the session is gone: the locks were then lost at an unknown time. */
+/** False where the session is gone: the locks were then lost at an unknown time. Nobody uses it again. */
 export async function unlockTables(session: Session): Promise<boolean> {
-  return await session.rows('UNLOCK TABLES').then(
-    () => true,
-    () => false,
-  );
+  try {
+    await session.rows('UNLOCK TABLES');
+    return true;
+  } catch {
+    await session.close();
+    return false;
+  }
 }
 
 /** After `lockTables`: whoever has the session next waits as long as others do. Ends it where that fails. */
 export async function forgetLockWait(session: Session): Promise<void> {
+  if (!session.isOpen) return;
   await session.rows('SET SESSION lock_wait_timeout = DEFAULT').catch(() => session.close());
 }
 

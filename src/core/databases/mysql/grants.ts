@@ -11,7 +11,9 @@ import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { printable } from '../../printable.ts';
 import { grantCovers, quoteText } from './names.ts';
 import { type Grant, parseGrant } from './privileges.ts';
-import { errorNumber, type Session, text } from './session.ts';
+import { errorNumber, type Row, type Session, text } from './session.ts';
+
+const unknownColumn = 1054;
 
 interface AccountUser {
   /** For comments: `user@host`, escaped. */
@@ -25,14 +27,9 @@ export async function readUsers(
   session: Session,
   { selector, isMariadb }: { readonly selector: DatabaseSelector; readonly isMariadb: boolean },
 ): Promise<readonly AccountUser[]> {
-  // MySQL prints binary password hashes readably only then; MariaDB always does, and has a column for roles.
+  // MySQL prints binary password hashes readably only then; MariaDB always does.
   if (!isMariadb) await session.rows('SET SESSION print_identified_with_as_hex = 1').catch(ignoreServerError);
-  const rows = await session.rows(
-    `SELECT User, Host, ${isMariadb ? 'is_role' : "'N'"} FROM mysql.user
-     WHERE User = ? OR (? <> '' AND LOCATE(?, User) = 1)`,
-    [selector.admin ?? '', selector.prefix ?? '', selector.prefix ?? ''],
-  );
-  const users = rows
+  const users = (await userRows(session, selector))
     .map(([user, host, role]) => ({ user: text(user), host: text(host), isRole: text(role) === 'Y' }))
     .filter(({ user }) => user !== '' && belongs(user, selector))
     .sort((a, b) => (`${a.user}\0${a.host}` < `${b.user}\0${b.host}` ? -1 : 1));
@@ -63,6 +60,19 @@ export function withoutDefaultRoles(create: string): {
   const found = new RegExp(` DEFAULT ROLE (${name}(?:,${name})*)(?= REQUIRE )`).exec(create);
   if (found === null) return { create, roles: null };
   return { create: create.replace(found[0], () => ''), roles: found[1]! };
+}
+
+/** Of these users and perhaps more; third is whether it is a role. */
+async function userRows(session: Session, { prefix, admin }: DatabaseSelector): Promise<readonly Row[]> {
+  const ask = (isRole: string): Promise<readonly Row[]> =>
+    session.rows(
+      `SELECT User, Host, ${isRole} FROM mysql.user WHERE User = ? OR (? <> '' AND LOCATE(?, User) = 1)`,
+      [admin ?? '', prefix ?? '', prefix ?? ''],
+    );
+  return await ask('is_role').catch((error: unknown) => {
+    if (errorNumber(error) !== unknownColumn) throw error;
+    return ask("'N'"); // MySQL has no such column
+  });
 }
 
 function belongs(user: string, { prefix, admin }: DatabaseSelector): boolean {

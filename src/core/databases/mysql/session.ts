@@ -60,18 +60,23 @@ export async function openSession(config: DatabaseInstanceConfig, signal: AbortS
         const [rows] = await connection.query({ sql, values: [...values], rowsAsArray: true });
         return Array.isArray(rows) ? (rows as unknown as Row[]) : [];
       } catch (error) {
+        // Where the connection broke during the query, no event tells of it.
+        if ((error as { fatal?: unknown }).fatal === true) isOpen = false;
         throwIfInterrupted(signal, `work on ${quoted(config.name)}`);
         throw error;
       }
     },
     async close() {
+      isOpen = false;
       signal.removeEventListener('abort', onAbort);
       if (signal.aborted) return;
       await connection.end().catch(() => connection.destroy());
     },
   };
   try {
-    await session.rows("SET SESSION sql_mode = '', sql_quote_show_create = 1, wait_timeout = 28800");
+    await session.rows(
+      "SET SESSION autocommit = 1, sql_mode = '', sql_quote_show_create = 1, wait_timeout = 28800",
+    );
   } catch (cause) {
     await session.close();
     throw unreachable(config, cause);

@@ -79,6 +79,7 @@ export async function openSession(
       }
     },
     async close() {
+      isOpen = false;
       signal.removeEventListener('abort', onAbort);
       await client.end().catch(() => {});
     },

@@ -11,8 +11,8 @@ interface LevelAsked {
 }
 
 const dayMs = 86_400_000;
-/** Runs of one schedule do not begin to the second. */
-const slackMs = 3_600_000;
+/** The last full may have waited for its turn in a run that began long before it; the next run asks at its beginning. */
+const slackMs = 12 * 3_600_000;
 
 /** A full where the policy wants one by now, else what was asked for. */
 export function levelDue(
