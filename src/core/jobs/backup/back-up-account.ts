@@ -166,7 +166,8 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: bo
   const components = [...trees.components, ...refused, ...databases.components];
   await writer.settled();
   const history = await reading;
-  await extendLocks(writer.references, { ...request, epoch, parent: before, warnings });
+  const { references, takenOver } = writer;
+  await extendLocks(references, { ...request, epoch, parent: before, takenOver, warnings });
   const complete = components.every((component) => component.state === 'complete');
   if (!components.some((component) => component.state === 'complete'))
     throw nothingCaptured(request, components);

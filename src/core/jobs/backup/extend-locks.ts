@@ -25,6 +25,8 @@ interface LockContext {
   /** Null where nothing is encrypted. */
   readonly epoch: OwnerEpoch | null;
   readonly parent: Snapshot | null;
+  /** What an interrupted run stored: locked when that put it, which may be long before this one began. */
+  readonly takenOver: readonly Pick<ObjectRef, 'key'>[];
   readonly warnings: WarningList;
   readonly signal: AbortSignal;
 }
@@ -56,6 +58,7 @@ export async function extendLocks(
     }
   };
   await eachLimited(references, requestsAtOnce, ({ key }) => extend(key, lockedAtMs, true));
+  await eachLimited(context.takenOver, requestsAtOnce, ({ key }) => extend(key, null, true));
   for (const key of await ownerKeys(context)) await extend(key, null, false);
 }
 

@@ -7,6 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
 import { HoldfastError } from '../../../../src/core/errors.ts';
+import { extendLocks } from '../../../../src/core/jobs/backup/extend-locks.ts';
+import { WarningList } from '../../../../src/core/jobs/backup/warnings.ts';
 import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
 import { prune } from '../../../../src/core/jobs/prune/prune.ts';
 import type { PruneReport } from '../../../../src/core/jobs/prune/types.ts';
@@ -78,6 +80,28 @@ describe('a backup to a store with object lock', () => {
       expect(await lockOf(key)).toBeGreaterThanOrEqual(lockEnd);
     expect(await lockOf(full.key)).toBeLessThan(lockEnd);
     expect(next.body.warningCounts).toEqual({});
+  });
+
+  it('asks for what an interrupted run stored as if nobody had locked it', async () => {
+    const parent = await backUp('full');
+    const asked: (string | number | null)[][] = [];
+    const extendLock: Store['extendLock'] = async ({ key, lockedAtMs }) => void asked.push([key, lockedAtMs]);
+    await extendLocks([{ key: 'of the parent' }], {
+      addin: { store: { ...store, extendLock } },
+      server: parent.header.server,
+      owner: parent.header.owner,
+      epoch: null,
+      parent,
+      takenOver: [{ key: 'of a killed run' }],
+      warnings: new WarningList(),
+      signal,
+    });
+
+    const begun = Date.parse(parent.header.startedAt);
+    expect(asked).toEqual([
+      ['of the parent', begun],
+      ['of a killed run', null],
+    ]);
   });
 
   it('is committed with a warning where a lock cannot be extended, and tries all again', async () => {
