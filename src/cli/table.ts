@@ -23,7 +23,10 @@ export function table(
   width: number,
 ): string[] {
   const cells = [columns.map(({ title }) => title), ...rows.map((row) => row.map((cell) => printable(cell)))];
-  const widths = columns.map((_, i) => Math.max(...cells.map((row) => (row[i] ?? '').length)));
+  const widths = columns.map(() => 0);
+  for (const row of cells) {
+    for (let i = 0; i < row.length; i++) widths[i] = Math.max(widths[i] ?? 0, row[i]!.length);
+  }
   let excess = widths.reduce((sum, one) => sum + one + gap, -gap) - width;
   while (excess > 0) {
     const shrinking = columns.flatMap(({ shrinks }, i) =>
@@ -34,12 +37,14 @@ export function table(
     widths[widest]! -= 1;
     excess -= 1;
   }
-  return cells.map((row) =>
-    row
-      .map((cell, i) => padded(cell, widths[i]!, columns[i]?.align))
-      .join(' '.repeat(gap))
-      .trimEnd(),
-  );
+  const between = ' '.repeat(gap);
+  return cells.map((row) => {
+    let line = '';
+    for (let i = 0; i < row.length; i++) {
+      line += (i === 0 ? '' : between) + padded(row[i]!, widths[i]!, columns[i]?.align);
+    }
+    return line.trimEnd();
+  });
 }
 
 function padded(cell: string, width: number, align: 'right' | undefined): string {

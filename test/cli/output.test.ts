@@ -73,6 +73,12 @@ describe('table', () => {
     expect(table(columns, [['a\n\u001b[2J', '1']], 80)[1]).toMatch(/^a\\u\{a\}\\u\{1b\}\[2J +1$/);
   });
 
+  it('is as long as it has to be', () => {
+    const rows = Array.from({ length: 200_000 }, (_, at) => [`site${at}`, '1']);
+
+    expect(table(columns, rows, Number.POSITIVE_INFINITY)).toHaveLength(200_001);
+  });
+
   it('cuts texts, not numbers, where the terminal is narrow', () => {
     const lines = table(columns, [['n'.repeat(60), '123,456,789']], 40);
 

@@ -51,7 +51,7 @@ async function check(context: CliContext, name: string | undefined): Promise<num
   for (const { name: addin } of chosen) {
     await withStore(context, { addin, needs: 'any' }, async (session) => {
       const ages = await agesOf(session, { limitMs, nowMs });
-      found.push(...ages.map((age) => ({ ...age, addin })));
+      for (const age of ages) found.push({ ...age, addin });
     });
   }
   const overdue = found.filter((one) => one.overdue);

@@ -70,7 +70,7 @@ export async function survey(request: PruneRequest, times: SurveyTimes): Promise
   for await (const group of walkOwners(store, 'manifests/', signal)) {
     const { manifests, damaged, unknown } = await readGroup(request, group);
     onEvent({ type: 'read', manifests: manifests.length });
-    unknownKeys.push(...unknown);
+    for (const key of unknown) unknownKeys.push(key);
     for (const { key } of group.objects) seen.add(key);
     for (const one of damaged) {
       objectsAreUncertain = true;

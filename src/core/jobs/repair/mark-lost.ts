@@ -14,6 +14,7 @@ import type { Snapshot } from '../catalog.ts';
 import { type IndexReader, openIndex } from '../index-reader.ts';
 import { epochOf, publishRevision } from '../revision.ts';
 import { type Lost, lostPaths } from './lost-paths.ts';
+import { nextNumber } from './next-number.ts';
 import type { RepairedSnapshot, RepairRequest } from './types.ts';
 
 export interface Unmendable {
@@ -119,7 +120,7 @@ async function withIndex(
   const names = { server, owner, objectId: request.world.newObjectId(), epoch };
   const writer = new SnapshotWriter(names, request.provider, request.signal);
   const all = [...header.objects, ...header.references];
-  const number = Math.max(...all.map((one) => one.number)) + 1;
+  const number = nextNumber(header);
   const stream = new IndexStream(
     (queue) => writer.start('index', writer.indexKey(), queue),
     writer.publicKey,

@@ -15,6 +15,7 @@ import type { Snapshot } from '../catalog.ts';
 import { openIndex } from '../index-reader.ts';
 import { epochOf, publishRevision } from '../revision.ts';
 import type { Unmendable } from './mark-lost.ts';
+import { nextNumber } from './next-number.ts';
 import { readSegments } from './read-segments.ts';
 import type { RepairedSnapshot, RepairRequest } from './types.ts';
 
@@ -67,7 +68,7 @@ export async function rebuildIndex(
   }
   const lastLinks = linkPages.finish();
   if (lastLinks !== null) stream.addLinkPage(lastLinks);
-  const number = Math.max(...[...header.objects, ...header.references].map((one) => one.number)) + 1;
+  const number = nextNumber(header);
   const objects = new Map(read.rows.map((row) => [row.number, row]));
   const { index, contentRoot } = stream.finish(trees, number, writer, { objects });
   await writer.settled();
