@@ -7,7 +7,7 @@
  * backup. So directories of the account's own user are neither searched nor judged.
  */
 
-import { type Dirent, lstatSync, readdirSync, type Stats } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync, type Stats, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TreeComponent } from '../../archive/manifest.ts';
 import type { Account, Tree } from '../../contracts/panel.ts';
@@ -73,21 +73,35 @@ function rawDataIn(tree: Tree, uid: number | null): string | null {
 
 /** Breadth first, so that the limits cut off what is deep. */
 function findCluster(tree: Tree, from: string, filter: PathFilter, uid: number | null): string | null {
-  const queue = [from];
-  for (let seen = 0; queue.length > 0 && seen < mostDirectories; seen += 1) {
-    const at = queue.shift()!;
-    const entries = entriesIn(join(tree.path, at));
-    const raw = signatureAmong(entries.map(({ name }) => name));
+  const countedOn = countsDirectories(tree.path);
+  const queue = [{ at: from, isLeaf: false }];
+  for (const { at, isLeaf } of queue) {
+    const entries = isLeaf ? [] : entriesIn(join(tree.path, at));
+    const raw = isLeaf ? fileAmong(join(tree.path, at)) : signatureAmong(entries.map(({ name }) => name));
     if (raw !== null && at !== '' && takes(filter, `${at}/${raw}`)) return at;
     if (raw !== null || depthOf(at) >= depthOf(from) + deepest) continue;
     for (const { name } of entries.filter((entry) => entry.isDirectory())) {
       const path = at === '' ? name : `${at}/${name}`;
       const verdict = filter.judge(latin1(path), depthOf(path));
       if (verdict !== 'take' && verdict !== 'pass') continue;
-      if (foreignDirectory(join(tree.path, path), uid)) queue.push(path);
+      const stat = statOf(join(tree.path, path));
+      if (!isForeignDirectory(stat, uid) || queue.length >= mostDirectories) continue;
+      queue.push({ at: path, isLeaf: stat.nlink === 2 && stat.dev === countedOn });
     }
   }
   return null;
+}
+
+/** Magic numbers of ext4, XFS and tmpfs: the links of a directory there are two and one for each within. */
+const counting: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x01021994]);
+
+/** The device of a path where links tell how many directories there are; null elsewhere. */
+function countsDirectories(path: string): number | null {
+  try {
+    return counting.has(statfsSync(path).type) ? lstatSync(path).dev : null;
+  } catch {
+    return null;
+  }
 }
 
 function takesRaw(tree: Tree, at: string, filter: PathFilter): boolean {
@@ -121,12 +135,18 @@ function hadSignature(path: string, stat: Stats): boolean {
   return has;
 }
 
+/** Files that only a data directory holds, also one without directories. */
+const telling = ['ibdata1', 'aria_log_control', 'mysql.ibd'] as const;
+
+/** Of a directory that holds no other: its names, perhaps thousands, need not be read. */
+const fileAmong = (path: string): string | null =>
+  telling.find((name) => statOf(join(path, name)) !== undefined) ?? null;
+
 /** A file that only a data directory holds, or null. */
 function signatureAmong(names: readonly string[]): string | null {
   const has = (name: string): boolean => names.includes(name);
-  if (has('ibdata1')) return 'ibdata1';
-  if (has('aria_log_control')) return 'aria_log_control';
-  if (has('mysql.ibd')) return 'mysql.ibd';
+  const found = telling.find(has);
+  if (found !== undefined) return found;
   const cluster = has('PG_VERSION') && has('global') && (has('pg_wal') || has('pg_xlog'));
   return cluster ? 'PG_VERSION' : null;
 }

@@ -41,6 +41,8 @@ describe('refuseRawData', () => {
     ['srv/db/mysql', innodb('srv/db/mysql')],
     ['var/lib/pgsql/15/data', cluster('var/lib/pgsql/15/data')],
     ['srv/pg', cluster('srv/pg')],
+    ['srv/tablespace', ['srv/tablespace/ibdata1', 'srv/tablespace/ib_logfile0']],
+    ['srv/aria', ['srv/aria/aria_log_control']],
   ])('refuses a tree that holds %s', (place, paths) => {
     lay(server, ...paths);
     expect(refused()).toEqual([expect.stringContaining('RAW_DATABASE_FILES: tree files would capture')]);
