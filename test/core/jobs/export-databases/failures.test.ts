@@ -184,7 +184,9 @@ describe('an export fails alone, and leaves the file before it', () => {
     mkdirSync(to, { recursive: true });
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', to]).status).toBe(0);
     try {
-      const outcomes = await exportAll(to);
+      // The large one waits, so that the others are written before it fills the disk.
+      const clientPath = clientFor('large', 'mariadb-dump "$@" | (head -c 100000; sleep 1; cat)');
+      const outcomes = await exportAll(to, { mysql: { clientPath } });
       expect(outcomes).toEqual({ ...allGood, 'mariadb/exa_a': 'TARGET_UNWRITABLE' });
       expect(readdirSync(join(to, 'site1/mariadb'))).toEqual(['exa_b.sql.zst']);
     } finally {
