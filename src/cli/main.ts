@@ -16,7 +16,17 @@ if (process.argv.length === 3 && process.argv[2] === '--version') {
   const { holdfastVersion } = await import('../core/jobs/addin.ts');
   process.stdout.write(`${holdfastVersion}\n`);
 } else {
-  process.exit(await run());
+  const status = await run();
+  // A pipe takes 64 KiB at once; what its reader has not taken yet would be lost.
+  await Promise.all([process.stdout, process.stderr].map(written));
+  process.exit(status);
+}
+
+/** All that was written has left us, or never will. */
+async function written(stream: NodeJS.WriteStream): Promise<void> {
+  await new Promise<void>((resolve) => {
+    stream.write('', () => resolve());
+  });
 }
 
 async function run(): Promise<number> {

@@ -1,8 +1,12 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { commandTable } from '../../src/cli/command-table.ts';
+import type { AccountsDocument } from '../../src/cli/documents/accounts.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { holdfastVersion } from '../../src/core/jobs/addin.ts';
 import {
@@ -10,6 +14,7 @@ import {
   documentOf,
   ended,
   holdfast,
+  makeDirectory,
   makeSite,
   startHoldfast,
   writeJson,
@@ -36,6 +41,19 @@ describe('the command line', () => {
 
     expect(stderr).toMatch(/\/(jobs|joined)\/addin/);
     expect(stderr).not.toMatch(/node_modules\/(?!\.cache)/);
+  });
+
+  it('says all to a reader that takes its time', async () => {
+    const dir = makeDirectory();
+    const many = makeSite({ panel: { use: 'generic', accounts: [{ path: join(dir, 'home/*') }] } }, dir);
+    onTestFinished(() => many.remove());
+    for (let at = 0; at < 2000; at += 1) mkdirSync(join(dir, `home/account${at}`), { recursive: true });
+    const child = many.start('accounts', '--json');
+    // A pipe and the reader's first piece hold a quarter of it.
+    await Promise.race([once(child, 'exit'), sleep(2000)]);
+    const { accounts } = documentOf<AccountsDocument>('accounts', await ended(child));
+
+    expect(accounts).toHaveLength(2000);
   });
 
   it('says on an old Node which one it needs', async () => {
