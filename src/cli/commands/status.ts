@@ -67,37 +67,39 @@ export const status: CliCommand = {
       const { stateDir } = loaded.configuration;
       const newest = [...byOwner.values()].flatMap((listed) => listed.slice(-1));
       const findings = await findingsOfEach(search, newest, { stateDir, addin: addin.name });
-      const known = await Promise.all(
-        accounts.map(async (account): Promise<KnownAccount> => {
-          const id = state === null ? null : await state.knownAccountId(account);
-          const uuid = owners.get(account.site) ?? id;
+      const described = await Promise.all(
+        accounts.map(async (account) => {
+          const known = state === null ? null : await state.knownAccountId(account);
+          const uuid = owners.get(account.site) ?? known;
           const listed = uuid === null ? [] : (byOwner.get(uuid) ?? []);
           const last = listed.at(-1);
           const good = listed.findLast((one) => one.state === 'complete');
           return {
-            account,
+            account: account.site,
             uuid,
-            count: listed.length,
-            last,
-            good,
-            findings: findings.get(last?.id ?? '') ?? [],
+            domain: account.domain,
+            snapshots: listed.length,
+            lastState: last?.state ?? null,
+            lastAt: last === undefined ? null : new Date(last.atMs).toISOString(),
+            lastGoodAt: good === undefined ? null : new Date(good.atMs).toISOString(),
+            lastGoodAgeSeconds: good === undefined ? null : Math.max(0, Math.floor((now - good.atMs) / 1000)),
+            findings: (findings.get(last?.id ?? '') ?? []).map(({ code, message }) => ({ code, message })),
           };
         }),
       );
-      const age = (one: ListedSnapshot | undefined): string =>
-        one === undefined ? 'never' : ageText(now - one.atMs);
+      const age = (at: string | null): string => (at === null ? 'never' : ageText(now - Date.parse(at)));
       output.table(
         columns,
-        known.map(({ account: { site, domain }, count, last, good }) => {
-          return [site, domain ?? '-', String(count), last?.state ?? '-', age(last), age(good)];
+        described.map(({ account, domain, snapshots, lastState, lastAt, lastGoodAt }) => {
+          return [account, domain ?? '-', String(snapshots), lastState ?? '-', age(lastAt), age(lastGoodAt)];
         }),
       );
-      const without = known.filter(({ good }) => good === undefined).length;
+      const without = described.filter(({ lastGoodAt }) => lastGoodAt === null).length;
       if (without > 0) output.info(`${plural(without, 'account')} without a good snapshot`);
-      const suspect = known.filter((one) => one.findings.length > 0);
-      for (const { account, findings } of suspect) {
-        for (const { code, message } of findings) {
-          output.info(`the newest snapshot of ${printable(account.site)} looks wrong: ${code}: ${message}`);
+      const suspect = described.filter((one) => one.findings.length > 0);
+      for (const one of suspect) {
+        for (const { code, message } of one.findings) {
+          output.info(`the newest snapshot of ${printable(one.account)} looks wrong: ${code}: ${message}`);
         }
       }
       const runs = (await knownRuns(stateDir)).filter((run) => run.addin === addin.name);
@@ -119,42 +121,12 @@ export const status: CliCommand = {
           log: runLogFile(stateDir, run.startedAtMs, run.id),
         })),
         runner: kind,
-        accounts: output.json ? known.map((one) => describe(one, now)) : [],
+        accounts: described,
       });
       return without + suspect.length > 0 ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
     });
   },
 };
-
-interface KnownAccount {
-  readonly account: Account;
-  readonly uuid: string | null;
-  /** Of its snapshots. */
-  readonly count: number;
-  readonly last: ListedSnapshot | undefined;
-  readonly good: ListedSnapshot | undefined;
-  readonly findings: readonly { readonly code: string; readonly message: string }[];
-}
-
-const instant = (one: ListedSnapshot | undefined): string | null =>
-  one === undefined ? null : new Date(one.atMs).toISOString();
-
-function describe(
-  { account, uuid, count, last, good, findings }: KnownAccount,
-  nowMs: number,
-): StatusDocument['accounts'][number] {
-  return {
-    account: account.site,
-    uuid,
-    domain: account.domain,
-    snapshots: count,
-    lastState: last?.state ?? null,
-    lastAt: instant(last),
-    lastGoodAt: instant(good),
-    lastGoodAgeSeconds: good === undefined ? null : Math.max(0, Math.floor((nowMs - good.atMs) / 1000)),
-    findings: findings.map(({ code, message }) => ({ code, message })),
-  };
-}
 
 function runText({ state, startedAtMs, accounts, done }: KnownRun, nowMs: number): string {
   const far = `${done} of ${plural(accounts, 'account')}`;

@@ -55,24 +55,18 @@ export function manifestKey(name: ManifestName): string {
 }
 
 const pattern =
-  /^manifests\/([^/]+)\/([^/]+)\/(\d{8,})-(\d{8}T\d{6})Z-(full|differential|incremental)-(complete|partial)-([0-9a-f]{12})(?:-r(\d+))?\.manifest$/;
-
-/** Of `YYYYMMDDThhmmss`. There are many: a list of snapshots is made of them. */
-function instantOf(text: string): number {
-  const part = (from: number, to: number): number => Number(text.slice(from, to));
-  return Date.UTC(part(0, 4), part(4, 6) - 1, part(6, 8), part(9, 11), part(11, 13), part(13, 15));
-}
+  /^manifests\/([^/]+)\/([^/]+)\/(\d{8,})-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-(full|differential|incremental)-(complete|partial)-([0-9a-f]{12})(?:-r(\d+))?\.manifest$/;
 
 /** Null where the key is no manifest's. */
 export function parseManifestKey(key: string): ManifestName | null {
   const m = pattern.exec(key);
   if (m === null) return null;
-  const [, server, owner, sequence, at = '', level, state, id, revision] = m;
+  const [, server, owner, sequence, year, month, day, hour, minute, second, level, state, id, revision] = m;
   return {
     server: server!,
     owner: owner!,
     sequence: Number(sequence),
-    atMs: instantOf(at),
+    atMs: Date.UTC(+year!, +month! - 1, +day!, +hour!, +minute!, +second!),
     level: level as Level,
     state: state as SnapshotState,
     id: id!,

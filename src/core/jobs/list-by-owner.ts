@@ -25,7 +25,7 @@ export async function* listByOwner(
       ? 'manifests/'
       : `manifests/${where.server}/${where.owner === undefined ? '' : `${where.owner}/`}`;
   let slot = '';
-  let found: ListedSnapshot[] = [];
+  let newest = new Map<string, ListedSnapshot>();
   let after: string | undefined;
   do {
     const page = await store.list({ prefix, ...(after === undefined ? {} : { after }), signal });
@@ -34,29 +34,18 @@ export async function* listByOwner(
       if (name === null || (where.owner !== undefined && name.owner !== where.owner)) continue;
       // Stores list in the order of keys, so an owner's come together.
       const next = `${name.server}/${name.owner}`;
-      if (next !== slot && found.length > 0) {
-        yield inOrder(highest(found));
-        found = [];
+      if (next !== slot && newest.size > 0) {
+        yield inOrder(newest);
+        newest = new Map();
       }
       slot = next;
-      found.push({ ...name, key });
+      // Revisions differ in nothing of the name but state and number: what else is called so is another's.
+      const one = `${name.id} ${name.sequence} ${name.atMs} ${name.level}`;
+      newest.set(one, joined(newest.get(one), { ...name, key }));
     }
     after = page.next ?? undefined;
   } while (after !== undefined);
-  if (found.length > 0) yield inOrder(highest(found));
-}
-
-/** Of each manifest the highest revision, with the others behind it. */
-function highest(found: ListedSnapshot[]): ListedSnapshot[] {
-  // Most were never revised.
-  if (new Set(found.map(({ id }) => id)).size === found.length) return found;
-  const newest = new Map<string, ListedSnapshot>();
-  for (const one of found) {
-    // Revisions differ in nothing of the name but state and number: what else is called so is another's.
-    const name = `${one.id} ${one.sequence} ${one.atMs} ${one.level}`;
-    newest.set(name, joined(newest.get(name), one));
-  }
-  return [...newest.values()];
+  if (newest.size > 0) yield inOrder(newest);
 }
 
 function joined(known: ListedSnapshot | undefined, one: ListedSnapshot): ListedSnapshot {
@@ -66,5 +55,7 @@ function joined(known: ListedSnapshot | undefined, one: ListedSnapshot): ListedS
   return { ...highest!, earlier };
 }
 
-const inOrder = (snapshots: ListedSnapshot[]): ListedSnapshot[] =>
-  snapshots.sort((a, b) => a.sequence - b.sequence || a.atMs - b.atMs || (a.id < b.id ? -1 : 1));
+const inOrder = (snapshots: ReadonlyMap<string, ListedSnapshot>): ListedSnapshot[] =>
+  [...snapshots.values()].sort(
+    (a, b) => a.sequence - b.sequence || a.atMs - b.atMs || (a.id < b.id ? -1 : 1),
+  );
