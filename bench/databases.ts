@@ -31,6 +31,8 @@ export const databasesUsage = `npm run bench -- --databases [OPTION]...
 
 interface Contest {
   readonly title: string;
+  /** Whether our target speaks of it. */
+  readonly judged: boolean;
   /** Each writes into an empty directory; the first is ours. */
   readonly ours: (to: string) => Command;
   readonly theirs: (to: string) => Command;
@@ -159,8 +161,8 @@ function mariadbContests(contestants: Contestants, socket: string): Contest[] {
   const title = `${contestants.count} MariaDB databases`;
   const theirs = loop(contestants, dump);
   return [
-    { title: `${title} / mariadb-dump | zstd -3, xargs -P2`, ours, theirs },
-    { title: `${title} / mydumper -t 2 -c, to look at`, ours, theirs: mydumper },
+    { title: `${title} / mariadb-dump | zstd -3, xargs -P2`, judged: true, ours, theirs },
+    { title: `${title} / mydumper -t 2 -c`, judged: false, ours, theirs: mydumper },
   ];
 }
 
@@ -170,7 +172,7 @@ function postgresqlContest(
 ): Contest {
   const dump = `pg_dump -h ${host} -p ${port} -U postgres -Fc -Z0 {} | zstd -q -3 > "$0/{}.pgdump.zst"`;
   const title = `${contestants.count} PostgreSQL databases / pg_dump -Fc -Z0 | zstd -3, xargs -P2`;
-  return { title, ours: holdfast(contestants, 'postgresql'), theirs: loop(contestants, dump) };
+  return { title, judged: true, ours: holdfast(contestants, 'postgresql'), theirs: loop(contestants, dump) };
 }
 
 function loop({ listed }: Contestants, command: string): (to: string) => Command {
@@ -180,7 +182,7 @@ function loop({ listed }: Contestants, command: string): (to: string) => Command
   };
 }
 
-function play({ title, ours, theirs }: Contest, pairs: number, dir: string): boolean {
+function play({ title, judged, ours, theirs }: Contest, pairs: number, dir: string): boolean {
   const samples: { readonly ours: Sample; readonly theirs: Sample }[] = [];
   // One of each that nobody counts: the servers' caches are warm for both.
   once(theirs, dir);
@@ -203,11 +205,10 @@ function play({ title, ours, theirs }: Contest, pairs: number, dir: string): boo
     };
   };
   const wall = compare('commandSeconds');
-  const verdict = wall.ratio <= highestRatio ? 'pass' : 'MISS';
-  console.log(
-    `${title}\n  ${wall.text} (at most ${highestRatio}): ${verdict}; processors ${compare('cpuSeconds').text}`,
-  );
-  return wall.ratio <= highestRatio || title.includes('mydumper');
+  const met = wall.ratio <= highestRatio;
+  const verdict = judged ? ` (at most ${highestRatio}): ${met ? 'pass' : 'MISS'}` : '';
+  console.log(`${title}\n  ${wall.text}${verdict}; processors ${compare('cpuSeconds').text}`);
+  return met || !judged;
 }
 
 function once(work: (to: string) => Command, dir: string): Sample {

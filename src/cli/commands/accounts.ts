@@ -32,26 +32,20 @@ export const accounts: CliCommand = {
       lastGoodOf(context, loaded),
       panel.accounts({ signal, brief: true }).then((all) => withIds(all, loaded, world)),
     ]);
-    const known = found.map(({ account, uuid }): KnownAccount => {
+    const described = found.map(({ account, uuid }) => {
       const atMs = uuid === null ? undefined : lastGood.get(uuid);
-      return { account, uuid, lastGoodAtMs: atMs ?? null };
+      const lastGoodAt = atMs === undefined ? null : new Date(atMs).toISOString();
+      const policy = withPolicy ? describePolicy(account, loaded.configuration) : null;
+      return describeAccount(account, { uuid, lastGoodAt, policy });
     });
-    if (!withPolicy)
+    if (withPolicy) printPolicies(output, described);
+    else
       output.table(
         columns,
-        known.map((one) => rowOf(one, world.now())),
+        described.map((account) => rowOf(account, world.now())),
       );
-    if (withPolicy || output.json) {
-      const { configuration } = loaded;
-      const described = known.map((one) =>
-        describeAccount(one, withPolicy ? describePolicy(one.account, configuration) : null),
-      );
-      if (withPolicy) printPolicies(output, described);
-      output.document<AccountsDocument>({ panel: panel.name, accounts: described });
-    }
-    for (const { account } of known) {
-      if (account.problem !== null) output.note(`note: ${account.site}: ${account.problem}`);
-    }
+    for (const { site, problem } of described) if (problem !== null) output.note(`note: ${site}: ${problem}`);
+    output.document<AccountsDocument>({ panel: panel.name, accounts: described });
     return complete ? 0 : errorCodes.FINISHED_WITH_WARNINGS.exit;
   },
 };
@@ -69,14 +63,8 @@ const columns = [
   { title: 'LAST GOOD', align: 'right' },
 ] as const;
 
-interface KnownAccount {
-  readonly account: Account;
-  readonly uuid: string | null;
-  readonly lastGoodAtMs: number | null;
-}
-
-function rowOf({ account, uuid, lastGoodAtMs }: KnownAccount, nowMs: number): string[] {
-  const { site, domain, aliases, state, problem, trees, databases } = account;
+function rowOf(account: AccountItem, nowMs: number): string[] {
+  const { site, domain, aliases, state, trees, databases, uuid, lastGoodAt } = account;
   const selectors = databases.map(
     ({ family, prefix, admin, names }) => `${family} ${prefix ?? admin ?? names.join(' ')}`,
   );
@@ -84,17 +72,17 @@ function rowOf({ account, uuid, lastGoodAtMs }: KnownAccount, nowMs: number): st
     site,
     domain ?? '-',
     String(aliases.length),
-    problem === null ? state : `${state}, problem`,
+    account.problem === null ? state : `${state}, problem`,
     trees.map(({ name }) => name).join(' ') || '-',
     selectors.join(', ') || '-',
     uuid === null ? 'no' : 'yes',
-    lastGoodAtMs === null ? 'never' : ageText(nowMs - lastGoodAtMs),
+    lastGoodAt === null ? 'never' : ageText(nowMs - Date.parse(lastGoodAt)),
   ];
 }
 
 function describeAccount(
-  { account, uuid, lastGoodAtMs }: KnownAccount,
-  policy: AccountItem['policy'],
+  account: Account,
+  known: Pick<AccountItem, 'uuid' | 'lastGoodAt' | 'policy'>,
 ): AccountItem {
   const { site, domain, aliases, plan, state, problem, home } = account;
   return {
@@ -112,9 +100,7 @@ function describeAccount(
       admin,
       names: [...names],
     })),
-    uuid,
-    lastGoodAt: lastGoodAtMs === null ? null : new Date(lastGoodAtMs).toISOString(),
-    policy,
+    ...known,
   };
 }
 

@@ -39,7 +39,7 @@ export const policyProperty = {
         minimum: 1,
         maximum: 3650,
         description:
-          'The level auto means a full where the last one is older than this; else what the provider makes of it.',
+          'The level auto means a full where the last one is older than this, give or take half a day; else what the provider makes of it.',
         examples: [7],
       },
       destination: {

@@ -63,7 +63,6 @@ export class IdleSession<S extends KeptSession> {
   }
 
   async #keep(session: S, signal: AbortSignal): Promise<void> {
-    if (this.#idle?.signal.aborted === true) this.#forget();
     if (this.#idle !== null || signal.aborted || !session.isOpen) return session.close();
     const timer = setTimeout(() => void this.close(), keptMs);
     this.#idle = { session, signal, timer };

@@ -407,6 +407,11 @@ describe('the barrier', () => {
     await mariadb(server, `KILL ${row?.[0]}`);
     expect(await unlockTables(session)).toBe(false);
     expect(session.isOpen).toBe(false);
+    // A server that refuses while the connection lives keeps the locks until that ends.
+    const close = vi.fn(async () => {});
+    const rows = async () => Promise.reject(new Error('refused'));
+    expect(await unlockTables({ isOpen: true, rows, close })).toBe(false);
+    expect(close).toHaveBeenCalledOnce();
   });
 
   it('is given up after seconds when another session waits in front of a dump', async () => {
