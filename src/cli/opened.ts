@@ -156,6 +156,7 @@ export async function openStateOf(
     newUuid,
     machineId: () => readFile('/etc/machine-id', 'utf8').catch(() => null),
     readXattr: async (path, name) => (await pathXattrs()).readPathXattr(path, name),
+    readStamp: async (path) => (await pathXattrs()).readPathStamp(path),
     writeXattr: async (path, name, value) => (await pathXattrs()).writePathXattr(path, name, value),
   });
 }

@@ -171,6 +171,7 @@ export async function openLab(directory: string, options: LabOptions = {}): Prom
     newUuid: randomUUID,
     machineId: async () => 'lab',
     readXattr: async () => null,
+    readStamp: async () => null,
     writeXattr: async () => {},
   });
   const run: Lab['run'] = async (trees, options = {}) => {

@@ -52,7 +52,7 @@ export class SyntheticCopy {
   static async open(): Promise<SyntheticCopy> {
     const parts = { now: Date.now, newUuid: randomUUID, machineId: async () => 'lab' };
     const directory = mkdtempSync(join(tmpdir(), 'holdfast-synthetic-copy-'));
-    const xattrs = { readXattr: async () => null, writeXattr: async () => {} };
+    const xattrs = { readXattr: async () => null, readStamp: async () => null, writeXattr: async () => {} };
     const made = new SyntheticCopy(directory, await openState(directory, { ...parts, ...xattrs }));
     const file = { format: 1, store: randomUUID(), origins: [], features: [], createdAt: '' };
     await put(made.main, 'holdfast.json', JSON.stringify(file));

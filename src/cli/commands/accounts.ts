@@ -32,19 +32,29 @@ export const accounts: CliCommand = {
       lastGoodOf(context, loaded),
       panel.accounts({ signal, brief: true }).then((all) => withIds(all, loaded, world)),
     ]);
-    const described = found.map(({ account, uuid }) => {
-      const atMs = uuid === null ? undefined : lastGood.get(uuid);
-      const lastGoodAt = atMs === undefined ? null : new Date(atMs).toISOString();
-      const policy = withPolicy ? describePolicy(account, loaded.configuration) : null;
-      return describeAccount(account, { uuid, lastGoodAt, policy });
-    });
+    const lastGoodAt = (uuid: string | null): number | null =>
+      uuid === null ? null : (lastGood.get(uuid) ?? null);
+    const described =
+      withPolicy || output.json
+        ? found.map(({ account, uuid }) =>
+            describeAccount(account, {
+              uuid,
+              lastGoodAt: instant(lastGoodAt(uuid)),
+              policy: withPolicy ? describePolicy(account, loaded.configuration) : null,
+            }),
+          )
+        : [];
     if (withPolicy) printPolicies(output, described);
-    else
-      output.table(
-        columns,
-        described.map((account) => rowOf(account, world.now())),
+    else if (!output.json) {
+      const now = world.now();
+      const rows = found.map(({ account, uuid }) =>
+        rowOf(account, uuid !== null, ageOf(lastGoodAt(uuid), now)),
       );
-    for (const { site, problem } of described) if (problem !== null) output.note(`note: ${site}: ${problem}`);
+      output.table(columns, rows);
+    }
+    for (const { account } of found) {
+      if (account.problem !== null) output.note(`note: ${account.site}: ${account.problem}`);
+    }
     output.document<AccountsDocument>({ panel: panel.name, accounts: described });
     return complete ? 0 : errorCodes.FINISHED_WITH_WARNINGS.exit;
   },
@@ -63,8 +73,12 @@ const columns = [
   { title: 'LAST GOOD', align: 'right' },
 ] as const;
 
-function rowOf(account: AccountItem, nowMs: number): string[] {
-  const { site, domain, aliases, state, trees, databases, uuid, lastGoodAt } = account;
+const instant = (atMs: number | null): string | null => (atMs === null ? null : new Date(atMs).toISOString());
+const ageOf = (atMs: number | null, nowMs: number): string =>
+  atMs === null ? 'never' : ageText(nowMs - atMs);
+
+function rowOf(account: Account, isKnown: boolean, lastGood: string): string[] {
+  const { site, domain, aliases, state, trees, databases, problem } = account;
   const selectors = databases.map(
     ({ family, prefix, admin, names }) => `${family} ${prefix ?? admin ?? names.join(' ')}`,
   );
@@ -72,11 +86,11 @@ function rowOf(account: AccountItem, nowMs: number): string[] {
     site,
     domain ?? '-',
     String(aliases.length),
-    account.problem === null ? state : `${state}, problem`,
+    problem === null ? state : `${state}, problem`,
     trees.map(({ name }) => name).join(' ') || '-',
     selectors.join(', ') || '-',
-    uuid === null ? 'no' : 'yes',
-    lastGoodAt === null ? 'never' : ageText(nowMs - Date.parse(lastGoodAt)),
+    isKnown ? 'yes' : 'no',
+    lastGood,
   ];
 }
 

@@ -7,7 +7,17 @@
 
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, c, empty, O, result } from './libc.ts';
 
-export { AT_FDCWD, AT_REMOVEDIR, errno, errnoName, O, SEEK_DATA, SEEK_HOLE, zName } from './libc.ts';
+export {
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  errno,
+  errnoName,
+  O,
+  SEEK_DATA,
+  SEEK_HOLE,
+  zName,
+  zNameForNow,
+} from './libc.ts';
 
 /** What statx said of one inode; a plain record that is filled again and again. */
 export class Stat {
@@ -105,26 +115,27 @@ export function statFd(fd: number, out: Stat): number {
   return 0;
 }
 
-export const stampBytes = 52;
-/** The first so many bytes of a stamp are no times and no sizes: owner, group, mode and inode. */
-export const stampIdentityBytes = 20;
+/** Words of 32 bits. */
+export const stampWords = 13;
+/** The first so many words of a stamp are no times and no sizes: owner, group, mode, inode and device. */
+export const stampIdentityWords = 7;
+/** Where `struct statx` has them, in words: after those comes size, then ctime. */
+const stampFields = [5, 6, 7, 8, 9, 34, 35, 10, 11, 24, 25, 26, 27] as const;
 
 /**
- * Copies what tells one state of an inode from another: owner, group, mode, inode, size, device, ctime. The last
+ * Copies what tells one state of an inode from another: owner, group, mode, inode, device, size, ctime. The last
  * component is not followed; zeros where there is no such entry.
  *
  * @returns ctime in seconds, or the negated errno
  */
-export function stampAt(dirfd: number, name: Buffer, into: Buffer, at: number): number {
+export function stampAt(dirfd: number, name: Buffer, into: Uint32Array, at: number): number {
   const rc = c.statx(dirfd, name, AT_SYMLINK_NOFOLLOW, STATX_MASK, statBuffer);
   if (rc === -1) {
-    into.fill(0, at, at + stampBytes);
+    into.fill(0, at, at + stampWords);
     return result(rc);
   }
-  statBuffer.copy(into, at, 20, 48);
-  statBuffer.copy(into, at + 28, 136, 144);
-  statBuffer.copy(into, at + 36, 96, 112);
-  return statBuffer.readUInt32LE(96) + statBuffer.readInt32LE(100) * 0x100000000;
+  for (let i = 0; i < stampWords; i++) into[at + i] = statWords[stampFields[i]!]!;
+  return statWords[24]! + (statWords[25]! | 0) * 0x100000000;
 }
 
 /** Always close-on-exec. */

@@ -1,5 +1,5 @@
 /**
- * One extended attribute of a path, read and written without following a link.
+ * One extended attribute of a path, read and written without following a link, and what tells that it cannot have changed.
  *
  * For what the state keeps on an account's directory. Trees are walked through descriptors instead.
  */
@@ -13,8 +13,11 @@ import {
   getXattr,
   O,
   openAt,
+  Stat,
   setXattr,
+  statAt,
   zName,
+  zNameForNow,
 } from './native.ts';
 import { magicPath } from './xattrs.ts';
 
@@ -35,6 +38,18 @@ export async function readPathXattr(path: string, name: string): Promise<Uint8Ar
   if (length >= 0) return Buffer.from(value.subarray(0, length));
   if ([errno.ENOENT, errno.ENOTDIR, errno.ENODATA, errno.EOPNOTSUPP].includes(-length)) return null;
   throw failure(`cannot read ${name}`, length);
+}
+
+const stat = new Stat();
+
+/** Whatever changes an attribute changes the inode's ctime. Null where there is no such path, or it cannot be looked at. */
+export async function readPathStamp(
+  path: string,
+): Promise<{ readonly text: string; readonly changedAtMs: number } | null> {
+  if (statAt(AT_FDCWD, zNameForNow(path), stat) < 0) return null;
+  const { deviceMajor, deviceMinor, inode, ctimeSeconds, ctimeNanoseconds } = stat;
+  const text = `${deviceMajor}:${deviceMinor} ${inode} ${ctimeSeconds}.${ctimeNanoseconds}`;
+  return { text, changedAtMs: ctimeSeconds * 1000 };
 }
 
 /** @throws an Error with a `code` such as EOPNOTSUPP, ENOENT or EPERM */

@@ -22,6 +22,8 @@ export interface AccountRecord {
   readonly home: string | null;
   /** The directory carries the UUID; false where it has none or its file system keeps no xattrs. */
   readonly marked: boolean;
+  /** Of that directory when it was seen to carry the UUID: while it is the same, so is the UUID. */
+  readonly stamp?: string;
   /** Oldest first; the last is how it is now, or was when it was seen last. Never empty. */
   readonly attributes: readonly [AccountAttributes, ...AccountAttributes[]];
 }
@@ -33,6 +35,8 @@ const dayMs = 24 * 60 * 60 * 1000;
 export interface Sighting {
   readonly uuid: string;
   readonly marked: boolean;
+  /** Null where nothing can be concluded from it. */
+  readonly stamp: string | null;
   readonly account: Account;
   readonly nowMs: number;
 }
@@ -42,14 +46,17 @@ export function sighted(record: AccountRecord | undefined, sighting: Sighting): 
   const { uuid, marked, account, nowMs } = sighting;
   const { site, domain } = account;
   const seen: AccountAttributes = { site, domain, firstSeenMs: nowMs, lastSeenMs: nowMs };
-  if (record === undefined) return { uuid, home: account.home, marked, attributes: [seen] };
+  const stamp = sighting.stamp ?? record?.stamp;
+  const stamped = stamp === undefined ? {} : { stamp };
+  if (record === undefined) return { uuid, home: account.home, marked, ...stamped, attributes: [seen] };
   // An account whose directory is missing today keeps the place where it was.
   const home = account.home ?? record.home;
-  const place = { uuid, home, marked: account.home === null ? record.marked : marked };
+  const place = { uuid, home, marked: account.home === null ? record.marked : marked, ...stamped };
   const last = present(record);
   const [first, ...rest] = record.attributes;
   if (last.site !== site || last.domain !== domain) return { ...place, attributes: [first, ...rest, seen] };
-  if (record.home === home && record.marked === place.marked && nowMs - last.lastSeenMs < dayMs) return null;
+  const samePlace = record.home === home && record.marked === place.marked && record.stamp === stamp;
+  if (samePlace && nowMs - last.lastSeenMs < dayMs) return null;
   const now = { ...last, lastSeenMs: nowMs };
   return { ...place, attributes: rest.length === 0 ? [now] : [first, ...rest.slice(0, -1), now] };
 }
@@ -87,6 +94,7 @@ function isRecord(value: unknown): value is AccountRecord {
     isUuid(record?.uuid) &&
     (record.home === null || typeof record.home === 'string') &&
     typeof record.marked === 'boolean' &&
+    (record.stamp === undefined || typeof record.stamp === 'string') &&
     Array.isArray(record.attributes) &&
     record.attributes.length > 0 &&
     record.attributes.every(

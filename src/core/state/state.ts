@@ -20,15 +20,26 @@ import {
   sitesByUuid,
 } from './account-records.ts';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
-import { RecordsBySite } from './records-by-site.ts';
+import { RecordLookup } from './record-lookup.ts';
 import { type IdentityDependencies, isUuid, openIdentity, type ServerIdentity } from './server-identity.ts';
 import { ensurePrivateDirectory, readOrSetAside } from './state-files.ts';
 
 export const accountXattr = 'trusted.holdfast.account';
 
+export interface InodeStamp {
+  /** Device, inode and ctime. */
+  readonly text: string;
+  readonly changedAtMs: number;
+}
+
+/** Two changes within one tick of the clock look like one: what changed later than this ago is looked at again. */
+const settledMs = 60_000;
+
 export interface StateDependencies extends IdentityDependencies {
   /** Null where the path has no such attribute, or its file system keeps none. Follows no link. */
   readonly readXattr: (path: string, name: string) => Promise<Uint8Array | null>;
+  /** What tells one state of an inode from another, null where there is none. Follows no link. */
+  readonly readStamp: (path: string) => Promise<InodeStamp | null>;
   /** Rejects where the attribute cannot be kept. Follows no link. */
   readonly writeXattr: (path: string, name: string, value: Uint8Array) => Promise<void>;
 }
@@ -97,11 +108,11 @@ class StateDirectory implements State {
   /** One at a time, so that a directory and its copy cannot both pass for the original. */
   #sightings: Promise<unknown> = Promise.resolve();
 
-  readonly #bySite: RecordsBySite;
+  readonly #lookup: RecordLookup;
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#bySite = new RecordsBySite(parts.records);
+    this.#lookup = new RecordLookup(parts.records);
   }
 
   get server(): ServerIdentity {
@@ -126,9 +137,8 @@ class StateDirectory implements State {
 
   async knownAccountId(account: Account): Promise<string | null> {
     if (account.site === '_system') return this.server.systemUuid;
-    const carried = account.home === null ? null : await this.#carried(account.home);
-    if (carried !== null) return (await this.#isCopy(carried, account)) ? null : carried;
-    return this.#remembered(account);
+    const { carried } = await this.#look(account.home);
+    return this.#idOf(account, carried);
   }
 
   accounts(): readonly AccountRecord[] {
@@ -161,15 +171,36 @@ class StateDirectory implements State {
 
   async #sight(account: Account): Promise<string> {
     const { records, deps } = this.#parts;
-    const uuid = (await this.knownAccountId(account)) ?? (await this.#giveId(account));
-    const marked = account.home !== null && (await this.#carried(account.home)) === uuid;
-    const record = sighted(records.get(uuid), { uuid, marked, account, nowMs: deps.now() });
+    const { home } = account;
+    const { carried, stamp } = await this.#look(home);
+    const uuid = (await this.#idOf(account, carried)) ?? (await this.#giveId(account));
+    const marked = home !== null && (carried === uuid || (await this.#carried(home)) === uuid);
+    const sighting = { uuid, marked, stamp: carried === uuid ? stamp : null, account, nowMs: deps.now() };
+    const record = sighted(records.get(uuid), sighting);
     if (record !== null) {
       records.set(uuid, record);
-      this.#bySite.note(record);
+      this.#lookup.note(record);
       this.#dirty.set(uuid, record);
     }
     return uuid;
+  }
+
+  /** The UUID that a directory carries. One that has not changed since it was seen need not be asked again. */
+  async #look(
+    home: string | null,
+  ): Promise<{ readonly carried: string | null; readonly stamp: string | null }> {
+    if (home === null) return { carried: null, stamp: null };
+    const { deps } = this.#parts;
+    const found = await deps.readStamp(home);
+    const stamp = found !== null && deps.now() - found.changedAtMs > settledMs ? found.text : null;
+    const seen = stamp === null ? null : this.#lookup.at(home);
+    if (seen?.marked && seen.stamp === stamp) return { carried: seen.uuid, stamp };
+    return { carried: await this.#carried(home), stamp };
+  }
+
+  async #idOf(account: Account, carried: string | null): Promise<string | null> {
+    if (carried === null) return this.#remembered(account);
+    return (await this.#isCopy(carried, account)) ? null : carried;
   }
 
   async #giveId({ home, site }: Account): Promise<string> {
@@ -206,7 +237,7 @@ class StateDirectory implements State {
    */
   #remembered({ site, domain, home }: Account): string | null {
     let found: AccountRecord | null = null;
-    for (const record of this.#bySite.of(site)) {
+    for (const record of this.#lookup.of(site)) {
       const last = present(record);
       const same = last.site === site && last.domain === domain;
       if (!same || (home !== null && (record.marked || record.home !== home))) continue;

@@ -60,7 +60,7 @@ export async function listAccounts(
       // Reading is synchronous; now and then others get their turn.
       if (index % 50 === 49) await new Promise(setImmediate);
       throwIfInterrupted(signal, 'listing accounts');
-      const home = join(virtual, name);
+      const home = `${virtual}/${name}`;
       let facts = kept?.find(name, brief) ?? null;
       if (facts === null) {
         facts = readSite(home);
@@ -124,7 +124,7 @@ function describeSite(
     problem: problems.length === 0 ? null : printable(problems.join('; '), 2000),
     owner,
     trees: (['shadow', 'info'] as const).map(
-      (name): Tree => ({ name, path: join(home, name), exclude: excluded[name] }),
+      (name): Tree => ({ name, path: `${home}/${name}`, exclude: excluded[name] }),
     ),
     databases: found.databases.map((selector) => withDumps(selector, found.adminUser, dumpsKept)),
     metadata,

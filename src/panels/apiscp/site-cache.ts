@@ -18,9 +18,10 @@ import {
   O,
   openAt,
   stampAt,
-  stampBytes,
-  stampIdentityBytes,
+  stampIdentityWords,
+  stampWords,
   zName,
+  zNameForNow,
 } from '../../core/filesystem/native.ts';
 import { holdfastVersion } from '../../core/jobs/addin.ts';
 import { type Generation, type SiteMetadata, services } from './site-metadata.ts';
@@ -50,17 +51,16 @@ interface CacheFile {
 }
 
 /** Another release may read the same files differently. */
-const format = `3 ${holdfastVersion}`;
+const format = `4 ${holdfastVersion}`;
 const settledSeconds = 60;
 
 /** A marker of suspension or another generation shows in the time of `info`, a pending edit in that of `new`. */
 const filesOf = (generation: Generation): Buffer[] =>
   ['/info', '/info/new', ...services.map((name) => `/info/${generation}/${name}`)].map((path) => zName(path));
 const generations = { current: filesOf('current'), cur: filesOf('cur') };
-const tree = zName('/shadow');
 
 const path = Buffer.alloc(512);
-const stamps = Buffer.alloc(16 * stampBytes);
+const stamps = new Uint32Array(16 * stampWords);
 
 export class SiteCache {
   readonly #cache: PanelCache;
@@ -137,14 +137,13 @@ export class SiteCache {
       file.copy(path, from);
       const seconds = stampAt(this.#virtual, path, stamps, at);
       if (seconds > newest || (seconds < 0 && seconds !== -errno.ENOENT)) return null;
-      at += stampBytes;
+      at += stampWords;
     }
     // Whose these are; what is written into them every day does not matter.
-    const home = adminUser === null ? tree : zName(`/shadow/home/${adminUser}`);
-    for (const place of home === tree ? [tree] : [home, tree]) {
-      place.copy(path, from);
-      const found = stampAt(this.#virtual, path, stamps, at) >= 0;
-      at += stampIdentityBytes;
+    const homes = [...(adminUser === null ? [] : [`${site}/shadow/home/${adminUser}`]), `${site}/shadow`];
+    for (const home of homes) {
+      const found = stampAt(this.#virtual, zNameForNow(home), stamps, at) >= 0;
+      at += stampIdentityWords;
       if (found) break;
     }
     return hash('sha256', stamps.subarray(0, at), 'base64');

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readPathStamp } from '../../../src/core/filesystem/path-xattrs.ts';
 import type { Account } from '../../../src/core/index.ts';
 import {
   accountXattr,
@@ -49,6 +50,7 @@ const deps = (): StateDependencies => ({
       return null;
     }
   },
+  readStamp: readPathStamp,
   writeXattr: async (path, name, value) => {
     execFileSync('setfattr', ['-n', name, '-v', Buffer.from(value).toString(), path]);
   },
@@ -186,7 +188,7 @@ describe('an account', () => {
     const state = await open();
 
     expect(await state.accountId(await account('site9', 'new.test'))).toBe(uuid);
-    expect((await open()).accounts()).toEqual([
+    expect((await open()).accounts()).toMatchObject([
       {
         uuid,
         home: join(root, 'site9'),
@@ -239,6 +241,58 @@ describe('an account', () => {
     await deps().writeXattr(site1.home ?? '', accountXattr, Buffer.from('../../etc'));
 
     expect(await (await open()).accountId(site1)).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  describe('seen a minute after its directory changed', () => {
+    let asked: string[];
+    const counting = (): Promise<State> =>
+      open({
+        readXattr: (path, name) => {
+          asked.push(path);
+          return deps().readXattr(path, name);
+        },
+      });
+
+    beforeEach(() => {
+      asked = [];
+      nowMs = Date.now() + 120_000;
+    });
+
+    it('is known by the directory alone while that stays as it is, to other processes too', async () => {
+      const site1 = await account('site1');
+      await (await open()).accountId(site1);
+      const uuid = await (await open()).accountId(site1);
+
+      const state = await counting();
+
+      expect([await state.knownAccountId(site1), await state.accountId(site1)]).toEqual([uuid, uuid]);
+      expect(asked).toEqual([]);
+    });
+
+    it('is asked for its UUID again when the directory changes, and when another takes its place', async () => {
+      const site1 = await account('site1');
+      const home = site1.home ?? '';
+      await (await open()).accountId(site1);
+      await (await open()).accountId(site1);
+      const another = randomUUID();
+      await deps().writeXattr(home, accountXattr, Buffer.from(another));
+
+      expect(await (await counting()).knownAccountId(site1)).toBe(another);
+      await rename(home, `${home}.old`);
+      await account('site1');
+      expect(await (await counting()).knownAccountId(site1)).toBeNull();
+      expect(asked).toContain(home);
+    });
+
+    it('is asked for its UUID again where the clock tells nothing of the change', async () => {
+      const site1 = await account('site1');
+      await (await open()).accountId(site1);
+      nowMs = Date.now() - dayMs;
+      const uuid = await (await open()).accountId(site1);
+
+      expect(await (await counting()).knownAccountId(site1)).toBe(uuid);
+      expect(asked).toEqual([site1.home]);
+    });
   });
 
   it('on a file system without attributes is remembered by site, domain and directory', async () => {

@@ -86,6 +86,7 @@ export async function withEngineBench(
       newUuid,
       machineId: async () => 'trial',
       readXattr: async () => null,
+      readStamp: async () => null,
       writeXattr: async () => {},
     });
     let restores = 0;

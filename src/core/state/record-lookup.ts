@@ -1,15 +1,17 @@
 /**
- * Finds records by site, so that ten thousand accounts are told apart without looking at all records for each.
+ * Finds records by site and by directory, so that ten thousand accounts are told apart without looking at all records
+ * for each.
  *
  * Holds no records of its own: they stay in the map they came from.
  */
 
 import { type AccountRecord, present } from './account-records.ts';
 
-export class RecordsBySite {
+export class RecordLookup {
   readonly #records: ReadonlyMap<string, AccountRecord>;
   /** Made at the first question: most accounts carry their UUID, and nobody asks. */
   #uuids: Map<string, Set<string>> | null = null;
+  #homes: Map<string, AccountRecord> | null = null;
 
   constructor(records: ReadonlyMap<string, AccountRecord>) {
     this.#records = records;
@@ -18,12 +20,19 @@ export class RecordsBySite {
   /** To be told of every record that is new or changed. */
   note(record: AccountRecord): void {
     if (this.#uuids !== null) add(this.#uuids, record);
+    if (record.home !== null) this.#homes?.set(record.home, record);
   }
 
-  /** Those seen there last, and some that have gone elsewhere since. */
+  /** Those seen at a site last, and some that have gone elsewhere since. */
   of(site: string): readonly AccountRecord[] {
     this.#uuids ??= allOf(this.#records);
     return [...(this.#uuids.get(site) ?? [])].flatMap((uuid) => this.#records.get(uuid) ?? []);
+  }
+
+  /** The one first seen last of those whose directory this is or was. */
+  at(home: string): AccountRecord | null {
+    this.#homes ??= byHome(this.#records);
+    return this.#homes.get(home) ?? null;
   }
 }
 
@@ -38,4 +47,11 @@ function add(uuidsBySite: Map<string, Set<string>>, record: AccountRecord): void
   const uuids = uuidsBySite.get(site);
   if (uuids === undefined) uuidsBySite.set(site, new Set([record.uuid]));
   else uuids.add(record.uuid);
+}
+
+/** Records are kept in the order in which accounts came. */
+function byHome(records: ReadonlyMap<string, AccountRecord>): Map<string, AccountRecord> {
+  const homes = new Map<string, AccountRecord>();
+  for (const record of records.values()) if (record.home !== null) homes.set(record.home, record);
+  return homes;
 }
