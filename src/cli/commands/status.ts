@@ -12,7 +12,7 @@ import type { StatusDocument } from '../documents/snapshots.ts';
 import { listCandidates, readNewestOfEach, type Search } from '../find-snapshot.ts';
 import { ageText, plural } from '../format.ts';
 import { defineKeyOptions } from '../key-input.ts';
-import { findingsOfEach } from '../recent-findings.ts';
+import { findingsOfEach, type ShownFinding } from '../recent-findings.ts';
 import { checkStatus } from '../runs/check-status.ts';
 import { describePastRun } from '../runs/past-run.ts';
 import { type Runner, runnerOf } from '../runs/runner.ts';
@@ -67,39 +67,23 @@ export const status: CliCommand = {
       const { stateDir } = loaded.configuration;
       const newest = [...byOwner.values()].flatMap((listed) => listed.slice(-1));
       const findings = await findingsOfEach(search, newest, { stateDir, addin: addin.name });
-      const described = await Promise.all(
-        accounts.map(async (account) => {
-          const known = state === null ? null : await state.knownAccountId(account);
-          const uuid = owners.get(account.site) ?? known;
-          const listed = uuid === null ? [] : (byOwner.get(uuid) ?? []);
-          const last = listed.at(-1);
-          const good = listed.findLast((one) => one.state === 'complete');
-          return {
-            account: account.site,
-            uuid,
-            domain: account.domain,
-            snapshots: listed.length,
-            lastState: last?.state ?? null,
-            lastAt: last === undefined ? null : new Date(last.atMs).toISOString(),
-            lastGoodAt: good === undefined ? null : new Date(good.atMs).toISOString(),
-            lastGoodAgeSeconds: good === undefined ? null : Math.max(0, Math.floor((now - good.atMs) / 1000)),
-            findings: (findings.get(last?.id ?? '') ?? []).map(({ code, message }) => ({ code, message })),
-          };
-        }),
-      );
-      const age = (at: string | null): string => (at === null ? 'never' : ageText(now - Date.parse(at)));
-      output.table(
-        columns,
-        described.map(({ account, domain, snapshots, lastState, lastAt, lastGoodAt }) => {
-          return [account, domain ?? '-', String(snapshots), lastState ?? '-', age(lastAt), age(lastGoodAt)];
-        }),
-      );
-      const without = described.filter(({ lastGoodAt }) => lastGoodAt === null).length;
+      const seen: SeenAccount[] = [];
+      for (const account of accounts) {
+        const known = state === null ? null : await state.knownAccountId(account);
+        const uuid = owners.get(account.site) ?? known;
+        const listed = uuid === null ? [] : (byOwner.get(uuid) ?? []);
+        const last = listed.at(-1) ?? null;
+        const good = listed.findLast((one) => one.state === 'complete') ?? null;
+        const wrong = findings.get(last?.id ?? '') ?? [];
+        seen.push({ account, uuid, snapshots: listed.length, last, good, findings: wrong });
+      }
+      if (!output.json) output.table(columns, rowsOf(seen, now));
+      const without = seen.filter(({ good }) => good === null).length;
       if (without > 0) output.info(`${plural(without, 'account')} without a good snapshot`);
-      const suspect = described.filter((one) => one.findings.length > 0);
-      for (const one of suspect) {
-        for (const { code, message } of one.findings) {
-          output.info(`the newest snapshot of ${printable(one.account)} looks wrong: ${code}: ${message}`);
+      const suspect = seen.filter((one) => one.findings.length > 0);
+      for (const { account, findings: wrong } of suspect) {
+        for (const { code, message } of wrong) {
+          output.info(`the newest snapshot of ${printable(account.site)} looks wrong: ${code}: ${message}`);
         }
       }
       const runs = (await knownRuns(stateDir)).filter((run) => run.addin === addin.name);
@@ -121,12 +105,46 @@ export const status: CliCommand = {
           log: runLogFile(stateDir, run.startedAtMs, run.id),
         })),
         runner: kind,
-        accounts: described,
+        accounts: output.json ? seen.map((one) => describeSeen(one, now)) : [],
       });
       return without + suspect.length > 0 ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
     });
   },
 };
+
+/** What the store has of an account. */
+interface SeenAccount {
+  readonly account: Account;
+  readonly uuid: string | null;
+  readonly snapshots: number;
+  readonly last: ListedSnapshot | null;
+  readonly good: ListedSnapshot | null;
+  readonly findings: readonly ShownFinding[];
+}
+
+function rowsOf(seen: readonly SeenAccount[], nowMs: number): string[][] {
+  const age = (one: ListedSnapshot | null): string => (one === null ? 'never' : ageText(nowMs - one.atMs));
+  return seen.map(({ account: { site, domain }, snapshots, last, good }) => {
+    return [site, domain ?? '-', String(snapshots), last?.state ?? '-', age(last), age(good)];
+  });
+}
+
+function describeSeen(
+  { account, uuid, snapshots, last, good, findings }: SeenAccount,
+  nowMs: number,
+): StatusDocument['accounts'][number] {
+  return {
+    account: account.site,
+    uuid,
+    domain: account.domain,
+    snapshots,
+    lastState: last?.state ?? null,
+    lastAt: last === null ? null : new Date(last.atMs).toISOString(),
+    lastGoodAt: good === null ? null : new Date(good.atMs).toISOString(),
+    lastGoodAgeSeconds: good === null ? null : Math.max(0, Math.floor((nowMs - good.atMs) / 1000)),
+    findings: findings.map(({ code, message }) => ({ code, message })),
+  };
+}
 
 function runText({ state, startedAtMs, accounts, done }: KnownRun, nowMs: number): string {
   const far = `${done} of ${plural(accounts, 'account')}`;

@@ -20,29 +20,12 @@ import {
   sitesByUuid,
 } from './account-records.ts';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
+import { CarriedIds, type DirectoryAccess } from './carried-ids.ts';
 import { RecordLookup } from './record-lookup.ts';
-import { type IdentityDependencies, isUuid, openIdentity, type ServerIdentity } from './server-identity.ts';
+import { type IdentityDependencies, openIdentity, type ServerIdentity } from './server-identity.ts';
 import { ensurePrivateDirectory, readOrSetAside } from './state-files.ts';
 
-export const accountXattr = 'trusted.holdfast.account';
-
-export interface InodeStamp {
-  /** Device, inode and ctime. */
-  readonly text: string;
-  readonly changedAtMs: number;
-}
-
-/** Two changes within one tick of the clock look like one: what changed later than this ago is looked at again. */
-const settledMs = 60_000;
-
-export interface StateDependencies extends IdentityDependencies {
-  /** Null where the path has no such attribute, or its file system keeps none. Follows no link. */
-  readonly readXattr: (path: string, name: string) => Promise<Uint8Array | null>;
-  /** What tells one state of an inode from another, null where there is none. Follows no link. */
-  readonly readStamp: (path: string) => Promise<InodeStamp | null>;
-  /** Rejects where the attribute cannot be kept. Follows no link. */
-  readonly writeXattr: (path: string, name: string, value: Uint8Array) => Promise<void>;
-}
+export interface StateDependencies extends IdentityDependencies, DirectoryAccess {}
 
 export interface State {
   readonly server: ServerIdentity;
@@ -109,10 +92,12 @@ class StateDirectory implements State {
   #sightings: Promise<unknown> = Promise.resolve();
 
   readonly #lookup: RecordLookup;
+  readonly #carried: CarriedIds;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#lookup = new RecordLookup(parts.records);
+    this.#carried = new CarriedIds(parts.deps, this.#lookup);
   }
 
   get server(): ServerIdentity {
@@ -137,7 +122,7 @@ class StateDirectory implements State {
 
   async knownAccountId(account: Account): Promise<string | null> {
     if (account.site === '_system') return this.server.systemUuid;
-    const { carried } = await this.#look(account.home);
+    const { carried } = await this.#carried.look(account.home);
     return this.#idOf(account, carried);
   }
 
@@ -172,9 +157,10 @@ class StateDirectory implements State {
   async #sight(account: Account): Promise<string> {
     const { records, deps } = this.#parts;
     const { home } = account;
-    const { carried, stamp } = await this.#look(home);
-    const uuid = (await this.#idOf(account, carried)) ?? (await this.#giveId(account));
-    const marked = home !== null && (carried === uuid || (await this.#carried(home)) === uuid);
+    const { carried, stamp } = await this.#carried.look(home);
+    const uuid =
+      (await this.#idOf(account, carried)) ?? (await this.#carried.give(account, this.#parts.notes));
+    const marked = home !== null && (carried === uuid || (await this.#carried.read(home)) === uuid);
     const sighting = { uuid, marked, stamp: carried === uuid ? stamp : null, account, nowMs: deps.now() };
     const record = sighted(records.get(uuid), sighting);
     if (record !== null) {
@@ -185,50 +171,16 @@ class StateDirectory implements State {
     return uuid;
   }
 
-  /** The UUID that a directory carries. One that has not changed since it was seen need not be asked again. */
-  async #look(
-    home: string | null,
-  ): Promise<{ readonly carried: string | null; readonly stamp: string | null }> {
-    if (home === null) return { carried: null, stamp: null };
-    const { deps } = this.#parts;
-    const found = await deps.readStamp(home);
-    const stamp = found !== null && deps.now() - found.changedAtMs > settledMs ? found.text : null;
-    const seen = stamp === null ? null : this.#lookup.at(home);
-    if (seen?.marked && seen.stamp === stamp) return { carried: seen.uuid, stamp };
-    return { carried: await this.#carried(home), stamp };
-  }
-
   async #idOf(account: Account, carried: string | null): Promise<string | null> {
     if (carried === null) return this.#remembered(account);
     return (await this.#isCopy(carried, account)) ? null : carried;
-  }
-
-  async #giveId({ home, site }: Account): Promise<string> {
-    const { deps, notes } = this.#parts;
-    const uuid = deps.newUuid();
-    if (home === null) return uuid;
-    try {
-      await deps.writeXattr(home, accountXattr, Buffer.from(uuid));
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-      notes.push(`${printable(site)}: its directory cannot carry its UUID (${printable(String(code))})`);
-      return uuid;
-    }
-    // Another process may have been at it too: what stands there counts for both.
-    return (await this.#carried(home)) ?? uuid;
-  }
-
-  async #carried(home: string): Promise<string | null> {
-    const value = await this.#parts.deps.readXattr(home, accountXattr);
-    const text = Buffer.from(value ?? '').toString('latin1');
-    return isUuid(text) ? text : null;
   }
 
   /** A directory copied with its xattrs is another account as long as the original is there. */
   async #isCopy(uuid: string, { home }: Account): Promise<boolean> {
     const original = this.#parts.records.get(uuid)?.home ?? null;
     if (original === null || original === home) return false;
-    return (await this.#carried(original).catch(() => null)) === uuid;
+    return (await this.#carried.read(original).catch(() => null)) === uuid;
   }
 
   /**

@@ -17,12 +17,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readPathStamp } from '../../../src/core/filesystem/path-xattrs.ts';
 import type { Account } from '../../../src/core/index.ts';
-import {
-  accountXattr,
-  openState,
-  type State,
-  type StateDependencies,
-} from '../../../src/core/state/state.ts';
+import { accountXattr } from '../../../src/core/state/carried-ids.ts';
+import { openState, type State, type StateDependencies } from '../../../src/core/state/state.ts';
 
 let root: string;
 let stateDir: string;
