@@ -32,6 +32,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import struct
 import subprocess
@@ -45,6 +46,8 @@ LINKED, HAS_XATTRS = 4, 16  # of an entry's flags, those that matter here
 ACLS = ('system.posix_acl_access', 'system.posix_acl_default')
 KEY = re.compile(r'\d+-\d+-[0-9a-f]{8}\.age')
 MANIFEST = re.compile(r'(\d{8,})-(\d{8}T\d{6}Z)-([a-z]+)-([a-z]+)-([0-9a-f]{12})(?:-r(\d+))?\.manifest')
+MOST_DIGITS = 15         # of a number in a name; more were put there to confuse
+MANIFEST_LIMIT = 64 << 20  # bytes
 FRAME_LIMIT = 64 << 20   # bytes; the format says 4 MiB, more than this is nonsense
 CACHED_FRAMES = 16       # decompressed frames of about 4 MiB kept in memory
 DECRYPTED = 6            # objects kept decrypted in the scratch directory, up to 512 MiB each
@@ -61,6 +64,10 @@ class Damaged(Exception):
 
 class Untrusted(Damaged):
     """It is whole, and signed by nobody who was named."""
+
+
+class Locked(Damaged):
+    """It is encrypted, and no identity opens a key of its account."""
 
 
 class Stop(Exception):
@@ -264,8 +271,9 @@ class Keys:
 
     def __init__(self, folder, identities):
         self.folder, self.identities = folder, identities
+        self.opened = None                          # files of identities without passphrases, once they were wanted
         self.scratch = None
-        self.accounts = {}                          # (server, owner) -> file with their identities
+        self.accounts = {}                          # (server, owner) -> file with their identities, or None
         self.objects = collections.OrderedDict()    # path -> decrypted file
 
     def place(self, name):
@@ -273,36 +281,62 @@ class Keys:
             self.scratch = tempfile.mkdtemp(prefix='rescue-')
         return os.path.join(self.scratch, name)
 
-    def age(self, identities, source, target, data=None):
+    def age(self, identities, source, target, data=None, quiet=True):
         arguments = [part for identity in identities for part in ('-i', identity)]
         source = ['--', source] if source else []
         return subprocess.run(['age', '-d', '-o', target] + arguments + source, input=data,
-                              stderr=subprocess.DEVNULL if data is not None else None).returncode == 0
+                              stderr=subprocess.DEVNULL if quiet else None).returncode == 0
+
+    def administrators(self):
+        """The identity files given. Each under a passphrase is opened once, or age would ask for every key."""
+        if self.opened is None:
+            self.opened, self.quiet = [], True
+            for number, path in enumerate(self.identities):
+                try:
+                    with open(path, 'rb') as file:
+                        text, given = file.read(), path
+                except OSError as error:
+                    raise Stop('the identity %s cannot be read: %s' % (show(path), error.strerror))
+                if not os.path.isfile(path):  # a pipe gives it once
+                    path = self.place('given-%d' % number)
+                    with open(path, 'wb') as file:
+                        file.write(text)
+                if text.lstrip().startswith((b'age-encryption.org/', b'-----BEGIN AGE ENCRYPTED FILE-----')):
+                    opened = self.place('identity-%d' % number)
+                    if not self.age([], path, opened, quiet=False):
+                        raise Stop('the identity %s was not opened: a wrong passphrase?' % show(given))
+                    path = opened
+                # A plugin may have something to say to whoever holds its key.
+                self.quiet = self.quiet and b'AGE-PLUGIN-' not in text
+                self.opened.append(path)
+        return self.opened
 
     def account(self, server, owner):
         """An identity file with all keys of an account. Of each key the highest revision that opens counts."""
-        if (server, owner) in self.accounts:
-            return self.accounts[server, owner]
-        if not self.identities:
-            raise Stop('this snapshot is encrypted: give --identity FILE')
         place = os.path.join(self.folder, 'keys', server, owner)
-        opened = self.place('account-%d' % len(self.accounts))
-        found = b''
-        # Every revision: one that was planted may bear the name of another key.
-        for name in os.listdir(place) if os.path.isdir(place) else []:
-            if KEY.fullmatch(name) and self.age(self.identities, os.path.join(place, name), opened):
-                with open(opened, 'rb') as file:
-                    found += file.read()
-        if not found:
-            raise Stop('no identity given opens a key in %s' % show(place))
-        with open(opened, 'wb') as file:
-            file.write(found)
-        self.accounts[server, owner] = opened
-        return opened
+        if (server, owner) not in self.accounts:
+            if not self.identities:
+                raise Stop('this snapshot is encrypted: give --identity FILE')
+            opened = self.place('account-%d' % len(self.accounts))
+            found = b''
+            # Every revision: one that was planted may bear the name of another key.
+            for name in sorted(os.listdir(place)) if os.path.isdir(place) else []:
+                path = os.path.join(place, name)
+                if KEY.fullmatch(name) and os.path.isfile(path) and self.age(self.administrators(), path, opened,
+                                                                             quiet=self.quiet):
+                    with open(opened, 'rb') as file:
+                        found += file.read().rstrip(b'\n') + b'\n'
+            if found:
+                with open(opened, 'wb') as file:
+                    file.write(found)
+            self.accounts[server, owner] = opened if found else None
+        if self.accounts[server, owner] is None:
+            raise Locked('no identity given opens a key in %s' % show(place))
+        return self.accounts[server, owner]
 
     def body(self, server, owner, line):
         opened = self.place('body')
-        if not self.age([self.account(server, owner)], None, opened, base64.b64decode(line)):
+        if not self.age([self.account(server, owner)], None, opened, data=base64.b64decode(line)):
             raise Damaged('its body cannot be decrypted')
         with open(opened, 'rb') as file:
             return file.read()
@@ -314,7 +348,8 @@ class Keys:
         if not os.path.exists(path):
             raise Damaged('%s: No such file or directory' % show(key))
         opened = self.place('object-%s' % hashlib.sha256(path.encode('utf-8', 'surrogatepass')).hexdigest())
-        if not self.age([self.account(*key.split('/')[1:3])], path, opened):
+        place = key.split('/')
+        if len(place) != 4 or not self.age([self.account(*place[1:3])], path, opened):
             raise Damaged('%s cannot be decrypted: it is damaged, or its key is not there' % show(key))
         self.objects[path] = opened
         while len(self.objects) > DECRYPTED:
@@ -337,12 +372,15 @@ class Store:
     def __init__(self, folder, keys, signers=()):
         self.folder, self.keys, self.signers = folder, keys, signers
         self.damaged = []  # (server, owner, text) of manifests that cannot be used
+        self.found = None  # the snapshots, once they were looked for
         if not os.path.isdir(os.path.join(folder, 'manifests')):
             raise Stop('%s is no store (it has no directory "manifests"): go there, or use --store DIR' % show(folder))
         try:
-            with open(os.path.join(folder, 'holdfast.json'), 'rb') as file:
-                warn_unknown('holdfast.json', json.loads(file.read().decode('utf-8')))
-        except (OSError, ValueError) as error:
+            identity = parsed(read_whole(os.path.join(folder, 'holdfast.json')))
+            if not isinstance(identity, dict):
+                raise Damaged('it is no JSON object')
+            warn_unknown('holdfast.json', identity)
+        except (OSError, Damaged) as error:
             problem('holdfast.json cannot be read, going on without it: %s' % error)
 
     def stored(self, key):
@@ -367,10 +405,11 @@ class Store:
         return data
 
     def snapshots(self):
-        """All snapshots, each in its highest revision that is whole and trusted. The other manifests are put into
-        self.damaged."""
+        """All snapshots, each in its highest revision that is whole and trusted; those that no identity opens have
+        no body. The other manifests are put into self.damaged."""
+        if self.found is not None:
+            return self.found
         found = {}
-        self.damaged = []
         for server in self.folders('manifests'):
             for owner in self.folders('manifests', server):
                 for name in sorted(os.listdir(os.path.join(self.folder, 'manifests', server, owner))):
@@ -378,22 +417,26 @@ class Store:
                     match = MANIFEST.fullmatch(name)
                     if not match:
                         continue  # a temporary file, or something that is not ours
+                    sequence, utc, level, state, short, revision = match.groups()
                     try:
+                        if max(len(sequence), len(revision or '')) > MOST_DIGITS:
+                            raise Damaged('no snapshot has such a number')
                         header, body = self.manifest(key)
-                        revision = int(match.group(6) or 0)
-                        said = (header['server'], header['owner'], header['id'], header['sequence'], header['revision'])
-                        if said != (server, owner, match.group(5), int(match.group(1)), revision):
+                        said = [header[name] for name in
+                                ('server', 'owner', 'sequence', 'level', 'state', 'id', 'revision')]
+                        if said != [server, owner, int(sequence), level, state, short, int(revision or 0)]:
                             raise Damaged('its contents belong under another name')
-                        snapshot = Snapshot(key, server, owner, header['sequence'], match.group(2), match.group(5),
-                                            revision, header, body)
-                    except (Damaged, KeyError, TypeError) as error:
+                    except Damaged as error:
                         what = 'not trusted' if isinstance(error, Untrusted) else 'damaged'
                         self.damaged.append((server, owner, 'manifest %s is %s: %s' % (show(key), what, error)))
                         continue
-                    other = found.get((server, owner, snapshot.short))
-                    if other is None or other.revision < revision:
-                        found[server, owner, snapshot.short] = snapshot
-        return sorted(found.values(), key=lambda s: (s.owner, s.header['addin']['id'], s.sequence, s.utc))
+                    snapshot = Snapshot(key, server, owner, header['sequence'], utc, short, header['revision'],
+                                        header, body)
+                    other = found.get((server, owner, short))
+                    if other is None or other.revision < snapshot.revision:
+                        found[server, owner, short] = snapshot
+        self.found = sorted(found.values(), key=lambda s: (s.owner, s.header['addin']['id'], s.sequence, s.utc))
+        return self.found
 
     def folders(self, *names):
         place = os.path.join(self.folder, *names)
@@ -402,26 +445,37 @@ class Store:
     def manifest(self, key):
         """Header and body, after the seal has been checked over the exact bytes."""
         try:
-            with open(os.path.join(self.folder, key), 'rb') as file:
-                lines = file.read().split(b'\n')
+            lines = read_whole(os.path.join(self.folder, key)).split(b'\n')
         except OSError as error:
             raise Damaged(error.strerror)
         if len(lines) != 4 or lines[3] != b'':
             raise Damaged('it does not have three lines')
-        try:
-            seal = json.loads(lines[2].decode('utf-8'))
-            sealed = lines[0] + b'\n' + lines[1] + b'\n'
-            if seal['sha256'] != hashlib.sha256(sealed).hexdigest():
-                raise Damaged('its seal does not fit')
-            if self.signers:
-                check_signature(seal, sealed, self.signers)
-            header = json.loads(lines[0].decode('utf-8'))
-            if header.get('encryption') and not self.keys.identities:
-                return header, {}  # locked: what the header says is all there is
-            body = self.keys.body(header['server'], header['owner'], lines[1]) if header.get('encryption') else lines[1]
-            return header, json.loads(body.decode('utf-8'))
-        except (ValueError, KeyError, TypeError) as error:
-            raise Damaged('it is not JSON as it should be (%s)' % error)
+        seal = parsed(lines[2])
+        sealed = lines[0] + b'\n' + lines[1] + b'\n'
+        if not isinstance(seal, dict) or seal.get('sha256') != hashlib.sha256(sealed).hexdigest():
+            raise Damaged('its seal does not fit')
+        if self.signers:
+            check_signature(seal, sealed, self.signers)
+        header = parsed(lines[0])
+        check_shape(header, HEADER, 'line 1')
+        body = lines[1]
+        if header.get('encryption'):
+            # Nothing of what it says is believed: its name, which is compared later, is where its keys lie.
+            server, owner = key.split('/')[1:3]
+            try:
+                if not self.keys.identities:
+                    return header, {}  # locked: what the header says is all there is
+                body = self.keys.body(server, owner, body)
+            except Locked:
+                return header, {}
+            except ValueError as error:
+                raise Damaged('its body is no base64 (%s)' % error)
+        body = parsed(body)
+        check_shape(body, BODY, 'line 2')
+        for part in body['components']:
+            if part['type'] == 'database' and part['state'] == 'complete':
+                check_shape(part, DATABASE, 'a database')
+        return header, body
 
     def report_damaged(self, place=None):
         """Names the damaged manifests, all or those of one (server, owner). Returns whether there are any."""
@@ -431,8 +485,67 @@ class Store:
         return bool(texts)
 
 
+def read_whole(path):
+    """A small object. Whoever can write to the store can put there what has no end."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), 'rb') as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise Damaged('it is no file')
+        data = file.read(MANIFEST_LIMIT + 1)
+    if len(data) > MANIFEST_LIMIT:
+        raise Damaged('it is too long')
+    return data
+
+
+def parsed(data):
+    try:
+        return json.loads(data.decode('utf-8'))
+    except (ValueError, RecursionError) as error:
+        raise Damaged('it is not JSON as it should be (%s)' % error)
+
+
+# What manifests must hold so that none of them stops what goes over all. A name with "?" may be absent or null; a list
+# of one shape holds any number of such.
+OBJECTS = [{'number': int, 'key': str, 'size': int, 'sha256': str}]
+HEADER = {
+    'server': str, 'owner': str, 'id': str, 'lineage': str, 'sequence': int, 'revision': int, 'level': str,
+    'state': str, 'startedAt': str, 'committedAt': str, 'digest': str, 'previous?': str, 'features?': [str],
+    'addin': {'id': str, 'name': str}, 'encryption?': {'epoch': int, 'pair': str}, 'objects': OBJECTS,
+    'references': OBJECTS,
+}
+BODY = {
+    'account': {'site': str, 'domain?': str, 'aliases?': [str]},
+    'components': [{
+        'type': str, 'name': str, 'state': str, 'sha256?': str, 'instance?': str, 'databases?': [str], 'format?': str,
+        'object?': int, 'plainBytes?': int,
+        'besides?': [{'suffix': str, 'object': int, 'plainBytes': int, 'sha256': str}],
+    }],  # and of a database DATABASE
+    'counts?': {'bytes?': int}, 'warningCounts?': dict, 'contentRoot?': str, 'salt?': str,
+    'index?': {'object': int, 'offset': int, 'length': int, 'sha256': str},
+}
+DATABASE = {'instance': str, 'databases': [str], 'format': str, 'plainBytes': int, 'sha256': str}
+
+
+def check_shape(value, shape, what):
+    """Raises Damaged where `value` is not shaped like `shape`."""
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            raise Damaged('%s is no list' % what)
+        for part in value:
+            check_shape(part, shape[0], 'a part of ' + what)
+    elif isinstance(shape, dict):
+        if not isinstance(value, dict):
+            raise Damaged('%s is no object' % what)
+        for name, wanted in shape.items():
+            below = value.get(name.rstrip('?'))
+            if below is not None or not name.endswith('?'):
+                check_shape(below, wanted, '"%s" of %s' % (name.rstrip('?'), what))
+    elif not isinstance(value, shape) or isinstance(value, bool):
+        raise Damaged('%s is not what it should be' % what)
+
+
 def warn_unknown(what, document):
-    unknown = [name for name in document.get('features') or [] if name not in KNOWN_FEATURES]
+    features = document.get('features')
+    unknown = [name for name in features if name not in KNOWN_FEATURES] if isinstance(features, list) else [features]
     if document.get('format') != KNOWN_FORMAT or unknown:
         note('%s: format %r with features %r is newer than this program. It reads on, but may read wrongly: '
              'look for a newer rescue.py.' % (what, document.get('format'), document.get('features')))
@@ -458,7 +571,8 @@ def newest(snapshots):
     last = {}
     for snapshot in snapshots:
         lineage = (snapshot.header['addin']['id'], snapshot.header['lineage'])
-        if lineage not in last or last[lineage].sequence < snapshot.sequence:
+        rank = (snapshot.sequence, snapshot.header['committedAt'])
+        if lineage not in last or (last[lineage].sequence, last[lineage].header['committedAt']) < rank:
             last[lineage] = snapshot
     return max(last.values(), key=lambda s: (s.header['committedAt'], s.sequence))
 
@@ -482,7 +596,8 @@ def choose(store, wanted, account):
     candidates = of_account(every, account) if account else every
     if account and not candidates:
         store.report_damaged()
-        raise Stop('no snapshot of account %s; `python3 rescue.py list` shows what there is' % show(account))
+        raise Stop('no snapshot of account %s; `python3 rescue.py list` shows what there is%s' % (
+            show(account), '' if all(s.body for s in every) else ', what is encrypted only with --identity FILE'))
     if wanted == 'latest':
         if not account:
             raise Stop('latest needs --account')
@@ -495,7 +610,9 @@ def choose(store, wanted, account):
         raise Stop('%s fits %s: %s' % (show(wanted), 'several snapshots' if fitting else 'no snapshot',
                                        ', '.join(show(id_of(s)) for s in fitting) or 'try `list`'))
     if not fitting[0].body:
-        raise Stop('%s is encrypted: give --identity FILE' % show(id_of(fitting[0])))
+        if not store.keys.identities:
+            raise Stop('%s is encrypted: give --identity FILE' % show(id_of(fitting[0])))
+        store.keys.account(fitting[0].server, fitting[0].owner)  # says which keys no identity opens
     if store.report_damaged((fitting[0].server, fitting[0].owner)):
         what = 'latest is the newest whole one, ' if wanted == 'latest' else 'an earlier revision may be meant: '
         note('those were passed over: %s%s' % (what, show(fitting[0].key)))
@@ -1127,11 +1244,14 @@ def command_list(store, options):
     if options.account:
         snapshots = of_account(snapshots, options.account)
     store.report_damaged((snapshots[0].server, snapshots[0].owner) if options.account and snapshots else None)
+    locked = {s.server + '/' + s.owner for s in snapshots if not s.body and store.keys.identities}
+    for place in sorted(locked):
+        note('no identity given opens a key in keys/%s: its snapshots are shown by UUID' % show(place))
     for s in snapshots:
         account, counts = s.body.get('account') or {}, s.body.get('counts') or {}
         say('%s  %s  %s  sequence %d of %s  committed %s  %s  %s bytes  account %s' % (
-            show(id_of(s)), s.header['level'], s.header['state'], s.sequence, show(s.header['addin']['name']),
-            show(s.header['committedAt']), show(account.get('domain') or '-'), counts.get('bytes', '?'), s.owner))
+            show(id_of(s)), show(s.header['level']), show(s.header['state']), s.sequence, show(s.header['addin']['name']),
+            show(s.header['committedAt']), show(account.get('domain') or '-'), counts.get('bytes', '?'), show(s.owner)))
 
 
 def command_restore(store, options):
@@ -1265,6 +1385,8 @@ def main():
     options = parser.parse_args()
     if not options.command:
         parser.error('say what to do: list, restore or verify')
+    for number in (signal.SIGTERM, signal.SIGHUP):  # what was decrypted goes then, too
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     keys = Keys(options.store, options.identity or [])
     try:
         if not shutil.which('zstd') and options.command != 'list':

@@ -1,0 +1,151 @@
+/** `rescue.py` on an encrypted store of several accounts: what does not open, or was planted, stops none of the others. */
+
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SnapshotsDocument } from '../../src/cli/documents/snapshots.ts';
+import { runRescue } from '../support/backup.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+import { runPython } from '../support/run-python.ts';
+
+const passphrase = 'a horse';
+let site: CliSite;
+let identity: string;
+let sealedIdentity: string;
+let owners: ReadonlyMap<string, SnapshotsDocument['snapshots'][number]>;
+let targets = 0;
+
+beforeAll(async () => {
+  const dir = makeDirectory();
+  for (const name of ['anna', 'ben']) {
+    mkdirSync(join(dir, 'home', name), { recursive: true });
+    writeFileSync(join(dir, 'home', name, 'page'), name);
+  }
+  site = makeSite({ panel: { use: 'generic', accounts: [{ path: join(dir, 'home/*') }] } }, dir);
+  [identity, sealedIdentity] = [join(dir, 'admin.key'), join(dir, 'sealed.key')];
+  writeFileSync(join(dir, 'passphrase'), `${passphrase}\n`);
+  const sheet = join(dir, 'sheet');
+  await site.holdfast('key', 'generate', '--to', identity, '--sheet', sheet);
+  const from = ['--from-sheet', sheet, '--to', sealedIdentity, '--sheet', join(dir, 'sheet2')];
+  await site.holdfast('key', 'generate', ...from, '--passphrase-file', join(dir, 'passphrase'));
+  const recipient = /age1[0-9a-z]+/.exec(readFileSync(identity, 'utf8'))![0];
+  writeJson(join(site.config, 'addins.d/nightly.json'), {
+    name: 'nightly',
+    provider: { use: 's3-tar' },
+    store: { use: 'local', path: site.store },
+    encryption: { recipients: [recipient] },
+  });
+  expect((await site.holdfast('backup')).status).toBe(0);
+  const listed = await site.holdfast('snapshots', '--json');
+  const { snapshots } = documentOf<SnapshotsDocument>('snapshots', listed);
+  owners = new Map(snapshots.map((one) => [one.account, one]));
+}, 60_000);
+afterAll(() => site.remove());
+
+const latest = (account: string, target: string): string[] => [
+  ...['restore', 'latest', '--account', account, '--to', join(site.dir, target)],
+];
+const folderOf = (kind: string, account: string): string => {
+  const { server, owner } = owners.get(account)!;
+  return join(site.store, kind, server, owner);
+};
+
+describe('rescue.py --identity', () => {
+  it('asks for a passphrase once, however many accounts and keys there are', async () => {
+    const target = `target-${++targets}`;
+    const command = ['python3', '-B', join(site.store, 'rescue.py'), '--store', site.store];
+    const rest = [...latest('anna', target), '--identity', sealedIdentity];
+    const said = await runPython('typed_passphrase.py', [passphrase, ...command, ...rest]);
+
+    expect(said).toMatch(/^1 0\n/);
+    expect(readFileSync(join(site.dir, target, 'files/page'), 'utf8')).toBe('anna');
+  });
+
+  it('restores an account where another does not open, and says of that one why', async () => {
+    const keys = folderOf('keys', 'ben');
+    const [name] = readdirSync(keys);
+    const whole = readFileSync(join(keys, name!));
+    writeFileSync(join(keys, name!), 'garbage');
+    const target = `target-${++targets}`;
+    const anna = await runRescue(site.store, [...latest('anna', target), '--identity', identity]);
+    const list = await runRescue(site.store, ['list', '--identity', identity]);
+    const ben = owners.get('ben')!.owner;
+    const other = await runRescue(site.store, [...latest(ben, `${target}b`), '--identity', identity]);
+    writeFileSync(join(keys, name!), whole);
+
+    expect([anna.status, anna.problems]).toEqual([0, []]);
+    expect(readFileSync(join(site.dir, target, 'files/page'), 'utf8')).toBe('anna');
+    expect(list.status).toBe(0);
+    expect(list.stdout).toMatch(/^anna-/m);
+    expect(list.stdout).toContain(`account ${ben}`);
+    expect(list.stderr).toContain(`no identity given opens a key in keys/`);
+    expect(other.status).toBe(2);
+    expect(other.stderr).toMatch(new RegExp(`^stopped: no identity given opens a key in .*${ben}$`, 'm'));
+  });
+});
+
+describe('manifests and a store file that somebody planted', () => {
+  const sealed = (...lines: readonly [string, string]): string => {
+    const text = `${lines.join('\n')}\n`;
+    return `${text}{"sha256":"${createHash('sha256').update(text).digest('hex')}"}\n`;
+  };
+  const genuine = (): string => {
+    const folder = folderOf('manifests', 'ben');
+    return readFileSync(
+      join(folder, readdirSync(folder).find((name) => name.startsWith('00000001'))!),
+      'utf8',
+    );
+  };
+  const changed = (change: (header: Record<string, unknown>) => void): string => {
+    const [header, body] = genuine().split('\n');
+    const parsed = JSON.parse(header!) as Record<string, unknown>;
+    change(parsed);
+    return sealed(JSON.stringify(parsed), body!);
+  };
+
+  it.each<[string, () => string]>([
+    ['of a list', () => sealed('[]', '[]')],
+    ['of numbers', () => sealed('1', '2')],
+    ['too deep to read', () => sealed('['.repeat(200_000), '')],
+    ['without a configuration', () => changed((header) => delete header['addin'])],
+    ['with an object for a name', () => changed((header) => Object.assign(header, { committedAt: {} }))],
+    ['with a seal of a list', () => '{}\n{}\n[]\n'],
+    ['empty', () => ''],
+  ])('stop nobody: one %s', async (_, text) => {
+    const planted = join(
+      folderOf('manifests', 'ben'),
+      '00000009-20261121T203000Z-full-complete-dddddddddddd.manifest',
+    );
+    writeFileSync(planted, text());
+    const list = await runRescue(site.store, ['list']);
+    rmSync(planted);
+
+    expect([list.status, list.problems.length]).toEqual([1, 1]);
+    expect(list.stderr).not.toContain('Traceback');
+    expect(list.stdout.trim().split('\n')).toHaveLength(2);
+  });
+
+  it('harm only the account they were planted for', async () => {
+    const folder = folderOf('manifests', 'ben');
+    const planted = ['00000009', '9007199254740993', '9'.repeat(30)].map((sequence) =>
+      join(folder, `${sequence}-20261121T203000Z-full-complete-dddddddddddd.manifest`),
+    );
+    for (const path of planted) writeFileSync(path, sealed('[]', '[]'));
+    const storeFile = join(site.store, 'holdfast.json');
+    const whole = readFileSync(storeFile);
+    writeFileSync(storeFile, '[]');
+    const [ours, theirs] = [`target-${++targets}`, `target-${++targets}`];
+    const anna = await runRescue(site.store, [...latest('anna', ours), '--identity', identity]);
+    writeFileSync(storeFile, whole);
+    const ben = await runRescue(site.store, [...latest('ben', theirs), '--identity', identity]);
+    for (const path of planted) rmSync(path);
+
+    expect(anna.problems).toEqual([
+      'holdfast.json cannot be read, going on without it: it is no JSON object',
+    ]);
+    expect([ben.status, ben.problems.length]).toEqual([1, 3]);
+    for (const [name, target] of [['anna', ours] as const, ['ben', theirs] as const])
+      expect(readFileSync(join(site.dir, target, 'files/page'), 'utf8')).toBe(name);
+  });
+});
