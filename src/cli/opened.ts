@@ -14,10 +14,12 @@ import { databaseSettingsSchema } from '../core/config/config-schema.ts';
 import type { AddinConfiguration, Configuration, UseSettings } from '../core/config/load-configuration.ts';
 import { withExclusions } from '../core/config/policy.ts';
 import { escapePointer, resolveSecrets, secretsIn } from '../core/config/secrets.ts';
+import type { PanelCache } from '../core/contracts/panel.ts';
 import type { Identity } from '../core/encryption/identities.ts';
 import type { KeyedProvider } from '../core/encryption/keyed-provider.ts';
 import { isHoldfastError } from '../core/errors.ts';
 import type {
+  Account,
   AddinDefinition,
   DatabaseEngine,
   Panel,
@@ -27,6 +29,8 @@ import type {
   Store,
 } from '../core/index.ts';
 import type { OpenAddin } from '../core/jobs/addin.ts';
+import type { DirectoryAccess } from '../core/state/carried-ids.ts';
+import { withLastKnown } from '../core/state/last-known.ts';
 import { openState, type State } from '../core/state/state.ts';
 import { isPrivateDirectory } from '../core/state/state-files.ts';
 import type { Loaded } from './configuration.ts';
@@ -112,14 +116,17 @@ export async function openPanel(
   return { panel, panelRef: refOf(definition) };
 }
 
-/** Lists accounts with what scope and policy leave out of them, and with a cache where there is a state. */
+/** Lists accounts with what scope and policy leave out of them; where there is a state, with a cache and what is known from before. */
 const steeredPanel = (panel: Panel, configuration: Configuration, now: () => number): Panel => ({
   name: panel.name,
   accounts: async (options) => {
     const { stateDir } = configuration;
-    const cache = { path: join(stateDir, `panel-${panel.name}.json`), nowMs: now() };
-    const kept = (await isPrivateDirectory(stateDir)) ? { cache } : {};
-    const accounts = await panel.accounts({ ...options, ...kept });
+    const bare = (more: { readonly cache?: PanelCache }) => panel.accounts({ ...options, ...more });
+    let accounts: readonly Account[];
+    if (await isPrivateDirectory(stateDir)) {
+      const cache = { path: join(stateDir, `panel-${panel.name}.json`), nowMs: now() };
+      accounts = await withLastKnown(await bare({ cache }), stateDir, readXattr);
+    } else accounts = await bare({});
     return accounts.map((account) => withExclusions(account, configuration));
   },
   writablePath: (request) => panel.writablePath(request),
@@ -155,11 +162,14 @@ export async function openStateOf(
     now,
     newUuid,
     machineId: () => readFile('/etc/machine-id', 'utf8').catch(() => null),
-    readXattr: async (path, name) => (await pathXattrs()).readPathXattr(path, name),
+    readXattr,
     readStamp: async (path) => (await pathXattrs()).readPathStamp(path),
     writeXattr: async (path, name, value) => (await pathXattrs()).writePathXattr(path, name, value),
   });
 }
+
+const readXattr: DirectoryAccess['readXattr'] = async (path, name) =>
+  (await pathXattrs()).readPathXattr(path, name);
 
 let xattrs: Promise<typeof import('../core/filesystem/path-xattrs.ts')> | undefined;
 /** Loaded where it is used; asking the loader anew for each of ten thousand accounts would take longer than reading. */

@@ -1,27 +1,59 @@
-/** What policy says of the accounts that the panel has now, by their UUIDs. */
+/**
+ * What policy says of accounts by their UUIDs: of those the panel has, those it cannot describe at the moment, and
+ * those that are gone from it.
+ */
 
-import type { Retention } from '../core/config/addin-schema.ts';
-import { policyOf, type Ruled } from '../core/config/policy.ts';
+import type { ManifestBody } from '../core/archive/manifest.ts';
+import { type Remembered, type Ruled, retentionFor } from '../core/config/policy.ts';
+import type { Account } from '../core/index.ts';
+import type { PruneRequest } from '../core/jobs/prune/types.ts';
+import { type AccountRecord, present } from '../core/state/account-records.ts';
 import type { Search } from './find-snapshot.ts';
 
 /**
- * Retention by account. Accounts that are gone from the panel, and those of other servers, are as if no
- * policy were there: nobody can tell their plan.
+ * Retention by account. What the panel cannot say is as it was seen last, or as the newest snapshots tell: an account
+ * keeps its rules when it is deleted, and when its description is damaged.
  *
  * @throws PANEL_UNREADABLE there are rules, and the panel cannot say whom they are for
  */
 export async function retentionsOf(
   { panelAccounts, state }: Search,
-  ruled: Ruled,
+  { policy }: Ruled,
   server: string,
-): Promise<(owner: string) => Retention | null> {
-  const found = new Map<string, Retention>();
-  if (ruled.policy.some(({ retention }) => retention !== undefined) && state?.server.uuid === server) {
+): Promise<NonNullable<PruneRequest['retentionOf']>> {
+  if (policy.every(({ retention }) => retention === undefined)) return () => null;
+  const known = new Map<string, Remembered>();
+  // Of another server's accounts this one's panel knows nothing.
+  if (state?.server.uuid === server) {
+    const records = new Map(state.accounts().map((record) => [record.uuid, record]));
+    for (const [uuid, record] of records) known.set(uuid, recorded(record));
     for (const account of await panelAccounts()) {
-      const { value } = policyOf(account, ruled).retention;
-      const owner = value === null ? null : await state.knownAccountId(account);
-      if (owner !== null && value !== null) found.set(owner, value);
+      const owner = await state.knownAccountId(account);
+      if (owner !== null) known.set(owner, described(account, records.get(owner)));
     }
   }
-  return (owner) => found.get(owner) ?? null;
+  return (owner, snapshots) => {
+    const told = toldBy(snapshots);
+    const { site = told?.site, domain = told?.domain, plan = told?.plan } = known.get(owner) ?? {};
+    return retentionFor({ site, domain, plan }, policy);
+  };
+}
+
+function recorded(record: AccountRecord): Remembered {
+  const { site, domain } = present(record);
+  return { site, domain, plan: record.plan };
+}
+
+function described({ site, domain, plan, problem }: Account, record: AccountRecord | undefined): Remembered {
+  if (problem === null) return { site, domain, plan };
+  return { site, domain: domain ?? undefined, plan: plan ?? record?.plan };
+}
+
+/** Snapshots say what the panel said then; of an account without a domain or a plan, that it had none. */
+function toldBy(snapshots: readonly ManifestBody['account'][]): Remembered | null {
+  const site = snapshots.at(-1)?.site;
+  if (site === undefined) return null;
+  const last = <K extends 'domain' | 'plan'>(key: K): string | null =>
+    snapshots.findLast((one) => one[key] !== null)?.[key] ?? null;
+  return { site, domain: last('domain'), plan: last('plan') };
 }

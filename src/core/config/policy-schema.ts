@@ -11,7 +11,7 @@ export const policyProperty = {
   maxItems: 1000,
   default: [],
   description:
-    'Rules for plans and for accounts. Of those that fit, the most specific one that says a thing has its way: an account by name, accounts by pattern, a plan by name, plans by pattern; of equals the later one.',
+    'Rules for plans and for accounts. Of those that fit, the most specific one that says a thing has its way: an account by name, accounts by pattern, a plan by name, plans by pattern; of equals the later one. An account that is gone from the panel keeps the retention of the site, domain and plan it had, one that the panel cannot describe all its rules.',
   examples: [[{ plan: 'basic', retention: { keepDaily: 7 }, exclude: ['shadow/var/cache'] }]],
   items: {
     type: 'object',

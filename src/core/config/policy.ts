@@ -8,11 +8,14 @@
 import type { Account } from '../contracts/panel.ts';
 import { globToRegExp, isGlob } from '../glob.ts';
 import { quoted } from '../printable.ts';
+import type { Retention } from './addin-schema.ts';
 import type { PolicyRule } from './policy-schema.ts';
 import type { ConfigProblem } from './problems.ts';
 import type { Steering } from './steering.ts';
 
 type Subject = Pick<Account, 'site' | 'domain' | 'plan'>;
+/** What is known of an account that is gone, or that nobody can describe; undefined: nobody knows. */
+export type Remembered = { readonly [K in keyof Subject]: Subject[K] | undefined };
 type Setting = 'retention' | 'fullEveryDays' | 'destination' | 'exclude';
 
 export interface Applied<T> {
@@ -43,9 +46,9 @@ export function policyOf(account: Subject, { policy, steering }: Ruled): Account
   if (policy.length === 0)
     return { retention: unruled, fullEveryDays: unruled, destination: unruled, exclude: standing };
   const fitting = policy
-    .map((rule, index) => ({ rule, index, weight: weightOf(rule, account) }))
-    .filter(({ weight }) => weight > 0)
-    .sort((a, b) => b.weight - a.weight || b.index - a.index);
+    .map((rule, index) => ({ rule, index }))
+    .filter(({ rule }) => fitOf(rule, account) === 'yes')
+    .sort((a, b) => rankOf(b.rule) - rankOf(a.rule) || b.index - a.index);
   const of = <K extends Setting>(key: K): Applied<NonNullable<PolicyRule[K]> | null> => {
     const found = fitting.find(({ rule }) => rule[key] !== undefined);
     if (found === undefined) return { value: null, why: null };
@@ -58,6 +61,19 @@ export function policyOf(account: Subject, { policy, steering }: Ruled): Account
     destination: of('destination'),
     exclude: exclude.value === null ? standing : { value: exclude.value, why: exclude.why },
   };
+}
+
+/** The retention that rules set, null where they set none; `unknown` where one may be for the account and may not. */
+export function retentionFor(
+  account: Remembered,
+  policy: readonly PolicyRule[],
+): Retention | null | 'unknown' {
+  const fitting = policy
+    .map((rule, index) => ({ rule, index, fits: fitOf(rule, account) }))
+    .filter(({ rule, fits }) => rule.retention !== undefined && fits !== 'no')
+    .sort((a, b) => rankOf(b.rule) - rankOf(a.rule) || b.index - a.index);
+  const first = fitting[0];
+  return first?.fits === 'perhaps' ? 'unknown' : (first?.rule.retention ?? null);
 }
 
 const nameOf = ({ account, plan }: PolicyRule, index: number): string => {
@@ -83,15 +99,22 @@ function matchersOf(rule: PolicyRule): Matchers {
   return made;
 }
 
-/** 0: it does not fit. A rule with both is for an account on that plan. */
-function weightOf(rule: PolicyRule, subject: Subject): number {
-  const { account, plan } = rule;
+type Fit = 'yes' | 'no' | 'perhaps';
+
+/** A rule with both is for an account on that plan. */
+function fitOf(rule: PolicyRule, { site, domain, plan }: Remembered): Fit {
   const compiled = matchersOf(rule);
-  const names = [subject.site, ...(subject.domain === null ? [] : [subject.domain])];
-  const fits = (pattern: RegExp | null, texts: readonly string[]): boolean =>
-    pattern === null || texts.some((text) => pattern.test(text.toLowerCase()));
-  if (!fits(compiled.account, names)) return 0;
-  if (!fits(compiled.plan, subject.plan === null ? [] : [subject.plan])) return 0;
+  const among = (pattern: RegExp | null, texts: readonly (string | null | undefined)[]): Fit => {
+    if (pattern === null || texts.some((text) => text != null && pattern.test(text.toLowerCase())))
+      return 'yes';
+    return texts.includes(undefined) ? 'perhaps' : 'no';
+  };
+  const both = [among(compiled.account, [site, domain]), among(compiled.plan, [plan])];
+  return both.includes('no') ? 'no' : both.includes('perhaps') ? 'perhaps' : 'yes';
+}
+
+/** The more specific a rule, the more. */
+function rankOf({ account, plan }: PolicyRule): number {
   const byAccount = account === undefined ? 0 : isGlob(account) ? 3 : 6;
   return byAccount + (plan === undefined ? 0 : isGlob(plan) ? 1 : 2);
 }

@@ -1,5 +1,5 @@
 /**
- * What was seen of each account, by UUID: its sites and domains with dates.
+ * What was seen of each account, by UUID: its sites and domains with dates, and its plan.
  *
  * Pure functions over records. Which UUID an account has is not decided here but by what its
  * directory carries.
@@ -24,6 +24,8 @@ export interface AccountRecord {
   readonly marked: boolean;
   /** Of that directory when it was seen to carry the UUID: while it is the same, so is the UUID. */
   readonly stamp?: string;
+  /** As the panel said when it last could; absent where it never could. */
+  readonly plan?: string | null;
   /** Oldest first; the last is how it is now, or was when it was seen last. Never empty. */
   readonly attributes: readonly [AccountAttributes, ...AccountAttributes[]];
 }
@@ -47,16 +49,18 @@ export function sighted(record: AccountRecord | undefined, sighting: Sighting): 
   const { site, domain } = account;
   const seen: AccountAttributes = { site, domain, firstSeenMs: nowMs, lastSeenMs: nowMs };
   const stamp = sighting.stamp ?? record?.stamp;
-  const stamped = stamp === undefined ? {} : { stamp };
-  if (record === undefined) return { uuid, home: account.home, marked, ...stamped, attributes: [seen] };
+  // Of an account with a problem, no plan may mean that the panel cannot tell.
+  const plan = account.plan ?? (account.problem === null ? null : record?.plan);
+  const facts = { ...(stamp === undefined ? {} : { stamp }), ...(plan === undefined ? {} : { plan }) };
+  if (record === undefined) return { uuid, home: account.home, marked, ...facts, attributes: [seen] };
   // An account whose directory is missing today keeps the place where it was.
   const home = account.home ?? record.home;
-  const place = { uuid, home, marked: account.home === null ? record.marked : marked, ...stamped };
+  const place = { uuid, home, marked: account.home === null ? record.marked : marked, ...facts };
   const last = present(record);
   const [first, ...rest] = record.attributes;
   if (last.site !== site || last.domain !== domain) return { ...place, attributes: [first, ...rest, seen] };
   const samePlace = record.home === home && record.marked === place.marked && record.stamp === stamp;
-  if (samePlace && nowMs - last.lastSeenMs < dayMs) return null;
+  if (samePlace && record.plan === plan && nowMs - last.lastSeenMs < dayMs) return null;
   const now = { ...last, lastSeenMs: nowMs };
   return { ...place, attributes: rest.length === 0 ? [now] : [first, ...rest.slice(0, -1), now] };
 }
@@ -95,6 +99,7 @@ function isRecord(value: unknown): value is AccountRecord {
     (record.home === null || typeof record.home === 'string') &&
     typeof record.marked === 'boolean' &&
     (record.stamp === undefined || typeof record.stamp === 'string') &&
+    (record.plan === undefined || record.plan === null || typeof record.plan === 'string') &&
     Array.isArray(record.attributes) &&
     record.attributes.length > 0 &&
     record.attributes.every(

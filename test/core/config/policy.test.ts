@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { policyOf, withExclusions } from '../../../src/core/config/policy.ts';
+import { policyOf, type Remembered, retentionFor, withExclusions } from '../../../src/core/config/policy.ts';
 import type { PolicyRule } from '../../../src/core/config/policy-schema.ts';
 import { noSteering } from '../../../src/core/config/steering.ts';
 import type { Account } from '../../../src/core/contracts/panel.ts';
@@ -92,6 +92,27 @@ describe('policyOf', () => {
       policyOf({ ...account, site: `site${i}` }, { policy, steering: noSteering });
 
     expect(process.cpuUsage(began).user).toBeLessThan(1_000_000);
+  });
+});
+
+describe('retentionFor', () => {
+  const rules: readonly PolicyRule[] = [
+    { plan: 'basic', retention: { keepLast: 2 } },
+    { account: 'site12', retention: { keepLast: 6 } },
+    { account: 'example.com', plan: 'gold', retention: { keepLast: 8 } },
+  ];
+  const unknown = { site: 'site9', domain: undefined, plan: undefined };
+
+  it.each<[string, Remembered, ReturnType<typeof retentionFor>]>([
+    ['the best rule', account, { keepLast: 6 }],
+    ['none', { site: 'site9', domain: null, plan: null }, null],
+    ['the rule of its plan', { ...unknown, domain: null, plan: 'basic' }, { keepLast: 2 }],
+    ['the best rule there may be', { ...unknown, domain: 'other.test' }, 'unknown'],
+    ['a rule by its site, unless a better one may be for it', { ...unknown, site: 'site12' }, 'unknown'],
+    ['a rule by its site', { ...unknown, site: 'site12', domain: 'other.test' }, { keepLast: 6 }],
+    ['nothing where even its site is not known', { ...unknown, site: undefined }, 'unknown'],
+  ])('takes %s', (_, subject, expected) => {
+    expect(retentionFor(subject, rules)).toEqual(expected);
   });
 });
 

@@ -162,9 +162,11 @@ async function surveyOwner(
       ? { standing: [], erasures: [], unreadable: [], distrusted: [] }
       : await readProtections(request, { server, owner }, request.signal);
   const isErased = await erasureCheck(request, { server, owner }, protections, lane);
+  const described = lane.flatMap(({ snapshot }) => snapshot.body?.account ?? []);
+  const ruled = request.retentionOf?.(owner, described) ?? request.retention;
   let decisions = decideRetention({
     snapshots,
-    rules: request.retentionOf?.(owner) ?? request.retention,
+    rules: ruled === 'unknown' ? request.retention : ruled,
     needsFull: request.provider.capabilities.needsFull ?? true,
     protectionOf: ({ id }) => {
       const found = protectionOf(protections, id, nowMs);
@@ -176,8 +178,10 @@ async function surveyOwner(
   const shrunk = decisions.some(({ keep }) => !keep)
     ? newestIsShrunk(decisions.map(({ snapshot }) => snapshot))
     : null;
-  const refusal = shrunk === null ? null : looksDamaged(owner, site, shrunk);
-  const hindrance = damaged ? 'another manifest of the account is damaged' : shrunk;
+  const goes = decisions.some(({ keep, erased }) => !keep && erased !== true);
+  const unruled = ruled === 'unknown' && goes ? unknownPlan(owner, site) : null;
+  const refusal = unruled ?? (shrunk === null ? null : looksDamaged(owner, site, shrunk));
+  const hindrance = damaged ? 'another manifest of the account is damaged' : (unruled?.message ?? shrunk);
   if (hindrance !== null) decisions = decisions.map((one) => spared(one, hindrance));
   decisions = await sparedByLocks(request, decisions, nowMs);
   const replaced = damaged || newest.some(isStrange) ? [] : replacedManifests(manifests, newest, graceFromMs);
@@ -227,6 +231,13 @@ function looksDamaged(owner: string, site: string, what: string): Refusal {
     hint: 'Look at the account and pin a good snapshot; prune goes on once the smaller size has lasted.',
   };
 }
+
+const unknownPlan = (owner: string, site: string): Refusal => ({
+  rule: 'unknown-plan',
+  owner,
+  message: `nobody knows which plan or domain ${site} has, or had, and rules of "policy" go by it`,
+  hint: 'Mend the account in the panel, or give it a rule with its site as "account".',
+});
 
 function damagedManifest(owner: string, { message }: { readonly message: string }): Refusal {
   return {

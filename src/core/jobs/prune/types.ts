@@ -2,6 +2,7 @@
  * What prune is asked, and what it reports. Plain data but for the opened store.
  */
 
+import type { ManifestBody } from '../../archive/manifest.ts';
 import type { Retention } from '../../config/addin-schema.ts';
 import type { Store } from '../../contracts/store.ts';
 import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
@@ -21,8 +22,14 @@ export interface PruneRequest {
   readonly owners: readonly string[] | null;
   /** Null: no snapshot goes; objects that nothing names still do. */
   readonly retention: Retention | null;
-  /** Rules of its own for an account, by its UUID; null: those above. */
-  readonly retentionOf?: (owner: string) => Retention | null;
+  /**
+   * Rules of its own for an account, by its UUID and what its readable snapshots say of it, oldest first; null: those
+   * above, `unknown`: it cannot be told, and nothing of it goes.
+   */
+  readonly retentionOf?: (
+    owner: string,
+    snapshots: readonly ManifestBody['account'][],
+  ) => Retention | null | 'unknown';
   /** False: show only. */
   readonly apply: boolean;
   /** Holds the locks of accounts. */
@@ -69,7 +76,7 @@ export interface PrunedSnapshot {
 
 /** Why prune did not do what the rules say. */
 export interface Refusal {
-  readonly rule: 'share' | 'clock' | 'shrunk' | 'damaged-manifest' | 'changed';
+  readonly rule: 'share' | 'clock' | 'shrunk' | 'damaged-manifest' | 'changed' | 'unknown-plan';
   /** UUID of the account it is about; null where it is about all. */
   readonly owner: string | null;
   readonly message: string;

@@ -403,6 +403,16 @@ describe('prune refuses', () => {
     expect(await keysIn(store, 'events/')).toEqual([]);
   });
 
+  it('for an account whose plan nobody knows, where rules go by it', async () => {
+    await history(store, 2, 5);
+    nowMs += 40 * day;
+    const [known, unknown] = [ownerUuid(1), ownerUuid(2)];
+    const report = await run({ retentionOf: (owner) => (owner === known ? { keepLast: 4 } : 'unknown') });
+
+    expect(report.refusals).toMatchObject([{ rule: 'unknown-plan', owner: unknown }]);
+    expect(report.snapshots.filter(({ keep }) => !keep).map(({ owner }) => owner)).toEqual([known]);
+  });
+
   it('for an account whose newest snapshot is less than half of what was usual', async () => {
     await history(store, 2, 5);
     await putSnapshot(store, { owner: ownerUuid(1), sequence: 6, atMs: nowMs, entries: 49 });
