@@ -53,7 +53,9 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
     ),
   );
   const rows = root.pages.filter((row) => whole.has(row.first.toString('latin1').split('/', 1)[0]!));
-  const all = [...rows, ...root.linkPages.map((row) => ({ ...row, first: Buffer.alloc(0) }))];
+  // Contents that are lost are among them, whatever the tree: found by their hash, they would be referred to again.
+  const linkRows = snapshot.body.lost === undefined ? root.linkPages : [];
+  const all = [...rows, ...linkRows.map((row) => ({ ...row, first: Buffer.alloc(0) }))];
   const bytes = all.reduce((sum, { length }) => sum + length, 0);
   removeStrays(join(options.stateDir, 'tmp'));
   const path = bytes <= sentBytes ? null : spoolPath(options.stateDir, snapshot.header.objectId);
@@ -67,7 +69,7 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
     return {
       snapshot,
       rows,
-      linkRows: root.linkPages,
+      linkRows,
       objects,
       nextNumber: Math.max(0, ...objects.keys(), ...numbersOf(snapshot)) + 1,
       forWorkers: {

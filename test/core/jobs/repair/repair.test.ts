@@ -140,6 +140,19 @@ describe('repair', () => {
     await chain.expectRestorable();
   });
 
+  it('marks lost files of several names, and the next backup stores them anew', async () => {
+    linkSync(chain.at('d0/file-0'), chain.at('d1/other-name'));
+    const full = await chain.full();
+    for (const { key, kind } of full.header.objects) if (kind === 'segment') rmSync(stored(key));
+    const { snapshots } = await repairLab(chain.lab);
+    expect(snapshots).toMatchObject([{ lostPaths: 31, published: true }]);
+
+    const next = await chain.incremental();
+    expect(next.header).toMatchObject({ level: 'incremental', state: 'complete' });
+    await chain.expectRestorable();
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+  });
+
   it('marks only the paths in a damaged part of a segment', async () => {
     const full = await chain.full();
     const segment = full.header.objects.find(({ kind }) => kind === 'segment')!;
