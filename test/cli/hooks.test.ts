@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { HooksDocument } from '../../src/cli/documents/schedule.ts';
+import type { StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
@@ -71,6 +72,28 @@ describe('hooks of a backup', () => {
     expect(result.status).toBe(errorCodes.HOOK_FAILED.exit);
     expect(result.stderr).toContain(`the before-run hook ${program} ended with status 1`);
     expect(events()).toEqual(['before-run', 'failure']);
+  });
+
+  it('are told of a run that fails before it has looked up an account, and so is its record', async () => {
+    const panel = { use: 'generic', accounts: [{ path: join(site.dir, 'nowhere/*') }] };
+    writeJson(join(site.config, 'config.json'), { panel, hooks: [hook('before-run'), hook('failure')] });
+    const none = await site.holdfast('backup');
+    configure(hook('failure'));
+    const addin = join(site.config, 'addins.d/nightly.json');
+    const as = readFileSync(addin, 'utf8');
+    writeJson(addin, { ...JSON.parse(as), store: { use: 'local', path: join(site.dir, 'home') } });
+    const noStore = await site.holdfast('backup');
+    writeFileSync(addin, as);
+    const status = documentOf<StatusDocument>('status', await site.holdfast('status', '--json'));
+
+    expect(none.status).toBe(errorCodes.PANEL_UNREADABLE.exit);
+    expect(noStore.status).toBe(errorCodes.STORE_FOREIGN.exit);
+    expect(events()).toEqual(['before-run', 'failure', 'failure']);
+    expect(readFileSync(told, 'utf8')).toContain('"problems":["PANEL_UNREADABLE: ');
+    // Runs of one second stand in any order.
+    expect(new Set(status.ended.slice(0, 2).map(({ exitStatus }) => exitStatus))).toEqual(
+      new Set([none.status, noStore.status]),
+    );
   });
 
   it('that come too late to stop anything end the run with their error, and warnings with a warning', async () => {

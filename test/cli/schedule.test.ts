@@ -1,7 +1,7 @@
 /** The daemon and what belongs to it, as real processes. */
 
 import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -9,7 +9,17 @@ import type { DoctorDocument } from '../../src/cli/documents/doctor.ts';
 import type { InstallDocument, ScheduleDocument } from '../../src/cli/documents/schedule.ts';
 import type { SnapshotsDocument, StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import { errorCodes } from '../../src/core/errors.ts';
-import { type CliSite, documentOf, ended, main, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+import { rememberRun } from '../../src/core/state/run-history.ts';
+import {
+  type CliSite,
+  documentOf,
+  ended,
+  main,
+  makeDirectory,
+  makeSite,
+  startHoldfast,
+  writeJson,
+} from '../support/cli.ts';
 
 /** Half a day away, so that none of its times passes while we look. */
 const hour = (new Date().getUTCHours() + 12) % 24;
@@ -196,6 +206,42 @@ describe('holdfast serve', () => {
     expect(lines[0]?.msg).toBe('run begins');
     expect(lines.at(-1)?.msg).toBe('run ended');
     expect(lines.filter(({ msg }) => msg === 'account done')).toHaveLength(2);
+  });
+
+  it('tells of a run that cannot tell itself, once, and of no other', async () => {
+    const [told, tell] = [join(site.dir, 'told'), join(site.dir, 'tell')];
+    writeFileSync(
+      tell,
+      `#!/bin/sh\nread -r line\nprintf '%s\\n' "$line" >> ${told}\n[ "$HOLDFAST_EVENT" = failure ]\n`,
+    );
+    chmodSync(tell, 0o755);
+    rmSync(told, { force: true });
+    const panel = { use: 'generic', accounts: [{ path: join(site.dir, 'home/*') }] };
+    const settings = { panel, isolation: 'off', hooks: [{ on: 'failure', command: [tell] }] };
+    const once = ['--config', site.config, 'serve', '--once'];
+    writeJson(join(site.config, 'config.json'), { ...settings, limits: { ioClass: 'idle' } });
+    owe(2);
+    const notStarted = await ended(startHoldfast(once, { ...process.env, PATH: '/nowhere' }));
+    const { schedules } = await shown();
+    // A run by hand that began later than the scheduled one, and ended before it.
+    const startedAtMs = Date.now() + 60_000;
+    const byHand = { id: '0123456789ab', addin: 'nightly', level: 'auto', scheduled: false } as const;
+    const times = { startedAtMs, endedAtMs: startedAtMs, exitStatus: 0 };
+    await rememberRun(site.state, { ...byHand, ...times, accounts: 1, snapshots: 1, partial: 0, failed: 0 });
+    const stop = { on: 'before-account', command: [tell], onFailure: 'stop' };
+    writeJson(join(site.config, 'config.json'), { ...settings, hooks: [...settings.hooks, stop] });
+    owe(2);
+    await site.holdfast('serve', '--once');
+    writeJson(join(site.config, 'config.json'), { panel });
+    const events = readFileSync(told, 'utf8')
+      .split('\n')
+      .filter((line) => line.includes('"failure"'));
+
+    expect(notStarted.stdout).toContain('nightly: ended, cannot start ionice: ENOENT');
+    expect(schedules[0]?.last).toMatchObject({ exitStatus: errorCodes.INTERNAL.exit, accounts: 0 });
+    expect(events).toHaveLength(2);
+    expect(events[0]).toContain('the run ended before it could report: cannot start ionice: ENOENT');
+    expect(events[1]).toContain('HOOK_FAILED');
   });
 });
 

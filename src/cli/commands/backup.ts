@@ -4,25 +4,17 @@ import { availableParallelism } from 'node:os';
 import { Option } from 'commander';
 import { policyOf } from '../../core/config/policy.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import type { DatabaseEngine, Panel, RequestedLevel } from '../../core/index.ts';
 import type { CapturePool } from '../../core/jobs/capture/pool.ts';
 import { statusWithCopies } from '../../core/jobs/copy/report.ts';
 import { quoted } from '../../core/printable.ts';
+import type { State } from '../../core/state/state.ts';
 import { BackUpPrinter } from '../backup-printer.ts';
 import type { CliCommand, CliContext, Invocation } from '../command.ts';
 import { collected } from '../command.ts';
-import { chooseAddin, type Loaded, loadConfigured } from '../configuration.ts';
+import { chooseAddin, loadConfigured } from '../configuration.ts';
 import { dropReplaced } from '../drop-replaced.ts';
 import { noteKeyWarnings } from '../key-warnings.ts';
-import {
-  addinId,
-  type OpenedStore,
-  openEngines,
-  openPanel,
-  openStateIfAny,
-  openStateOf,
-  openStore,
-} from '../opened.ts';
+import { addinId, openStateIfAny, openStateOf } from '../opened.ts';
 import { ownDirectories } from '../own-directories.ts';
 import { withPanelExport } from '../panel-export.ts';
 import { panelExports, twiceHint, twiceMessage } from '../panel-exports.ts';
@@ -30,18 +22,8 @@ import { openProgress } from '../progress.ts';
 import { copyAll } from '../runs/copy-all.ts';
 import { tellInterrupted } from '../runs/interrupted.ts';
 import { RunCompanion } from '../runs/run-companion.ts';
+import { type RunAsked, type RunOptions, type RunParts, withOpened } from '../runs/run-parts.ts';
 import { selectForRun } from '../runs/select-accounts.ts';
-
-interface Options {
-  readonly addin?: string;
-  readonly account?: readonly string[];
-  readonly level: RequestedLevel;
-  readonly checksum?: true;
-  readonly allowPlaintext?: true;
-  readonly dryRun?: true;
-  readonly scheduled?: true;
-  readonly until?: number;
-}
 
 export const backup: CliCommand = {
   exits: [
@@ -89,76 +71,68 @@ export const backup: CliCommand = {
 
   async run(context, { options }: Invocation) {
     const { world, configDir } = context;
-    const chosen = options as unknown as Options;
+    const chosen = options as unknown as RunOptions;
     const loaded = await loadConfigured(configDir);
-    const addin = chooseAddin(loaded.configuration, chosen.addin);
+    chooseAddin(loaded.configuration, chosen.addin);
     if (!loaded.configuration.steering.enabled) throw disabled();
     const { bandwidth } = loaded.configuration.limits;
     const limited = bandwidth === undefined ? world : { ...world, wrapStore: await limitedTo(bandwidth) };
-    // A store far away answers while accounts are looked up.
-    const opening = openStore(loaded, addin, limited);
-    opening.catch(() => {});
-    let engines: readonly DatabaseEngine[] = [];
-    try {
-      const { panel, panelRef } = await openPanel(loaded, world);
-      engines = await openEngines(loaded.configuration, world);
-      const parts = { loaded, opening, panel, engines, chosen };
-      if (chosen.dryRun === true) return await dryRun(context, parts);
-      return await run({ ...context, world: limited }, { ...parts, panelRef });
-    } finally {
-      await Promise.all(engines.map((engine) => engine.close()));
-      await (await opening.catch(() => null))?.store.close();
-    }
+    if (chosen.dryRun !== true) return run({ ...context, world: limited }, { loaded, chosen });
+    return withOpened(limited, { loaded, chosen }, (parts) => dryRun(context, parts));
   },
 };
 
-interface Parts {
-  readonly loaded: Loaded;
-  readonly opening: Promise<OpenedStore>;
-  readonly panel: Panel;
-  readonly engines: readonly DatabaseEngine[];
-  readonly chosen: Options;
-}
-
-type RunParts = Parts & { readonly panelRef: OpenedStore['storeRef'] };
-
 /** Threads load while the store, the panel and the state are asked. */
-async function run(context: CliContext, parts: RunParts): Promise<number> {
+async function run(context: CliContext, { loaded, chosen }: RunAsked): Promise<number> {
+  const { world, output } = context;
+  const { configuration } = loaded;
   const { CapturePool } = await import('../../core/jobs/capture/pool.ts');
-  const pool = new CapturePool({ threads: availableParallelism(), now: context.world.now });
+  const pool = new CapturePool({ threads: availableParallelism(), now: world.now });
   pool.start();
   try {
-    return await runWith(pool, context, parts);
+    const state = await openStateOf(configuration, world);
+    for (const note of state.notes) output.note(`note: ${note}`);
+    await tellInterrupted(context, configuration, state.server.uuid);
+    const companion = await RunCompanion.begin(context, {
+      configuration,
+      addin: chooseAddin(configuration, chosen.addin),
+      server: state.server.uuid,
+      level: chosen.level,
+      scheduled: chosen.scheduled === true,
+      untilMs: chosen.until ?? null,
+    });
+    try {
+      return await withOpened(world, { loaded, chosen }, (parts) =>
+        runWith(context, { ...parts, pool, state, companion }),
+      );
+    } catch (error) {
+      await companion.failed(error);
+      throw error;
+    }
   } finally {
     await pool.close();
   }
 }
 
+interface BegunRun extends RunParts {
+  readonly pool: CapturePool;
+  readonly state: State;
+  readonly companion: RunCompanion;
+}
+
 async function runWith(
-  pool: CapturePool,
   context: CliContext,
-  { loaded, opening, panel, engines, chosen, panelRef }: RunParts,
+  { pool, state, companion, loaded, opening, panel, panelRef, engines, chosen }: BegunRun,
 ): Promise<number> {
   const { world, output, signal } = context;
   const { configuration } = loaded;
-  const state = await openStateOf(configuration, world);
-  for (const note of state.notes) output.note(`note: ${note}`);
-  await tellInterrupted(context, configuration, state.server.uuid);
   const selected = await selectForRun(context, { ...loaded, panel, chosen }, state.sites());
+  companion.selected(selected.accounts.length);
   const { twice, problem } = await panelExports(context, loaded);
   if (twice === true) output.note(`warning: ${twiceMessage}; ${twiceHint}`);
   if (problem !== null) output.note(`warning: ${problem}`);
   const { backUp } = await import('../../core/jobs/backup/back-up.ts');
   const opened = await opening;
-  const companion = await RunCompanion.begin(context, {
-    configuration,
-    addin: chooseAddin(configuration, chosen.addin),
-    server: state.server.uuid,
-    level: chosen.level,
-    scheduled: chosen.scheduled === true,
-    untilMs: chosen.until ?? null,
-    accounts: selected.accounts.length,
-  });
   const printer = new BackUpPrinter({
     output,
     now: world.now,
@@ -197,9 +171,6 @@ async function runWith(
     const about = { addin: opened.name, server: state.server.uuid, unmatched: selected.unmatched };
     printer.report({ ...report, exitStatus, endedAtMs: world.now() }, { ...about, copies });
     return exitStatus;
-  } catch (error) {
-    await companion.failed(error);
-    throw error;
   } finally {
     printer.close();
   }
@@ -224,7 +195,7 @@ const limitedTo = async (bytesPerSecond: number) =>
 
 async function dryRun(
   context: CliContext,
-  { loaded, opening, panel, engines, chosen }: Parts,
+  { loaded, opening, panel, engines, chosen }: RunParts,
 ): Promise<number> {
   const state = await openStateIfAny(loaded.configuration, context.world);
   const selected = await selectForRun(context, { ...loaded, panel, chosen }, state?.sites() ?? new Map());

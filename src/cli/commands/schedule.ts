@@ -77,8 +77,7 @@ async function show(context: CliContext, name: string | undefined): Promise<numb
     items.map(async (item) => {
       const { addin, level, cron, zone, randomDelayMs } = item;
       const due = dueAt(item, states[item.key]!, seed);
-      const past = await pastRuns(stateDir, { addin, limit: 50 });
-      const last = past.find(({ scheduled }) => scheduled);
+      const [last] = await pastRuns(stateDir, { addin, scheduled: true, limit: 1 });
       return {
         addin,
         level,

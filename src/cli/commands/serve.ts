@@ -1,21 +1,17 @@
 /** `holdfast serve`: runs schedules, until it is stopped. */
 
-import { hostname } from 'node:os';
 import type { Configuration } from '../../core/config/load-configuration.ts';
 import { isHoldfastError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { Daemon } from '../../core/schedule/daemon.ts';
-import type { RunOrder } from '../../core/schedule/schedule.ts';
 import { lockDaemon } from '../../core/state/daemon-lock.ts';
-import { pastRuns } from '../../core/state/run-history.ts';
-import { knownRuns } from '../../core/state/run-records.ts';
-import type { CliCommand, CliContext } from '../command.ts';
+import type { CliCommand } from '../command.ts';
 import { loadConfigured } from '../configuration.ts';
 import { openStateOf } from '../opened.ts';
 import { Alarms } from '../runs/alarms.ts';
 import { tellInterrupted } from '../runs/interrupted.ts';
-import { ourselves, runProcess } from '../runs/run-process.ts';
-import { tell } from '../runs/tell.ts';
+import { ourselves } from '../runs/run-process.ts';
+import { runScheduled } from '../runs/run-scheduled.ts';
 
 const everyMs = 15_000;
 
@@ -73,7 +69,7 @@ export const serve: CliCommand = {
           await tellInterrupted(context, now, seed);
           return now.addins;
         },
-        run: (order) => runOne(context, { order, configuration, server: seed }),
+        run: (order) => runScheduled(context, { order, configuration, server: seed }),
       });
       if (!once) output.info(`holdfast: running the schedules of ${printable(configuration.dir, 4096)}`);
       await daemon.serve({ once });
@@ -84,49 +80,3 @@ export const serve: CliCommand = {
     }
   },
 };
-
-interface OneRun {
-  readonly order: RunOrder;
-  readonly configuration: Configuration;
-  readonly server: string;
-}
-
-async function runOne(context: CliContext, { order, configuration, server }: OneRun): Promise<void> {
-  const { output, world, signal, configDir } = context;
-  const { addin, level } = order.item;
-  const startedAtMs = world.now();
-  output.info(`${addin}: begins, ${level}, for ${new Date(order.forMs).toISOString()}`);
-  const end = await runProcess({
-    order,
-    configDir,
-    limits: configuration.limits,
-    signal,
-  });
-  const how = end.failure ?? end.signal ?? `status ${end.status}`;
-  output.info(`${addin}: ended, ${how}`);
-  if (signal.aborted || end.status === 0) return;
-  const [last] = await pastRuns(configuration.stateDir, { addin, limit: 1 });
-  if (last?.scheduled === true && last.startedAtMs >= startedAtMs) return;
-  // It came to its end without a word: nobody else can tell. If it had begun, its record says how far it was.
-  const runs = await knownRuns(configuration.stateDir);
-  if (runs.some((one) => one.silent && one.addin === addin && one.startedAtMs >= startedAtMs)) {
-    await tellInterrupted(context, configuration, server);
-    return;
-  }
-  const notification = {
-    event: 'failure',
-    server,
-    host: hostname(),
-    addin,
-    run: null,
-    scheduled: true,
-    atMs: world.now(),
-    exitStatus: end.status ?? 70,
-    durationMs: world.now() - startedAtMs,
-    figures: null,
-    details: [`the run ended before it could report: ${how}`],
-  } as const;
-  for (const failure of await tell(configuration.notify, notification, context)) {
-    output.note(`note: ${failure}`);
-  }
-}

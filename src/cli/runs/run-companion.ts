@@ -27,7 +27,6 @@ export interface RunAbout {
   readonly level: RequestedLevel;
   readonly scheduled: boolean;
   readonly untilMs: number | null;
-  readonly accounts: number;
 }
 
 const isError = (status: number): boolean => status > 0 && (status < 100 || status >= 128);
@@ -42,8 +41,11 @@ export class RunCompanion implements AccountSteps {
   readonly #gate: () => Promise<void>;
   readonly #startedAtMs: number;
   readonly #totals = new RunTotals();
+  /** That the run is to back up; none before they are looked up. */
+  #accounts = 0;
   /** Of hooks that came too late to stop anything. */
   #hookError: HoldfastError | null = null;
+  #concluded = false;
 
   private constructor(
     context: CliContext,
@@ -64,15 +66,22 @@ export class RunCompanion implements AccountSteps {
     this.#gate = makeGate({ untilMs: about.untilMs, maxLoad, now, signal });
   }
 
-  /** @throws HOOK_FAILED a before-run hook says that there is to be no run; that has been told */
-  static async begin(context: CliContext, about: RunAbout): Promise<RunCompanion> {
+  static async #open(context: CliContext, about: RunAbout, startedAtMs: number): Promise<RunCompanion> {
     const { now, newObjectId } = context.world;
-    const startedAtMs = now();
     const runId = newObjectId().slice(0, 12);
     const log = await RunLog.open(about.configuration.stateDir, { id: runId, startedAtMs, now });
-    const companion = new RunCompanion(context, about, { runId, log, startedAtMs });
-    const { addin, level, scheduled, accounts } = about;
-    log.info('run begins', { addin: addin.name, wants: level, scheduled, accounts });
+    const { addin, level, scheduled } = about;
+    log.info('run begins', { addin: addin.name, wants: level, scheduled });
+    return new RunCompanion(context, about, { runId, log, startedAtMs });
+  }
+
+  /**
+   * To be called before the store, the panel and the databases are opened: what is wrong with them is told.
+   *
+   * @throws HOOK_FAILED a before-run hook says that there is to be no run; that has been told
+   */
+  static async begin(context: CliContext, about: RunAbout): Promise<RunCompanion> {
+    const companion = await RunCompanion.#open(context, about, context.world.now());
     try {
       await companion.#notify('start', null, []);
       await companion.#hooks.at('before-run', companion.#facts());
@@ -81,6 +90,22 @@ export class RunCompanion implements AccountSteps {
       throw error;
     }
     return companion;
+  }
+
+  /** For a run whose process could not begin, or came to its end before it could say so itself. */
+  static async unreported(
+    context: CliContext,
+    about: RunAbout,
+    { startedAtMs, exitStatus, problem }: { startedAtMs: number; exitStatus: number; problem: string },
+  ): Promise<void> {
+    const companion = await RunCompanion.#open(context, about, startedAtMs);
+    companion.#log.warn(problem);
+    await companion.#conclude(exitStatus, [problem]);
+  }
+
+  selected(accounts: number): void {
+    this.#accounts = accounts;
+    this.#log.info('accounts selected', { accounts });
   }
 
   async before(step: 'account' | 'export' | 'upload', account: Account): Promise<void> {
@@ -123,6 +148,7 @@ export class RunCompanion implements AccountSteps {
 
   /** The run ended before its accounts did: the store is unreachable, a secret is missing. */
   async failed(error: unknown): Promise<void> {
+    if (this.#concluded) return;
     const known = isHoldfastError(error) ? error : null;
     const exitStatus = this.#context.signal.aborted
       ? errorCodes.INTERRUPTED.exit
@@ -133,19 +159,20 @@ export class RunCompanion implements AccountSteps {
   }
 
   async #conclude(exitStatus: number, problems: readonly string[]): Promise<void> {
+    this.#concluded = true;
     if (isError(exitStatus)) {
       const facts = { ...this.#facts(), exitStatus, problems: shownDetails(problems) };
       await this.#late('failure', facts);
     }
     const event = isError(exitStatus) ? 'failure' : exitStatus === 0 ? 'success' : 'warning';
     await this.#notify(event, exitStatus, problems);
-    const { configuration, addin, level, scheduled, accounts } = this.#about;
+    const { configuration, addin, level, scheduled } = this.#about;
     const { now } = this.#context.world;
     const { snapshots, partial, failed } = this.#figures();
     this.#log.info('run ended', { exitStatus, snapshots, partial, failed });
     const { stateDir, keepRunsDays } = configuration;
     const times = { startedAtMs: this.#startedAtMs, endedAtMs: now() };
-    const counts = { accounts, snapshots, partial, failed };
+    const counts = { accounts: this.#accounts, snapshots, partial, failed };
     await rememberRun(stateDir, {
       id: this.runId,
       addin: addin.name,
@@ -209,7 +236,7 @@ export class RunCompanion implements AccountSteps {
   }
 
   #figures(): RunFigures {
-    return this.#totals.figures(this.#about.accounts);
+    return this.#totals.figures(this.#accounts);
   }
 }
 

@@ -4,8 +4,10 @@
  * It gets niceness and I/O class from the first instruction on, and hears SIGTERM when the daemon stops.
  */
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { getPriority } from 'node:os';
 import type { Limits } from '../../core/config/operations-schema.ts';
+import { printable } from '../../core/printable.ts';
 import type { RunOrder } from '../../core/schedule/schedule.ts';
 
 export interface ProcessEnd {
@@ -36,17 +38,20 @@ export function runProcess({ order, configDir, limits, signal }: RunProcess): Pr
     '--quiet',
     ...backup,
   ];
-  // In a group of its own: an interrupt typed at the daemon reaches it once, through the daemon.
-  // It writes where the daemon does, not into a pipe of it that would break with the daemon.
-  const child = spawn(program!, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+  let child: ChildProcess;
+  try {
+    // In a group of its own: an interrupt typed at the daemon reaches it once, through the daemon.
+    // It writes where the daemon does, not into a pipe of it that would break with the daemon.
+    child = spawn(program!, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+  } catch (error) {
+    return Promise.resolve(notStarted(program!, error));
+  }
   const stop = (): void => {
     child.kill('SIGTERM');
   };
   signal.addEventListener('abort', stop, { once: true });
   return new Promise((resolve) => {
-    child.once('error', (error: NodeJS.ErrnoException) =>
-      resolve({ status: null, signal: null, failure: error.code ?? 'unknown' }),
-    );
+    child.once('error', (error) => resolve(notStarted(program!, error)));
     child.once('close', (status, ended) => {
       signal.removeEventListener('abort', stop);
       resolve({ status, signal: ended, failure: null });
@@ -55,13 +60,20 @@ export function runProcess({ order, configDir, limits, signal }: RunProcess): Pr
   });
 }
 
+const notStarted = (program: string, error: unknown): ProcessEnd => {
+  const why = (error as NodeJS.ErrnoException).code ?? 'unknown';
+  return { status: null, signal: null, failure: `cannot start ${printable(program, 4096)}: ${why}` };
+};
+
 /** The command line that began this process, without its arguments. */
 export const ourselves = (): readonly string[] => [process.execPath, ...process.execArgv, process.argv[1]!];
 
+/** Niceness adds up from process to process; what is configured is that of the run, whoever begins it. */
 function priority({ nice, ioClass }: Limits): string[] {
+  const nicer = nice === undefined ? 0 : nice - getPriority();
   const io = ioClass === undefined ? [] : ioClass === 'idle' ? ['-c', '3'] : ['-c', '2', '-n', '7'];
   return [
     ...(io.length === 0 ? [] : ['ionice', ...io]),
-    ...(nice === undefined ? [] : ['nice', '-n', String(nice)]),
+    ...(nicer <= 0 ? [] : ['nice', '-n', String(nicer)]),
   ];
 }

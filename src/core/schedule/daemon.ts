@@ -94,8 +94,9 @@ export class Daemon {
       const addin = key.slice(0, key.indexOf(' '));
       if (state.begun === null || busy.has(addin)) continue;
       const { atMs } = state.begun;
-      const past = await pastRuns(this.#parts.stateDir, { addin, limit: 20 });
-      const seen = past.some((one) => one.scheduled && one.startedAtMs >= atMs && one.exitStatus !== 130);
+      const since = { addin, scheduled: true, sinceMs: atMs, limit: Number.POSITIVE_INFINITY };
+      const past = await pastRuns(this.#parts.stateDir, since);
+      const seen = past.some(({ exitStatus }) => exitStatus !== 130);
       if (seen) this.#states = { ...this.#states, [key]: { ...state, begun: null } };
     }
   }

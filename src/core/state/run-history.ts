@@ -59,19 +59,31 @@ export async function forgetRuns(stateDir: string, keepDays: number, nowMs: numb
   }
 }
 
+export interface WantedRuns {
+  readonly addin?: string;
+  /** Only those that the schedule began, or only the others. */
+  readonly scheduled?: boolean;
+  /** Only those that began at or after it. */
+  readonly sinceMs?: number;
+  readonly limit: number;
+}
+
 /** Newest first, at most `limit`. */
 export async function pastRuns(
   stateDir: string,
-  { addin, limit }: { readonly addin?: string; readonly limit: number },
+  { addin, scheduled, sinceMs = 0, limit }: WantedRuns,
 ): Promise<PastRun[]> {
   const directory = directoryOf(stateDir);
-  const names = (await namesIn(directory)).filter((name) => name.endsWith('.json')).sort();
+  const oldest = nameOf(sinceMs, '');
+  const names = (await namesIn(directory)).filter((name) => name.endsWith('.json') && name >= oldest);
   const found: PastRun[] = [];
-  for (const name of names.reverse()) {
+  for (const name of names.sort().reverse()) {
     if (found.length === limit) break;
     const read = await readJsonFile(join(directory, name));
     if (!('value' in read) || !isPastRun(read.value)) continue;
-    if (addin === undefined || read.value.addin === addin) found.push(read.value);
+    const run = read.value;
+    const fits = addin === undefined || run.addin === addin;
+    if (fits && (scheduled ?? run.scheduled) === run.scheduled && run.startedAtMs >= sinceMs) found.push(run);
   }
   return found;
 }

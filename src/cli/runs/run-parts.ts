@@ -1,0 +1,49 @@
+/** What a backup run is asked for, and what it reads and writes: opened together, and closed however it ends. */
+
+import type { DatabaseEngine, Panel, RequestedLevel } from '../../core/index.ts';
+import type { CliContext } from '../command.ts';
+import { chooseAddin, type Loaded } from '../configuration.ts';
+import { type OpenedStore, openEngines, openPanel, openStore } from '../opened.ts';
+
+export interface RunOptions {
+  readonly addin?: string;
+  readonly account?: readonly string[];
+  readonly level: RequestedLevel;
+  readonly checksum?: true;
+  readonly allowPlaintext?: true;
+  readonly dryRun?: true;
+  readonly scheduled?: true;
+  readonly until?: number;
+}
+
+export interface RunAsked {
+  readonly loaded: Loaded;
+  readonly chosen: RunOptions;
+}
+
+export interface RunParts extends RunAsked {
+  readonly opening: Promise<OpenedStore>;
+  readonly panel: Panel;
+  readonly panelRef: OpenedStore['storeRef'];
+  readonly engines: readonly DatabaseEngine[];
+}
+
+/** Opens what a backup reads and writes, and closes it, however `use` ends. */
+export async function withOpened(
+  world: CliContext['world'],
+  { loaded, chosen }: RunAsked,
+  use: (parts: RunParts) => Promise<number>,
+): Promise<number> {
+  // A store far away answers while accounts are looked up.
+  const opening = openStore(loaded, chooseAddin(loaded.configuration, chosen.addin), world);
+  opening.catch(() => {});
+  let engines: readonly DatabaseEngine[] = [];
+  try {
+    const { panel, panelRef } = await openPanel(loaded, world);
+    engines = await openEngines(loaded.configuration, world);
+    return await use({ loaded, chosen, opening, panel, panelRef, engines });
+  } finally {
+    await Promise.all(engines.map((engine) => engine.close()));
+    await (await opening.catch(() => null))?.store.close();
+  }
+}
