@@ -5,7 +5,7 @@
  * One small file each, always whole.
  */
 
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 import { isMeasures, type Measures } from './measures.ts';
@@ -74,3 +74,7 @@ export async function rememberLineage(
   const file = { lineage, sequence, digest, own, foreign, recent };
   await writeJsonFile(fileOf(stateDir, addinId, owner), file, { durable });
 }
+
+/** The next backup of the account begins a new lineage. */
+export const forgetLineage = (stateDir: string, addinId: string, owner: string): Promise<void> =>
+  rm(fileOf(stateDir, addinId, owner), { force: true });

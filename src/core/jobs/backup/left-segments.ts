@@ -1,7 +1,8 @@
 /**
  * The segments that interrupted runs of the account have left in the store, made ready to be referred to.
  *
- * Each is looked for in the store and gets a number of this snapshot. Contents are found by their hash, like those
+ * Each is looked for in the store and gets a number of this snapshot, or keeps that of the parent where it is part of
+ * that: the notes outlive a run that was killed between its manifest and its end. Contents are found by their hash, like those
  * of the parent, so nothing is trusted that the walk has not read again. Segments that are used become objects
  * of this snapshot.
  */
@@ -27,6 +28,8 @@ export interface LeftSegments {
 export interface LeftRequest extends JournalOf {
   readonly store: Store;
   readonly firstNumber: number;
+  /** Numbers of the parent's objects, by their keys. */
+  readonly known: ReadonlyMap<string, number>;
   /** Of the key that this snapshot is encrypted to; null where it is stored plain. Others are not taken. */
   readonly epoch: number | null;
   readonly nowMs: number;
@@ -37,6 +40,7 @@ export interface LeftRequest extends JournalOf {
 export async function leftSegments(request: LeftRequest): Promise<LeftSegments> {
   const files: LeftFile[] = [];
   const objects = new Map<number, ObjectRow>();
+  const given = new Map(request.known);
   let nextNumber = request.firstNumber;
   const paths = request.store.capabilities.putOnly ? [] : leftJournals(request, request.nowMs);
   for (const path of paths) {
@@ -45,7 +49,10 @@ export async function leftSegments(request: LeftRequest): Promise<LeftSegments> 
     const numbers = new Map<number, number>();
     const usable = journal.segments.filter((row) => epochOf(row) === request.epoch);
     for (const row of await stillThere(usable, request)) {
-      numbers.set(row.number, nextNumber);
+      const known = given.get(row.key);
+      numbers.set(row.number, known ?? nextNumber);
+      if (known !== undefined) continue;
+      given.set(row.key, nextNumber);
       objects.set(nextNumber, { ...row, number: nextNumber });
       nextNumber++;
     }

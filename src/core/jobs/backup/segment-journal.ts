@@ -91,10 +91,17 @@ export function leftJournals(of: JournalOf, nowMs: number): string[] {
   return found.sort((a, b) => a.atMs - b.atMs).map(({ path }) => path);
 }
 
-/** Forgets what interrupted runs of the account left; for one that got through, whose own file goes too. */
+/**
+ * Forgets what interrupted runs of the account left; for one that got through, whose own file goes too. One that
+ * cannot be removed does no harm: what it names is known from the parent then.
+ */
 export function removeJournals(of: JournalOf): void {
   for (const name of journalNames(of)) {
-    if (name.startsWith(`${of.owner}-`)) rmSync(join(directoryOf(of), name), { force: true });
+    try {
+      if (name.startsWith(`${of.owner}-`)) rmSync(join(directoryOf(of), name), { force: true });
+    } catch {
+      // It is too old to be of use soon.
+    }
   }
 }
 

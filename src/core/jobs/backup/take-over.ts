@@ -37,7 +37,8 @@ export async function takeOver(
   if (parent !== null) {
     const firstNumber = writer.nextNumber;
     const keyed = { epoch: epoch?.epoch ?? null, firstNumber };
-    const left = await leftSegments({ ...of, ...keyed, store, nowMs, signal });
+    const known = new Map([...parent.objects.values()].map(({ key, number }) => [key, number]));
+    const left = await leftSegments({ ...of, ...keyed, known, store, nowMs, signal });
     writer.nextNumber = left.nextNumber;
     writer.left = left;
     writer.journal = new SegmentJournal(of, objectId);

@@ -51,7 +51,8 @@ export async function writeNewIndex(request: NewIndexRequest): Promise<NewIndex>
   const { provider, snapshot, writer, newPages, newObjects, signal } = request;
   const reader = await openIndex(provider, snapshot, signal);
   const keys = keysOfRoot(reader);
-  const numbers = new Map([...keys].map(([number, key]) => [key, number]));
+  // Several of one object where a run took over what its parent had.
+  const numbers = Map.groupBy(keys.keys(), (number) => keys.get(number)!);
   const number = writer.nextNumber++;
   const stream = new IndexStream((body) => writer.start('index', writer.indexKey(), body), writer.publicKey);
   let written = 0;
@@ -105,7 +106,10 @@ function stateOf(
   {
     keys,
     numbers,
-  }: { readonly keys: ReadonlyMap<number, string>; readonly numbers: ReadonlyMap<string, number> },
+  }: {
+    readonly keys: ReadonlyMap<number, string>;
+    readonly numbers: ReadonlyMap<string, readonly number[]>;
+  },
   row: AnyRow,
 ): NewPage | 'stale' {
   const name = pageKey(keys, row);
@@ -113,7 +117,7 @@ function stateOf(
   if (known !== undefined) return known;
   const uses = pageUses.get(name)!;
   if (sparse.has(keyOf(keys, row.object)) || uses.some((key) => sparse.has(key))) return 'stale';
-  return { row, objects: uses.map((key) => numbers.get(key)!) };
+  return { row, objects: uses.flatMap((key) => numbers.get(key)!) };
 }
 
 function refer(stream: IndexStream, row: AnyRow, objects: readonly number[]): void {

@@ -7,7 +7,7 @@
  */
 
 import { mkdirSync, readdirSync } from 'node:fs';
-import { unlink } from 'node:fs/promises';
+import { rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseManifestKey } from '../../archive/keys.ts';
 import { snapshotDigest } from '../../archive/manifest.ts';
@@ -97,6 +97,12 @@ export class ParentCache {
     // Removing waits for what others sync at the same time, so it must not hold up the whole process.
     const gone = readdirSync(directory).filter((name) => !wanted.has(name));
     await Promise.all(gone.map((name) => unlink(join(directory, name))));
+  }
+
+  /** The next backup finds nothing here to refer to. */
+  async forget(): Promise<void> {
+    this.#files.close();
+    if (this.#directory !== null) await rm(this.#directory, { recursive: true, force: true });
   }
 
   close(): void {

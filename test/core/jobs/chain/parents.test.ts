@@ -3,7 +3,10 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { errorCodes } from '../../../../src/core/errors.ts';
 import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
+import { openLab } from '../../../support/backup.ts';
+import { hookedStore } from '../../../support/hooked-store.ts';
 import { type ChainLab, openChainLab, wrote } from './chain-lab.ts';
 
 interface TwoTrees extends AsyncDisposable {
@@ -183,5 +186,29 @@ describe('the state', () => {
 
     expect(readdirSync(join(chain.lab.stateDir, 'tmp'))).toEqual([]);
     expect(statSync(join(chain.lab.stateDir, 'tmp')).mode & 0o777).toBe(0o700);
+  });
+});
+
+describe('a state that cannot be written', () => {
+  it('costs a warning once the snapshot is there, and the next one goes on from it', async () => {
+    await using chain = await openChainLab();
+    chain.write('a', 'content');
+    await chain.full();
+    const lineages = join(chain.lab.stateDir, 'lineages');
+    const afterPut = (key: string): void => {
+      if (!key.startsWith('manifests/')) return;
+      rmSync(lineages, { recursive: true, force: true });
+      writeFileSync(lineages, 'no directory');
+    };
+    const store = hookedStore(chain.lab.store, { afterPut });
+    const lab = await openLab(chain.directory, { chain: { rereadEvery: 100_000 }, store });
+    const { snapshot, exitStatus } = await lab.backUp({ shadow: chain.tree }, { level: 'incremental' });
+    expect(exitStatus).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
+    expect(snapshot.body.warningCounts).toEqual({ 'state-not-written': 1 });
+
+    rmSync(lineages);
+    const next = await chain.incremental();
+    expect(next.header).toMatchObject({ sequence: 3, parents: [snapshot.header.id] });
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
   });
 });
