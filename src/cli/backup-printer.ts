@@ -45,10 +45,17 @@ export class BackUpPrinter {
     if (event.type === 'started') this.#underWay.set(event.site, this.#parts.now());
     if (event.type === 'bytes') this.#bytes += event.bytes;
     if (event.type === 'ended') this.#ended(event.outcome);
+    if (event.type === 'waiting') this.#waiting(event.sites);
     const { total, progress } = this.#parts;
     const sites = [...this.#underWay.keys()].map((site) => printable(site, 40)).join(', ');
     const detail = `${this.#done}/${total} accounts  ${sites}`;
     progress.show({ share: total === 1 ? null : this.#done / total, bytes: this.#bytes, detail });
+  }
+
+  #waiting(sites: readonly string[]): void {
+    const shown = sites.slice(0, shownFailures).map((site) => printable(site, 40));
+    const more = sites.length > shown.length ? ` and ${sites.length - shown.length} more` : '';
+    this.#parts.output.note(`note: waiting for other jobs to be done with ${shown.join(', ')}${more}`);
   }
 
   copyEvent(event: CopyEvent): void {

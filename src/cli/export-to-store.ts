@@ -45,6 +45,7 @@ export async function exportToStore(
       stateDir: configuration.stateDir,
       level: 'auto',
       concurrency: configuration.concurrency,
+      lockWaitMs: configuration.lockWaitMinutes * 60_000,
       pool,
       world,
       signal,

@@ -23,7 +23,7 @@ let first: BackupDocument;
 beforeAll(async () => {
   const dir = makeDirectory();
   panel = await buildSamplePanel(join(dir, 'panel'), { accounts: 3, filesPerAccount: 40 });
-  site = makeSite({ panel: { use: 'apiscp', root: panel.root } }, dir);
+  site = makeSite({ panel: { use: 'apiscp', root: panel.root }, lockWaitMinutes: 0 }, dir);
 });
 afterAll(() => site.remove());
 

@@ -153,6 +153,7 @@ async function runWith(
       checksum: chosen.checksum === true,
       allowPlaintext: chosen.allowPlaintext === true,
       concurrency: configuration.concurrency,
+      lockWaitMs: configuration.lockWaitMinutes * 60_000,
       exportsTwice: twice === true,
       fullEveryDays: (account) => policyOf(account, configuration).fullEveryDays.value,
       pool,

@@ -108,9 +108,13 @@ export class RunCompanion implements AccountSteps {
     this.#log.info('accounts selected', { accounts });
   }
 
+  async mayBegin(): Promise<void> {
+    await this.#gate();
+  }
+
   async before(step: 'account' | 'export' | 'upload', account: Account): Promise<void> {
-    // Between the two an account may have waited for others to be read.
-    if (step !== 'upload') await this.#gate();
+    // Since it was begun an account may have waited for others to be read.
+    if (step === 'export') await this.#gate();
     await this.#hooks.at(`before-${step}`, this.#facts(account));
   }
 

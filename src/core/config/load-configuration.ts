@@ -63,6 +63,7 @@ export interface Configuration extends Operations, DatabaseOptions, Ruled {
   readonly panel: UseSettings;
   readonly databases: readonly DatabaseSettings[];
   readonly concurrency: number;
+  readonly lockWaitMinutes: number;
   /** Whether our own stores run in processes of their own. */
   readonly isolation: Isolation;
   readonly trustedSigners: readonly string[];
@@ -113,11 +114,12 @@ export async function checkConfiguration(
   if (config !== null)
     problems.push(...policyProblems(join(home, 'config.json'), config.policy ?? [], addins));
   if (config === null || problems.length > 0) return { configuration: null, problems };
-  const { panel, databases, concurrency, trustedSigners, policy } = config;
+  const { panel, databases, concurrency, lockWaitMinutes, trustedSigners, policy } = config;
   const stateDir = config.stateDir ?? (home === systemConfigDir ? systemStateDir : join(home, 'state'));
   addins.sort((a, b) => (a.name < b.name ? -1 : 1));
   const rest = {
     concurrency,
+    lockWaitMinutes,
     isolation: isolationOf(config.isolation),
     trustedSigners,
     scopes: config.scopes as readonly UseSettings[],

@@ -6,7 +6,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { HoldfastError, isHoldfastError } from '../errors.ts';
+import { HoldfastError } from '../errors.ts';
 import { AT_FDCWD, closeFd, errnoName, lockExclusive, O, openAt, zName } from '../filesystem/native.ts';
 
 export interface AccountLock {
@@ -15,6 +15,18 @@ export interface AccountLock {
 
 /** @throws ACCOUNT_LOCKED another job holds it; PREREQUISITE_MISSING the lock file cannot be made */
 export function lockAccount(stateDir: string, owner: string, site: string): AccountLock {
+  const lock = tryLockAccount(stateDir, owner);
+  if (lock === null) throw accountLocked(site);
+  return lock;
+}
+
+export const accountLocked = (site: string): HoldfastError =>
+  new HoldfastError('ACCOUNT_LOCKED', `account ${site} is being worked on by another job`, {
+    hint: 'Wait until that job ends, then run this one again.',
+  });
+
+/** Null where another job holds it. @throws PREREQUISITE_MISSING the lock file cannot be made */
+export function tryLockAccount(stateDir: string, owner: string): AccountLock | null {
   const directory = join(stateDir, 'locks');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, owner);
@@ -26,9 +38,7 @@ export function lockAccount(stateDir: string, owner: string, site: string): Acco
   }
   if (lockExclusive(fd) < 0) {
     closeFd(fd);
-    throw new HoldfastError('ACCOUNT_LOCKED', `account ${site} is being worked on by another job`, {
-      hint: 'Wait until that job ends, then run this one again.',
-    });
+    return null;
   }
   let held = true;
   return {
@@ -43,16 +53,10 @@ export function lockAccount(stateDir: string, owner: string, site: string): Acco
 export async function underLock<T>(
   stateDir: string,
   owner: string,
-  site: string,
   work: () => Promise<T>,
 ): Promise<T | 'locked'> {
-  let lock: AccountLock;
-  try {
-    lock = lockAccount(stateDir, owner, site);
-  } catch (error) {
-    if (isHoldfastError(error) && error.code === 'ACCOUNT_LOCKED') return 'locked';
-    throw error;
-  }
+  const lock = tryLockAccount(stateDir, owner);
+  if (lock === null) return 'locked';
   try {
     return await work();
   } finally {

@@ -86,6 +86,7 @@ describe('loadConfiguration', () => {
       panel: { use: 'apiscp', root: '/', dumpsKept: 5 },
       databases: [],
       concurrency: 2,
+      lockWaitMinutes: 120,
       export: 'direct',
       panelExport: null,
       keepReplacedDays: 7,

@@ -11,6 +11,12 @@ import type { AccountOutcome } from './back-up.ts';
 export interface AccountSteps {
   readonly budget: AccountBudget | null;
   /**
+   * An account, any one, may be begun now; asked before its lock is taken, and while it is waited for.
+   *
+   * @throws WINDOW_CLOSED
+   */
+  mayBegin?(): Promise<void>;
+  /**
    * May take its time. Rejects where the account, or the rest of it, is not to be done.
    *
    * @throws WINDOW_CLOSED, HOOK_FAILED

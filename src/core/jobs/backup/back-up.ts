@@ -18,13 +18,13 @@ import { openSigner } from '../../state/signing-key.ts';
 import type { State } from '../../state/state.ts';
 import { rememberPlace, requireSamePlace } from '../../state/store-places.ts';
 import { bytesOf } from '../../streams.ts';
-import { lockAccount } from '../account-lock.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
 import type { CapturePool } from '../capture/pool.ts';
 import type { Snapshot } from '../catalog.ts';
 import { claimStore } from '../store-identity.ts';
 import { openTrust } from '../trust.ts';
 import { Turns } from '../turns.ts';
+import { AccountQueue, type NextAccount } from './account-queue.ts';
 import type { AccountSteps } from './account-steps.ts';
 import { type BackUpAccount, type BackUpWorld, backUpAccount } from './back-up-account.ts';
 import { type EarlyReads, readEarly } from './early-reads.ts';
@@ -50,6 +50,8 @@ export interface BackUpRun {
   readonly fullEveryDays?: (account: Account) => number | null;
   /** The panel exports databases by itself as well: each snapshot with databases says so. */
   readonly exportsTwice?: boolean;
+  /** Milliseconds for which accounts that other jobs work on are waited for, once all others are done; 0: not at all. */
+  readonly lockWaitMs?: number;
   /** Accounts read at once; what one more refers to is looked up meanwhile, and four times as many may wait for the store. */
   readonly concurrency: number;
   readonly pool: CapturePool;
@@ -67,6 +69,8 @@ export interface BackUpRun {
 
 export type BackUpEvent =
   | { readonly type: 'started'; readonly site: string }
+  /** All others are done, or under way. */
+  | { readonly type: 'waiting'; readonly sites: readonly string[] }
   /** Plain bytes taken in since the last event. */
   | { readonly type: 'bytes'; readonly site: string; readonly bytes: number }
   | { readonly type: 'ended'; readonly outcome: AccountOutcome };
@@ -139,24 +143,22 @@ async function backUpAll(
   { handle, early }: { readonly handle: RunHandle; readonly early: EarlyReads },
 ): Promise<RunTally> {
   await run.state.sightAll(run.accounts);
-  const queue = await inOrderOfNeed(run, await early.lastGood);
+  const queue = new AccountQueue(await inOrderOfNeed(run, await early.lastGood), run);
   const tally = new RunTally();
   const memory = new MemoryKeeper(run.accounts.length >= manyAccounts);
   const turns = new Turns(run.concurrency);
   memory.look(run.world.now());
   const worker = async (): Promise<void> => {
     const settling = new Set<Promise<void>>();
-    for (let account = queue.shift(); account !== undefined; account = queue.shift()) {
+    for (let next = await queue.next(); next !== null; next = await queue.next()) {
       const captured = Promise.withResolvers<void>();
-      const ended = one(run, account, common, { turns, onCaptured: captured.resolve }).then(
-        async (outcome) => {
-          tally.add(outcome);
-          await run.steps?.ended(outcome);
-          run.onEvent({ type: 'ended', outcome });
-          await handle.done(1, run.world.now());
-          memory.look(run.world.now());
-        },
-      );
+      const ended = one(run, next, common, { turns, onCaptured: captured.resolve }).then(async (outcome) => {
+        tally.add(outcome);
+        await run.steps?.ended(outcome);
+        run.onEvent({ type: 'ended', outcome });
+        await handle.done(1, run.world.now());
+        memory.look(run.world.now());
+      });
       // While the store makes one account durable, the next one is read already.
       const settled: Promise<void> = ended.finally(() => settling.delete(settled));
       settling.add(settled);
@@ -172,41 +174,38 @@ async function backUpAll(
 
 async function one(
   run: BackUpRun,
-  account: Account,
+  next: NextAccount,
   common: Common,
   { turns, onCaptured }: { readonly turns: Turns; readonly onCaptured: () => void },
 ): Promise<AccountOutcome> {
+  const { account, owner } = next;
   const { site } = account;
+  if (owner === null) return { account, snapshot: null, error: asError(next.cause, run.signal) };
   let endTurn = (): void => {};
   try {
     run.signal.throwIfAborted();
     await run.steps?.before('account', account);
     run.onEvent({ type: 'started', site });
-    const owner = await run.state.accountId(account);
-    const lock = lockAccount(run.stateDir, owner, site);
-    try {
-      const snapshot = await backUpAccount({
-        ...run,
-        ...common,
-        account,
-        owner,
-        begin: async () => {
-          endTurn = await turns.take();
-        },
-        onCaptured() {
-          endTurn();
-          onCaptured();
-        },
-        server: run.state.server.uuid,
-        onBytes: (bytes) => run.onEvent({ type: 'bytes', site, bytes }),
-      });
-      return { account, snapshot, error: null };
-    } finally {
-      lock.release();
-    }
+    const snapshot = await backUpAccount({
+      ...run,
+      ...common,
+      account,
+      owner,
+      begin: async () => {
+        endTurn = await turns.take();
+      },
+      onCaptured() {
+        endTurn();
+        onCaptured();
+      },
+      server: run.state.server.uuid,
+      onBytes: (bytes) => run.onEvent({ type: 'bytes', site, bytes }),
+    });
+    return { account, snapshot, error: null };
   } catch (cause) {
     return { account, snapshot: null, error: asError(cause, run.signal) };
   } finally {
+    next.lock.release();
     endTurn();
   }
 }

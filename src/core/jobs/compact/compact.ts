@@ -34,7 +34,7 @@ export async function compact(request: CompactRequest): Promise<CompactReport> {
   for (const [owner, ofOwner] of wanted) {
     signal.throwIfAborted();
     const work = () => compactAccount(request, ofOwner, left);
-    const done = await (request.apply ? underLock(request.stateDir, owner, owner, work) : work());
+    const done = await (request.apply ? underLock(request.stateDir, owner, work) : work());
     request.onEvent({ type: 'account', owner });
     if (done === 'locked') {
       locked.push(owner);

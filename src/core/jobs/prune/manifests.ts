@@ -37,7 +37,7 @@ export async function removeManifests(
       finished.add(owner.owner);
       continue;
     }
-    const outcome = await underLock(request.stateDir, owner.owner, owner.site, () =>
+    const outcome = await underLock(request.stateDir, owner.owner, () =>
       removeOf(request, owner, going, remover, gone),
     );
     if (outcome === 'locked') locked.push(owner.site);

@@ -74,7 +74,7 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
       const mayGo = survey === undefined || task.finished === null || task.finished.has(owner);
       if (remover === null || stopped !== null || going.length === 0 || !mayGo) continue;
       const site = survey?.site ?? owner;
-      const outcome = await underLock(request.stateDir, owner, site, async () => {
+      const outcome = await underLock(request.stateDir, owner, async () => {
         for (let i = 0; i < going.length; i += perLook) {
           stopped = await lookAgain(request, found, needed, `manifests/${server}/${owner}/`);
           if (stopped !== null) return;

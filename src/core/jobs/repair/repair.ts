@@ -41,7 +41,7 @@ export async function repair(request: RepairRequest): Promise<RepairReport> {
   for (const [owner, ofOwner] of wanted) {
     signal.throwIfAborted();
     const work = () => repairAccount(request, ofOwner);
-    const outcome = await (request.apply ? underLock(request.stateDir, owner, owner, work) : work());
+    const outcome = await (request.apply ? underLock(request.stateDir, owner, work) : work());
     if (outcome === 'locked') locked.push(owner);
     else outcomes.push(outcome);
   }
