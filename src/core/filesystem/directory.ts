@@ -46,7 +46,28 @@ export function listDirectory(fd: number): string[] {
       names.push(buffer.toString('latin1', start, end + 2));
     }
   }
-  return names.sort();
+  return withoutRepeated(names.sort());
+}
+
+/**
+ * XFS lists a name twice that was removed and made again meanwhile.
+ *
+ * @param names sorted; is what is returned where none is there twice
+ */
+export function withoutRepeated(names: string[]): string[] {
+  for (let i = 1; i < names.length; i++) {
+    if (isSameName(names[i - 1]!, names[i]!)) {
+      return names.filter((name, at) => at === 0 || !isSameName(names[at - 1]!, name));
+    }
+  }
+  return names;
+}
+
+/** Of two that stand beside each other: only their types can differ then. */
+function isSameName(a: string, b: string): boolean {
+  if (a === b) return true;
+  const last = a.length - 1;
+  return last === b.length - 1 && a.charCodeAt(last) !== b.charCodeAt(last) && a.startsWith(b.slice(0, last));
 }
 
 export const plainName = (listed: string): string => listed.slice(0, listed.indexOf('\0'));

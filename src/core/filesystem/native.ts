@@ -5,7 +5,17 @@
  * Buffers that end in NUL (`zName`), so any bytes pass. It knows nothing of trees, archives or policy.
  */
 
-import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, c, empty, O, result } from './libc.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_SYMLINK_FOLLOW,
+  AT_SYMLINK_NOFOLLOW,
+  c,
+  empty,
+  O,
+  result,
+  zName,
+} from './libc.ts';
 
 export {
   AT_FDCWD,
@@ -108,6 +118,15 @@ export function statAt(dirfd: number, name: Buffer, out: Stat): number {
   return 0;
 }
 
+const STATX_BTIME = 0x800;
+
+/** When the inode came to be, milliseconds; null where the file system does not tell. */
+export function birthMsOf(fd: number): number | null {
+  const rc = c.statx(fd, empty, AT_EMPTY_PATH, STATX_BTIME, statBuffer);
+  if (rc === -1 || (statWords[0]! & STATX_BTIME) === 0) return null;
+  return (statWords[20]! + (statWords[21]! | 0) * 0x100000000) * 1000 + statWords[22]! / 1e6;
+}
+
 export function statFd(fd: number, out: Stat): number {
   const rc = c.statx(fd, empty, AT_EMPTY_PATH, STATX_MASK, statBuffer);
   if (rc === -1) return result(rc);
@@ -203,6 +222,9 @@ export const symlinkAt = (target: Buffer, dirfd: number, name: Buffer): number =
   result(c.symlinkat(target, dirfd, name));
 export const linkAt = (fromFd: number, from: Buffer, toFd: number, to: Buffer): number =>
   result(c.linkat(fromFd, from, toFd, to, 0));
+/** One more name for the inode that an O_PATH descriptor stands for, also a symbolic link. */
+export const linkInode = (fd: number, toFd: number, to: Buffer): number =>
+  result(c.linkat(AT_FDCWD, zName(`/proc/self/fd/${fd}`), toFd, to, AT_SYMLINK_FOLLOW));
 export const unlinkAt = (dirfd: number, name: Buffer, flags = 0): number =>
   result(c.unlinkat(dirfd, name, flags));
 export const renameAt = (fromFd: number, from: Buffer, toFd: number, to: Buffer): number =>

@@ -29,7 +29,7 @@ export type XattrSubject = number | Buffer;
 export const magicPath = (fd: number): Buffer => Buffer.from(`/proc/self/fd/${fd}\0`);
 
 export interface XattrBackend {
-  /** Sorted by name. @throws XattrError */
+  /** Sorted by name. @throws XattrError, with those that could be read */
   read(subject: XattrSubject): Xattr[];
   set(subject: XattrSubject, name: Buffer, value: Buffer): void;
   remove(subject: XattrSubject, name: Buffer): void;
@@ -39,13 +39,15 @@ export class XattrError extends Error {
   readonly errno: number;
   /** Escaped for display; empty where the list itself failed. */
   readonly attribute: string;
+  readonly found: readonly Xattr[];
 
-  constructor(operation: string, attribute: string, number: number) {
+  constructor(operation: string, attribute: string, number: number, found: readonly Xattr[] = []) {
     super(
       `cannot ${operation} extended attribute${attribute === '' ? 's' : ` ${attribute}`}: ${errnoName(number)}`,
     );
     this.errno = Math.abs(number);
     this.attribute = attribute;
+    this.found = found;
   }
 }
 
@@ -63,6 +65,9 @@ export const isCaptured = (name: string): boolean => !notCaptured.has(name);
 export const isAlwaysKept = (name: string): boolean =>
   name === 'security.selinux' || name.startsWith('trusted.holdfast.');
 
+/** Of access, in the order of their names. */
+const decisive = ['security.capability', 'system.posix_acl_access', 'system.posix_acl_default'].map(zName);
+
 const listBuffer = Buffer.allocUnsafeSlow(65536);
 const valueBuffer = Buffer.allocUnsafeSlow(65536);
 const none: Xattr[] = [];
@@ -72,24 +77,35 @@ export const systemXattrs: XattrBackend = {
     const listed =
       typeof subject === 'number' ? listXattrsFd(subject, listBuffer) : listXattrs(subject, listBuffer);
     if (listed === 0 || listed === -errno.EOPNOTSUPP) return none;
-    if (listed < 0) throw new XattrError('list', '', listed);
     const found: Xattr[] = [];
+    let failure: { readonly name: Buffer; readonly rc: number } | null = null;
+    const take = (cName: Buffer): void => {
+      const length =
+        typeof subject === 'number'
+          ? getXattrFd(subject, cName, valueBuffer)
+          : getXattr(subject, cName, valueBuffer);
+      const name = cName.subarray(0, -1);
+      // Removed since it was listed.
+      if (length >= 0) found.push({ name, value: Buffer.from(valueBuffer.subarray(0, length)) });
+      else if (length !== -errno.ENODATA) failure ??= { name, rc: length };
+    };
+    if (listed < 0) {
+      // More names than the kernel lists at once: without these, others might do what they must not.
+      if (listed === -errno.E2BIG) for (const cName of decisive) take(cName);
+      throw new XattrError('list', '', listed, found);
+    }
     const names = Buffer.from(listBuffer.subarray(0, listed));
     for (let at = 0; at < names.length; ) {
       const end = names.indexOf(0, at);
       const name = names.subarray(at, end);
       const cName = names.subarray(at, end + 1);
       at = end + 1;
-      if (!isCaptured(name.toString('latin1'))) continue;
-      const length =
-        typeof subject === 'number'
-          ? getXattrFd(subject, cName, valueBuffer)
-          : getXattr(subject, cName, valueBuffer);
-      if (length === -errno.ENODATA) continue; // removed since it was listed
-      if (length < 0) throw new XattrError('read', displayName(name), length);
-      found.push({ name, value: Buffer.from(valueBuffer.subarray(0, length)) });
+      if (isCaptured(name.toString('latin1'))) take(cName);
     }
-    return found.sort((a, b) => a.name.compare(b.name));
+    found.sort((a, b) => a.name.compare(b.name));
+    const failed = failure as { readonly name: Buffer; readonly rc: number } | null;
+    if (failed !== null) throw new XattrError('read', displayName(failed.name), failed.rc, found);
+    return found;
   },
 
   set(subject, name, value) {

@@ -5,9 +5,16 @@ import { closeSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { withoutRepeated } from '../../../src/core/filesystem/directory.ts';
 import { fsXattrBackend } from '../../../src/core/filesystem/fs-xattr-backend.ts';
 import { AT_FDCWD, closeFd, O, openAt, zName } from '../../../src/core/filesystem/native.ts';
-import { magicPath, systemXattrs, type XattrBackend } from '../../../src/core/filesystem/xattrs.ts';
+import {
+  magicPath,
+  systemXattrs,
+  type XattrBackend,
+  XattrError,
+} from '../../../src/core/filesystem/xattrs.ts';
+import { mountFilesystem } from '../../support/filesystems.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-xattrs-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -115,5 +122,52 @@ describe('a name that is not UTF-8', () => {
     expect(systemXattrs.read(fd)).toEqual([{ name, value: Buffer.from('1') }]);
     expect(() => fsXattrBackend().set(fd, name, Buffer.from('1'))).toThrow('user.%FF%FE: EILSEQ');
     closeSync(fd);
+  });
+});
+
+describe('more attributes than the kernel lists at once', () => {
+  it('are an error that comes with access list and capabilities', () => {
+    const mounted = mountFilesystem('xfs', { mebibytes: 320 });
+    const path = join(mounted.path, 'file');
+    writeFileSync(path, '');
+    const fd = openSync(path, 'r');
+    try {
+      const decisive = ['security.capability', 'system.posix_acl_access'];
+      for (const name of decisive) systemXattrs.set(fd, Buffer.from(name), values[name]!);
+      for (let i = 100; i < 400; i++) {
+        systemXattrs.set(fd, Buffer.from(`user.${`${i}`.repeat(80)}`), Buffer.from('1'));
+      }
+      const failure = caught(() => systemXattrs.read(fd));
+
+      expect(failure).toBeInstanceOf(XattrError);
+      expect((failure as XattrError).found.map(({ name }) => name.toString())).toEqual(decisive);
+      expect((failure as XattrError).message).toContain('E2BIG');
+    } finally {
+      closeSync(fd);
+      mounted.unmount();
+    }
+  });
+});
+
+function caught(action: () => unknown): unknown {
+  try {
+    action();
+  } catch (error) {
+    return error;
+  }
+  return null;
+}
+
+describe('names of a directory that changes while it is listed', () => {
+  it('count once, also where the type is another the second time', () => {
+    const once = ['a\x004', 'b\x008', 'c\x008'];
+
+    expect(withoutRepeated(once)).toBe(once);
+    expect(withoutRepeated(['a\x004', 'a\x008', 'b\x008', 'b\x008', 'bb\x008', 'c\x008'])).toEqual([
+      'a\x004',
+      'b\x008',
+      'bb\x008',
+      'c\x008',
+    ]);
   });
 });

@@ -20,6 +20,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { entryFlags } from '../../../src/core/archive/entry.ts';
+import { openIndex } from '../../../src/core/jobs/index-reader.ts';
 import { type Lab, openLab } from '../../support/backup.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-unreadable-'));
@@ -43,13 +45,21 @@ beforeAll(async () => {
     ['small', 60_000],
     ['large', 3_000_000],
     ['linked', 60_000],
+    ['linked-large', 3_000_000],
     ['whole', 60_000],
   ] as const) {
     writeFileSync(join(point, 'tree', name), name.repeat(size).slice(0, size));
   }
-  linkSync(join(point, 'tree/linked'), join(point, 'tree/linked-too'));
+  for (const name of ['linked', 'linked-large']) {
+    linkSync(join(point, 'tree', name), join(point, 'tree', `${name}-too`));
+  }
+  mkdirSync(join(point, 'tree/mail'));
+  // More than lies in direct blocks.
+  for (let i = 100; i < 500; i++) writeFileSync(join(point, 'tree/mail', `${i}`.repeat(70)), '');
+  // Another process may have the mount in a namespace of its own, and keep it for a while.
+  execFileSync('sync', ['--file-system', point]);
   execFileSync('umount', [point]);
-  for (const name of ['small', 'large', 'linked']) breakPointers(`/tree/${name}`);
+  for (const name of ['small', 'large', 'linked', 'linked-large', 'mail']) breakPointers(`/tree/${name}`);
   execFileSync('mount', ['-o', 'loop,ro,errors=continue', image, point]);
   lab = await openLab(directory);
 });
@@ -78,6 +88,8 @@ describe('a file that the disk does not give back', () => {
     expect(snapshot.body.warnings.map(({ code, path }) => `${code} ${path}`).sort()).toEqual([
       'unreadable large',
       'unreadable linked',
+      'unreadable linked-large',
+      'unreadable mail',
       'unreadable small',
     ]);
     expect(exitStatus).toBe(100);
@@ -92,8 +104,30 @@ describe('a file that the disk does not give back', () => {
     expect(large).toHaveLength(3_000_000);
     expect(large.toString('latin1', 0, directBytes)).toBe('large'.repeat(directBytes).slice(0, directBytes));
     expect(warnings.map(({ code, path }) => `${code} ${path}`)).toContain('changed shadow/large');
-    expect(warnings.map(({ code, path }) => `${code} ${path}`)).toContain('unreadable shadow/linked-too');
+    const said = warnings.map(({ code, path }) => `${code} ${path}`);
+    expect(said).toContain('unreadable shadow/linked-too');
+    expect(said).toContain('unreadable shadow/linked-large-too');
     expect(failures).toEqual([]);
+  });
+});
+
+describe('a directory that the disk does not list', () => {
+  it('is kept as one whose contents are not known, and fails the tree where it is the root', async () => {
+    const { signal } = new AbortController();
+    const known = await lab.backUp({ shadow: join(point, 'tree') });
+    const reader = await openIndex(lab.provider, known.snapshot, signal);
+    const flags = new Map<string, number>();
+    for await (const entry of reader.entries()) flags.set(entry.path.toString(), entry.flags);
+
+    expect(flags.get('shadow/mail')).toBe(entryFlags.contentsLeftOut | entryFlags.racy);
+    expect([...flags.keys()].filter((path) => path.startsWith('shadow/mail/'))).toEqual([]);
+    const { snapshot, exitStatus } = await lab.backUp({ shadow: point, info: join(point, 'tree/mail') });
+    expect(snapshot.header.state).toBe('partial');
+    expect(snapshot.body.components.map(({ name, state }) => `${name} ${state}`)).toEqual([
+      'shadow complete',
+      'info failed',
+    ]);
+    expect(exitStatus).toBe(25);
   });
 });
 
@@ -107,8 +141,8 @@ describe('a linked file that the disk did not give back to the parent snapshot',
       expect(snapshot.header.level).toBe(level);
       return snapshot.body.warnings.map(({ path }) => path).filter((path) => path?.startsWith('linked'));
     };
-    expect(await lost('full')).toHaveLength(1);
-    expect(await lost('incremental')).toHaveLength(1);
+    expect(await lost('full')).toHaveLength(2);
+    expect(await lost('incremental')).toHaveLength(2);
     await chain.close();
   });
 });

@@ -26,6 +26,7 @@ import {
   type CaptureCounts,
   type CaptureParent,
   type CaptureTree,
+  type FinishCapture,
   type JobOutlet,
   jobControl,
   type PagePart,
@@ -163,7 +164,9 @@ export class AccountCapture {
       counts.bytes += page.dataBytes;
       this.#outlet.send({ type: 'page', job: this.#job, page, part });
     }
-    if (this.#directories.full) this.#directoryPages.push(this.#directories.finish()!);
+    // Cut as those, so that pages of threads do not overlap: the tar has children before parents.
+    const directories = cut || this.#directories.full ? this.#directories.finish() : null;
+    if (directories !== null) this.#directoryPages.push(directories);
     if (this.#linked.full) this.#linkedPages.push(this.#linked.finish()!);
   }
 
@@ -199,18 +202,19 @@ export class AccountCapture {
   }
 
   /** The final segment of a full: linked files, hard links, directories, end of archive, in this order. */
-  finish(others: {
-    readonly directories: readonly FinishedPage[];
-    readonly linked: readonly FinishedPage[];
-    readonly keptLinks: readonly string[];
-  }): void {
+  finish(others: FinishCapture): void {
     const counts = noCounts();
     const own = this.#rest();
     const byPath = (a: FinishedPage, b: FinishedPage): number => comparePaths(a.first, b.first);
     const linked = [...own.linked, ...others.linked].sort(byPath);
     const directories = [...own.directories, ...others.directories].sort(byPath);
+    const { startedAtMs, keptLinks } = others;
+    const kept = new Set([...this.#keptLinks, ...keptLinks]);
     const context: LinkContext = {
       trees: this.#trees,
+      kept,
+      startedAtMs,
+      endedAtMs: this.#now(),
       segments: this.segments,
       counts,
       warn: (code, tree, path, message) => this.#warn(code, tree, path, message),
@@ -218,7 +222,6 @@ export class AccountCapture {
       checkStop: () => this.#outlet.checkStop(),
     };
     const { groups, records } = captureLinked(linked, context);
-    const kept = new Set([...this.#keptLinks, ...others.keptLinks]);
     const pages = this.#parentPages;
     const recheck = (record: LinkRecord): LinkRecord =>
       isDue(record.path.toString('latin1'), this.#parent!) ? recheckLinked(record, context) : record;

@@ -15,7 +15,7 @@ import type { SegmentWriter } from './segment-writer.ts';
 
 /** An entry whose ctime is younger than this may change again without its ctime changing. */
 const racyMs = 2000;
-const noXattrs: Entry['xattrs'] = [];
+const withoutXattrs = { xattrs: [], whole: true } as const;
 
 export interface TreeContext {
   readonly segments: SegmentWriter;
@@ -64,9 +64,9 @@ export class EntryLog {
   describe(path: string, stat: Stat, subject: XattrSubject | null, flags: number): Entry {
     const full = this.fullPath(path);
     const ctimeMs = stat.ctimeSeconds * 1000 + stat.ctimeNanoseconds / 1e6;
-    const xattrs = subject === null ? noXattrs : this.#xattrs(subject, path);
+    const { xattrs, whole } = subject === null ? withoutXattrs : this.#xattrs(subject, path);
     // What lacks its attributes must not pass for unchanged in the next snapshot.
-    const racy = xattrs === null || this.#context.now() - ctimeMs < racyMs;
+    const racy = !whole || this.#context.now() - ctimeMs < racyMs;
     return {
       path: Buffer.from(full, 'latin1'),
       flags: racy ? flags | entryFlags.racy : flags,
@@ -78,7 +78,7 @@ export class EntryLog {
       ctimeSeconds: stat.ctimeSeconds,
       ctimeNanoseconds: stat.ctimeNanoseconds,
       inode: stat.inode,
-      xattrs: xattrs ?? noXattrs,
+      xattrs,
       content: null,
       target: null,
       rdevMajor: stat.rdevMajor,
@@ -86,14 +86,17 @@ export class EntryLog {
     };
   }
 
-  #xattrs(subject: XattrSubject, path: string): Entry['xattrs'] | null {
+  #xattrs(
+    subject: XattrSubject,
+    path: string,
+  ): { readonly xattrs: Entry['xattrs']; readonly whole: boolean } {
     try {
-      return this.#context.xattrs.read(subject);
+      return { xattrs: this.#context.xattrs.read(subject), whole: true };
     } catch (error) {
       if (!(error instanceof XattrError)) throw error;
       stopWhereExhausted(error.errno);
       this.#context.warn('xattr-unreadable', path, error.message);
-      return null;
+      return { xattrs: error.found, whole: false };
     }
   }
 
@@ -176,7 +179,8 @@ export class EntryLog {
     }
     if (merge === null) pages.add(entry);
     else merge.write(entry);
-    if ((entry.mode & fileType.mask) === fileType.directory) directories.add(entry);
+    // Only the tar of a full holds them.
+    if (merge === null && (entry.mode & fileType.mask) === fileType.directory) directories.add(entry);
     if ((entry.flags & entryFlags.linked) !== 0) linked.add(entry);
     this.#context.flushPages(false);
   }

@@ -10,7 +10,7 @@ import { readSync } from 'node:fs';
 import type { Content, Entry } from '../../archive/entry.ts';
 import { type DataRange, padding, sparseMap } from '../../archive/tar.ts';
 import { dataRanges } from '../../filesystem/data-ranges.ts';
-import { Stat, statFd } from '../../filesystem/native.ts';
+import { errno, Stat, statFd } from '../../filesystem/native.ts';
 import type { KnownContents } from './known-contents.ts';
 import { extentsOf, memberOf, type SegmentWriter } from './segment-writer.ts';
 
@@ -51,9 +51,16 @@ function unchanged(fd: number, before: Stat): boolean {
   );
 }
 
+/** Only files that are nearly all hole are longer than any number in an index says exactly. */
+function requireSayable({ size }: Stat): void {
+  if (Number.isSafeInteger(size)) return;
+  throw Object.assign(new Error('a file of 2^53 bytes or more'), { code: 'EFBIG', errno: -errno.EFBIG });
+}
+
 /**
  * @param stat of `fd`; filled anew where the file changed
  * @param describe makes the entry from `stat` (and the descriptor's xattrs)
+ * @throws an Error with a number as its `errno` where nothing of it can be captured
  */
 export function captureFile(
   fd: number,
@@ -62,6 +69,7 @@ export function captureFile(
   target: CaptureTarget,
 ): CapturedFile {
   for (let attempt = 0; ; attempt++) {
+    requireSayable(stat);
     const entry = describe();
     const ranges = rangesOf(fd, stat);
     const small = ranges === null && stat.size <= smallBytes;

@@ -44,6 +44,7 @@ export interface Job {
   readonly trees: readonly CaptureTree[];
   readonly parent: CaptureParent | null;
   readonly publicKey: Uint8Array | null;
+  readonly startedAtMs: number;
   readonly control: Int32Array;
   readonly sink: CaptureSink;
   readonly results: { counts: CaptureCounts; endedAtMs: number; failure: TreeFailure | null }[];
@@ -79,6 +80,7 @@ export function newJob(
   return {
     id,
     trees,
+    startedAtMs: nowMs,
     ...given,
     results: trees.map(() => ({ counts: noCounts(), endedAtMs: nowMs, failure: null })),
     queue: trees.map((_, tree) => ({ tree, path: '' })),

@@ -47,3 +47,15 @@ export function isElsewhere(stat: Stat, root: Stat): boolean {
     stat.isOnOtherMount(root)
   );
 }
+
+/** Deeper directories are left out with a warning: each level holds a descriptor. */
+const depthLimit = 10_000;
+/** Bytes of a path, for the same reason: paths are held whole, and the tar repeats them for every entry below. */
+const pathLimit = 128 * 1024;
+
+/** Why what a directory holds is left out; null where it is not too deep. */
+export function depthProblem(path: string, depth: number): string | null {
+  if (depth >= depthLimit) return `lies more than ${depthLimit} levels deep; its contents are left out`;
+  if (path.length <= pathLimit) return null;
+  return `has a path of more than ${pathLimit} bytes; its contents are left out`;
+}

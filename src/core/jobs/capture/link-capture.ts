@@ -6,14 +6,23 @@
  */
 
 import { type Entry, fileType, type LinkRecord, typeOf } from '../../archive/entry.ts';
-import { decompressPart, readPage } from '../../archive/page-reader.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
-import { openPatiently, stopWhereExhausted } from '../../filesystem/exhaustion.ts';
-import { closeFd, O, Stat, statFd } from '../../filesystem/native.ts';
-import { openBelow } from '../../filesystem/open-below.ts';
+import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
+import { birthMsOf, closeFd, Stat, statFd } from '../../filesystem/native.ts';
 import { captureFile, hasContent } from './file-capture.ts';
 import type { KnownContents } from './known-contents.ts';
 import { silentChange } from './leaf-capture.ts';
+import {
+  entriesOf,
+  findStrangers,
+  type Group,
+  type Groups,
+  groupOf,
+  isStillLinked,
+  keyOf,
+  openLinked,
+  treeOf,
+} from './link-groups.ts';
 import { linkKey } from './link-records.ts';
 import type { CaptureCounts, CaptureTree } from './messages.ts';
 import { linkTarget, plainTarType, type SegmentWriter } from './segment-writer.ts';
@@ -23,24 +32,21 @@ export interface LinkContext {
   readonly segments: SegmentWriter;
   readonly known: KnownContents | null;
   readonly counts: CaptureCounts;
+  /** Keys of linked files that are as the parent recorded them. Those that turn out to be mixed up are removed. */
+  readonly kept: Set<string>;
+  /** Before the first entry was met, milliseconds. */
+  readonly startedAtMs: number;
+  /** Of the walk, milliseconds. */
+  readonly endedAtMs: number;
   warn(code: string, tree: string, path: string, message: string): void;
   checkStop(): void;
-}
-
-interface Group {
-  readonly tree: CaptureTree;
-  readonly firstPath: string;
-  /** Name under which the tar holds it; null until its content is there. */
-  primary: Buffer | null;
-  /** The disk does not give its content back, under whatever name. */
-  unreadable: boolean;
 }
 
 /** Writes contents; returns their records, and what the hard links are, to be written by `writeHardLinks`. */
 export function captureLinked(
   pages: readonly FinishedPage[],
   context: LinkContext,
-): { readonly groups: ReadonlyMap<string, Group>; readonly records: readonly LinkRecord[] } {
+): { readonly groups: Groups; readonly records: readonly LinkRecord[] } {
   const groups = new Map<string, Group>();
   const records: LinkRecord[] = [];
   const stat = new Stat();
@@ -55,8 +61,9 @@ export function captureLinked(
       records.push(record);
     } else {
       const type = plainTarType(entry);
-      if (type !== null && context.known === null)
-        context.segments.writePlain(entry, type, linkTarget(entry));
+      if (type !== null && context.known === null) {
+        warnOfOmitted(entry, context.segments.writePlain(entry, type, linkTarget(entry)), context);
+      }
     }
     group.primary = entry.path;
   }
@@ -69,18 +76,32 @@ export function captureLinked(
       'vanished under all its names before it was read',
     );
   }
-  return { groups, records };
+  const mixed = findStrangers(groups, pages, context.trees, context.kept);
+  for (const key of mixed) {
+    const { tree, firstPath } = groups.get(key)!;
+    context.kept.delete(key);
+    context.warn('unstable', tree.name, firstPath, mixedText);
+  }
+  return { groups, records: records.filter((record) => !mixed.has(linkKey(record))) };
 }
 
-export function writeHardLinks(
-  pages: readonly FinishedPage[],
-  groups: ReadonlyMap<string, Group>,
-  context: LinkContext,
-): void {
+/** Who reads the index tells files by their number alone: no content is better than another file's. */
+const mixedText =
+  'was replaced by another file with its inode number while the account was read; the content of both is left out';
+/** How much the clock of files may be behind ours. */
+const clockTickMs = 100;
+
+/** Null for a file that is older, and for one that a clock that was ahead has dated. */
+function bornMeanwhile(atMs: number | null, { startedAtMs, endedAtMs }: LinkContext): number | null {
+  return atMs !== null && atMs > startedAtMs - clockTickMs && atMs <= endedAtMs ? atMs : null;
+}
+
+export function writeHardLinks(pages: readonly FinishedPage[], groups: Groups, context: LinkContext): void {
   for (const entry of entriesOf(pages)) {
     const tree = treeOf(entry, context.trees);
-    const primary = groups.get(keyOf(entry, tree))?.primary ?? null;
+    const { primary = null, strangers } = groups.get(keyOf(entry, tree)) ?? {};
     if (primary === null || primary.equals(entry.path)) continue;
+    if (strangers?.has(entry.path.toString('latin1')) === true) continue;
     if (typeOf(entry) === fileType.socket) continue;
     context.segments.writePlain(entry, '1', primary);
     context.counts.links++;
@@ -93,13 +114,8 @@ function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkConte
   const fd = openLinked(tree, relative);
   if (fd < 0) return null;
   try {
-    if (
-      statFd(fd, stat) < 0 ||
-      stat.inode !== entry.inode ||
-      (stat.mode & fileType.mask) !== fileType.regular
-    ) {
-      return null;
-    }
+    if (!isStillLinked(fd, entry, stat)) return null;
+    group.bornAtMs = bornMeanwhile(birthMsOf(fd), context);
     const sameCtime =
       stat.ctimeSeconds === entry.ctimeSeconds && stat.ctimeNanoseconds === entry.ctimeNanoseconds;
     const captured = captureFile(fd, stat, () => entry, {
@@ -107,10 +123,15 @@ function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkConte
       known: context.known,
     });
     const path = relative.toString('latin1');
+    warnOfOmitted(entry, captured.omitted, context);
     if (captured.readError !== null) {
-      const message = `${captured.readError} while it was read; the rest is zeros`;
+      // A record would pass for the content as long as the file does not change.
+      group.unreadable = true;
+      const message = `${captured.readError} while it was read; its content is left out`;
       context.warn('unreadable', tree.name, path, message);
-    } else if (captured.changed || !sameCtime) {
+      return null;
+    }
+    if (captured.changed || !sameCtime) {
       context.warn(
         'changed',
         tree.name,
@@ -130,11 +151,6 @@ function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkConte
   } finally {
     closeFd(fd);
   }
-}
-
-/** @throws RUN_FAILED descriptors or memory ran out */
-function openLinked(tree: CaptureTree, relative: Buffer): number {
-  return openPatiently(() => openBelow(tree.path, relative, O.NOFOLLOW | O.NONBLOCK | O.NOATIME));
 }
 
 /** Reads an unchanged linked file again: `record` itself, or the one to put in its place. */
@@ -171,36 +187,6 @@ export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRec
 
 const nothingElse = { xattrs: [], content: null, target: null, rdevMajor: 0, rdevMinor: 0 };
 
-function* entriesOf(pages: readonly FinishedPage[]): Generator<Entry> {
-  for (const page of pages) {
-    yield* readPage(decompressPart(Buffer.from(page.frame), page.plainBytes, 'a page in memory'), null);
-  }
-}
-
-function treeOf(entry: Entry, trees: readonly CaptureTree[]): CaptureTree {
-  const end = entry.path.indexOf(0x2f);
-  const name = entry.path.toString('latin1', 0, end < 0 ? entry.path.length : end);
-  return trees.find((tree) => tree.name === name)!;
-}
-
-const keyOf = (entry: Entry, tree: CaptureTree): string =>
-  linkKey({ device: tree.device, inode: entry.inode });
-
-function groupOf(groups: Map<string, Group>, entry: Entry, tree: CaptureTree): Group {
-  const key = keyOf(entry, tree);
-  let group = groups.get(key);
-  if (group === undefined) {
-    group = {
-      tree,
-      firstPath: entry.path.subarray(tree.name.length + 1).toString('latin1'),
-      primary: null,
-      unreadable: false,
-    };
-    groups.set(key, group);
-  }
-  return group;
-}
-
 /**
  * Directories, as the last members of the archive, each after all that lies below it: a tar that makes an
  * empty directory changes the time of the directory above, and some set that only once.
@@ -211,16 +197,14 @@ export function writeDirectories(pages: readonly FinishedPage[], context: LinkCo
 
 function writePageOfDirectories(page: FinishedPage, context: LinkContext): void {
   for (const entry of [...entriesOf([page])].reverse()) {
-    const omitted = context.segments.writePlain(entry, '5', null);
-    if (omitted.length > 0) {
-      const tree = treeOf(entry, context.trees);
-      const path = entry.path.subarray(tree.name.length + 1).toString('latin1');
-      context.warn(
-        'tar-xattrs-left-out',
-        tree.name,
-        path,
-        'has more than 1 MiB of attributes; the tar lacks some',
-      );
-    }
+    warnOfOmitted(entry, context.segments.writePlain(entry, '5', null), context);
   }
+}
+
+function warnOfOmitted(entry: Entry, attributes: readonly string[], context: LinkContext): void {
+  if (attributes.length === 0) return;
+  const tree = treeOf(entry, context.trees);
+  const path = entry.path.subarray(tree.name.length + 1).toString('latin1');
+  const message = 'has more than 1 MiB of attributes; the tar lacks some, the index has all';
+  context.warn('tar-xattrs-left-out', tree.name, path, message);
 }

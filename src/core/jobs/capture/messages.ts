@@ -60,6 +60,16 @@ export interface BeginCapture {
   readonly publicKey?: Uint8Array | null;
 }
 
+/** What the other workers of the account have for the final segment. */
+export interface FinishCapture {
+  readonly directories: readonly FinishedPage[];
+  readonly linked: readonly FinishedPage[];
+  /** `<device>:<inode>` of linked files that are as the parent recorded them. */
+  readonly keptLinks: readonly string[];
+  /** When the job began. */
+  readonly startedAtMs: number;
+}
+
 export type ToWorker =
   | ({
       readonly type: 'begin';
@@ -74,13 +84,7 @@ export type ToWorker =
   /** Close what is open and hand over what the final segment needs. */
   | { readonly type: 'release'; readonly job: number }
   /** Write the final segment: linked files, hard links, directories, end of archive. */
-  | {
-      readonly type: 'finish';
-      readonly job: number;
-      readonly directories: readonly FinishedPage[];
-      readonly linked: readonly FinishedPage[];
-      readonly keptLinks: readonly string[];
-    }
+  | ({ readonly type: 'finish'; readonly job: number } & FinishCapture)
   /** The job failed: let go of what is held for it. */
   | { readonly type: 'drop'; readonly job: number }
   | { readonly type: 'quit' };

@@ -232,8 +232,8 @@ export class CapturePool {
 
   #finish(job: Job): void {
     job.phase = 'finish';
-    const { directories, linked, keptLinks } = job;
-    this.#post(job.finisher!, { type: 'finish', job: job.id, directories, linked, keptLinks });
+    const { id, directories, linked, keptLinks, startedAtMs } = job;
+    this.#post(job.finisher!, { type: 'finish', job: id, directories, linked, keptLinks, startedAtMs });
   }
 
   #fail(job: Job, error: unknown): void {

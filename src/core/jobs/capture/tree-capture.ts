@@ -16,16 +16,11 @@ import { PathFilter } from '../../filesystem/patterns.ts';
 import { EntryLog, type TreeContext } from './entry-log.ts';
 import { handOver } from './hand-over.ts';
 import { captureRegular, captureSpecial, type LeafContext, type Previous } from './leaf-capture.ts';
-import { cName, depthOf, isElsewhere, type Level } from './levels.ts';
+import { cName, depthOf, depthProblem, isElsewhere, type Level } from './levels.ts';
 import type { CaptureTree } from './messages.ts';
 import { openRoot } from './open-root.ts';
 import { pathSum } from './reread.ts';
 import { keepUnchanged } from './unchanged-leaf.ts';
-
-/** Deeper directories are left out with a warning: each level holds a descriptor. */
-export const depthLimit = 10_000;
-/** Bytes of a path, for the same reason: paths are held whole, and the tar repeats them for every entry below. */
-const pathLimit = 128 * 1024;
 
 export class TreeCapture {
   readonly #tree: CaptureTree;
@@ -203,31 +198,18 @@ export class TreeCapture {
   #enter(fd: number, prefix: string, depth: number): void {
     if (prefix === '') statFd(fd, this.#stat);
     const path = prefix.slice(0, -1);
-    const tooDeep = depth >= depthLimit || path.length > pathLimit;
-    const flags = tooDeep ? entryFlags.contentsLeftOut : 0;
+    const tooDeep = depthProblem(path, depth);
     this.#context.checkStop();
+    const names = tooDeep === null ? this.#list(fd, path) : null;
+    // Its contents are unknown, which is not the same as none.
+    const flags = names === null ? entryFlags.contentsLeftOut : 0;
     this.#context.flushPages(false);
     const before = this.#log.meet(path, this.#stat);
     if (before === 'same' && flags === 0) this.#log.keep();
     else this.#log.emit(this.#log.describe(path, this.#stat, fd, flags));
-    if (tooDeep) {
+    if (names === null) {
       closeFd(fd);
-      this.#context.warn(
-        'too-deep',
-        path,
-        depth >= depthLimit
-          ? `lies more than ${depthLimit} levels deep; its contents are left out`
-          : `has a path of more than ${pathLimit} bytes; its contents are left out`,
-      );
-      return;
-    }
-    let names: string[];
-    try {
-      names = listDirectory(fd);
-    } catch (error) {
-      closeFd(fd);
-      if (isHoldfastError(error) && error.code === 'RUN_FAILED') throw error;
-      this.#context.warn('unreadable', path, (error as Error).message);
+      if (tooDeep !== null) this.#context.warn('too-deep', path, tooDeep);
       return;
     }
     this.#stack.push({
@@ -243,5 +225,19 @@ export class TreeCapture {
       given: new Set(),
     });
     if (this.#context.wantsHandOver()) handOver(this.#stack, this.#context, this.#log);
+  }
+
+  /** Null, with a warning, where the kernel does not give the names. */
+  #list(fd: number, path: string): string[] | null {
+    try {
+      return listDirectory(fd);
+    } catch (error) {
+      if (!isHoldfastError(error) || error.code === 'RUN_FAILED' || path === '') {
+        closeFd(fd);
+        throw error;
+      }
+      this.#context.warn('unreadable', path, `${error.message}; its contents are left out`);
+      return null;
+    }
   }
 }

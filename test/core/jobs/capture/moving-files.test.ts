@@ -3,15 +3,17 @@
  * certain entry are read), so that every case is met in every run.
  */
 
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readlinkSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   unlinkSync,
@@ -20,7 +22,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Entry,
   entryFlags,
@@ -34,6 +36,7 @@ import { endOfArchive } from '../../../../src/core/archive/tar.ts';
 import { systemXattrs } from '../../../../src/core/filesystem/xattrs.ts';
 import { AccountCapture } from '../../../../src/core/jobs/capture/account-capture.ts';
 import { type FromWorker, jobControl } from '../../../../src/core/jobs/capture/messages.ts';
+import { type MountedFilesystem, mountFilesystem } from '../../../support/filesystems.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-moving-'));
 let tree = '';
@@ -79,8 +82,9 @@ function capture(meanwhile: Readonly<Record<string, () => void>>, now = Date.now
     now,
     pageBytes: pageTargetBytes,
   });
+  const startedAtMs = Date.now();
   job.task(0, '');
-  job.finish({ directories: [], linked: [], keptLinks: [] });
+  job.finish({ directories: [], linked: [], keptLinks: [], startedAtMs });
   const pages = messages.flatMap((message) => (message.type === 'page' ? [message.page] : []));
   const linkPages = messages.flatMap((message) => (message.type === 'link-page' ? [message.page] : []));
   const plain = ({ frame, plainBytes }: (typeof pages)[number]) => decompressPart(frame, plainBytes, 'page');
@@ -220,6 +224,76 @@ describe('a file with several names', () => {
 
     expect(captured.records).toEqual([]);
     expect(captured.warnings).toEqual(['vanished a']);
+  });
+});
+
+describe('a number of an inode that is given to another file meanwhile', () => {
+  let mounted: MountedFilesystem;
+  beforeAll(() => {
+    mounted = mountFilesystem('ext4', { mebibytes: 64 });
+  });
+  afterAll(() => mounted.unmount());
+
+  it('joins the names of both, which then have no content rather than that of the other', () => {
+    tree = join(mounted.path, String(count++));
+    for (const name of ['a', 'm', 'z']) mkdirSync(file(name), { recursive: true });
+    writeFileSync(file('a/old'), 'old');
+    linkSync(file('a/old'), file('a/old-too'));
+    const { ino } = statSync(file('a/old'));
+    // Several ticks of the clock of files.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    const captured = capture({
+      m: () => {
+        for (const name of ['a/old', 'a/old-too']) unlinkSync(file(name));
+        // The first free number is given to the next file.
+        for (let i = 0; i < 100 && !readdirSync(file('z')).includes('new'); i++) {
+          writeFileSync(file(`z/${i}`), 'new');
+          if (statSync(file(`z/${i}`)).ino === ino) renameSync(file(`z/${i}`), file('z/new'));
+        }
+        linkSync(file('z/new'), file('z/new-too'));
+      },
+    });
+
+    expect(captured.entries.get('t/a/old')?.inode).toBe(captured.entries.get('t/z/new')?.inode);
+    expect(captured.records).toEqual([]);
+    expect(captured.warnings).toEqual(['unstable a/old']);
+    expect(extracted(captured, 't/z/new-too')).toBe('');
+    expect(extracted(captured, 't/a/old')).toBe('');
+  });
+
+  it('of a file that came to be while it was read is nothing to worry about where the names are its own', () => {
+    tree = join(mounted.path, String(count++));
+    for (const name of ['m', 'z']) mkdirSync(file(name), { recursive: true });
+    const captured = capture({
+      m: () => {
+        writeFileSync(file('z/new'), 'new');
+        linkSync(file('z/new'), file('z/new-too'));
+      },
+    });
+
+    expect(captured.records).toHaveLength(1);
+    expect(captured.warnings).toEqual([]);
+  });
+});
+
+describe('a file of 2^53 bytes and more, which is nearly all hole', () => {
+  it('is left out with a warning, under one name and under several', () => {
+    const mounted = mountFilesystem('tmpfs', { mebibytes: 1 });
+    try {
+      tree = mounted.path;
+      for (const name of ['huge', 'linked']) {
+        execFileSync('truncate', ['--size', String(2 ** 53), file(name)]);
+      }
+      linkSync(file('linked'), file('linked-too'));
+      writeFileSync(file('small'), 'small');
+      const captured = capture({});
+
+      expect([...captured.entries.keys()].sort()).toEqual(['t', 't/linked', 't/linked-too', 't/small']);
+      expect(captured.records).toEqual([]);
+      expect(captured.warnings).toEqual(['unreadable huge', 'unreadable linked']);
+    } finally {
+      mounted.unmount();
+    }
   });
 });
 

@@ -1,0 +1,103 @@
+/**
+ * Names of linked files in groups, one for each inode, and how a name is reached again.
+ *
+ * An inode's number may go to another file while the account is read: its first file is removed after the walk met
+ * it, a new one gets the number, and the walk meets that. Both would pass for one file. But a name of the first was met
+ * before the second was born, so that its ctime is older.
+ */
+
+import { type Entry, fileType } from '../../archive/entry.ts';
+import { decompressPart, readPage } from '../../archive/page-reader.ts';
+import type { FinishedPage } from '../../archive/pages.ts';
+import { openPatiently } from '../../filesystem/exhaustion.ts';
+import { errno, O, type Stat, statFd } from '../../filesystem/native.ts';
+import { openBelow } from '../../filesystem/open-below.ts';
+import { linkKey } from './link-records.ts';
+import type { CaptureTree } from './messages.ts';
+
+export interface Group {
+  readonly tree: CaptureTree;
+  readonly firstPath: string;
+  /** Name under which the tar holds it; null until its content is there. */
+  primary: Buffer | null;
+  /** The disk does not give its content back, under whatever name. */
+  unreadable: boolean;
+  /** Where the file came to be while the account was read; null for all others. */
+  bornAtMs: number | null;
+  /** Names that were another file's when the walk met them. */
+  readonly strangers: Set<string>;
+}
+
+export type Groups = ReadonlyMap<string, Group>;
+
+/** @throws RUN_FAILED descriptors or memory ran out */
+export function openLinked(tree: CaptureTree, relative: Buffer): number {
+  const flags = O.NOFOLLOW | O.NONBLOCK;
+  const fd = openPatiently(() => openBelow(tree.path, relative, flags | O.NOATIME));
+  // Only owner and root may leave the time of access as it is.
+  return fd === -errno.EPERM ? openPatiently(() => openBelow(tree.path, relative, flags)) : fd;
+}
+
+/** True where the name still is the regular file with the entry's inode. Fills `stat`. */
+export function isStillLinked(fd: number, entry: Entry, stat: Stat): boolean {
+  if (fd < 0 || statFd(fd, stat) < 0) return false;
+  return stat.inode === entry.inode && (stat.mode & fileType.mask) === fileType.regular;
+}
+
+/**
+ * Finds the names that belong to an earlier file with the number of a newborn one: they were met before it came to be.
+ *
+ * @param kept keys of files that are as the parent recorded them; a newborn file is none of those
+ * @returns keys of the groups in which two files met
+ */
+export function findStrangers(
+  groups: Groups,
+  pages: readonly FinishedPage[],
+  trees: readonly CaptureTree[],
+  kept: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const newborn = [...groups].filter(([, { bornAtMs }]) => bornAtMs !== null);
+  const mixed = new Set(newborn.map(([key]) => key).filter((key) => kept.has(key)));
+  if (newborn.length === 0) return mixed;
+  for (const entry of entriesOf(pages)) {
+    const key = keyOf(entry, treeOf(entry, trees));
+    const group = groups.get(key);
+    const changedAtMs = entry.ctimeSeconds * 1000 + entry.ctimeNanoseconds / 1e6;
+    if (group === undefined || group.bornAtMs === null || changedAtMs >= group.bornAtMs) continue;
+    group.strangers.add(entry.path.toString('latin1'));
+    mixed.add(key);
+  }
+  return mixed;
+}
+
+export function* entriesOf(pages: readonly FinishedPage[]): Generator<Entry> {
+  for (const page of pages) {
+    yield* readPage(decompressPart(Buffer.from(page.frame), page.plainBytes, 'a page in memory'), null);
+  }
+}
+
+export function treeOf(entry: Entry, trees: readonly CaptureTree[]): CaptureTree {
+  const end = entry.path.indexOf(0x2f);
+  const name = entry.path.toString('latin1', 0, end < 0 ? entry.path.length : end);
+  return trees.find((tree) => tree.name === name)!;
+}
+
+export const keyOf = (entry: Entry, tree: CaptureTree): string =>
+  linkKey({ device: tree.device, inode: entry.inode });
+
+export function groupOf(groups: Map<string, Group>, entry: Entry, tree: CaptureTree): Group {
+  const key = keyOf(entry, tree);
+  let group = groups.get(key);
+  if (group === undefined) {
+    group = {
+      tree,
+      firstPath: entry.path.subarray(tree.name.length + 1).toString('latin1'),
+      primary: null,
+      unreadable: false,
+      bornAtMs: null,
+      strangers: new Set(),
+    };
+    groups.set(key, group);
+  }
+  return group;
+}
