@@ -33,18 +33,24 @@ export const verifyDocument = document('verify', 'Whether snapshots can be resto
       server: text('UUID of the server.'),
       owner: text('UUID of the account.'),
       snapshot: textOrNull(
-        'Id of the snapshot after the break, or before it where the newest are lost; null for events.',
+        'Id of the snapshot after the break, or before it where the newest are lost; null for what is no snapshot.',
       ),
       kind: choice(
-        'Snapshots before it are missing, it does not follow them, the last that this server made is gone, an event is not trusted, or one is damaged.',
+        'Snapshots before it are missing, it does not follow them, the last that this server made is gone, an event is not trusted, or one is damaged, a name is none of ours, or a key object is none.',
         'gap',
         'previous',
         'lost',
         'event',
         'damaged-event',
+        'name',
+        'key',
       ),
       message: text('What is wrong.'),
     }),
+  ),
+  companions: list(
+    'What is wrong with the files for a restore without Holdfast; empty where a single snapshot was verified.',
+    record('A file.', { name: text('Its key in the store.'), message: text('What is wrong.') }),
   ),
 });
 

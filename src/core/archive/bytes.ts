@@ -30,8 +30,9 @@ export class ByteWriter {
     this.#room(1)[this.length++] = value;
   }
 
-  /** A non-negative safe integer. */
+  /** A non-negative safe integer. @throws TypeError it is none, so what is read back would be another */
   varint(value: number): void {
+    if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`${value} is no number of the format`);
     const buffer = this.#room(10);
     let rest = value;
     while (rest >= high) {

@@ -9,6 +9,14 @@ import type { Level } from '../contracts/provider.ts';
 export type SnapshotState = 'complete' | 'partial';
 export const storeFileKey = 'holdfast.json';
 
+/**
+ * The highest numbers that names hold. What is beyond is no name of ours: whoever can put objects could otherwise
+ * have us count on from a number that no longer tells itself from the next.
+ */
+export const highestSequence = 99_999_999;
+export const highestEpoch = 99_999;
+export const highestRevision = 99_999;
+
 export interface ManifestName {
   readonly server: string;
   readonly owner: string;
@@ -27,6 +35,12 @@ export function compactUtc(atMs: number): string {
 }
 
 const fiveDigits = (number: number): string => String(number).padStart(5, '0');
+
+/** @throws TypeError a name cannot hold it; nothing is ever written under another number */
+function numeral(number: number, lowest: number, highest: number): string {
+  if (Number.isInteger(number) && number >= lowest && number <= highest) return String(number);
+  throw new TypeError(`a name holds numbers from ${lowest} to ${highest}, not ${number}`);
+}
 
 /** Appended to the keys of data and index objects that are encrypted. */
 export const ageSuffix = '.age';
@@ -49,13 +63,13 @@ export const runKey = (server: string, atMs: number, id: string): string =>
   `runs/${server}/${compactUtc(atMs)}-${id}.json`;
 
 export function manifestKey(name: ManifestName): string {
-  const revision = name.revision === 0 ? '' : `-r${name.revision}`;
-  const sequence = String(name.sequence).padStart(8, '0');
+  const revision = name.revision === 0 ? '' : `-r${numeral(name.revision, 1, highestRevision)}`;
+  const sequence = numeral(name.sequence, 0, highestSequence).padStart(8, '0');
   return `manifests/${name.server}/${name.owner}/${sequence}-${compactUtc(name.atMs)}-${name.level}-${name.state}-${name.id}${revision}.manifest`;
 }
 
 const pattern =
-  /^manifests\/([^/]+)\/([^/]+)\/(\d{8,})-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-(full|differential|incremental)-(complete|partial)-([0-9a-f]{12})(?:-r(\d+))?\.manifest$/;
+  /^manifests\/([^/]+)\/([^/]+)\/(\d{8})-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-(full|differential|incremental)-(complete|partial)-([0-9a-f]{12})(?:-r([1-9]\d{0,4}))?\.manifest$/;
 
 /** Null where the key is no manifest's. */
 export function parseManifestKey(key: string): ManifestName | null {
@@ -131,9 +145,11 @@ export interface OwnerKeyName {
 }
 
 export const ownerKeyKey = ({ server, owner, epoch, revision, pair }: OwnerKeyName): string =>
-  `keys/${server}/${owner}/${fiveDigits(epoch)}-${revision}-${pair}.age`;
+  `keys/${server}/${owner}/${numeral(epoch, 1, highestEpoch).padStart(5, '0')}-${numeral(revision, 0, highestRevision)}-${pair}.age`;
 
-const ownerKeyPattern = new RegExp(`^keys/(${uuid})/(${uuid})/(\\d{5,})-(\\d+)-([0-9a-f]{8})\\.age$`);
+const ownerKeyPattern = new RegExp(
+  `^keys/(${uuid})/(${uuid})/(?!00000)(\\d{5})-(0|[1-9]\\d{0,4})-([0-9a-f]{8})\\.age$`,
+);
 
 /** Null where the key is no key object's. */
 export function parseOwnerKeyKey(key: string): OwnerKeyName | null {

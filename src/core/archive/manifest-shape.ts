@@ -7,9 +7,13 @@
 
 import { validate } from '../config/validate.ts';
 import type { JsonSchema } from '../contracts/addin.ts';
+import { highestEpoch, highestRevision, highestSequence } from './keys.ts';
 
 const text = { type: 'string' };
 const number = { type: 'number' };
+/** As names hold them. */
+const between = (minimum: number, maximum: number) => ({ type: 'integer', minimum, maximum });
+const epoch = between(1, highestEpoch);
 const nullable = (type: string) => ({ type: [type, 'null'] });
 const object = (properties: Record<string, unknown>, optional: readonly string[] = []) => ({
   type: 'object',
@@ -28,7 +32,7 @@ const objectRef = object(
     kind: { enum: ['segment', 'index', 'export', 'beside'] },
     size: number,
     sha256: text,
-    epoch: number,
+    epoch,
   },
   ['epoch'],
 );
@@ -40,8 +44,8 @@ export const headerSchema: JsonSchema = object(
     owner: text,
     addin: object({ id: text, name: text }),
     lineage: text,
-    sequence: number,
-    revision: number,
+    sequence: between(0, highestSequence),
+    revision: between(0, highestRevision),
     replaces: nullable('string'),
     id: text,
     objectId: text,
@@ -55,9 +59,10 @@ export const headerSchema: JsonSchema = object(
     tools: object({ holdfast: text, store: addinRef, provider: addinRef, panel: addinRef }),
     digest: text,
     previous: nullable('string'),
-    encryption: object({ epoch: number, pair: text }),
+    encryption: object({ epoch, pair: text }),
+    lost: { const: true },
   },
-  ['encryption'],
+  ['encryption', 'lost'],
 );
 
 const component = object(

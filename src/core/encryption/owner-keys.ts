@@ -6,7 +6,14 @@
  * private half leaves this module only where an identity has opened it. Objects are created, never replaced.
  */
 
-import { type OwnerKeyName, ownerKeyKey, parseOwnerKeyKey } from '../archive/keys.ts';
+import {
+  highestEpoch,
+  highestRevision,
+  type OwnerKeyName,
+  ownerKeyKey,
+  parseOwnerKeyKey,
+} from '../archive/keys.ts';
+import { nextNumber } from '../archive/next-number.ts';
 import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
@@ -38,7 +45,28 @@ export interface OwnerPlace {
   readonly owner: string;
 }
 
-const limitBytes = 1024 * 1024;
+/** A larger object is no key object. */
+export const keyLimitBytes = 1024 * 1024;
+
+/** Whether it is shaped like one: an age file. Who can open it, and what it holds, only an identity tells. */
+export function isKeyFile(file: Buffer): boolean {
+  const text = file.toString('latin1');
+  return text.startsWith('age-encryption.org/v1\n-> ') && text.includes('\n--- ');
+}
+
+/**
+ * Number of the epoch after the last that is known.
+ *
+ * @throws OBJECT_DAMAGED none is left
+ */
+export function nextEpoch(
+  last: number,
+  listed: readonly Pick<OwnerKeyName, 'epoch'>[],
+  { server, owner }: OwnerPlace,
+): number {
+  const taken = listed.map(({ epoch }) => epoch);
+  return nextNumber({ last, highest: highestEpoch }, taken, `keys/${server}/${owner}/`);
+}
 
 /**
  * Makes an epoch: resolves when its key object is durable. The private half is forgotten with it.
@@ -64,16 +92,22 @@ export async function createEpoch(
 /**
  * Writes the next revision of an opened epoch, for these recipients. The earlier ones are still there.
  *
+ * @param from the one that was opened
+ * @param taken numbers of other revisions, which anybody may have put
  * @throws OBJECT_EXISTS somebody else did at the same time
+ * @throws OBJECT_DAMAGED no number is left
  */
 export async function reviseEpoch(
   provider: Provider,
-  { key: _, ...newest }: ListedKey,
-  { pair }: OpenedEpoch,
+  from: Pick<ListedKey, 'server' | 'owner' | 'epoch' | 'revision' | 'pair'>,
+  { pair: opened }: OpenedEpoch,
   recipients: readonly string[],
   signal: AbortSignal,
+  taken: readonly number[] = [],
 ): Promise<string> {
-  return putKey(provider, { ...newest, revision: newest.revision + 1 }, pair, { recipients, signal });
+  const { server, owner, epoch, pair, revision: last } = from;
+  const revision = nextNumber({ last, highest: highestRevision }, taken, `keys/${server}/${owner}/`);
+  return putKey(provider, { server, owner, epoch, revision, pair }, opened, { recipients, signal });
 }
 
 async function putKey(
@@ -127,15 +161,9 @@ export async function listKeys(
   return found;
 }
 
-/** Of each key pair the highest revision, which is the one that counts. */
-export function newestRevisions(listed: readonly ListedKey[]): ListedKey[] {
-  const newest = new Map<string, ListedKey>();
-  for (const one of listed) {
-    const slot = `${one.server}/${one.owner}/${one.epoch}/${one.pair}`;
-    if ((newest.get(slot)?.revision ?? -1) < one.revision) newest.set(slot, one);
-  }
-  return [...newest.values()];
-}
+/** The same for all revisions of a key pair. */
+export const pairSlot = ({ server, owner, epoch, pair }: Omit<OwnerKeyName, 'revision'>): string =>
+  `${server}/${owner}/${epoch}/${pair}`;
 
 /** Ids are short enough to make a pair that shares one. Nothing may be encrypted or removed for the sake of either. */
 export const sharedId = ({ server, owner, epoch, pair }: Omit<OwnerKeyName, 'revision'>): HoldfastError =>
@@ -162,7 +190,7 @@ export async function openEpoch(
   version?: string,
 ): Promise<OpenedEpoch> {
   const which = version === undefined ? { key, signal } : { key, version, signal };
-  const file = await collect(provider.get(which), limitBytes);
+  const file = await collect(provider.get(which), keyLimitBytes);
   const { decryptSmall } = await import('./small-files.ts');
   const plain = await decryptSmall(file, { identities }, `key object ${key}`).catch((error: unknown) => {
     if (isHoldfastError(error) && error.code === 'NOT_ENCRYPTED') return Buffer.alloc(0);
@@ -173,7 +201,7 @@ export async function openEpoch(
   const pair = parseIdentity(line?.trim() ?? '');
   if (pair === null || pairId(pair.publicKey) !== expected) {
     throw new HoldfastError('OBJECT_DAMAGED', `key object ${key} does not hold the key it is named after`, {
-      hint: 'Put the object back from a copy of the store; without it nothing of this epoch can be read.',
+      hint: 'Put the object back from a copy of the store, unless another of its revisions opens.',
     });
   }
   return { epoch, publicKey: pair.publicKey, pair };

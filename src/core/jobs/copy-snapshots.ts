@@ -142,7 +142,7 @@ class Copying {
     try {
       const { wanted, held } = await planCopy(planned, all);
       this.#lacking = wanted.length;
-      await copyKeys(this.#path(target), server);
+      await copyKeys(this.#path(target), server, record);
       const copyAll = async (snapshots: readonly ListedSnapshot[], isLast: boolean): Promise<void> => {
         // An account's snapshots one after the other, since they may share objects.
         for (const round of rounds(snapshots)) {

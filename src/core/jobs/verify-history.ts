@@ -21,9 +21,9 @@ import type { Trust } from './trust.ts';
 export interface HistoryProblem {
   readonly server: string;
   readonly owner: string;
-  /** Name of the snapshot after the gap, or whose `previous` is wrong; null where the account has none, and for events. */
+  /** Name of the snapshot after the gap, or whose `previous` is wrong; null where the account has none, and for what is no snapshot. */
   readonly snapshot: string | null;
-  readonly kind: 'gap' | 'previous' | 'lost' | 'event' | 'damaged-event';
+  readonly kind: 'gap' | 'previous' | 'lost' | 'event' | 'damaged-event' | 'name' | 'key';
   readonly message: string;
 }
 
@@ -34,6 +34,8 @@ export const historyCodes = {
   previous: 'OBJECT_DAMAGED',
   'damaged-event': 'OBJECT_DAMAGED',
   event: 'SNAPSHOT_UNTRUSTED',
+  name: 'SNAPSHOT_UNTRUSTED',
+  key: 'OBJECT_DAMAGED',
 } as const satisfies Record<HistoryProblem['kind'], ErrorCode>;
 
 /** What is remembered of a manifest. */

@@ -23,6 +23,7 @@ import { verifyContents } from './verify-contents.ts';
 import { verifyEvents } from './verify-events.ts';
 import { type HistoryLink, historyCodes, linkOf, verifyHistories } from './verify-history.ts';
 import { KeyCheck } from './verify-keys.ts';
+import { verifyNames } from './verify-names.ts';
 import { checkBytes, checkExport, checkSize, componentOf, indexKeyOf } from './verify-objects.ts';
 import { checkPages } from './verify-pages.ts';
 import type { VerifiedSnapshot, VerifyProblem, VerifyReport, VerifyRequest } from './verify-types.ts';
@@ -53,7 +54,11 @@ export async function verify(request: VerifyRequest): Promise<VerifyReport> {
   if (totals.wrongKey !== null && totals.opened === 0) throw totals.wrongKey;
   const histories =
     request.wholeHistories === true
-      ? [...(await verifyHistories({ ...request, ...totals })), ...(await verifyEvents(request))]
+      ? [
+          ...(await verifyHistories({ ...request, ...totals })),
+          ...(await verifyEvents(request)),
+          ...(await verifyNames(request)),
+        ]
       : [];
   for (const { kind } of histories) totals.wrong.add(historyCodes[kind]);
   const code = worstFirst.find((one) => totals.wrong.has(one));

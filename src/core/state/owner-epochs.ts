@@ -7,6 +7,7 @@
 
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { highestEpoch } from '../archive/keys.ts';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 
 export interface RememberedEpoch {
@@ -27,13 +28,28 @@ export async function readEpoch(
   storeId: string,
   owner: string,
 ): Promise<RememberedEpoch | null> {
-  const read = await readJsonFile(fileOf(stateDir, storeId, owner));
-  const file = ('value' in read ? read.value : null) as Partial<Record<string, unknown>> | null;
-  const { epoch, publicKey, recipients } = file ?? {};
-  if (!Number.isSafeInteger(epoch) || typeof publicKey !== 'string' || !/^[0-9a-f]{64}$/.test(publicKey))
-    return null;
+  const { epoch, publicKey, recipients } = await readFields(stateDir, storeId, owner);
+  if (!isEpoch(epoch) || typeof publicKey !== 'string' || !/^[0-9a-f]{64}$/.test(publicKey)) return null;
   const known = Array.isArray(recipients) ? recipients.filter((one) => typeof one === 'string') : [];
-  return { epoch: epoch as number, publicKey: Buffer.from(publicKey, 'hex'), recipients: known };
+  return { epoch, publicKey: Buffer.from(publicKey, 'hex'), recipients: known };
+}
+
+/** Number of the last epoch, also of one that was forgotten; 0 where none is known. */
+export async function lastEpoch(stateDir: string, storeId: string, owner: string): Promise<number> {
+  const { epoch } = await readFields(stateDir, storeId, owner);
+  return isEpoch(epoch) ? epoch : 0;
+}
+
+const isEpoch = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) > 0 && (value as number) <= highestEpoch;
+
+async function readFields(
+  stateDir: string,
+  storeId: string,
+  owner: string,
+): Promise<Partial<Record<string, unknown>>> {
+  const read = await readJsonFile(fileOf(stateDir, storeId, owner));
+  return ('value' in read ? (read.value as Partial<Record<string, unknown>> | null) : null) ?? {};
 }
 
 /** Call it when the key object of the epoch is durable, never before. */
@@ -54,15 +70,22 @@ export async function hasEpochs(stateDir: string, storeId: string): Promise<bool
   return names.some((name) => name.endsWith('.json') && !name.startsWith('.'));
 }
 
+/** UUIDs of the accounts whose epoch is known, or was before it was forgotten. */
+export async function ownersWithEpoch(stateDir: string, storeId: string): Promise<string[]> {
+  const names = await readdir(directoryOf(stateDir, storeId)).catch(() => []);
+  return names.filter((name) => /^[0-9a-f-]{36}\.json$/.test(name)).map((name) => name.slice(0, 36));
+}
+
 /** For whom the present key of each account was encrypted last, as far as this server knows. */
 export async function recipientsInForce(stateDir: string, storeId: string): Promise<(readonly string[])[]> {
-  const names = await readdir(directoryOf(stateDir, storeId)).catch(() => []);
-  const owners = names.filter((name) => /^[0-9a-f-]{36}\.json$/.test(name)).map((name) => name.slice(0, 36));
+  const owners = await ownersWithEpoch(stateDir, storeId);
   const known = await Promise.all(owners.map((owner) => readEpoch(stateDir, storeId, owner)));
   return known.flatMap((one) => (one === null ? [] : [one.recipients]));
 }
 
-/** The next backup of the account begins a new epoch. */
+/** The next backup of the account begins a new epoch. Its number stays, so that it is not used again. */
 export async function forgetEpoch(stateDir: string, storeId: string, owner: string): Promise<void> {
-  await rm(fileOf(stateDir, storeId, owner), { force: true });
+  const epoch = await lastEpoch(stateDir, storeId, owner);
+  if (epoch === 0) await rm(fileOf(stateDir, storeId, owner), { force: true });
+  else await writeJsonFile(fileOf(stateDir, storeId, owner), { epoch, publicKey: null, recipients: [] });
 }

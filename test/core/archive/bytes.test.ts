@@ -20,6 +20,13 @@ describe('varints', () => {
     expect(new ByteReader(out.copy()).varint64()).toBe(BigInt(value));
   });
 
+  it.each([2 ** 53, 1e21, -1, 0.5, Number.NaN])(
+    'are never written of %d, which would come back as another',
+    (value) => {
+      expect(() => new ByteWriter(1).varint(value)).toThrow(TypeError);
+    },
+  );
+
   it('carry 64 bits where they are read as such, and are refused where a number cannot hold them', () => {
     const out = new ByteWriter(1);
     out.varint64(2n ** 64n - 1n);

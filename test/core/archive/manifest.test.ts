@@ -95,7 +95,7 @@ describe('the digest of a snapshot', () => {
 describe('a manifest key', () => {
   it.each([
     name,
-    { ...name, revision: 12, state: 'complete', level: 'incremental', sequence: 123_456_789 } as const,
+    { ...name, revision: 12, state: 'complete', level: 'incremental', sequence: 99_999_999 } as const,
   ])('says all that a listing needs', (one) => {
     expect(parseManifestKey(manifestKey(one))).toEqual(one);
   });
@@ -112,8 +112,23 @@ describe('a manifest key', () => {
     `${manifestKey(name)}.tmp`,
     manifestKey(name).replace('full', 'half'),
     `x/${manifestKey(name)}`,
+    manifestKey(name).replace('/00000007-', '/123456789-'),
+    manifestKey(name).replace('/00000007-', '/9007199254740993-'),
+    manifestKey(name).replace('.manifest', '-r01.manifest'),
+    manifestKey(name).replace('.manifest', '-r123456.manifest'),
   ])('is not taken from %s', (key) => {
     expect(parseManifestKey(key)).toBeNull();
+  });
+
+  it.each([
+    { sequence: 100_000_000 },
+    { sequence: 2 ** 53 },
+    { sequence: -1 },
+    { sequence: 1.5 },
+    { sequence: Number.NaN },
+    { revision: 100_000 },
+  ])('is not made of %o', (numbers) => {
+    expect(() => manifestKey({ ...name, ...numbers })).toThrow(TypeError);
   });
 });
 

@@ -1,11 +1,13 @@
 /** What encryption costs in requests and memory, and backups with credentials that only put. */
 
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -182,6 +184,49 @@ describe('keys that are gone from a store', () => {
     expect(Object.keys(snapshot.body.warningCounts)).toEqual(['no-usable-parent']);
     expect(readdirSync(join(again.storePath, 'keys'), { recursive: true }).length).toBe(3);
     await again.close();
+  });
+});
+
+describe('names of keys that somebody has planted', () => {
+  const last = 99_999;
+  const names = [`${last}-0`, '9007199254740993-0', `${'9'.repeat(22)}-0`, '00001-123456'];
+
+  it('neither decide the number of the next epoch, nor keep what is encrypted to it from being opened', async () => {
+    const name = `planted-${randomUUID()}`;
+    const { lab, tree } = await labWithFiles(name, { encrypted: true });
+    writeFileSync(join(tree, 'a'), 'content');
+    const first = (await lab.backUp({ shadow: tree }, { level: 'full' })).snapshot;
+    const { server, owner, encryption } = first.header;
+    const keys = join(lab.storePath, 'keys', server, owner);
+    for (const one of names) writeFileSync(join(keys, `${one}-00000000.age`), 'x');
+    rmSync(join(keys, `00001-0-${encryption!.pair}.age`));
+
+    const { snapshot } = await lab.backUp({ shadow: tree }, { level: 'incremental' });
+
+    expect(snapshot.header).toMatchObject({ level: 'full', encryption: { epoch: 2 } });
+    await lab.close();
+    const reader = await openLab(join(directory, name), { encrypted: true });
+    const to = join(directory, name, 'to');
+    await reader.restore(to, { snapshot });
+    execFileSync('diff', ['-r', tree, join(to, 'shadow')]);
+    await reader.close();
+  });
+
+  it('stop backups in plain words where they leave no number', async () => {
+    const { lab, tree } = await labWithFiles(`exhausted-${randomUUID()}`, { encrypted: true });
+    writeFileSync(join(tree, 'a'), 'content');
+    const { header } = (await lab.backUp({ shadow: tree }, { level: 'full' })).snapshot;
+    const place = `${header.server}/${header.owner}`;
+    rmSync(join(lab.storePath, 'keys', place), { recursive: true });
+    const file = readdirSync(join(lab.stateDir, 'owner-keys'), { recursive: true, encoding: 'utf8' });
+    const path = join(lab.stateDir, 'owner-keys', file.find((name) => name.endsWith('.json'))!);
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), epoch: last }));
+
+    await expect(lab.backUp({ shadow: tree })).rejects.toMatchObject({
+      code: 'OBJECT_DAMAGED',
+      message: `no number is left below keys/${place}/: names go up to ${last}`,
+    });
+    await lab.close();
   });
 });
 

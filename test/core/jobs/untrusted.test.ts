@@ -326,6 +326,37 @@ describe('a manifest', () => {
   });
 });
 
+describe('names that somebody has planted', () => {
+  const planted = ['99999999', '9007199254740993', '9'.repeat(22)];
+
+  it('decide nothing about the next snapshot, and verify names those that are none of ours', async () => {
+    const { server, owner } = (await lab.latest()).header;
+    const place = `manifests/${server}/${owner}`;
+    const nameOf = (sequence: string): string =>
+      `${place}/${sequence}-20261121T031500Z-full-complete-dddddddddddd.manifest`;
+    for (const sequence of planted) writeFileSync(join(lab.storePath, nameOf(sequence)), '');
+    const key = `keys/${server}/${owner}/00001-0-00000000.age`;
+    mkdirSync(join(lab.storePath, 'keys', server, owner), { recursive: true });
+    writeFileSync(join(lab.storePath, key), 'no key');
+    const before = (await listSnapshots(lab.store, {}, signal)).length;
+
+    // This server remembers more than the store that was put back has.
+    const remembered = (await readLastSnapshots(lab.stateDir, lab.addin.id)).get(owner)!;
+    const plain = { level: 'full', allowPlaintext: true } as const;
+    const { snapshot } = await lab.backUp({ shadow: join(directory, 'tree') }, plain);
+
+    const last = decodeManifest(readFileSync(file(3)), keys[2]!).header;
+    const { digest: previous, lineage } = last;
+    expect(snapshot.header).toMatchObject({ sequence: remembered.sequence + 1, previous, lineage });
+    const { problems, exitStatus } = await verdict();
+    expect(exitStatus).not.toBe(0);
+    for (const sequence of planted.slice(1))
+      expect(problems).toContain(`${nameOf(sequence)} is not the name of a manifest`);
+    expect(problems).toContain(`${key} is no key object, whatever its name says`);
+    expect(await listSnapshots(lab.store, {}, signal)).toHaveLength(before + 1);
+  });
+});
+
 describe('prune', () => {
   it("lets no snapshot of ours go because of a stranger's, and removes none of his", async () => {
     forge(2, thief);

@@ -155,16 +155,14 @@ describe('verify of whole histories', () => {
 
   it('is not misled by a sequence that is far away', async () => {
     const at = keys[5]!;
-    const far = at.replace('/00000006-', '/9000000000000006-');
+    const far = at.replace('/00000006-', '/99999996-');
     const { header, body } = decodeManifest(readFileSync(file(6)), at);
     rmSync(file(6));
-    const bytes = encodeManifest({ header: { ...header, sequence: 9_000_000_000_000_006 }, body }, null);
+    const bytes = encodeManifest({ header: { ...header, sequence: 99_999_996 }, body }, null);
     writeFileSync(join(lab.storePath, far), bytes);
     try {
       const { found } = await histories();
-      expect(found).toEqual([
-        [names[5], 'gap', expect.stringContaining('6-9000000000000005 of its sequence')],
-      ]);
+      expect(found).toEqual([[names[5], 'gap', expect.stringContaining('6-99999995 of its sequence')]]);
     } finally {
       rmSync(join(lab.storePath, far));
     }

@@ -73,8 +73,12 @@ function unfitKeys({ header }: Snapshot, keys: AccountKeys | null): string | nul
   if (keys === null) return encryption === undefined ? null : 'it is encrypted';
   if (encryption === undefined) return 'it is not encrypted';
   const { openable } = keys;
-  const needed = [encryption.epoch, ...[...objects, ...references].map(({ epoch }) => epoch ?? 0)];
-  const gone = needed.find((epoch) => openable?.has(epoch) === false);
+  if (openable === null) return null;
+  const { epoch: own, pair } = encryption;
+  const needed = [...objects, ...references].map(({ epoch }) => epoch ?? 0);
+  const gone = openable.some((one) => one.epoch === own && one.pair === pair)
+    ? needed.find((epoch) => !openable.some((one) => one.epoch === epoch))
+    : own;
   return gone === undefined ? null : `the key of epoch ${gone} is no longer in the store`;
 }
 

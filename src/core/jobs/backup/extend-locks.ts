@@ -5,10 +5,10 @@
  * instant it began tells a store whether anything is due.
  */
 
-import { ownerKeyKey } from '../../archive/keys.ts';
+import { type OwnerKeyName, ownerKeyKey } from '../../archive/keys.ts';
 import type { ObjectRef } from '../../archive/manifest.ts';
 import { pairId } from '../../encryption/key-text.ts';
-import { listKeys, newestRevisions, type OwnerEpoch } from '../../encryption/owner-keys.ts';
+import { listKeys, type OwnerEpoch } from '../../encryption/owner-keys.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import type { OpenAddin } from '../addin.ts';
 import type { Snapshot } from '../catalog.ts';
@@ -59,16 +59,44 @@ export async function extendLocks(
   };
   await eachLimited(references, requestsAtOnce, ({ key }) => extend(key, lockedAtMs, true));
   await eachLimited(context.takenOver, requestsAtOnce, ({ key }) => extend(key, null, true));
-  for (const key of await ownerKeys(context)) await extend(key, null, false);
+  if (context.epoch === null) return;
+  const { server, owner, epoch } = context;
+  if (!putOnly) {
+    // All revisions: which of them opens only an identity tells.
+    const keys = await listKeys(store, { server, owner }, signal);
+    await eachLimited(keys, requestsAtOnce, ({ key }) => extend(key, null, false));
+    return;
+  }
+  const pair = pairId(epoch.publicKey);
+  const revisions = { server, owner, epoch: epoch.epoch, pair };
+  if (await extendUnseen(context, revisions)) return;
+  await extend(ownerKeyKey({ ...revisions, revision: 0 }), null, false);
 }
 
-/** Without its keys no snapshot opens. A key object that was revised is known only where keys can be listed. */
-async function ownerKeys({ addin, server, owner, epoch, signal }: LockContext): Promise<readonly string[]> {
-  if (epoch === null) return [];
-  if (addin.store.capabilities.putOnly) {
-    return [ownerKeyKey({ server, owner, epoch: epoch.epoch, revision: 0, pair: pairId(epoch.publicKey) })];
+/** So many revisions are asked for where none can be listed. */
+const guesses = 8;
+
+/**
+ * Key objects that cannot be listed: without its keys no snapshot opens. Rotations number them one after the other.
+ *
+ * @returns whether there was any
+ */
+async function extendUnseen(
+  { addin: { store }, signal }: LockContext,
+  pair: Omit<OwnerKeyName, 'revision'>,
+): Promise<boolean> {
+  let found = false;
+  for (let revision = 0; revision < guesses; revision++) {
+    try {
+      await store.extendLock?.({ key: ownerKeyKey({ ...pair, revision }), lockedAtMs: null, signal });
+      found = true;
+    } catch (error) {
+      if (!isHoldfastError(error) || !/^(?:OBJECT_MISSING|STORE_DENIED|CONFIG_INVALID)$/.test(error.code))
+        throw error;
+      if (found) break;
+    }
   }
-  return newestRevisions(await listKeys(addin.store, { server, owner }, signal)).map(({ key }) => key);
+  return found;
 }
 
 function gone(key: string, cause: unknown): HoldfastError {

@@ -5,7 +5,9 @@
  * answer. Without the state the store alone gives the same, only slower.
  */
 
+import { highestSequence } from '../../archive/keys.ts';
 import type { ManifestHeader } from '../../archive/manifest.ts';
+import { nextNumber } from '../../archive/next-number.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { type LastSnapshot, readLineage } from '../../state/lineages.ts';
 import type { Measures } from '../../state/measures.ts';
@@ -30,8 +32,10 @@ export interface OwnHistory {
   readonly items: readonly ListedSnapshot[];
   /** The newest whose manifest can be read and is trusted. */
   readonly last: LastSnapshot | null;
-  /** Above that of every snapshot there is or was, also of one that cannot be read. */
+  /** Above that of every snapshot of ours there is or was, also of one that cannot be read. */
   readonly nextSequence: number;
+  /** Key epoch of the newest; 0 where that is plain or not known. */
+  readonly lastEpoch: number;
   /** Ids of the account's snapshots that other configurations made. */
   readonly foreign: readonly string[];
   /** Numbers of the newest, oldest first. */
@@ -40,7 +44,12 @@ export interface OwnHistory {
 
 const readsAtOnce = 8;
 
-/** Writes nothing. @param cache tells of a store that cannot be read what there is to refer to */
+/**
+ * Writes nothing.
+ *
+ * @param cache tells of a store that cannot be read what there is to refer to
+ * @throws OBJECT_DAMAGED no sequence is left
+ */
 export async function ownHistory(
   request: HistoryRequest,
   cache: Pick<ParentCache, 'listed'> | null = null,
@@ -51,43 +60,58 @@ export async function ownHistory(
     const last = remembered?.last ?? null;
     const recent = remembered?.recent ?? [];
     const items = cache?.listed() ?? [];
-    return { items, last, nextSequence: (last?.sequence ?? 0) + 1, foreign: [], recent };
+    const nextSequence = next(request, last?.sequence ?? 0, []);
+    return { items, last, nextSequence, lastEpoch: 0, foreign: [], recent };
   }
   const listed = await listSnapshots(addin.store, { server, owner }, signal);
   const isOwn = new Map<string, boolean>();
   for (const id of remembered?.own ?? []) isOwn.set(id, true);
   for (const id of remembered?.foreign ?? []) isOwn.set(id, false);
+  const strange = new Map<string, ManifestHeader>();
   await eachLimited(
     listed.filter(({ id }) => !isOwn.has(id)),
     readsAtOnce,
     async (one) => {
-      const header = await readHeader(request, one);
-      if (header !== null) isOwn.set(one.id, header.addin.id === addin.id);
+      const found = await readHeader(request, one);
+      if (found?.trusted === true) isOwn.set(one.id, found.header.addin.id === addin.id);
+      else if (found !== null) strange.set(one.key, found.header);
     },
   );
   const own = listed.filter(({ id }) => isOwn.get(id) === true);
   const foreign = listed.flatMap(({ id }) => (isOwn.get(id) === false ? [id] : []));
   for (let i = own.length - 1; i >= 0; i--) {
-    const header = await readHeader(request, own[i]!);
-    if (header === null) continue;
-    const known = remembered?.last.lineage === header.lineage ? remembered.last.sequence : 0;
-    const sequences = listed.flatMap(({ id, sequence }) => (isOwn.get(id) === false ? [] : [sequence]));
-    const nextSequence = Math.max(known, ...sequences) + 1;
+    const found = await readHeader(request, own[i]!);
+    if (found?.trusted !== true) continue;
+    const last = found.header;
+    const known = remembered?.last.lineage === last.lineage ? remembered.last.sequence : 0;
+    // A stranger's counts where it says that it is of this lineage: two of one sequence would not be told apart.
+    const taken = listed.filter(
+      ({ id, key }) =>
+        isOwn.get(id) !== false && (strange.get(key)?.lineage ?? last.lineage) === last.lineage,
+    );
+    const sequences = taken.map(({ sequence }) => sequence);
+    const nextSequence = next(request, Math.max(known, last.sequence), sequences);
     const items = own.slice(0, i + 1);
     const recent = remembered?.recent ?? (await readMeasures(addin.provider, items, signal));
-    return { items, last: header, nextSequence, foreign, recent };
+    return { items, last, nextSequence, lastEpoch: last.encryption?.epoch ?? 0, foreign, recent };
   }
-  return { items: [], last: null, nextSequence: 1, foreign, recent: [] };
+  return { items: [], last: null, nextSequence: 1, lastEpoch: 0, foreign, recent: [] };
 }
 
-/** Null where it is damaged, gone or not trusted, which must not stop new backups; `verify` reports it. */
+const next = (
+  { server, owner }: Pick<HistoryRequest, 'server' | 'owner'>,
+  last: number,
+  taken: readonly number[],
+): number => nextNumber({ last, highest: highestSequence }, taken, `manifests/${server}/${owner}/`);
+
+/** Null where it is damaged or gone, which must not stop new backups; `verify` reports it. */
 async function readHeader(
   { addin, trust, signal }: HistoryRequest,
   listed: ListedSnapshot,
-): Promise<ManifestHeader | null> {
+): Promise<{ readonly header: ManifestHeader; readonly trusted: boolean } | null> {
   try {
     const snapshot = await readSoundSnapshot(addin.provider, listed, signal, trust);
-    return standingOf(snapshot, trust) === 'trusted' ? snapshot.header : null;
+    return { header: snapshot.header, trusted: standingOf(snapshot, trust) === 'trusted' };
   } catch (error) {
     if (!isHoldfastError(error) || !/^OBJECT_(DAMAGED|MISSING)$/.test(error.code)) throw error;
     return null;

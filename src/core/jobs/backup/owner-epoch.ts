@@ -6,11 +6,12 @@
  */
 
 import { pairId } from '../../encryption/key-text.ts';
-import { createEpoch, listKeys, type OwnerEpoch } from '../../encryption/owner-keys.ts';
+import { createEpoch, listKeys, nextEpoch, type OwnerEpoch } from '../../encryption/owner-keys.ts';
 import { checkRecipients } from '../../encryption/recipients.ts';
 import { HoldfastError } from '../../errors.ts';
-import { hasEpochs, readEpoch, rememberEpoch } from '../../state/owner-epochs.ts';
+import { hasEpochs, lastEpoch, readEpoch, rememberEpoch } from '../../state/owner-epochs.ts';
 import type { OpenAddin } from '../addin.ts';
+import type { OwnHistory } from './history.ts';
 
 export interface EpochRequest {
   readonly addin: OpenAddin;
@@ -22,39 +23,39 @@ export interface EpochRequest {
 
 export interface AccountKeys {
   readonly epoch: OwnerEpoch;
-  /** Epochs whose key objects the store has, this one included; null where nobody can ask. */
-  readonly openable: ReadonlySet<number> | null;
+  /** Of which the store has key objects, this one included; null where nobody can ask. */
+  readonly openable: readonly { readonly epoch: number; readonly pair: string }[] | null;
 }
 
 /**
  * Null where the configuration says `none`.
  *
- * @param readable what else is being read of the account; no key is made before it has been
+ * @param history what else is being read of the account; no key is made before it has been
  * @throws RECIPIENTS_UNUSABLE, STORE_DENIED, STORE_UNAVAILABLE there is no key, so there must be no backup
+ * @throws OBJECT_DAMAGED no number is left for a new epoch
  */
 export async function accountKeys(
   request: EpochRequest & { readonly owner: string },
-  readable: Promise<unknown>,
+  history: Promise<Pick<OwnHistory, 'lastEpoch'>>,
 ): Promise<AccountKeys | null> {
   const { addin, storeId, stateDir, server, owner, signal } = request;
-  readable.catch(() => {}); // its failure is the caller's, also where this one comes first
+  history.catch(() => {}); // its failure is the caller's, also where this one comes first
   if (addin.encryption === 'none') return null;
   const { recipients } = addin.encryption;
   const known = await readEpoch(stateDir, storeId, owner);
-  const listed = addin.store.capabilities.putOnly
+  const openable = addin.store.capabilities.putOnly
     ? null
     : await listKeys(addin.store, { server, owner }, signal);
   const isThere = (one: OwnerEpoch): boolean =>
-    listed === null ||
-    listed.some(({ epoch, pair }) => epoch === one.epoch && pair === pairId(one.publicKey));
-  const openable = listed === null ? null : new Set(listed.map((one) => one.epoch));
+    openable === null ||
+    openable.some(({ epoch, pair }) => epoch === one.epoch && pair === pairId(one.publicKey));
   if (known !== null && isThere(known)) return { epoch: known, openable };
-  const last = Math.max(0, known?.epoch ?? 0, ...(listed ?? []).map(({ epoch }) => epoch));
-  const place = { server, owner, epoch: last + 1 };
-  await readable;
-  const { epoch, publicKey } = await createEpoch(addin.provider, place, recipients, signal);
+  const last = Math.max((await history).lastEpoch, await lastEpoch(stateDir, storeId, owner));
+  const epoch = nextEpoch(last, openable ?? [], { server, owner });
+  const { publicKey } = await createEpoch(addin.provider, { server, owner, epoch }, recipients, signal);
   await rememberEpoch(stateDir, storeId, owner, { epoch, publicKey, recipients });
-  return { epoch: { epoch, publicKey }, openable: openable?.add(epoch) ?? null };
+  const made = { epoch, pair: pairId(publicKey) };
+  return { epoch: { epoch, publicKey }, openable: openable === null ? null : [...openable, made] };
 }
 
 /**

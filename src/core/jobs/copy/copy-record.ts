@@ -2,7 +2,8 @@
  * What the local state knows about one copy, so that a run does not ask the same again.
  *
  * A cache, in `copy.<addin>.<copy>.json` of the state directory. Where it is lost, manifests of other
- * configurations and the copy's prune events are read once more, and a put-only copy is offered everything.
+ * configurations and the copy's prune events are read once more, a put-only copy is offered everything, and key
+ * objects that a rotation has taken out of the copy come back, if the main store still has them.
  */
 
 import { join } from 'node:path';
@@ -25,6 +26,8 @@ export class CopyRecord {
   readonly sent: Set<string>;
   /** Manifests that were pruned from the copy, or that its retention would let go at once. */
   readonly leftOut: Set<string>;
+  /** Key objects that were seen in the copy, whatever became of them there. */
+  readonly keys: Set<string>;
   #saved: string;
 
   private constructor(path: string, store: string, retention: string, value: Known | null) {
@@ -34,6 +37,7 @@ export class CopyRecord {
     this.others = new Set(stringsOf(known?.['others']));
     this.sent = new Set(stringsOf(known?.['sent']));
     this.leftOut = new Set(known?.['retention'] === retention ? stringsOf(known['leftOut']) : []);
+    this.keys = new Set(stringsOf(known?.['keys']));
     this.#saved = JSON.stringify(value);
   }
 
@@ -49,7 +53,11 @@ export class CopyRecord {
     return new CopyRecord(path, store, JSON.stringify(retention), value);
   }
 
-  /** Forgets what the source no longer has, and writes the file where anything changed. */
+  /**
+   * Forgets manifests that the source no longer has, and writes the file where anything changed.
+   *
+   * @param present keys of the manifests it has
+   */
   async save(present: ReadonlySet<string>): Promise<void> {
     for (const keys of [this.others, this.sent, this.leftOut]) {
       for (const key of keys) if (!present.has(key)) keys.delete(key);
@@ -66,6 +74,7 @@ export class CopyRecord {
       others: [...this.others],
       sent: [...this.sent],
       leftOut: [...this.leftOut],
+      keys: [...this.keys],
     };
   }
 

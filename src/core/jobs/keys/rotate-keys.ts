@@ -2,8 +2,9 @@
  * Replaces keys: encrypts the key objects of accounts to other recipients, or begins new epochs.
  *
  * Only the small key objects are touched, never a snapshot. A key whose new revision is durable loses its
- * earlier ones; where that is not allowed, who could open them still can, and the report says so. Where one of them
- * holds another key, all are left: the newest may have been planted to have the others removed.
+ * others; where that is not allowed, who could open them still can, and the report says so. It is taken from the
+ * highest revision that opens: one above may be anything that somebody has put there. Where one of them holds another
+ * key, all are left: it may have been planted to have the others removed.
  */
 
 import type { Provider } from '../../contracts/provider.ts';
@@ -14,15 +15,17 @@ import {
   createEpoch,
   type ListedKey,
   listKeys,
-  newestRevisions,
+  nextEpoch,
+  type OpenedEpoch,
   type OwnerEpoch,
   openEpoch,
+  pairSlot,
   reviseEpoch,
   sharedId,
 } from '../../encryption/owner-keys.ts';
 import { checkRecipients } from '../../encryption/recipients.ts';
-import { isHoldfastError } from '../../errors.ts';
-import { readEpoch, rememberEpoch } from '../../state/owner-epochs.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { lastEpoch, ownersWithEpoch, readEpoch, rememberEpoch } from '../../state/owner-epochs.ts';
 import { lockAccount } from '../account-lock.ts';
 import { removeKeys } from './remove-keys.ts';
 
@@ -32,7 +35,7 @@ export interface RotateRequest {
   readonly storeId: string;
   readonly stateDir: string;
   readonly server: string;
-  /** UUIDs of accounts; null for all that have keys in the store. */
+  /** UUIDs of accounts; null for all that have keys in the store, or in the state where that cannot be listed. */
   readonly owners: readonly string[] | null;
   readonly recipients: readonly string[];
   readonly signal: AbortSignal;
@@ -62,10 +65,9 @@ export async function beginEpochs(request: RotateRequest): Promise<RotatedKey[]>
   const { provider, storeId, stateDir, server, recipients, signal } = request;
   await checkRecipients(recipients);
   return eachOwner(request, async (owner, listed) => {
-    const known = await readEpoch(stateDir, storeId, owner);
-    const last = Math.max(known?.epoch ?? 0, ...listed.map(({ epoch }) => epoch));
-    const made = await createEpoch(provider, { server, owner, epoch: last + 1 }, recipients, signal);
-    const { epoch, publicKey, key } = made;
+    const epoch = nextEpoch(await lastEpoch(stateDir, storeId, owner), listed, { server, owner });
+    const made = await createEpoch(provider, { server, owner, epoch }, recipients, signal);
+    const { publicKey, key } = made;
     await rememberEpoch(stateDir, storeId, owner, { epoch, publicKey, recipients });
     return [{ server, owner, epoch, action: 'new-epoch', key, removed: 0, kept: 0, message: null }];
   });
@@ -75,46 +77,71 @@ export async function beginEpochs(request: RotateRequest): Promise<RotatedKey[]>
  * Encrypts every key, of all epochs, to the recipients, and to nobody else. Safe to repeat.
  *
  * @throws RECIPIENTS_UNUSABLE before anything is written
+ * @throws STORE_DENIED the keys cannot be read
  */
 export async function encryptAnew(
   request: RotateRequest & { readonly identities: readonly Identity[] },
 ): Promise<RotatedKey[]> {
+  if (request.store.capabilities.putOnly) {
+    throw new HoldfastError('STORE_DENIED', 'these credentials can read no key', {
+      hint: 'Run it on a machine whose credentials can, with --server UUID; then run key rotate --epoch here.',
+    });
+  }
   await checkRecipients(request.recipients);
   return eachOwner(request, async (_, listed) => {
     const done: RotatedKey[] = [];
-    for (const newest of newestRevisions(listed)) done.push(await encryptOne(request, newest, listed));
+    for (const revisions of Map.groupBy(listed, pairSlot).values())
+      done.push(await encryptOne(request, revisions));
     return done;
   });
 }
 
+/** @param revisions all of one key pair, at least one */
 async function encryptOne(
   request: RotateRequest & { readonly identities: readonly Identity[] },
-  newest: ListedKey,
-  listed: readonly ListedKey[],
+  revisions: readonly ListedKey[],
 ): Promise<RotatedKey> {
-  const { store, provider, identities, recipients, signal } = request;
-  const { server, owner, epoch } = newest;
+  const { store, provider, recipients, signal } = request;
+  const [highest, ...others] = revisions.toSorted((a, b) => b.revision - a.revision);
+  const { server, owner, epoch } = highest!;
   const about = { server, owner, epoch };
-  const earlier = listed.filter((one) => one.epoch === epoch && one.pair === newest.pair);
   let key: string;
   let opened: OwnerEpoch;
   try {
-    const own = await openEpoch(provider, newest, identities, signal);
+    const [from, own] = await openHighest(request, [highest!, ...others]);
     opened = own;
-    for (const one of earlier) {
-      if (one.key !== newest.key && (await holdsAnother(request, one, own))) throw sharedId(newest);
+    for (const one of revisions) {
+      if (one.key !== from.key && (await holdsAnother(request, one, own))) throw sharedId(from);
     }
-    key = await reviseEpoch(provider, newest, own, recipients, signal);
+    const taken = revisions.map(({ revision }) => revision);
+    key = await reviseEpoch(provider, from, own, recipients, signal, taken);
   } catch (error) {
     if (!isHoldfastError(error) || !/^(?:IDENTITY|OBJECT)_/.test(error.code)) throw error;
-    return { ...about, action: 'left', key: newest.key, removed: 0, kept: 0, message: error.message };
+    return { ...about, action: 'left', key: highest!.key, removed: 0, kept: 0, message: error.message };
   }
   const mayGo = async (one: ListedKey): Promise<boolean> =>
     one.version === null || !(await holdsAnother(request, one, opened, one.version));
-  const kept = (await removeKeys(store, earlier, signal, mayGo)).length;
-  await rememberRecipients(request, newest);
-  const removed = earlier.length - kept;
+  const kept = (await removeKeys(store, revisions, signal, mayGo)).length;
+  await rememberRecipients(request, highest!);
+  const removed = revisions.length - kept;
   return { ...about, action: 'encrypted-anew', key, removed, kept, message: null };
+}
+
+/** @throws what the highest did, where none opens */
+async function openHighest(
+  { provider, identities, signal }: RotateRequest & { readonly identities: readonly Identity[] },
+  descending: readonly ListedKey[],
+): Promise<readonly [ListedKey, OpenedEpoch]> {
+  let first: unknown = null;
+  for (const one of descending) {
+    try {
+      return [one, await openEpoch(provider, one, identities, signal)];
+    } catch (error) {
+      if (!isHoldfastError(error) || !/^(?:IDENTITY|OBJECT)_/.test(error.code)) throw error;
+      first ??= error;
+    }
+  }
+  throw first;
 }
 
 /**
@@ -147,17 +174,21 @@ async function rememberRecipients(
 
 /** Each under its lock: a backup under way may be making a key. @throws ACCOUNT_LOCKED */
 async function eachOwner(
-  { store, stateDir, server, owners, signal }: RotateRequest,
+  request: RotateRequest,
   work: (owner: string, listed: readonly ListedKey[]) => Promise<RotatedKey[]>,
 ): Promise<RotatedKey[]> {
-  const groups = Map.groupBy(await listKeys(store, { server }, signal), ({ owner }) => owner);
+  const { store, stateDir, storeId, server, owners, signal } = request;
+  const { putOnly } = store.capabilities;
+  const all = putOnly
+    ? await ownersWithEpoch(stateDir, storeId)
+    : [...new Set((await listKeys(store, { server }, signal)).map(({ owner }) => owner))];
   const done: RotatedKey[] = [];
-  for (const owner of groups.keys()) {
+  for (const owner of all) {
     if (owners !== null && !owners.includes(owner)) continue;
     signal.throwIfAborted();
     const lock = lockAccount(stateDir, owner, owner);
     try {
-      done.push(...(await work(owner, await listKeys(store, { server, owner }, signal))));
+      done.push(...(await work(owner, putOnly ? [] : await listKeys(store, { server, owner }, signal))));
     } finally {
       lock.release();
     }

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
+import { pairId } from '../../../../src/core/encryption/key-text.ts';
+import { newKeyPair } from '../../../../src/core/encryption/x25519.ts';
 import { HoldfastError } from '../../../../src/core/errors.ts';
 import { extendLocks } from '../../../../src/core/jobs/backup/extend-locks.ts';
 import { WarningList } from '../../../../src/core/jobs/backup/warnings.ts';
@@ -13,7 +15,7 @@ import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
 import { prune } from '../../../../src/core/jobs/prune/prune.ts';
 import type { PruneReport } from '../../../../src/core/jobs/prune/types.ts';
 import { type Lab, openLab } from '../../../support/backup.ts';
-import { keysIn, signal } from '../../../support/synthetic-snapshots.ts';
+import { keysIn, put, signal } from '../../../support/synthetic-snapshots.ts';
 
 const dayMs = 24 * 3_600_000;
 const lockMs = 5 * dayMs;
@@ -102,6 +104,34 @@ describe('a backup to a store with object lock', () => {
       ['of the parent', begun],
       ['of a killed run', null],
     ]);
+  });
+
+  it('asks for every revision of its keys, since only an identity tells which of them opens', async () => {
+    const parent = await backUp('full');
+    const { server, owner } = parent.header;
+    const { publicKey } = newKeyPair();
+    const keys = [0, 1, 9].map(
+      (revision) => `keys/${server}/${owner}/00001-${revision}-${pairId(publicKey)}.age`,
+    );
+    for (const key of keys) await put(store, key, 'x');
+    const context = {
+      ...{ server, owner, parent, epoch: { epoch: 1, publicKey } },
+      ...{ takenOver: [], warnings: new WarningList(), signal },
+    };
+    extended = [];
+    await extendLocks([], { ...context, addin: { store } });
+    expect(extended.toSorted()).toEqual(keys);
+
+    const unseen = { ...store, capabilities: { ...store.capabilities, putOnly: true } };
+    const there: string[] = [];
+    unseen.extendLock = async ({ key }) => {
+      // Of a key that was rotated elsewhere the first revision is gone.
+      if (key !== keys[1]) throw new HoldfastError('OBJECT_MISSING', key);
+      there.push(key);
+    };
+    await extendLocks([], { ...context, addin: { store: unseen } });
+    expect(there).toEqual([keys[1]]);
+    expect(context.warnings.total).toBe(0);
   });
 
   it('is committed with a warning where a lock cannot be extended, and tries all again', async () => {

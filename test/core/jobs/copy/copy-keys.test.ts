@@ -1,0 +1,59 @@
+/** Which key objects a copy gets, over stores in memory. */
+
+import { beforeEach, describe, expect, it } from 'vitest';
+import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
+import type { Provider } from '../../../../src/core/contracts/provider.ts';
+import type { Store } from '../../../../src/core/contracts/store.ts';
+import { copyKeys } from '../../../../src/core/jobs/copy/copy-keys.ts';
+import { keysIn, ownerUuid, put, server, signal } from '../../../support/synthetic-snapshots.ts';
+
+const keyOf = (revision: number): string => `keys/${server}/${ownerUuid(1)}/00001-${revision}-0123abcd.age`;
+const file = 'age-encryption.org/v1\n-> X25519 x\nx\n--- x\nx';
+let source: Store;
+let target: Store;
+let keys: Set<string>;
+
+const opened = (store: Store) => ({
+  store,
+  provider: { put: store.put, get: store.get } as unknown as Provider,
+});
+const copy = async (): Promise<string[]> => {
+  const path = { source: opened(source), target: opened(target), now: () => 0, signal, onSent: () => {} };
+  await copyKeys(path, server, { keys });
+  return keysIn(target);
+};
+
+beforeEach(() => {
+  source = memoryStore();
+  target = memoryStore();
+  keys = new Set();
+});
+
+describe('a copy', () => {
+  it('gets every revision of a key, whatever somebody puts above it', async () => {
+    for (const revision of [0, 1, 9]) await put(source, keyOf(revision), file);
+    await put(source, keyOf(3), 'garbage');
+    await put(source, keyOf(4), file + ' '.repeat(1024 * 1024));
+
+    expect(await copy()).toEqual([keyOf(0), keyOf(1), keyOf(9)]);
+  });
+
+  it('gets none back that a rotation took out of it, although the main store still has it', async () => {
+    for (const revision of [0, 1]) await put(source, keyOf(revision), file);
+    await copy();
+    await put(target, keyOf(2), file);
+    for (const revision of [0, 1]) await target.remove({ key: keyOf(revision), signal });
+
+    expect(await copy()).toEqual([keyOf(2)]);
+  });
+
+  it('gets one back that it lost, and one that somebody put another above before it came', async () => {
+    await put(source, keyOf(0), file);
+    await put(target, keyOf(5), file);
+    expect(await copy()).toEqual([keyOf(0), keyOf(5)]);
+    await target.remove({ key: keyOf(5), signal });
+    await target.remove({ key: keyOf(0), signal });
+
+    expect(await copy()).toEqual([keyOf(0)]);
+  });
+});
