@@ -48,6 +48,36 @@ function mount(...args: readonly string[]): void {
   mounts.push(args.at(-1)!);
 }
 
+describe('directories', () => {
+  it('stand in the tar after what lies below them, although two threads hand sub-trees to each other', async () => {
+    for (let i = 0; i < 12; i++) {
+      for (let j = 0; j < 12; j++) {
+        for (let k = 0; k < 15; k++) {
+          mkdirSync(join(site, 'shadow', String(i), String(j), String(k)), { recursive: true });
+        }
+      }
+    }
+    await lab.backUp(both());
+    const tars = execFileSync('find', [join(lab.storePath, 'data'), '-name', '*.tar.zst'], {
+      encoding: 'utf8',
+    });
+    const seen = new Set<string>();
+    const parentFirst: string[] = [];
+    for (const tar of tars.trim().split('\n').sort()) {
+      const script = 'zstd -dc -- "$1" | tar -t --ignore-zeros';
+      const names = execFileSync('sh', ['-c', script, 'sh', tar], { encoding: 'utf8' }).trim().split('\n');
+      for (const name of names) {
+        const above = name.replace(/[^/]+\/?$/, '');
+        if (seen.has(above)) parentFirst.push(name);
+        seen.add(name);
+      }
+    }
+
+    expect(seen.size).toBe(2 + 12 + 12 * 12 + 12 * 12 * 15);
+    expect(parentFirst).toEqual([]);
+  });
+});
+
 describe('hard links', () => {
   it('between trees on one file system come back as links, by our restore and by rescue.py', async () => {
     writeFileSync(join(site, 'shadow/a'), 'shared');
