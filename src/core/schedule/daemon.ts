@@ -67,9 +67,8 @@ export class Daemon {
     const [pauses, configured] = [await readPauses(stateDir), await scheduled()];
     const items = itemsOf(configured);
     const nowMs = now();
-    const known = settle(items, this.#states, nowMs);
-    // Those that are switched off for now are not forgotten.
-    this.#states = { ...this.#states, ...known };
+    // What was taken out or switched off is forgotten, so that it owes nothing where it comes back.
+    this.#states = settle(items, this.#states, nowMs);
     const underWay = await knownRuns(stateDir);
     const busy = new Set(this.#running.keys());
     for (const { addin, state } of underWay) if (state === 'running') busy.add(addin);

@@ -65,8 +65,9 @@ export const isPaused = ({ allSinceMs, addins }: Pauses, addin: string): boolean
   allSinceMs !== null || Object.hasOwn(addins, addin);
 
 function isState(value: unknown): boolean {
-  const { doneThroughMs, begun } = (value ?? {}) as Partial<ItemState>;
+  const { doneThroughMs, begun, aside } = (value ?? {}) as Partial<ItemState>;
   if (!Number.isSafeInteger(doneThroughMs)) return false;
+  if (aside !== undefined && !isState(aside)) return false;
   if (begun === null) return true;
   const numbers = [begun?.atMs, begun?.forMs, begun?.tries];
   return numbers.every((one) => Number.isSafeInteger(one));

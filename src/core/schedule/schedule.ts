@@ -4,8 +4,9 @@
  * Every time of an entry is followed by a run that begins at or after it. Times that passed while nothing
  * could run (downtime, a closed window, a pause, another run of the configuration) are made good by one run
  * together. Only scheduled runs count: one by hand changes nothing here. A run covers waiting entries of its
- * configuration whose level is no stronger. A clock that is set back repeats nothing, unless by more than a
- * day: what was noted then lies in a future that never came, and is forgotten.
+ * configuration whose level is no stronger, and takes the strongest that waits. A clock that is set back
+ * repeats nothing, unless by more than a day: what was noted then lies in a future that may never come, and is
+ * put aside until the clock has come back or a run has begun by the clock as it is.
  */
 
 import { createHash } from 'node:crypto';
@@ -27,11 +28,16 @@ export interface ScheduleItem {
   readonly randomDelayMs: number;
 }
 
-export interface ItemState {
+interface Progress {
   /** Times up to here have had their run. */
   readonly doneThroughMs: number;
   /** A run that was begun and whose end nobody has noted; null where there is none. */
   readonly begun: { readonly atMs: number; readonly forMs: number; readonly tries: number } | null;
+}
+
+export interface ItemState extends Progress {
+  /** From before the clock was set back by more than a day. */
+  readonly aside?: Progress;
 }
 
 export type ScheduleStates = Readonly<Record<string, ItemState>>;
@@ -87,19 +93,26 @@ export function itemsOf(addins: readonly Scheduled[]): ScheduleItem[] {
   );
 }
 
-/** States for exactly these items: a new one owes nothing from before it was there. */
+/** States for exactly these items: a new one owes nothing from before it was there, nor does one that was away. */
 export function settle(
   items: readonly ScheduleItem[],
   states: ScheduleStates,
   nowMs: number,
 ): ScheduleStates {
-  return Object.fromEntries(
-    items.map(({ key }): [string, ItemState] => {
-      const known = states[key];
-      const lost = known === undefined || known.doneThroughMs > nowMs + forgetAheadMs;
-      return [key, lost ? { doneThroughMs: nowMs, begun: null } : known];
-    }),
-  );
+  return Object.fromEntries(items.map(({ key }): [string, ItemState] => [key, settled(states[key], nowMs)]));
+}
+
+function settled(known: ItemState | undefined, nowMs: number): ItemState {
+  if (known === undefined) return { doneThroughMs: nowMs, begun: null };
+  const { aside, ...own } = known;
+  const isAhead = ({ doneThroughMs }: Progress): boolean => doneThroughMs > nowMs + forgetAheadMs;
+  if (isAhead(own)) {
+    const latest = aside !== undefined && aside.doneThroughMs > own.doneThroughMs ? aside : own;
+    return { doneThroughMs: nowMs, begun: null, aside: latest };
+  }
+  if (aside === undefined || isAhead(aside)) return known;
+  const doneThroughMs = Math.max(own.doneThroughMs, aside.doneThroughMs);
+  return { doneThroughMs, begun: own.begun ?? aside.begun };
 }
 
 /**
@@ -114,10 +127,13 @@ export function dueAt(item: ScheduleItem, state: ItemState, seed: string): numbe
 
 const owesAgain = ({ begun }: ItemState): boolean => begun !== null && begun.tries < mostTries;
 
-/** The same each time it is asked, so that a restart neither repeats nor postpones a run. */
-function delayOf({ key, randomDelayMs }: ScheduleItem, timeMs: number, seed: string): number {
+/**
+ * The same each time it is asked, so that a restart neither repeats nor postpones a run, and for all lines of
+ * a configuration, so that those of one time stay together.
+ */
+function delayOf({ addin, randomDelayMs }: ScheduleItem, timeMs: number, seed: string): number {
   if (randomDelayMs === 0) return 0;
-  const hash = createHash('sha256').update(`${seed}\n${key}\n${timeMs}`).digest();
+  const hash = createHash('sha256').update(`${seed}\n${addin}\n${timeMs}`).digest();
   return Math.floor((hash.readUInt32BE(0) / 2 ** 32) * randomDelayMs);
 }
 
@@ -141,25 +157,33 @@ export function ordersFor(
   const free = items.filter(({ addin }) => !busy.has(addin));
   return [...Map.groupBy(free, ({ addin }) => addin).values()].flatMap((group) => {
     const open = group.filter(({ window, zone }) => window === null || isOpen(window, zone, nowMs));
-    const due = open.filter((item) => {
+    const isDue = open.some((item) => {
       const at = dueAt(item, states[item.key]!, seed);
       return at !== null && at <= nowMs;
     });
-    const [item] = due.sort((a, b) => strength[b.level] - strength[a.level]);
+    if (!isDue) return [];
+    // Once one is due, others need not wait for what is left of their delays: no second run follows for them.
+    const owed = group.flatMap((one) => owedBy(one, states[one.key]!, nowMs));
+    const isOwed = new Set(owed.map(({ key }) => key));
+    const [item] = open
+      .filter(({ key }) => isOwed.has(key))
+      .sort((a, b) => strength[b.level] - strength[a.level]);
     if (item === undefined) return [];
-    const covered = group
-      .filter(({ level }) => strength[level] <= strength[item.level])
-      .flatMap((one): Cover[] => {
-        const { key, times, zone } = one;
-        const state = states[key]!;
-        const latest = latestTime(times, zone, { afterMs: state.doneThroughMs, untilMs: nowMs });
-        if (latest !== null) return [{ key, forMs: latest, again: false }];
-        return owesAgain(state) ? [{ key, forMs: state.begun!.forMs, again: true }] : [];
-      });
+    const weaker = new Set(group.filter(({ level }) => strength[level] <= strength[item.level]).map(keyOf));
+    const covered = owed.filter(({ key }) => weaker.has(key));
     const untilMs = item.window === null ? null : closesAt(item.window, item.zone, nowMs);
     const forMs = covered.find(({ key }) => key === item.key)?.forMs ?? nowMs;
     return [{ item, covers: covered, forMs, untilMs }];
   });
+}
+
+const keyOf = ({ key }: ScheduleItem): string => key;
+
+/** Whatever has passed, delays or not. */
+function owedBy({ key, times, zone }: ScheduleItem, state: ItemState, nowMs: number): Cover[] {
+  const latest = latestTime(times, zone, { afterMs: state.doneThroughMs, untilMs: nowMs });
+  if (latest !== null) return [{ key, forMs: latest, again: false }];
+  return owesAgain(state) ? [{ key, forMs: state.begun!.forMs, again: true }] : [];
 }
 
 /** To be made durable before the run begins: its times are not owed again, unless nobody notes its end. */
@@ -177,6 +201,10 @@ export function begun(states: ScheduleStates, order: RunOrder, nowMs: number): S
 export function ended(states: ScheduleStates, order: RunOrder): ScheduleStates {
   const entries = order.covers
     .filter(({ key }) => states[key] !== undefined)
-    .map(({ key }): [string, ItemState] => [key, { ...states[key]!, begun: null }]);
+    .map(({ key }): [string, ItemState] => {
+      const { aside, ...own } = states[key]!;
+      const whole = aside === undefined ? own : { ...own, aside: { ...aside, begun: null } };
+      return [key, { ...whole, begun: null }];
+    });
   return { ...states, ...Object.fromEntries(entries) };
 }
