@@ -7,7 +7,7 @@ import type { ListedSnapshot } from '../core/jobs/catalog.ts';
 import { eachLimited } from '../core/jobs/each-limited.ts';
 import { readLineage } from '../core/state/lineages.ts';
 import { readNewestFindings } from '../core/state/newest-findings.ts';
-import { readEach, type Search } from './find-snapshot.ts';
+import type { SnapshotJudge } from './judged-snapshots.ts';
 import { addinId } from './opened.ts';
 
 const readsAtOnce = 16;
@@ -18,9 +18,9 @@ export interface ShownFinding {
   readonly message: string;
 }
 
-/** By id of the snapshot. What nobody can tell, because a manifest is damaged, is left out. */
+/** By id of the snapshot. What nobody can tell, because a manifest is damaged or not trusted, is left out. */
 export async function findingsOfEach(
-  search: Search,
+  judge: SnapshotJudge,
   newest: readonly ListedSnapshot[],
   where: { readonly stateDir: string; readonly addin: string },
 ): Promise<ReadonlyMap<string, readonly ShownFinding[]>> {
@@ -42,8 +42,10 @@ export async function findingsOfEach(
       else found.set(listed.id, known.findings);
     });
   }
-  for (const { listed, snapshot } of await readEach(search, unknown)) {
-    if (snapshot?.body != null) found.set(listed.id, snapshot.body.findings ?? []);
-  }
+  await eachLimited(unknown, readsAtOnce, async (listed) => {
+    const verdict = await judge.read(listed);
+    const findings = verdict.doubt === null ? verdict.judged.findings : null;
+    if (findings !== null) found.set(listed.id, findings);
+  });
   return found;
 }

@@ -144,7 +144,8 @@ describe('manifests and a store file that somebody planted', () => {
     expect(anna.problems).toEqual([
       'holdfast.json cannot be read, going on without it: it is no JSON object',
     ]);
-    expect([ben.status, ben.problems.length]).toEqual([1, 3]);
+    // Names with longer numbers are no manifests.
+    expect([ben.status, ben.problems.length]).toEqual([1, 1]);
     for (const [name, target] of [['anna', ours] as const, ['ben', theirs] as const])
       expect(readFileSync(join(site.dir, target, 'files/page'), 'utf8')).toBe(name);
   });

@@ -1,16 +1,20 @@
 /** The monitoring plugin, on real stores; old snapshots are made by moving their instants. */
 
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { StatusDocument } from '../../src/cli/documents/snapshots.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { SnapshotsDocument, StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import type { StatusCheckDocument } from '../../src/cli/documents/status-check.ts';
+import { compactUtc } from '../../src/core/archive/keys.ts';
+import { decodeManifest, encodeManifest } from '../../src/core/archive/manifest.ts';
+import { openSigner } from '../../src/core/state/signing-key.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
+const utcPattern = /\d{8}T\d{6}Z/;
 let site: CliSite;
 const panel = (): unknown => ({
   use: 'generic',
@@ -61,7 +65,7 @@ describe('status --check', () => {
   });
 
   it('is critical when the last good snapshot of everything is too old', async () => {
-    makeOld();
+    await makeOld();
     const old = await check();
     renameSync(join(site.dir, 'home/anna/two'), join(site.dir, 'home/anna/away'));
     await site.holdfast('backup');
@@ -126,7 +130,7 @@ describe('an alarm', () => {
   });
 
   it('is raised only where policy and backups.destination send accounts', async () => {
-    makeOld(join(site.dir, 'weekly'));
+    await makeOld(join(site.dir, 'weekly'));
     const both = await told();
     configure({ policy: [{ account: 'anna', destination: 'nightly' }] });
     const sent = await told();
@@ -142,9 +146,9 @@ describe('an alarm', () => {
   });
 
   it('is not kept silent by snapshots of a clock that was ahead', async () => {
-    makeOld(site.store, -48);
+    await makeOld(site.store, -48);
     const { status } = await told();
-    makeOld(site.store, 0);
+    await makeOld(site.store, 0);
 
     expect(status).toBe('CRITICAL');
   });
@@ -152,7 +156,7 @@ describe('an alarm', () => {
   it('is told once a day, however often the schedule is looked at', async () => {
     const { port } = server.address() as AddressInfo;
     process.env['HOLDFAST_TEST_ALARMS'] = `http://127.0.0.1:${port}/`;
-    makeOld();
+    await makeOld();
     rmSync(join(site.state, 'alarms.json'), { force: true });
     asked = [];
     configure({ notify: [{ use: 'webhook', url: 'env:HOLDFAST_TEST_ALARMS', on: ['alarm'] }] });
@@ -169,6 +173,102 @@ describe('an alarm', () => {
     expect([soon, later, asked.length]).toEqual([1, 1, 2]);
     expect(JSON.parse(asked[0]!)).toMatchObject({ event: 'alarm' });
     expect(asked[0]).toContain('without a good snapshot for 30 h');
+  });
+});
+
+describe('snapshots that somebody else has put into the store', () => {
+  const planted = '00000099-<now>-full-complete-dddddddddddd.manifest';
+  const manifests = (): string[] =>
+    readdirSync(join(site.store, 'manifests'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.manifest'))
+      .map((name) => join(site.store, 'manifests', name))
+      .sort();
+  const plant = (name: string, bytes: string | Buffer): string => {
+    const at = compactUtc(Date.now());
+    const path = join(manifests().at(-1)!, '..', name.replace('<now>', at).replace(utcPattern, at));
+    writeFileSync(path, bytes);
+    return path;
+  };
+  const aside = (): string => join(site.dir, 'aside');
+
+  beforeAll(async () => {
+    configure();
+    writeJson(join(site.config, 'addins.d/nightly.json'), {
+      name: 'nightly',
+      provider: { use: 's3-tar' },
+      store: { use: 'local', path: site.store },
+      encryption: 'none',
+    });
+    await site.holdfast('backup');
+    for (const path of manifests().slice(0, -1)) rmSync(path);
+    cpSync(site.store, aside(), { recursive: true });
+  });
+  beforeEach(() => {
+    rmSync(site.store, { recursive: true });
+    cpSync(aside(), site.store, { recursive: true });
+  });
+
+  it.each<[string, (ours: string) => void]>([
+    ['empty', () => plant(planted, '')],
+    [
+      'one that nobody signed',
+      (ours) => {
+        const { header, body } = decodeManifest(readFileSync(ours), ours);
+        const [id, at] = ['dddddddddddd', new Date().toISOString()];
+        const forged = {
+          ...header,
+          id,
+          sequence: 99,
+          startedAt: at,
+          level: 'full',
+          state: 'complete',
+        } as const;
+        plant(planted, encodeManifest({ header: forged, body: body! }, null));
+      },
+    ],
+    [
+      'an old one of ours under a young name',
+      (ours) => plant(ours.slice(ours.lastIndexOf('/')), readFileSync(ours)),
+    ],
+  ])('keep no alarm silent: %s', async (_, attack) => {
+    await makeOld();
+    attack(manifests()[0]!);
+    const { status, overdue, warnings } = await told();
+
+    expect(status).toBe('CRITICAL');
+    expect(overdue).toMatchObject([{ account: 'anna' }]);
+    expect(warnings[0]).toMatch(/^1 snapshot damaged or not trusted, see holdfast verify: /);
+  });
+
+  it('and one of ours that was emptied is no good one', async () => {
+    expect((await told()).status).toBe('OK');
+    writeFileSync(manifests()[0]!, '');
+
+    expect((await told()).status).toBe('CRITICAL');
+  });
+
+  it('are shown as such by snapshots, status and ls', async () => {
+    const [ours] = manifests();
+    const { header, body } = decodeManifest(readFileSync(ours!), ours!);
+    const forged = { ...header, id: 'dddddddddddd', sequence: 99, startedAt: new Date().toISOString() };
+    const path = plant(planted, encodeManifest({ header: forged, body: body! }, null));
+    const listed = await site.holdfast('snapshots');
+    const { untrusted } = documentOf<SnapshotsDocument>(
+      'snapshots',
+      await site.holdfast('snapshots', '--json'),
+    );
+    const status = await site.holdfast('status', '--json');
+    const ls = await site.holdfast('ls', 'dddddddddddd');
+
+    expect(listed.stdout).toMatch(/^anna-.*-dddddddddddd .* complete, untrusted /m);
+    expect(listed.stdout).toMatch(new RegExp(`${header.id} +- +full +complete +`));
+    expect(untrusted).toMatchObject([{ message: 'its manifest is not signed' }]);
+    expect(path).toContain(untrusted[0]!.key);
+    expect(status.status).toBe(100);
+    const [anna] = documentOf<StatusDocument>('status', status).accounts;
+    expect(anna).toMatchObject({ snapshots: 2, doubts: [{ kind: 'untrusted' }] });
+    expect(Date.parse(anna!.lastGoodAt!)).toBeLessThan(Date.parse(anna!.lastAt!) + 1);
+    expect(ls.stderr).toContain('is not trusted: its manifest is not signed');
   });
 });
 
@@ -192,12 +292,17 @@ describe('an account that holds a store or the state', () => {
   });
 });
 
-/** Instants stand in the names of manifests, which listings go by. */
-function makeOld(store = site.store, hours = 48): void {
+/** As if they had been made then; instants stand in the names of manifests as well. */
+async function makeOld(store = site.store, hours = 48): Promise<void> {
+  const at = new Date(Date.now() - hours * 3_600_000).toISOString();
   for (const entry of readdirSync(join(store, 'manifests'), { recursive: true, withFileTypes: true })) {
     if (!entry.name.endsWith('.manifest')) continue;
-    const utc = new Date(Date.now() - hours * 3_600_000).toISOString().replace(/[-:]|\.\d+/g, '');
-    const name = entry.name.replace(/\d{8}T\d{6}Z/, utc);
-    renameSync(join(entry.parentPath, entry.name), join(entry.parentPath, name));
+    const path = join(entry.parentPath, entry.name);
+    const { header, body } = decodeManifest(readFileSync(path), entry.name);
+    rmSync(path);
+    const old = { header: { ...header, startedAt: at, committedAt: at }, body: body! };
+    const name = entry.name.replace(utcPattern, compactUtc(Date.parse(at)));
+    const signer = await openSigner(site.state, header.server);
+    writeFileSync(join(entry.parentPath, name), encodeManifest(old, signer));
   }
 }

@@ -3,6 +3,7 @@
 import { type Entry, fileType, typeOf } from '../../core/archive/entry.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { openIndex } from '../../core/jobs/index-reader.ts';
+import { distrustOf } from '../../core/jobs/trust.ts';
 import { quoted } from '../../core/printable.ts';
 import type { CliCommand } from '../command.ts';
 import type { EntryDocument } from '../documents/entry.ts';
@@ -42,8 +43,10 @@ export const ls: CliCommand = {
   async run(context, { args, options }) {
     const { output, signal } = context;
     requireAccount(args[0]!, options['account']);
-    return withStore(context, options, async ({ search, opened }) => {
+    return withStore(context, options, async ({ search, opened, trust }) => {
       const snapshot = await resolveSnapshot(search, args[0]!, options['account'] as string | undefined);
+      const why = distrustOf(snapshot, trust);
+      if (why !== null) output.note(`note: ${snapshot.name} is not trusted: ${why}`);
       const everything = { paths: [], databases: [], everything: true };
       await notePartial(output, search, snapshot, failedComponents(snapshot, everything));
       const reader = await openIndex(opened.provider, snapshot, signal);

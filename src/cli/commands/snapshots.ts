@@ -4,6 +4,7 @@ import { errorCodes } from '../../core/errors.ts';
 import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { utcOf } from '../../core/jobs/catalog.ts';
 import type { SitesByUuid } from '../../core/jobs/resolve-accounts.ts';
+import { distrustOf, type Trust } from '../../core/jobs/trust.ts';
 import type { CliCommand } from '../command.ts';
 import { describeAny } from '../documents/locked-snapshot.ts';
 import type { SnapshotItem } from '../documents/snapshot.ts';
@@ -46,7 +47,7 @@ export const snapshots: CliCommand = {
 
   async run(context, { options }) {
     const { output, world } = context;
-    return withStore(context, options, async ({ addin, search, state }) => {
+    return withStore(context, options, async ({ addin, search, state, trust }) => {
       const sites = state?.sites() ?? new Map<string, string>();
       const account = options['account'] as string | undefined;
       const owner = account === undefined ? null : await ownerOf(search, account);
@@ -55,17 +56,29 @@ export const snapshots: CliCommand = {
       output.table(
         chained ? [...columns, parentColumn] : columns,
         results.map((result) => {
-          const row = rowOf(result, world.now(), sites);
+          const row = rowOf(result, world.now(), { sites, trust });
           return chained ? [...row, result.snapshot?.header.parents[0] ?? '-'] : row;
         }),
       );
       const damaged = results.flatMap(({ listed, error }) => (error === null ? [] : [{ listed, error }]));
       for (const { error } of damaged) output.note(`holdfast: ${error.message}`);
+      const untrusted = results.flatMap(({ snapshot }) => {
+        const message = snapshot === null ? null : distrustOf(snapshot, trust);
+        return snapshot === null || message === null ? [] : [{ snapshot, message }];
+      });
+      if (untrusted.length > 0) {
+        const more = untrusted.length > 1 ? `, and ${untrusted.length - 1} more` : '';
+        const [{ snapshot, message }] = untrusted as [(typeof untrusted)[number]];
+        output.note(`note: ${describeAny(snapshot, sites).id} is not trusted: ${message}${more}`);
+      }
       output.document<SnapshotsDocument>({
         addin: addin.name,
         snapshots: results.flatMap(({ snapshot }) =>
           snapshot === null ? [] : [describeAny(snapshot, sites)],
         ),
+        untrusted: untrusted.map(({ snapshot, message }) => {
+          return { id: describeAny(snapshot, sites).id, key: snapshot.key, message };
+        }),
         damaged: damaged.map(({ listed, error: { code, message, hint } }) => {
           const { id, owner: of, key } = listed;
           return { id, owner: of, key, error: { code, message, hint: hint ?? null } };
@@ -88,7 +101,11 @@ function newestLast(listed: readonly ListedSnapshot[]): ListedSnapshot[] {
   return timed.sort((a, b) => a.atMs - b.atMs).map(({ one }) => one);
 }
 
-function rowOf({ listed, snapshot }: ReadResult, nowMs: number, sites: SitesByUuid): string[] {
+function rowOf(
+  { listed, snapshot }: ReadResult,
+  nowMs: number,
+  { sites, trust }: { readonly sites: SitesByUuid; readonly trust: Trust },
+): string[] {
   const age = ageText(nowMs - listed.atMs);
   if (snapshot === null) {
     return [
@@ -105,7 +122,8 @@ function rowOf({ listed, snapshot }: ReadResult, nowMs: number, sites: SitesByUu
     ];
   }
   const described: SnapshotItem = describeAny(snapshot, sites);
-  const { id, domain, level, state, entries, bytes, storedBytes, components, warningCounts } = described;
+  const { id, domain, level, entries, bytes, storedBytes, components, warningCounts } = described;
+  const state = distrustOf(snapshot, trust) === null ? described.state : `${described.state}, untrusted`;
   if (described.encryption === 'locked') {
     return [id, '-', level, `${state}, locked`, age, '-', '-', bytesText(storedBytes), '-', '-'];
   }

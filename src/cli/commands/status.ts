@@ -3,6 +3,7 @@
 import { errorCodes } from '../../core/errors.ts';
 import type { Account } from '../../core/index.ts';
 import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
+import { eachLimited } from '../../core/jobs/each-limited.ts';
 import { selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import { printable } from '../../core/printable.ts';
 import { type PastRun, pastRuns, runLogFile } from '../../core/state/run-history.ts';
@@ -11,6 +12,7 @@ import type { CliCommand } from '../command.ts';
 import type { StatusDocument } from '../documents/snapshots.ts';
 import { listCandidates, readNewestOfEach, type Search } from '../find-snapshot.ts';
 import { ageText, plural } from '../format.ts';
+import { type Doubt, SnapshotJudge } from '../judged-snapshots.ts';
 import { defineKeyOptions } from '../key-input.ts';
 import { findingsOfEach, type ShownFinding } from '../recent-findings.ts';
 import { checkStatus } from '../runs/check-status.ts';
@@ -19,6 +21,7 @@ import { type Runner, runnerOf } from '../runs/runner.ts';
 import { isFor } from '../runs/select-accounts.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
+const accountsAtOnce = 16;
 const columns = [
   { title: 'ACCOUNT' },
   { title: 'DOMAIN', shrinks: true },
@@ -40,7 +43,8 @@ export const status: CliCommand = {
         'after',
         '\nThe status is 100 where an account has no good snapshot, that is a complete one, or where the newest ' +
           'one looks wrong: much smaller than before, ten times the usual changes, no longer compressible, or with other ' +
-          'exclusions.' +
+          'exclusions. Snapshots whose manifests this server does not remember to have written are read: one that is damaged or ' +
+          'not trusted is no good one, and the status is 100.' +
           '\nWith --check it looks at every addin configuration that does not rest, and an account is critical where a component has no good ' +
           'snapshot younger than alertAfterHours.',
       );
@@ -50,65 +54,95 @@ export const status: CliCommand = {
   async run(context, { options }) {
     const { output, world } = context;
     if (options['check'] === true) return checkStatus(context, options['addin'] as string | undefined);
-    return withStore(context, { ...options, needs: 'any' }, async ({ loaded, addin, search, state }) => {
-      const sites = state?.sites() ?? new Map<string, string>();
-      const [listedAll, found] = await Promise.all([listCandidates(search, null), search.panelAccounts()]);
-      const selected = selectAccounts(found, addin.accounts, sites);
-      const accounts = selected.accounts.filter((one) => isFor(one, addin.name, loaded.configuration));
-      const byOwner = Map.groupBy(listedAll, ({ owner }) => owner);
-      const strange = !madeHere(search, listedAll);
-      const owners = strange ? await ownersBySite(search, accounts) : new Map<string, string>();
-      if (owners.size > 0) {
-        output.note(
-          'note: the local state knows none of these snapshots; accounts are found by site and domain',
-        );
-      }
-      const now = world.now();
-      const { stateDir } = loaded.configuration;
-      const newest = [...byOwner.values()].flatMap((listed) => listed.slice(-1));
-      const findings = await findingsOfEach(search, newest, { stateDir, addin: addin.name });
-      const seen: SeenAccount[] = [];
-      for (const account of accounts) {
-        const known = state === null ? null : await state.knownAccountId(account);
-        const uuid = owners.get(account.site) ?? known;
-        const listed = uuid === null ? [] : (byOwner.get(uuid) ?? []);
-        const last = listed.at(-1) ?? null;
-        const good = listed.findLast((one) => one.state === 'complete') ?? null;
-        const wrong = findings.get(last?.id ?? '') ?? [];
-        seen.push({ account, uuid, snapshots: listed.length, last, good, findings: wrong });
-      }
-      if (!output.json) output.table(columns, rowsOf(seen, now));
-      const without = seen.filter(({ good }) => good === null).length;
-      if (without > 0) output.info(`${plural(without, 'account')} without a good snapshot`);
-      const suspect = seen.filter((one) => one.findings.length > 0);
-      for (const { account, findings: wrong } of suspect) {
-        for (const { code, message } of wrong) {
-          output.info(`the newest snapshot of ${printable(account.site)} looks wrong: ${code}: ${message}`);
+    return withStore(
+      context,
+      { ...options, needs: 'any' },
+      async ({ loaded, addin, search, state, trust }) => {
+        const sites = state?.sites() ?? new Map<string, string>();
+        const { stateDir } = loaded.configuration;
+        const trusted = trust.keys.size === 0 ? null : trust;
+        const [listedAll, found, judge] = await Promise.all([
+          listCandidates(search, null),
+          search.panelAccounts(),
+          SnapshotJudge.open(search, trusted, stateDir),
+        ]);
+        const selected = selectAccounts(found, addin.accounts, sites);
+        const accounts = selected.accounts.filter((one) => isFor(one, addin.name, loaded.configuration));
+        const byOwner = Map.groupBy(listedAll, ({ owner }) => owner);
+        const strange = !madeHere(search, listedAll);
+        const owners = strange ? await ownersBySite(search, accounts) : new Map<string, string>();
+        if (owners.size > 0) {
+          output.note(
+            'note: the local state knows none of these snapshots; accounts are found by site and domain',
+          );
         }
-      }
-      const runs = (await knownRuns(stateDir)).filter((run) => run.addin === addin.name);
-      for (const run of runs) output.info(runText(run, now));
-      const ended = await pastRuns(stateDir, { addin: addin.name, limit: 20 });
-      if (ended[0] !== undefined) output.info(endText(ended[0], now));
-      const { kind, pid } = runnerOf(loaded.configuration);
-      if (!loaded.configuration.steering.enabled)
-        output.info('backups are switched off: see holdfast schedule');
-      else if (addin.schedule.length > 0) output.info(runnerText(kind, pid));
-      else output.info('nothing is scheduled: see holdfast schedule');
-      output.document<StatusDocument>({
-        addin: addin.name,
-        runs: runs.map(({ id, state, startedAtMs, accounts, done }) => {
-          return { id, state, startedAt: new Date(startedAtMs).toISOString(), accounts, done };
-        }),
-        ended: ended.map((run) => ({
-          ...describePastRun(run),
-          log: runLogFile(stateDir, run.startedAtMs, run.id),
-        })),
-        runner: kind,
-        accounts: output.json ? seen.map((one) => describeSeen(one, now)) : [],
-      });
-      return without + suspect.length > 0 ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
-    });
+        if (trusted === null && listedAll.length > 0)
+          output.note('note: this machine trusts nobody: name servers in "trustedSigners" of config.json');
+        const now = world.now();
+        const newest = [...byOwner.values()].flatMap((listed) => listed.slice(-1));
+        const findings = await findingsOfEach(judge, newest, { stateDir, addin: addin.name });
+        const seen: SeenAccount[] = [];
+        await eachLimited([...accounts.entries()], accountsAtOnce, async ([index, account]) => {
+          const known = state === null ? null : await state.knownAccountId(account);
+          const uuid = owners.get(account.site) ?? known;
+          const listed = uuid === null ? [] : (byOwner.get(uuid) ?? []);
+          const last = listed.at(-1) ?? null;
+          const doubts: Doubt[] = [];
+          const good = await judge.newestComplete(listed, doubts);
+          if (last !== null && !judge.isWritten(last)) {
+            const { doubt } = await judge.read(last);
+            if (doubt !== null) doubts.unshift(doubt);
+          }
+          const wrong = findings.get(last?.id ?? '') ?? [];
+          const found = {
+            snapshots: listed.length,
+            last,
+            good,
+            findings: wrong,
+            doubts: [...new Set(doubts)],
+          };
+          seen[index] = { account, uuid, ...found };
+        });
+        if (!output.json) output.table(columns, rowsOf(seen, now));
+        const without = seen.filter(({ good }) => good === null).length;
+        if (without > 0) output.info(`${plural(without, 'account')} without a good snapshot`);
+        const suspect = seen.filter((one) => one.findings.length > 0);
+        for (const { account, findings: wrong } of suspect) {
+          for (const { code, message } of wrong) {
+            output.info(`the newest snapshot of ${printable(account.site)} looks wrong: ${code}: ${message}`);
+          }
+        }
+        const doubtful = seen.filter(({ doubts }) => doubts.length > 0);
+        for (const { account, doubts } of doubtful) {
+          const more = doubts.length > 1 ? `, and ${doubts.length - 1} more` : '';
+          output.info(
+            `of ${printable(account.site)} not believed: ${printable(doubts[0]!.message, 500)}${more}`,
+          );
+        }
+        const runs = (await knownRuns(stateDir)).filter((run) => run.addin === addin.name);
+        for (const run of runs) output.info(runText(run, now));
+        const ended = await pastRuns(stateDir, { addin: addin.name, limit: 20 });
+        if (ended[0] !== undefined) output.info(endText(ended[0], now));
+        const { kind, pid } = runnerOf(loaded.configuration);
+        if (!loaded.configuration.steering.enabled)
+          output.info('backups are switched off: see holdfast schedule');
+        else if (addin.schedule.length > 0) output.info(runnerText(kind, pid));
+        else output.info('nothing is scheduled: see holdfast schedule');
+        output.document<StatusDocument>({
+          addin: addin.name,
+          runs: runs.map(({ id, state, startedAtMs, accounts, done }) => {
+            return { id, state, startedAt: new Date(startedAtMs).toISOString(), accounts, done };
+          }),
+          ended: ended.map((run) => ({
+            ...describePastRun(run),
+            log: runLogFile(stateDir, run.startedAtMs, run.id),
+          })),
+          runner: kind,
+          accounts: output.json ? seen.map((one) => describeSeen(one, now)) : [],
+        });
+        return without + suspect.length + doubtful.length > 0 ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
+      },
+    );
   },
 };
 
@@ -120,17 +154,21 @@ interface SeenAccount {
   readonly last: ListedSnapshot | null;
   readonly good: ListedSnapshot | null;
   readonly findings: readonly ShownFinding[];
+  /** Snapshots that are damaged or not trusted, as far as they were looked at. */
+  readonly doubts: readonly Doubt[];
 }
 
 function rowsOf(seen: readonly SeenAccount[], nowMs: number): string[][] {
   const age = (one: ListedSnapshot | null): string => (one === null ? 'never' : ageText(nowMs - one.atMs));
-  return seen.map(({ account: { site, domain }, snapshots, last, good }) => {
-    return [site, domain ?? '-', String(snapshots), last?.state ?? '-', age(last), age(good)];
+  return seen.map(({ account: { site, domain }, snapshots, last, good, doubts }) => {
+    const doubt = doubts.find(({ key }) => key === last?.key);
+    const state = last === null ? '-' : doubt === undefined ? last.state : `${last.state}, ${doubt.kind}`;
+    return [site, domain ?? '-', String(snapshots), state, age(last), age(good)];
   });
 }
 
 function describeSeen(
-  { account, uuid, snapshots, last, good, findings }: SeenAccount,
+  { account, uuid, snapshots, last, good, findings, doubts }: SeenAccount,
   nowMs: number,
 ): StatusDocument['accounts'][number] {
   return {
@@ -143,6 +181,7 @@ function describeSeen(
     lastGoodAt: good === null ? null : new Date(good.atMs).toISOString(),
     lastGoodAgeSeconds: good === null ? null : Math.max(0, Math.floor((nowMs - good.atMs) / 1000)),
     findings: findings.map(({ code, message }) => ({ code, message })),
+    doubts: doubts.map(({ key, kind, message }) => ({ key, kind, message })),
   };
 }
 

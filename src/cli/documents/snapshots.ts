@@ -20,6 +20,14 @@ import { snapshotItem } from './snapshot.ts';
 export const snapshotsDocument = document('snapshots', 'The committed snapshots of a store.', {
   addin: text('Name of the addin configuration whose store was read.'),
   snapshots: list('Oldest first.', snapshotItem),
+  untrusted: list(
+    'Those of `snapshots` that nobody signed who is trusted here.',
+    record('A snapshot.', {
+      id: text('As in `snapshots`.'),
+      key: text('Key of the manifest in the store.'),
+      message: text('Why.'),
+    }),
+  ),
   damaged: list(
     'Snapshots whose manifest cannot be read.',
     record('A damaged snapshot.', {
@@ -68,6 +76,14 @@ export const statusDocument = document('status', 'How old the last good snapshot
       findings: list(
         'What looks wrong about the newest snapshot.',
         record('A finding.', { code: text('Which; docs/errors.md has them.'), message: text('In words.') }),
+      ),
+      doubts: list(
+        'Snapshots that are no good ones whatever their names say; not all are looked at.',
+        record('A snapshot.', {
+          key: text('Key of the manifest in the store.'),
+          kind: choice('What is wrong.', 'unreadable', 'untrusted'),
+          message: text('In words.'),
+        }),
       ),
     }),
   ),

@@ -5,6 +5,7 @@
  * takes what follows a bar for figures, so no name brings one along.
  */
 
+import { rests } from '../../core/config/policy.ts';
 import { isHoldfastError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { readPauses } from '../../core/schedule/schedule-file.ts';
@@ -12,6 +13,8 @@ import { knownRuns } from '../../core/state/run-records.ts';
 import type { CliContext } from '../command.ts';
 import { chooseAddin, loadConfigured } from '../configuration.ts';
 import type { StatusCheckDocument } from '../documents/status-check.ts';
+import { plural } from '../format.ts';
+import type { Doubt } from '../judged-snapshots.ts';
 import { withStore } from '../store-session.ts';
 import { interruptedText } from './interrupted.ts';
 import { type AccountAge, agesOf } from './overdue.ts';
@@ -48,15 +51,18 @@ async function check(context: CliContext, name: string | undefined): Promise<num
   const nowMs = world.now();
   const limitMs = configuration.alertAfterHours * hourMs;
   const found: Found[] = [];
+  const doubts: Doubt[] = [];
   for (const { name: addin } of chosen) {
     await withStore(context, { addin, needs: 'any' }, async (session) => {
       const ages = await agesOf(session, { limitMs, nowMs });
-      for (const age of ages) found.push({ ...age, addin });
+      for (const age of ages.accounts) found.push({ ...age, addin });
+      doubts.push(...ages.doubts);
     });
   }
   const overdue = found.filter((one) => one.overdue);
   const warnings: string[] = [];
   if (!configuration.steering.enabled) warnings.push('backups are switched off by the scope backups.enabled');
+  if (doubts.length > 0) warnings.push(doubtsText(doubts));
   const scheduled = chosen.filter(({ schedule }) => schedule.length > 0).map((one) => one.name);
   if (scheduled.length > 0 && runnerOf(configuration).kind === 'nothing')
     warnings.push('nothing runs the schedules');
@@ -105,13 +111,11 @@ function chooseAddins(
   name: string | undefined,
 ): Parameters<typeof chooseAddin>[0]['addins'] {
   if (name !== undefined || configuration.addins.length <= 1) return [chooseAddin(configuration, name)];
-  const { addins, policy, steering } = configuration;
-  const { destination } = steering;
-  // The others rest, but for what a policy sends there.
-  const rests = (addin: string): boolean =>
-    destination !== null && addin !== destination && policy.every((rule) => rule.destination !== addin);
-  return addins.filter((addin) => !rests(addin.name));
+  return configuration.addins.filter((addin) => !rests(addin.name, configuration));
 }
+
+const doubtsText = (doubts: readonly Doubt[]): string =>
+  `${plural(doubts.length, 'snapshot')} damaged or not trusted, see holdfast verify: ${doubts[0]!.message}`;
 
 const hours = (ms: number): string => (ms / hourMs).toFixed(1);
 const line = (text: string): string => printable(text, 500).replaceAll('|', '\\u{7c}');

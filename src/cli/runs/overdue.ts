@@ -3,19 +3,21 @@
  *
  * A complete snapshot is good in all of it. Of partial ones, several together may be: each component counts
  * by its own last good, and the components that count are those of the newest snapshot. An account that is
- * younger than the limit has had no time yet.
+ * younger than the limit has had no time yet. A snapshot that nobody can read or trusts is good for nothing: names
+ * that this server wrote are taken at their word, but for a few accounts, others at each look, whose manifests are read.
  */
 
+import { hash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import type { Configuration } from '../../core/config/load-configuration.ts';
-import { policyOf } from '../../core/config/policy.ts';
-import { HoldfastError, isHoldfastError } from '../../core/errors.ts';
+import { HoldfastError } from '../../core/errors.ts';
 import type { Account } from '../../core/index.ts';
-import { type ListedSnapshot, readAnySnapshot } from '../../core/jobs/catalog.ts';
+import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { eachLimited } from '../../core/jobs/each-limited.ts';
 import { selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import { listCandidates } from '../find-snapshot.ts';
+import { type Doubt, SnapshotJudge } from '../judged-snapshots.ts';
 import type { StoreSession } from '../store-session.ts';
+import { isSentHere, unreached } from './select-accounts.ts';
 
 export interface AccountAge {
   readonly account: string;
@@ -27,34 +29,66 @@ export interface AccountAge {
   readonly overdue: boolean;
 }
 
+export interface Ages {
+  readonly accounts: readonly AccountAge[];
+  /** Snapshots that were passed over. */
+  readonly doubts: readonly Doubt[];
+}
+
 const accountsAtOnce = 16;
+/** How many are looked at each time, on average: all of a small server. */
+const accountsLookedAt = 16;
+/** Of one account; somebody may have planted any number. */
+const mostPartial = 64;
 /** A snapshot from further ahead was made by a clock that was wrong: it would keep the alarm silent until then. */
 const mostAheadMs = 3_600_000;
 
 /** @throws ACCOUNT_NOT_FOUND the configuration selects no account, which is no reason to be at ease */
 export async function agesOf(
-  { addin, loaded: { configuration }, search, state }: StoreSession,
+  { addin, loaded: { configuration }, search, state, trust }: StoreSession,
   { limitMs, nowMs }: { readonly limitMs: number; readonly nowMs: number },
-): Promise<readonly AccountAge[]> {
-  const [candidates, found] = await Promise.all([listCandidates(search, null), search.panelAccounts()]);
-  const selected = selectAccounts(found, addin.accounts, state?.sites() ?? new Map());
+): Promise<Ages> {
+  const [candidates, found, judge] = await Promise.all([
+    listCandidates(search, null),
+    search.panelAccounts(),
+    SnapshotJudge.open(search, trust, configuration.stateDir),
+  ]);
+  const sites = state?.sites() ?? new Map<string, string>();
+  const selected = selectAccounts(found, addin.accounts, sites);
   if (selected.accounts.length === 0) {
     throw new HoldfastError('ACCOUNT_NOT_FOUND', `the configuration ${addin.name} selects no account`);
   }
-  const accounts = selected.accounts.filter((account) => isExpected(account, addin.name, configuration));
+  // Those that are sent here and that it does not select nobody backs up.
+  const astray = unreached(found, configuration, sites).filter((one) => one.addin === addin.name);
+  const accounts = [
+    ...selected.accounts.filter((account) => isSentHere(account, addin.name, configuration)),
+    ...astray.map(({ account }) => account),
+  ];
   const past = candidates.filter(({ atMs }) => atMs <= nowMs + mostAheadMs);
   const byOwner = Map.groupBy(past, ({ owner }) => owner);
   const ages: AccountAge[] = [];
+  const doubts: Doubt[] = [];
+  const isLookedAt = (owner: string | null): boolean =>
+    hash('sha256', `${owner} ${nowMs}`, 'buffer').readUInt32BE() / 2 ** 32 <
+    accountsLookedAt / accounts.length;
   const ageOf = async (account: Account): Promise<AccountAge> => {
     const { site, domain } = account;
     const owner = state === null ? null : await state.knownAccountId(account);
     const listed = owner === null ? [] : (byOwner.get(owner) ?? []);
-    const complete = listed.findLast((one) => one.state === 'complete')?.atMs ?? null;
+    const passedOver: Doubt[] = [];
+    const complete = (await judge.newestComplete(listed, passedOver, isLookedAt(owner)))?.atMs ?? null;
     const base = { account: site, domain, goodAtMs: complete, lacking: [] };
-    if (complete !== null && nowMs - complete <= limitMs) return { ...base, overdue: false };
-    if (listed.length === 0) return { ...base, overdue: !(await isNew(account, nowMs - limitMs)) };
-    const young = listed.filter(({ atMs, state: how }) => how === 'partial' && nowMs - atMs <= limitMs);
-    const { goodAtMs, lacking } = await together(search, young);
+    const isYoung = ({ atMs }: ListedSnapshot): boolean => nowMs - atMs <= limitMs;
+    const young = listed.filter((one) => one.state === 'partial' && isYoung(one));
+    const fresh = complete !== null && nowMs - complete <= limitMs;
+    const { goodAtMs, lacking } = fresh
+      ? { goodAtMs: complete, lacking: [] }
+      : await together(judge, young.slice(-mostPartial), passedOver);
+    const doubted = new Set(passedOver);
+    doubts.push(...doubted);
+    if (fresh) return { ...base, overdue: false };
+    if (listed.length === doubted.size && !listed.some((one) => judge.isWritten(one)))
+      return { ...base, overdue: !(await isNew(account, nowMs - limitMs)) };
     if (goodAtMs !== null) return { ...base, goodAtMs, overdue: false };
     return { ...base, lacking, overdue: true };
   };
@@ -62,27 +96,24 @@ export async function agesOf(
   await eachLimited([...accounts.entries()], accountsAtOnce, async ([index, account]) => {
     ages[index] = await ageOf(account);
   });
-  return ages;
+  return { accounts: ages, doubts };
 }
 
 /** Since when partial snapshots hold each component of the newest; null where one is in none of them. */
 async function together(
-  { provider, signal }: StoreSession['search'],
+  judge: SnapshotJudge,
   listed: readonly ListedSnapshot[],
+  doubts: Doubt[],
 ): Promise<{ readonly goodAtMs: number | null; readonly lacking: readonly string[] }> {
   const goodAt = new Map<string, number>();
   let wanted: readonly string[] | null = null;
   for (const one of listed.toReversed()) {
-    const body = await readAnySnapshot(provider, one, signal).then(
-      (snapshot) => snapshot.body,
-      (error: unknown) => {
-        if (isHoldfastError(error) && /^OBJECT_/.test(error.code)) return null;
-        throw error;
-      },
-    );
-    if (body === null) continue;
-    wanted ??= body.components.map(({ name }) => name);
-    for (const { name, state } of body.components) {
+    const verdict = await judge.read(one);
+    if (verdict.doubt !== null) doubts.push(verdict.doubt);
+    const components = verdict.doubt === null ? verdict.judged.components : null;
+    if (components === null) continue;
+    wanted ??= components.map(({ name }) => name);
+    for (const { name, state } of components) {
       if (state === 'complete' && !goodAt.has(name)) goodAt.set(name, one.atMs);
     }
   }
@@ -97,11 +128,4 @@ async function isNew({ home }: Account, sinceMs: number): Promise<boolean> {
     ({ birthtimeMs }) => birthtimeMs > sinceMs,
     () => false,
   );
-}
-
-/** What a policy sends nowhere is expected where the scope backups.destination says, or everywhere. */
-function isExpected(account: Account, addin: string, configuration: Configuration): boolean {
-  const { destination } = configuration.steering;
-  const sent = policyOf(account, configuration).destination.value ?? destination;
-  return sent === null || sent === addin;
 }

@@ -44,9 +44,8 @@ KNOWN_FORMAT = 1
 KNOWN_FEATURES = ['age']
 LINKED, HAS_XATTRS = 4, 16  # of an entry's flags, those that matter here
 ACLS = ('system.posix_acl_access', 'system.posix_acl_default')
-KEY = re.compile(r'\d+-\d+-[0-9a-f]{8}\.age')
-MANIFEST = re.compile(r'(\d{8,})-(\d{8}T\d{6}Z)-([a-z]+)-([a-z]+)-([0-9a-f]{12})(?:-r(\d+))?\.manifest')
-MOST_DIGITS = 15         # of a number in a name; more were put there to confuse
+KEY = re.compile(r'\d{5}-\d{1,5}-[0-9a-f]{8}\.age')
+MANIFEST = re.compile(r'(\d{8})-(\d{8}T\d{6}Z)-([a-z]+)-([a-z]+)-([0-9a-f]{12})(?:-r([1-9]\d{0,4}))?\.manifest')
 MANIFEST_LIMIT = 64 << 20  # bytes
 FRAME_LIMIT = 64 << 20   # bytes; the format says 4 MiB, more than this is nonsense
 CACHED_FRAMES = 16       # decompressed frames of about 4 MiB kept in memory
@@ -419,12 +418,11 @@ class Store:
                         continue  # a temporary file, or something that is not ours
                     sequence, utc, level, state, short, revision = match.groups()
                     try:
-                        if max(len(sequence), len(revision or '')) > MOST_DIGITS:
-                            raise Damaged('no snapshot has such a number')
                         header, body = self.manifest(key)
                         said = [header[name] for name in
                                 ('server', 'owner', 'sequence', 'level', 'state', 'id', 'revision')]
-                        if said != [server, owner, int(sequence), level, state, short, int(revision or 0)]:
+                        began = re.sub(r'\.\d+|[-:]', '', header['startedAt'])
+                        if said != [server, owner, int(sequence), level, state, short, int(revision or 0)] or began != utc:
                             raise Damaged('its contents belong under another name')
                     except Damaged as error:
                         what = 'not trusted' if isinstance(error, Untrusted) else 'damaged'
@@ -1250,8 +1248,8 @@ def command_list(store, options):
     for s in snapshots:
         account, counts = s.body.get('account') or {}, s.body.get('counts') or {}
         say('%s  %s  %s  sequence %d of %s  committed %s  %s  %s bytes  account %s' % (
-            show(id_of(s)), show(s.header['level']), show(s.header['state']), s.sequence, show(s.header['addin']['name']),
-            show(s.header['committedAt']), show(account.get('domain') or '-'), counts.get('bytes', '?'), show(s.owner)))
+            show(id_of(s)), show(s.header['level']), show(s.header['state']), s.sequence,
+            show(s.header['addin']['name']), show(s.header['committedAt']), show(account.get('domain') or '-'), counts.get('bytes', '?'), show(s.owner)))
 
 
 def command_restore(store, options):

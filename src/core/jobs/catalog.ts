@@ -133,7 +133,8 @@ async function read(
   const manifest = readManifest(bytes, listed.key);
   const { header, signedBy } = manifest;
   const same = ['server', 'owner', 'sequence', 'id', 'level', 'state', 'revision'] as const;
-  if (same.some((property) => header[property] !== listed[property])) {
+  const began = Math.floor(Date.parse(header.startedAt) / 1000) * 1000;
+  if (began !== listed.atMs || same.some((property) => header[property] !== listed[property])) {
     throw new HoldfastError('OBJECT_DAMAGED', `manifest ${listed.key} belongs to another snapshot`, {
       hint: 'An object was moved or replaced in the store; run `holdfast verify`.',
     });

@@ -1,18 +1,22 @@
 /**
- * What looked wrong about the newest snapshot of each account, in one file for each addin configuration, so that
- * `status` opens one instead of thousands.
+ * What this server wrote last of each account and what looked wrong about it, in one file for each addin
+ * configuration, so that `status` opens one instead of thousands.
  *
  * Written when a run ends. An account whose newest snapshot it does not have is looked up elsewhere: after a run that was
  * killed, or a lost file, that takes longer and nothing else.
  */
 
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 
 export interface NewestFindings {
   /** Twelve hex digits of the snapshot. */
   readonly id: string;
+  /** Of its manifest; absent in what earlier releases wrote. */
+  readonly key?: string;
+  /** The same of the last complete one; absent where none is known. */
+  readonly completeKey?: string;
   readonly findings: readonly { readonly code: string; readonly message: string }[];
 }
 
@@ -29,22 +33,44 @@ export async function readNewestFindings(
   return new Map(Object.entries(owners).filter((one): one is [string, NewestFindings] => isNewest(one[1])));
 }
 
-/** Adds to what is there. Safe to repeat. */
+/**
+ * Keys of manifests that this server wrote itself: of each account the newest and the last complete one of each
+ * configuration. What a store lists under another key somebody else may have put there.
+ */
+export async function readWrittenManifests(stateDir: string): Promise<ReadonlySet<string>> {
+  const names = await readdir(join(stateDir, 'newest')).catch((): string[] => []);
+  const found = new Set<string>();
+  for (const name of names.filter((one) => one.endsWith('.json') && !one.startsWith('.'))) {
+    for (const { key, completeKey } of (await readNewestFindings(stateDir, name.slice(0, -5))).values()) {
+      if (key !== undefined) found.add(key);
+      if (completeKey !== undefined) found.add(completeKey);
+    }
+  }
+  return found;
+}
+
+/** Adds to what is there; where the newest is partial, the complete one before it stays known. Safe to repeat. */
 export async function rememberNewestFindings(
   stateDir: string,
   addinId: string,
   newest: ReadonlyMap<string, NewestFindings>,
 ): Promise<void> {
   if (newest.size === 0) return;
-  const merged = new Map([...(await readNewestFindings(stateDir, addinId)), ...newest]);
+  const merged = new Map(await readNewestFindings(stateDir, addinId));
+  for (const [owner, one] of newest) {
+    const completeKey = one.completeKey ?? merged.get(owner)?.completeKey;
+    merged.set(owner, { ...one, ...(completeKey === undefined ? {} : { completeKey }) });
+  }
   const path = fileOf(stateDir, addinId);
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeJsonFile(path, { version: 1, owners: Object.fromEntries(merged) });
 }
 
 function isNewest(value: unknown): value is NewestFindings {
-  const { id, findings } = (value ?? {}) as Partial<NewestFindings>;
+  const { id, findings, key, completeKey } = (value ?? {}) as Partial<NewestFindings>;
+  const keys: readonly unknown[] = [key ?? '', completeKey ?? ''];
   const texts = (one: { code?: unknown; message?: unknown } | null): boolean =>
     typeof one?.code === 'string' && typeof one.message === 'string';
-  return typeof id === 'string' && Array.isArray(findings) && findings.every(texts);
+  const known = typeof id === 'string' && keys.every((one) => typeof one === 'string');
+  return known && Array.isArray(findings) && findings.every(texts);
 }

@@ -21,7 +21,8 @@ export class RunTally {
       const { key, header, body } = outcome.snapshot;
       const findings = (body.findings ?? []).map(({ code, message }) => ({ code, message }));
       this.manifests.push(key);
-      this.newest.set(header.owner, { id: header.id, findings });
+      const complete = header.state === 'complete' ? { completeKey: key } : {};
+      this.newest.set(header.owner, { id: header.id, key, ...complete, findings });
     } else this.failed += 1;
     const status = statusOf(outcome);
     if (outcome.error === null && status === errorCodes.SNAPSHOT_PARTIAL.exit) this.#partial = status;
