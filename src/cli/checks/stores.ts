@@ -1,13 +1,15 @@
 /** Whether the store of an addin configuration can be reached and is the right one. */
 
 import type { AddinConfiguration } from '../../core/config/load-configuration.ts';
+import type { Store } from '../../core/contracts/store.ts';
+import { companionHash, companionProblems, readCompanions } from '../../core/jobs/companions.ts';
 import { firstKey, readStoreFile } from '../../core/jobs/store-identity.ts';
 import { printable } from '../../core/printable.ts';
 import type { State } from '../../core/state/state.ts';
 import type { Loaded } from '../configuration.ts';
 import { openStore } from '../opened.ts';
 import type { World } from '../world.ts';
-import { attempt, type Check, fault, ok } from './check.ts';
+import { attempt, type Check, caution, fault, ok } from './check.ts';
 import { checkEncryption } from './encryption.ts';
 
 export async function checkStore(
@@ -34,12 +36,26 @@ export async function checkStore(
       else if (remembered !== null && remembered !== file.store) {
         const detail = `it has the id ${file.store}, and this server wrote to ${remembered} before`;
         checks.push(fault(name, 'STORE_FOREIGN', detail, 'Correct the store in the addin configuration.'));
-      } else checks.push(ok(name, `${addin.store.use} ${file.store} can be read`));
+      } else {
+        checks.push(ok(name, `${addin.store.use} ${file.store} can be read`));
+        checks.push(await checkCompanions(store, addin.name, signal));
+      }
       return checks;
     } finally {
       await store.close();
     }
   });
+}
+
+/** Whoever restores without Holdfast runs one of them as root. */
+async function checkCompanions(store: Store, addin: string, signal: AbortSignal): Promise<Check> {
+  const name = `rescue.py of ${addin}`;
+  const [problem, ...more] = companionProblems(await readCompanions(store, signal));
+  if (problem === undefined)
+    return ok(name, `is that of Holdfast, with SHA-256 ${await companionHash('rescue.py')}`);
+  const detail = [problem, ...more].map(({ message }) => message).join('; ');
+  const hint = 'Run holdfast backup, which puts it right; until then take rescue.py from the package.';
+  return caution(name, detail, hint);
 }
 
 async function checkUnused(

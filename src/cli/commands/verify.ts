@@ -1,7 +1,9 @@
 /** `holdfast verify`: whether snapshots can be restored. */
 
 import { availableParallelism } from 'node:os';
+import { errorCodes } from '../../core/errors.ts';
 import { type AnySnapshot, type ListedSnapshot, listSnapshots } from '../../core/jobs/catalog.ts';
+import { companionProblems, readCompanions } from '../../core/jobs/companions.ts';
 import { verify as verifySnapshots } from '../../core/jobs/verify.ts';
 import type { Remembered } from '../../core/jobs/verify-history.ts';
 import { printable } from '../../core/printable.ts';
@@ -87,6 +89,9 @@ export const verify: CliCommand = {
       for (const { snapshot, owner: whose, message } of report.histories) {
         output.line(`${snapshot ?? whose}: ${message}`);
       }
+      const beside = only === null ? companionProblems(await readCompanions(store, signal)) : [];
+      for (const { message } of beside) output.line(message);
+      if (beside.length > 0) output.note(`note: run ${companionAdvice}`);
       const closed = report.snapshots.filter(({ locked }) => locked).length;
       if (closed > 0) {
         output.note(
@@ -98,6 +103,9 @@ export const verify: CliCommand = {
         ...(bad > 0 ? [`${plural(bad, 'snapshot')} with problems`] : []),
         ...(report.histories.length > 0 ? [`${plural(report.histories.length, 'break')} in histories`] : []),
       ];
+      if (beside.length > 0) problems.push(`${plural(beside.length, 'file')} for a restore without Holdfast`);
+      const exitStatus =
+        report.exitStatus === 0 && beside.length > 0 ? errorCodes.OBJECT_DAMAGED.exit : report.exitStatus;
       const verdict = problems.length === 0 ? 'no problem' : problems.join(', ');
       const what = `${plural(report.snapshots.length, 'snapshot')}, ${plural(report.objectsChecked, 'object')}`;
       const took = durationText(world.now() - startedAtMs);
@@ -105,7 +113,7 @@ export const verify: CliCommand = {
       output.document<VerifyDocument>({
         addin: addin.name,
         readData,
-        exitStatus: report.exitStatus,
+        exitStatus,
         objectsChecked: report.objectsChecked,
         bytesRead: report.bytesRead,
         snapshots: report.snapshots.map(({ name, key, locked, problems }) => ({
@@ -121,11 +129,15 @@ export const verify: CliCommand = {
           })),
         })),
         histories: report.histories.map((one) => ({ ...one })),
+        companions: beside.map((one) => ({ ...one })),
       });
-      return report.exitStatus;
+      return exitStatus;
     });
   },
 };
+
+const companionAdvice =
+  'holdfast backup with credentials that may write, which puts it right; until then take rescue.py from the package';
 
 /** The one snapshot with all its revisions, so that one above it is told of. */
 async function revisionsOf({ store, signal }: Search, { header }: AnySnapshot): Promise<ListedSnapshot[]> {

@@ -5,17 +5,14 @@
  * to before, is refused: backups must not mix with strangers' files, nor silently begin anew elsewhere.
  */
 
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { storeFileKey } from '../archive/keys.ts';
 import { formatVersion } from '../archive/manifest.ts';
 import type { ListRequest, Store } from '../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { isProbePrefix } from '../key-classes.ts';
-import { ownCode } from '../own-files.ts';
 import { isUuid } from '../state/server-identity.ts';
 import { bytesOf, collect } from '../streams.ts';
-import { eachLimited } from './each-limited.ts';
+import { isCompanion, mendCompanions, putAllCompanions, readCompanions } from './companions.ts';
 
 export interface StoreFile {
   readonly format: number;
@@ -26,7 +23,6 @@ export interface StoreFile {
   readonly createdAt: string;
 }
 
-const companions = ['RESTORE.md', 'rescue.py'] as const;
 const storeFileLimit = 1024 * 1024;
 
 /** Null where the store has not been initialised. @throws FORMAT_UNSUPPORTED, OBJECT_DAMAGED */
@@ -81,10 +77,10 @@ export interface ClaimWorld {
  * counts, nor trials that could not be removed, as with put-only credentials.
  */
 export async function firstKey(store: Store, signal: AbortSignal): Promise<string | null> {
-  let request: ListRequest = { prefix: '', limit: companions.length + 1, signal };
+  let request: ListRequest = { prefix: '', limit: 3, signal };
   for (;;) {
     const { objects, next } = await store.list(request);
-    const found = objects.find(({ key }) => !companions.some((name) => name === key) && !isProbePrefix(key));
+    const found = objects.find(({ key }) => !isCompanion(key) && !isProbePrefix(key));
     if (found !== undefined) return found.key;
     if (next === null) return null;
     request = { prefix: '', after: next, signal };
@@ -92,7 +88,8 @@ export async function firstKey(store: Store, signal: AbortSignal): Promise<strin
 }
 
 /**
- * The id of the store, which exists and is ours when this resolves. Safe to repeat and to race.
+ * The id of the store, which exists and is ours when this resolves, with what lies beside the backups put right
+ * where it may be. Safe to repeat and to race.
  *
  * @param remembered the id this configuration wrote to before, or null
  * @param origins stores whose snapshots are copied to it, for a store that has yet to be initialised
@@ -110,9 +107,15 @@ export async function claimStore(
   // A store that may be new is looked into at once: each answer of a far one takes its time.
   const looking = remembered === null ? firstKey(store, AbortSignal.any([signal, stop.signal])) : null;
   looking?.catch(() => {});
+  const companions = readCompanions(store, AbortSignal.any([signal, stop.signal]));
+  companions.catch(() => {});
   try {
     const found = await readStoreFile(store, signal);
-    if (found !== null) return recognised(found, remembered);
+    if (found !== null) {
+      const id = recognised(found, remembered);
+      await mendCompanions(store, companions, signal);
+      return id;
+    }
     if (looking === null) {
       throw new HoldfastError('STORE_FOREIGN', `the store ${remembered} has lost its ${storeFileKey}`, {
         hint: 'Check that the right directory or bucket is mounted; give the configuration a new name to begin anew.',
@@ -152,10 +155,7 @@ async function initialise(store: Store, world: ClaimWorld, origins: readonly str
     features: [],
     createdAt: new Date(world.now()).toISOString(),
   };
-  await eachLimited(companions, companions.length, async (name) => {
-    const text = await readFile(join(ownCode, 'core/archive', name));
-    await store.put({ key: name, body: bytesOf(text), sizeBytes: text.length, signal });
-  });
+  await putAllCompanions(store, signal);
   try {
     await writeStoreFile(store, file, { createOnly: true, signal });
   } catch (error) {

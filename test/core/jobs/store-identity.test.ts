@@ -1,12 +1,14 @@
 /** Who owns a store that several servers find empty at the same time. */
 
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { localStore } from '../../../src/addins/local/index.ts';
 import type { Store } from '../../../src/core/contracts/store.ts';
+import { HoldfastError } from '../../../src/core/errors.ts';
+import { companionProblems, readCompanions } from '../../../src/core/jobs/companions.ts';
 import { claimStore } from '../../../src/core/jobs/store-identity.ts';
 
 const world = { now: Date.now, newUuid: randomUUID, signal: new AbortController().signal };
@@ -64,5 +66,41 @@ describe('an empty store', () => {
     expect((await store.list({ prefix: '', signal: world.signal })).objects.map(({ key }) => key)).toEqual([
       'strangers-file',
     ]);
+  });
+});
+
+describe('what lies beside the backups', () => {
+  const name = 'rescue.py';
+  const read = (): string => readFileSync(join(path, name), 'utf8');
+
+  it('is put right by whoever may write, and told where he may not', async () => {
+    const id = await claimStore(store, null, world);
+    const shipped = read();
+    expect(companionProblems(await readCompanions(store, world.signal))).toEqual([]);
+    writeFileSync(join(path, name), 'import os');
+    rmSync(join(path, 'RESTORE.md'));
+    expect(companionProblems(await readCompanions(store, world.signal))).toMatchObject([
+      { name: 'RESTORE.md', message: 'RESTORE.md is missing' },
+      { name, message: expect.stringContaining('is not the one of this release') },
+    ]);
+
+    const denied = new HoldfastError('STORE_DENIED', 'no right to put');
+    const reader = preceded('put', () => Promise.reject(denied));
+    expect(await claimStore(reader, id, world)).toBe(id);
+    expect(read()).toBe('import os');
+    expect(await claimStore(store, id, world)).toBe(id);
+    expect(read()).toBe(shipped);
+    expect(await readCompanions(store, world.signal)).toEqual([
+      { name: 'RESTORE.md', state: 'own' },
+      { name, state: 'own' },
+    ]);
+  });
+
+  it('is left alone in a store that is not ours', async () => {
+    await claimStore(store, null, world);
+    writeFileSync(join(path, name), 'theirs');
+
+    await expect(claimStore(store, randomUUID(), world)).rejects.toMatchObject({ code: 'STORE_FOREIGN' });
+    expect(read()).toBe('theirs');
   });
 });
