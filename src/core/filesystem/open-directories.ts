@@ -14,8 +14,8 @@ interface Level {
   readonly fd: number;
 }
 
-/** Opens one component below an open directory, never through a link. @throws HoldfastError it cannot */
-export type Enter = (dirfd: number, part: string) => number;
+/** Opens one component below an open directory, never through a link; `depth` of them lie above. @throws HoldfastError it cannot */
+export type Enter = (dirfd: number, part: string, depth: number) => number;
 
 export class OpenDirectories {
   readonly #root: number;
@@ -50,7 +50,7 @@ export class OpenDirectories {
     for (const level of this.#levels.splice(shared)) closeFd(level.fd);
     for (let i = shared; i < parts.length; i++) {
       const fd = this.#levels.at(-1)?.fd ?? this.#root;
-      this.#levels.push({ name: parts[i]!, fd: this.#enter(fd, parts[i]!) });
+      this.#levels.push({ name: parts[i]!, fd: this.#enter(fd, parts[i]!, i) });
     }
     return this.#levels.at(-1)?.fd ?? this.#root;
   }

@@ -114,6 +114,8 @@ function addPlainFiles(tree: string): void {
   writeFileSync(join(directory, 'linked-1'), 'linked');
   for (const n of [2, 3]) linkSync(join(directory, 'linked-1'), join(directory, `linked-${n}`));
   symlinkSync('one.txt', join(directory, 'symlink'));
+  execFileSync('chown', ['-hR', '1234:1234', directory]);
+  execFileSync('chown', ['-R', '0:0', join(directory, 'gone')]);
   execFileSync('mknod', [join(directory, 'whiteout'), 'c', '0', '0']);
   execFileSync('setfacl', ['-m', 'u:1234:rw', join(directory, 'seven.txt')]);
   execFileSync('setfattr', ['-n', 'user.note', '-v', 'kept', join(directory, 'eight.txt')]);

@@ -14,6 +14,7 @@ import { isOpaque, isWhiteout } from './layer.ts';
 import type { LiveTree } from './live-tree.ts';
 import { onlyInLowerLayers } from './lower-names.ts';
 import { directoryInTheWay, immutable, mountInTheWay, unwritable } from './obstacles.ts';
+import { mayDescribe, mayDescribeDirectory, sameButTime, strangersDirectory } from './ownership.ts';
 import type { InPlaceAction } from './types.ts';
 
 /** What an inode takes of its owner's quota. */
@@ -34,7 +35,12 @@ export interface Decision {
   readonly freed: Usage | null;
   /** It is compared by hash in the end, which was put off. */
   readonly unsure: boolean;
+  /** The inode that was looked at, where its metadata is to change. */
+  readonly seen?: Seen;
 }
+
+/** One state of one inode. */
+export type Seen = Pick<Stat, 'inode' | 'deviceMajor' | 'deviceMinor' | 'ctimeSeconds' | 'ctimeNanoseconds'>;
 
 export interface DeciderOptions extends ComparerOptions {
   readonly delete: boolean;
@@ -43,6 +49,9 @@ export interface DeciderOptions extends ComparerOptions {
 
 const above = new Stat();
 const inodeKey = (stat: Stat): string => `${stat.deviceMajor}:${stat.deviceMinor}:${stat.inode}`;
+const seenOf = ({ inode, deviceMajor, deviceMinor, ctimeSeconds, ctimeNanoseconds }: Stat): Seen => ({
+  ...{ inode, deviceMajor, deviceMinor, ctimeSeconds, ctimeNanoseconds },
+});
 const usageOf = (stat: Stat): Usage => ({ uid: stat.uid, gid: stat.gid, bytes: stat.blocks * 512 });
 
 export class Decider {
@@ -71,7 +80,8 @@ export class Decider {
     return lost < stat.nlink ? null : usageOf(stat);
   }
 
-  absent(entry: Entry): Decision {
+  absent(tree: LiveTree, entry: Entry): Decision {
+    tree.expect(entry);
     return { entry, action: 'create', freed: null, unsure: false };
   }
 
@@ -94,14 +104,17 @@ export class Decider {
     }
     const parent = tree.look.parentOf(relative);
     const fd = parent === null ? -errno.ENOENT : openAt(parent, lastName(relative), O.PATH | O.NOFOLLOW);
+    if (parent !== null && !tree.look.isClosed(parent)) tree.expect(entry);
     if (parent === null || fd === -errno.ENOENT) return this.#missing(tree, entry, parent);
     if (fd < 0) throw unwritable(`cannot be looked at: ${errnoName(fd)}`);
     try {
       statFd(fd, stat);
-      const { action, unsure } = this.#compare(tree, entry, fd);
+      const { action, unsure } = this.#compare(tree, entry, fd, parent);
       if (action === null) return same;
       this.#checkChangeable(parent, stat, action);
-      if (action === 'metadata') return { entry, action, unsure, freed: usageOf(stat) };
+      if (action === 'metadata') {
+        return { entry, action, unsure, freed: usageOf(stat), seen: seenOf(stat) };
+      }
       const freed = typeOf(stat) === fileType.directory ? null : this.loses(stat);
       return { entry, action, unsure, freed };
     } finally {
@@ -121,7 +134,7 @@ export class Decider {
     const parent = tree.look.parentOf(tree.relative(entry.path));
     if (parent === null) return; // its directory is still to be made
     if (live !== null && tree.look.isForeign(live)) throw mountInTheWay();
-    if (live !== null && typeOf(live) === fileType.directory) this.#checkReplaceable(tree, entry);
+    if (live !== null && typeOf(live) === fileType.directory) this.#checkReplaceable(parent, entry);
     if (live !== null) this.#checkChangeable(parent, live, 'replace');
     else statFd(parent, above);
     if (above.unchangeable) throw immutable('its directory');
@@ -132,7 +145,7 @@ export class Decider {
     if (tree.layered && isWhiteout(entry) && this.#isHidden(tree, entry)) {
       return { entry, action: null, freed: null, unsure: false };
     }
-    return this.absent(entry);
+    return this.absent(tree, entry);
   }
 
   /** No lower layer has anything there, so that nothing needs to be hidden. */
@@ -141,19 +154,29 @@ export class Decider {
     return parent === null || statAt(parent, lastName(entry.path), above) === -errno.ENOENT;
   }
 
-  #compare(tree: LiveTree, entry: Entry, fd: number): { action: InPlaceAction | null; unsure: boolean } {
+  #compare(
+    tree: LiveTree,
+    entry: Entry,
+    fd: number,
+    parent: number,
+  ): { action: InPlaceAction | null; unsure: boolean } {
     const stat = this.#stat;
     const sure = (action: InPlaceAction | null) => ({ action, unsure: false });
+    const closed = tree.look.isClosed(parent);
     if (tree.look.isForeign(stat)) {
       if ((entry.flags & entryFlags.contentsLeftOut) !== 0) return sure(null);
       throw mountInTheWay();
     }
     if (typeOf(stat) !== typeOf(entry)) {
-      if (typeOf(stat) === fileType.directory) this.#checkReplaceable(tree, entry);
+      if (typeOf(stat) === fileType.directory) this.#checkReplaceable(parent, entry);
       return sure('replace');
     }
-    if (typeOf(entry) === fileType.directory)
-      return sure(this.#directory(tree, entry, fd) ? null : 'metadata');
+    if (typeOf(entry) === fileType.directory) {
+      if (this.#directory(tree, entry, fd)) return sure(null);
+      const onlyTime = sameButTime(entry, stat) && this.comparer.attributes(tree, entry, fd);
+      if (onlyTime || mayDescribeDirectory(entry, stat, closed)) return sure('metadata');
+      throw strangersDirectory(entry, stat);
+    }
     if (tree.layered && isWhiteout(entry))
       return sure(this.comparer.special(entry, fd, stat) ? null : 'replace');
     if (stat.nlink - (this.#lost.get(inodeKey(stat)) ?? 0) > 1) return sure('replace');
@@ -164,8 +187,8 @@ export class Decider {
     const { same, unsure } = this.comparer.content(entry, fd, stat);
     if (!same) return { action: 'content', unsure };
     if (metadata) return sure(null);
-    // Whoever owned it may still have it open for writing, and root's files are run by root.
-    return sure(entry.uid === 0 && stat.uid !== 0 ? 'replace' : 'metadata');
+    // Of another owner it may be somebody's secret, or be open for writing in somebody's hands.
+    return sure(mayDescribe(entry, stat, closed) ? 'metadata' : 'replace');
   }
 
   /** Its metadata; with contents that are left out, of the entry alone. */
@@ -191,10 +214,15 @@ export class Decider {
   }
 
   /** A directory that holds something makes room only where deleting was asked for. */
-  #checkReplaceable(tree: LiveTree, entry: Entry): void {
+  #checkReplaceable(parent: number, entry: Entry): void {
     if (this.#options.delete) return;
-    const fd = tree.look.directory(tree.relative(entry.path));
-    if (fd !== null && listDirectory(fd).length > 0) throw directoryInTheWay();
+    const fd = openAt(parent, lastName(entry.path), O.DIRECTORY | O.NOFOLLOW);
+    if (fd < 0) return;
+    try {
+      if (listDirectory(fd).length > 0) throw directoryInTheWay();
+    } finally {
+      closeFd(fd);
+    }
   }
 }
 

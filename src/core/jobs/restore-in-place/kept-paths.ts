@@ -29,7 +29,7 @@ export function keptPaths({ body, name }: Snapshot, account: Account): (path: Bu
     listed.map(({ component, path, pathEncoding }) => {
       const raw =
         pathEncoding === 'percent' ? fromPercent(path ?? '') : Buffer.from(path ?? '').toString('latin1');
-      return `${component}/${raw}`;
+      return raw === '' ? component : `${component}/${raw}`;
     }),
   );
   const filters = new Map(
@@ -38,11 +38,16 @@ export function keptPaths({ body, name }: Snapshot, account: Account): (path: Bu
       return [tree.name, [then, new PathFilter(tree.exclude, tree.include)]];
     }),
   );
+  const isKept = (tree: string, parts: readonly string[]): boolean =>
+    unread.has([tree, ...parts].join('/')) ||
+    (filters.get(tree) ?? []).some(
+      (one) => parts.length > 0 && one.judge(parts.join('/'), parts.length) !== 'take',
+    );
   return (path) => {
-    const text = path.toString('latin1');
-    if (unread.has(text)) return true;
-    const [tree, ...parts] = text.split('/');
-    return (filters.get(tree!) ?? []).some((one) => one.judge(parts.join('/'), parts.length) !== 'take');
+    const [tree, ...parts] = path.toString('latin1').split('/');
+    // What is left out is left out with all below it.
+    for (let depth = 0; depth <= parts.length; depth++) if (isKept(tree!, parts.slice(0, depth))) return true;
+    return false;
   };
 }
 

@@ -29,14 +29,20 @@ export interface LinkStep {
 }
 
 export interface LinkWriter {
-  put(tree: LiveTree, entry: Entry, content: Content | null): Promise<void>;
+  put(tree: LiveTree, entry: Entry, content: Content | null): Promise<Inode | null>;
   link(tree: LiveTree, entry: Entry, base: Base): void;
 }
 
-interface Base {
+/** Where a tree is written. */
+export type Inode = Pick<Stat, 'inode' | 'deviceMajor' | 'deviceMinor'>;
+
+export interface Base {
   readonly tree: LiveTree;
   readonly path: Buffer;
+  /** Where the tree is looked at. */
   readonly inode: bigint;
+  /** Null where it was not made by this run. */
+  readonly made: Inode | null;
 }
 
 export interface LinkGroupOptions {
@@ -82,7 +88,7 @@ async function findBases(options: LinkGroupOptions): Promise<Map<string, Base>> 
     const claim = `${tree.name}:${inode}`;
     if (inode === null || claimed.has(claim)) continue;
     claimed.add(claim);
-    bases.set(key, { tree, path: entry.path, inode });
+    bases.set(key, { tree, path: entry.path, inode, made: null });
   }
   return bases;
 }
@@ -127,7 +133,7 @@ async function stepFor(
   // Through a mount there is no linking of whiteouts: each hides its own name.
   if (tree.layered && isWhiteout(entry)) {
     const { action } = options.decider.decide(tree, entry);
-    return { ...none, action, apply: (writer) => writer.put(tree, entry, null) };
+    return { ...none, action, apply: async (writer) => void (await writer.put(tree, entry, null)) };
   }
   if (base !== undefined) {
     const right = base.tree === tree && live?.inode === base.inode;
@@ -148,7 +154,7 @@ async function stepFor(
   }
   options.decider.checkPlace(tree, entry, live);
   // The inode becomes known when it is made.
-  bases.set(key, { tree, path: entry.path, inode: -1n });
+  bases.set(key, { tree, path: entry.path, inode: -1n, made: null });
   return {
     entry,
     tree,
@@ -157,11 +163,11 @@ async function stepFor(
     freed: live === null ? null : options.decider.loses(live),
     async apply(writer) {
       bases.delete(key);
-      await writer.put(tree, entry, content);
+      const made = await writer.put(tree, entry, content);
       const parent = tree.look.parentOf(tree.relative(entry.path));
       if (parent === null || statAt(parent, lastName(entry.path), stat) < 0)
         throw unwritable('was removed meanwhile');
-      bases.set(key, { tree, path: entry.path, inode: stat.inode });
+      bases.set(key, { tree, path: entry.path, inode: stat.inode, made });
     },
   };
 }

@@ -6,7 +6,7 @@
  * and written only through the mount (`layered`).
  */
 
-import { fileType } from '../../archive/entry.ts';
+import { type Entry, fileType, typeOf } from '../../archive/entry.ts';
 import { HoldfastError } from '../../errors.ts';
 import {
   AT_FDCWD,
@@ -20,8 +20,11 @@ import {
   zName,
 } from '../../filesystem/native.ts';
 import { componentName, OpenDirectories } from '../../filesystem/open-directories.ts';
+import { displayName } from '../../filesystem/xattrs.ts';
 import { quoted } from '../../printable.ts';
+import type { IndexReader } from '../index-reader.ts';
 import { mountInTheWay, unwritable } from './obstacles.ts';
+import { isClosedToOthers, isOurs } from './ownership.ts';
 
 const opened = new Stat();
 
@@ -32,9 +35,14 @@ export class Side {
   readonly root: number;
   readonly #directories: OpenDirectories;
   readonly #rootStat = new Stat();
+  /** Open directories in which, and above which, nobody but us can give names to other inodes. */
+  readonly #closed = new Set<number>();
+  readonly #ours: ReadonlySet<string>;
+  #parts: readonly string[] = [];
 
-  /** @throws TARGET_UNWRITABLE there is no such directory */
-  constructor(path: string) {
+  /** `ours`: see LiveTree. @throws TARGET_UNWRITABLE there is no such directory */
+  constructor(path: string, ours: ReadonlySet<string>) {
+    this.#ours = ours;
     this.root = openAt(AT_FDCWD, zName(path), O.DIRECTORY | O.NOFOLLOW);
     if (this.root < 0) {
       throw new HoldfastError('TARGET_UNWRITABLE', `cannot open ${quoted(path)}: ${errnoName(this.root)}`, {
@@ -42,7 +50,21 @@ export class Side {
       });
     }
     statFd(this.root, this.#rootStat);
-    this.#directories = new OpenDirectories(this.root, (dirfd, part) => this.#enter(dirfd, part));
+    if (isClosedToOthers(this.#rootStat)) this.#closed.add(this.root);
+    this.#directories = new OpenDirectories(this.root, (dirfd, part, depth) =>
+      this.#enter(dirfd, part, depth),
+    );
+  }
+
+  /** Whether nobody but us can have put there what lies in this open directory. */
+  isClosed(directory: number): boolean {
+    return this.#closed.has(directory);
+  }
+
+  /** As `isClosed`, of a directory by its path; false where it is not there. */
+  isClosedAt(path: Buffer): boolean {
+    const fd = this.directory(path);
+    return fd !== null && this.isClosed(fd);
   }
 
   /** `path` is relative to the root. Null where it is not there; open until the next call. @throws a mount */
@@ -55,6 +77,7 @@ export class Side {
   }
 
   #open(parts: readonly string[]): number | null {
+    this.#parts = parts;
     try {
       return this.#directories.open(parts);
     } catch (error) {
@@ -63,14 +86,23 @@ export class Side {
     }
   }
 
-  #enter(dirfd: number, part: string): number {
+  #enter(dirfd: number, part: string, depth: number): number {
     const fd = openAt(dirfd, componentName(part), O.DIRECTORY | O.NOFOLLOW);
     if (fd === -errno.ENOENT || fd === -errno.ENOTDIR || fd === -errno.ELOOP) throw new Absent();
     if (fd < 0) throw unwritable(`cannot enter its directory: ${errnoName(fd)}`);
     statFd(fd, opened);
-    if (!this.isForeign(opened)) return fd;
-    closeFd(fd);
-    throw mountInTheWay();
+    const foreign = this.isForeign(opened);
+    const closed = this.#closed.has(dirfd);
+    const expected = closed || !isOurs(opened) || this.#ours.has(this.#parts.slice(0, depth + 1).join('/'));
+    if (foreign || !expected) {
+      closeFd(fd);
+      throw foreign
+        ? mountInTheWay()
+        : unwritable(`${displayName(part)} is a directory of root, and was none`);
+    }
+    if (closed && isClosedToOthers(opened)) this.#closed.add(fd);
+    else this.#closed.delete(fd);
+    return fd;
   }
 
   /** On another mount than the root. On overlays, files may show the device of a layer. */
@@ -92,12 +124,23 @@ export class LiveTree {
   readonly layered: boolean;
   readonly look: Side;
   readonly write: Side;
+  /**
+   * Directories that the snapshot has as ours, where others can exchange them, by path without the tree. Any other
+   * of ours that is found there was put there by somebody who could not write into it, and is not entered.
+   */
+  readonly #ours = new Set<string>();
 
   constructor(name: string, lookPath: string, writePath: string) {
     this.name = name;
     this.layered = lookPath !== writePath;
-    this.look = new Side(lookPath);
-    this.write = this.layered ? new Side(writePath) : this.look;
+    this.look = new Side(lookPath, this.#ours);
+    this.write = this.layered ? new Side(writePath, this.#ours) : this.look;
+  }
+
+  /** Hears of the snapshot's directories before what lies in them is looked at. */
+  expect(entry: Entry): void {
+    if (typeOf(entry) === fileType.directory && isOurs(entry))
+      this.#ours.add(this.relative(entry.path).toString('latin1'));
   }
 
   /** Without the name of the tree; empty for its root. */
@@ -122,5 +165,18 @@ export class LiveTree {
   close(): void {
     this.look.close();
     if (this.layered) this.write.close();
+  }
+}
+
+/** A restored path and what is above it are entered before any entry comes. */
+export async function expectAbove(
+  path: Buffer,
+  reader: IndexReader,
+  treeOf: (path: Buffer) => LiveTree,
+): Promise<void> {
+  for (let end = path.indexOf(0x2f); end > 0; ) {
+    end = path.indexOf(0x2f, end + 1);
+    const entry = await reader.lookup(end < 0 ? path : path.subarray(0, end));
+    if (entry !== null) treeOf(path).expect(entry);
   }
 }

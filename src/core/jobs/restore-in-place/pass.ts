@@ -1,20 +1,22 @@
 /**
  * One pass over everything a restore in place is about: to plan it, to list it, or to do it.
  *
- * Order: what is too much, files and directories, names of linked files, metadata of directories. The passes
- * differ in nothing but whether decisions are carried out.
+ * Order: what is too much, files and directories, names of linked files, metadata of directories. Passes differ only
+ * in whether decisions are carried out.
  */
 
 import { type Entry, fileType, isWithin, typeOf } from '../../archive/entry.ts';
 import { readPage } from '../../archive/page-reader.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
+import { isFatal } from '../restore/entry-restorer.ts';
 import { entriesOf, KeptEntries } from '../restore/kept-pages.ts';
 import { treeName } from '../restore/paths-wanted.ts';
 import { bytesOf, Decider, type Decision, isLinked } from './decide.ts';
 import { Failures } from './failures.ts';
 import { type LinkStep, linkSteps } from './link-groups.ts';
 import type { LiveTree } from './live-tree.ts';
+import { expectAbove } from './live-tree.ts';
 import { unwritable } from './obstacles.ts';
 import type { PassOptions } from './pass-options.ts';
 import type { Removal } from './remove.ts';
@@ -22,6 +24,8 @@ import { SpaceLedger } from './space.ts';
 import { Subtrees } from './subtrees.ts';
 import { type SweepOptions, sweep, sweepLeftovers } from './sweep.ts';
 import { Writer } from './writer.ts';
+
+const uncovered = 'it cannot be uncovered through the mount';
 
 export class Pass {
   readonly ledger = new SpaceLedger();
@@ -54,6 +58,7 @@ export class Pass {
   /** @throws what stops the whole run, such as a full file system */
   async run(): Promise<void> {
     const { within, reader, apply } = this.#options;
+    for (const path of within) await expectAbove(path, reader, this.#treeOf);
     await this.#sweep();
     for (const path of within) await this.#ancestors(path);
     const rows = [...new Set(within.flatMap((path) => [...reader.pagesWithin(path)]))];
@@ -91,8 +96,13 @@ export class Pass {
     };
     for (const path of within) {
       const end = path.lastIndexOf(0x2f);
-      if (end > 0) sweepLeftovers(this.#treeOf(path), path.subarray(0, end), options);
-      await sweep(reader.entries(path), options);
+      try {
+        if (end > 0) sweepLeftovers(this.#treeOf(path), path.subarray(0, end), options);
+        await sweep(reader.entries(path), options);
+      } catch (error) {
+        if (isFatal(error)) throw error;
+        this.#options.outlet.failed(path, (error as Error).message);
+      }
     }
   }
 
@@ -107,12 +117,7 @@ export class Pass {
         if (!apply) this.ledger.gives(this.#decider.loses(stat));
       },
       refused: (path, message) => outlet.failed(path, message),
-      keptLayer: (path) =>
-        outlet.warn(
-          'layer-kept',
-          path,
-          'a lower layer has it too, and it cannot be uncovered through the mount',
-        ),
+      keptLayer: (path) => outlet.warn('layer-kept', path, `a lower layer has it too, and ${uncovered}`),
     };
   }
 
@@ -163,7 +168,7 @@ export class Pass {
       throw unwritable('the directory in its place holds something that stays');
     }
     const decision = this.#missing.cover(entry.path)
-      ? this.#decider.absent(entry)
+      ? this.#decider.absent(tree, entry)
       : this.#decider.decide(tree, entry, { timeIsOurs: this.#timeLost.has(entry.path.toString('latin1')) });
     const isDirectory = typeOf(entry) === fileType.directory;
     if (isDirectory) {
@@ -188,7 +193,7 @@ export class Pass {
     this.unsure ||= unsure;
   }
 
-  async #carryOut({ entry, action }: Decision): Promise<void> {
+  async #carryOut({ entry, action, seen }: Decision): Promise<void> {
     const { outlet } = this.#options;
     if (this.#failures.lost.cover(entry.path)) return;
     if (action === null) {
@@ -201,7 +206,7 @@ export class Pass {
       if (isDirectory) {
         if (action !== 'metadata') this.#writer.directory(tree, entry);
         this.#writer.hideLower(tree, entry);
-      } else if (action === 'metadata') this.#writer.describe(tree, entry);
+      } else if (action === 'metadata') this.#writer.describe(tree, entry, seen!);
       else await this.#writer.put(tree, entry, entry.content);
       outlet.action(action, entry.path, bytesOf(entry, action));
     });

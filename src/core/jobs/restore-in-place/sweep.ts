@@ -10,7 +10,9 @@ import { directoryType, listDirectory, listedType, plainName } from '../../files
 import { closeFd, O, openAt, Stat, statFd, zName } from '../../filesystem/native.ts';
 import { sameTime } from './compare.ts';
 import type { LiveTree } from './live-tree.ts';
+import { isClosedToOthers, isOurs } from './ownership.ts';
 import { type Removal, removeEntry } from './remove.ts';
+import { removeStaging } from './staging.ts';
 import { isTemporary } from './temporary.ts';
 
 export interface SweepOptions extends Omit<Removal, 'tree' | 'why'> {
@@ -28,6 +30,10 @@ interface Level {
   readonly fd: number;
   readonly names: readonly string[];
   readonly hadTime: boolean;
+  /** Nobody but us can have put there what it holds. */
+  readonly closed: boolean;
+  /** What it has besides the snapshot goes. */
+  readonly deletes: boolean;
   next: number;
 }
 
@@ -55,11 +61,11 @@ export async function sweep(entries: AsyncIterable<Entry>, options: SweepOptions
         if (!mayBeDirectory(pass(level, name, options))) continue;
       }
       if (typeOf(entry) !== fileType.directory) {
-        if (options.delete) empty(level, name, entry.path, options);
+        if (level?.deletes ?? options.delete) empty(level, name, entry.path, options);
         continue;
       }
-      const wanted = (entry.flags & entryFlags.contentsLeftOut) === 0;
-      const entered = wanted ? enter(entry, entry.path, { name, above: level }, options) : null;
+      const whole = (entry.flags & entryFlags.contentsLeftOut) === 0;
+      const entered = whole ? enter(entry, entry.path, { name, above: level }, options) : null;
       if (entered !== null) levels.push(entered);
     }
     while (levels.length > 0) leave();
@@ -113,13 +119,18 @@ function enter(
   if (fd === null) return null;
   const stat = new Stat();
   statFd(fd, stat);
-  if (tree.look.isForeign(stat)) {
+  const stray = above?.closed === false && isOurs(stat) && entry !== null && !isOurs(entry);
+  if (tree.look.isForeign(stat) || stray) {
     closeFd(fd);
     return null;
   }
+  const closed = above === undefined ? tree.look.isClosedAt(tree.relative(path)) : above.closed;
+  const deletes = (above?.deletes ?? options.delete) && !options.keeps(path);
   const hadTime = entry !== null && sameTime(entry, stat);
   const names = listed(fd, path, options);
-  if (names !== null) return { tree, path, fd, names, hadTime, next: 0 };
+  if (names !== null) {
+    return { tree, path, fd, names, hadTime, deletes, closed: closed && isClosedToOthers(stat), next: 0 };
+  }
   closeFd(fd);
   return null;
 }
@@ -145,20 +156,29 @@ function openDirectory(tree: LiveTree, path: Buffer, name: string, above: Level 
   return fd < 0 ? null : fd;
 }
 
+/** Of a leftover directory: it takes as good as nothing. */
+const staged = new Stat();
+
 /** @returns false where it stays */
 function besides(level: Level, listed: string, options: SweepOptions): boolean {
   const name = Buffer.from(plainName(listed), 'latin1');
-  const leftover = isTemporary(plainName(listed)) && listedType(listed) !== directoryType;
-  if (!leftover && !options.delete) return false;
+  const temporary = isTemporary(plainName(listed));
+  const leftover = temporary && listedType(listed) !== directoryType;
+  if (!temporary && !level.deletes) return false;
   const path = Buffer.concat([level.path, Buffer.from('/'), name]);
   const keeps = leftover ? () => false : options.keeps;
-  if (keeps(path)) return false;
   const { tree } = level;
   const write = tree.layered ? tree.write.directory(tree.relative(level.path)) : level.fd;
   if (write === null) {
     options.refused(path, 'its directory cannot be reached through the mount');
     return false;
   }
+  if (temporary && !leftover && removeStaging(write, zName(name), options.apply)) {
+    options.removed(path, staged);
+    if (level.hadTime) options.timeLost(level.path);
+    return true;
+  }
+  if ((!leftover && !level.deletes) || keeps(path)) return false;
   const removal: Removal = { ...options, keeps, tree, why: 'extra' };
   const gone = removeEntry(removal, { look: level.fd, write }, zName(name), path);
   if (gone && level.hadTime) options.timeLost(level.path);
@@ -170,7 +190,7 @@ export function sweepLeftovers(tree: LiveTree, directory: Buffer, options: Sweep
   const fd = openDirectory(tree, directory, '', undefined);
   if (fd === null) return;
   const names = listed(fd, directory, options) ?? [];
-  const level = { tree, path: directory, fd, names, hadTime: false, next: 0 };
-  for (const name of level.names) besides(level, name, { ...options, delete: false });
+  const level = { tree, path: directory, fd, names, hadTime: false, closed: false, deletes: false, next: 0 };
+  for (const name of level.names) besides(level, name, options);
   closeFd(fd);
 }

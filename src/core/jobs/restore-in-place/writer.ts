@@ -1,18 +1,17 @@
 /**
  * Carries decisions out: one entry at a time, each made whole under a temporary name and renamed into place.
  *
- * Nothing that was there is edited, but for the metadata of a file that has one name and of directories.
+ * Nothing that was there is edited, but for metadata: of directories, and of the very file that was looked at where it
+ * has one name, as far as ownership.ts allows.
  */
 
 import { type Content, type Entry, entryFlags, fileType, typeOf } from '../../archive/entry.ts';
 import {
-  AT_FDCWD,
   AT_REMOVEDIR,
   closeFd,
   errno,
   errnoName,
-  linkAt,
-  makeDirectoryAt,
+  linkInode,
   O,
   openAt,
   renameAt,
@@ -23,14 +22,20 @@ import {
   zName,
 } from '../../filesystem/native.ts';
 import { applyToDescriptor, createFile, createSpecial, lastName } from '../../filesystem/write-entry.ts';
-import { magicPath, type XattrBackend } from '../../filesystem/xattrs.ts';
+import type { XattrBackend } from '../../filesystem/xattrs.ts';
 import type { Frames } from '../restore/frames.ts';
 import { writeContent } from '../restore/write-content.ts';
+import type { Seen } from './decide.ts';
+import { describeDirectory, describeFile } from './describe.ts';
+import { isBase } from './identity.ts';
 import { isOpaque, isWhiteout, withoutLayerXattrs } from './layer.ts';
+import type { Base, Inode } from './link-groups.ts';
 import type { LiveTree } from './live-tree.ts';
 import { onlyInLowerLayers } from './lower-names.ts';
 import { directoryInTheWay, unwritable } from './obstacles.ts';
+import { givesRights } from './ownership.ts';
 import { type Removal, removeEntry, type Sides } from './remove.ts';
+import { makeDirectory, noStaging, openStaging } from './staging.ts';
 import { temporaryName } from './temporary.ts';
 
 export interface WriterOptions {
@@ -53,13 +58,18 @@ export class Writer {
     this.#options = options;
   }
 
-  /** A regular file or special entry, new. @throws TARGET_UNWRITABLE, OBJECT_DAMAGED; the old one is still there */
-  async put(tree: LiveTree, entry: Entry, content: Content | null): Promise<void> {
+  /**
+   * A regular file or special entry, new.
+   *
+   * @returns the inode made, where the tree is written; null where a name was only freed
+   * @throws TARGET_UNWRITABLE, OBJECT_DAMAGED; the old one is still there
+   */
+  async put(tree: LiveTree, entry: Entry, content: Content | null): Promise<Inode | null> {
     const { frames, xattrs, newId } = this.#options;
     const directory = tree.writableParent(entry.path);
     if (tree.layered && isWhiteout(entry)) {
       this.#clear(tree, entry, directory);
-      return;
+      return null;
     }
     if ((entry.flags & entryFlags.changed) !== 0) {
       this.#options.warn('changed', entry.path, 'changed while it was backed up; the copy may be torn');
@@ -67,43 +77,50 @@ export class Writer {
     const temporary = temporaryName(newId());
     const refused = (code: string, message: string): void => this.#options.warn(code, entry.path, message);
     const wanted = tree.layered ? withoutLayerXattrs(entry) : entry;
+    const regular = typeOf(entry) === fileType.regular;
+    // A file is reached by the descriptor that made it, and is its owner's before it has all its rights.
+    const exposed = regular && !givesRights(wanted);
+    const place = exposed ? noStaging(directory) : openStaging(directory, temporary);
     let made = false;
     try {
-      if (typeOf(entry) === fileType.regular) {
-        const fd = createFile(directory, temporary, false);
+      if (regular) {
+        const fd = createFile(place.fd, temporary, false);
         made = true;
         try {
           if (content !== null && content.size > 0) await writeContent(fd, content, frames);
           applyToDescriptor(fd, wanted, xattrs, refused);
+          statFd(fd, stat);
         } finally {
           closeFd(fd);
         }
       } else {
         made = true;
-        createSpecial(directory, temporary, wanted, { replace: false, xattrs, refused });
+        createSpecial(place.fd, temporary, wanted, { replace: false, xattrs, refused });
+        statAt(place.fd, temporary, stat);
       }
-      this.#moveIn(tree, entry, directory, temporary);
+      const { inode, deviceMajor, deviceMinor } = stat;
+      this.#moveIn(tree, entry, { directory, from: place.fd, temporary });
+      return { inode, deviceMajor, deviceMinor };
     } catch (error) {
-      if (made) unlinkAt(directory, temporary);
+      if (made) unlinkAt(place.fd, temporary);
       throw error;
+    } finally {
+      place.close();
     }
   }
 
-  /** Another name of a file that was put, or was right. `inode`: of that file, on the side that is looked at. */
-  link(tree: LiveTree, entry: Entry, base: { tree: LiveTree; path: Buffer; inode: bigint }): void {
+  /** Another name of a file that was put, or was right. */
+  link(tree: LiveTree, entry: Entry, base: Base): void {
     const temporary = temporaryName(this.#options.newId());
-    // The other tree's descriptors may be the same; keep this one past the next look-up.
-    const from = openAt(base.tree.writableParent(base.path), zName('.'), O.DIRECTORY | O.NOFOLLOW);
-    if (from < 0) throw unwritable(`the directory of its other name cannot be opened: ${errnoName(from)}`);
+    const from = openAt(base.tree.writableParent(base.path), lastName(base.path), O.PATH | O.NOFOLLOW);
+    if (from < 0) throw unwritable(`its other name cannot be opened: ${errnoName(from)}`);
     let directory = -1;
     try {
+      if (!isBase(base, from)) throw unwritable('its other name was replaced meanwhile');
       directory = tree.writableParent(entry.path);
-      const rc = linkAt(from, lastName(base.path), directory, temporary);
+      const rc = linkInode(from, directory, temporary);
       if (rc < 0) throw unwritable(`cannot be linked: ${errnoName(rc)}`);
-      const look = tree.look.parentOf(tree.relative(entry.path));
-      const seen = look === null ? -errno.ENOENT : statAt(look, temporary, stat);
-      if (seen < 0 || stat.inode !== base.inode) throw unwritable('its other name was replaced meanwhile');
-      this.#moveIn(tree, entry, directory, temporary);
+      this.#moveIn(tree, entry, { directory, from: directory, temporary });
     } finally {
       // Renaming one name of an inode to another does nothing, and says so to nobody.
       if (directory >= 0) unlinkAt(directory, temporary);
@@ -111,48 +128,37 @@ export class Writer {
     }
   }
 
-  /** Makes sure that there is a directory; its metadata comes last. @throws TARGET_UNWRITABLE */
+  /**
+   * Makes sure that there is a directory. A new one has its metadata before it has its name, so that it can be told
+   * from others at the end, when it gets its time. @throws TARGET_UNWRITABLE
+   */
   directory(tree: LiveTree, entry: Entry): void {
     const parent = tree.writableParent(entry.path);
     const name = lastName(entry.path);
+    const temporary = temporaryName(this.#options.newId());
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const rc = makeDirectoryAt(parent, name, 0o700);
+      if (statAt(parent, name, stat) === 0) {
+        if (typeOf(stat) === fileType.directory) return; // of a lower layer, or made meanwhile
+        const gone = unlinkAt(parent, name);
+        if (gone < 0 && gone !== -errno.ENOENT)
+          throw unwritable(`what is in its place stays: ${errnoName(gone)}`);
+      }
+      const rc = makeDirectory({ parent, name, temporary }, (fd) => this.#apply(tree, fd, entry));
       if (rc === 0) return;
-      if (rc !== -errno.EEXIST) throw unwritable(`cannot be made: ${errnoName(rc)}`);
-      if (statAt(parent, name, stat) < 0) continue;
-      if (typeOf(stat) === fileType.directory) return;
-      const gone = unlinkAt(parent, name);
-      if (gone < 0 && gone !== -errno.ENOENT)
-        throw unwritable(`what is in its place stays: ${errnoName(gone)}`);
+      const taken = rc === -errno.ENOTDIR || rc === -errno.ENOTEMPTY || rc === -errno.EEXIST;
+      if (!taken) throw unwritable(`cannot be made: ${errnoName(rc)}`);
     }
     throw unwritable('its name kept changing meanwhile');
   }
 
-  /** Metadata of a file that is otherwise right. @throws TARGET_UNWRITABLE it is another inode by now, or shared */
-  describe(tree: LiveTree, entry: Entry): void {
-    const path = openAt(tree.writableParent(entry.path), lastName(entry.path), O.PATH | O.NOFOLLOW);
-    if (path < 0) throw unwritable(`cannot be reached: ${errnoName(path)}`);
-    try {
-      statFd(path, stat);
-      const plain = typeOf(stat) === fileType.regular && !tree.write.isForeign(stat);
-      if (!plain || stat.nlink !== 1) throw unwritable('was replaced meanwhile');
-      const fd = openAt(AT_FDCWD, magicPath(path), O.RDONLY | O.NONBLOCK);
-      if (fd < 0) throw unwritable(`cannot be opened: ${errnoName(fd)}`);
-      try {
-        statFd(fd, stat);
-        if (stat.nlink !== 1) throw unwritable('got another name meanwhile');
-        this.#apply(tree, fd, entry);
-      } finally {
-        closeFd(fd);
-      }
-    } finally {
-      closeFd(path);
-    }
+  /** Metadata of a file that is otherwise right, and of which `seen` was right. @throws TARGET_UNWRITABLE */
+  describe(tree: LiveTree, entry: Entry, seen: Seen): void {
+    describeFile(tree, entry, seen, (fd) => this.#apply(tree, fd, entry));
   }
 
-  /** Metadata of a directory, once nothing below it changes any more. */
+  /** Metadata of a directory, once nothing below it changes any more. @throws TARGET_UNWRITABLE it is not the account's */
   finish(tree: LiveTree, entry: Entry): void {
-    this.#apply(tree, tree.writableDirectory(entry.path), entry);
+    describeDirectory(tree, entry, (fd) => this.#apply(tree, fd, entry));
   }
 
   /** Hides in an opaque directory what lower layers would show: name by name, since the mount allows no more. */
@@ -173,10 +179,14 @@ export class Writer {
     );
   }
 
-  #moveIn(tree: LiveTree, entry: Entry, directory: number, temporary: Buffer): void {
+  #moveIn(
+    tree: LiveTree,
+    entry: Entry,
+    { directory, from, temporary }: Record<'directory' | 'from', number> & { readonly temporary: Buffer },
+  ): void {
     const name = lastName(entry.path);
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const rc = renameAt(directory, temporary, directory, name);
+      const rc = renameAt(from, temporary, directory, name);
       if (rc === 0) return;
       if (rc !== -errno.EISDIR && rc !== -errno.ENOTEMPTY && rc !== -errno.EEXIST) {
         throw unwritable(`cannot take its place: ${errnoName(rc)}`);
@@ -197,10 +207,11 @@ export class Writer {
     if (rc !== -errno.ENOTEMPTY && rc !== -errno.EEXIST) {
       throw unwritable(`the directory in its place stays: ${errnoName(rc)}`);
     }
-    const upper = tree.look.directory(tree.relative(entry.path));
-    if (!this.#options.delete && upper !== null) throw directoryInTheWay();
+    const look = tree.look.parentOf(tree.relative(entry.path));
+    const isUpper = look !== null && statAt(look, name, stat) === 0 && typeOf(stat) === fileType.directory;
+    if (!this.#options.delete && isUpper) throw directoryInTheWay();
     const parent: Sides = { look: directory, write: directory };
-    const removal = upper === null ? this.#hiding(tree) : this.#removalOf(tree);
+    const removal = !isUpper ? this.#hiding(tree) : this.#removalOf(tree);
     if (!removeEntry(removal, parent, name, entry.path)) {
       throw unwritable('the directory in its place holds something that stays');
     }
