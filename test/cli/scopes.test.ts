@@ -138,6 +138,23 @@ describe('holdfast scope', () => {
     expect(history()).toHaveLength(before + 8);
   });
 
+  it('notes a change whose writer was killed before its line, also where the next change takes its place', async () => {
+    const { configuration, definitions } = await loadFiles(site.config);
+    let atMs = Date.now();
+    const now = (): number => (atMs += 1000);
+    const registry = new ScopeRegistry({ configuration, definitions, contributed: [], now });
+    const before = history();
+    await registry.set('backups.concurrency', 7, 'mallory');
+    writeFileSync(join(site.config, 'scopes.history.jsonl'), `${before.join('\n')}\n`);
+    await registry.set('backups.concurrency', null, 'bob');
+    const added = history().slice(before.length);
+
+    expect(added.map((line) => JSON.parse(line))).toMatchObject([
+      { name: 'backups.concurrency', to: 7, by: 'mallory' },
+      { name: 'backups.concurrency', from: 7, to: null, by: 'bob' },
+    ]);
+  });
+
   it('is told of a damaged file by every command', async () => {
     const path = join(site.config, 'scopes.json');
     const text = readFileSync(path, 'utf8');

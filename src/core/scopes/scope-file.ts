@@ -9,6 +9,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { ScopeValue } from '../contracts/scope.ts';
 import { HoldfastError } from '../errors.ts';
 import { AT_FDCWD, closeFd, errnoName, lockExclusive, O, openAt, zName } from '../filesystem/native.ts';
@@ -89,9 +90,11 @@ export async function withScopeLock<T>(configDir: string, change: () => Promise<
   }
 }
 
-/** Under the lock. `null` takes the value away. */
+/** Under the lock. `null` takes the value away. The change before it is in the history when it resolves. */
 export async function writeScopeValue(configDir: string, change: ScopeChange): Promise<void> {
-  const { values } = await readScopeFile(configDir);
+  const { values, last } = await readScopeFile(configDir);
+  // Its writer may have been killed before the line, and this change takes its place in the file.
+  if (last !== null) await addLines(configDir, [last]);
   const { [change.name]: _, ...others } = values;
   const after = change.to === null ? others : { ...others, [change.name]: change.to };
   await writeJsonFile(scopeFilePath(configDir), { version: 1, values: after, last: change });
@@ -100,11 +103,18 @@ export async function writeScopeValue(configDir: string, change: ScopeChange): P
 /** Under the lock. Adds a line; before it the one that a killed process still owes. */
 export async function noteChange(configDir: string, change: ScopeChange): Promise<void> {
   const { last } = await readScopeFile(configDir);
+  await addLines(configDir, last === null ? [change] : [last, change]);
+}
+
+/** Those that are not there yet. */
+async function addLines(configDir: string, changes: readonly ScopeChange[]): Promise<void> {
   const known = await readScopeHistory(configDir);
-  const isThere = (one: ScopeChange): boolean =>
-    known.some(({ name, at }) => name === one.name && at === one.at);
-  const owed = last === null || last.at === change.at || isThere(last) ? [] : [last];
-  const lines = [...owed, ...(isThere(change) ? [] : [change])].map((one) => `${JSON.stringify(one)}\n`);
+  const added: ScopeChange[] = [];
+  for (const change of changes) {
+    if (![...known, ...added].some((one) => isDeepStrictEqual(one, change))) added.push(change);
+  }
+  if (added.length === 0) return;
+  const lines = added.map((one) => `${JSON.stringify(one)}\n`);
   const file = await open(scopeHistoryPath(configDir), 'a+', 0o600);
   try {
     // A line that was cut short must not swallow the next one.
