@@ -5,8 +5,8 @@
  * nothing of when or why. Output is kept up to 16 KiB, for logs.
  */
 
-import { spawn } from 'node:child_process';
-import { realpath, stat } from 'node:fs/promises';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { constants, open, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { printable } from '../printable.ts';
@@ -31,10 +31,15 @@ export interface ProgramResult {
 
 /** Never rejects. */
 export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
-  const unsafe = await whyUnsafe(run.command[0]!);
-  if (unsafe !== null) return { failure: unsafe, output: '' };
+  const refused = (await whyUnsafe(run.command[0]!)) ?? (await whyNoProgram(run.command[0]!));
+  if (refused !== null) return { failure: refused, output: '' };
   const [program, ...args] = run.command;
-  const child = spawn(program!, args, { env: run.env, detached: true, cwd: '/', stdio: 'pipe' });
+  let child: ChildProcessWithoutNullStreams;
+  try {
+    child = spawn(program!, args, { env: run.env, detached: true, cwd: '/', stdio: 'pipe' });
+  } catch (error) {
+    return { failure: notStarted(error), output: '' };
+  }
   let output = '';
   const keep = (text: string): void => {
     if (output.length < keptBytes) output += text.slice(0, keptBytes - output.length);
@@ -45,7 +50,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
   child.stdin.on('error', () => {});
   child.stdin.end(`${JSON.stringify(run.input)}\n`);
   const ended = new Promise<string | null>((resolve) => {
-    child.once('error', (error: NodeJS.ErrnoException) => resolve(`cannot be started: ${error.code}`));
+    child.once('error', (error) => resolve(notStarted(error)));
     child.once('exit', (status, signal) => {
       if (signal !== null) resolve(`was ended by ${signal}`);
       else resolve(status === 0 ? null : `ended with status ${status}`);
@@ -67,6 +72,9 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
   child.stderr.destroy();
   return { failure, output };
 }
+
+const notStarted = (error: unknown): string =>
+  `cannot be started: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`;
 
 function killGroup(pid: number | undefined): void {
   if (pid === undefined) return;
@@ -103,4 +111,24 @@ async function whyChangeable(path: string): Promise<string | null> {
   // In a directory such as /tmp nobody can exchange what belongs to somebody else.
   const sticky = stats.isDirectory() && (stats.mode & 0o1000) !== 0;
   return sticky || (stats.mode & 0o022) === 0 ? null : 'can be changed by its group or by everybody';
+}
+
+const headBytes = 256;
+
+/** The C library hands what the kernel cannot run to /bin/sh, and there is to be no shell that nobody named. */
+async function whyNoProgram(program: string): Promise<string | null> {
+  const file = await open(program, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => null);
+  if (file === null) return null; // may be run, not read
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(headBytes), 0, headBytes, 0);
+    const head = buffer.subarray(0, bytesRead);
+    const isScript = head.subarray(0, 2).toString('latin1') === '#!';
+    return isScript || head.includes(0)
+      ? null
+      : 'is no program: a script begins with a line such as #!/bin/sh';
+  } catch {
+    return null;
+  } finally {
+    await file.close();
+  }
 }
