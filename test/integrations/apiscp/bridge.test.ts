@@ -1,7 +1,7 @@
 /** The panel's bridge: installed by its role into the likeness of a panel, driven as the panel drives scopes. */
 
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -128,5 +128,8 @@ describe('the bridge to ApisCP', () => {
     expect(readFileSync(join(root, 'config/custom/boot.php'), 'utf8')).toBe(
       '<?php\n// of the administrator\n',
     );
-  }, 120_000);
+
+    rmSync(join(root, 'config/custom/boot.php'));
+    expect(await play('-e', '{"holdfast_enabled": false}')).toMatch(/changed=0 .*failed=0/);
+  }, 180_000);
 });
