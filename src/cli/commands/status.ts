@@ -5,6 +5,7 @@ import type { Account } from '../../core/index.ts';
 import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { eachLimited } from '../../core/jobs/each-limited.ts';
 import { selectAccounts } from '../../core/jobs/resolve-accounts.ts';
+import { trustsNobody } from '../../core/jobs/trust.ts';
 import { printable } from '../../core/printable.ts';
 import { type PastRun, pastRuns, runLogFile } from '../../core/state/run-history.ts';
 import { type KnownRun, knownRuns } from '../../core/state/run-records.ts';
@@ -60,7 +61,7 @@ export const status: CliCommand = {
       async ({ loaded, addin, search, state, trust }) => {
         const sites = state?.sites() ?? new Map<string, string>();
         const { stateDir } = loaded.configuration;
-        const trusted = trust.keys.size === 0 ? null : trust;
+        const trusted = trustsNobody(trust) ? null : trust;
         const [listedAll, found, judge] = await Promise.all([
           listCandidates(search, null),
           search.panelAccounts(),

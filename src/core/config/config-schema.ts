@@ -233,9 +233,13 @@ export const configSchema = {
       uniqueItems: true,
       default: [],
       description:
-        'Public keys of other servers whose snapshots are trusted here, of machines that prune or pin for this one, and of this one as it was before its state was lost. holdfast doctor shows the key of a server.',
-      examples: [['d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a']],
-      items: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+        'Public keys of other servers whose snapshots are trusted here, of machines that prune or pin for this one, and of this one as it was before its state was lost. UUID:KEY trusts the key for that one server, KEY alone for all of them. holdfast doctor shows key and UUID of a server, and so does the recovery sheet.',
+      examples: [
+        [
+          '5f0c2a52-5b0e-4b5c-9f7e-0d7c8f3a1b2c:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a',
+        ],
+      ],
+      items: { type: 'string', pattern: '^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:)?[0-9a-f]{64}$' },
     },
   },
 } as const;

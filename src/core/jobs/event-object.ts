@@ -16,6 +16,8 @@ const newline = 0x0a;
 
 export interface EventObject {
   readonly event: Readonly<Record<string, unknown>>;
+  /** UUID of the server it is about. */
+  readonly server: string;
   /** Public key, or null where it is not signed. */
   readonly signedBy: string | null;
 }
@@ -36,7 +38,7 @@ export async function readEventObject(
   { kind, id, server, owner }: EventName,
   signal: AbortSignal,
 ): Promise<EventObject | null> {
-  let found: EventObject | null;
+  let found: Omit<EventObject, 'server'> | null;
   try {
     found = parse(await collect(provider.get({ key, signal }), eventLimitBytes));
   } catch (error) {
@@ -47,11 +49,11 @@ export async function readEventObject(
   const { event } = found ?? {};
   const same =
     event?.['kind'] === kind && event['id'] === id && event['server'] === server && event['owner'] === owner;
-  return same && event['format'] === 1 ? found : null;
+  return found !== null && same && event?.['format'] === 1 ? { ...found, server } : null;
 }
 
 /** @throws SyntaxError it is no JSON */
-function parse(bytes: Buffer): EventObject | null {
+function parse(bytes: Buffer): Omit<EventObject, 'server'> | null {
   const end = bytes.indexOf(newline) + 1;
   const line = end === 0 ? bytes : bytes.subarray(0, end);
   const event = JSON.parse(line.toString('utf8')) as unknown;

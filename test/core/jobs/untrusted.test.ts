@@ -301,6 +301,16 @@ describe('a manifest', () => {
       exitStatus: 49,
     });
     expect((await verdict([thief.publicKey])).problems).toHaveLength(1);
+    // A key may be trusted for its own server alone.
+    const { uuid } = lab.state.server;
+    expect((await verdict([`${uuid}:${thief.publicKey}`])).problems).toHaveLength(1);
+    const elsewhere = await verdict([
+      `${uuid.replace(/^./, (digit) => (digit === '0' ? '1' : '0'))}:${thief.publicKey}`,
+    ]);
+    expect(elsewhere.problems[0]).toMatch(
+      /is signed with [0-9a-f]{64}, which is not trusted here for this server$/,
+    );
+    expect(elsewhere.exitStatus).toBe(49);
   });
 
   it('that nobody vouches for is refused with the way out', async () => {
