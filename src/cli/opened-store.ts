@@ -4,6 +4,7 @@
  * Secrets are resolved here, at the last moment.
  */
 
+import { checkedStore } from '../core/checked-store.ts';
 import type { UseSettings } from '../core/config/load-configuration.ts';
 import { resolveSecrets, secretsIn } from '../core/config/secrets.ts';
 import type { Settings, Store, StoreSetup } from '../core/index.ts';
@@ -13,12 +14,18 @@ import type { Loaded } from './configuration.ts';
 import { definitionOf } from './definition-of.ts';
 import type { World } from './world.ts';
 
-/** @throws SECRET_UNUSABLE a secret of the store cannot be read; and whatever keeps the store from being opened */
-export async function openStoreOf(
+/**
+ * Whatever it answers is held to the contract.
+ *
+ * @throws SECRET_UNUSABLE a secret of the store cannot be read; and whatever keeps the store from being opened
+ */
+export const openStoreOf = async (
   loaded: Loaded,
   use: UseSettings,
   world: Pick<World, 'env'>,
-): Promise<Store> {
+): Promise<Store> => checkedStore(await openUnchecked(loaded, use, world));
+
+async function openUnchecked(loaded: Loaded, use: UseSettings, world: Pick<World, 'env'>): Promise<Store> {
   const { definition, settings, place } = await placed(loaded, use, world);
   if (place === null) {
     await mendOwner(use, settings, world);

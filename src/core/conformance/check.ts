@@ -8,6 +8,7 @@
 import type { Provider, ProviderCapabilities } from '../contracts/provider.ts';
 import type { CallOptions, ObjectInfo, Store, StoreCapabilities } from '../contracts/store.ts';
 import { HoldfastError } from '../errors.ts';
+import { quoted } from '../printable.ts';
 
 /** What every check is given. Checks leave objects behind; the caller removes them with `sweep`. */
 export interface CheckContext extends CallOptions {
@@ -49,7 +50,8 @@ export interface ProviderCheck {
  * to light and go as well. Safe to repeat.
  *
  * @throws STORE_DENIED the credentials can write only
- * @throws STORE_UNSOUND the store says that it has removed an object and goes on listing it
+ * @throws STORE_UNSOUND the store lists keys outside of the prefix, none of which is removed; or it says that it
+ *   has removed an object and goes on listing it
  */
 export async function sweep(store: Store, prefix: string, signal: AbortSignal): Promise<void> {
   let before = '';
@@ -62,6 +64,15 @@ export async function sweep(store: Store, prefix: string, signal: AbortSignal): 
       throw new HoldfastError('STORE_UNSOUND', `store ${store.name} goes on listing below ${prefix}`);
     }
     before = now;
+    // A store that ignores the prefix would have all its backups removed.
+    const outside = page.objects.find(({ key }) => !key.startsWith(prefix));
+    if (outside !== undefined) {
+      const shows = `shows ${quoted(outside.key)}: nothing was removed`;
+      throw new HoldfastError(
+        'STORE_UNSOUND',
+        `store ${store.name}, asked for keys below ${prefix}, ${shows}`,
+      );
+    }
     const remove = ({ key, version }: ObjectInfo) =>
       store.remove(version === null ? { key, signal } : { key, version, signal });
     await Promise.all(page.objects.map(remove));

@@ -544,3 +544,18 @@ describe('storeChecks', () => {
     for (const check of storeChecks) expect(await storeCheckFailure(check, subject)).toBeNull();
   });
 });
+
+describe('clearing what checks left', () => {
+  it('removes nothing of a store that ignores the prefix', async () => {
+    const sound = memoryStore();
+    const keys = ['checks/x/1', 'data/backup', 'manifests/1'];
+    for (const key of keys) await sound.put({ key, body: once(Buffer.from(key)), signal });
+    const ignoring: Store = { ...sound, list: (request) => sound.list({ ...request, prefix: '' }) };
+
+    await expect(sweep(ignoring, 'checks/x/', signal)).rejects.toMatchObject({
+      code: 'STORE_UNSOUND',
+      message: expect.stringContaining('"data/backup"'),
+    });
+    expect((await sound.list({ prefix: '', signal })).objects.map(({ key }) => key)).toEqual(keys);
+  });
+});

@@ -106,7 +106,7 @@ describe('a store whose process fails', () => {
     const listing = failure(store.list({ prefix: '', signal: controller.signal }));
     setTimeout(() => controller.abort(), 200);
 
-    expect(await listing).toBe('INTERRUPTED: listing of  was interrupted');
+    expect(await listing).toBe('INTERRUPTED: listing was interrupted');
   });
 
   it('is ended where it floods its standard error', async () => {
