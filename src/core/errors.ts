@@ -23,6 +23,7 @@ export const errorCodes = {
   DAEMON_RUNNING: { exit: 12, retryable: true },
   CONFIG_LOCKED: { exit: 13, retryable: true },
   BACKUPS_DISABLED: { exit: 14, retryable: false },
+  RUN_UNDER_WAY: { exit: 15, retryable: true },
   ACCOUNT_NOT_FOUND: { exit: 20, retryable: false },
   PANEL_UNREADABLE: { exit: 21, retryable: false },
   TREE_UNREADABLE: { exit: 22, retryable: false },

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { Option } from 'commander';
 import { policyOf } from '../../core/config/policy.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { type AccountLock, lockRun } from '../../core/jobs/account-lock.ts';
 import type { CapturePool } from '../../core/jobs/capture/pool.ts';
 import { statusWithCopies } from '../../core/jobs/copy/report.ts';
 import { quoted } from '../../core/printable.ts';
@@ -21,6 +22,7 @@ import { panelExports, twiceHint, twiceMessage } from '../panel-exports.ts';
 import { openProgress } from '../progress.ts';
 import { copyAll } from '../runs/copy-all.ts';
 import { tellInterrupted } from '../runs/interrupted.ts';
+import { isForNone } from '../runs/nothing-to-do.ts';
 import { RunCompanion } from '../runs/run-companion.ts';
 import { type RunAsked, type RunOptions, type RunParts, withOpened } from '../runs/run-parts.ts';
 import { selectForRun } from '../runs/select-accounts.ts';
@@ -31,6 +33,7 @@ export const backup: CliCommand = {
     'BACKUPS_DISABLED',
     'RECIPIENTS_UNUSABLE',
     'ACCOUNT_LOCKED',
+    'RUN_UNDER_WAY',
     'ACCOUNT_NOT_FOUND',
     'PANEL_UNREADABLE',
     'SNAPSHOT_PARTIAL',
@@ -64,6 +67,10 @@ export const backup: CliCommand = {
         '--allow-plaintext',
         'with "encryption": "none": make plain backups although the store holds encrypted ones',
       )
+      .option(
+        '--selected',
+        'of the accounts named, only those that the configuration selects and that no policy sends elsewhere; there may be none',
+      )
       .option('--scheduled', 'the schedule begins it: notifiers of scheduled runs are told')
       .option('--until <instant>', 'begin no account from then on (ISO 8601)', instantGiven)
       .option('--dry-run', 'show accounts, levels, databases and exclusions; write nothing');
@@ -86,16 +93,21 @@ export const backup: CliCommand = {
 async function run(context: CliContext, { loaded, chosen }: RunAsked): Promise<number> {
   const { world, output } = context;
   const { configuration } = loaded;
+  const { stateDir } = configuration;
+  const addin = chooseAddin(configuration, chosen.addin);
   const { CapturePool } = await import('../../core/jobs/capture/pool.ts');
   const pool = new CapturePool({ threads: availableParallelism(), now: world.now });
   pool.start();
+  let lock: AccountLock | null = null;
   try {
     const state = await openStateOf(configuration, world);
     for (const note of state.notes) output.note(`note: ${note}`);
+    if (chosen.account === undefined) lock = lockRun(stateDir, addin.name);
+    else if (chosen.selected === true && (await isForNone(context, { loaded, chosen }, state))) return 0;
     await tellInterrupted(context, configuration, state.server.uuid);
     const companion = await RunCompanion.begin(context, {
       configuration,
-      addin: chooseAddin(configuration, chosen.addin),
+      addin,
       server: state.server.uuid,
       level: chosen.level,
       scheduled: chosen.scheduled === true,
@@ -110,6 +122,7 @@ async function run(context: CliContext, { loaded, chosen }: RunAsked): Promise<n
       throw error;
     }
   } finally {
+    lock?.release();
     await pool.close();
   }
 }

@@ -21,6 +21,7 @@ import {
   checkRawData,
   checkTrees,
 } from '../checks/panel.ts';
+import { checkReach } from '../checks/reach.ts';
 import { checkSetup } from '../checks/store-setup.ts';
 import { checkStore } from '../checks/stores.ts';
 import type { CliCommand, CliContext } from '../command.ts';
@@ -92,6 +93,7 @@ async function checkConfiguredParts(
       return checkAccounts(accounts, panel.name);
     }),
   );
+  add(checkReach(accounts, configuration, state?.sites() ?? new Map()));
   add(await attempt('trees', () => checkTrees(accounts)));
   const { twice, problem } = await panelExports({ configDir, world }, loaded);
   if (twice === true) add([caution('exports', twiceMessage, twiceHint)]);

@@ -12,6 +12,7 @@ export interface RunOptions {
   readonly checksum?: true;
   readonly allowPlaintext?: true;
   readonly dryRun?: true;
+  readonly selected?: true;
   readonly scheduled?: true;
   readonly until?: number;
 }

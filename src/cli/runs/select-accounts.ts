@@ -1,4 +1,7 @@
-/** Which accounts a run is for: those named, or those of its configuration that no policy sends elsewhere. */
+/**
+ * Which accounts a run is for: those named, or those of its configuration that no policy sends elsewhere. And which ones a
+ * policy sends where nobody takes them.
+ */
 
 import type { Configuration } from '../../core/config/load-configuration.ts';
 import { policyOf } from '../../core/config/policy.ts';
@@ -10,35 +13,45 @@ import {
   type SitesByUuid,
   selectAccounts,
 } from '../../core/jobs/resolve-accounts.ts';
-import { quoted } from '../../core/printable.ts';
+import { printable, quoted } from '../../core/printable.ts';
 import type { CliContext } from '../command.ts';
 import { chooseAddin } from '../configuration.ts';
+import type { RunOptions } from './run-parts.ts';
 
 interface Parts {
   readonly configuration: Configuration;
   readonly panel: Panel;
-  readonly chosen: { readonly addin?: string; readonly account?: readonly string[] };
+  readonly chosen: Pick<RunOptions, 'addin' | 'account' | 'selected' | 'scheduled'>;
 }
 
-/** @throws ACCOUNT_NOT_FOUND nothing is left to back up */
+const shown = 5;
+
+/** @throws ACCOUNT_NOT_FOUND nothing is left to back up, although it was not only asked for what belongs here */
 export async function selectForRun(
   { output, signal }: CliContext,
   { configuration, panel, chosen }: Parts,
   sites: SitesByUuid,
 ): Promise<AccountSelection> {
   const all = await panel.accounts({ signal });
-  if (chosen.account !== undefined) {
-    return { accounts: resolveAccounts(all, chosen.account, sites), unmatched: [] };
-  }
+  const { account: named, selected, scheduled } = chosen;
+  const wanted = new Set(named === undefined ? all : resolveAccounts(all, named, sites));
+  if (named !== undefined && selected !== true) return { accounts: [...wanted], unmatched: [] };
   const addin = chooseAddin(configuration, chosen.addin);
   const { accounts, unmatched } = selectAccounts(all, addin.accounts, sites);
-  const here = accounts.filter((account) => isFor(account, addin.name, configuration));
-  if (here.length === 0) {
+  const byItself = selected === true || scheduled === true;
+  const isMine = byItself ? isSentHere : isFor;
+  const here = accounts.filter((one) => wanted.has(one) && isMine(one, addin.name, configuration));
+  if (here.length === 0 && !(byItself && accounts.length > 0)) {
     throw new HoldfastError('ACCOUNT_NOT_FOUND', `the configuration ${addin.name} selects no account`, {
       hint: 'Correct "accounts" in the addin configuration; holdfast accounts shows what there is.',
     });
   }
+  if (here.length === 0) output.note(`note: ${addin.name} has nothing to do: it is not for these accounts`);
+  if (named !== undefined) return { accounts: here, unmatched: [] };
   for (const pattern of unmatched) output.note(`note: no account fits ${quoted(pattern)}`);
+  const astray = unreached(all, configuration, sites);
+  for (const one of astray.slice(0, shown)) output.note(`warning: ${astrayText(one)}`);
+  if (astray.length > shown) output.note(`warning: and ${astray.length - shown} accounts more`);
   return { accounts: here, unmatched };
 }
 
@@ -47,3 +60,37 @@ export function isFor(account: Account, addin: string, configuration: Configurat
   const { value } = policyOf(account, configuration).destination;
   return value === null || value === addin || addin.startsWith(`${value}/`);
 }
+
+/** The same of what is backed up by itself: what no policy sends anywhere goes where backups.destination says, or everywhere. */
+export function isSentHere(account: Account, addin: string, configuration: Configuration): boolean {
+  const sent = policyOf(account, configuration).destination.value ?? configuration.steering.destination;
+  return sent === null || sent === addin;
+}
+
+export interface Astray {
+  readonly account: Account;
+  /** Name of the addin configuration. */
+  readonly addin: string;
+}
+
+/** Accounts that a policy sends to an addin configuration that does not select them: nobody backs them up. */
+export function unreached(
+  all: readonly Account[],
+  configuration: Configuration,
+  sites: SitesByUuid,
+): readonly Astray[] {
+  if (configuration.policy.every(({ destination }) => destination === undefined)) return [];
+  const taken = new Map(
+    configuration.addins.map(({ name, accounts }) => [
+      name,
+      new Set(selectAccounts(all, accounts, sites).accounts),
+    ]),
+  );
+  return all.flatMap((account) => {
+    const addin = policyOf(account, configuration).destination.value;
+    return addin === null || taken.get(addin)?.has(account) ? [] : [{ account, addin }];
+  });
+}
+
+export const astrayText = ({ account: { site }, addin }: Astray): string =>
+  `nobody backs up ${printable(site)}: "policy" sends it to ${addin}, whose "accounts" leave it out`;

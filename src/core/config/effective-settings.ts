@@ -10,6 +10,7 @@ import type { ScopeValue } from '../contracts/scope.ts';
 import { builtinScopes, faultOf } from '../scopes/builtin.ts';
 import { scopeFilePath } from '../scopes/scope-file.ts';
 import type { Configuration } from './load-configuration.ts';
+import { rests } from './policy.ts';
 import type { ConfigProblem } from './problems.ts';
 
 export type ScopeValuesByName = Readonly<Record<string, ScopeValue>>;
@@ -43,10 +44,9 @@ export function effectiveSettings(
 
 /** What is not to run has no times. */
 function stopUnwanted(configuration: Configuration): Configuration {
-  const { enabled, destination } = configuration.steering;
-  if (enabled && destination === null) return configuration;
+  const { enabled } = configuration.steering;
   const addins = configuration.addins.map((addin) =>
-    enabled && addin.name === destination ? addin : { ...addin, schedule: [] },
+    enabled && !rests(addin.name, configuration) ? addin : { ...addin, schedule: [] },
   );
   return { ...configuration, addins };
 }

@@ -119,6 +119,12 @@ function rankOf({ account, plan }: PolicyRule): number {
   return byAccount + (plan === undefined ? 0 : isGlob(plan) ? 1 : 2);
 }
 
+/** Whether an addin configuration runs for nobody by itself: the scope backups.destination names another, and no policy this one. */
+export function rests(addin: string, { policy, steering: { destination } }: Ruled): boolean {
+  if (destination === null || destination === addin) return false;
+  return policy.every((rule) => rule.destination !== addin);
+}
+
 /** The account with what is left out of it by scope and policy. */
 export function withExclusions(account: Account, ruled: Ruled): Account {
   const { value } = policyOf(account, ruled).exclude;

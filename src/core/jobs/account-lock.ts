@@ -1,5 +1,5 @@
 /**
- * One job at a time per account on this machine: a lock that dies with its holder.
+ * One job at a time per account on this machine, and one run per addin configuration: locks that die with their holders.
  *
  * The kernel's flock on a file under the state directory: no stale locks, nothing to unlock by hand.
  */
@@ -47,6 +47,19 @@ export function tryLockAccount(stateDir: string, owner: string): AccountLock | n
       held = false;
     },
   };
+}
+
+/**
+ * For a run over all accounts of an addin configuration.
+ *
+ * @throws RUN_UNDER_WAY another such run holds it; PREREQUISITE_MISSING
+ */
+export function lockRun(stateDir: string, addin: string): AccountLock {
+  const lock = tryLockAccount(stateDir, `run-${addin}`);
+  if (lock !== null) return lock;
+  throw new HoldfastError('RUN_UNDER_WAY', `a run of ${addin} is under way`, {
+    hint: 'Wait for its end, which holdfast status shows, or name single accounts with --account.',
+  });
 }
 
 /** Works while it holds the account; `locked` where another job does. @throws PREREQUISITE_MISSING */

@@ -49,7 +49,7 @@ export const selectionScopes: readonly ScopeSpec[] = [
   },
   {
     name: 'backups.destination',
-    help: 'The addin configuration that runs by itself and that backup takes where none is named; the schedules of all others rest.',
+    help: 'The addin configuration that runs by itself and that backup takes where none is named; the schedules of all others rest, but for accounts that a policy sends there.',
     values: 'string',
     allowed: 'the name of an addin configuration',
     example: 'nightly',

@@ -32,7 +32,7 @@ return static function (string $event, string $site): void {
 				$reason = 'the account was deleted in the panel';
 				Command::run('pin', 'latest', '--account', $site, '--addin', $name, '--reason', $reason);
 			} else {
-				Command::run('backup', '--account', $site, '--addin', $name);
+				Command::run('backup', '--account', $site, '--selected', '--addin', $name);
 			}
 		} catch (\Exception $e) {
 			$log("$name: " . $e->getMessage());
