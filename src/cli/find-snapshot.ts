@@ -20,6 +20,7 @@ import {
 } from '../core/jobs/catalog.ts';
 import { findAnySnapshot } from '../core/jobs/find-snapshot.ts';
 import { newestCandidates, newestOf } from '../core/jobs/newest-snapshot.ts';
+import { withNewestTrusted } from '../core/jobs/newest-trusted.ts';
 import { resolveAccount } from '../core/jobs/resolve-accounts.ts';
 import type { Trust } from '../core/jobs/trust.ts';
 import { quoted } from '../core/printable.ts';
@@ -86,7 +87,8 @@ function fromState(state: State | null, wanted: string): string | null {
   return found.length === 1 ? found[0]!.uuid : null;
 }
 
-async function fromPanel({ state, panelAccounts }: Search, wanted: string): Promise<string | null> {
+/** Of the live account of that name, where it has one. */
+export async function fromPanel({ state, panelAccounts }: Search, wanted: string): Promise<string | null> {
   if (state === null) return null;
   try {
     const account = resolveAccount(await panelAccounts(), wanted, state.sites());
@@ -200,13 +202,12 @@ export async function resolveAnySnapshot(
   const { provider, signal, trust } = search;
   requireAccount(wanted, account);
   if (account !== undefined) {
-    return findAnySnapshot(
-      provider,
-      await listCandidates(search, await ownerOf(search, account)),
-      wanted,
-      signal,
-      trust,
-    );
+    const listed = await listCandidates(search, await ownerOf(search, account));
+    try {
+      return await findAnySnapshot(provider, listed, wanted, signal, trust);
+    } catch (error) {
+      throw await withNewestTrusted(error, provider, listed, trust, signal);
+    }
   }
   const guess = ownerInId(search.state, wanted);
   for (const candidates of [

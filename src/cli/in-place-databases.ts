@@ -2,23 +2,24 @@
 
 import type { Snapshot } from '../core/jobs/catalog.ts';
 import { snapshotDump } from '../core/jobs/import/snapshot-dump.ts';
-import { requireTrusted } from '../core/jobs/trust.ts';
 import type { CliContext } from './command.ts';
 import { runImports } from './database-imports.ts';
 import { databaseName } from './import-target.ts';
 import { liveAccount } from './in-place.ts';
 import { openPanel } from './opened.ts';
 import type { StoreSession } from './store-session.ts';
+import { requireTrustedSnapshot } from './trusted-snapshot.ts';
 
 /** @throws PATH_NOT_FOUND one is not in the snapshot; then none is touched */
 export async function importInPlace(
   context: CliContext,
-  { loaded, opened, trust }: StoreSession,
+  session: StoreSession,
   snapshot: Snapshot,
   names: readonly string[],
   dryRun: boolean,
 ): Promise<number> {
-  requireTrusted(snapshot, trust);
+  const { loaded, opened } = session;
+  await requireTrustedSnapshot(session, snapshot);
   const { panel } = await openPanel(loaded, context.world);
   const account = await liveAccount(context, panel, snapshot, loaded);
   const works = names.map((typed) => {

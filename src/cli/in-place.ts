@@ -5,7 +5,6 @@ import type { Account, Panel } from '../core/index.ts';
 import type { Snapshot } from '../core/jobs/catalog.ts';
 import { restoreInPlace } from '../core/jobs/restore-in-place/restore-in-place.ts';
 import type { InPlaceEvent, InPlaceReport } from '../core/jobs/restore-in-place/types.ts';
-import { requireTrusted } from '../core/jobs/trust.ts';
 import { printable } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import type { RestoreActionDocument, RestoreInPlaceDocument } from './documents/restore-in-place.ts';
@@ -16,6 +15,7 @@ import { openPanel, openStateOf } from './opened.ts';
 import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts';
 import { openProgress } from './progress.ts';
 import type { StoreSession } from './store-session.ts';
+import { requireTrustedSnapshot } from './trusted-snapshot.ts';
 
 export interface InPlaceChoice {
   readonly snapshot: Snapshot;
@@ -27,11 +27,12 @@ export interface InPlaceChoice {
 
 export async function runInPlace(
   context: CliContext,
-  { loaded, opened, search, trust }: StoreSession,
+  session: StoreSession,
   choice: InPlaceChoice,
 ): Promise<number> {
   const { output, world, signal } = context;
-  requireTrusted(choice.snapshot, trust);
+  const { loaded, opened, search } = session;
+  await requireTrustedSnapshot(session, choice.snapshot);
   const { panel } = await openPanel(loaded, world);
   const account = await liveAccount(context, panel, choice.snapshot, loaded);
   const { paths } = choice;

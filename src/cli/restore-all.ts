@@ -9,10 +9,9 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { encodeName } from '../core/archive/keys.ts';
-import { exitStatusOf, HoldfastError } from '../core/errors.ts';
+import { exitStatusOf, HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { Snapshot } from '../core/jobs/catalog.ts';
 import { type RestoreOutcome, restoreAll } from '../core/jobs/restore/restore-all.ts';
-import { requireTrusted, type Trust } from '../core/jobs/trust.ts';
 import { printable, quoted } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import type { RestoreAllDocument } from './documents/restore-all.ts';
@@ -23,6 +22,7 @@ import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts
 import { openProgress } from './progress.ts';
 import type { StoreSession } from './store-session.ts';
 import { withTargetHint } from './target-hint.ts';
+import { requireTrustedSnapshot } from './trusted-snapshot.ts';
 
 export interface RestoreAllOptions {
   readonly to: string;
@@ -37,7 +37,7 @@ export async function runRestoreAll(
   const startedAtMs = world.now();
   const target = resolve(options.to);
   const found = await readNewestOfEach(search);
-  const { snapshots, damaged } = withoutUntrusted(found, trust);
+  const { snapshots, damaged } = await withoutUntrusted(found, { search, trust });
   if (snapshots.length + damaged.length === 0) {
     throw new HoldfastError('SNAPSHOT_NOT_FOUND', 'the store holds no snapshot', {
       hint: 'Check the addin configuration, or name another with --addin.',
@@ -101,17 +101,21 @@ export async function runRestoreAll(
 type Newest = Awaited<ReturnType<typeof readNewestOfEach>>;
 
 /** Those that are not trusted are refused, each by itself, as damaged ones are. */
-function withoutUntrusted({ snapshots, damaged }: Newest, trust: Trust): Newest {
+async function withoutUntrusted(
+  { snapshots, damaged }: Newest,
+  session: Pick<StoreSession, 'search' | 'trust'>,
+): Promise<Newest> {
   const refused: { key: string; error: HoldfastError }[] = [];
-  const trusted = snapshots.filter((snapshot) => {
+  const trusted: Snapshot[] = [];
+  for (const snapshot of snapshots) {
     try {
-      requireTrusted(snapshot, trust);
-      return true;
+      await requireTrustedSnapshot(session, snapshot);
+      trusted.push(snapshot);
     } catch (error) {
-      refused.push({ key: snapshot.key, error: error as HoldfastError });
-      return false;
+      if (!isHoldfastError(error) || error.code !== 'SNAPSHOT_UNTRUSTED') throw error;
+      refused.push({ key: snapshot.key, error });
     }
-  });
+  }
   return { snapshots: trusted, damaged: [...damaged, ...refused] };
 }
 

@@ -8,7 +8,6 @@
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { Snapshot } from '../core/jobs/catalog.ts';
 import type { Restriction } from '../core/jobs/restore/restriction.ts';
-import { requireTrusted } from '../core/jobs/trust.ts';
 import { quoted } from '../core/printable.ts';
 import { readLineage } from '../core/state/lineages.ts';
 import type { CliContext } from './command.ts';
@@ -16,6 +15,7 @@ import type { FailedComponent } from './documents/snapshot.ts';
 import { liveAccount } from './in-place.ts';
 import { openPanel } from './opened.ts';
 import type { StoreSession } from './store-session.ts';
+import { requireTrustedSnapshot } from './trusted-snapshot.ts';
 
 export interface RestrictedOptions {
   readonly restricted?: true;
@@ -47,19 +47,19 @@ export function checkRestricted({ restricted, owner, inPlace, all }: RestrictedO
  */
 export async function restrictionFor(
   context: CliContext,
-  { trust, loaded }: StoreSession,
+  session: StoreSession,
   snapshot: Snapshot,
   { restricted, owner }: RestrictedOptions,
 ): Promise<Restriction | null> {
   if (restricted === undefined) {
-    requireTrusted(snapshot, trust);
+    await requireTrustedSnapshot(session, snapshot);
     return null;
   }
   if (owner !== undefined) return parseOwner(owner);
   const hint = 'Add --owner UID:GID with the ids of the account.';
   try {
-    const { panel } = await openPanel(loaded, context.world);
-    const account = await liveAccount(context, panel, snapshot, loaded);
+    const { panel } = await openPanel(session.loaded, context.world);
+    const account = await liveAccount(context, panel, snapshot, session.loaded);
     if (account.owner !== null && account.owner.uid > 0 && account.owner.gid > 0) return account.owner;
   } catch (cause) {
     if (!isHoldfastError(cause)) throw cause;

@@ -12,11 +12,17 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DoctorDocument } from '../../src/cli/documents/doctor.ts';
 import type { RestoreDocument } from '../../src/cli/documents/restore.ts';
 import type { VerifyDocument } from '../../src/cli/documents/verify.ts';
+import {
+  decodeManifest,
+  encodeManifest,
+  type ManifestBody,
+  type ManifestHeader,
+} from '../../src/core/archive/manifest.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
 let site: CliSite;
@@ -120,6 +126,34 @@ describe('a snapshot that this machine did not sign', () => {
     writeJson(join(site.config, 'config.json'), { panel });
   });
 });
+
+describe('a newest snapshot that somebody else has put there', () => {
+  it.each<[string, number, (header: ManifestHeader, body: ManifestBody) => Uint8Array]>([
+    ['unsigned', 49, (header, body) => encodeManifest({ header, body }, null)],
+    ['damaged', 42, () => Buffer.from('')],
+  ])('is refused with the name of the one to take instead: %s', async (_, expected, forged) => {
+    const folder = join(site.store, 'manifests');
+    const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    const ours = names.find((name) => readFrom(join(folder, name)).includes('"site":"anna"'))!;
+    const { header, body } = decodeManifest(readFileSync(join(folder, ours)), ours);
+    const at = '29990101T000000Z';
+    const planted = join(folder, dirname(ours), `00000099-${at}-full-complete-dddddddddddd.manifest`);
+    const lie = { ...header, id: 'dddddddddddd', sequence: 99, startedAt: '2999-01-01T00:00:00.000Z' };
+    writeFileSync(planted, forged({ ...lie, committedAt: lie.startedAt }, body!));
+    writeJson(join(site.config, 'config.json'), { panel, trustedSigners: [`${header.server}:${key}`] });
+    const { status, stderr } = await restore();
+    rmSync(planted);
+    const again = await restore();
+    writeJson(join(site.config, 'config.json'), { panel });
+
+    expect(status).toBe(expected);
+    expect(stderr).toMatch(new RegExp(`; the newest that is whole and trusted is anna-\\S+-${header.id}\n`));
+    expect(stderr).toMatch(new RegExp(`hint: Name anna-\\S+-${header.id} instead\\.`));
+    expect(again.status).toBe(0);
+  });
+});
+
+const readFrom = (path: string): string => (statSync(path).isFile() ? readFileSync(path, 'utf8') : '');
 
 describe('a store that was put back to an older state', () => {
   it('is told by verify and by a restore of the latest', async () => {

@@ -9,7 +9,6 @@ import { ImportJournal } from '../../core/jobs/import/journal.ts';
 import { snapshotDump } from '../../core/jobs/import/snapshot-dump.ts';
 import type { ImportPlace } from '../../core/jobs/import/types.ts';
 import { resolveAccount } from '../../core/jobs/resolve-accounts.ts';
-import { requireTrusted } from '../../core/jobs/trust.ts';
 import { quoted } from '../../core/printable.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
 import { type Loaded, loadConfigured } from '../configuration.ts';
@@ -19,6 +18,7 @@ import { type DatabaseName, databaseName } from '../import-target.ts';
 import { defineKeyOptions } from '../key-input.ts';
 import { openPanel, openStateOf } from '../opened.ts';
 import { copyHelp, withStore } from '../store-session.ts';
+import { requireTrustedSnapshot } from '../trusted-snapshot.ts';
 
 interface Options {
   readonly account?: string;
@@ -94,9 +94,10 @@ export const dbImport: CliCommand = {
         hint: 'Correct the path, or name a snapshot or latest.',
       });
     }
-    return withStore(context, chosen, async ({ loaded, opened, search, trust }) => {
+    return withStore(context, chosen, async (session) => {
+      const { loaded, opened, search } = session;
       const snapshot = await resolveSnapshot(search, dump, chosen.account);
-      requireTrusted(snapshot, trust);
+      await requireTrustedSnapshot(session, snapshot);
       const { account, owner } = await findAccount(context, loaded, chosen.account!);
       const name = databaseName(chosen.database!, loaded);
       const source = snapshotDump(snapshot, opened.provider, name);
