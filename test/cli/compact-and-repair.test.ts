@@ -1,7 +1,7 @@
 /** compact and repair through the command line. */
 
 import { randomBytes } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CompactDocument } from '../../src/cli/documents/compact.ts';
@@ -83,14 +83,28 @@ describe('repair', () => {
     expect((await site.holdfast('verify', '--read-data')).status).toBe(0);
   });
 
-  it('says what is lost where no copy has it', async () => {
-    rmSync(copy, { recursive: true });
-    cpSync(site.store, copy, { recursive: true });
-    rmSync(join(copy, 'data'), { recursive: true });
+  it('says what is lost where no copy has it, and nothing while the copy is not mounted', async () => {
     for (const path of filesOf('data')) rmSync(path);
+    const manifests = filesOf('manifests');
+    renameSync(copy, `${copy}.away`);
+    mkdirSync(copy);
+    const unasked = await site.holdfast('repair', '--apply');
+    rmSync(copy, { recursive: true });
+    renameSync(`${copy}.away`, copy);
+    expect(unasked.status).toBe(errorCodes.STORE_UNAVAILABLE.exit);
+    expect(unasked.stdout).toContain('it is missing; no copy that could be asked has it');
+    expect(unasked.stderr).toContain('copy offsite could not be asked: it has no holdfast.json');
+    expect(filesOf('manifests')).toEqual(manifests);
+
+    renameSync(join(copy, 'data'), join(copy, 'data.away'));
     const result = await site.holdfast('repair', '--apply');
+    renameSync(join(copy, 'data.away'), join(copy, 'data'));
     expect(result.status).toBe(errorCodes.OBJECT_MISSING.exit);
     expect(result.stdout).toMatch(/anna-\S+: 10 paths lost, of files/);
+    const back = documentOf<RepairDocument>('repair', await site.holdfast('repair', '--apply', '--json'));
+    expect(back).toMatchObject({ exitStatus: 0, unasked: [] });
+    expect(back.snapshots.every(({ broughtBack, published }) => broughtBack && published)).toBe(true);
+    expect((await site.holdfast('verify', '--read-data')).status).toBe(0);
     expect((await site.holdfast('repair')).status).toBe(0);
   });
 });

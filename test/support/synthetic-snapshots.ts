@@ -36,6 +36,8 @@ export interface SyntheticSnapshot {
   readonly databases?: Readonly<Record<string, boolean>>;
   readonly entries?: number;
   readonly revision?: number;
+  /** The revision had to leave something out. */
+  readonly lost?: true;
 }
 
 export interface Written {
@@ -165,6 +167,7 @@ export async function putSnapshot(store: Store, made: SyntheticSnapshot): Promis
     references,
     tools: { holdfast: '0.1.0', store: ref, provider: ref, panel: ref },
     previous: null,
+    ...(made.lost === undefined ? {} : { lost: made.lost }),
   };
   const manifest = { header: { ...header, digest: snapshotDigest(header, body) }, body };
   const key = manifestKey({ server: of, owner, sequence, atMs, level: header.level, state, id, revision });

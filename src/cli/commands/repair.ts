@@ -1,7 +1,8 @@
 /** `holdfast repair`: what can be done about damage in a store, and with --apply its mending. */
 
+import { isHoldfastError } from '../../core/errors.ts';
 import { repair as repairStore } from '../../core/jobs/repair/repair.ts';
-import type { RepairReport, RepairRequest } from '../../core/jobs/repair/types.ts';
+import type { RepairCopy, RepairReport, UnaskedCopy } from '../../core/jobs/repair/types.ts';
 import { printable } from '../../core/printable.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
 import { perStore } from '../configuration.ts';
@@ -50,8 +51,9 @@ export const repair: CliCommand = {
       .addHelpText(
         'after',
         '\nWhat is damaged or missing is taken from the configured copies. Where none has it, a new revision of each\n' +
-          'snapshot says what it lost, so that the rest of it restores. The lost index of a full is made again from\n' +
-          'its segments. No snapshot is removed.',
+          'snapshot says what it lost, so that the rest of it restores; it is taken back once a copy has it after all.\n' +
+          'While a copy cannot be asked, nothing counts as lost: mend it, or take it out of the configuration.\n' +
+          'The lost index of a full is made again from its segments. No snapshot is removed.',
       );
   },
 
@@ -61,7 +63,7 @@ export const repair: CliCommand = {
       const server = serverOf(session, chosen);
       const report = await run(context, session, server, chosen);
       print(context, report, chosen.apply === true);
-      const { exitStatus, snapshotsSeen, leftovers, locked } = report;
+      const { exitStatus, snapshotsSeen, leftovers, unasked, locked } = report;
       context.output.document<RepairDocument>({
         addin: session.addin.name,
         server,
@@ -76,6 +78,7 @@ export const repair: CliCommand = {
           paths: [...paths],
         })),
         leftovers: [...leftovers],
+        unasked: unasked.map((one) => ({ ...one })),
         locked: [...locked],
       });
       return exitStatus;
@@ -92,13 +95,20 @@ async function run(
   const { loaded, addin, opened, search, trust } = session;
   const owners: string[] = [];
   for (const wanted of account ?? []) owners.push(await ownerOf(search, wanted));
-  const copies: RepairRequest['copies'][number][] = [];
+  const copies: RepairCopy[] = [];
+  const unopened: UnaskedCopy[] = [];
   const progress = await openProgress(output, world.now);
   let bytes = 0;
   try {
     for (const copy of perStore(addin).slice(1)) {
-      const { store, provider } = await openStore(loaded, copy, world);
-      copies.push({ name: copy.name.slice(addin.name.length + 1), store, provider });
+      const name = copy.name.slice(addin.name.length + 1);
+      try {
+        const { store, provider } = await openStore(loaded, copy, world);
+        copies.push({ name, store, provider, remembered: session.state?.storeId(copy.name) ?? null });
+      } catch (error) {
+        if (!isHoldfastError(error)) throw error;
+        unopened.push({ copy: name, message: printable(error.message, 4096) });
+      }
     }
     return await repairStore({
       store: opened.store,
@@ -106,6 +116,7 @@ async function run(
       server,
       owners: account === undefined ? null : owners,
       copies,
+      unopened,
       readData: readData === true,
       apply: apply === true,
       stateDir: loaded.configuration.stateDir,
@@ -125,14 +136,15 @@ async function run(
 }
 
 function print({ output }: CliContext, report: RepairReport, applied: boolean): void {
-  const { objects, snapshots, leftovers, locked, snapshotsSeen } = report;
+  const { objects, snapshots, leftovers, unasked, locked, snapshotsSeen } = report;
+  const lacking = unasked.length === 0 ? 'no copy has it' : 'no copy that could be asked has it';
   for (const { key, problem, copy, mended } of objects) {
-    const remedy =
-      copy === null ? 'no copy has it' : mended ? `taken from copy ${copy}` : `copy ${copy} has it whole`;
+    const remedy = copy === null ? lacking : mended ? `taken from copy ${copy}` : `copy ${copy} has it whole`;
     output.line(`${key}: ${printable(problem, 4096)}; ${remedy}`);
   }
-  for (const { name, rebuilt, components, lostPaths, paths } of snapshots) {
-    if (rebuilt) output.line(`${name}: its index is made again from its segments`);
+  for (const { name, rebuilt, broughtBack, components, lostPaths, paths } of snapshots) {
+    if (broughtBack) output.line(`${name}: what it had lost is there again`);
+    else if (rebuilt) output.line(`${name}: its index is made again from its segments`);
     else
       output.line(
         `${name}: ${plural(lostPaths, 'path')} lost, of ${components.map((one) => printable(one)).join(', ')}`,
@@ -141,6 +153,10 @@ function print({ output }: CliContext, report: RepairReport, applied: boolean): 
     if (lostPaths > shownPaths) output.line(`  and ${countText(lostPaths - shownPaths)} more`);
   }
   for (const folder of leftovers) output.line(`${folder}: left by a trial that was killed`);
+  for (const { copy, message } of unasked) output.note(`note: copy ${copy} could not be asked: ${message}`);
+  if (unasked.length > 0) {
+    output.note('note: nothing counts as lost until all copies can be asked, or are no longer configured');
+  }
   for (const owner of locked) output.note(`note: another job is working on ${owner}; left for the next run`);
   const found = `${plural(snapshotsSeen, 'snapshot')}, ${plural(objects.length, 'damaged object')}`;
   const published = snapshots.filter((one) => one.published).length;

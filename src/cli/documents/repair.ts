@@ -18,15 +18,16 @@ export const repairDocument = document(
         key: text('Its key in the store.'),
         owner: text('UUID of the account that refers to it.'),
         problem: text('What is wrong with it.'),
-        copy: textOrNull('Name of the copy that has it whole; null where none has.'),
+        copy: textOrNull('Name of the copy that has it whole; null where none that answers has.'),
         mended: flag('It was taken from there and is whole again.'),
       }),
     ),
     snapshots: list(
-      'Snapshots that lost something for good, or whose index can be made again.',
+      'Snapshots that lost something for good, that have it again, or whose index can be made again.',
       record('A snapshot.', {
         id: text('Id of the snapshot.'),
         rebuilt: flag('Its index is made again from its segments; nothing of its files is lost.'),
+        broughtBack: flag('It had lost something, and all of that is there again.'),
         components: texts('Trees and databases of which something is lost.'),
         lostPaths: count('How many paths are lost.'),
         paths: texts('The first of them, percent-encoded.'),
@@ -34,6 +35,10 @@ export const repairDocument = document(
       }),
     ),
     leftovers: texts('Folders of trial objects that killed runs left: to be removed, or removed.'),
+    unasked: list(
+      'Copies that could not be asked: while there are any, nothing counts as lost.',
+      record('A copy.', { copy: text('Its name.'), message: text('Why it could not be asked.') }),
+    ),
     locked: texts('UUIDs of accounts another job was working on; their turn comes with the next run.'),
   },
 );

@@ -80,6 +80,8 @@ export interface ManifestHeader {
   readonly previous: string | null;
   /** To which of the owner's keys the body is encrypted; absent where it is plain. */
   readonly encryption?: { readonly epoch: number; readonly pair: string };
+  /** An earlier revision had more: `lost` in the body says what is gone. Absent where nothing is. */
+  readonly lost?: true;
 }
 
 export interface ManifestBody {
@@ -126,6 +128,10 @@ export interface ManifestBody {
   readonly labels: Readonly<Record<string, string>>;
   readonly unconfiguredEngines: readonly string[];
 }
+
+/** Whether `repair` wrote it, for want of something that an earlier revision names. */
+export const hasLost = ({ header, body }: Pick<ReadManifest, 'header' | 'body'>): boolean =>
+  header.lost === true || body?.lost !== undefined;
 
 export interface Manifest {
   readonly header: ManifestHeader;

@@ -51,9 +51,13 @@ export async function* listByOwner(
 function joined(known: ListedSnapshot | undefined, one: ListedSnapshot): ListedSnapshot {
   if (known === undefined) return one;
   const { earlier: others = [], ...bare } = known;
-  const [highest, ...earlier] = [one, bare, ...others].sort((a, b) => b.revision - a.revision);
+  const [highest, ...earlier] = [one, bare, ...others].sort(byRevision);
   return { ...highest!, earlier };
 }
+
+/** The highest first; of two of one number, which only a race can make, the partial one, whose key is the greater. */
+const byRevision = (a: ListedSnapshot, b: ListedSnapshot): number =>
+  b.revision - a.revision || (a.key < b.key ? 1 : -1);
 
 const inOrder = (snapshots: ReadonlyMap<string, ListedSnapshot>): ListedSnapshot[] =>
   [...snapshots.values()].sort(

@@ -6,7 +6,7 @@
  * meanwhile is not brought back.
  */
 
-import { manifestKey } from '../archive/keys.ts';
+import { manifestKey, parseManifestKey } from '../archive/keys.ts';
 import { encodeManifest, type ManifestBody, type ManifestHeader } from '../archive/manifest.ts';
 import type { Signer } from '../archive/seal.ts';
 import type { Provider } from '../contracts/provider.ts';
@@ -18,6 +18,7 @@ import { isHoldfastError } from '../errors.ts';
 import { bytesOf } from '../streams.ts';
 import { holdfastVersion } from './addin.ts';
 import { type ListedSnapshot, listSnapshots, type Snapshot } from './catalog.ts';
+import { walk } from './prune/walk.ts';
 
 export interface RevisionPlace {
   readonly store: Store;
@@ -88,8 +89,29 @@ export async function publishRevision(
     if (isHoldfastError(error) && error.code === 'OBJECT_EXISTS') return null;
     throw error;
   }
-  if ((await store.head({ key: replaces, signal })) !== null) return key;
-  // It was pruned in between: what it names may be going at this moment.
+  if (await standsAlone(store, { key, replaces }, signal)) return key;
   await store.remove({ key, signal });
   return null;
+}
+
+/**
+ * False where what it replaces was pruned in between, so that what it names may be going at this moment, and where
+ * somebody else wrote a revision of the same number: of another state it has another key, which no create-only put meets.
+ * Where both see each other both take theirs back.
+ */
+async function standsAlone(
+  store: Store,
+  { key, replaces }: { readonly key: string; readonly replaces: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { id, revision } = parseManifestKey(key)!;
+  // Up to the sequence, which revisions share.
+  const prefix = key.slice(0, key.indexOf('-', key.lastIndexOf('/')) + 1);
+  let isThere = false;
+  for await (const other of walk(store, prefix, signal)) {
+    if (other.key === replaces) isThere = true;
+    const name = parseManifestKey(other.key);
+    if (other.key !== key && name?.id === id && name.revision === revision) return false;
+  }
+  return isThere;
 }

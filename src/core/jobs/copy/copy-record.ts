@@ -24,7 +24,7 @@ export class CopyRecord {
   readonly others: Set<string>;
   /** Manifests that a put-only copy took; of any other copy the store itself tells. */
   readonly sent: Set<string>;
-  /** Manifests that were pruned from the copy, or that its retention would let go at once. */
+  /** Manifests that were pruned from the copy, that its retention would let go at once, or that lost what it has. */
   readonly leftOut: Set<string>;
   /** Key objects that were seen in the copy, whatever became of them there. */
   readonly keys: Set<string>;

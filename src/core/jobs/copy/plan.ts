@@ -1,10 +1,13 @@
 /**
- * Which of the snapshots that a copy lacks it should get: not what was pruned from it, and not what its own
- * retention would let go at once. A put-only copy gets all that it was not sent.
+ * Which of the snapshots that a copy lacks it should get: not what was pruned from it, not what its own
+ * retention would let go at once, and no revision that lost something which the copy has. A put-only copy gets all else
+ * that it was not sent.
  *
  * Goes account by account and keeps of each manifest only what retention asks for.
  */
 
+import { type ManifestName, parseManifestKey } from '../../archive/keys.ts';
+import { hasLost } from '../../archive/manifest.ts';
 import type { Retention } from '../../config/addin-schema.ts';
 import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import { isHoldfastError } from '../../errors.ts';
@@ -53,7 +56,10 @@ export async function planCopy(request: PlanRequest, all: readonly ListedSnapsho
   const { target, server, record, signal } = request;
   const ours = all.filter(({ key }) => !record.others.has(key));
   if (target.store.capabilities.putOnly) {
-    return { wanted: ours.filter(({ key }) => !record.sent.has(key)), held: new Map() };
+    const sent = [...record.sent].flatMap((key) => parseManifestKey(key) ?? []);
+    const unsent = ours.filter(({ key }) => !record.sent.has(key));
+    await leaveOutLosses(request, unsent, sent);
+    return { wanted: unsent.filter(({ key }) => !record.leftOut.has(key)), held: new Map() };
   }
   const held = Map.groupBy(await listSnapshots(target.store, { server }, signal), ({ owner }) => owner);
   // In this revision or a later one.
@@ -75,6 +81,7 @@ async function wantedOf(
 ): Promise<ListedSnapshot[]> {
   const { leftOut } = request.record;
   const open = lacking.filter(({ key }) => !leftOut.has(key));
+  await leaveOutLosses(request, open, [...held.values()].flat());
   const owners = [...Map.groupBy(open, ({ owner }) => owner)];
   await eachLimited(owners, ownersAtOnce, async ([owner, ofOwner]) => {
     const pruned = await prunedIds(request, owner, ofOwner);
@@ -84,6 +91,26 @@ async function wantedOf(
     for (const { id, key } of rest) if (refused.has(id)) leftOut.add(key);
   });
   return open.filter(({ key }) => !leftOut.has(key));
+}
+
+/**
+ * A revision that lost something is not put over one that has it: the copy may be the last place where it is. What
+ * cannot be read is left to the copying, which says so.
+ */
+async function leaveOutLosses(
+  { source, record, signal }: PlanRequest,
+  lacking: readonly ListedSnapshot[],
+  held: readonly ManifestName[],
+): Promise<void> {
+  const ids = new Set(held.map(({ owner, id }) => `${owner} ${id}`));
+  const later = lacking.filter(({ owner, id, revision }) => revision > 0 && ids.has(`${owner} ${id}`));
+  await eachLimited(later, readsAtOnce, async (listed) => {
+    try {
+      if (hasLost(await readAnySnapshot(source.provider, listed, signal))) record.leftOut.add(listed.key);
+    } catch (error) {
+      if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;
+    }
+  });
 }
 
 /** What the copy's prune events name. None of them is older than a snapshot it names. */

@@ -4,8 +4,11 @@
  * Not before the later one has been there for the grace period: somebody may be reading. And not while a server
  * that can only put, and so does not see revisions, may still refer to what they name: the newest snapshot, the
  * newest complete one and the newest full are what a next one refers to.
+ *
+ * What has lost something replaces nothing: the earlier one says what was lost, and a copy may have it still.
  */
 
+import { hasLost } from '../../archive/manifest.ts';
 import type { ReadManifest } from './survey.ts';
 import type { StoredKey } from './types.ts';
 
@@ -13,10 +16,17 @@ import type { StoredKey } from './types.ts';
 export function newestRevisions(manifests: readonly ReadManifest[]): ReadManifest[] {
   const newest = new Map<string, ReadManifest>();
   for (const one of manifests) {
-    const { id, revision } = one.snapshot.header;
-    if ((newest.get(id)?.snapshot.header.revision ?? -1) < revision) newest.set(id, one);
+    const { id } = one.snapshot.header;
+    const known = newest.get(id);
+    if (known === undefined || isLater(one, known)) newest.set(id, one);
   }
   return [...newest.values()].sort((a, b) => (a.stored.key < b.stored.key ? -1 : 1));
+}
+
+/** Of two of one number, which only a race can make, the one that says what is lost: its key is the greater. */
+function isLater(one: ReadManifest, other: ReadManifest): boolean {
+  const more = one.snapshot.header.revision - other.snapshot.header.revision;
+  return more > 0 || (more === 0 && one.stored.key > other.stored.key);
 }
 
 export function replacedManifests(
@@ -29,7 +39,12 @@ export function replacedManifests(
   return manifests
     .filter((one) => {
       const last = byId.get(one.snapshot.header.id)!;
-      return last !== one && last.stored.modifiedAtMs < graceFromMs && !parents.has(last);
+      return (
+        last !== one &&
+        !hasLost(last.snapshot) &&
+        last.stored.modifiedAtMs < graceFromMs &&
+        !parents.has(last)
+      );
     })
     .map(({ stored }) => stored);
 }

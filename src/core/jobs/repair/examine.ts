@@ -43,7 +43,10 @@ export async function examine(request: RepairRequest, listed: readonly ListedSna
 }
 
 /** In plain words; null where the object is as its manifest says. */
-async function problemOf(request: RepairRequest, ref: ObjectRef): Promise<string | null> {
+export async function problemOf(
+  request: Pick<RepairRequest, 'store' | 'provider' | 'readData' | 'signal' | 'onEvent'>,
+  ref: ObjectRef,
+): Promise<string | null> {
   const { key, size, kind } = ref;
   const found = await request.store.head({ key, signal: request.signal });
   if (found === null) return 'it is missing';
@@ -58,7 +61,10 @@ async function problemOf(request: RepairRequest, ref: ObjectRef): Promise<string
   }
 }
 
-async function hashOf({ provider, signal, onEvent }: RepairRequest, { key }: ObjectRef): Promise<string> {
+async function hashOf(
+  { provider, signal, onEvent }: Pick<RepairRequest, 'provider' | 'signal' | 'onEvent'>,
+  { key }: ObjectRef,
+): Promise<string> {
   const digest = createHash('sha256');
   for await (const piece of provider.get({ key, signal })) {
     digest.update(piece);

@@ -5,38 +5,33 @@
 
 import { manifestLimitBytes, type ObjectRef, readManifest } from '../../archive/manifest.ts';
 import type { ObjectKind } from '../../contracts/provider.ts';
-import { isHoldfastError } from '../../errors.ts';
 import { bytesOf, collect } from '../../streams.ts';
 import type { ListedSnapshot } from '../catalog.ts';
 import { CheckedBody } from '../copy/checked-body.ts';
-import type { RepairRequest } from './types.ts';
+import type { CopiesAsked } from './copies-asked.ts';
+import type { RepairCopy, RepairRequest } from './types.ts';
 
-type Copy = RepairRequest['copies'][number];
-
-/** Name of the copy that has it whole, and by `apply` gave it back; null where none has. */
-export async function fetchObject(request: RepairRequest, ref: ObjectRef): Promise<string | null> {
-  for (const copy of request.copies) {
-    if (!(await isWhole(request, copy, ref))) continue;
-    if (request.apply) await putBack(request, copy, ref);
-    return copy.name;
-  }
-  return null;
+/** Name of the copy that has it whole, and by `apply` gave it back; null where none is known to. */
+export async function fetchObject(
+  request: RepairRequest,
+  copies: CopiesAsked,
+  ref: ObjectRef,
+): Promise<string | null> {
+  const found = await copies.first(async (copy) => ((await isWhole(request, copy, ref)) ? true : null));
+  if (found !== null && request.apply) await putBack(request, found.copy, ref);
+  return found?.copy.name ?? null;
 }
 
-async function isWhole({ signal }: RepairRequest, copy: Copy, ref: ObjectRef): Promise<boolean> {
-  try {
-    const info = await copy.store.head({ key: ref.key, signal });
-    if (info?.sizeBytes !== ref.size) return false;
-    for await (const _ of new CheckedBody(copy.provider.get({ key: ref.key, signal }), ref));
-    return true;
-  } catch (error) {
-    if (!isHoldfastError(error) || !/^(?:OBJECT|STORE)_/.test(error.code)) throw error;
-    return false;
-  }
+/** @throws whatever keeps it from being known, and that of a damaged one */
+async function isWhole({ signal }: RepairRequest, copy: RepairCopy, ref: ObjectRef): Promise<boolean> {
+  const info = await copy.store.head({ key: ref.key, signal });
+  if (info?.sizeBytes !== ref.size) return false;
+  for await (const _ of new CheckedBody(copy.provider.get({ key: ref.key, signal }), ref));
+  return true;
 }
 
 /** In the place of what is there: removed first, it would be gone where this breaks off. */
-async function putBack({ provider, signal }: RepairRequest, copy: Copy, ref: ObjectRef): Promise<void> {
+async function putBack({ provider, signal }: RepairRequest, copy: RepairCopy, ref: ObjectRef): Promise<void> {
   const { key, size, kind } = ref;
   const body = new CheckedBody(copy.provider.get({ key, signal }), ref);
   const asKind: ObjectKind = kind === 'beside' ? 'export' : kind;
@@ -46,23 +41,18 @@ async function putBack({ provider, signal }: RepairRequest, copy: Copy, ref: Obj
 /** As `fetchObject`, for a manifest: its seal says whether it is whole. */
 export async function fetchManifest(
   request: RepairRequest,
+  copies: CopiesAsked,
   { key, id }: ListedSnapshot,
 ): Promise<string | null> {
   const { provider, signal } = request;
-  for (const copy of request.copies) {
-    let bytes: Buffer;
-    try {
-      bytes = await collect(copy.provider.get({ key, signal }), manifestLimitBytes);
-      if (readManifest(bytes, key).header.id !== id) continue;
-    } catch (error) {
-      if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT|STORE)_/.test(error.code)) throw error;
-      continue;
-    }
-    if (request.apply) {
-      const body = bytesOf(bytes);
-      await provider.put({ kind: 'manifest', key, body, sizeBytes: bytes.length, createOnly: false, signal });
-    }
-    return copy.name;
+  const found = await copies.first(async (copy) => {
+    const bytes = await collect(copy.provider.get({ key, signal }), manifestLimitBytes);
+    return readManifest(bytes, key).header.id === id ? bytes : null;
+  });
+  if (found !== null && request.apply) {
+    const { value } = found;
+    const body = bytesOf(value);
+    await provider.put({ kind: 'manifest', key, body, sizeBytes: value.length, createOnly: false, signal });
   }
-  return null;
+  return found?.copy.name ?? null;
 }

@@ -47,7 +47,14 @@ export async function markLost(
   )
     return null;
   const count = lost?.count ?? body.counts.entries;
-  const found = { name, rebuilt: false, components, lostPaths: count, paths: lost?.paths ?? [] };
+  const found = {
+    name,
+    rebuilt: false,
+    broughtBack: false,
+    components,
+    lostPaths: count,
+    paths: lost?.paths ?? [],
+  };
   if (!request.apply) return { ...found, published: false };
 
   const stays = ({ key }: ObjectRef): boolean => !gone.missing.has(key);
@@ -58,6 +65,7 @@ export async function markLost(
   };
   const base = {
     state: 'partial' as const,
+    lost: true as const,
     objects: header.objects.filter(stays),
     references: header.references.filter(stays),
   };

@@ -38,7 +38,7 @@ export async function rebuildIndex(
   const isBad = (key: string): boolean => missing.has(key) || damaged.has(key);
   if (header.level !== 'full' || body.index === null || segments.length === 0) return null;
   if (segments.some(({ key }) => isBad(key)) || !(await isUnreadable(request, snapshot))) return null;
-  const found = { name, rebuilt: true, components: [], lostPaths: 0, paths: [] };
+  const found = { name, rebuilt: true, broughtBack: false, components: [], lostPaths: 0, paths: [] };
   if (!apply) return { ...found, published: false };
 
   const trees = body.components.flatMap((one) => (one.type === 'tree' ? [one] : []));

@@ -1,15 +1,18 @@
 /**
  * Repair: takes what is damaged or missing from a copy of the store, makes lost indexes again from segments,
- * and marks in new revisions what is lost for good, so that the rest restores and the loss has a name.
+ * and marks in new revisions what is lost for good, so that the rest restores and the loss has a name. What was
+ * marked is taken back where a copy has it after all.
  *
  * Goes account by account, under its lock. Without `apply` nothing is changed; with it, the only objects that
- * are replaced are those that a copy has whole.
+ * are replaced are those that a copy has whole. Nothing is lost while a copy cannot be asked.
  */
 
 import { type ErrorCode, errorCodes } from '../../errors.ts';
 import { underLock } from '../account-lock.ts';
 import { type ListedSnapshot, listSnapshots } from '../catalog.ts';
 import { standingOf } from '../trust.ts';
+import { bringBack } from './bring-back.ts';
+import { CopiesAsked } from './copies-asked.ts';
 import { examine } from './examine.ts';
 import { fetchManifest, fetchObject } from './fetch-from-copy.ts';
 import { clearLeftovers } from './leftovers.ts';
@@ -36,11 +39,12 @@ export async function repair(request: RepairRequest): Promise<RepairReport> {
   const wanted = [...Map.groupBy(listed, ({ owner }) => owner)].filter(
     ([owner]) => owners === null || owners.includes(owner),
   );
+  const copies = await CopiesAsked.of(request);
   const outcomes: AccountOutcome[] = [];
   const locked: string[] = [];
   for (const [owner, ofOwner] of wanted) {
     signal.throwIfAborted();
-    const work = () => repairAccount(request, ofOwner);
+    const work = () => repairAccount(request, copies, ofOwner);
     const outcome = await (request.apply ? underLock(request.stateDir, owner, work) : work());
     if (outcome === 'locked') locked.push(owner);
     else outcomes.push(outcome);
@@ -52,6 +56,7 @@ export async function repair(request: RepairRequest): Promise<RepairReport> {
     objects: outcomes.flatMap(({ objects }) => objects),
     snapshots: outcomes.flatMap(({ snapshots }) => snapshots),
     leftovers: await clearLeftovers(request),
+    unasked: copies.unasked,
     locked,
     exitStatus: code === null ? 0 : errorCodes[code].exit,
   };
@@ -59,6 +64,7 @@ export async function repair(request: RepairRequest): Promise<RepairReport> {
 
 async function repairAccount(
   request: RepairRequest,
+  copies: CopiesAsked,
   listed: readonly ListedSnapshot[],
 ): Promise<AccountOutcome> {
   const { apply, trust } = request;
@@ -68,7 +74,7 @@ async function repairAccount(
   let left: ErrorCode | null = null;
   let damage = await examine(request, listed);
   for (const { listed: one, problem } of damage.manifests) {
-    const copy = await fetchManifest(request, one);
+    const copy = await fetchManifest(request, copies, one);
     objects.push({ key: one.key, owner, problem, copy, mended: apply && copy !== null });
     if (copy === null) left ??= 'OBJECT_DAMAGED';
   }
@@ -76,18 +82,29 @@ async function repairAccount(
   if (apply && objects.some(({ mended }) => mended)) damage = await examine(request, listed);
   const [missing, damaged] = [new Set<string>(), new Set<string>()];
   for (const { ref, problem } of damage.objects.values()) {
-    const copy = await fetchObject(request, ref);
+    const copy = await fetchObject(request, copies, ref);
     objects.push({ key: ref.key, owner, problem, copy, mended: apply && copy !== null });
     if (copy === null) (problem === 'it is missing' ? missing : damaged).add(ref.key);
   }
+  const gone = new Set([...missing, ...damaged]);
   for (const snapshot of damage.snapshots) {
     if (trust !== undefined && standingOf(snapshot, trust) !== 'trusted') continue;
+    const one = listed.find(({ key }) => key === snapshot.key)!;
+    const back = await bringBack(request, copies, { snapshot, listed: one, damage, gone });
+    if (back !== null) {
+      objects.push(...back.objects);
+      snapshots.push(back.snapshot);
+      continue;
+    }
+    // The copy that cannot be asked may be the one that has it.
+    if (copies.unasked.length > 0) continue;
     const found =
       (await rebuildIndex(request, snapshot, { missing, damaged })) ??
       (await markLost(request, snapshot, { missing, damaged }));
     if (found !== null) snapshots.push(found);
   }
-  if (missing.size > 0) left = 'OBJECT_MISSING';
+  if (gone.size > 0 && copies.unasked.length > 0) left = 'STORE_UNAVAILABLE';
+  else if (missing.size > 0) left = 'OBJECT_MISSING';
   else if (damaged.size > 0) left ??= 'OBJECT_DAMAGED';
   return { objects, snapshots, left };
 }

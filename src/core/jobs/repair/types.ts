@@ -8,6 +8,19 @@ import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import type { OpenStore } from '../copy/copy-one.ts';
 import type { Trust } from '../trust.ts';
 
+export interface RepairCopy extends OpenStore {
+  readonly name: string;
+  /** Id of the store that this server copied to before; null or left out where nobody knows. */
+  readonly remembered?: string | null;
+}
+
+/** A copy whose not having something proves nothing. */
+export interface UnaskedCopy {
+  readonly copy: string;
+  /** Why, safe to print. */
+  readonly message: string;
+}
+
 export interface RepairRequest {
   readonly store: Store;
   /** With the keys, where snapshots are encrypted. */
@@ -17,7 +30,9 @@ export interface RepairRequest {
   /** UUIDs of accounts; null for all. */
   readonly owners: readonly string[] | null;
   /** Copies of the store, in the order in which they are asked. */
-  readonly copies: readonly (OpenStore & { readonly name: string })[];
+  readonly copies: readonly RepairCopy[];
+  /** Those that could not be opened: while there are any, nothing counts as lost. */
+  readonly unopened?: readonly UnaskedCopy[];
   /** Hashes every data object; without it only what is missing or has another size shows. */
   readonly readData: boolean;
   /** False: show only. */
@@ -44,7 +59,7 @@ export interface RepairedObject {
   /** UUID of the account that refers to it. */
   readonly owner: string;
   readonly problem: string;
-  /** Name of the copy it is taken from; null where no copy has it whole. */
+  /** Name of the copy it is taken from; null where none that answers has it whole. */
   readonly copy: string | null;
   /** It is whole again. */
   readonly mended: boolean;
@@ -54,6 +69,8 @@ export interface RepairedSnapshot {
   readonly name: string;
   /** Its index is made again from its segments. */
   readonly rebuilt: boolean;
+  /** An earlier repair had to say that something is lost, and all of it is there again. */
+  readonly broughtBack: boolean;
   /** Names of components of which something is lost. */
   readonly components: readonly string[];
   /** How many paths are lost, and the first of them, escaped. */
@@ -70,8 +87,10 @@ export interface RepairReport {
   readonly snapshots: readonly RepairedSnapshot[];
   /** Folders of trials that killed runs left: to be removed, or removed. */
   readonly leftovers: readonly string[];
+  /** Copies that could not be asked; where there are any, nothing was or would be marked as lost. */
+  readonly unasked: readonly UnaskedCopy[];
   /** UUIDs of accounts that another job was working on. */
   readonly locked: readonly string[];
-  /** 0, or that of OBJECT_MISSING, OBJECT_DAMAGED or ACCOUNT_LOCKED. */
+  /** 0, or that of OBJECT_MISSING, OBJECT_DAMAGED, STORE_UNAVAILABLE (a copy could not be asked) or ACCOUNT_LOCKED. */
   readonly exitStatus: number;
 }

@@ -69,6 +69,24 @@ describe('what prune removed from a copy', () => {
   });
 });
 
+describe('a revision that lost something', () => {
+  it.each([false, true])('is not put over one that the copy has (put-only: %s)', async (putOnly) => {
+    const copy = withMethods(lab.copy, { capabilities: { ...lab.copy.capabilities, putOnly } });
+    await lab.days(1);
+    await lab.run(null, { copy });
+    await lab.snapshot({ owner, sequence: 1, revision: 1, lost: true });
+    await lab.snapshot({ owner, sequence: 2, revision: 1, lost: true });
+
+    expect(await lab.run(null, { copy })).toMatchObject({ copied: 1, lacking: 0, error: null });
+    expect(await keysIn(lab.copy, 'manifests/')).toEqual([
+      expect.stringMatching(/\/00000001-[^/]*[0-9a-f]{12}\.manifest$/),
+      expect.stringMatching(/\/00000002-[^/]*-r1\.manifest$/),
+    ]);
+    await lab.snapshot({ owner, sequence: 1, revision: 2 });
+    expect(await lab.run(null, { copy })).toMatchObject({ copied: 1, lacking: 0 });
+  });
+});
+
 const forget = (): void => rmSync(join(lab.directory, 'copy.nightly.offsite.json'));
 
 describe('a copy with a retention of its own', () => {

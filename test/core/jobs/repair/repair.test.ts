@@ -20,12 +20,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { localStore } from '../../../../src/addins/local/index.ts';
 import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
 import { withKeys } from '../../../../src/core/encryption/keyed-provider.ts';
-import { HoldfastError } from '../../../../src/core/errors.ts';
+import { errorCodes, HoldfastError } from '../../../../src/core/errors.ts';
+import { listSnapshots, readSnapshot } from '../../../../src/core/jobs/catalog.ts';
 import type { RepairRequest } from '../../../../src/core/jobs/repair/types.ts';
 import { compareTrees } from '../../../support/compare-trees.ts';
-import { repairLab } from '../../../support/upkeep.ts';
+import { ageStore, pruneLab, repairLab } from '../../../support/upkeep.ts';
 import { type ChainLab, openChainLab } from '../chain/chain-lab.ts';
 
+const signal = new AbortController().signal;
 let chain: ChainLab;
 
 beforeEach(async () => {
@@ -151,6 +153,59 @@ describe('repair', () => {
     expect(next.header).toMatchObject({ level: 'incremental', state: 'complete' });
     await chain.expectRestorable();
     expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+  });
+
+  it('marks nothing while a copy cannot be asked, and takes back what was marked where a copy has it', async () => {
+    await chain.full();
+    chain.write('d0/lost', randomBytes(9000));
+    const next = await chain.incremental();
+    const copy = await copyNow();
+    rmSync(stored(next.header.objects.find(({ kind }) => kind === 'segment')!.key));
+    const path = join(chain.directory, 'not-mounted');
+    const store = await localStore.open({ use: 'local', path });
+    const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+    const gone = { copies: [{ name: 'offsite', store, provider }] };
+    for (const unasked of [gone, { unopened: [{ copy: 'offsite', message: 'no secret' }] }]) {
+      const report = await repairLab(chain.lab, unasked);
+      expect(report).toMatchObject({ snapshots: [], unasked: [{ copy: 'offsite' }] });
+      expect(report.exitStatus).toBe(errorCodes.STORE_UNAVAILABLE.exit);
+    }
+    const wrong = await repairLab(chain.lab, { copies: [{ ...copy, remembered: 'another' }] });
+    expect(wrong).toMatchObject({
+      snapshots: [],
+      objects: [{ copy: 'offsite', mended: true }],
+      exitStatus: 0,
+    });
+
+    rmSync(stored(wrong.objects[0]!.key));
+    expect((await repairLab(chain.lab)).snapshots).toMatchObject([{ name: next.name, published: true }]);
+    const marked = await chain.lab.latest();
+    expect(marked.header).toMatchObject({ revision: 1, state: 'partial', lost: true });
+    await chain.incremental();
+    ageStore(chain.lab);
+    await pruneLab(chain.lab, { retention: null });
+    expect(statSync(stored(next.key)).isFile()).toBe(true);
+    // Also where it is only the copy that knows.
+    rmSync(stored(next.key));
+    const copies = [copy];
+    const dry = await repairLab(chain.lab, { copies, apply: false });
+    expect(dry.snapshots).toMatchObject([{ name: next.name, broughtBack: true, published: false }]);
+    const { snapshots, objects } = await repairLab(chain.lab, { copies });
+    expect(snapshots).toMatchObject([{ broughtBack: true, published: true }]);
+    expect(objects).toMatchObject([{ problem: 'it is missing', copy: 'offsite', mended: true }]);
+
+    const listed = (await listSnapshots(chain.lab.store, {}, signal)).find(
+      ({ id }) => id === next.header.id,
+    )!;
+    const back = await readSnapshot(chain.lab.provider, listed, signal);
+    expect(back).toMatchObject({
+      header: { ...next.header, revision: 2, replaces: marked.key },
+      body: next.body,
+    });
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+    await chain.expectRestorable(back);
+    expect((await repairLab(chain.lab, { copies })).snapshots).toEqual([]);
+    for (const one of [store, copy.store]) await one.close();
   });
 
   it('marks only the paths in a damaged part of a segment', async () => {

@@ -1,0 +1,106 @@
+/**
+ * Takes back what an earlier repair said: where all that a snapshot had lost is there again, in the store or in a
+ * copy, a new revision names it again.
+ *
+ * What it named before stands in its earlier revisions, which prune leaves for that, and in those of the copies, over
+ * which none that lost something is copied.
+ */
+
+import { hasLost, type ObjectRef } from '../../archive/manifest.ts';
+import { withKeys } from '../../encryption/keyed-provider.ts';
+import { isUnusable, type ListedSnapshot, listSnapshots, readSnapshot, type Snapshot } from '../catalog.ts';
+import { epochOf, publishRevision } from '../revision.ts';
+import { standingOf } from '../trust.ts';
+import type { CopiesAsked } from './copies-asked.ts';
+import { type Damage, problemOf } from './examine.ts';
+import { fetchObject } from './fetch-from-copy.ts';
+import type { RepairedObject, RepairedSnapshot, RepairRequest } from './types.ts';
+
+export interface Loss {
+  readonly snapshot: Snapshot;
+  readonly listed: ListedSnapshot;
+  readonly damage: Damage;
+  /** Of the objects of present revisions, those that no copy gave back. */
+  readonly gone: ReadonlySet<string>;
+}
+
+export interface BroughtBack {
+  readonly snapshot: RepairedSnapshot;
+  /** What came from copies for it. */
+  readonly objects: readonly RepairedObject[];
+}
+
+/** Null where nothing was lost, or not all of it is there again. */
+export async function bringBack(
+  request: RepairRequest,
+  copies: CopiesAsked,
+  { snapshot, listed, damage, gone }: Loss,
+): Promise<BroughtBack | null> {
+  if (!hasLost(snapshot)) return null;
+  const { store, provider, signer, signal, apply } = request;
+  const whole = await wholeOf(request, copies, listed);
+  if (whole === null) return null;
+  const present = new Set(namedBy(snapshot).map(({ key }) => key));
+  const objects: RepairedObject[] = [];
+  for (const ref of namedBy(whole)) {
+    const { key } = ref;
+    if (gone.has(key)) return null;
+    if (present.has(key) || damage.objects.has(key)) continue;
+    const problem = await problemOf(request, ref);
+    if (problem === null) continue;
+    const copy = await fetchObject(request, copies, ref);
+    if (copy === null) return null;
+    objects.push({ key, owner: listed.owner, problem, copy, mended: apply });
+  }
+  const found = {
+    name: snapshot.name,
+    rebuilt: false,
+    broughtBack: true,
+    components: [],
+    lostPaths: 0,
+    paths: [],
+  };
+  if (!apply) return { snapshot: { ...found, published: false }, objects };
+  const epoch = await epochOf(provider, whole);
+  const place = { store, provider, signer, epoch, signal };
+  const last = { header: { ...whole.header, revision: snapshot.header.revision }, key: snapshot.key };
+  const key = await publishRevision(place, last, { header: {}, body: whole.body });
+  return { snapshot: { ...found, published: key !== null }, objects };
+}
+
+const namedBy = ({ header }: Snapshot): readonly ObjectRef[] => [...header.objects, ...header.references];
+
+/** Its latest revision that had lost nothing, of the store or of a copy. */
+async function wholeOf(
+  request: RepairRequest,
+  copies: CopiesAsked,
+  { server, owner, id, earlier = [] }: ListedSnapshot,
+): Promise<Snapshot | null> {
+  const { provider, signal } = request;
+  const own = await latestWhole(request, provider, earlier);
+  if (own !== null) return own;
+  const found = await copies.first(async (copy) => {
+    const listed = (await listSnapshots(copy.store, { server, owner }, signal)).find((one) => one.id === id);
+    if (listed === undefined) return null;
+    const keyed = withKeys(copy.provider, { keys: provider.keys ?? null });
+    return latestWhole(request, keyed, [listed, ...(listed.earlier ?? [])]);
+  });
+  return found?.value ?? null;
+}
+
+async function latestWhole(
+  { trust, signal }: RepairRequest,
+  provider: RepairRequest['provider'],
+  revisions: readonly ListedSnapshot[],
+): Promise<Snapshot | null> {
+  for (const one of revisions) {
+    try {
+      const snapshot = await readSnapshot(provider, one, signal);
+      const trusted = trust === undefined || standingOf(snapshot, trust) === 'trusted';
+      if (trusted && !hasLost(snapshot)) return snapshot;
+    } catch (error) {
+      if (!isUnusable(error)) throw error;
+    }
+  }
+  return null;
+}
