@@ -129,10 +129,6 @@ export interface ManifestBody {
   readonly unconfiguredEngines: readonly string[];
 }
 
-/** Whether `repair` wrote it, for want of something that an earlier revision names. */
-export const hasLost = ({ header, body }: Pick<ReadManifest, 'header' | 'body'>): boolean =>
-  header.lost === true || body?.lost !== undefined;
-
 export interface Manifest {
   readonly header: ManifestHeader;
   readonly body: ManifestBody;

@@ -7,13 +7,13 @@
  */
 
 import { type ManifestName, parseManifestKey } from '../../archive/keys.ts';
-import { hasLost } from '../../archive/manifest.ts';
 import type { Retention } from '../../config/addin-schema.ts';
 import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { type ListedSnapshot, listSnapshots, readAnySnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { protectionOf, readProtections } from '../events.ts';
+import { hasLost } from '../has-lost.ts';
 import { readPruned } from '../prune-events.ts';
 import { decideRetention } from '../retention/decide.ts';
 import { retainedOf } from '../retention/retained.ts';

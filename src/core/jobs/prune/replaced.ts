@@ -8,7 +8,7 @@
  * What has lost something replaces nothing: the earlier one says what was lost, and a copy may have it still.
  */
 
-import { hasLost } from '../../archive/manifest.ts';
+import { hasLost } from '../has-lost.ts';
 import type { ReadManifest } from './survey.ts';
 import type { StoredKey } from './types.ts';
 

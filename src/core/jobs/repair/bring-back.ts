@@ -6,9 +6,10 @@
  * which none that lost something is copied.
  */
 
-import { hasLost, type ObjectRef } from '../../archive/manifest.ts';
+import type { ObjectRef } from '../../archive/manifest.ts';
 import { withKeys } from '../../encryption/keyed-provider.ts';
 import { isUnusable, type ListedSnapshot, listSnapshots, readSnapshot, type Snapshot } from '../catalog.ts';
+import { hasLost } from '../has-lost.ts';
 import { epochOf, publishRevision } from '../revision.ts';
 import { standingOf } from '../trust.ts';
 import type { CopiesAsked } from './copies-asked.ts';
