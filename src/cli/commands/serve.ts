@@ -32,9 +32,9 @@ export const serve: CliCommand = {
     const once = options['once'] === true;
     let { configuration } = await loadConfigured(context.configDir);
     const { stateDir } = configuration;
-    let lock: ReturnType<typeof lockDaemon>;
+    let lock: Awaited<ReturnType<typeof lockDaemon>>;
     try {
-      lock = lockDaemon(stateDir);
+      lock = await lockDaemon(stateDir);
     } catch (error) {
       if (!once || !isHoldfastError(error) || error.code !== 'DAEMON_RUNNING') throw error;
       output.info(error.message);

@@ -243,6 +243,9 @@ export const readFd = (fd: number, buffer: Buffer): number =>
 export const seek = (fd: number, offset: number, whence: number): number =>
   Number(result(c.lseek(fd, offset, whence)));
 const LOCK_EX_NB = 2 | 4;
+const LOCK_SH_NB = 1 | 4;
 /** 0, or -EWOULDBLOCK where another open file holds it. The kernel releases it when we die. */
 export const lockExclusive = (fd: number): number => result(c.flock(fd, LOCK_EX_NB));
+/** Taken where nobody holds it exclusively; beside others that share it. */
+export const lockShared = (fd: number): number => result(c.flock(fd, LOCK_SH_NB));
 export const syncFileSystem = (fd: number): number => result(c.syncfs(fd));
