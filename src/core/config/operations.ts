@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module';
 import { builtinNotifiers, notifierNamed } from '../notify/builtin.ts';
 import { quoted } from '../printable.ts';
+import { nextTime, parseCron } from '../schedule/cron.ts';
 import { checkUse, type Installed } from './check-use.ts';
 import type { AccountBudget, HookSettings, Limits, NotifySettings } from './operations-schema.ts';
 import type { ConfigProblem } from './problems.ts';
@@ -96,14 +97,21 @@ export function timingProblems(
 
 /** What is wrong with a cron expression, or null. */
 export function cronProblem(cron: string): string | null {
-  const { validateDetailed } = createRequire(import.meta.url)('node-cron') as typeof import('node-cron');
+  const { parse, validateDetailed } = createRequire(import.meta.url)(
+    'node-cron',
+  ) as typeof import('node-cron');
   const { valid, errors } = validateDetailed(cron);
   if (!valid)
     return errors[0]?.message.replace('is a invalid', 'is no valid') ?? `${quoted(cron)} is no time`;
-  const days = cron.trim().split(/ +/);
-  if (/[#W]/i.test(days[2] ?? '') || days.length !== 5) return `${quoted(cron)} is not supported`;
-  return null;
+  const { dayOfMonth, dayOfWeek } = parse(cron);
+  const words = [...dayOfMonth, ...dayOfWeek].filter((one) => typeof one === 'string');
+  const isKnown = words.every((one) => dayWords.test(one));
+  if (!isKnown || cron.trim().split(/ +/).length !== 5) return `${quoted(cron)} is not supported`;
+  return nextTime(parseCron(cron), 'UTC', 0) === null ? `${quoted(cron)} is never due` : null;
 }
+
+/** The last day of the month, or the last of a weekday. */
+const dayWords = /^[0-6]?L$/;
 
 export function isTimeZone(name: string): boolean {
   try {

@@ -42,6 +42,14 @@ describe('problems of schedules', () => {
     ['0 3 L * *', null],
     ['61 * * * *', /61/],
     ['0 3 * * xyz', /xyz/],
+    ['0 3 * * 5L', null],
+    ['0 0 29 2 *', null],
+    ['0 3 L-3 * *', /"0 3 L-3 \* \*" is not supported/],
+    ['0 3 L-3 * 5', /is not supported/],
+    ['0 3 15W * *', /is not supported/],
+    ['0 3 * * 5#2', /is not supported/],
+    ['0 3 30,31 2 *', /"0 3 30,31 2 \* \*" is never due|impossible/],
+    ['0 3 * * * *', /is not supported/],
   ])('judges %s', (cron, problem) => {
     const found = timingProblems('f', { schedule: [{ cron }] });
 
