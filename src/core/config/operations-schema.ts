@@ -47,7 +47,7 @@ const limits = {
       type: 'integer',
       minimum: 65_536,
       description:
-        'Bytes per second that a backup and its copies send to and read from stores, all together. Restores are not held back.',
+        'Bytes per second that each run sends to and reads from stores, copies included; runs of several addin configurations at the same time have as much each. Restores are not held back.',
       examples: [20_000_000],
     },
   },

@@ -30,7 +30,7 @@ export const resourceScopes: readonly ScopeSpec[] = [
   },
   {
     name: 'backups.bandwidth-limit',
-    help: 'Bytes per second that backups and their copies send to and read from stores, all together; restores are not held back.',
+    help: 'Bytes per second that each run sends to and reads from stores, copies included; runs at the same time have as much each, and restores are not held back.',
     values: 'int',
     allowed: `a whole number of at least ${bandwidth.minimum}`,
     example: '20000000',
