@@ -175,6 +175,7 @@ async function runWith(
       onEvent: (event) => printer.event(event),
       runId: companion.runId,
       scheduled: chosen.scheduled === true,
+      whole: chosen.account === undefined,
       own: ownDirectories(loaded),
       steps: companion,
     });

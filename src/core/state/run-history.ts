@@ -9,6 +9,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RequestedLevel } from '../contracts/provider.ts';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
+import { forgetInterrupted } from './run-records.ts';
 
 export interface PastRun {
   /** Twelve hex digits. */
@@ -47,12 +48,14 @@ export async function rememberRun(stateDir: string, run: PastRun): Promise<void>
   await writeJsonFile(join(directory, `${nameOf(run.startedAtMs, run.id)}.json`), run);
 }
 
-/** Removes records and logs of runs that began longer ago, and the oldest of too many. */
+/** Removes records and logs of runs that began longer ago, and the oldest of too many; interrupted ones too. */
 export async function forgetRuns(stateDir: string, keepDays: number, nowMs: number): Promise<void> {
   const directory = directoryOf(stateDir);
   const names = await namesIn(directory);
   const ids = [...new Set(names.map((name) => name.replace(/\.[a-z]+$/, '')))].sort();
-  const oldest = nameOf(nowMs - keepDays * dayMs, '');
+  const oldestMs = nowMs - keepDays * dayMs;
+  await forgetInterrupted(stateDir, oldestMs);
+  const oldest = nameOf(oldestMs, '');
   const gone = new Set(ids.filter((id, index) => id < oldest || index < ids.length - mostRuns));
   for (const name of names) {
     if (gone.has(name.replace(/\.[a-z]+$/, ''))) await rm(join(directory, name), { force: true });

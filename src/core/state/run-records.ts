@@ -18,6 +18,8 @@ export interface RunRecord {
   readonly startedAtMs: number;
   /** The schedule began it; false where nobody said. */
   readonly scheduled?: boolean;
+  /** It is over all accounts of its configuration; true where nobody said. */
+  readonly whole?: boolean;
   /** Accounts that the run is to back up, and those that it is done with, well or not. */
   readonly accounts: number;
   readonly done: number;
@@ -73,9 +75,8 @@ export async function beginRun(stateDir: string, run: Omit<RunRecord, 'done'>): 
     },
     async end() {
       for (const other of await readFiles(stateDir)) {
-        if (other.addin !== run.addin || isRunning(other) || other.accounts > run.accounts) continue;
-        await rm(join(directory, `${other.id}.json`), { force: true });
-        await rm(toldFile(stateDir, other.id), { force: true });
+        if (other.addin !== run.addin || isRunning(other) || !hasCaughtUp(run, other)) continue;
+        await forget(stateDir, other.id);
       }
       await rm(path, { force: true });
     },
@@ -83,6 +84,23 @@ export async function beginRun(stateDir: string, run: Omit<RunRecord, 'done'>): 
       await writeJsonFile(path, { ...file, stopped: true });
     },
   };
+}
+
+/** Accounts become fewer: what was over all of them is made good by the next one that is. */
+function hasCaughtUp(run: Omit<RunRecord, 'done'>, { whole = true, accounts }: RunRecord): boolean {
+  return run.whole === true || (!whole && accounts <= run.accounts);
+}
+
+/** Forgets interrupted runs that began before then: nothing caught up with them, and nothing will. */
+export async function forgetInterrupted(stateDir: string, beforeMs: number): Promise<void> {
+  for (const run of await readFiles(stateDir)) {
+    if (run.startedAtMs < beforeMs && !isRunning(run)) await forget(stateDir, run.id);
+  }
+}
+
+async function forget(stateDir: string, id: string): Promise<void> {
+  await rm(join(directoryOf(stateDir), `${id}.json`), { force: true });
+  await rm(toldFile(stateDir, id), { force: true });
 }
 
 /** Oldest first. */

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { forgetRuns } from '../../../src/core/state/run-history.ts';
 import { beginRun, claimTelling, knownRuns } from '../../../src/core/state/run-records.ts';
 
 let stateDir: string;
@@ -12,8 +13,9 @@ afterEach(() => {
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-const run = (digit: string, accounts = 10, addin = 'nightly') => {
-  return beginRun(stateDir, { id: digit.repeat(12), addin, startedAtMs: Number(digit) * 1000, accounts });
+const run = (digit: string, accounts = 10, addin = 'nightly', whole = true) => {
+  const about = { id: digit.repeat(12), addin, startedAtMs: Number(digit) * 1000 };
+  return beginRun(stateDir, { ...about, accounts, whole });
 };
 const states = async () => (await knownRuns(stateDir)).map(({ id, state }) => `${id[0]} ${state}`);
 
@@ -78,17 +80,31 @@ describe('a run', () => {
 
 describe('a run that ends', () => {
   it('clears those of its configuration that it has caught up with', async () => {
-    for (const [digit, accounts, addin] of [
-      ['1', 10, 'nightly'],
-      ['2', 400, 'nightly'],
-      ['3', 1, 'weekly'],
+    for (const [digit, accounts, addin, whole] of [
+      ['1', 10, 'nightly', false],
+      ['2', 400, 'nightly', true],
+      ['3', 1, 'weekly', true],
+      ['4', 30, 'nightly', false],
     ] as const) {
-      await (await run(digit, accounts, addin)).interrupted();
+      await (await run(digit, accounts, addin, whole)).interrupted();
     }
-    await run('4');
-    await (await run('5', 20)).end();
+    await run('5');
+    await (await run('6', 20, 'nightly', false)).end();
+    const some = await states();
+    await (await run('7', 3)).end();
 
-    expect(await states()).toEqual(['2 interrupted', '3 interrupted', '4 running']);
+    expect(some).toEqual(['2 interrupted', '3 interrupted', '4 interrupted', '5 running']);
+    expect(await states()).toEqual(['3 interrupted', '5 running']);
+  });
+
+  it('clears, after the days for which runs are kept, those that nothing caught up with', async () => {
+    for (const digit of ['1', '2', '3']) await run(digit);
+    for (const digit of ['1', '2']) change(digit, { bootId: 'another' });
+    await claimTelling(stateDir, '1'.repeat(12));
+    await forgetRuns(stateDir, 1, 86_400_000 + 1500);
+
+    expect(await states()).toEqual(['2 interrupted', '3 running']);
+    expect(readdirSync(join(stateDir, 'runs'))).toHaveLength(2);
   });
 });
 

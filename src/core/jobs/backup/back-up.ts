@@ -62,6 +62,8 @@ export interface BackUpRun {
   readonly runId?: string;
   /** The schedule began it. */
   readonly scheduled?: boolean;
+  /** It is over all accounts of its configuration. */
+  readonly whole?: boolean;
   /** Directories of ours, which are part of no backup. */
   readonly own?: readonly OwnDirectory[];
   readonly steps?: AccountSteps;
@@ -101,7 +103,7 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   const { place } = addin;
   if (place !== undefined && remembered !== null && addin.store.capabilities.putOnly)
     await requireSamePlace(run.stateDir, addin.name, place);
-  const { stateDir, allowPlaintext = false, scheduled = false } = run;
+  const { stateDir, allowPlaintext = false, scheduled = false, whole = false } = run;
   const keys = addin.encryption === 'none' && !allowPlaintext;
   const early = readEarly(addin.store, state.server.uuid, { keys }, signal);
   let storeId: string;
@@ -111,8 +113,8 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
     await state.rememberStore(addin.name, storeId);
     if (place !== undefined) await rememberPlace(run.stateDir, addin.name, place);
     await checkEncryption({ addin, storeId, stateDir }, allowPlaintext, early.hasKeys);
-    const record = { id: runId, addin: addin.name, startedAtMs, scheduled, accounts: run.accounts.length };
-    handle = await beginRun(run.stateDir, record);
+    const about = { id: runId, addin: addin.name, startedAtMs, scheduled, whole };
+    handle = await beginRun(run.stateDir, { ...about, accounts: run.accounts.length });
   } catch (error) {
     early.abandon();
     throw error;

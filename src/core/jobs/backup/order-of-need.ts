@@ -1,6 +1,12 @@
-/** The account whose last good snapshot is oldest comes first: a run that is cut short does most where it is needed most. */
+/**
+ * The account whose last good snapshot is oldest comes first: a run that is cut short does most where it is needed most.
+ *
+ * A store that cannot be listed is not asked: what runs that ended in order have written is in the state.
+ */
 
+import { parseManifestKey } from '../../archive/keys.ts';
 import type { Account } from '../../contracts/panel.ts';
+import { readNewestFindings } from '../../state/newest-findings.ts';
 import type { BackUpRun } from './back-up.ts';
 
 /** @param lastGood when each owner's last complete snapshot was made, milliseconds */
@@ -8,12 +14,22 @@ export async function inOrderOfNeed(
   run: BackUpRun,
   lastGood: ReadonlyMap<string, number>,
 ): Promise<Account[]> {
-  if (run.addin.store.capabilities.putOnly) return [...run.accounts];
+  const known = run.addin.store.capabilities.putOnly ? await writtenBy(run) : lastGood;
   const withTime = await Promise.all(
     run.accounts.map(async (account) => {
       const owner = await run.state.knownAccountId(account);
-      return { account, atMs: (owner === null ? undefined : lastGood.get(owner)) ?? 0 };
+      return { account, atMs: (owner === null ? undefined : known.get(owner)) ?? 0 };
     }),
   );
   return withTime.sort((a, b) => a.atMs - b.atMs).map(({ account }) => account);
+}
+
+async function writtenBy({ stateDir, addin }: BackUpRun): Promise<ReadonlyMap<string, number>> {
+  const newest = await readNewestFindings(stateDir, addin.id);
+  return new Map(
+    [...newest].flatMap(([owner, { completeKey = '' }]) => {
+      const atMs = parseManifestKey(completeKey)?.atMs;
+      return atMs === undefined ? [] : [[owner, atMs] as const];
+    }),
+  );
 }

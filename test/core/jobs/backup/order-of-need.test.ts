@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { manifestKey } from '../../../../src/core/archive/keys.ts';
+import type { BackUpRun } from '../../../../src/core/jobs/backup/back-up.ts';
+import { inOrderOfNeed } from '../../../../src/core/jobs/backup/order-of-need.ts';
+import { rememberNewestFindings } from '../../../../src/core/state/newest-findings.ts';
+import { ownerUuid, server } from '../../../support/synthetic-snapshots.ts';
+
+const stateDir = mkdtempSync(join(tmpdir(), 'holdfast-order-'));
+afterAll(() => rmSync(stateDir, { recursive: true }));
+
+const addinId = 'a'.repeat(32);
+const hour = 3_600_000;
+const run = (putOnly: boolean) =>
+  ({
+    stateDir,
+    addin: { id: addinId, store: { capabilities: { putOnly } } },
+    accounts: ['1', '2', '3', '4'].map((site) => ({ site })),
+    state: { knownAccountId: async ({ site }: { site: string }) => ownerUuid(Number(site)) },
+  }) as unknown as BackUpRun;
+const sites = async (putOnly: boolean, lastGood: ReadonlyMap<string, number>): Promise<string> =>
+  (await inOrderOfNeed(run(putOnly), lastGood)).map(({ site }) => site).join(' ');
+
+const written = (owner: string, atMs: number, state: 'complete' | 'partial') => {
+  const key = manifestKey({
+    ...{ server, owner, sequence: 1, atMs, level: 'full', state },
+    ...{ id: '0123456789ab', revision: 0 },
+  });
+  const complete = state === 'complete' ? { completeKey: key } : {};
+  return { id: '0123456789ab', key, ...complete, findings: [] };
+};
+
+describe('the account whose last good snapshot is oldest', () => {
+  it('comes first, one that has none before it', async () => {
+    const lastGood = new Map([
+      [ownerUuid(1), 3 * hour],
+      [ownerUuid(2), hour],
+      [ownerUuid(4), 2 * hour],
+    ]);
+
+    expect(await sites(false, lastGood)).toBe('3 2 4 1');
+  });
+
+  it('comes first also where the store cannot be listed: the state knows', async () => {
+    const newest = new Map([
+      [ownerUuid(1), written(ownerUuid(1), 3 * hour, 'complete')],
+      [ownerUuid(2), written(ownerUuid(2), 5 * hour, 'partial')],
+      [ownerUuid(3), written(ownerUuid(3), 2 * hour, 'complete')],
+      [ownerUuid(4), written(ownerUuid(4), hour, 'complete')],
+    ]);
+    await rememberNewestFindings(stateDir, addinId, newest);
+
+    expect(await sites(true, new Map())).toBe('2 4 3 1');
+  });
+});
