@@ -122,11 +122,11 @@ describe('hooks of a restore', () => {
     await site.holdfast(...to('dry'), '--dry-run');
     expect(events()).toEqual([]);
     const done = await site.holdfast(...to('whole'));
-    configure(hook('before-restore', 'stop', 'before-restore'));
+    configure(hook('before-restore', 'stop', 'before-restore'), hook('failure'));
     const refused = await site.holdfast(...to('none'));
 
     expect(done.status).toBe(0);
-    expect(events()).toEqual(['before-restore', 'after-restore', 'before-restore']);
+    expect(events()).toEqual(['before-restore', 'after-restore', 'before-restore', 'failure']);
     expect(refused.status).toBe(errorCodes.HOOK_FAILED.exit);
     expect(existsSync(join(site.dir, 'none'))).toBe(false);
   });

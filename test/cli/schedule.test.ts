@@ -77,6 +77,21 @@ async function until(what: () => boolean): Promise<void> {
   expect(what()).toBe(true);
 }
 
+/** What a program in place of ours sees of the file of secrets, as cron begins it. */
+function underCron(text: string, { secrets } = { secrets: true }): { stdout: string; stderr: string } {
+  const [program, file] = [join(site.dir, 'program.mjs'), join(site.dir, 'environment')];
+  writeFileSync(program, "process.stdout.write(process.env.CRON_SECRET ?? 'none')\n");
+  if (secrets) writeFileSync(file, `# ours\nCRON_SECRET="p#s'$HOME and more"\n`, { mode: 0o600 });
+  else rmSync(file, { force: true });
+  const line = text.split('\n').find((one) => one.startsWith('*/5'))!;
+  const command = line.replace(/^.* root /, '').replaceAll('/etc/holdfast/environment', file);
+  const { stdout, stderr } = spawnSync('/bin/sh', ['-c', command.replace(main, program)], {
+    env: { PATH: '/usr/bin:/bin' },
+    encoding: 'utf8',
+  });
+  return { stdout, stderr };
+}
+
 beforeAll(() => {
   const dir = makeDirectory();
   for (const name of ['anna', 'ben']) {
@@ -254,8 +269,8 @@ describe('holdfast schedule', () => {
   });
 
   it.each(['daemon', 'timer', 'cron'])('makes files for a %s that the system takes', async (kind) => {
-    const config = { panel: { use: 'generic', accounts: [{ path: join(site.dir, 'home/*') }] } };
-    writeJson(join(site.config, 'config.json'), { ...config, limits: { nice: 10, ioClass: 'idle' } });
+    const panel = { use: 'generic', accounts: [{ path: join(site.dir, 'home/*') }] };
+    writeJson(join(site.config, 'config.json'), { panel, limits: { nice: 10, ioClass: 'idle' } });
     const result = await site.holdfast('schedule', 'install', '--as', kind, '--print', '--json');
     const { files, written } = documentOf<InstallDocument>('schedule-install', result);
     const paths = files.map(({ path, text }) => {
@@ -267,12 +282,16 @@ describe('holdfast schedule', () => {
     expect(written).toBe(false);
     if (kind === 'cron') {
       expect(files[0]?.text).toMatch(/^\*\/5 \* \* \* \* root \/\S+ .* serve --once$/m);
+      expect(underCron(files[0]!.text)).toEqual({ stdout: "p#s'$HOME and more", stderr: '' });
+      expect(underCron(files[0]!.text, { secrets: false })).toEqual({ stdout: 'none', stderr: '' });
       return;
     }
     const said = execFileSync('systemd-analyze', ['verify', ...paths], { encoding: 'utf8', stdio: 'pipe' });
     const service = files.find(({ path }) => path.endsWith('.service'))!.text;
     expect(said).toBe('');
-    expect(service).toContain('Nice=10\nIOSchedulingClass=idle\n');
+    // Each run is given them, and niceness adds up.
+    expect(service).not.toMatch(/Nice|IOScheduling/);
+    expect(service).toContain('\nKillMode=mixed\n');
     expect(service).toMatch(kind === 'timer' ? /serve --once$/m : /serve$/m);
     const exposure = execFileSync('systemd-analyze', [
       'security',

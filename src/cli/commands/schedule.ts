@@ -161,8 +161,7 @@ async function install(
 ): Promise<number> {
   const { configuration } = await loadConfigured(configDir);
   const kind = as as InstallKind;
-  const { dir, limits } = configuration;
-  const files = unitFiles(kind, { command: ourselves(), configDir: dir, limits });
+  const files = unitFiles(kind, { command: ourselves(), configDir: configuration.dir });
   const unit = kind === 'timer' ? 'holdfast.timer' : 'holdfast.service';
   const commands = kind === 'cron' ? [] : ['systemctl daemon-reload', `systemctl enable --now ${unit}`];
   for (const { path, text, mode } of files) {

@@ -32,8 +32,8 @@ export const withRestoreHooks = (command: CliCommand): CliCommand => ({
       to: options['to'] ?? null,
       inPlace: options['inPlace'] === true,
     };
-    await hooks.at('before-restore', facts);
     try {
+      await hooks.at('before-restore', facts);
       const exitStatus = await command.run(context, invocation);
       await hooks.at('after-restore', { ...facts, exitStatus });
       if (exitStatus > 0 && exitStatus < 100) await hooks.at('failure', { ...facts, exitStatus });

@@ -5,17 +5,15 @@
  * whoever calls. A unit may do what a backup needs: read everything, write state and stores, label accounts.
  */
 
-import type { Limits } from '../../core/config/operations-schema.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 
 export type InstallKind = 'daemon' | 'timer' | 'cron';
 
 export interface UnitParts {
-  /** Command line of this program, without arguments. */
+  /** Command line of this program, without arguments: Node, then its options and ours. */
   readonly command: readonly string[];
   readonly configDir: string;
-  readonly limits: Limits;
 }
 
 export interface UnitFile {
@@ -30,6 +28,8 @@ export const unitPaths = {
   cron: '/etc/cron.d/holdfast',
 } as const;
 
+/** Secrets of the configuration that are `env:NAME`. */
+const environmentFile = '/etc/holdfast/environment';
 const everyFiveMinutes = '*:0/5';
 
 export function unitFiles(kind: InstallKind, parts: UnitParts): readonly UnitFile[] {
@@ -39,13 +39,9 @@ export function unitFiles(kind: InstallKind, parts: UnitParts): readonly UnitFil
   return [service, { path: unitPaths.timer, text: timerUnit(), mode: 0o644 }];
 }
 
-function serviceUnit(kind: 'daemon' | 'timer', { command, configDir, limits }: UnitParts): string {
+function serviceUnit(kind: 'daemon' | 'timer', { command, configDir }: UnitParts): string {
   const daemon = kind === 'daemon';
   const words = [...command, '--config', configDir, 'serve', ...(daemon ? [] : ['--once'])];
-  const priority = [
-    ...(limits.nice === undefined ? [] : [`Nice=${limits.nice}`]),
-    ...(limits.ioClass === undefined ? [] : [`IOSchedulingClass=${limits.ioClass}`]),
-  ];
   return `# Written by "holdfast schedule install"; a later one overwrites it. Change it with "systemctl edit".
 [Unit]
 Description=Holdfast: backups by schedule
@@ -56,10 +52,12 @@ Wants=network-online.target
 Type=${daemon ? 'simple' : 'oneshot'}
 ExecStart=${words.map(unitWord).join(' ')}
 # Secrets of the configuration that are "env:NAME".
-EnvironmentFile=-/etc/holdfast/environment
-${daemon ? 'Restart=on-failure\nRestartSec=60\nKillMode=mixed\n' : ''}TimeoutStartSec=infinity
+EnvironmentFile=-${environmentFile}
+${daemon ? 'Restart=on-failure\nRestartSec=60\n' : ''}# Runs hear of a stop from their parent; a second signal would end them at once.
+KillMode=mixed
+TimeoutStartSec=infinity
 TimeoutStopSec=10min
-${priority.map((line) => `${line}\n`).join('')}UMask=0077
+UMask=0077
 # It reads every account and writes state, stores and the labels of accounts, gives each addin that runs apart a view of
 # the files, a network and a user of its own, and writes into files that a store of its own has opened (CAP_SYS_PTRACE; without
 # it they go over a socket); none of the rest.
@@ -98,12 +96,14 @@ Unit=holdfast.service
 WantedBy=timers.target
 `;
 
-function cronLine({ command, configDir }: UnitParts): string {
-  const words = [...command, '--config', configDir, '--quiet', 'serve', '--once'].map(cronWord);
+/** The file of secrets is read by Node itself: a shell would take what stands in it for its own language. */
+function cronLine({ command: [node, ...program], configDir }: UnitParts): string {
+  const words = [...program, '--config', configDir, '--quiet', 'serve', '--once'].map(cronWord);
+  const secrets = `$([ -r ${environmentFile} ] && echo --env-file=${environmentFile})`;
   return `# Written by "holdfast schedule install". What is owed is known to Holdfast; this only asks often.
 SHELL=/bin/sh
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-*/5 * * * * root ${words.join(' ')}
+*/5 * * * * root ${cronWord(node!)} ${secrets} ${words.join(' ')}
 `;
 }
 
