@@ -1,4 +1,7 @@
-/** `rescue.py` on an encrypted store of several accounts: what does not open, or was planted, stops none of the others. */
+/**
+ * An encrypted store of several accounts on the day on which the server is gone: `rescue.py`, where what does not open
+ * or was planted stops none of the others, and a new machine that has the recovery sheet.
+ */
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -82,6 +85,33 @@ describe('rescue.py --identity', () => {
     expect(list.stderr).toContain(`no identity given opens a key in keys/`);
     expect(other.status).toBe(2);
     expect(other.stderr).toMatch(new RegExp(`^stopped: no identity given opens a key in .*${ben}$`, 'm'));
+  });
+});
+
+describe('a new machine with a sheet that was printed after the first backup', () => {
+  it('restores what the server of the sheet signed, and nothing before it is named', async () => {
+    const sheet = join(site.dir, `sheet-${++targets}`);
+    const from = join(site.dir, 'sheet');
+    expect(readFileSync(from, 'utf8')).toMatch(/^Signs with: not known yet/m);
+    expect((await site.holdfast('key', 'generate', '--from-sheet', from, '--sheet', sheet)).status).toBe(0);
+    const text = readFileSync(sheet, 'utf8');
+    const field = (name: string): string => new RegExp(`^${name}: +(\\S+)`, 'm').exec(text)![1]!;
+    const panel = { use: 'generic', accounts: [{ path: '/nonexistent/*' }] };
+    const machine = makeSite({ panel, trustedSigners: [`${field('Server')}:${field('Signs with')}`] });
+    const addin = readFileSync(join(site.config, 'addins.d/nightly.json'));
+    writeFileSync(join(machine.config, 'addins.d/nightly.json'), addin);
+    const target = join(machine.dir, 'target');
+    const restore = ['restore', 'latest', '--account', 'anna', '--to', target, '--identity', identity];
+    const named = await machine.holdfast(...restore);
+    const restored = readFileSync(join(target, 'files/page'), 'utf8');
+    writeJson(join(machine.config, 'config.json'), { panel, isolation: 'off' });
+    const unnamed = await machine.holdfast(...restore, '--resume');
+    machine.remove();
+
+    expect([named.status, restored]).toEqual([0, 'anna']);
+    expect(unnamed.status).toBe(49);
+    const rescue = createHash('sha256').update(readFileSync(join(site.store, 'rescue.py')));
+    expect(text).toContain(`SHA-256 ${rescue.digest('hex')}`);
   });
 });
 

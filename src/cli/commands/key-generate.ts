@@ -4,6 +4,8 @@ import type { Configuration } from '../../core/config/load-configuration.ts';
 import { identityFile, newIdentity } from '../../core/encryption/identity-file.ts';
 import { type SheetContext, sheetOf } from '../../core/encryption/recovery-sheet.ts';
 import { HoldfastError, isHoldfastError } from '../../core/errors.ts';
+import { holdfastVersion } from '../../core/jobs/addin.ts';
+import { companionHash } from '../../core/jobs/companions.ts';
 import { printable, quoted } from '../../core/printable.ts';
 import { openSigner } from '../../core/state/signing-key.ts';
 import { bytesOf } from '../../core/streams.ts';
@@ -113,7 +115,8 @@ async function sheetContext(
   loaded: Loaded | null,
   madeAt: string,
 ): Promise<SheetContext> {
-  if (loaded === null) return { madeAt, server: null, signer: null, stores: [] };
+  const rescue = { sha256: await companionHash('rescue.py'), release: holdfastVersion };
+  if (loaded === null) return { madeAt, server: null, signer: null, rescue, stores: [] };
   const { configuration } = loaded;
   const state = await openStateIfAny(configuration, world);
   const stores = storesOf(configuration).map(({ name, place }) => {
@@ -121,7 +124,7 @@ async function sheetContext(
   });
   const server = state?.server.uuid ?? null;
   const signer = server === null ? null : (await openSigner(configuration.stateDir, server)).publicKey;
-  return { madeAt, server, signer, stores };
+  return { madeAt, server, signer, rescue, stores };
 }
 
 const storesOf = ({ addins }: Configuration): { readonly name: string; readonly place: string }[] =>

@@ -28,6 +28,8 @@ export interface SheetContext {
   readonly server: string | null;
   /** Public key with which the server signs its snapshots, where it has one yet. */
   readonly signer: string | null;
+  /** SHA-256 of `rescue.py`, and the release it is of. */
+  readonly rescue: { readonly sha256: string; readonly release: string };
   /** Where the backups are, in words without secrets, and the id where a first backup has made one. */
   readonly stores: readonly { readonly name: string; readonly place: string; readonly id: string | null }[];
 }
@@ -47,6 +49,7 @@ export function sheetOf({ secret, recipient }: Identity, context: SheetContext):
     `Server:     ${context.server ?? 'not known yet; the backups name it'}`,
     `Signs with: ${context.signer ?? 'not known yet; holdfast doctor shows it after the first backup'}`,
     `Public key: ${recipient}`,
+    `rescue.py:  SHA-256 ${context.rescue.sha256} in Holdfast ${context.rescue.release}`,
     ...(stores.length === 0 ? [] : ['Backups:', ...stores]),
     '',
     `Secret key, without its beginning ${prefix}; the last group of a row checks the row:`,
@@ -60,7 +63,7 @@ export function sheetOf({ secret, recipient }: Identity, context: SheetContext):
     'To use it: type the three rows and the check into a file, as they stand here, then',
     '  holdfast key check --identity FILE',
     '  holdfast key generate --from-sheet FILE --to /root/identity',
-    'On a new machine name the key it signs with in "trustedSigners" of config.json.',
+    'On a new machine name server and key it signs with in "trustedSigners" of config.json: "SERVER:KEY".',
     'Without Holdfast: write AGE-SECRET-KEY-1 and the rows, without spaces and without the last group of',
     'each, as one line into a file. RESTORE.md in the store says how age, zstd and tar go on from there:',
     '  age -d -i <(age -d -i FILE keys/…/….age) data/…/….tar.zst.age | zstd -dc | tar -x …',
