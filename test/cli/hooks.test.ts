@@ -76,7 +76,8 @@ describe('hooks of a backup', () => {
 
   it('are told of a run that fails before it has looked up an account, and so is its record', async () => {
     const panel = { use: 'generic', accounts: [{ path: join(site.dir, 'nowhere/*') }] };
-    writeJson(join(site.config, 'config.json'), { panel, hooks: [hook('before-run'), hook('failure')] });
+    const hooks = [hook('before-run'), hook('after-run'), hook('failure')];
+    writeJson(join(site.config, 'config.json'), { panel, hooks });
     const none = await site.holdfast('backup');
     configure(hook('failure'));
     const addin = join(site.config, 'addins.d/nightly.json');
@@ -88,7 +89,7 @@ describe('hooks of a backup', () => {
 
     expect(none.status).toBe(errorCodes.PANEL_UNREADABLE.exit);
     expect(noStore.status).toBe(errorCodes.STORE_FOREIGN.exit);
-    expect(events()).toEqual(['before-run', 'failure', 'failure']);
+    expect(events()).toEqual(['before-run', 'after-run', 'failure', 'failure']);
     expect(readFileSync(told, 'utf8')).toContain('"problems":["PANEL_UNREADABLE: ');
     // Runs of one second stand in any order.
     expect(new Set(status.ended.slice(0, 2).map(({ exitStatus }) => exitStatus))).toEqual(

@@ -45,6 +45,8 @@ export class RunCompanion implements AccountSteps {
   #accounts = 0;
   /** Of hooks that came too late to stop anything. */
   #hookError: HoldfastError | null = null;
+  /** No before-run hook has kept it from beginning: what they did is to be undone. */
+  #begun = false;
   #concluded = false;
 
   private constructor(
@@ -77,7 +79,6 @@ export class RunCompanion implements AccountSteps {
 
   /**
    * To be called before the store, the panel and the databases are opened: what is wrong with them is told.
-   *
    * @throws HOOK_FAILED a before-run hook says that there is to be no run; that has been told
    */
   static async begin(context: CliContext, about: RunAbout): Promise<RunCompanion> {
@@ -85,6 +86,7 @@ export class RunCompanion implements AccountSteps {
     try {
       await companion.#notify('start', null, []);
       await companion.#hooks.at('before-run', companion.#facts());
+      companion.#begun = true;
     } catch (error) {
       await companion.failed(error);
       throw error;
@@ -159,6 +161,7 @@ export class RunCompanion implements AccountSteps {
       : errorCodes[known?.code ?? 'INTERNAL'].exit;
     const message = known === null ? 'it failed in an unforeseen way' : `${known.code}: ${known.message}`;
     this.#log.warn(message);
+    if (this.#begun) await this.#late('after-run', { ...this.#facts(), exitStatus, ...this.#figures() });
     await this.#conclude(exitStatus, [message]);
   }
 
