@@ -63,7 +63,7 @@ export interface OpenedForTrials {
 export async function openForTrials(
   loaded: Loaded,
   { store, provider }: Pick<AddinConfiguration, 'store' | 'provider'>,
-  world: Pick<World, 'env'>,
+  world: Pick<World, 'env' | 'signal'>,
 ): Promise<OpenedForTrials> {
   const { definitions } = loaded;
   const storeDefinition = definitionOf(definitions, 'store', store.use);

@@ -7,6 +7,7 @@
 import { checkedStore } from '../core/checked-store.ts';
 import type { UseSettings } from '../core/config/load-configuration.ts';
 import { resolveSecrets, secretsIn } from '../core/config/secrets.ts';
+import { HoldfastError } from '../core/errors.ts';
 import type { Settings, Store, StoreSetup } from '../core/index.ts';
 import type { AddinPlace, IsolationWorld } from '../core/isolation/isolate.ts';
 import { placeOfBuiltin } from './builtin-places.ts';
@@ -22,8 +23,8 @@ import type { World } from './world.ts';
 export const openStoreOf = async (
   loaded: Loaded,
   use: UseSettings,
-  world: Pick<World, 'env'>,
-): Promise<Store> => checkedStore(await openUnchecked(loaded, use, world));
+  world: Pick<World, 'env' | 'signal'>,
+): Promise<Store> => checkedStore(await untilStopped(openUnchecked(loaded, use, world), world.signal));
 
 async function openUnchecked(loaded: Loaded, use: UseSettings, world: Pick<World, 'env'>): Promise<Store> {
   const { definition, settings, place } = await placed(loaded, use, world);
@@ -33,6 +34,23 @@ async function openUnchecked(loaded: Loaded, use: UseSettings, world: Pick<World
   }
   const { openStoreApart } = await import('../core/isolation/isolate.ts');
   return openStoreApart(place, settings, isolationWorld(loaded, world));
+}
+
+/** An addin that does not open is not waited for; what comes too late is closed. @throws INTERRUPTED */
+async function untilStopped(opening: Promise<Store>, signal: AbortSignal): Promise<Store> {
+  // What is opened after a stop is for its sake.
+  if (signal.aborted) return opening;
+  const stopped = Promise.withResolvers<never>();
+  const stop = (): void => {
+    opening.then((late) => late.close()).catch(() => {});
+    stopped.reject(new HoldfastError('INTERRUPTED', 'the opening of the store was interrupted'));
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([opening, stopped.promise]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
 }
 
 /** Null where the store has no set-up. Whoever opens it closes it. */

@@ -85,7 +85,8 @@ export class AddinHost {
     this.#closed = true;
     const running = await this.#running?.catch(() => null);
     if (running === undefined || running === null) return;
-    const request = { method: 'close', what: 'close', params: {}, signal: new AbortController().signal };
+    const { signal } = new AbortController();
+    const request = { method: 'close', what: 'close', params: {}, signal, limit: 'close' } as const;
     try {
       if (!running.dead) await running.peer.call(request);
     } finally {
@@ -140,8 +141,9 @@ export class AddinHost {
     };
     const process = await startFirst({ ...this.recipe, onNews });
     try {
-      const signal = new AbortController().signal;
-      await process.peer.call({ method: 'open', what: 'opening', params: opening, signal });
+      const { signal } = new AbortController();
+      const limit = 'silence';
+      await process.peer.call({ method: 'open', what: 'opening', params: opening, signal, limit });
       return process;
     } catch (error) {
       await process.close();

@@ -28,20 +28,24 @@ export interface Launch {
 /** In ticks, which are seconds unless a test has less time. */
 export interface Patience {
   readonly tickMs: number;
-  /** Without any sign of life while a call is under way. */
+  /** Without any sign of life while a call is under way; and until it is open. */
   readonly silence: number;
   /** Without progress of one call. Addins repeat what fails for minutes. */
   readonly stall: number;
   /** Between the request to stop and the answer. */
   readonly stop: number;
+  /** Until it is closed. */
+  readonly close: number;
 }
 
-export const usualPatience: Patience = { tickMs: 1000, silence: 60, stall: 1800, stop: 10 };
+export const usualPatience: Patience = { tickMs: 1000, silence: 60, stall: 1800, stop: 10, close: 30 };
 
 export interface ProcessOptions {
   /** For errors: `the store webdav`. */
   readonly name: string;
   readonly secrets: readonly string[];
+  /** Its code is ours, so that what it says of misuse is about us. */
+  readonly ours?: boolean;
   readonly patience: Patience;
   /** Told what the addin says of itself, each time it says something else. */
   readonly onNews?: (facts: unknown) => void;
@@ -66,6 +70,7 @@ export class AddinProcess {
   /** Why we end it, where we do. */
   #verdict: HoldfastError | null = null;
   #ticksToHello: number | null = startTicks;
+  #closing = false;
   dead = false;
 
   private constructor(child: ChildProcess, uid: number, options: ProcessOptions) {
@@ -76,6 +81,7 @@ export class AddinProcess {
     this.peer = new Peer(this.#socket, {
       name: options.name,
       secrets: options.secrets,
+      ours: options.ours === true,
       onBroken: () => this.#kill(null),
       onNews: (facts) => options.onNews?.(facts),
       onBusy: (busy) => this.#hold(busy),
@@ -109,8 +115,11 @@ export class AddinProcess {
   /** Ends it: whatever was to be closed was closed by a call. Resolves when it is gone. */
   async close(): Promise<void> {
     this.#hold(true);
+    // The answer to a call that was left early may still come, and must not let our own process end before this one.
+    this.#closing = true;
     this.#kill(null);
     await this.#exited.promise;
+    this.#closing = false;
     this.#hold(false);
   }
 
@@ -171,6 +180,7 @@ export class AddinProcess {
 
   /** A process with nothing to do, whose store nobody closed, does not keep ours alive. */
   #hold(busy: boolean): void {
+    if (this.#closing) return;
     const words = this.#child.stderr as Readable & { ref?(): void; unref?(): void };
     if (busy) {
       this.#child.ref();
@@ -205,8 +215,8 @@ export class AddinProcess {
     } else if (this.peer.silent % pingEvery === 0) this.peer.ping();
     for (const call of this.peer.calls) {
       call.tick();
-      if (call.idle > patience.stall) {
-        const time = seconds(patience, patience.stall);
+      if (call.idle > call.most(patience)) {
+        const time = seconds(patience, call.most(patience));
         this.#kill(failed(name, `was ended: ${call.what} made no progress for ${time}`));
       } else if ((call.stopping ?? 0) > patience.stop) {
         this.#kill(failed(name, `was ended: it did not stop ${call.what} when told to`));

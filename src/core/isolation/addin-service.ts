@@ -47,7 +47,13 @@ export function addinService(onClosing: () => void): Service {
       return found;
     },
     news() {
-      const facts = opened.facts();
+      let facts: unknown;
+      try {
+        facts = opened.facts();
+      } catch {
+        // Whoever opened it has been told, or is told when he asks for it.
+        return undefined;
+      }
       const text = JSON.stringify(facts);
       if (text === told) return undefined;
       told = text;
@@ -69,6 +75,7 @@ async function openPart(opening: Opening): Promise<Opened> {
   const definition = await definitionFor(opening);
   if (part === 'notifier' && definition.kind === 'notifier') {
     const notifier = await definition.open(settings);
+    if (typeof notifier !== 'object' || notifier === null) throw new Error('open gives no notifier');
     return { facts: () => null, methods: notifierHandlers(notifier) };
   }
   if (part === 'notifier' || definition.kind !== 'store') throw new TypeError(`it is no ${part}`);
@@ -80,6 +87,7 @@ async function openPart(opening: Opening): Promise<Opened> {
     };
   }
   const store = await definition.open(settings);
+  if (typeof store !== 'object' || store === null) throw new Error('open gives no store');
   return { facts: () => storeFacts(store), methods: storeHandlers(store) };
 }
 

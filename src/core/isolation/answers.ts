@@ -11,7 +11,11 @@ import { brokenBy } from './peer.ts';
 
 const text = { type: 'string', maxLength: 4096 };
 const textOrNull = { type: ['string', 'null'], maxLength: 4096 };
-const instantOrNull = { type: ['number', 'null'] };
+/** What a Date can be. */
+const instants = { minimum: -8.64e15, maximum: 8.64e15 };
+const instant = { type: 'number', ...instants };
+const instantOrNull = { type: ['number', 'null'], ...instants };
+const size = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
 const object = (properties: JsonSchema, optional: readonly string[] = []): JsonSchema => ({
   type: 'object',
   required: Object.keys(properties).filter((name) => !optional.includes(name)),
@@ -23,8 +27,8 @@ const codeOrNull = { enum: [null, ...Object.keys(errorCodes)] };
 const objectInfo = object(
   {
     key: text,
-    sizeBytes: { type: 'integer', minimum: 0 },
-    modifiedAtMs: { type: 'number' },
+    sizeBytes: size,
+    modifiedAtMs: instant,
     version: textOrNull,
     storageClass: textOrNull,
     readable: { type: 'boolean' },
@@ -64,7 +68,7 @@ export const answers = {
   }),
   setupFacts: object({ setup: { type: 'boolean' } }),
   put: object({
-    sizeBytes: { type: 'integer', minimum: 0 },
+    sizeBytes: size,
     version: textOrNull,
     storedAtMs: instantOrNull,
   }),

@@ -91,6 +91,7 @@ export function recipeOf(
         .filter(isSecretVariable)
         .map((key) => env[key]!),
     ],
+    ours: whose === 'own',
     patience: usualPatience,
     ...(files === undefined ? {} : { files }),
     opening: { ...place.opening, part, settings, env },

@@ -10,7 +10,7 @@ import { HoldfastError } from '../errors.ts';
 import { throwIfInterrupted } from '../interruption.ts';
 import { Channel } from './channel.ts';
 import { FrameReader, type FrameType, frameType, ProtocolError, parsePayload } from './frames.ts';
-import { PendingCall } from './pending-call.ts';
+import { type Limit, PendingCall } from './pending-call.ts';
 import { sendBody } from './send-body.ts';
 import { decodeError } from './wire-errors.ts';
 
@@ -19,6 +19,7 @@ export interface PeerOptions {
   readonly name: string;
   /** Values that may stand in no message. */
   readonly secrets: readonly string[];
+  readonly ours: boolean;
   /** Told once, before any call fails, that nothing more will come: the protocol was broken. */
   readonly onBroken: (why: string) => void;
   /** Told what the addin says of itself, each time it says something else. */
@@ -33,6 +34,8 @@ export interface Request {
   readonly what: string;
   readonly params: unknown;
   readonly signal: AbortSignal;
+  /** Without progress; addins repeat what fails for minutes, unless told otherwise. */
+  readonly limit?: Limit;
 }
 
 export class Peer {
@@ -153,12 +156,12 @@ export class Peer {
     }
   }
 
-  #start({ method, what, params, signal }: Request, form: 'plain' | 'upload' | 'download') {
+  #start({ method, what, params, signal, ...rest }: Request, form: 'plain' | 'upload' | 'download') {
     throwIfInterrupted(signal, what);
     if (this.#failure !== null) throw this.#failure;
     this.#lastId += 1;
     const id = this.#lastId;
-    const call = new PendingCall(what, form, (bytes) => {
+    const call = new PendingCall({ what, ...rest }, form, (bytes) => {
       if (this.#pending.has(id)) this.#channel.credit(id, bytes);
     });
     const abort = (): void => {
@@ -188,8 +191,10 @@ export class Peer {
   #answered(type: FrameType, id: number, payload: Buffer): void {
     const call = this.#call(id);
     const answer = (parsePayload(payload) ?? {}) as { readonly value?: unknown; readonly news?: unknown };
-    const error =
-      type === frameType.error ? decodeError(answer, this.#what(call), this.#options.secrets) : null;
+    const error = type === frameType.error ? this.#error(answer, call) : null;
+    if (error === null && call.inbox !== null && answer.value !== null) {
+      throw new ProtocolError(`it answered ${call.what} with something else than bytes`);
+    }
     this.#pending.delete(id);
     if (answer.news !== undefined) this.#options.onNews(answer.news);
     if (error === null) call.end(answer.value);
@@ -204,8 +209,10 @@ export class Peer {
     return call;
   }
 
-  #what({ what }: PendingCall): string {
-    return `${what} by ${this.#options.name}`;
+  #error(answer: unknown, { what, stopping }: PendingCall): Error {
+    const { name, secrets, ours } = this.#options;
+    const from = { what: `${what} by ${name}`, secrets, ours };
+    return decodeError(answer, { ...from, stopped: stopping !== null });
   }
 
   #break(why: string): void {

@@ -6,8 +6,12 @@
  */
 
 import { ByteQueue } from '../jobs/byte-queue.ts';
+import type { Patience } from './addin-process.ts';
 import { Credit, Debt } from './credit.ts';
 import { ProtocolError } from './frames.ts';
+
+/** Which patience counts. */
+export type Limit = 'stall' | 'silence' | 'close';
 
 export class PendingCall {
   /** What it is, for errors: `put of KEY`. */
@@ -23,9 +27,15 @@ export class PendingCall {
   /** Ticks since the last sign of progress, and since it was told to stop; null: it was not. */
   idle = 0;
   stopping: number | null = null;
+  readonly #limit: Limit;
 
-  constructor(what: string, form: 'plain' | 'upload' | 'download', giveCredit: (bytes: number) => void) {
+  constructor(
+    { what, limit = 'stall' }: { readonly what: string; readonly limit?: Limit },
+    form: 'plain' | 'upload' | 'download',
+    giveCredit: (bytes: number) => void,
+  ) {
     this.what = what;
+    this.#limit = limit;
     this.sending = form === 'upload';
     this.credit = form === 'upload' ? new Credit() : null;
     this.#debt = new Debt(giveCredit);
@@ -58,6 +68,11 @@ export class PendingCall {
     this.credit?.cancel();
     this.inbox?.fail(error);
     this.answer.reject(error);
+  }
+
+  /** Ticks without progress after which it has failed. */
+  most(patience: Patience): number {
+    return patience[this.#limit];
   }
 
   tick(): void {

@@ -33,6 +33,9 @@ export async function sendBody(body: AsyncIterable<Uint8Array>, sending: Sending
   };
   try {
     for await (const chunk of body) {
+      // Anything else would count as no bytes at all.
+      if (!(chunk instanceof Uint8Array))
+        throw new Error(`a piece of the bytes is no Uint8Array: ${typeof chunk}`);
       if (filled + chunk.length > gatherBytes && !(await flush())) return false;
       if (chunk.length > gatherBytes) {
         if (!(await sendBytes(chunk, sending))) return false;

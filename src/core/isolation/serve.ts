@@ -86,13 +86,10 @@ export class Server implements FrameHandler {
     try {
       const { method, params } = parsePayload(payload) as { method: string; params: never };
       const answer = this.#service.handlerOf(method)(params, { signal: controller.signal, body: inbox });
-      const value =
-        Symbol.asyncIterator in answer
-          ? await sendBody(answer, { channel: this.#channel, id, credit, onSent: () => {} })
-          : await answer;
-      this.#over(id, () =>
-        this.#channel.send(frameType.result, id, { value: value ?? null, news: this.#service.news() }),
-      );
+      let value: unknown = null;
+      if (isStream(answer)) await sendBody(answer, { channel: this.#channel, id, credit, onSent: () => {} });
+      else value = (await answer) ?? null;
+      this.#over(id, () => this.#channel.send(frameType.result, id, { value, news: this.#service.news() }));
     } catch (error) {
       this.#over(id, () =>
         this.#channel.send(frameType.error, id, { ...encodeError(error), news: this.#service.news() }),
@@ -123,6 +120,9 @@ export class Server implements FrameHandler {
     answer();
   }
 }
+
+export const isStream = (answer: unknown): answer is AsyncIterable<Uint8Array> =>
+  typeof answer === 'object' && answer !== null && Symbol.asyncIterator in answer;
 
 function advance({ controller, inbox, credit }: RunningCall, type: FrameType, payload: Buffer): void {
   if (type === frameType.end) inbox.end();

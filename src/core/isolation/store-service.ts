@@ -2,6 +2,7 @@
 
 import type { GetRequest, ListRequest, PutRequest, RemoveRequest, Store } from '../contracts/store.ts';
 import type { Methods } from './addin-service.ts';
+import { isStream } from './serve.ts';
 import { fileHandlers } from './store-of-files.ts';
 
 export const storeFacts = (store: Store) => ({
@@ -14,7 +15,11 @@ export function storeHandlers(store: Store): Methods {
   return {
     ...fileHandlers(store),
     put: (params, { signal, body }) => store.put({ ...(params as unknown as PutRequest), signal, body }),
-    get: (params, { signal }) => store.get({ ...(params as unknown as GetRequest), signal }),
+    get: (params, { signal }) => {
+      const bytes: unknown = store.get({ ...(params as unknown as GetRequest), signal });
+      if (isStream(bytes)) return bytes;
+      throw new Error('get gives no async iterable of bytes');
+    },
     head: (params, { signal }) => store.head({ key: params['key'] as string, signal }),
     list: (params, { signal }) => store.list({ ...(params as unknown as ListRequest), signal }),
     remove: (params, { signal }) => store.remove({ ...(params as unknown as RemoveRequest), signal }),

@@ -20,26 +20,48 @@ interface WireError {
 
 const longest = 4000;
 
+/** Whatever was thrown: an addin may throw what is no error, or one whose parts are something else. */
 export function encodeError(error: unknown): WireError {
-  const message = error instanceof Error ? error.message : String(error);
-  const text = message.slice(0, longest);
+  const text = textOf(error instanceof Error ? error.message : error);
   if (isHoldfastError(error)) {
     const { code, hint } = error;
-    return { code, message: text, ...(hint === undefined ? {} : { hint: hint.slice(0, longest) }) };
+    return { code, message: text, ...(hint === undefined ? {} : { hint: textOf(hint) }) };
   }
   return { code: null, message: text, ...(error instanceof TypeError ? { misuse: true as const } : {}) };
 }
 
-/** @throws ProtocolError it is no error */
-export function decodeError(value: unknown, what: string, secrets: readonly string[]): Error {
+function textOf(value: unknown): string {
+  try {
+    return String(value).slice(0, longest);
+  } catch {
+    return 'what has no text';
+  }
+}
+
+interface ErrorSource {
+  /** For errors: `put of KEY by the store webdav`. */
+  readonly what: string;
+  readonly secrets: readonly string[];
+  readonly ours: boolean;
+  /** It was told to stop. */
+  readonly stopped: boolean;
+}
+
+/**
+ * A stranger's TypeError is a defect of the addin and not of Holdfast, and what nobody stopped was not interrupted.
+ *
+ * @throws ProtocolError it is no error
+ */
+export function decodeError(value: unknown, { what, secrets, ours, stopped }: ErrorSource): Error {
   const { code, message, hint, misuse } = (value ?? {}) as Partial<Record<keyof WireError, unknown>>;
   if (typeof message !== 'string') throw new ProtocolError('it sent an error without a message');
   const text = shown(message, secrets);
-  if (typeof code === 'string' && Object.hasOwn(errorCodes, code)) {
+  const known = typeof code === 'string' && Object.hasOwn(errorCodes, code);
+  if (known && (ours || code !== 'INTERRUPTED' || stopped)) {
     const options = typeof hint === 'string' ? { hint: shown(hint, secrets) } : {};
     return new HoldfastError(code as ErrorCode, text, options);
   }
-  if (misuse === true) return new TypeError(text);
+  if (misuse === true && ours) return new TypeError(text);
   return new HoldfastError('ADDIN_FAILED', `${what} failed in a way it did not foresee: ${text}`, {
     hint: 'Tell the author of the addin.',
   });

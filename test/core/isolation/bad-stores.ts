@@ -2,7 +2,7 @@
 
 import { openSync, writeSync } from 'node:fs';
 import { memoryStore } from '../../../src/core/conformance/memory-store.ts';
-import type { PutRequest, Store, StoreDefinition } from '../../../src/core/index.ts';
+import { HoldfastError, type PutRequest, type Store, type StoreDefinition } from '../../../src/core/index.ts';
 
 const channel = 3;
 
@@ -139,6 +139,57 @@ export const half = bad({
 export const unforeseen = bad({
   head: async () => {
     throw new Error('the key is hunter2-secret\u001b[2J');
+  },
+});
+
+export const opensNothing: StoreDefinition = { ...sound, open: async () => undefined as never };
+
+export const opensNever: StoreDefinition = { ...sound, open: never };
+
+export const closesNever = bad({ close: never });
+
+export const misuses = bad({ head: async () => (undefined as never as { key: never }).key });
+
+export const mumbles = bad({
+  head: async () => {
+    throw Object.create(null);
+  },
+  list: async () => {
+    throw Object.assign(new HoldfastError('STORE_FULL', 'x'), { message: 5n, hint: {} });
+  },
+});
+
+export const interrupts = bad({
+  head: async () => {
+    throw new HoldfastError('INTERRUPTED', 'hm');
+  },
+});
+
+export const outOfTime = bad({
+  list: async () => ({
+    objects: [
+      { key: 'a', sizeBytes: 1, modifiedAtMs: 1e300, version: null, storageClass: null, readable: true },
+    ],
+    next: null,
+  }),
+});
+
+export const givesPromise = bad({ get: (async () => {}) as never });
+
+export const givesNull = bad({ get: () => null as never });
+
+export const givesTexts = bad({
+  get: async function* () {
+    yield 'text' as never;
+  },
+});
+
+export const givesObject = bad({
+  get() {
+    send(frame(3, 2, JSON.stringify({ value: {} })));
+    return (async function* () {
+      yield await never();
+    })();
   },
 });
 

@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../../src/core/index.ts';
+import { AddinProcess, usualPatience } from '../../../src/core/isolation/addin-process.ts';
 import { recipeOf } from '../../../src/core/isolation/isolate.ts';
 import { openIsolatedStore, processOf } from '../../../src/core/isolation/isolated-store.ts';
+import { plainLaunch } from '../../../src/core/isolation/plain-launch.ts';
+import { collect } from '../../../src/core/streams.ts';
 import { openIsolated, rootOfCheckout } from '../../support/isolated.ts';
 
 const { signal } = new AbortController();
@@ -109,6 +112,35 @@ describe('a store whose process fails', () => {
     expect(await listing).toBe('INTERRUPTED: listing was interrupted');
   });
 
+  it('is ended where it neither opens nor closes', async () => {
+    expect(await failure(open('opensNever', impatient))).toMatch(
+      /^ADDIN_FAILED: .* was ended: (opening made no progress|it gave no sign of life) for 1 s$/,
+    );
+    const patience = { tickMs: 100, close: 5 };
+    const store = await openIsolated({ module, exported: 'closesNever', patience });
+    expect(await failure(store.close())).toBe(
+      'ADDIN_FAILED: the process of the store closesNever was ended: close made no progress for 0.5 s',
+    );
+  });
+
+  it('keeps ours alive until it is gone, also where an answer comes late', async () => {
+    const running = () => process.getActiveResourcesInfo().filter((one) => one === 'ProcessWrap').length;
+    const child = await AddinProcess.start(plainLaunch(), {
+      name: 'x',
+      secrets: [],
+      patience: usualPatience,
+    });
+    const call = { method: 'protections', what: 'a look', params: {}, signal };
+    const late = failure(child.peer.call(call));
+    const closing = child.close();
+    const before = running();
+    child.peer.fail(new Error('over'));
+
+    expect(await late).toBe('undefined: over');
+    expect(running()).toBe(before);
+    await closing;
+  });
+
   it('is ended where it floods its standard error', async () => {
     expect(await failure(head(await open('chatty')))).toContain('flooded its standard error');
   });
@@ -158,6 +190,40 @@ describe('a store that breaks the protocol', () => {
 
   it('is not believed where it says that a put is done before it has the body', async () => {
     expect(await failure(put(await open('half'), bytes(40)))).toMatch(/^ADDIN_BROKEN: /);
+  });
+
+  it.each([
+    ['opensNothing', /^ADDIN_FAILED: opening by the store opensNothing failed .*: open gives no store$/],
+    [
+      'misuses',
+      /^ADDIN_FAILED: head of a by the store misuses failed in a way it did not foresee: Cannot read/,
+    ],
+    ['mumbles', /^ADDIN_FAILED: .* did not foresee: what has no text$/],
+    ['interrupts', /^ADDIN_FAILED: .* did not foresee: hm$/],
+  ])('is the one to blame: %s', async (exported, said) => {
+    expect(await failure(open(exported).then(head))).toMatch(said);
+  });
+
+  it('fails alone where what it throws has no text', async () => {
+    const store = await open('mumbles');
+    const pid = await processOf(store);
+
+    expect(await failure(store.list({ prefix: '', signal }))).toBe('STORE_FULL: 5');
+    expect(await processOf(store)).toBe(pid);
+  });
+
+  it('has no objects of times that are none', async () => {
+    expect(await failure((await open('outOfTime')).list({ prefix: '', signal }))).toMatch(/^ADDIN_BROKEN: /);
+  });
+
+  it.each([
+    ['givesPromise', /ADDIN_FAILED: .* get gives no async iterable of bytes$/],
+    ['givesNull', /ADDIN_FAILED: .* get gives no async iterable of bytes$/],
+    ['givesTexts', /ADDIN_FAILED: .* a piece of the bytes is no Uint8Array: string$/],
+    ['givesObject', /ADDIN_BROKEN: .* it answered get of a with something else than bytes$/],
+  ])('gives no empty object instead of bytes: %s', async (exported, said) => {
+    const store = await open(exported);
+    expect(await failure(collect(store.get({ key: 'a', signal }), 10))).toMatch(said);
   });
 
   it('fails in a way nobody foresaw, without secrets and controls in the message', async () => {
