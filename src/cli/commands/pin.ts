@@ -15,6 +15,7 @@ interface Options extends PinOptions {
 
 export const pin: CliCommand = {
   exits: [
+    'ACCOUNT_LOCKED',
     'ACCOUNT_NOT_FOUND',
     'SNAPSHOT_NOT_FOUND',
     'STORE_UNAVAILABLE',

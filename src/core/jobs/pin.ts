@@ -8,7 +8,7 @@
 import type { Store } from '../contracts/store.ts';
 import type { KeyedProvider } from '../encryption/keyed-provider.ts';
 import { HoldfastError } from '../errors.ts';
-import type { AnySnapshot } from './catalog.ts';
+import { type AnySnapshot, listSnapshots } from './catalog.ts';
 import {
   type AccountEvent,
   type EventWorld,
@@ -16,6 +16,7 @@ import {
   type SnapshotRef,
   writeEvent,
 } from './events.ts';
+import { readPruned, removalMs } from './prune-events.ts';
 import type { Trust } from './trust.ts';
 
 /** What is protected: one snapshot, or all that an account has and will have on a server. */
@@ -37,11 +38,15 @@ export type PinDetails =
   | { readonly kind: 'pin'; readonly reason: string; readonly untilMs: number | null }
   | { readonly kind: 'hold'; readonly reason: string };
 
+/** As long as prune removes after its event, and as much for clocks that differ and a removal that takes its time. */
+const recentMs = 2 * removalMs;
+
 /**
  * Resolves when the protection stands.
  *
  * @throws USAGE no reason, or an end that has passed
  * @throws SNAPSHOT_NOT_FOUND the snapshot was removed meanwhile
+ * @throws ACCOUNT_LOCKED it is written, and a prune that may not have seen it removes what it should protect
  */
 export async function pin(request: PinRequest, details: PinDetails): Promise<AccountEvent> {
   const { store, provider, target, world, signal } = request;
@@ -57,13 +62,34 @@ export async function pin(request: PinRequest, details: PinDetails): Promise<Acc
   const until = untilMs === null ? null : new Date(untilMs).toISOString();
   const { kind, reason } = details;
   const event = await writeEvent(provider, { kind, ...placeOf(target), reason, until }, world, signal);
-  // Prune looks at events, then removes; whoever comes between finds out here.
+  // Prune writes an event, looks at pins, then removes: one of the two sees the other.
   if (target.snapshot !== null && (await store.head({ key: target.snapshot.key, signal })) === null) {
     throw new HoldfastError('SNAPSHOT_NOT_FOUND', `${target.snapshot.name} was removed meanwhile`, {
       hint: 'Run `holdfast snapshots` to see what is left.',
     });
   }
+  if (await isGoing(request)) {
+    const what = target.snapshot === null ? 'snapshots of the account' : target.snapshot.name;
+    const message = `prune may be removing ${what} at this moment; the ${kind} is written and may have come too late`;
+    throw new HoldfastError('ACCOUNT_LOCKED', message, {
+      hint: 'Look with `holdfast snapshots` what is left, and run the command again in two hours to be sure.',
+    });
+  }
   return event;
+}
+
+/** Whether a prune that is perhaps still at work has said that it removes something of the target that is there. */
+async function isGoing({ store, provider, target, world, signal }: PinRequest): Promise<boolean> {
+  const { server, owner } = placeOf(target);
+  const sinceMs = world.now() - recentMs;
+  // Whoever signed it: one who lies here keeps a hold from being vouched for, not from being there.
+  const { removed, unreadable } = await readPruned({ store, provider, server, owner, sinceMs, signal });
+  if (removed.length === 0 && unreadable.length === 0) return false;
+  const left =
+    target.snapshot === null
+      ? await listSnapshots(store, { server, owner }, signal)
+      : [target.snapshot.header];
+  return unreadable.length > 0 || left.some(({ id }) => removed.some((one) => one.id === id));
 }
 
 /**

@@ -33,6 +33,8 @@ export interface PruneEventsRequest {
 }
 
 const readsAtOnce = 8;
+/** So long after its event prune removes what that names; what is left then waits for another event. */
+export const removalMs = 3_600_000;
 
 /** @throws STORE_UNAVAILABLE, STORE_DENIED */
 export async function readPruned(request: PruneEventsRequest): Promise<PrunedRefs> {

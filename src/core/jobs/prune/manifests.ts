@@ -2,15 +2,19 @@
  * Removes the manifests of snapshots that go, account by account, each under its lock.
  *
  * The event that names them comes first, so that a gap in the sequence is explained even where the removal
- * is cut short. Pins and holds are looked at once more before anything goes.
+ * is cut short. Whoever pins a snapshot looks for it (see `pin.ts`); pins and holds that came before are seen here, where
+ * events are looked at once more after it, and before each snapshot.
  */
 
+import { parseEventKey } from '../../archive/keys.ts';
 import { underLock } from '../account-lock.ts';
 import { protectionOf, readProtections, writeEvent } from '../events.ts';
+import { removalMs } from '../prune-events.ts';
 import type { Decision } from '../retention/types.ts';
 import type { Remover } from './remover.ts';
 import type { OwnerSurvey } from './survey.ts';
 import type { PrunableSnapshot, PruneRequest } from './types.ts';
+import { walk } from './walk.ts';
 
 export interface RemovedManifests {
   /** Names of the snapshots that are gone. */
@@ -55,23 +59,22 @@ async function removeOf(
   gone: Set<string>,
 ): Promise<'finished' | 'unfinished' | 'changed'> {
   const { provider, server, addin, world, signal } = request;
+  // What was decided rests on what was pinned then; the next run decides anew.
+  const isPinned = pinWatch(request, owner);
   if (going.length > 0) {
-    const protections = await readProtections(request, { server, owner }, signal);
-    const isProtected = ({ snapshot }: Decision<PrunableSnapshot>): boolean => {
-      const { holds, erasure, pins } = protectionOf(protections, snapshot.id, world.now());
-      return holds.length > 0 || (erasure === null && pins.length > 0);
-    };
-    // What was decided rests on what was pinned then; the next run decides anew.
-    if (going.some(isProtected)) return 'changed';
+    if (await isPinned(going)) return 'changed';
     const removed = going.map(({ snapshot, reasons }) => {
       const { id, lineage, sequence, digest, key } = snapshot;
       return { id, lineage, sequence, digest, key, reason: reasons[0]! };
     });
     await writeEvent(provider, { kind: 'prune', server, owner, addin, removed }, world, signal);
   }
+  const untilMs = world.now() + removalMs;
   let all = true;
   for (const stored of replaced) all = (await remover.remove(stored)) && all;
-  for (const { snapshot } of going) {
+  for (const [i, { snapshot }] of going.entries()) {
+    if (world.now() > untilMs) return 'unfinished';
+    if (await isPinned(going.slice(i))) return 'changed';
     let whole = true;
     // The lowest revision first: the snapshot exists until the last one goes.
     for (const stored of snapshot.manifests) whole = whole && (await remover.remove(stored));
@@ -79,4 +82,26 @@ async function removeOf(
     else all = false;
   }
   return all ? 'finished' : 'unfinished';
+}
+
+/** Whether one of these is pinned or held by now. Lists events each time, and reads them where there are others. */
+function pinWatch(
+  request: PruneRequest,
+  owner: string,
+): (going: readonly Decision<PrunableSnapshot>[]) => Promise<boolean> {
+  const { store, server, world, signal } = request;
+  let seen: string | null = null;
+  return async (going) => {
+    const keys: string[] = [];
+    for await (const { key } of walk(store, `events/${server}/${owner}/`, signal))
+      if (parseEventKey(key)?.kind !== 'prune') keys.push(key);
+    const now = keys.join('\n');
+    if (now === seen) return false;
+    const protections = await readProtections(request, { server, owner }, signal);
+    seen = now;
+    return going.some(({ snapshot }) => {
+      const { holds, erasure, pins } = protectionOf(protections, snapshot.id, world.now());
+      return holds.length > 0 || (erasure === null && pins.length > 0);
+    });
+  };
 }

@@ -318,6 +318,41 @@ describe('prune beside other jobs', () => {
     expect(report.exitStatus).toBe(errorCodes.PRUNE_REFUSED.exit);
     expect(await expectWhole(store)).toBe(written.length);
   });
+
+  it.each([
+    ['a hold on the next snapshot is seen', 1],
+    ['a hold on the very snapshot comes too late', 0],
+    ['a hold on the whole account is seen by what is left', null],
+  ])('%s, and is not vouched for', async (_, target) => {
+    const written = await history(store, 1, 8);
+    const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+    const all = await listSnapshots(store, {}, signal);
+    const held = target === null ? null : await readSnapshot(provider, all[target]!, signal);
+    const about = held === null ? { server, owner: ownerUuid(1), snapshot: null } : { snapshot: held };
+    const hold = () =>
+      pin({ store, provider, target: about, world, signal }, { kind: 'hold', reason: 'court order' });
+    let answer: Promise<unknown> | null = null;
+    const racing: Store = {
+      ...store,
+      capabilities: store.capabilities,
+      remove: async (request) => {
+        if (request.key.startsWith('manifests/')) {
+          answer ??= hold();
+          await answer.catch(() => {});
+        }
+        return store.remove(request);
+      },
+    };
+    const report = await run({ store: racing });
+
+    await expect(answer).rejects.toMatchObject({ code: 'ACCOUNT_LOCKED' });
+    if (target === 0) expect(report.exitStatus).toBe(0);
+    else expect(report.refusals.map(({ rule }) => rule)).toEqual(['changed']);
+    expect(await expectWhole(store)).toBe(target === 0 ? 4 : written.length - 1);
+    nowMs += 3 * hour;
+    if (target === 0) await expect(hold()).rejects.toMatchObject({ code: 'SNAPSHOT_NOT_FOUND' });
+    else expect(await hold()).toMatchObject({ kind: 'hold' });
+  });
 });
 
 describe('pins and holds', () => {
