@@ -18,7 +18,7 @@ export const countText = (count: number): string => String(count).replace(/\B(?=
 
 /** `1 warning`, `3 warnings` */
 export const plural = (count: number, noun: string): string =>
-  `${countText(count)} ${count === 1 ? noun : noun.endsWith('y') ? `${noun.slice(0, -1)}ies` : `${noun}s`}`;
+  `${countText(count)} ${count === 1 ? noun : /[^aeiou]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : `${noun}s`}`;
 
 /** `12 s`, `3 min 5 s`, `2 h 10 min` */
 export function durationText(milliseconds: number): string {

@@ -38,17 +38,22 @@ export async function identitiesFor(
 /**
  * UUIDs of the servers that are meant: the one named, else this one under all its UUIDs, else null for all.
  *
+ * A machine may have a state and nothing of its own in the store: whoever takes null for all has to look there too.
+ *
  * @throws USAGE it is no UUID
  */
 export function serversOf(
   { state }: Pick<StoreSession, 'state'>,
   server: string | undefined,
 ): string[] | null {
-  if (server !== undefined) {
-    if (isUuid(server)) return [server];
-    throw new HoldfastError('USAGE', `${quoted(server)} is no UUID`, {
-      hint: 'Take it from "server" in holdfast snapshots --json.',
-    });
-  }
+  if (server !== undefined) return [namedServer(server)];
   return state === null ? null : [...state.server.previous, state.server].map(({ uuid }) => uuid);
+}
+
+/** @throws USAGE it is no UUID */
+export function namedServer(server: string): string {
+  if (isUuid(server)) return server;
+  throw new HoldfastError('USAGE', `${quoted(server)} is no UUID`, {
+    hint: 'Take it from "server" in holdfast snapshots --json.',
+  });
 }

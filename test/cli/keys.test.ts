@@ -1,7 +1,8 @@
 /** The life of a key through the command line: made, kept, tried, rotated, destroyed. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type {
@@ -11,7 +12,8 @@ import type {
   KeyRotateDocument,
 } from '../../src/cli/documents/keys.ts';
 import type { PruneDocument } from '../../src/cli/documents/prune.ts';
-import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+import { openState } from '../../src/core/state/state.ts';
+import { type CliSite, documentOf, holdfast, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
 let site: CliSite;
 let recipient = '';
@@ -108,6 +110,15 @@ describe('key generate', () => {
   });
 });
 
+describe('key check', () => {
+  it('is no success where there is nothing to try', async () => {
+    const nothing = await site.holdfast('key', 'check', '--identity', at('typed'), '--confirm');
+
+    expect(nothing.status).toBe(40);
+    expect(nothing.stderr).toContain('the store has no snapshots');
+  });
+});
+
 describe('the life of a key', () => {
   it('begins with a warning at each run, until somebody shows to hold it', async () => {
     const first = await site.holdfast('backup');
@@ -123,9 +134,9 @@ describe('the life of a key', () => {
 
   it('says which identity opens nothing', async () => {
     await generate('stranger');
-    const checked = await check('--identity', at('stranger'));
+    const checked = await check('--identity', at('stranger'), '--confirm');
 
-    expect(checked.exitStatus).toBe(47);
+    expect(checked).toMatchObject({ exitStatus: 47, confirmed: [] });
     expect(resultsOf(checked)).toEqual({ anna: 'wrong-key', bert: 'wrong-key' });
     expect(await site.holdfast('key', 'check')).toMatchObject({ status: 46 });
   });
@@ -174,6 +185,28 @@ describe('the life of a key', () => {
     expect((await site.holdfast(...restore, '--to', at('restored'))).status).toBe(0);
     expect(readFileSync(at('restored/files/new.html'), 'utf8')).toBe('after the rotation');
     expect(readFileSync(at('restored/files/page.html'), 'utf8')).toBe('the page of anna');
+  }, 30_000);
+});
+
+describe('another machine, with a state of its own', () => {
+  const other = async (...args: readonly string[]) => holdfast('--config', at('other'), ...args);
+
+  it('tries the snapshots of all servers where it has none itself, and takes nothing for an erasure of nothing', async () => {
+    cpSync(site.config, at('other'), { recursive: true, filter: (path) => !path.endsWith('/state') });
+    await openState(at('other/state'), {
+      ...{ now: Date.now, newUuid: randomUUID, machineId: async () => 'other' },
+      ...{ readXattr: async () => null, readStamp: async () => null, writeXattr: async () => {} },
+    });
+
+    const checked = await other('key', 'check', '--identity', at('fresh'), '--json');
+    expect(documentOf<KeyCheckDocument>('key-check', checked).accounts).toHaveLength(2);
+    expect(checked.stderr).toContain('this server has no snapshots in the store');
+    const uuid = '00000000-0000-4000-8000-000000000000';
+    const nothing = await other('key', 'erase', '--account', uuid, '--reason', 'asked', '--apply');
+    expect(nothing.status).toBe(20);
+    const rotated = await other('key', 'rotate', '--identity', at('fresh'));
+    expect(rotated.status).toBe(2);
+    expect(rotated.stderr).toContain('Name the server whose keys are meant');
   }, 30_000);
 });
 
@@ -233,6 +266,22 @@ describe('key erase', () => {
     const gone = snapshots.slice(0, -1);
     expect(gone.map(({ action }) => action)).toEqual(gone.map(() => 'remove'));
     expect(gone[0]!.reasons[0]).toContain('asked to be forgotten');
-    rmSync(at('restored'), { recursive: true });
+    rmSync(at('restored'), { recursive: true, force: true });
+  }, 30_000);
+
+  it('shows whose keys go, and refuses a name that another account had before', async () => {
+    const { owner } = await erased();
+    const shown = await site.holdfast(...erase);
+    expect(shown.stdout).toMatch(new RegExp(`^account ${owner}, now anna$`, 'm'));
+    expect(shown.stdout).toMatch(/^nightly: server [0-9a-f-]{36}: \d+ snapshots?, \S+ \S+ to \S+ \S+ UTC$/m);
+    rmSync(at('home/anna'), { recursive: true });
+    mkdirSync(at('home/anna'));
+    writeFileSync(at('home/anna/page.html'), 'another customer');
+    expect((await site.holdfast('backup', '--account', 'anna')).status).toBe(0);
+
+    const refused = await site.holdfast(...erase, '--apply');
+
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toContain(`${owner} (anna, seen from `);
   }, 30_000);
 });

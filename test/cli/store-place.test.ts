@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   PutBucketLifecycleConfigurationCommand,
@@ -6,6 +6,10 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KeyCheckDocument, KeyRotateDocument } from '../../src/cli/documents/keys.ts';
+import { identityOf } from '../../src/core/encryption/identities.ts';
+import { identityText } from '../../src/core/encryption/key-text.ts';
+import { newKeyPair } from '../../src/core/encryption/x25519.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { engineChecks } from '../../src/core/jobs/verify-store/engine-checks.ts';
 import { readVerifications } from '../../src/core/state/verifications.ts';
@@ -169,6 +173,68 @@ describe('addin verify', () => {
     expect(status).toBe(errorCodes.STORE_UNAVAILABLE.exit);
     expect(stderr).toContain('there is no such bucket');
   });
+});
+
+describe('a server whose credentials can only put', () => {
+  it('confirms an identity, begins new keys, and forgets one that was erased elsewhere', async () => {
+    const bucket = await newBucket(server);
+    const user = `w${bucket.replaceAll(/[^a-z0-9]/g, '')}`;
+    await server.admin(
+      'user',
+      'create',
+      `--uid=${user}`,
+      '--display-name=w',
+      `--access-key=${user}`,
+      '--secret-key=ws',
+    );
+    const secret = identityText(newKeyPair().privateKey);
+    const { recipient } = (await identityOf(secret))!;
+    const encryption = { recipients: [recipient] };
+    const site = newSite(s3(bucket, { putOnly: true }), { encryption });
+    const home = join(site.dir, 'home/anna');
+    mkdirSync(home, { recursive: true });
+    writeFileSync(join(home, 'page.html'), 'hello');
+    writeFileSync(join(site.dir, 'identity'), `${secret}\n`, { mode: 0o600 });
+    const accounts = [{ path: join(site.dir, 'home/*') }];
+    writeJson(join(site.config, 'config.json'), { isolation: 'off', panel: { ...panel, accounts } });
+    const admin = newSite(s3(bucket), { encryption });
+    const setup = documentOf<Setup>('store-setup', await run(site, ['store', 'init', '--apply', '--json']));
+    const writer = setup.policies.find(({ role }) => role === 'writer')?.document.Statement ?? [];
+    const Principal = { AWS: [`arn:aws:iam:::user/${user}`] };
+    const granted = writer.map((one) => ({ ...one, Principal }));
+    // On Ceph an object is its writer's: the owner of the bucket reads it where the policy says so.
+    const [Resource, all] = [[`arn:aws:s3:::${bucket}/*`], { AWS: ['*'] }];
+    const reader = { Effect: 'Allow', Principal: all, Action: ['s3:GetObject', 's3:DeleteObject'], Resource };
+    const Policy = JSON.stringify({ Statement: [...granted, reader] });
+    const client = adminClient(server);
+    await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
+    client.destroy();
+    const write = (...args: readonly string[]) => run(site, args, [user, 'ws']);
+    const identity = ['--identity', join(site.dir, 'identity')];
+    const checked = async (): Promise<KeyCheckDocument['accounts'][number]> => {
+      const result = await run(admin, ['key', 'check', '--json', ...identity]);
+      expect(result.stderr).toBe('');
+      return documentOf<KeyCheckDocument>('key-check', result).accounts[0]!;
+    };
+
+    expect((await write('key', 'check', ...identity, '--confirm')).status).toBe(0);
+    // The first one makes the store, which the writer may not.
+    expect(await run(site, ['backup'])).toMatchObject({ status: 0, stderr: '' });
+    const rotated = await write('key', 'rotate', '--epoch', '--json');
+    expect(documentOf<KeyRotateDocument>('key-rotate', rotated).keys).toMatchObject([{ epoch: 2 }]);
+    expect((await write('backup')).status).toBe(0);
+    const { owner, ...opened } = await checked();
+    expect(opened).toMatchObject({ epoch: 2, result: 'opens' });
+
+    const erase = ['key', 'erase', '--account', owner, '--reason', 'asked for', '--apply'];
+    expect(await write(...erase)).toMatchObject({ status: 52, stderr: expect.stringContaining('--local') });
+    const erased = await run(admin, erase);
+    expect(erased.status).toBe(0);
+    expect(erased.stderr).toContain(`holdfast key erase --account ${owner} --local --apply`);
+    expect((await write('key', 'erase', '--account', owner, '--local', '--apply')).status).toBe(0);
+    expect((await write('backup')).status).toBe(0);
+    expect(await checked()).toMatchObject({ epoch: 3, result: 'opens' });
+  }, 60_000);
 });
 
 describe('store init', () => {

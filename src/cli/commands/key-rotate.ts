@@ -1,5 +1,6 @@
 /** `holdfast key rotate`: other recipients for the keys there are, or new keys. */
 
+import { listKeys } from '../../core/encryption/owner-keys.ts';
 import { errorCodes, HoldfastError } from '../../core/errors.ts';
 import { beginEpochs, encryptAnew, type RotatedKey } from '../../core/jobs/keys/rotate-keys.ts';
 import { readStoreFile } from '../../core/jobs/store-identity.ts';
@@ -53,7 +54,8 @@ export const keyRotate: CliCommand = {
         '\nWithout --epoch every key is encrypted anew to the recipients that the configuration names now, and the\n' +
           'earlier revisions go. Whoever was dropped can open them no more, unless he kept a copy of a key object:\n' +
           'so add a run with --epoch, and what is backed up from then on is closed to him in any case.\n' +
-          'Copies have key objects of their own: run it for each with --copy.',
+          'Copies have key objects of their own: run it for each with --copy. A server whose credentials can only put\n' +
+          'begins new keys for the accounts that it remembers, and its keys are encrypted anew on another machine.',
       );
   },
 
@@ -127,12 +129,16 @@ async function rotate(
   const owners: string[] = [];
   for (const wanted of account ?? []) owners.push(await ownerOf(search, wanted));
   const identities = epoch === true ? [] : await identitiesFor(context, session, keys);
+  const storeId = store.capabilities.putOnly
+    ? (state?.storeId(addin.name) ?? null)
+    : ((await readStoreFile(store, signal))?.store ?? null);
+  if (storeId === null) throw await noKeys(session, signal);
   const done: RotatedKey[] = [];
   for (const one of epoch === true ? [current!] : servers) {
     const request = {
       store,
       provider,
-      storeId: (await readStoreFile(store, signal))!.store,
+      storeId,
       stateDir: loaded.configuration.stateDir,
       server: one,
       owners: account === undefined ? null : owners,
@@ -143,7 +149,19 @@ async function rotate(
       ...(epoch === true ? await beginEpochs(request) : await encryptAnew({ ...request, identities })),
     );
   }
+  if (done.length === 0) throw await noKeys(session, signal);
   return done;
+}
+
+async function noKeys({ opened: { store } }: StoreSession, signal: AbortSignal): Promise<HoldfastError> {
+  const all = store.capabilities.putOnly ? [] : await listKeys(store, {}, signal);
+  const servers = [...new Set(all.map(({ server }) => server))];
+  return new HoldfastError('USAGE', 'there are no such keys, so nothing was done', {
+    hint:
+      servers.length === 0
+        ? 'Run holdfast backup first.'
+        : `Name the server whose keys are meant with --server: ${servers.slice(0, 10).join(', ')}.`,
+  });
 }
 
 function statusOf(keys: readonly RotatedKey[]): number {

@@ -7,6 +7,7 @@ import {
   countOrNull,
   document,
   flag,
+  instantOrNull,
   list,
   record,
   text,
@@ -86,6 +87,8 @@ const tally = (what: string) =>
 export const keyEraseDocument = document('key-erase', 'The erasure of an account.', {
   account: text('Site or UUID, as it was named.'),
   owner: text('UUID of the account.'),
+  site: textOrNull('Site that it holds now, as far as this server knows; else null.'),
+  local: flag('Nothing but this server was asked: what it remembered of the key is forgotten, or would be.'),
   applied: flag('Erasure was asked for; otherwise nothing was changed.'),
   exitStatus: count('Status of the process.'),
   stores: list(
@@ -95,8 +98,19 @@ export const keyEraseDocument = document('key-erase', 'The erasure of an account
       holds: texts('Legal holds that forbid it, in plain words.'),
       keys: count('Key objects: to be destroyed, or destroyed.'),
       left: texts('Key objects the store refused to remove.'),
-      closed: count('Snapshots that nobody can read afterwards.'),
+      closed: count('Snapshots that nobody can read afterwards, or now.'),
+      open: count('Encrypted snapshots that can still be read, since the store kept their keys.'),
       plain: count('Snapshots that were never encrypted: they can be read until prune removes them.'),
+      servers: list(
+        'Servers that have anything of the account, or those that were named.',
+        record('A server.', {
+          server: text('UUID of the server.'),
+          keys: count('Key objects.'),
+          snapshots: count('Snapshots.'),
+          first: instantOrNull('When the oldest began; null where there is none.'),
+          last: instantOrNull('When the newest began; null where there is none.'),
+        }),
+      ),
       remaining: tally('Data, index objects and manifests that lie there until prune removes them.'),
     }),
   ),

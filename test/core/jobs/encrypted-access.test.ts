@@ -19,7 +19,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { localStore } from '../../../src/addins/local/index.ts';
 import type { Store } from '../../../src/core/contracts/store.ts';
 import { HoldfastError } from '../../../src/core/errors.ts';
+import { eraseAccount } from '../../../src/core/jobs/keys/erase-account.ts';
+import { forgetAccount } from '../../../src/core/jobs/keys/forget-account.ts';
 import { type Lab, openLab } from '../../support/backup.ts';
+
+const { signal } = new AbortController();
 
 let directory: string;
 beforeAll(() => {
@@ -168,6 +172,57 @@ describe('with credentials that only put', () => {
       [false, []],
     ]);
     await reader.close();
+  });
+});
+
+describe('an erasure', () => {
+  const world = { now: Date.now, newObjectId: () => randomUUID().replaceAll('-', '') };
+
+  it('elsewhere is followed by a server that cannot see it, once it is told', async () => {
+    const name = `erased-${randomUUID()}`;
+    const path = join(directory, name, 'store');
+    const store = putOnly(await localStore.open({ use: 'local', path }));
+    const { lab, tree } = await labWithFiles(name, { store, encrypted: true });
+    writeFileSync(join(tree, 'a'), 'content');
+    const first = (await lab.backUp({ shadow: tree })).snapshot.header;
+    const admin = await openLab(join(directory, name), { place: 'admin', encrypted: true });
+    const there = { servers: [first.server], owner: first.owner, reason: 'asked for', apply: true };
+    const place = { store: admin.store, provider: admin.provider, storeId: first.store };
+    const state = { stateDir: join(directory, name, 'admin-state'), world, signal };
+    mkdirSync(state.stateDir);
+    expect(await eraseAccount({ ...place, ...there, ...state })).toMatchObject({ closed: 1, open: 0 });
+    await admin.close();
+
+    expect(await forgetAccount(lab.stateDir, [first.store], first.owner)).toEqual([first.store]);
+    const second = (await lab.backUp({ shadow: tree })).snapshot;
+
+    expect(second.header).toMatchObject({ level: 'full', sequence: 2, encryption: { epoch: 2 } });
+    await lab.close();
+    const reader = await openLab(join(directory, name), { encrypted: true });
+    const to = join(directory, name, 'to');
+    await reader.restore(to, { snapshot: second });
+    execFileSync('diff', ['-r', tree, join(to, 'shadow')]);
+    await reader.close();
+  });
+
+  it('that the store refuses does not say that nobody can read what its keys still open', async () => {
+    const { lab, tree } = await labWithFiles(`refused-${randomUUID()}`, { encrypted: true });
+    writeFileSync(join(tree, 'a'), 'content');
+    const { server, owner, store: storeId } = (await lab.backUp({ shadow: tree })).snapshot.header;
+    const { stateDir, provider } = lab;
+    const remove = async () => {
+      throw new HoldfastError('STORE_DENIED', 'locked');
+    };
+    const store: Store = { ...putOnly(lab.store), capabilities: lab.store.capabilities, remove };
+    Object.assign(store, { list: lab.store.list.bind(lab.store), head: lab.store.head.bind(lab.store) });
+
+    const report = await eraseAccount({
+      ...{ store, provider, storeId, stateDir, servers: [server], owner },
+      ...{ reason: 'asked for', apply: true, world, signal },
+    });
+
+    expect(report).toMatchObject({ keys: 1, closed: 0, open: 1, plain: 0, servers: [{ snapshots: 1 }] });
+    await lab.close();
   });
 });
 

@@ -1,6 +1,6 @@
 /**
- * Tries identities on the newest snapshot of each account: on its manifest, and on every key that objects it
- * refers to need. Reads no data.
+ * Tries identities on the newest snapshot of each account: on its manifest, on every key that objects it
+ * refers to need, and on the root of its index. Reads no data.
  */
 
 import { parseObjectKey } from '../../archive/keys.ts';
@@ -14,6 +14,7 @@ import { isHoldfastError } from '../../errors.ts';
 import { type AnySnapshot, type ListedSnapshot, listSnapshots, readAnySnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { protectionOf, readProtections } from '../events.ts';
+import { openIndex } from '../index-reader.ts';
 import { newestCandidates, newestOf } from '../newest-snapshot.ts';
 import type { Trust } from '../trust.ts';
 
@@ -103,6 +104,8 @@ async function judged(
   };
   const problem = body === null ? await whyLocked(request, snapshot) : await whyIncomplete(keys, snapshot);
   if (problem !== null) return { ...about, ...problem };
+  if (body !== null)
+    await openIndex(withKeys(request.provider, { keys }), { ...snapshot, body }, request.signal);
   return { ...about, result: encryption === undefined ? 'plain' : 'opens', message: null };
 }
 
@@ -117,7 +120,10 @@ async function whyLocked(request: CheckKeysRequest, { header }: AnySnapshot): Pr
   const protections = await readProtections(request, { server, owner }, request.signal);
   const { erasure } = protectionOf(protections, id, request.nowMs);
   if (erasure !== null) return { result: 'erased', message: erasure };
-  return { result: 'no-key', message: `the key object of epoch ${encryption?.epoch} is gone` };
+  const gone = `the key object of epoch ${encryption?.epoch} is gone`;
+  const after = protections.erasures.some(({ at }) => at < header.startedAt);
+  const stale = 'it was erased before this snapshot was made: run key erase --local on that server';
+  return { result: 'no-key', message: after ? `${gone}; ${stale}` : gone };
 }
 
 /** Objects of earlier snapshots may need keys of earlier epochs. */

@@ -6,10 +6,11 @@
  * Objects stay until prune. Snapshots that were never encrypted can be read until then.
  */
 
+import { parseOwnerKeyKey } from '../../archive/keys.ts';
 import type { ManifestHeader } from '../../archive/manifest.ts';
 import type { Provider } from '../../contracts/provider.ts';
 import type { Store } from '../../contracts/store.ts';
-import { type ListedKey, listKeys } from '../../encryption/owner-keys.ts';
+import { type ListedKey, listKeys, pairSlot } from '../../encryption/owner-keys.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { forgetEpoch } from '../../state/owner-epochs.ts';
 import { lockAccount } from '../account-lock.ts';
@@ -43,11 +44,24 @@ export interface EraseReport {
   /** Key objects: to be destroyed, or destroyed but for those in `left`. */
   readonly keys: number;
   readonly left: readonly string[];
-  /** Snapshots that nobody can read once the keys are gone. */
+  /** Snapshots that nobody can read once the keys are gone, or now that they are. */
   readonly closed: number;
+  /** Encrypted ones that can still be read, since the store kept their keys. */
+  readonly open: number;
   readonly plain: number;
+  /** What was found of each server that has anything of the account. */
+  readonly servers: readonly FoundOfServer[];
   /** Data and index objects and manifests that lie there until prune. */
   readonly remaining: { readonly count: number; readonly bytes: number };
+}
+
+export interface FoundOfServer {
+  readonly server: string;
+  readonly keys: number;
+  readonly snapshots: number;
+  /** Milliseconds since the epoch at which the oldest and the newest began; null where there is none. */
+  readonly firstAtMs: number | null;
+  readonly lastAtMs: number | null;
 }
 
 /**
@@ -58,34 +72,63 @@ export interface EraseReport {
  */
 export async function eraseAccount(request: EraseRequest): Promise<EraseReport> {
   const { store, stateDir, storeId, owner, apply } = request;
-  if (store.capabilities.putOnly) {
-    throw new HoldfastError('STORE_DENIED', 'these credentials can neither list nor remove', {
-      hint: 'Erase the account with credentials that can, which may be on another machine.',
-    });
-  }
+  requireSight(store);
   const lock = lockAccount(stateDir, owner, owner);
   try {
-    const report = { holds: [] as string[], keys: 0, left: [] as string[], closed: 0, plain: 0 };
-    const remaining = { count: 0, bytes: 0 };
     const found = await Promise.all(request.servers.map((server) => lookAt(request, server)));
-    for (const one of found) {
-      report.holds.push(...one.holds);
-      report.keys += one.keys.length;
-      report.closed += one.closed;
-      report.plain += one.snapshots.length - one.closed;
-      remaining.count += one.objects.count;
-      remaining.bytes += one.objects.bytes;
-    }
-    if (apply && report.holds.length === 0) {
+    const holds = found.flatMap((one) => one.holds);
+    const left: string[] = [];
+    if (apply && holds.length === 0) {
       // First, so that no backup ever uses a key that is gone.
       await forgetEpoch(stateDir, storeId, owner);
       await forgetContents(stateDir, owner);
-      for (const one of found) report.left.push(...(await destroy(request, one)));
+      for (const one of found) left.push(...(await destroy(request, one)));
     }
-    return { ...report, remaining };
+    return reportOf(found, holds, left);
   } finally {
     lock.release();
   }
+}
+
+/** @throws STORE_DENIED the credentials can only put */
+export function requireSight({ capabilities }: Pick<Store, 'capabilities'>): void {
+  if (!capabilities.putOnly) return;
+  throw new HoldfastError('STORE_DENIED', 'these credentials can neither list nor remove', {
+    hint: 'Erase the account with credentials that can, on another machine, and then here with --local.',
+  });
+}
+
+function reportOf(found: readonly Found[], holds: readonly string[], left: readonly string[]): EraseReport {
+  const opening = new Set(
+    left.flatMap((key) => {
+      const name = parseOwnerKeyKey(key);
+      return name === null ? [] : [pairSlot(name)];
+    }),
+  );
+  const closed = found.flatMap((one) => one.closed);
+  const open = closed.filter((slot) => opening.has(slot)).length;
+  const snapshots = found.reduce((sum, one) => sum + one.snapshots.length, 0);
+  const remaining = { count: 0, bytes: 0 };
+  for (const { objects } of found) {
+    remaining.count += objects.count;
+    remaining.bytes += objects.bytes;
+  }
+  return {
+    holds,
+    keys: found.reduce((sum, one) => sum + one.keys.length, 0),
+    left,
+    closed: closed.length - open,
+    open,
+    plain: snapshots - closed.length,
+    servers: found.map((one) => ({
+      server: one.server,
+      keys: one.keys.length,
+      snapshots: one.snapshots.length,
+      firstAtMs: one.times.length === 0 ? null : Math.min(...one.times),
+      lastAtMs: one.times.length === 0 ? null : Math.max(...one.times),
+    })),
+    remaining,
+  };
 }
 
 interface Found {
@@ -93,7 +136,10 @@ interface Found {
   readonly holds: readonly string[];
   readonly keys: readonly ListedKey[];
   readonly snapshots: readonly SnapshotRef[];
-  readonly closed: number;
+  /** When they began. */
+  readonly times: readonly number[];
+  /** Of each encrypted one, which key pair opens it. */
+  readonly closed: readonly string[];
   readonly objects: { readonly count: number; readonly bytes: number };
 }
 
@@ -112,7 +158,8 @@ async function lookAt(request: EraseRequest, server: string): Promise<Found> {
       objects.bytes += sizeBytes;
     }
   }
-  return { server, holds, keys, snapshots, closed, objects };
+  const times = listed.map(({ atMs }) => atMs);
+  return { server, holds, keys, snapshots, times, closed, objects };
 }
 
 async function readHeaders(
@@ -120,12 +167,12 @@ async function readHeaders(
   listed: readonly ListedSnapshot[],
 ): Promise<Pick<Found, 'snapshots' | 'closed'>> {
   const snapshots: SnapshotRef[] = [];
-  let closed = 0;
+  const closed: string[] = [];
   for (const one of listed) {
     const header = await headerOf(provider, one, signal);
     const { id, lineage, sequence, digest } = header ?? { ...one, lineage: '', digest: '' };
     snapshots.push({ id, lineage, sequence, digest });
-    if (header?.encryption !== undefined) closed += 1;
+    if (header?.encryption !== undefined) closed.push(pairSlot({ ...one, ...header.encryption }));
   }
   return { snapshots, closed };
 }
