@@ -9,6 +9,7 @@ import type { DoctorDocument } from '../../src/cli/documents/doctor.ts';
 import type { InstallDocument, ScheduleDocument } from '../../src/cli/documents/schedule.ts';
 import type { SnapshotsDocument, StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import { errorCodes } from '../../src/core/errors.ts';
+import { lockRun } from '../../src/core/jobs/account-lock.ts';
 import { rememberRun } from '../../src/core/state/run-history.ts';
 import {
   type CliSite,
@@ -209,6 +210,17 @@ describe('holdfast serve', () => {
     expect(schedules[0]?.owedSince).not.toBeNull();
     expect(next.stdout).toContain('nightly: ended, status 0');
     expect(await snapshots()).toBe(count + 2);
+  });
+
+  it('lets a run wait for one by hand that nobody has noted yet', async () => {
+    owe(2);
+    const byHand = lockRun(site.state, 'nightly');
+    const daemon = site.start('serve', '--once');
+    const over = ended(daemon);
+    await sleep(2500);
+    byHand.release();
+
+    expect((await over).stdout).toContain('nightly: ended, status 0');
   });
 
   it('keeps a log and a record of each run', async () => {

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { Option } from 'commander';
 import { policyOf } from '../../core/config/policy.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import { type AccountLock, lockRun } from '../../core/jobs/account-lock.ts';
+import { type AccountLock, awaitRun, lockRun } from '../../core/jobs/account-lock.ts';
 import type { CapturePool } from '../../core/jobs/capture/pool.ts';
 import { statusWithCopies } from '../../core/jobs/copy/report.ts';
 import { quoted } from '../../core/printable.ts';
@@ -102,7 +102,8 @@ async function run(context: CliContext, { loaded, chosen }: RunAsked): Promise<n
   try {
     const state = await openStateOf(configuration, world);
     for (const note of state.notes) output.note(`note: ${note}`);
-    if (chosen.account === undefined) lock = lockRun(stateDir, addin.name);
+    if (chosen.scheduled === true) lock = await awaitRun(stateDir, addin.name, context.signal);
+    else if (chosen.account === undefined) lock = lockRun(stateDir, addin.name);
     else if (chosen.selected === true && (await isForNone(context, { loaded, chosen }, state))) return 0;
     await tellInterrupted(context, configuration, state.server.uuid);
     const companion = await RunCompanion.begin(context, {

@@ -6,8 +6,12 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '../errors.ts';
 import { AT_FDCWD, closeFd, errnoName, lockExclusive, O, openAt, zName } from '../filesystem/native.ts';
+import { throwIfInterrupted } from '../interruption.ts';
+
+const awaitEveryMs = 500;
 
 export interface AccountLock {
   release(): void;
@@ -60,6 +64,15 @@ export function lockRun(stateDir: string, addin: string): AccountLock {
   throw new HoldfastError('RUN_UNDER_WAY', `a run of ${addin} is under way`, {
     hint: 'Wait for its end, which holdfast status shows, or name single accounts with --account.',
   });
+}
+
+/** As `lockRun`, but waits for the end of the other run. @throws INTERRUPTED, PREREQUISITE_MISSING */
+export async function awaitRun(stateDir: string, addin: string, signal: AbortSignal): Promise<AccountLock> {
+  for (;;) {
+    const lock = tryLockAccount(stateDir, `run-${addin}`);
+    if (lock !== null) return lock;
+    await sleep(awaitEveryMs, undefined, { signal }).catch(() => throwIfInterrupted(signal, 'the backup'));
+  }
 }
 
 /** Works while it holds the account; `locked` where another job does. @throws PREREQUISITE_MISSING */
