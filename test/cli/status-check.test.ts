@@ -145,6 +145,26 @@ describe('an alarm', () => {
     expect(documentOf<StatusDocument>('status', weekly).accounts).toEqual([]);
   });
 
+  it('has a limit for each configuration, and is raised although another one cannot be looked at', async () => {
+    const file = join(site.config, 'addins.d/weekly.json');
+    const store = join(site.dir, 'weekly');
+    await makeOld(store);
+    addin('weekly', store);
+    writeJson(file, { ...JSON.parse(readFileSync(file, 'utf8')), alertAfterHours: 200 });
+    const patient = await told();
+    addin('weekly', store);
+    addin('nightly', join(site.config, 'config.json/store'));
+    const blind = await told();
+    rmSync(file);
+    const blinder = await told();
+    addin('nightly', site.store);
+    addin('weekly', store);
+
+    expect([patient.status, blind.status, blinder.status]).toEqual(['OK', 'CRITICAL', 'UNKNOWN']);
+    expect(blind.overdue).toMatchObject([{ addin: 'weekly', account: 'anna', limitHours: 30 }]);
+    expect(blind.warnings[0]).toMatch(/^nightly: [A-Z_]+: /);
+  });
+
   it('is not kept silent by snapshots of a clock that was ahead', async () => {
     await makeOld(site.store, -48);
     const { status } = await told();
@@ -153,7 +173,7 @@ describe('an alarm', () => {
     expect(status).toBe('CRITICAL');
   });
 
-  it('is told once a day, however often the schedule is looked at', async () => {
+  it('is told once a day, however often the schedule is looked at, and again where nobody was reached', async () => {
     const { port } = server.address() as AddressInfo;
     process.env['HOLDFAST_TEST_ALARMS'] = `http://127.0.0.1:${port}/`;
     await makeOld();
@@ -167,9 +187,16 @@ describe('an alarm', () => {
     writeJson(join(site.state, 'alarms.json'), { ...record, lookedAtMs: record.lookedAtMs - 2 * 3_600_000 });
     await site.holdfast('serve', '--once');
     const later = asked.length;
-    writeJson(join(site.state, 'alarms.json'), { lookedAtMs: 1, toldAtMs: 1 });
+    const alarms = join(site.state, 'alarms.json');
+    process.env['HOLDFAST_TEST_ALARMS'] = 'http://127.0.0.1:9/';
+    writeJson(alarms, { lookedAtMs: 1, toldAtMs: 1 });
+    await site.holdfast('serve', '--once');
+    const unheard = JSON.parse(readFileSync(alarms, 'utf8'));
+    process.env['HOLDFAST_TEST_ALARMS'] = `http://127.0.0.1:${port}/`;
+    writeJson(alarms, { ...unheard, lookedAtMs: 1 });
     await site.holdfast('serve', '--once');
 
+    expect(unheard.toldAtMs).toBe(1);
     expect([soon, later, asked.length]).toEqual([1, 1, 2]);
     expect(JSON.parse(asked[0]!)).toMatchObject({ event: 'alarm' });
     expect(asked[0]).toContain('without a good snapshot for 30 h');

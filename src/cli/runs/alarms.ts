@@ -1,5 +1,5 @@
 /**
- * Tells notifiers when backups become overdue, and reminds once a day while they are.
+ * Tells notifiers when backups become overdue, and reminds once a day while they are; each hour, where nobody was reached.
  *
  * Looks once an hour, whether a daemon stays or a timer begins one every few minutes; in a process of its own, with the
  * command that monitoring uses: what both say is the same. A silent absence is an alarm, so a look that cannot
@@ -74,11 +74,13 @@ export class Alarms {
       said = stdout.trim() === '' ? message : stdout.trim();
     }
     if (isWithin(dayMs, nowMs, toldAtMs)) return;
-    await keep({ lookedAtMs: nowMs, toldAtMs: nowMs });
     const details = shownDetails(said.split('\n').map((line) => line.replace(/ \|.*$/, '')));
     const about = { server, host: hostname(), addin: null, run: null, scheduled: false, atMs: nowMs };
     const none = { exitStatus: null, durationMs: null, figures: null };
-    const failures = await tell(notify, { event: 'alarm', ...about, ...none, details }, this.#context);
+    const alarm = { event: 'alarm', ...about, ...none, details } as const;
+    const { reached, failures } = await tell(notify, alarm, this.#context);
+    // Where nobody could be reached, the next look tells it again.
+    if (reached) await keep({ lookedAtMs: nowMs, toldAtMs: nowMs });
     for (const failure of failures) output.note(`note: ${failure}`);
   }
 }

@@ -1,7 +1,8 @@
 /**
  * `status --check`: one line and an exit status, as monitoring plugins have them.
  *
- * 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN: an error of ours is UNKNOWN, never its own status. Monitoring
+ * 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN: an error of ours is UNKNOWN, never its own status, unless something else is
+ * CRITICAL. Monitoring
  * takes what follows a bar for figures, so no name brings one along.
  */
 
@@ -24,14 +25,17 @@ const words = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'] as const;
 const shownAccounts = 50;
 const hourMs = 3_600_000;
 
-type Found = AccountAge & { readonly addin: string };
+type Found = AccountAge & { readonly addin: string; readonly limitHours: number };
+
+const textOf = (error: unknown): string =>
+  isHoldfastError(error) ? `${error.code}: ${error.message}` : String(error);
 
 export async function checkStatus(context: CliContext, name: string | undefined): Promise<number> {
   const { output } = context;
   try {
     return await check(context, name);
   } catch (error) {
-    const message = isHoldfastError(error) ? `${error.code}: ${error.message}` : String(error);
+    const message = textOf(error);
     output.line(`HOLDFAST UNKNOWN - ${line(message)}`);
     output.document<StatusCheckDocument>({
       status: 'UNKNOWN',
@@ -49,18 +53,26 @@ async function check(context: CliContext, name: string | undefined): Promise<num
   const { configuration } = await loadConfigured(configDir);
   const chosen = chooseAddins(configuration, name);
   const nowMs = world.now();
-  const limitMs = configuration.alertAfterHours * hourMs;
   const found: Found[] = [];
   const doubts: Doubt[] = [];
-  for (const { name: addin } of chosen) {
-    await withStore(context, { addin, needs: 'any' }, async (session) => {
-      const ages = await agesOf(session, { limitMs, nowMs });
-      for (const age of ages.accounts) found.push({ ...age, addin });
-      doubts.push(...ages.doubts);
-    });
+  const unseen: string[] = [];
+  const limits = chosen.map((addin) => addin.alertAfterHours ?? configuration.alertAfterHours);
+  for (const [index, { name: addin }] of chosen.entries()) {
+    const limitHours = limits[index]!;
+    try {
+      await withStore(context, { addin, needs: 'any' }, async (session) => {
+        const ages = await agesOf(session, { limitMs: limitHours * hourMs, nowMs });
+        for (const age of ages.accounts) found.push({ ...age, addin, limitHours });
+        doubts.push(...ages.doubts);
+      });
+    } catch (error) {
+      // What is overdue elsewhere is told all the same.
+      if (context.signal.aborted) throw error;
+      unseen.push(chosen.length === 1 ? textOf(error) : `${addin}: ${textOf(error)}`);
+    }
   }
   const overdue = found.filter((one) => one.overdue);
-  const warnings: string[] = [];
+  const warnings: string[] = [...unseen];
   if (!configuration.steering.enabled) warnings.push('backups are switched off by the scope backups.enabled');
   if (doubts.length > 0) warnings.push(doubtsText(doubts));
   const scheduled = chosen.filter(({ schedule }) => schedule.length > 0).map((one) => one.name);
@@ -73,18 +85,18 @@ async function check(context: CliContext, name: string | undefined): Promise<num
   for (const run of await knownRuns(configuration.stateDir)) {
     if (run.silent && names.has(run.addin)) warnings.push(interruptedText(run));
   }
-  const status = overdue.length > 0 ? 2 : warnings.length > 0 ? 1 : 0;
+  const status = overdue.length > 0 ? 2 : unseen.length > 0 ? 3 : warnings.length > 0 ? 1 : 0;
+  const limit = new Set(limits).size === 1 ? limits[0]! : null;
   const ages = found.flatMap(({ goodAtMs }) => (goodAtMs === null ? [] : [nowMs - goodAtMs]));
   const oldest = hours(Math.max(0, ...ages));
-  const summary = [
-    overdue.length > 0
-      ? `${overdue.length} of ${found.length} accounts without a good snapshot for ${configuration.alertAfterHours} h`
-      : `${found.length} accounts, ${ages.length === 0 ? 'no snapshot yet' : `the oldest good snapshot is ${oldest} h old`}`,
-    ...warnings,
-  ].join('; ');
+  const late = `${overdue.length} of ${found.length} accounts without a good snapshot`;
+  const fine = `${found.length} accounts, ${ages.length === 0 ? 'no snapshot yet' : `the oldest good snapshot is ${oldest} h old`}`;
+  const first =
+    overdue.length > 0 ? `${late} ${limit === null ? 'within their limits' : `for ${limit} h`}` : fine;
+  const summary = [...(found.length === 0 && unseen.length > 0 ? [] : [first]), ...warnings].join('; ');
   const figures = [
     `overdue=${overdue.length};;0`,
-    `oldest=${oldest}h;;${configuration.alertAfterHours}`,
+    `oldest=${oldest}h${limit === null ? '' : `;;${limit}`}`,
     `accounts=${found.length}`,
   ];
   output.line(`HOLDFAST ${words[status]} - ${summary} | ${figures.join(' ')}`);
@@ -94,10 +106,11 @@ async function check(context: CliContext, name: string | undefined): Promise<num
     status: words[status]!,
     limitHours: configuration.alertAfterHours,
     accounts: found.length,
-    overdue: overdue.map(({ addin, account, domain, goodAtMs, lacking }) => ({
+    overdue: overdue.map(({ addin, account, domain, limitHours, goodAtMs, lacking }) => ({
       addin,
       account,
       domain,
+      limitHours,
       lastGoodAt: goodAtMs === null ? null : new Date(goodAtMs).toISOString(),
       lacking: [...lacking],
     })),

@@ -1,12 +1,12 @@
 /**
  * Tells of runs that were killed, or cut off by a reboot, before they could report: by whoever comes next, a tick of
- * the schedule or another run. Each is told once.
+ * the schedule or another run. Each is told until somebody was reached.
  */
 
 import { hostname } from 'node:os';
 import type { Configuration } from '../../core/config/load-configuration.ts';
 import { errorCodes } from '../../core/errors.ts';
-import { claimTelling, type KnownRun, knownRuns } from '../../core/state/run-records.ts';
+import { claimTelling, type KnownRun, knownRuns, rememberTold } from '../../core/state/run-records.ts';
 import type { CliContext } from '../command.ts';
 import { plural } from '../format.ts';
 import { tell } from './tell.ts';
@@ -19,7 +19,8 @@ export async function tellInterrupted(
 ): Promise<void> {
   const { output, world } = context;
   for (const run of await knownRuns(stateDir)) {
-    if (!run.silent || !(await claimTelling(stateDir, run.id).catch(() => false))) continue;
+    const mine = run.silent && (await claimTelling(stateDir, run.id, world.now()).catch(() => false));
+    if (!mine) continue;
     const text = interruptedText(run);
     output.note(`note: ${text}`);
     const notification = {
@@ -35,7 +36,10 @@ export async function tellInterrupted(
       figures: null,
       details: [text],
     } as const;
-    for (const failure of await tell(notify, notification, context)) output.note(`note: ${failure}`);
+    const { reached, failures } = await tell(notify, notification, context);
+    for (const failure of failures) output.note(`note: ${failure}`);
+    // Without a network, as after a reboot, whoever comes later tells it.
+    if (reached || failures.length === 0) await rememberTold(stateDir, run.id).catch(() => {});
   }
 }
 

@@ -228,7 +228,7 @@ export class RunCompanion implements AccountSteps {
       figures: ended ? this.#figures() : null,
       details: shownDetails(problems),
     };
-    for (const failure of await tell(configuration.notify, notification, this.#context)) {
+    for (const failure of (await tell(configuration.notify, notification, this.#context)).failures) {
       this.#log.warn(failure);
       output.note(`note: ${failure}`);
     }

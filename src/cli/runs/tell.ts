@@ -8,19 +8,30 @@ import { addinPackages } from '../addin-packages.ts';
 import type { CliContext } from '../command.ts';
 import { notifierOpener } from '../opened-notifier.ts';
 
-/** Resolves with what could not be told, as sentences. */
+export interface Told {
+  /** Somebody was reached who can do something about it: a file of figures is nobody. */
+  readonly reached: boolean;
+  /** What could not be told, as sentences. */
+  readonly failures: readonly string[];
+}
+
 export async function tell(
   notifiers: readonly NotifySettings[],
   notification: Notification,
   { configDir, world }: Pick<CliContext, 'configDir' | 'world'>,
-): Promise<readonly string[]> {
+): Promise<Told> {
   const ours = notifiers.every(({ use }) => notifierNamed(use) !== null);
   const packages = ours ? null : await addinPackages(configDir);
   const open = await notifierOpener(configDir, world);
-  return notifyAll(notifiers, notification, {
+  let reached = false;
+  const failures = await notifyAll(notifiers, notification, {
     env: world.env,
     definitions: packages?.definitions ?? [],
     refused: packages?.refused ?? [],
+    onTold({ use }) {
+      if (use !== 'textfile') reached = true;
+    },
     ...(open === null ? {} : { open }),
   });
+  return { reached, failures };
 }

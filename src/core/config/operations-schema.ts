@@ -161,6 +161,14 @@ export const timingProperties = {
     description: 'IANA time zone of schedule and window; without it, that of the server.',
     examples: ['Europe/Berlin'],
   },
+  alertAfterHours: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    maximum: 87_600,
+    description:
+      'The limit of this configuration, where that of the server does not fit: 200 for one that runs once a week.',
+    examples: [200],
+  },
   window: {
     type: 'string',
     pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$',

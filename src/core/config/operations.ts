@@ -24,6 +24,8 @@ export interface Operations {
 export interface Timing {
   /** Null: that of the server. */
   readonly timeZone: string | null;
+  /** Null: that of the server. */
+  readonly alertAfterHours: number | null;
   /** `HH:MM-HH:MM`; null: always. */
   readonly window: string | null;
   readonly randomDelayMinutes: number;
@@ -37,8 +39,15 @@ export const operationsOf = (config: Operations): Operations => {
   return { limits, hooks, notify, alertAfterHours, keepRunsDays };
 };
 
-export const timingOf = ({ timeZone, window, randomDelayMinutes, budget }: TimingDocument): Timing => ({
+export const timingOf = ({
+  timeZone,
+  alertAfterHours,
+  window,
+  randomDelayMinutes,
+  budget,
+}: TimingDocument): Timing => ({
   timeZone: timeZone ?? null,
+  alertAfterHours: alertAfterHours ?? null,
   window: window ?? null,
   randomDelayMinutes: randomDelayMinutes ?? 0,
   budget: budget ?? null,

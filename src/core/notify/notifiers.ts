@@ -24,6 +24,8 @@ export interface NotifyWorld {
   readonly refused?: readonly RefusedAddin[];
   /** Opens one, where it is not to be opened in this process. */
   readonly open?: (definition: NotifierDefinition, settings: Settings) => Promise<Notifier>;
+  /** Called for each that was to be told and was. */
+  readonly onTold?: (settings: NotifySettings) => void;
   /** Milliseconds for one notifier, its repetitions included. */
   readonly timeoutMs?: number;
 }
@@ -51,10 +53,11 @@ export async function notifyAll(
 }
 
 async function notifyOne(
-  { on, ...given }: NotifySettings,
+  wanted: NotifySettings,
   notification: Notification,
-  { env, definitions, refused, open, timeoutMs = 35_000 }: NotifyWorld,
+  { env, definitions, refused, open, onTold, timeoutMs = 35_000 }: NotifyWorld,
 ): Promise<void> {
+  const { on, ...given } = wanted;
   const definition = notifierNamed(given.use, definitions);
   const events: readonly NotifyEvent[] = definition?.events ?? on ?? usual;
   if (!events.includes(notification.event)) return;
@@ -71,6 +74,7 @@ async function notifyOne(
   try {
     const signal = AbortSignal.timeout(timeoutMs);
     await Promise.race([notifier.notify(messageOf(notification), { signal }), late(signal)]);
+    onTold?.(wanted);
   } finally {
     await notifier.close?.();
   }

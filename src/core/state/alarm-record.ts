@@ -8,7 +8,7 @@ import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 
 export interface AlarmRecord {
   readonly lookedAtMs: number;
-  /** Null where nothing is overdue. */
+  /** When somebody was reached last; null where nothing is overdue, or nobody was. */
   readonly toldAtMs: number | null;
 }
 

@@ -118,9 +118,25 @@ export async function knownRuns(stateDir: string): Promise<KnownRun[]> {
 
 const toldFile = (stateDir: string, id: string): string => join(directoryOf(stateDir), `${id}.told`);
 
-/** True for the first that asks: it is to tell that the run was interrupted, and nobody after it. */
-export async function claimTelling(stateDir: string, id: string): Promise<boolean> {
-  return writeJsonFile(toldFile(stateDir, id), {}, { createOnly: true });
+/** One that was killed while it told, or reached nobody, is followed by another after so long. */
+const tellAgainMs = 600_000;
+
+/**
+ * True for the first that asks: it is to tell that the run was interrupted, and to say so with `rememberTold`. For
+ * another one when that has not come about.
+ */
+export async function claimTelling(stateDir: string, id: string, nowMs: number): Promise<boolean> {
+  const path = toldFile(stateDir, id);
+  const claim = { claimedAtMs: nowMs };
+  if (await writeJsonFile(path, claim, { createOnly: true })) return true;
+  const read = await readJsonFile(path);
+  const { claimedAtMs } = (('value' in read && read.value) || {}) as { claimedAtMs?: unknown };
+  if (typeof claimedAtMs !== 'number' || Math.abs(nowMs - claimedAtMs) < tellAgainMs) return false;
+  return writeJsonFile(path, claim);
+}
+
+export async function rememberTold(stateDir: string, id: string): Promise<void> {
+  await writeJsonFile(toldFile(stateDir, id), {});
 }
 
 async function readFiles(stateDir: string): Promise<RunFile[]> {

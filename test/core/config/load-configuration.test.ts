@@ -111,6 +111,7 @@ describe('loadConfiguration', () => {
           timeZone: null,
           window: null,
           randomDelayMinutes: 0,
+          alertAfterHours: null,
           budget: null,
           retention: null,
           copies: [],

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { forgetRuns } from '../../../src/core/state/run-history.ts';
-import { beginRun, claimTelling, knownRuns } from '../../../src/core/state/run-records.ts';
+import { beginRun, claimTelling, knownRuns, rememberTold } from '../../../src/core/state/run-records.ts';
 
 let stateDir: string;
 beforeEach(() => {
@@ -64,15 +64,19 @@ describe('a run', () => {
     expect((await knownRuns(stateDir))[0]?.silent).toBe(false);
   });
 
-  it('that was killed is told of by the first that asks, and by nobody after', async () => {
+  it('that was killed is told of by the first that asks, and by nobody after that has reached somebody', async () => {
     await run('1');
     change('1', { bootId: 'another' });
     const id = '1'.repeat(12);
 
-    const claims = await Promise.all([1, 2, 3].map(() => claimTelling(stateDir, id)));
+    const claims = await Promise.all([1, 2, 3].map(() => claimTelling(stateDir, id, 0)));
 
     expect((await knownRuns(stateDir))[0]?.silent).toBe(true);
     expect(claims.filter((won) => won)).toHaveLength(1);
+    const later = [await claimTelling(stateDir, id, 599_000), await claimTelling(stateDir, id, 601_000)];
+    await rememberTold(stateDir, id);
+
+    expect([...later, await claimTelling(stateDir, id, 9e9)]).toEqual([false, true, false]);
     await (await run('2')).end();
     expect(readdirSync(join(stateDir, 'runs'))).toEqual([]);
   });
@@ -100,7 +104,7 @@ describe('a run that ends', () => {
   it('clears, after the days for which runs are kept, those that nothing caught up with', async () => {
     for (const digit of ['1', '2', '3']) await run(digit);
     for (const digit of ['1', '2']) change(digit, { bootId: 'another' });
-    await claimTelling(stateDir, '1'.repeat(12));
+    await claimTelling(stateDir, '1'.repeat(12), 0);
     await forgetRuns(stateDir, 1, 86_400_000 + 1500);
 
     expect(await states()).toEqual(['2 interrupted', '3 running']);
