@@ -6,13 +6,13 @@
 import { createReadStream } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { unarmored } from '../core/encryption/age-armor.ts';
 import { decryptAgeStream } from '../core/encryption/age-file.ts';
 import { type Identity, readIdentities } from '../core/encryption/identities.ts';
 import { ageFile, decryptSmall, wantsPassphrase } from '../core/encryption/small-files.ts';
 import { decryptZ1, isZ1 } from '../core/encryption/z1-file.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import { quoted } from '../core/printable.ts';
-import { bytesOf, collect } from '../core/streams.ts';
 import type { CliContext } from './command.ts';
 import { type KeyOptions, readKeyOptions, readPassphrase } from './key-input.ts';
 
@@ -28,8 +28,6 @@ export interface Decrypted {
 
 /** Enough to tell the kinds apart. */
 const startBytes = 512;
-/** An armored file is read whole. */
-const armorLimitBytes = 64 * 1024 * 1024;
 
 /**
  * @throws USAGE the file cannot be read, or standard input is wanted twice
@@ -53,8 +51,8 @@ export async function openEncrypted(
     return { kind: 'zotonic', bytes: decryptZ1(stream, password, what) };
   }
   const binary = await isBinaryAge(start, what);
-  const source = binary ? { head: start, stream } : await unarmored(start, stream, what);
-  if (wantsPassphrase(source.head)) {
+  const source = binary ? { start, stream } : await begun(unarmored(stream, what));
+  if (wantsPassphrase(source.start)) {
     const passphrase = await readPassphrase(context, options.passphraseFile, `Passphrase of ${what}`);
     return { kind: 'age', bytes: decryptAgeStream(source.stream, { passphrase }, what) };
   }
@@ -101,15 +99,6 @@ async function isBinaryAge(start: Buffer, what: string): Promise<boolean> {
       hint: 'Look at it with file or zstd -t; perhaps it needs no decryption.',
     },
   );
-}
-
-async function unarmored(
-  start: Buffer,
-  stream: AsyncIterable<Uint8Array>,
-  what: string,
-): Promise<{ readonly head: Buffer; readonly stream: AsyncIterable<Uint8Array> }> {
-  const bytes = (await ageFile(await collect(stream, armorLimitBytes), what)) ?? start;
-  return { head: bytes, stream: bytesOf(bytes) };
 }
 
 /** What the key objects hold: those named, else those of the owner where the file lies inside a store. */

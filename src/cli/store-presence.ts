@@ -30,7 +30,7 @@ export interface PresenceCheck {
   readonly note: (text: string) => void;
 }
 
-/** @throws STORE_FOREIGN no store, or another; OBJECT_DAMAGED, FORMAT_UNSUPPORTED its identity cannot be read */
+/** @throws STORE_FOREIGN no store, or another; OBJECT_DAMAGED, FORMAT_UNSUPPORTED its identity cannot be read, and it has to be whole */
 export async function checkPresence(check: PresenceCheck): Promise<void> {
   const { store, remembered, needs, signal, note } = check;
   // Whoever may only put has nothing to look at, and is told so by the reading itself.
@@ -39,7 +39,9 @@ export async function checkPresence(check: PresenceCheck): Promise<void> {
   try {
     found = (await readStoreFile(store, signal))?.store ?? null;
   } catch (error) {
-    if (needs === 'whole' || !isHoldfastError(error) || error.code !== 'OBJECT_DAMAGED') throw error;
+    // Nobody signs it, and every manifest says for itself which format it has.
+    const read = isHoldfastError(error) && /^(?:OBJECT_DAMAGED|FORMAT_UNSUPPORTED)$/.test(error.code);
+    if (needs === 'whole' || !read) throw error;
     return note(`warning: ${error.message}; the snapshots are read without it`);
   }
   if (found !== null) {

@@ -1,6 +1,7 @@
 /** `holdfast decrypt` on files of Debian's age and on Zotonic's, made here by other programs. */
 
 import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -96,6 +97,24 @@ describe('holdfast decrypt', () => {
     const result = await holdfast('decrypt', at('file.armored'), '--identity', identity);
 
     expect(result).toMatchObject({ status: 0, stdout: content.toString(), stderr: '' });
+  });
+
+  it('opens an armored file of any size', async () => {
+    const large = randomBytes(50 * 1024 * 1024);
+    writeFileSync(at('large'), large);
+    execFileSync('age', ['-a', '-r', recipient, '-o', at('large.armored'), at('large')]);
+    expect(statSync(at('large.armored')).size).toBeGreaterThan(64 * 1024 * 1024);
+    const opened = await holdfast(
+      'decrypt',
+      at('large.armored'),
+      '--identity',
+      identity,
+      '--out',
+      at('large2'),
+    );
+    expect([opened.status, opened.stderr]).toEqual([0, '']);
+    expect(readFileSync(at('large2')).equals(large)).toBe(true);
+    for (const name of ['large', 'large2', 'large.armored']) rmSync(at(name));
   });
 
   it('takes the identity from standard input, and the file as well', async () => {

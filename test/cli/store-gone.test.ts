@@ -100,6 +100,22 @@ describe('after a backup', () => {
     expect(lacking.stdout).toContain('1 account without a good snapshot');
   });
 
+  it('a file comes back although somebody has written features into holdfast.json, and backups do not go on', async () => {
+    const path = join(site.store, 'holdfast.json');
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replace('"features": []', '"features": ["zz"]'));
+    const target = join(site.dir, 'featured');
+    const { status, stderr } = await site.holdfast('restore', 'latest', '--account', 'anna', '--to', target);
+    const backup = await site.holdfast('backup');
+    writeFileSync(path, text);
+
+    expect([status, backup.status]).toEqual([0, errorCodes.FORMAT_UNSUPPORTED.exit]);
+    expect(stderr).toContain('holdfast.json says that a newer release wrote the store');
+    expect(backup.stderr).toContain('put back holdfast.json');
+    expect(readFileSync(join(target, 'files/a'), 'utf8')).toBe('a');
+    rmSync(target, { recursive: true });
+  });
+
   it('a file comes back although holdfast.json alone is lost, and verify tells', async () => {
     const kept = join(site.dir, 'kept');
     cpSync(site.store, kept, { recursive: true });

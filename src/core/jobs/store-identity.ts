@@ -47,9 +47,13 @@ export async function readStoreFile(store: Store, signal: AbortSignal): Promise<
     typeof format === 'number' &&
     (format !== formatVersion || (Array.isArray(features) && features.length > 0))
   ) {
-    throw new HoldfastError('FORMAT_UNSUPPORTED', 'the store was written by a newer release', {
-      hint: 'Upgrade Holdfast on this server, or use another store.',
-    });
+    throw new HoldfastError(
+      'FORMAT_UNSUPPORTED',
+      `${storeFileKey} says that a newer release wrote the store`,
+      {
+        hint: `Upgrade Holdfast on this server; where no newer release writes there, put back ${storeFileKey} from a copy of the store.`,
+      },
+    );
   }
   if (typeof format !== 'number') throw damaged('has no format');
   if (!Array.isArray(features)) throw damaged('has no list of features');
