@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StatusDocument } from '../../src/cli/documents/snapshots.ts';
+import type { VerifyDocument } from '../../src/cli/documents/verify.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
@@ -98,6 +99,22 @@ describe('after a backup', () => {
     expect((await site.holdfast('status')).status).toBe(0);
     expect(lacking.status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
     expect(lacking.stdout).toContain('1 account without a good snapshot');
+  });
+
+  it('verify and doctor tell of a rescue.py that is not ours, and a backup puts it right', async () => {
+    const path = join(site.store, 'rescue.py');
+    const ours = readFileSync(path, 'utf8');
+    writeFileSync(path, 'import os');
+    const verified = await site.holdfast('verify', '--json');
+    const doctor = await site.holdfast('doctor');
+    expect((await site.holdfast('backup')).status).toBe(0);
+
+    expect(verified.status).toBe(errorCodes.OBJECT_DAMAGED.exit);
+    const { companions } = documentOf<VerifyDocument>('verify', verified);
+    expect(companions).toMatchObject([{ name: 'rescue.py' }]);
+    expect(doctor.stdout).toMatch(/^warn +rescue.py of nightly +rescue.py is not the one of this release/m);
+    expect(readFileSync(path, 'utf8')).toBe(ours);
+    expect((await site.holdfast('verify')).status).toBe(0);
   });
 
   it('a file comes back although somebody has written features into holdfast.json, and backups do not go on', async () => {
