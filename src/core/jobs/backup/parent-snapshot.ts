@@ -2,17 +2,19 @@
  * The snapshot that an incremental or differential capture compares with, made ready for the workers.
  *
  * Its index pages are put into one private temporary file, in path order, from which workers read; the file
- * goes when the capture ends. Few pages are sent instead. Only trees that the parent captured whole are compared with.
+ * goes when the capture ends. Few pages are sent instead, and where the disk is full they share them in memory. Pages
+ * that come from the store are checked here, where a damaged one makes the snapshot a full: in the capture it would be too
+ * late. Only trees that the parent captured whole are compared with.
  */
 
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ObjectRef } from '../../archive/manifest.ts';
 import { type LinkPageRow, type ObjectRow, objectKinds, type PageRow } from '../../archive/root.ts';
-import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
+import { type KeyedProvider, withKeys } from '../../encryption/keyed-provider.ts';
 import { HoldfastError } from '../../errors.ts';
 import type { CaptureParent, CaptureTree } from '../capture/messages.ts';
-import type { ParentRow } from '../capture/parent-pages.ts';
+import { checkedPage, type ParentRow } from '../capture/parent-pages.ts';
 import type { Snapshot } from '../catalog.ts';
 import { type IndexReader, openIndex } from '../index-reader.ts';
 
@@ -45,7 +47,15 @@ export interface ParentOptions {
 
 /** @throws OBJECT_MISSING, OBJECT_DAMAGED the parent cannot be used: capture a full */
 export async function openParent(snapshot: Snapshot, options: ParentOptions): Promise<ParentSnapshot> {
-  const reader = await openIndex(options.provider, snapshot, options.signal);
+  const { provider } = options;
+  let fromStore = true;
+  const local: NonNullable<KeyedProvider['local']> = (key, range) => {
+    const found = provider.local?.(key, range) ?? null;
+    fromStore = found === null;
+    return found;
+  };
+  const watched = withKeys(provider, { keys: provider.keys ?? null, local });
+  const reader = await openIndex(watched, snapshot, options.signal);
   const { root } = reader;
   const whole = new Set(
     snapshot.body.components.flatMap((one) =>
@@ -58,13 +68,16 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
   const all = [...rows, ...linkRows.map((row) => ({ ...row, first: Buffer.alloc(0) }))];
   const bytes = all.reduce((sum, { length }) => sum + length, 0);
   removeStrays(join(options.stateDir, 'tmp'));
-  const path = bytes <= sentBytes ? null : spoolPath(options.stateDir, snapshot.header.objectId);
+  const file = bytes <= sentBytes ? null : spoolFile(options.stateDir, snapshot.header.objectId);
   const objects = objectsOf(snapshot, root.objects);
   const remove = (): void => {
-    if (path !== null) rmSync(path, { force: true });
+    if (file !== null) rmSync(file, { force: true });
   };
   try {
-    const { placed, pages } = await spool(reader, all, path);
+    const check = (row: PageRow, frame: Buffer): void => {
+      if (fromStore) checkedPage(frame, row);
+    };
+    const { placed, pages } = await spool(reader, all, { file, bytes, check });
     const { rereadEvery, turn } = options;
     return {
       snapshot,
@@ -93,11 +106,22 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
   }
 }
 
-function spoolPath(stateDir: string, objectId: string): string {
+/** An empty file of our own; null where the disk takes none. */
+function spoolFile(stateDir: string, objectId: string): string | null {
   const directory = join(stateDir, 'tmp');
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  return join(directory, `${process.pid}-${objectId}.pages`);
+  const path = join(directory, `${process.pid}-${objectId}.pages`);
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
+    return path;
+  } catch (error) {
+    if (!isFullDisk(error)) throw error;
+    return null;
+  }
 }
+
+const isFullDisk = (error: unknown): boolean =>
+  /^(?:ENOSPC|EDQUOT|EROFS|EIO|EFBIG)$/.test((error as NodeJS.ErrnoException).code ?? '');
 
 /** Files of processes that were killed. */
 function removeStrays(directory: string): void {
@@ -108,25 +132,43 @@ function removeStrays(directory: string): void {
   }
 }
 
-/** Where each page lies in the file, or in what is returned in its place where there is no path. */
+interface Spool {
+  /** Null: they stay in memory. */
+  readonly file: string | null;
+  /** Of all pages. */
+  readonly bytes: number;
+  /** @throws OBJECT_DAMAGED */
+  readonly check: (row: PageRow, frame: Buffer) => void;
+}
+
+/** Where each page lies in the file, or in what is returned in its place. */
 async function spool(
   reader: IndexReader,
   rows: readonly PageRow[],
-  path: string | null,
+  { file, bytes, check }: Spool,
 ): Promise<{ readonly placed: ParentRow[]; readonly pages: string | Uint8Array }> {
-  const fd = path === null ? -1 : openSync(path, 'wx', 0o600);
+  // What is shared is not copied for each worker.
+  const memory =
+    file === null
+      ? new Uint8Array(bytes <= sentBytes ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes))
+      : null;
+  const fd = file === null ? -1 : openSync(file, 'w');
   try {
     const placed: ParentRow[] = [];
-    const frames: Uint8Array[] = [];
     let offset = 0;
     for await (const { row, frame } of reader.frames(rows)) {
-      if (fd >= 0) writeSync(fd, frame);
-      else frames.push(frame);
+      check(row, frame);
+      if (memory === null) writeFileSync(fd, frame);
+      else memory.set(frame, offset);
       const { length, plainBytes, count, digest } = row;
       placed.push({ offset, length, plainBytes, count, digest, first: row.first.toString('latin1') });
       offset += length;
     }
-    return { placed, pages: path ?? Buffer.concat(frames) };
+    return { placed, pages: memory ?? file! };
+  } catch (error) {
+    if (file === null || !isFullDisk(error)) throw error;
+    rmSync(file, { force: true });
+    return await spool(reader, rows, { file: null, bytes, check });
   } finally {
     if (fd >= 0) closeSync(fd);
   }

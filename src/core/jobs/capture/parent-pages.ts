@@ -51,6 +51,20 @@ export function isBelow(path: string, ancestor: string): boolean {
   return path.startsWith(ancestor) && (path.length === ancestor.length || path[ancestor.length] === '/');
 }
 
+/** A page as it was before it was compressed. @throws OBJECT_DAMAGED */
+export function checkedPage(
+  frame: Uint8Array,
+  { plainBytes, digest }: Pick<ParentRow, 'plainBytes' | 'digest'>,
+): Buffer {
+  const plain = decompressPart(frame, plainBytes, 'a page of the parent index');
+  const head = new ByteReader(plain);
+  const length = head.varint();
+  if (hash('sha256', head.raw(length), 'buffer').equals(digest)) return plain;
+  throw new HoldfastError('OBJECT_DAMAGED', 'a page of the parent index has another hash', {
+    hint: 'Run a full backup; `holdfast verify` shows which snapshots are affected.',
+  });
+}
+
 export class ParentPages {
   readonly rows: readonly ParentRow[];
   readonly linkRows: readonly ParentRow[];
@@ -81,16 +95,7 @@ export class ParentPages {
   }
 
   #read(row: ParentRow): Buffer {
-    const frame = this.#frame(row);
-    const plain = decompressPart(frame, row.plainBytes, 'a page of the parent index');
-    const head = new ByteReader(plain);
-    const length = head.varint();
-    if (!hash('sha256', head.raw(length), 'buffer').equals(row.digest)) {
-      throw new HoldfastError('OBJECT_DAMAGED', 'a page of the parent index has another hash', {
-        hint: 'Run a full backup; `holdfast verify` shows which snapshots are affected.',
-      });
-    }
-    return plain;
+    return checkedPage(this.#frame(row), row);
   }
 
   #frame({ offset, length }: ParentRow): Uint8Array {

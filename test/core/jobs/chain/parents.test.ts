@@ -1,13 +1,23 @@
 /** Which snapshot an incremental refers to where the nearest is partial, damaged or gone. */
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { errorCodes } from '../../../../src/core/errors.ts';
 import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
 import { openLab } from '../../../support/backup.ts';
+import { mountFilesystem } from '../../../support/filesystems.ts';
 import { hookedStore } from '../../../support/hooked-store.ts';
-import { type ChainLab, openChainLab, wrote } from './chain-lab.ts';
+import { type ChainLab, newTarBytes, openChainLab, wrote } from './chain-lab.ts';
 
 interface TwoTrees extends AsyncDisposable {
   readonly chain: ChainLab;
@@ -29,10 +39,10 @@ async function twoTrees(): Promise<TwoTrees> {
   };
 }
 
-/** In the middle of the file. */
-function flipByte(path: string): void {
+/** In the middle of the file, where nothing else is said. */
+function flipByte(path: string, at?: number): void {
   const bytes = readFileSync(path);
-  bytes[bytes.length >> 1]! ^= 1;
+  bytes[at ?? bytes.length >> 1]! ^= 1;
   writeFileSync(path, bytes);
 }
 
@@ -94,6 +104,13 @@ describe('an incremental becomes a full, and says why', () => {
       (chain, parent) => {
         flipByte(indexOf(chain, parent));
         rmSync(join(chain.lab.stateDir, 'parents'), { recursive: true }); // or nobody would read it
+      },
+    ],
+    [
+      'where a page of it is damaged',
+      (chain, parent) => {
+        flipByte(indexOf(chain, parent), 10);
+        rmSync(join(chain.lab.stateDir, 'parents'), { recursive: true });
       },
     ],
     ['where it is cut short', (chain, parent) => writeFileSync(indexOf(chain, parent), 'short')],
@@ -190,6 +207,27 @@ describe('the state', () => {
 });
 
 describe('a state that cannot be written', () => {
+  it('keeps no incremental from comparing with a large index', async () => {
+    await using chain = await openChainLab();
+    mkdirSync(chain.at('many'));
+    for (let i = 0; i < 8000; i++) writeFileSync(chain.at(`many/${i}`), `${i}`);
+    await chain.full();
+    const disk = mountFilesystem('tmpfs', { mebibytes: 1 });
+    try {
+      writeFileSync(join(disk.path, 'other'), Buffer.alloc(800 * 1024));
+      rmSync(join(chain.lab.stateDir, 'tmp'), { recursive: true, force: true });
+      symlinkSync(disk.path, join(chain.lab.stateDir, 'tmp'));
+      chain.write('new', 'x');
+      const next = await chain.incremental();
+      expect(next.header).toMatchObject({ level: 'incremental', state: 'complete' });
+      expect(newTarBytes(next)).toBeLessThan(100_000);
+      expect(readdirSync(disk.path)).toEqual(['other']);
+      expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+    } finally {
+      disk.unmount();
+    }
+  });
+
   it('costs a warning once the snapshot is there, and the next one goes on from it', async () => {
     await using chain = await openChainLab();
     chain.write('a', 'content');
