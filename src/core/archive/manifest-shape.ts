@@ -14,6 +14,8 @@ const number = { type: 'number' };
 /** As names hold them. */
 const between = (minimum: number, maximum: number) => ({ type: 'integer', minimum, maximum });
 const epoch = between(1, highestEpoch);
+/** Of an object; what is made next counts on from it. */
+const objectNumber = between(0, 2 ** 31);
 const nullable = (type: string) => ({ type: [type, 'null'] });
 const object = (properties: Record<string, unknown>, optional: readonly string[] = []) => ({
   type: 'object',
@@ -27,7 +29,7 @@ const instant = { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:
 
 const objectRef = object(
   {
-    number,
+    number: objectNumber,
     key: text,
     kind: { enum: ['segment', 'index', 'export', 'beside'] },
     size: number,

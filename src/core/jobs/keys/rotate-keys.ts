@@ -185,6 +185,8 @@ async function eachOwner(
   const done: RotatedKey[] = [];
   for (const owner of all) {
     if (owners !== null && !owners.includes(owner)) continue;
+    // One that was erased has no key, and may never be backed up again.
+    if (putOnly && (await readEpoch(stateDir, storeId, owner)) === null) continue;
     signal.throwIfAborted();
     const lock = lockAccount(stateDir, owner, owner);
     try {

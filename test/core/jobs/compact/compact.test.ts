@@ -2,10 +2,13 @@
 
 import { randomBytes } from 'node:crypto';
 import { linkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeManifest } from '../../../../src/core/archive/manifest.ts';
 import { withKeys } from '../../../../src/core/encryption/keyed-provider.ts';
 import { listSnapshots, readSnapshot, type Snapshot } from '../../../../src/core/jobs/catalog.ts';
 import type { CompactReport } from '../../../../src/core/jobs/compact/types.ts';
+import { openTrust } from '../../../../src/core/jobs/trust.ts';
 import { openLab } from '../../../support/backup.ts';
 import { begin, hear, kill, startJob } from '../../../support/backup-process.ts';
 import { compareTrees } from '../../../support/compare-trees.ts';
@@ -202,6 +205,28 @@ describe('compact', () => {
     await sparseChain();
     const report = await compactLab(chain.lab, { trust: { keys: new Set() } });
     expect(report.accounts).toEqual([]);
+  });
+
+  it('does not count on from numbers that a stranger has put above ours', async () => {
+    await sparseChain();
+    const last = (await all()).at(-1)!;
+    const { header, body, key } = last;
+    const id = 'd'.repeat(12);
+    const far = { ...header.references[0]!, number: 2 ** 31, kind: 'export' as const };
+    // What it names stays as it is, so it names no segment.
+    const [objects, others] = [header.objects, header.references].map((refs) =>
+      refs.filter(({ kind }) => kind === 'index'),
+    );
+    const planted = { ...header, id, objects: objects!, references: [...others!, far] };
+    const bytes = encodeManifest({ header: planted, body }, null);
+    writeFileSync(join(chain.lab.storePath, key.replace(header.id, id)), bytes);
+
+    const trust = await openTrust(chain.lab.stateDir, []);
+    const report = only(await compactLab(chain.lab, { trust }));
+
+    expect(report.published.length).toBeGreaterThan(0);
+    const numbers = (await all()).flatMap((one) => (one.header.id === id ? [] : one.header.objects));
+    expect(Math.max(...numbers.map(({ number }) => number))).toBeLessThan(1000);
   });
 
   it('keeps to its budget', async () => {
