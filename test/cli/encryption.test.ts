@@ -8,7 +8,7 @@ import type { BackupDocument } from '../../src/cli/documents/backup.ts';
 import type { SnapshotsDocument } from '../../src/cli/documents/snapshots.ts';
 import type { VerifyDocument } from '../../src/cli/documents/verify.ts';
 import { errorCodes } from '../../src/core/errors.ts';
-import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite, treeIn, writeJson } from '../support/cli.ts';
 
 let site: CliSite;
 let home: string;
@@ -147,7 +147,7 @@ describe('whoever has the identity', () => {
     const where = ['--account', 'anna', '--identity', identity];
     const { status, stderr } = await site.holdfast('restore', 'latest', ...where, '--to', target);
     expect(status, stderr).toBe(0);
-    execFileSync('diff', ['-r', home, join(target, readdirSync(target)[0]!)]);
+    execFileSync('diff', ['-r', home, join(target, treeIn(target))]);
     expect((await site.holdfast('ls', 'latest', ...where)).stdout).toContain('files');
     const verified = await site.holdfast('verify', '--read-data', '--identity', identity);
     expect(verified.status, verified.stderr).toBe(0);
@@ -192,7 +192,7 @@ describe('a copy of an encrypted store', () => {
     const where = ['--account', 'anna', '--copy', 'offsite', '--identity', identity, '--to', target];
     const { status, stderr } = await site.holdfast('restore', 'latest', ...where);
     expect(status, stderr).toBe(0);
-    execFileSync('diff', ['-r', home, join(target, readdirSync(target)[0]!)]);
+    execFileSync('diff', ['-r', home, join(target, treeIn(target))]);
     execFileSync('cp', ['-a', copy, site.store]);
   });
 });

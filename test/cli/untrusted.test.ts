@@ -23,7 +23,7 @@ import {
   type ManifestBody,
   type ManifestHeader,
 } from '../../src/core/archive/manifest.ts';
-import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite, treeIn, writeJson } from '../support/cli.ts';
 
 let site: CliSite;
 let panel: { use: string; root?: string; accounts: object[] };
@@ -74,7 +74,7 @@ describe('a snapshot that this machine did not sign', () => {
 
     expect(status).toBe(0);
     expect(documentOf<RestoreDocument>('restore', { stdout }).entries).toBe(3);
-    const tree = join(target, readdirSync(target)[0]!);
+    const tree = join(target, treeIn(target));
     for (const name of ['page', 'tool']) {
       expect(statSync(join(tree, name))).toMatchObject({ uid: 1601, gid: 1602 });
     }
@@ -85,7 +85,7 @@ describe('a snapshot that this machine did not sign', () => {
     const { status, target } = await restore('--restricted');
 
     expect(status).toBe(0);
-    expect(statSync(join(target, readdirSync(target)[0]!, 'tool'))).toMatchObject({ uid: 1501, gid: 1502 });
+    expect(statSync(join(target, treeIn(target), 'tool'))).toMatchObject({ uid: 1501, gid: 1502 });
   });
 
   it.each([
@@ -109,7 +109,7 @@ describe('a snapshot that this machine did not sign', () => {
     expect((await site.holdfast('verify')).status).toBe(0);
     const { status, target } = await restore();
     expect(status).toBe(0);
-    expect(statSync(join(target, readdirSync(target)[0]!, 'tool')).mode & 0o7777).toBe(0o4755);
+    expect(statSync(join(target, treeIn(target), 'tool')).mode & 0o7777).toBe(0o4755);
 
     // Whoever may write puts a revision above it.
     const { key: manifest } = documentOf<VerifyDocument>('verify', before).snapshots[0]!;
@@ -118,7 +118,7 @@ describe('a snapshot that this machine did not sign', () => {
     const again = await restore('--json');
     expect(again.status).toBe(100);
     expect(again.stderr).toContain('an earlier revision of anna-');
-    expect(statSync(join(again.target, readdirSync(again.target)[0]!, 'tool')).size).toBe(10);
+    expect(statSync(join(again.target, treeIn(again.target), 'tool')).size).toBe(10);
     for (const which of [[], ['latest', '--account', 'anna']]) {
       expect((await site.holdfast('verify', ...which)).status).toBe(42);
     }

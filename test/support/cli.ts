@@ -1,7 +1,7 @@
 /** Runs the real command line in a process of its own, and checks its JSON against the published schemas. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -57,6 +57,9 @@ export function makeSite(config: Readonly<Record<string, unknown>>, dir = makeDi
 }
 
 export const makeDirectory = (): string => mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
+
+/** Name of the one tree in a directory that was restored into. */
+export const treeIn = (target: string): string => readdirSync(target).find((name) => !name.startsWith('.'))!;
 
 export const writeJson = (path: string, value: unknown): void => writeFileSync(path, JSON.stringify(value));
 

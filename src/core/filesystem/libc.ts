@@ -53,6 +53,7 @@ export const c = {
   quotactl: declare('int quotactl(int cmd, const void *special, int id, void *addr)'),
   ioctl: declare('int ioctl(int fd, uint64_t request, void *arg)'),
   syncfs: declare('int syncfs(int fd)'),
+  fdatasync: declare('int fdatasync(int fd)'),
   mallopt: declare('int mallopt(int param, int value)'),
   unshare: declare('int unshare(int flags)'),
   mallocTrim: declare('int malloc_trim(size_t pad)'),

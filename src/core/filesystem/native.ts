@@ -162,9 +162,7 @@ export function openAt(dirfd: number, name: Buffer, flags: number, mode = 0): nu
   return result(c.openat(dirfd, name, flags | O.CLOEXEC, mode));
 }
 
-export function closeFd(fd: number): void {
-  c.close(fd);
-}
+export const closeFd = (fd: number): number => result(c.close(fd));
 
 const getdentsNumber: number =
   { x64: 217, arm64: 61, riscv64: 61, ppc64: 202 }[process.arch as string] ?? 217;
@@ -248,4 +246,5 @@ const LOCK_SH_NB = 1 | 4;
 export const lockExclusive = (fd: number): number => result(c.flock(fd, LOCK_EX_NB));
 /** Taken where nobody holds it exclusively; beside others that share it. */
 export const lockShared = (fd: number): number => result(c.flock(fd, LOCK_SH_NB));
+export const syncData = (fd: number): number => result(c.fdatasync(fd));
 export const syncFileSystem = (fd: number): number => result(c.syncfs(fd));

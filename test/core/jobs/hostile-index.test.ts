@@ -137,7 +137,7 @@ describe.each([
     expect(everything()).toEqual([]);
     expect(readdirSync(outside)).toEqual([]);
     expect(() => readFileSync('/tmp/holdfast-escape-4')).toThrow('ENOENT');
-    expect(readdirSync(target)).toEqual(['shadow']);
+    expect(readdirSync(target).filter((one) => !one.startsWith('.'))).toEqual(['shadow']);
     // rescue.py keeps what it can read of a damaged file, and says so.
     const made = readdirSync(join(target, 'shadow')).sort();
     const unnamed = made.filter((one) => !failures.some((line) => line.includes(`shadow/${one}`)));

@@ -1,11 +1,25 @@
 /** Targets that cannot hold everything: what they refuse is named, what is short is mended by `resume`. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, openLab } from '../../support/backup.ts';
+import { cannedEngine, cannedSelector } from '../../support/canned-engine.ts';
 import { compareTrees } from '../../support/compare-trees.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-refusing-'));
@@ -21,13 +35,21 @@ beforeAll(async () => {
   writeFileSync(join(tree, 'attributes'), 'content');
   execFileSync('setfattr', ['-n', 'user.note', '-v', 'x', join(tree, 'attributes')]);
   execFileSync('setfacl', ['-m', 'u:33:rwx', join(tree, 'data')]);
+  const sparse = openSync(join(tree, 'sparse'), 'w');
+  for (let i = 0; i < 26; i++)
+    writeSync(sparse, Buffer.alloc(1024 * 1024, `${i}-`), 0, 1024 * 1024, i * 2 ** 21);
+  closeSync(sparse);
   lab = await openLab(directory);
-  await lab.backUp({ shadow: tree });
+  const engines = [cannedEngine({ canned_one: 'a'.repeat(6 * 1024 * 1024), canned_two: 'two' })];
+  await lab.backUp({ shadow: tree }, { engines, databases: [cannedSelector] });
 });
 afterAll(async () => {
   await lab.close();
   rmSync(directory, { recursive: true, force: true });
 });
+
+/** An empty directory that no other try has seen. */
+const fresh = (): string => mkdtempSync(join(directory, 'target-'));
 
 async function on(type: string, options: string, action: () => Promise<void>): Promise<void> {
   execFileSync('mount', ['-t', type, '-o', options, type, point]);
@@ -56,6 +78,7 @@ describe('a file system without extended attributes', () => {
       expect([...new Set(differences.map(({ path, field }) => `${path} ${field}`))]).toEqual([
         'attributes xattr',
         'data xattr',
+        'sparse holes', // not told by ramfs
       ]);
     });
   });
@@ -80,6 +103,48 @@ describe('a file system that is too small', () => {
   });
 });
 
+describe('a disk that loses what it has taken', () => {
+  /** ext4 on an image that has no room for all of itself, as a thin volume: only flushing tells. */
+  async function onThinDisk(action: (target: string) => Promise<void>): Promise<void> {
+    await on('tmpfs', 'size=24m', async () => {
+      const image = join(point, 'image');
+      const disk = join(point, 'disk');
+      writeFileSync(image, '');
+      truncateSync(image, 200 * 1024 * 1024);
+      mkdirSync(disk);
+      execFileSync('mkfs.ext4', ['-q', '-F', '-O', '^has_journal', '-E', 'nodiscard', image]);
+      execFileSync('mount', ['-o', 'loop', image, disk]);
+      try {
+        await action(join(disk, 'target'));
+      } finally {
+        execFileSync('umount', [disk]);
+      }
+    });
+  }
+
+  it('is no success, and nothing is gone on with', async () => {
+    await onThinDisk(async (target) => {
+      const paths = [Buffer.from('shadow/data')];
+      await expect(lab.restore(target, { paths })).rejects.toMatchObject({
+        code: 'TARGET_UNWRITABLE',
+        message: expect.stringMatching(/is not on the disk: E/) as string,
+      });
+      await expect(lab.restore(target, { paths, resume: true })).rejects.toMatchObject({
+        code: 'TARGET_NOT_EMPTY',
+        message: expect.stringContaining('holds no restore to go on with') as string,
+      });
+    });
+  });
+
+  it('leaves no file with holes that has its size and its time before its content', async () => {
+    await onThinDisk(async (target) => {
+      const paths = [Buffer.from('shadow/sparse')];
+      await expect(lab.restore(target, { paths })).rejects.toMatchObject({ code: 'TARGET_UNWRITABLE' });
+      expect(existsSync(join(target, 'shadow/sparse'))).toBe(false);
+    });
+  });
+});
+
 describe('the target directory', () => {
   it('is refused where it holds something, unless it is to be resumed', async () => {
     const target = join(directory, 'occupied');
@@ -100,11 +165,53 @@ describe('the target directory', () => {
     expect([...modes].filter((mode) => mode !== 0o755 || modes.size > 2)).toEqual([0o700]);
     expect(statSync(target).mode & 0o7777).toBe(0o755);
   });
+
+  it('gets its owner and access lists back, also from a restore that was gone on with', async () => {
+    const target = fresh();
+    execFileSync('chown', ['1234:1235', target]);
+    execFileSync('setfacl', ['-m', 'g::---,u:33:rwx,d:u:34:r', target]);
+    const acl = () => execFileSync('getfacl', ['-nc', '--absolute-names', target]).toString();
+    const before = acl();
+    const stop = new AbortController();
+    const onEvent = (): void => stop.abort();
+
+    await expect(lab.restore(target, { onEvent, signal: stop.signal })).rejects.toThrow();
+    expect(statSync(target)).toMatchObject({ uid: 0, gid: 0 });
+    expect(statSync(target).mode & 0o7777).toBe(0o700);
+    await lab.restore(target, { resume: true });
+    expect(statSync(target)).toMatchObject({ uid: 1234, gid: 1235 });
+    expect(acl()).toBe(before);
+    expect(
+      execFileSync('getfacl', ['-nc', '--absolute-names', join(target, 'shadow')]).toString(),
+    ).not.toContain('34');
+  });
+});
+
+describe('an export that is restored', () => {
+  it('says plainly where there is no room', async () => {
+    await on('tmpfs', 'size=4m', async () => {
+      await expect(lab.restore(join(point, 'target'), { databases: ['canned_one'] })).rejects.toMatchObject({
+        code: 'TARGET_UNWRITABLE',
+        message: 'cannot write: ENOSPC',
+      });
+    });
+  });
+
+  it('is made again by resume where it is not what the snapshot has', async () => {
+    const target = fresh();
+    const databases = ['canned_one', 'canned_two'];
+    await lab.restore(target, { databases });
+    writeFileSync(join(target, 'databases/canned/canned_two.sql'), 'TWO');
+    const { kept } = await lab.restore(target, { databases, resume: true });
+
+    expect(kept).toBe(3);
+    expect(readFileSync(join(target, 'databases/canned/canned_two.sql'), 'utf8')).toBe('two');
+  });
 });
 
 describe('resume', () => {
   it('makes again what is there but was changed, and keeps what is whole', async () => {
-    const target = join(directory, 'resumed');
+    const target = fresh();
     await lab.restore(target);
     const damaged = join(target, 'shadow/data/7.bin');
     writeFileSync(damaged, 'torn');
@@ -112,7 +219,22 @@ describe('resume', () => {
     utimesSync(join(target, 'shadow/data'), 1, 1);
     const { kept } = await lab.restore(target, { resume: true });
 
-    expect(kept).toBe(39);
+    expect(kept).toBe(44);
     expect((await compareTrees(tree, join(target, 'shadow'))).differences).toEqual([]);
+  });
+
+  it('goes on with the same snapshot only', async () => {
+    const target = fresh();
+    const paths = [Buffer.from('shadow/attributes')];
+    const older = await lab.latest();
+    await lab.restore(target, { paths });
+    await lab.backUp({ shadow: tree });
+
+    await expect(lab.restore(target, { paths, resume: true })).rejects.toMatchObject({
+      code: 'TARGET_NOT_EMPTY',
+      message: expect.stringContaining(older.name) as string,
+      hint: expect.stringContaining(`holdfast restore ${older.name} --to DIR --resume`) as string,
+    });
+    expect((await lab.restore(target, { paths, resume: true, snapshot: older })).kept).toBe(1);
   });
 });

@@ -8,7 +8,7 @@
 import { comparePaths } from '../../archive/entry.ts';
 import type { CallOptions } from '../../contracts/store.ts';
 import { errorCodes, HoldfastError } from '../../errors.ts';
-import { syncFileSystem } from '../../filesystem/native.ts';
+import { flushFileSystem } from '../../filesystem/flush.ts';
 import { displayName } from '../../filesystem/xattrs.ts';
 import { throwIfInterrupted } from '../../interruption.ts';
 import { printable } from '../../printable.ts';
@@ -32,6 +32,7 @@ const listedFailures = 1000;
  * @throws TARGET_UNWRITABLE a tree cannot be written safely, or there is no room for the plan: nothing was
  *   changed; or the file system is full after all: what was restored stays
  * @throws STORE_UNAVAILABLE, INTERRUPTED what was restored so far stays, and a repeat does the rest
+ * @throws TARGET_UNWRITABLE what was written has not reached the disk, says the kernel at the end
  * @throws PANEL_UNREADABLE all is restored, and the panel could not be told
  */
 export async function restoreInPlace(request: InPlaceRequest): Promise<InPlaceReport> {
@@ -92,10 +93,19 @@ async function settle(
   trees: ReadonlyMap<string, LiveTree>,
   { changed }: Result,
 ): Promise<void> {
-  for (const tree of trees.values()) syncFileSystem(tree.look.root);
-  if (!changed) return;
+  let unwritten: unknown = null;
+  try {
+    for (const { look, name } of trees.values()) flushFileSystem(look.root, name);
+  } catch (error) {
+    unwritten = error;
+  }
   const still = signal.aborted ? new AbortController().signal : signal;
-  await panel.afterRestore({ account, trees: [...trees.keys()], signal: still });
+  const telling = changed ? panel.afterRestore({ account, trees: [...trees.keys()], signal: still }) : null;
+  if (unwritten !== null) {
+    await telling?.catch(() => {});
+    throw unwritten;
+  }
+  await telling;
 }
 
 /** @throws TARGET_UNWRITABLE with the panel's reason */

@@ -6,6 +6,7 @@
  */
 
 import { type Content, type Entry, entryFlags, fileType, typeOf } from '../../archive/entry.ts';
+import { closeWritten } from '../../filesystem/flush.ts';
 import {
   AT_REMOVEDIR,
   closeFd,
@@ -84,14 +85,17 @@ export class Writer {
     let made = false;
     try {
       if (regular) {
-        const fd = createFile(place.fd, temporary, false);
+        let fd = createFile(place.fd, temporary, false);
         made = true;
         try {
           if (content !== null && content.size > 0) await writeContent(fd, content, frames);
           applyToDescriptor(fd, wanted, xattrs, refused);
           statFd(fd, stat);
+          const written = fd;
+          fd = -1;
+          closeWritten(written);
         } finally {
-          closeFd(fd);
+          if (fd >= 0) closeFd(fd);
         }
       } else {
         made = true;

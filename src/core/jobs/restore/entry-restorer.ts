@@ -15,6 +15,7 @@ import {
   typeOf,
 } from '../../archive/entry.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { closeWritten } from '../../filesystem/flush.ts';
 import { closeFd, errno, errnoName, linkAt, unlinkAt } from '../../filesystem/native.ts';
 import { OpenDirectories } from '../../filesystem/open-directories.ts';
 import {
@@ -119,15 +120,18 @@ export class EntryRestorer {
     if (typeOf(entry) !== fileType.regular) {
       createSpecial(parent, name, entry, { replace: resume, xattrs, refused });
     } else {
-      const fd = createFile(parent, name, resume);
+      let fd = createFile(parent, name, resume);
       try {
         if (content !== null && content.size > 0) await writeContent(fd, content, this.#options.frames);
         applyToDescriptor(fd, entry, xattrs, refused);
+        const written = fd;
+        fd = -1;
+        closeWritten(written);
       } catch (error) {
         unlinkAt(parent, name); // nothing half-done stays under a real name
         throw error;
       } finally {
-        closeFd(fd);
+        if (fd >= 0) closeFd(fd);
       }
     }
     if ((entry.flags & entryFlags.changed) !== 0) {

@@ -5,19 +5,23 @@
  */
 
 import { createHash } from 'node:crypto';
-import { writeSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { fileType, typeOf } from '../../archive/entry.ts';
 import { plainFrames } from '../../archive/frame-splitter.ts';
 import { encodeFileName, encodeName } from '../../archive/keys.ts';
 import type { Component, DatabaseComponent } from '../../archive/manifest.ts';
 import { type KeyedProvider, streamPayload } from '../../encryption/keyed-provider.ts';
 import { HoldfastError } from '../../errors.ts';
+import { flushData } from '../../filesystem/flush.ts';
 import {
   closeFd,
   errnoName,
+  O,
+  openAt,
   renameAt,
   Stat,
-  statAt,
-  syncFileSystem,
+  statFd,
   unlinkAt,
   zName,
 } from '../../filesystem/native.ts';
@@ -25,6 +29,7 @@ import { OpenDirectories } from '../../filesystem/open-directories.ts';
 import { createFile } from '../../filesystem/write-entry.ts';
 import { quoted } from '../../printable.ts';
 import type { Snapshot } from '../catalog.ts';
+import { writeAt } from './write-content.ts';
 
 /** One file to write. */
 export interface DatabaseFile {
@@ -97,12 +102,12 @@ export async function writeDatabaseFile(
     const parent = directories.parentOf(Buffer.from(file.path));
     const base = file.path.slice(file.path.lastIndexOf('/') + 1);
     const name = zName(base);
-    if (options.resume && statAt(parent, name, new Stat()) === 0) return false;
+    if (options.resume && (await isWritten(parent, name, file))) return false;
     const temporary = zName(`.${base}.partial`);
     const fd = createFile(parent, temporary, true);
     try {
       await copy(fd, file, snapshot, options);
-      syncFileSystem(fd);
+      flushData(fd);
       const rc = renameAt(parent, temporary, parent, name);
       if (rc < 0) throw new HoldfastError('TARGET_UNWRITABLE', `cannot name ${file.path}: ${errnoName(rc)}`);
     } catch (error) {
@@ -117,6 +122,22 @@ export async function writeDatabaseFile(
   }
 }
 
+/** An earlier run has finished it: it has the size and the hash. */
+async function isWritten(parent: number, name: Buffer, file: DatabaseFile): Promise<boolean> {
+  const fd = openAt(parent, name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK);
+  if (fd < 0) return false;
+  try {
+    const stat = new Stat();
+    statFd(fd, stat);
+    if (typeOf(stat) !== fileType.regular || stat.size !== file.plainBytes) return false;
+    const digest = createHash('sha256');
+    await pipeline(createReadStream('', { fd, autoClose: false, start: 0 }), digest);
+    return digest.digest('hex') === file.sha256;
+  } finally {
+    closeFd(fd);
+  }
+}
+
 async function copy(
   fd: number,
   file: DatabaseFile,
@@ -128,9 +149,11 @@ async function copy(
   },
 ): Promise<void> {
   const digest = createHash('sha256');
+  let written = 0;
   for await (const plain of readExport(file, snapshot, options)) {
     digest.update(plain);
-    for (let done = 0; done < plain.length; ) done += writeSync(fd, plain, done);
+    writeAt(fd, plain, written);
+    written += plain.length;
     options.onBytes(plain.length);
   }
   if (digest.digest('hex') !== file.sha256) {

@@ -40,7 +40,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   const outlet = outletOf(progress, request.onEvent);
   const trees = await openTrees(request, files.length > 0, outlet);
   request.onEvent({ type: 'planned', ...sizes(trees, request) });
-  const target = openTarget(request.target, request.resume);
+  const target = await openTarget(request.target, request.resume, snapshot);
   const written: string[] = [];
   try {
     if (trees !== null) await restoreTrees(request, trees.reader, trees.within, target.fd, outlet);
@@ -55,10 +55,10 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
       }
     }
   } catch (error) {
-    target.abandon();
+    target.abandon(error);
     throw error;
   }
-  target.finish();
+  await target.finish();
   return reportOf(progress, written);
 }
 

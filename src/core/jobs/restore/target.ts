@@ -3,10 +3,12 @@
  */
 
 import { mkdirSync, readdirSync } from 'node:fs';
-import { HoldfastError } from '../../errors.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { flushFileSystem } from '../../filesystem/flush.ts';
 import {
   AT_FDCWD,
   chmodFd,
+  chownFd,
   closeFd,
   errno,
   errnoName,
@@ -14,25 +16,86 @@ import {
   openAt,
   removeXattrFd,
   Stat,
+  setXattrFd,
   statFd,
   syncFileSystem,
   zName,
 } from '../../filesystem/native.ts';
-import { quoted } from '../../printable.ts';
+import { systemXattrs, XattrError } from '../../filesystem/xattrs.ts';
+import { printable, quoted } from '../../printable.ts';
+import type { Snapshot } from '../catalog.ts';
+import {
+  type Access,
+  isMarkOf,
+  markName,
+  markOf,
+  type RestoreMark,
+  readMark,
+  removeMark,
+  writeMark,
+} from './restore-mark.ts';
 
 export interface RestoreTarget {
   readonly fd: number;
-  /** Flushes everything to disk, gives the directory back its mode, and lets go of it. */
-  finish(): void;
-  /** Lets go of it as it is: 0700. */
-  abandon(): void;
+  /**
+   * Flushes everything to disk, gives the directory back its owner, mode and access lists, and lets go of it.
+   *
+   * @throws TARGET_UNWRITABLE not everything has reached the disk; nobody can go on with it then
+   */
+  finish(): Promise<void>;
+  /** Lets go of it as it is: of root, 0700. Nobody can go on with it where the disk has lost something. */
+  abandon(error: unknown): void;
 }
 
+const aclNames = ['system.posix_acl_access', 'system.posix_acl_default'];
+
 /**
- * @throws TARGET_NOT_EMPTY there is something in it, and this is no `resume`
+ * @throws TARGET_NOT_EMPTY there is something in it, and this is no `resume`, or what is there is of another snapshot
  * @throws TARGET_UNWRITABLE it is no directory, or its parent does not exist
  */
-export function openTarget(path: string, resume: boolean): RestoreTarget {
+export async function openTarget(path: string, resume: boolean, snapshot: Snapshot): Promise<RestoreTarget> {
+  const { fd, made } = openOrMake(path);
+  try {
+    const access = made ? { ...accessOf(fd), mode: 0o700, acls: {} } : accessOf(fd);
+    const mark = isEmpty(fd) ? null : goOnWith(path, resume ? readMark(fd) : undefined, snapshot);
+    const was = mark?.access ?? access;
+    takeOver(fd);
+    try {
+      if (mark === null && !isEmpty(fd)) throw notEmpty(path, undefined);
+      await writeMark(fd, markOf(snapshot, was));
+    } catch (error) {
+      giveBack(fd, access);
+      if (isHoldfastError(error)) throw error;
+      throw unwritable(path, (error as NodeJS.ErrnoException).code ?? 'unknown', error);
+    }
+    return {
+      fd,
+      async finish() {
+        try {
+          flushFileSystem(fd, path);
+          // A full disk has no room for another mark, and the one that is there tells the same.
+          await writeMark(fd, markOf(snapshot, null)).catch(() => {});
+          giveBack(fd, was);
+        } catch (error) {
+          removeMark(fd);
+          throw error;
+        } finally {
+          closeFd(fd);
+        }
+      },
+      abandon(error) {
+        const refused = isHoldfastError(error) && error.code === 'TARGET_UNWRITABLE';
+        if (refused && syncFileSystem(fd) < 0) removeMark(fd);
+        closeFd(fd);
+      },
+    };
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
+}
+
+function openOrMake(path: string): { readonly fd: number; readonly made: boolean } {
   let made = false;
   let fd = openAt(AT_FDCWD, zName(path), O.DIRECTORY | O.NOFOLLOW);
   if (fd === -errno.ENOENT) {
@@ -45,29 +108,66 @@ export function openTarget(path: string, resume: boolean): RestoreTarget {
     fd = openAt(AT_FDCWD, zName(path), O.DIRECTORY | O.NOFOLLOW);
   }
   if (fd < 0) throw unwritable(path, errnoName(fd));
+  return { fd, made };
+}
+
+const isEmpty = (fd: number): boolean => readdirSync(`/proc/self/fd/${fd}`).length === 0;
+
+function accessOf(fd: number): Access {
   const stat = new Stat();
   statFd(fd, stat);
-  if (!made && !resume && readdirSync(`/proc/self/fd/${fd}`).length > 0) {
-    closeFd(fd);
-    throw new HoldfastError('TARGET_NOT_EMPTY', `the target ${quoted(path)} is not empty`, {
+  return { uid: stat.uid, gid: stat.gid, mode: stat.mode & 0o7777, acls: aclsOf(fd) };
+}
+
+function aclsOf(fd: number): Access['acls'] {
+  try {
+    const found = systemXattrs.read(fd).map(({ name, value }) => [name.toString('latin1'), value] as const);
+    return Object.fromEntries(
+      found
+        .filter(([name]) => aclNames.includes(name))
+        .map(([name, value]) => [name, value.toString('base64')]),
+    );
+  } catch (error) {
+    if (error instanceof XattrError) return {};
+    throw error;
+  }
+}
+
+/** @param mark undefined where nothing is to be gone on with. @throws TARGET_NOT_EMPTY */
+function goOnWith(path: string, mark: RestoreMark | null | undefined, snapshot: Snapshot): RestoreMark {
+  if (mark && isMarkOf(mark, snapshot)) return mark;
+  throw notEmpty(path, mark);
+}
+
+function notEmpty(path: string, mark: RestoreMark | null | undefined): HoldfastError {
+  const target = quoted(path);
+  if (mark === undefined) {
+    return new HoldfastError('TARGET_NOT_EMPTY', `the target ${target} is not empty`, {
       hint: 'Name an empty or absent directory, or add --resume to go on with an interrupted restore.',
     });
   }
+  if (mark === null) {
+    return new HoldfastError('TARGET_NOT_EMPTY', `the target ${target} holds no restore to go on with`, {
+      hint: `Name an empty or absent directory: there is no ${markName} of ours in this one.`,
+    });
+  }
+  const other = printable(mark.snapshot, 200);
+  return new HoldfastError('TARGET_NOT_EMPTY', `the target ${target} holds a restore of ${other}`, {
+    hint: `Go on with \`holdfast restore ${other} --to DIR --resume\`, or name an empty directory for the other snapshot.`,
+  });
+}
+
+/** What the parent directory, or the one who owned it, hands down would be handed on to everything restored. */
+function takeOver(fd: number): void {
+  chownFd(fd, process.geteuid?.() ?? 0, process.getegid?.() ?? 0);
+  for (const name of aclNames) removeXattrFd(fd, zName(name));
   chmodFd(fd, 0o700);
-  // What the parent directory hands down would be handed on to everything restored.
-  removeXattrFd(fd, zName('system.posix_acl_default'));
-  removeXattrFd(fd, zName('system.posix_acl_access'));
-  chmodFd(fd, 0o700);
-  const mode = made ? 0o700 : stat.mode & 0o7777;
-  return {
-    fd,
-    finish() {
-      syncFileSystem(fd);
-      chmodFd(fd, mode);
-      closeFd(fd);
-    },
-    abandon: () => closeFd(fd),
-  };
+}
+
+function giveBack(fd: number, { uid, gid, mode, acls }: Access): void {
+  chownFd(fd, uid, gid);
+  chmodFd(fd, mode);
+  for (const [name, value] of Object.entries(acls)) setXattrFd(fd, zName(name), Buffer.from(value, 'base64'));
 }
 
 function unwritable(path: string, code: string, cause?: unknown): HoldfastError {

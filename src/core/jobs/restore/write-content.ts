@@ -5,6 +5,7 @@
 import { writeSync } from 'node:fs';
 import { type Content, hasHoles } from '../../archive/entry.ts';
 import { HoldfastError } from '../../errors.ts';
+import { flushData } from '../../filesystem/flush.ts';
 import { errnoName, truncateFd } from '../../filesystem/native.ts';
 import { eachRange } from './contents.ts';
 import type { Frames } from './frames.ts';
@@ -15,15 +16,18 @@ import type { Frames } from './frames.ts';
  */
 export async function writeContent(fd: number, content: Content, frames: Frames): Promise<void> {
   if (hasHoles(content)) truncate(fd, content.size);
-  const digest = await eachRange(content, frames, (data, offset) => write(fd, data, offset));
+  const digest = await eachRange(content, frames, (data, offset) => writeAt(fd, data, offset));
   if (content.sha256 === null || !digest.equals(content.sha256)) {
     throw new HoldfastError('OBJECT_DAMAGED', 'its content does not have the hash it was captured with', {
       hint: 'Restore this path from another snapshot, and run `holdfast verify --read-data`.',
     });
   }
+  // It had its size before its content: with its time as well, it would pass for complete after a loss of power.
+  if (hasHoles(content)) flushData(fd);
 }
 
-function write(fd: number, data: Buffer, offset: number): void {
+/** @throws TARGET_UNWRITABLE; the message ends in the errno's name */
+export function writeAt(fd: number, data: Buffer, offset: number): void {
   try {
     for (let done = 0; done < data.length; )
       done += writeSync(fd, data, done, data.length - done, offset + done);
