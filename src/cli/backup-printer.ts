@@ -46,6 +46,8 @@ export class BackUpPrinter {
     if (event.type === 'bytes') this.#bytes += event.bytes;
     if (event.type === 'ended') this.#ended(event.outcome);
     if (event.type === 'waiting') this.#waiting(event.sites);
+    if (event.type === 'unkept')
+      this.#parts.output.note(`warning: the state could not be written: ${printable(event.message, 500)}`);
     const { total, progress } = this.#parts;
     const sites = [...this.#underWay.keys()].map((site) => printable(site, 40)).join(', ');
     const detail = `${this.#done}/${total} accounts  ${sites}`;

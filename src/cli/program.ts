@@ -7,10 +7,11 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { systemConfigDir } from '../core/config/load-configuration.ts';
-import { type ErrorCode, errorCodes, exitStatusOf, HoldfastError, isHoldfastError } from '../core/errors.ts';
+import { type ErrorCode, errorCodes, exitStatusOf, HoldfastError } from '../core/errors.ts';
 import { holdfastVersion } from '../core/jobs/addin.ts';
 import { didYouMean } from '../core/near-matches.ts';
 import { printable } from '../core/printable.ts';
+import { knownError } from '../core/system-error.ts';
 import type { CliContext } from './command.ts';
 import { type CommandEntry, commandTable, groups } from './command-table.ts';
 import type { ErrorDocument } from './documents/error.ts';
@@ -131,6 +132,7 @@ const always: readonly ErrorCode[] = [
   'USAGE',
   'CONFIG_INVALID',
   'SECRET_UNUSABLE',
+  'STATE_UNWRITABLE',
   'INTERNAL',
   'INTERRUPTED',
 ];
@@ -155,7 +157,8 @@ function report(error: unknown, output: Output, signal: AbortSignal): number {
 function asHoldfastError(error: unknown, signal: AbortSignal): HoldfastError {
   if (error instanceof CommanderError) return usageError(error);
   if (signal.aborted) return new HoldfastError('INTERRUPTED', 'interrupted', { cause: error });
-  if (isHoldfastError(error)) return error;
+  const known = knownError(error);
+  if (known !== null) return known;
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new HoldfastError('INTERNAL', message, {
     cause: error,

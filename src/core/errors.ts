@@ -19,6 +19,7 @@ export const errorCodes = {
   PREREQUISITE_MISSING: { exit: 5, retryable: false },
   RECIPIENTS_UNUSABLE: { exit: 6, retryable: false },
   ADDIN_REFUSED: { exit: 7, retryable: false },
+  STATE_UNWRITABLE: { exit: 8, retryable: true },
   ACCOUNT_LOCKED: { exit: 11, retryable: true },
   DAEMON_RUNNING: { exit: 12, retryable: true },
   CONFIG_LOCKED: { exit: 13, retryable: true },

@@ -13,7 +13,8 @@ import type { Account, Notification, RequestedLevel, RunFigures } from '../../co
 import type { AccountSteps } from '../../core/jobs/backup/account-steps.ts';
 import type { AccountOutcome } from '../../core/jobs/backup/back-up.ts';
 import { shownDetails } from '../../core/notify/message.ts';
-import { forgetRuns, rememberRun } from '../../core/state/run-history.ts';
+import { rememberRun } from '../../core/state/run-history.ts';
+import { knownError } from '../../core/system-error.ts';
 import type { CliContext } from '../command.ts';
 import { makeGate } from './gate.ts';
 import { RunTotals } from './run-figures.ts';
@@ -155,7 +156,7 @@ export class RunCompanion implements AccountSteps {
   /** The run ended before its accounts did: the store is unreachable, a secret is missing. */
   async failed(error: unknown): Promise<void> {
     if (this.#concluded) return;
-    const known = isHoldfastError(error) ? error : null;
+    const known = knownError(error);
     const exitStatus = this.#context.signal.aborted
       ? errorCodes.INTERRUPTED.exit
       : errorCodes[known?.code ?? 'INTERNAL'].exit;
@@ -180,16 +181,9 @@ export class RunCompanion implements AccountSteps {
     const { stateDir, keepRunsDays } = configuration;
     const times = { startedAtMs: this.#startedAtMs, endedAtMs: now() };
     const counts = { accounts: this.#accounts, snapshots, partial, failed };
-    await rememberRun(stateDir, {
-      id: this.runId,
-      addin: addin.name,
-      level,
-      scheduled,
-      ...times,
-      exitStatus,
-      ...counts,
-    });
-    await forgetRuns(stateDir, keepRunsDays, now());
+    const past = { id: this.runId, addin: addin.name, level, scheduled, ...times, exitStatus, ...counts };
+    const unkept = await rememberRun(stateDir, past, { days: keepRunsDays, nowMs: now() });
+    if (unkept !== null) this.#context.output.note(`warning: no record of this run could be kept: ${unkept}`);
   }
 
   /** A hook that can stop nothing any more: its failure is one of the run. */

@@ -25,7 +25,10 @@ export class RunLog {
     const dest = await runLogPath(stateDir, startedAtMs, id);
     const timestamp = (): string => `,"time":"${new Date(now()).toISOString()}"`;
     const options = { base: { run: id }, timestamp, formatters: { level: (level: string) => ({ level }) } };
-    return new RunLog(pino(options, pino.destination({ dest, sync: true, mode: 0o600 })));
+    const destination = pino.destination({ dest, sync: true, mode: 0o600 });
+    // No room for a log is no reason to make no backup, nor to keep silent about why there is none.
+    destination.on('error', () => {});
+    return new RunLog(pino(options, destination));
   }
 
   info(message: string, facts: Readonly<Record<string, unknown>> = {}): void {

@@ -42,10 +42,25 @@ export async function runLogPath(stateDir: string, startedAtMs: number, id: stri
   return runLogFile(stateDir, startedAtMs, id);
 }
 
-export async function rememberRun(stateDir: string, run: PastRun): Promise<void> {
+/**
+ * Makes room before it writes: runs older than `keep` go first. A record is only for people and for the schedule.
+ *
+ * @returns why it could not be written, or null
+ */
+export async function rememberRun(
+  stateDir: string,
+  run: PastRun,
+  keep?: { readonly days: number; readonly nowMs: number },
+): Promise<string | null> {
   const directory = directoryOf(stateDir);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  await writeJsonFile(join(directory, `${nameOf(run.startedAtMs, run.id)}.json`), run);
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (keep !== undefined) await forgetRuns(stateDir, keep.days, keep.nowMs);
+    await writeJsonFile(join(directory, `${nameOf(run.startedAtMs, run.id)}.json`), run);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** Removes records and logs of runs that began longer ago, and the oldest of too many; interrupted ones too. */

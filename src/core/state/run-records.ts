@@ -36,7 +36,7 @@ export interface RunHandle {
   done(count: number, nowMs: number): Promise<void>;
   /** Forgets the run, and interrupted ones of this configuration that it has caught up with. */
   end(): Promise<void>;
-  /** Keeps it as interrupted. */
+  /** Keeps it as interrupted; never fails. */
   interrupted(): Promise<void>;
 }
 
@@ -81,7 +81,8 @@ export async function beginRun(stateDir: string, run: Omit<RunRecord, 'done'>): 
       await rm(path, { force: true });
     },
     async interrupted() {
-      await writeJsonFile(path, { ...file, stopped: true });
+      // Where it cannot be written, it passes for one that was killed.
+      await writeJsonFile(path, { ...file, stopped: true }).catch(() => {});
     },
   };
 }

@@ -10,14 +10,14 @@ import type { AddinRef } from '../../archive/manifest.ts';
 import type { DatabaseEngine } from '../../contracts/database.ts';
 import type { Account } from '../../contracts/panel.ts';
 import type { RequestedLevel } from '../../contracts/provider.ts';
-import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
+import { errorCodes, HoldfastError } from '../../errors.ts';
 import { MemoryKeeper } from '../../memory-keeper.ts';
-import { rememberNewestFindings } from '../../state/newest-findings.ts';
 import { beginRun, type RunHandle } from '../../state/run-records.ts';
 import { openSigner } from '../../state/signing-key.ts';
 import type { State } from '../../state/state.ts';
 import { rememberPlace, requireSamePlace } from '../../state/store-places.ts';
 import { bytesOf } from '../../streams.ts';
+import { knownError } from '../../system-error.ts';
 import { holdfastVersion, type OpenAddin } from '../addin.ts';
 import type { CapturePool } from '../capture/pool.ts';
 import type { Snapshot } from '../catalog.ts';
@@ -75,7 +75,9 @@ export type BackUpEvent =
   | { readonly type: 'waiting'; readonly sites: readonly string[] }
   /** Plain bytes taken in since the last event. */
   | { readonly type: 'bytes'; readonly site: string; readonly bytes: number }
-  | { readonly type: 'ended'; readonly outcome: AccountOutcome };
+  | { readonly type: 'ended'; readonly outcome: AccountOutcome }
+  /** The state could not take what the run found, which costs the next one time; all snapshots are committed. */
+  | { readonly type: 'unkept'; readonly message: string };
 
 export type AccountOutcome =
   | { readonly account: Account; readonly snapshot: Snapshot; readonly error: null }
@@ -121,7 +123,8 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   }
   try {
     const tally = await backUpAll(run, { storeId, signer, trust }, { handle, early });
-    await rememberNewestFindings(stateDir, addin.id, tally.newest);
+    const unkept = await tally.keep(stateDir, addin.id);
+    if (unkept !== null) run.onEvent({ type: 'unkept', message: unkept });
     const exitStatus = signal.aborted ? errorCodes.INTERRUPTED.exit : tally.exitStatus;
     const report = { runId, startedAtMs, endedAtMs: world.now(), exitStatus };
     if (!signal.aborted) await writeRun(run, report, tally);
@@ -214,7 +217,8 @@ async function one(
 
 function asError(cause: unknown, signal: AbortSignal): HoldfastError {
   if (signal.aborted) return new HoldfastError('INTERRUPTED', 'the backup was interrupted', { cause });
-  if (isHoldfastError(cause)) return cause;
+  const known = knownError(cause);
+  if (known !== null) return known;
   const message = cause instanceof Error ? cause.message : String(cause);
   return new HoldfastError('INTERNAL', message, { cause, hint: 'Please report this as a defect.' });
 }

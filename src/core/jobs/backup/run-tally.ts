@@ -4,7 +4,7 @@
  */
 
 import { errorCodes, exitStatusOf } from '../../errors.ts';
-import type { NewestFindings } from '../../state/newest-findings.ts';
+import { type NewestFindings, rememberNewestFindings } from '../../state/newest-findings.ts';
 import type { AccountOutcome } from './back-up.ts';
 
 export class RunTally {
@@ -28,6 +28,17 @@ export class RunTally {
     if (outcome.error === null && status === errorCodes.SNAPSHOT_PARTIAL.exit) this.#partial = status;
     else if (status > 0 && status < 100) this.#lost ||= status;
     else this.#warned = Math.max(this.#warned, status);
+  }
+
+  /** Writes what was found into the state; null, or why it cannot, which is a warning. */
+  async keep(stateDir: string, addinId: string): Promise<string | null> {
+    try {
+      await rememberNewestFindings(stateDir, addinId, this.newest);
+      return null;
+    } catch (error) {
+      this.#warned = Math.max(this.#warned, errorCodes.FINISHED_WITH_WARNINGS.exit);
+      return (error as Error).message;
+    }
   }
 
   /** Errors outrank warnings, warnings outrank success; among errors a lost account outranks a partial one. */

@@ -1,0 +1,71 @@
+/** A state directory on a file system of its own that becomes full. */
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { BackupDocument } from '../../src/cli/documents/backup.ts';
+import { errorCodes } from '../../src/core/errors.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+import { type MountedFilesystem, mountFilesystem } from '../support/filesystems.ts';
+
+let site: CliSite;
+let mounted: MountedFilesystem;
+const accounts = ['anna', 'bert', 'carl'];
+
+beforeAll(() => {
+  mounted = mountFilesystem('tmpfs', { mebibytes: 4 });
+  site = makeSite({}, makeDirectory());
+  for (const name of accounts) mkdirSync(join(site.dir, 'home', name), { recursive: true });
+  program('fill', `cat /dev/zero > ${mounted.path}/fill 2>/dev/null; exit 0`);
+  program('tell', `cat > ${site.dir}/told`);
+});
+afterAll(() => {
+  site.remove();
+  mounted.unmount();
+});
+beforeEach(() => {
+  rmSync(join(mounted.path, 'fill'), { force: true });
+  rmSync(join(site.dir, 'told'), { force: true });
+});
+
+function program(name: string, text: string): void {
+  writeFileSync(join(site.dir, name), `#!/bin/sh\n${text}\n`);
+  chmodSync(join(site.dir, name), 0o755);
+}
+
+const configure = (event: string, name: string): void =>
+  writeJson(join(site.config, 'config.json'), {
+    panel: { use: 'generic', accounts: [{ path: join(site.dir, 'home/*') }] },
+    isolation: 'off',
+    concurrency: 1,
+    stateDir: join(mounted.path, 'state'),
+    hooks: [{ on: event, command: [join(site.dir, name)] }],
+  });
+
+it('during a run costs a warning, and no snapshot that is committed', async () => {
+  configure('before-upload', 'fill');
+  const run = await site.holdfast('backup', '--json');
+  const { snapshots, failed } = documentOf<BackupDocument>('backup', run);
+  const listed = await site.holdfast('snapshots');
+
+  expect(run.status).not.toBe(errorCodes.INTERNAL.exit);
+  expect(snapshots.length).toBeGreaterThan(0);
+  expect(snapshots.length + failed.length).toBe(accounts.length);
+  for (const { error } of failed) expect(error.code).toBe('STATE_UNWRITABLE');
+  for (const { id } of snapshots) expect(listed.stdout).toContain(id);
+});
+
+it('before a run is named, and told', async () => {
+  configure('failure', 'tell');
+  await site.holdfast('backup');
+  execFileSync(join(site.dir, 'fill'));
+  const run = await site.holdfast('backup');
+
+  expect(run.status).toBe(errorCodes.STATE_UNWRITABLE.exit);
+  expect(run.stderr).toContain('hint: Make room where the state directory lies');
+  expect(JSON.parse(readFileSync(join(site.dir, 'told'), 'utf8'))).toMatchObject({
+    event: 'failure',
+    exitStatus: 8,
+  });
+});
