@@ -96,9 +96,9 @@ async function mendOwner(
   if (process.getuid?.() !== 0) return;
   const directory = (await placeOfBuiltin(use, settings, env))?.needs.directory;
   if (directory === undefined) return;
-  const [{ takeBack }, { addinUser }] = await Promise.all([
+  const [{ takeBack }, { storeUser }] = await Promise.all([
     import('../core/isolation/hand-over.ts'),
     import('../core/isolation/addin-user.ts'),
   ]);
-  await takeBack(directory, addinUser('own'));
+  await takeBack(directory, storeUser());
 }

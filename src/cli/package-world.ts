@@ -4,13 +4,23 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PackageWorld } from '../core/addins/open-addin.ts';
 import { type Isolation, isolationOf } from '../core/config/isolation.ts';
+import { stateDirOf } from '../core/config/load-configuration.ts';
 import type { Settings } from '../core/index.ts';
+import { packageUser } from '../core/isolation/addin-user.ts';
 import { addinsNamed } from './builtin-addins.ts';
 
 /** The variables are those of Holdfast; which of them a process gets is decided where it is started. */
 export const packageWorld =
   (configDir: string): PackageWorld =>
-  async () => ({ env: process.env, accounts: await accountDirectories(configDir) });
+  async () => {
+    const { stateDir } = (await readConfig(configDir)) as { readonly stateDir?: unknown };
+    const where = stateDirOf(configDir, typeof stateDir === 'string' ? stateDir : undefined);
+    const userOf = async (addin: string) => {
+      const { addinNumber } = await import('../core/state/addin-users.ts');
+      return packageUser(await addinNumber(where, addin));
+    };
+    return { env: process.env, accounts: await accountDirectories(configDir), userOf };
+  };
 
 /** What the configuration says of our own stores and notifiers, also where the rest of it is not valid. */
 export async function configuredIsolation(configDir: string): Promise<Isolation> {

@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { userNames } from '../../core/isolation/addin-user.ts';
+import { storeUserName } from '../../core/isolation/addin-user.ts';
 import { inspectIsolation } from '../../core/isolation/inspect.ts';
 import { systemProgram } from '../../core/isolation/shelter-launch.ts';
 import type { Loaded } from '../configuration.ts';
@@ -19,7 +19,7 @@ export async function checkIsolation(loaded: Loaded, world: Pick<World, 'env'>):
 
 async function checkStores(loaded: Loaded, world: Pick<World, 'env'>): Promise<Check> {
   const { protections, user, missing } = await inspectIsolation(isolationWorld(loaded, world));
-  const who = user ?? `uid ${protections.uid} (there is no user ${userNames.own})`;
+  const who = user ?? `uid ${protections.uid} (there is no user ${storeUserName})`;
   const whose = loaded.configuration.isolation !== 'off' ? 'stores' : 'isolation is off; addins of packages';
   if (missing.length === 0) {
     const detail = `${whose} run as ${who}, without capabilities, without sight of the accounts`;

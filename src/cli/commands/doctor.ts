@@ -65,7 +65,7 @@ export const doctor: CliCommand = {
     };
     add(await checkHost());
     const { configuration, problems, ...rest } = await checkConfigured(context.configDir);
-    add(checkPackages(rest.packages));
+    add(await checkPackages(rest.packages, configuration?.stateDir ?? null));
     if (configuration === null) add(problems.map(describeProblem));
     else await checkConfiguredParts(context, { configuration, ...rest }, add);
     const exitStatus = statusOf(checks);

@@ -14,6 +14,7 @@ import type { Scope } from '../contracts/scope.ts';
 import type { Store } from '../contracts/store.ts';
 import type { StoreSetup } from '../contracts/store-setup.ts';
 import { HoldfastError } from '../errors.ts';
+import type { AddinUser } from '../isolation/addin-user.ts';
 import type { AddinPlace, IsolationWorld } from '../isolation/isolate.ts';
 import { type AddinModule, importDefinition } from './addin-module.ts';
 import { directoriesIn } from './setting-directories.ts';
@@ -21,7 +22,12 @@ import { directoriesIn } from './setting-directories.ts';
 type ModuleOf<K extends AddinModule['kind']> = AddinModule & { readonly kind: K };
 
 /** What the processes of packages may not see, and the variables they may. Asked when one is started. */
-export type PackageWorld = () => Promise<IsolationWorld>;
+export type PackageWorld = () => Promise<PackageSurroundings>;
+
+export interface PackageSurroundings extends IsolationWorld {
+  /** Whom an addin, `store webdav`, runs as: always the same, and no other addin. */
+  readonly userOf: (addin: string) => Promise<AddinUser>;
+}
 
 const isolate = () => import('../isolation/isolate.ts');
 
@@ -31,8 +37,8 @@ export async function openAddinStore(
   settings: Settings,
   world: PackageWorld,
 ): Promise<Store> {
-  const { openStoreApart } = await isolate();
-  return openStoreApart(placeOf(module, settings), settings, await world());
+  const [{ openStoreApart }, around] = await Promise.all([isolate(), world()]);
+  return openStoreApart(placeOf(module, settings, around), settings, around);
 }
 
 /**
@@ -45,8 +51,8 @@ export async function openAddinSetup(
   settings: Settings,
   world: PackageWorld,
 ): Promise<StoreSetup> {
-  const { openSetupApart } = await isolate();
-  const setup = await openSetupApart(placeOf(module, settings), settings, await world());
+  const [{ openSetupApart }, around] = await Promise.all([isolate(), world()]);
+  const setup = await openSetupApart(placeOf(module, settings, around), settings, around);
   if (setup !== null) return setup;
   throw new HoldfastError('ADDIN_REFUSED', `the store ${module.name} declares a setup and has none`, {
     hint: 'Install another version of its package, or tell its author.',
@@ -59,8 +65,8 @@ export async function openAddinNotifier(
   settings: Settings,
   world: PackageWorld,
 ): Promise<Notifier> {
-  const { openNotifierApart } = await isolate();
-  return openNotifierApart(placeOf(module, settings), settings, await world());
+  const [{ openNotifierApart }, around] = await Promise.all([isolate(), world()]);
+  return openNotifierApart(placeOf(module, settings, around), settings, around);
 }
 
 /** @throws ADDIN_REFUSED as `openAddinStore` */
@@ -80,7 +86,7 @@ export async function openAddinScopes(
 }
 
 /** Paths it asks for are left as they are: what only root may read stays root's. */
-function placeOf(module: AddinModule, settings: Settings): AddinPlace {
+function placeOf(module: AddinModule, settings: Settings, { userOf }: PackageSurroundings): AddinPlace {
   const { kind, name, root, manifest } = module;
   const { network, paths } = manifest.permissions;
   const [directory] = kind === 'store' ? directoriesIn(settings, manifest.settings as JsonSchema) : [];
@@ -90,6 +96,7 @@ function placeOf(module: AddinModule, settings: Settings): AddinPlace {
     opening: { packaged: module },
     root: withDependencies(root),
     whose: 'strangers',
+    user: () => userOf(`${kind} ${name}`),
     needs: {
       network: network !== false,
       shown: paths.filter(isThere),

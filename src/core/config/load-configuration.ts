@@ -73,6 +73,10 @@ export interface Configuration extends Operations, DatabaseOptions, Ruled {
   readonly addins: readonly AddinConfiguration[];
 }
 
+/** @param home resolved */
+export const stateDirOf = (home: string, configured: string | undefined): string =>
+  configured ?? (home === systemConfigDir ? systemStateDir : join(home, 'state'));
+
 const largestBytes = 1024 * 1024;
 
 /** @throws CONFIG_INVALID anything is wrong in any file; the message names every problem */
@@ -115,7 +119,7 @@ export async function checkConfiguration(
     problems.push(...policyProblems(join(home, 'config.json'), config.policy ?? [], addins));
   if (config === null || problems.length > 0) return { configuration: null, problems };
   const { panel, databases, concurrency, lockWaitMinutes, trustedSigners, policy } = config;
-  const stateDir = config.stateDir ?? (home === systemConfigDir ? systemStateDir : join(home, 'state'));
+  const stateDir = stateDirOf(home, config.stateDir);
   addins.sort((a, b) => (a.name < b.name ? -1 : 1));
   const rest = {
     concurrency,

@@ -31,11 +31,22 @@ const ours = [
  * to whom it is handed. Root itself, who then has no capabilities, where the directory cannot be handed over: it
  * is root's and not a store of ours, or others can change it, or its file system knows no owners or lets nobody
  * change them.
+ *
+ * @param former whose directories are handed over as well, with all that is theirs in them: numbers that the same
+ *   addin may have had before its state was lost
  */
-export async function handOver(directory: string, user: Ids): Promise<Ids> {
+export async function handOver(
+  directory: string,
+  user: Ids,
+  former: (uid: number) => boolean = () => false,
+): Promise<Ids> {
   const stat = statOf(directory);
   if (stat === null) return user;
   if (!stat.isDirectory()) return root;
+  if (stat.uid !== 0 && stat.uid !== user.uid && former(stat.uid)) {
+    await giveTree(directory, user, { device: stat.dev, theirs: former });
+    return user;
+  }
   if (stat.uid !== 0) return { uid: stat.uid, gid: stat.gid };
   const names = (await readdir(directory)).filter((name) => name !== 'lost+found');
   const foreign = names.length > 0 && !names.includes('holdfast.json');
@@ -65,7 +76,7 @@ async function giveAll(directory: string, user: Ids, device: number): Promise<nu
   let given = 0;
   for (const name of ours) {
     const path = join(directory, name);
-    if (statOf(path) !== null) given += await giveTree(path, user, device);
+    if (statOf(path) !== null) given += await giveTree(path, user, { device, theirs: (uid) => uid === 0 });
   }
   return given;
 }
@@ -101,18 +112,24 @@ export async function takeBack(directory: string, { uid }: Ids): Promise<void> {
   if ((await readdir(directory)).includes('holdfast.json')) await chown(directory, 0, 0);
 }
 
+interface Giving {
+  readonly device: number;
+  /** Whose things are given; those of others stay. */
+  readonly theirs: (uid: number) => boolean;
+}
+
 /** By descriptors: whoever owns a part of it may exchange names while we are at work. */
-async function giveTree(path: string, user: Ids, device: number): Promise<number> {
+async function giveTree(path: string, user: Ids, giving: Giving): Promise<number> {
   const held = await open(path, O_PATH | constants.O_NOFOLLOW);
   try {
     const stat = await held.stat();
-    if (stat.dev !== device) return 0;
+    if (stat.dev !== giving.device) return 0;
     const here = `/proc/self/fd/${held.fd}`;
     let given = 0;
     if (stat.isDirectory()) {
-      for (const name of await readdir(here)) given += await giveTree(join(here, name), user, device);
+      for (const name of await readdir(here)) given += await giveTree(join(here, name), user, giving);
     } else if (!stat.isFile() || stat.nlink > 1) return 0;
-    if (stat.uid !== 0) return given;
+    if (!giving.theirs(stat.uid)) return given;
     await chown(here, user.uid, user.gid);
     return given + 1;
   } finally {

@@ -3,7 +3,7 @@
 import { readlinkSync } from 'node:fs';
 import { startFirst } from './addin-host.ts';
 import { usualPatience } from './addin-process.ts';
-import { addinUser } from './addin-user.ts';
+import { storeUser } from './addin-user.ts';
 import { type IsolationWorld, protectedLaunches } from './isolate.ts';
 import type { Protections } from './protections.ts';
 
@@ -17,7 +17,7 @@ export interface Inspection {
 
 /** @throws ADDIN_FAILED not even an unprotected process can be started */
 export async function inspectIsolation(world: IsolationWorld): Promise<Inspection> {
-  const user = addinUser('own');
+  const user = storeUser();
   const name = 'the trial of isolation';
   const place = {
     ...{ name, opening: {}, root: '/usr', secrets: [] },

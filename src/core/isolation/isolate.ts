@@ -16,7 +16,7 @@ import { ownPackage } from '../own-files.ts';
 import type { Recipe } from './addin-host.ts';
 import { type Launch, usualPatience } from './addin-process.ts';
 import type { Opening } from './addin-service.ts';
-import { type AddinUser, addinUser } from './addin-user.ts';
+import { type AddinUser, isPackageNumber, storeUser } from './addin-user.ts';
 import { handOver, handOverLeftovers, makeFor } from './hand-over.ts';
 import { openIsolatedNotifier } from './isolated-notifier.ts';
 import { openIsolatedSetup } from './isolated-setup.ts';
@@ -34,6 +34,8 @@ export interface AddinPlace {
   /** Directory of its package. */
   readonly root: string;
   readonly whose: 'own' | 'strangers';
+  /** Of strangers' code, which always has one that nothing else runs as. Asked once, where processes can have users. */
+  readonly user?: () => Promise<AddinUser>;
   readonly needs: StoreNeeds;
   /** Secrets among its settings. */
   readonly secrets: readonly string[];
@@ -78,7 +80,11 @@ export function recipeOf(
   world: IsolationWorld,
 ): Recipe {
   const { name, needs, secrets, whose, files } = place;
-  const user = addinUser(whose);
+  let asked: Promise<AddinUser> | undefined;
+  const user = (): Promise<AddinUser> => {
+    asked ??= userOf(place);
+    return asked;
+  };
   const root = process.getuid?.() === 0;
   const env = environmentFor(needs, world.env);
   let there = true;
@@ -97,15 +103,21 @@ export function recipeOf(
     opening: { ...place.opening, part, settings, env },
     launches: async () => {
       there = directory === undefined || existsSync(directory);
-      return root ? protectedLaunches(place, user, world) : [plainLaunch()];
+      return root ? protectedLaunches(place, await user(), world) : [plainLaunch()];
     },
     beforeChange: async () => {
-      if (directory !== undefined && root) await makeFor(directory, user);
+      if (directory !== undefined && root) await makeFor(directory, await user());
     },
-    mend: async () => directory !== undefined && handOverLeftovers(realOf(directory), user),
+    mend: async () => directory !== undefined && root && handOverLeftovers(realOf(directory), await user()),
     // A directory that came later may lie behind a cover.
     outdated: () => root && !there && existsSync(directory!),
   };
+}
+
+async function userOf({ whose, user, name }: AddinPlace): Promise<AddinUser> {
+  if (whose === 'own') return storeUser();
+  if (user === undefined) throw new TypeError(`${name} has no user of its own`);
+  return user();
 }
 
 /** The strongest first. @throws PREREQUISITE_MISSING strangers' code cannot be kept from being root here */
@@ -115,7 +127,8 @@ export async function protectedLaunches(
   { accounts, env, memoryMegabytes = usualMegabytes }: IsolationWorld,
 ): Promise<readonly Launch[]> {
   const { directory, directories = [], files = [], shown = [], network = true } = needs;
-  const found = directory === undefined ? user : await handOver(realOf(directory), user);
+  const former = whose === 'own' ? undefined : isPackageNumber;
+  const found = directory === undefined ? user : await handOver(realOf(directory), user, former);
   // Strangers' code gets what is handed to it, and never becomes whoever owns a directory.
   const owner = whose === 'own' ? found : user;
   const cache = whose === 'own' && owner.uid === user.uid ? cacheFor(user) : null;
@@ -132,6 +145,7 @@ export async function protectedLaunches(
     files,
     shown,
     network,
+    processes: whose === 'own',
     memoryMegabytes,
     env: {
       ...(cache === null ? {} : { NODE_COMPILE_CACHE: cache }),

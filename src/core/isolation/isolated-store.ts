@@ -38,7 +38,7 @@ export async function openIsolatedStore(recipe: Recipe): Promise<Store> {
     const store = new IsolatedStore(host, facts);
     return facts.extendsLocks ? withLocks(store, host) : store;
   } catch (error) {
-    await host.close();
+    await host.close().catch(() => {});
     throw error;
   }
 }

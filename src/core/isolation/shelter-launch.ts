@@ -58,6 +58,8 @@ export interface Shelter extends ShelterNeeds {
   readonly memoryMegabytes: number;
   /** It needs the network. */
   readonly network: boolean;
+  /** It sees the processes of the system, and what it starts may outlive it. */
+  readonly processes: boolean;
   /** Variables that must be there when Node starts; nothing secret. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -65,13 +67,17 @@ export interface Shelter extends ShelterNeeds {
 interface Strength {
   /** Cover directories. */
   readonly namespace: boolean;
+  /** See no process but its own; all end with it. Some containers let nobody mount /proc. */
+  readonly alone: boolean;
   /** End it with us even where it hangs; old releases of setpriv cannot. */
   readonly deathSignal: boolean;
 }
 
-const strengths: readonly Strength[] = [true, false].flatMap((namespace) =>
-  [true, false].map((deathSignal) => ({ namespace, deathSignal })),
-);
+const strengths: readonly Strength[] = [
+  { namespace: true, alone: true },
+  { namespace: true, alone: false },
+  { namespace: false, alone: false },
+].flatMap((strength) => [true, false].map((deathSignal) => ({ ...strength, deathSignal })));
 
 /** The strongest first; empty where the host lacks the programs. */
 export function shelterLaunches(shelter: Shelter): readonly Launch[] {
@@ -79,13 +85,14 @@ export function shelterLaunches(shelter: Shelter): readonly Launch[] {
   if (sh == null || setpriv == null) return [];
   const programs = { sh, setpriv, unshare: unshare ?? null };
   return strengths
+    .filter(({ alone }) => !alone || !shelter.processes)
     .filter(({ namespace }) => (namespace ? unshare !== null : isReachable(shelter)))
     .map((strength) => launch(shelter, strength, programs));
 }
 
 function launch(
   shelter: Shelter,
-  { namespace, deathSignal }: Strength,
+  { namespace, alone, deathSignal }: Strength,
   { sh, setpriv, unshare }: { sh: string; setpriv: string; unshare: string | null },
 ): Launch {
   const { uid, gid, network, memoryMegabytes } = shelter;
@@ -105,11 +112,15 @@ function launch(
     ...['--inh-caps=-all', '--bounding-set=-all', ...(deathSignal ? ['--pdeathsig', 'KILL'] : [])],
     ...[process.execPath, ...nodeArguments()],
   ];
-  const kind = `${namespace ? 'namespace' : 'user'}${deathSignal ? '' : ', ends late'}`;
+  const kind = `${namespace ? 'namespace' : 'user'}${alone ? ', alone' : ''}${deathSignal ? '' : ', ends late'}`;
   const env = { PATH: safePath, ...shelter.env };
   if (!namespace || unshare === null) return { kind, command: sh, args: words, env, uid };
   const spaces = ['--mount', '--propagation', 'private', ...(network ? [] : ['--net'])];
-  return { kind, command: unshare, args: [...spaces, '--', sh, ...words], env, uid };
+  if (!alone) return { kind, command: unshare, args: [...spaces, '--', sh, ...words], env, uid };
+  // The first process of such a space has a parent that waits for it, which has to end with us as well.
+  const args = [...spaces, '--pid', '--mount-proc', '--kill-child=KILL', '--', sh, ...words];
+  if (!deathSignal) return { kind, command: unshare, args, env, uid };
+  return { kind, command: setpriv, args: ['--pdeathsig', 'KILL', unshare, ...args], env, uid };
 }
 
 function steps(shelter: Shelter): string[] {

@@ -95,7 +95,7 @@ describe('an addin package', () => {
       files: { 'index.js': 'throw new Error();' },
     });
     const { modules } = await load(root);
-    const definition = packagedDefinition(modules[0]!, async () => ({ env: {}, accounts: [] }));
+    const definition = packagedDefinition(modules[0]!, () => Promise.reject(new Error('it was opened')));
 
     expect(definition.kind === 'store' && definition.directories?.({ use: 'shelf', path: '/srv/b' })).toEqual(
       ['/srv/b'],

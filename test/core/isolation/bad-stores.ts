@@ -1,5 +1,6 @@
 /** Stores that do what no store may, each in its own way, for a process that has to bear it. */
 
+import { spawn } from 'node:child_process';
 import { openSync, writeSync } from 'node:fs';
 import { memoryStore } from '../../../src/core/conformance/memory-store.ts';
 import { HoldfastError, type PutRequest, type Store, type StoreDefinition } from '../../../src/core/index.ts';
@@ -193,6 +194,15 @@ export const givesObject = bad({
   },
 });
 
+/** Sound, and starts what is to outlive it. */
+export const leavesBehind: StoreDefinition = {
+  ...sound,
+  async open({ seconds }) {
+    spawn('/bin/sleep', [seconds as string], { detached: true, stdio: 'ignore' }).unref();
+    return memoryStore();
+  },
+};
+
 /** Sound, and tells under the key of `head` what its process can reach. */
 export const spy: StoreDefinition = {
   ...sound,
@@ -208,6 +218,7 @@ export const spy: StoreDefinition = {
     const look = {
       file: attempt(() => readFileSync(settings['file'] as string, 'utf8')),
       accounts: attempt(() => readdirSync(settings['accounts'] as string)),
+      processes: readdirSync('/proc').filter((name) => Number(name) > 0).length,
       shadow: attempt(() => readFileSync('/etc/shadow', 'utf8').length),
       env: Object.keys(process.env).sort(),
     };

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../../src/core/index.ts';
 import { AddinProcess, usualPatience } from '../../../src/core/isolation/addin-process.ts';
+import { packageUser } from '../../../src/core/isolation/addin-user.ts';
 import { recipeOf } from '../../../src/core/isolation/isolate.ts';
 import { openIsolatedStore, processOf } from '../../../src/core/isolation/isolated-store.ts';
 import { plainLaunch } from '../../../src/core/isolation/plain-launch.ts';
@@ -150,6 +151,7 @@ describe('a store whose process fails', () => {
       name: 'the store hungry',
       opening: { module: `${rootOfCheckout}/${module}`, exported: 'hungry' },
       ...{ root: rootOfCheckout, whose: 'strangers' as const, needs: {}, secrets: [] },
+      user: async () => packageUser(65_522),
     };
     const store = await openIsolatedStore(
       recipeOf(place, {}, 'store', { env: {}, accounts: [], memoryMegabytes: 640 }),

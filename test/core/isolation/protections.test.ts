@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -16,9 +17,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { fileBodies } from '../../../src/addins/local/file-bodies.ts';
 import type { Store } from '../../../src/core/index.ts';
+import { isPackageNumber, packageUser } from '../../../src/core/isolation/addin-user.ts';
 import { handOver, takeBack } from '../../../src/core/isolation/hand-over.ts';
 import { inspectIsolation } from '../../../src/core/isolation/inspect.ts';
 import { type AddinPlace, openStoreApart } from '../../../src/core/isolation/isolate.ts';
@@ -42,7 +44,22 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 const world = () => ({ env: { PATH: '/usr/bin', OTHER_SECRET: 'x' }, accounts: [join(dir, 'accounts')] });
 
 function place(change: Partial<AddinPlace> & Pick<AddinPlace, 'opening'>): AddinPlace {
-  return { name: 'the store', root: rootOfCheckout, whose: 'own', needs: {}, secrets: [], ...change };
+  const user = async () => packageUser(65_522);
+  return { name: 'the store', root: rootOfCheckout, whose: 'own', needs: {}, secrets: [], user, ...change };
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Of a launch that stands between us and it. */
+function processBelow(pid: number | null | undefined): number {
+  const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+  return Number(child);
 }
 
 const localPlace = (path: string, change: Partial<AddinPlace> = {}) =>
@@ -134,7 +151,24 @@ describe('the process of a store', () => {
         shadow: 'EACCES',
         env: ['HOME', 'PATH'],
       });
+      if (whose === 'strangers') expect(seen.processes).toBe(1);
     }
+  });
+
+  it('of a package leaves no process behind', async () => {
+    const module = join(rootOfCheckout, 'test/core/isolation/bad-stores.ts');
+    const seconds = `${86_400 + process.pid}.25`;
+    const sleeping = () =>
+      readdirSync('/proc')
+        .filter((name) => Number(name) > 0)
+        .filter((pid) => commandOf(pid).includes(seconds));
+    const opening = { module, exported: 'leavesBehind' };
+    const stranger = place({ opening, whose: 'strangers' });
+    await using(await openStoreApart(stranger, { seconds }, world()), async (store) => {
+      expect(await store.head({ key: 'a', signal })).toBeNull();
+      expect(sleeping()).toHaveLength(1);
+    });
+    await vi.waitFor(() => expect(sleeping()).toEqual([]), { timeout: 10_000 });
   });
 
   it('finds nothing missing on this host', async () => {
@@ -205,10 +239,23 @@ describe('the directory of a store', () => {
         whose: 'strangers',
       });
       await using(await openStoreApart(stranger, { use: 'local', path }, world()), async (store) => {
-        expect(statSync(`/proc/${await processOf(store)}`).uid).toBe(65_522);
+        expect(statSync(`/proc/${processBelow(await processOf(store))}`).uid).toBe(65_522);
       });
       expect(ownerOf(path)).toBe(owner);
     }
+  });
+
+  it('of an addin of a package follows it to another number, with all that was its own', async () => {
+    const path = make('moved', ['anything', 'of-root']);
+    for (const name of ['', 'data', 'anything']) chownSync(join(path, name), 65_533, 65_533);
+    const next = { uid: 65_530, gid: 65_530 };
+
+    expect(await handOver(path, user)).toEqual({ uid: 65_533, gid: 65_533 });
+    expect(await handOver(path, next, isPackageNumber)).toEqual(next);
+    expect(['', 'data', 'anything', 'of-root'].map((name) => ownerOf(join(path, name)))).toEqual([
+      ...[65_530, 65_530, 65_530],
+      0,
+    ]);
   });
 
   it('stays as it is where it is no store, or where others can change it', async () => {
