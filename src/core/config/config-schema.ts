@@ -203,15 +203,6 @@ export const configSchema = {
         'Accounts read at once; what the next one refers to is looked up meanwhile. Adds no threads: those are as many as there are cores.',
       examples: [2],
     },
-    lockWaitMinutes: {
-      type: 'integer',
-      minimum: 0,
-      maximum: 1440,
-      default: 120,
-      description:
-        'How long a backup waits for accounts that another job works on (another configuration, a restore), once it is done with all others, before they fail with ACCOUNT_LOCKED.',
-      examples: [120],
-    },
     isolation: {
       enum: ['on', 'off'],
       description:

@@ -143,6 +143,15 @@ export const operationsProperties = {
       'An account whose last good snapshot of any component is older is an alarm: status --check says so, and the daemon tells it.',
     examples: [30],
   },
+  lockWaitMinutes: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 1440,
+    default: 120,
+    description:
+      'How long a backup waits for accounts that another job works on (another configuration, a restore), once it is done with all others, before they fail with ACCOUNT_LOCKED.',
+    examples: [120],
+  },
   keepRunsDays: {
     type: 'integer',
     minimum: 1,
