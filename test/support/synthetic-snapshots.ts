@@ -36,6 +36,8 @@ export interface SyntheticSnapshot {
   readonly databases?: Readonly<Record<string, boolean>>;
   readonly entries?: number;
   readonly revision?: number;
+  /** Made by a server that was put back: another snapshot of the same number. */
+  readonly again?: true;
   /** The revision had to leave something out. */
   readonly lost?: true;
 }
@@ -65,8 +67,12 @@ export async function putSnapshot(store: Store, made: SyntheticSnapshot): Promis
     entries = 100,
     revision = 0,
   } = made;
-  const objectId = hex(`${of} ${owner} ${(made.addin ?? addin).id} ${lineage}${sequence} ${revision}`, 32);
-  const id = hex(`${of} ${owner} ${(made.addin ?? addin).id} ${lineage}${sequence}`, 12);
+  const again = made.again === true ? ' again' : '';
+  const objectId = hex(
+    `${of} ${owner} ${(made.addin ?? addin).id} ${lineage}${sequence} ${revision}${again}`,
+    32,
+  );
+  const id = hex(`${of} ${owner} ${(made.addin ?? addin).id} ${lineage}${sequence}${again}`, 12);
   const names = Object.keys(databases);
   const keys = [
     indexKey(of, owner, objectId),

@@ -41,7 +41,7 @@ export const pruneDocument = document('prune', 'What retention lets go, or what 
   refusals: list(
     'Why not everything was done that retention says.',
     record('A refusal.', {
-      rule: choice('Which.', 'share', 'clock', 'shrunk', 'damaged-manifest', 'changed', 'unknown-plan'),
+      rule: choice('Which.', 'share', 'clock', 'shrunk', 'damaged-manifest', 'changed', 'unknown-plan', 'forked'),
       owner: textOrNull('UUID of the account it is about; null where it is about all.'),
       message: text('What prune found.'),
       hint: text('What to do, as one sentence.'),

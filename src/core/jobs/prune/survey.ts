@@ -19,8 +19,10 @@ import { retainedOf } from '../retention/retained.ts';
 import type { Decision } from '../retention/types.ts';
 import { standingOf } from '../trust.ts';
 import { erasureCheck } from './erased.ts';
+import { forkedLineages, goesOnFrom } from './forks.ts';
 import { KeySet } from './key-set.ts';
 import { sparedByLocks } from './locks.ts';
+import { damagedManifest, looksDamaged, unknownPlan, wasPutBack } from './refusals.ts';
 import { newestRevisions, replacedManifests } from './replaced.ts';
 import type { PrunableSnapshot, PruneRequest, Refusal, StoredKey } from './types.ts';
 import { type KeyGroup, walkOwners } from './walk.ts';
@@ -156,16 +158,16 @@ async function surveyOwner(
   const isStrange = ({ snapshot }: ReadManifest): boolean =>
     trust !== undefined && standingOf(snapshot, trust) !== 'trusted';
   const lane = all.filter((one) => !isStrange(one));
-  const snapshots = lane.map((one) => prunable(one, manifests));
   const protections =
     lane.length === 0
       ? { standing: [], erasures: [], unreadable: [], distrusted: [] }
       : await readProtections(request, { server, owner }, request.signal);
+  const forked = await forkedLineages(request, { server, owner }, lane);
   const isErased = await erasureCheck(request, { server, owner }, protections, lane);
   const described = lane.flatMap(({ snapshot }) => snapshot.body?.account ?? []);
   const ruled = request.retentionOf?.(owner, described) ?? request.retention;
   let decisions = decideRetention({
-    snapshots,
+    snapshots: lane.map((one) => prunable(one, manifests, forked)),
     rules: ruled === 'unknown' ? request.retention : ruled,
     needsFull: request.provider.capabilities.needsFull ?? true,
     protectionOf: ({ id }) => {
@@ -180,8 +182,11 @@ async function surveyOwner(
     : null;
   const goes = decisions.some(({ keep, erased }) => !keep && erased !== true);
   const unruled = ruled === 'unknown' && goes ? unknownPlan(owner, site) : null;
-  const refusal = unruled ?? (shrunk === null ? null : looksDamaged(owner, site, shrunk));
-  const hindrance = damaged ? 'another manifest of the account is damaged' : (unruled?.message ?? shrunk);
+  const split = goesOnFrom(lane, forked) ? wasPutBack(owner, site) : null;
+  const refusal = split ?? unruled ?? (shrunk === null ? null : looksDamaged(owner, site, shrunk));
+  const hindrance = damaged
+    ? 'another manifest of the account is damaged'
+    : ((split ?? unruled)?.message ?? shrunk);
   if (hindrance !== null) decisions = decisions.map((one) => spared(one, hindrance));
   decisions = await sparedByLocks(request, decisions, nowMs);
   const replaced = damaged || newest.some(isStrange) ? [] : replacedManifests(manifests, newest, graceFromMs);
@@ -210,40 +215,20 @@ function spared(decision: Decision<PrunableSnapshot>, why: string): Decision<Pru
   return { ...decision, keep: true, reasons: [`prune refuses: ${why}`] };
 }
 
-function prunable({ snapshot }: ReadManifest, manifests: readonly ReadManifest[]): PrunableSnapshot {
+function prunable(
+  { snapshot }: ReadManifest,
+  manifests: readonly ReadManifest[],
+  forked: ReadonlySet<string>,
+): PrunableSnapshot {
   const { header, body, name, key } = snapshot;
   return {
     ...retainedOf(snapshot),
+    ...(forked.has(header.lineage) ? { byTime: true } : {}),
     ...{ digest: header.digest, name, key },
     measures: body === null ? null : measuresOf(header, body),
     manifests: manifests
       .filter((one) => one.snapshot.header.id === header.id)
       .sort((a, b) => a.snapshot.header.revision - b.snapshot.header.revision)
       .map(({ stored: { key: of, version, sizeBytes } }) => ({ key: of, version, sizeBytes })),
-  };
-}
-
-function looksDamaged(owner: string, site: string, what: string): Refusal {
-  return {
-    rule: 'shrunk',
-    owner,
-    message: `the newest snapshot of ${site} looks damaged: ${what}`,
-    hint: 'Look at the account and pin a good snapshot; prune goes on once the smaller size has lasted.',
-  };
-}
-
-const unknownPlan = (owner: string, site: string): Refusal => ({
-  rule: 'unknown-plan',
-  owner,
-  message: `nobody knows which plan or domain ${site} has, or had, and rules of "policy" go by it`,
-  hint: 'Mend the account in the panel, or give it a rule with its site as "account".',
-});
-
-function damagedManifest(owner: string, { message }: { readonly message: string }): Refusal {
-  return {
-    rule: 'damaged-manifest',
-    owner,
-    message: `${message}; nobody knows which objects it needs, so no object is removed`,
-    hint: 'Run `holdfast verify`, and put the manifest back from a copy of the store.',
   };
 }

@@ -76,7 +76,7 @@ export interface PrunedSnapshot {
 
 /** Why prune did not do what the rules say. */
 export interface Refusal {
-  readonly rule: 'share' | 'clock' | 'shrunk' | 'damaged-manifest' | 'changed' | 'unknown-plan';
+  readonly rule: 'share' | 'clock' | 'shrunk' | 'damaged-manifest' | 'changed' | 'unknown-plan' | 'forked';
   /** UUID of the account it is about; null where it is about all. */
   readonly owner: string | null;
   readonly message: string;

@@ -1,5 +1,5 @@
 /**
- * The order of an account's snapshots: by sequence, not by clocks. Pure.
+ * The order of an account's snapshots: by sequence, not by clocks, as long as that has one. Pure.
  */
 
 import type { RetainedSnapshot } from './types.ts';
@@ -11,7 +11,10 @@ import type { RetainedSnapshot } from './types.ts';
 export function chronological<S extends RetainedSnapshot>(snapshots: readonly S[]): S[] {
   const bySequence = [...snapshots].sort(
     (a, b) =>
-      compare(a.lineage, b.lineage) || a.sequence - b.sequence || a.atMs - b.atMs || compare(a.id, b.id),
+      compare(a.lineage, b.lineage) ||
+      (a.byTime === true ? 0 : a.sequence - b.sequence) ||
+      a.atMs - b.atMs ||
+      compare(a.id, b.id),
   );
   let lineage = '';
   let latestMs = Number.NEGATIVE_INFINITY;

@@ -11,6 +11,8 @@ export interface RetainedSnapshot {
   readonly id: string;
   readonly lineage: string;
   readonly sequence: number;
+  /** Numbers of its lineage were given twice, so that only time tells their order. */
+  readonly byTime?: boolean;
   /** When the snapshot began, by the clock of its server. */
   readonly atMs: number;
   readonly level: Level;

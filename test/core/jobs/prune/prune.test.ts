@@ -244,6 +244,38 @@ describe('prune', () => {
   });
 });
 
+describe('a server that was put back from an image and sees no snapshots', () => {
+  it('loses none of what it makes then, and goes on with a new lineage', async () => {
+    await history(store, 1, 5);
+    await run({ retention: { keepLast: 2 } });
+    const owner = ownerUuid(1);
+    await putSnapshot(store, { owner, sequence: 3, atMs: nowMs, again: true });
+    await putSnapshot(store, { owner, sequence: 4, atMs: nowMs + hour, again: true });
+    nowMs += 2 * day;
+    const before = await keysIn(store, 'manifests/');
+    const refused = await run({ retention: { keepLast: 1 } });
+
+    expect(refused.refusals).toMatchObject([{ rule: 'forked', owner }]);
+    expect(refused.exitStatus).toBe(errorCodes.PRUNE_REFUSED.exit);
+    expect(await keysIn(store, 'manifests/')).toEqual(before);
+    await putSnapshot(store, { owner, sequence: 1, atMs: nowMs, lineage: 'new' });
+    nowMs += 2 * day;
+    const report = await run({ retention: { keepLast: 2 } });
+    expect(report.refusals).toEqual([]);
+    expect(report.snapshots.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.atMs)).toEqual([
+      nowMs - 4 * day + hour,
+      nowMs - 2 * day,
+    ]);
+    expect(await expectWhole(store)).toBe(2);
+  });
+
+  it('is not taken for one whose clock went back', async () => {
+    await history(store, 1, 5);
+    await putSnapshot(store, { owner: ownerUuid(1), sequence: 6, atMs: start + hour });
+    expect(await run()).toMatchObject({ refusals: [], removed: { count: expect.any(Number) } });
+  });
+});
+
 describe('prune beside other jobs', () => {
   it('keeps the objects of a backup that runs for days', async () => {
     const objectId = 'cd'.repeat(16);
