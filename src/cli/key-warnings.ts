@@ -35,7 +35,7 @@ export async function keyWarnings(
     found.push({
       code: 'recipients-changed',
       message: `the keys of ${differ} accounts of ${name} are for other recipients than the configuration names`,
-      hint: 'Run holdfast key rotate.',
+      hint: 'Run holdfast key rotate, or with credentials that can only put holdfast key rotate --epoch.',
     });
   }
   return found;

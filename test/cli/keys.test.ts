@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type {
   KeyCheckDocument,
@@ -139,6 +139,21 @@ describe('the life of a key', () => {
     expect(checked).toMatchObject({ exitStatus: 47, confirmed: [] });
     expect(resultsOf(checked)).toEqual({ anna: 'wrong-key', bert: 'wrong-key' });
     expect(await site.holdfast('key', 'check')).toMatchObject({ status: 46 });
+  });
+
+  it('tries the newest that is ours, whatever somebody has put above it', async () => {
+    const manifests = join(site.store, 'manifests');
+    const names = readdirSync(manifests, { recursive: true, encoding: 'utf8' });
+    const place = dirname(names.find((name) => name.endsWith('.manifest'))!);
+    const planted = join(manifests, place, '00000099-20991121T203000Z-full-complete-dddddddddddd.manifest');
+    writeFileSync(planted, '');
+    const checked = await check('--identity', at('typed')).finally(() => rmSync(planted));
+
+    expect(checked.exitStatus).toBe(0);
+    expect(checked.accounts.map(({ message }) => message).sort()).toEqual([
+      'newer ones are damaged or not trusted: see verify',
+      null,
+    ]);
   });
 
   it('goes on with other recipients, and the dropped identity opens no key object any more', async () => {

@@ -8,15 +8,21 @@ import type { Provider } from '../../contracts/provider.ts';
 import type { Store } from '../../contracts/store.ts';
 import type { Identity } from '../../encryption/identities.ts';
 import { openKeyRing } from '../../encryption/key-ring.ts';
-import { type KeyRing, withKeys } from '../../encryption/keyed-provider.ts';
+import { type KeyedProvider, type KeyRing, withKeys } from '../../encryption/keyed-provider.ts';
 import { listKeys } from '../../encryption/owner-keys.ts';
 import { isHoldfastError } from '../../errors.ts';
-import { type AnySnapshot, type ListedSnapshot, listSnapshots, readAnySnapshot } from '../catalog.ts';
+import {
+  type AnySnapshot,
+  isUnusable,
+  type ListedSnapshot,
+  listSnapshots,
+  readSoundSnapshot,
+} from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { protectionOf, readProtections } from '../events.ts';
 import { openIndex } from '../index-reader.ts';
 import { newestCandidates, newestOf } from '../newest-snapshot.ts';
-import type { Trust } from '../trust.ts';
+import { standingOf, type Trust } from '../trust.ts';
 
 export interface CheckKeysRequest {
   readonly store: Store;
@@ -26,7 +32,7 @@ export interface CheckKeysRequest {
   /** UUIDs of servers; null for all that have snapshots in the store. */
   readonly servers: readonly string[] | null;
   readonly nowMs: number;
-  /** Whose erasures count; left out: everybody's. */
+  /** Whose snapshots and erasures count; left out, or without any key: everybody's. */
   readonly trust?: Trust;
   readonly signal: AbortSignal;
 }
@@ -74,18 +80,58 @@ async function checkAccount(
   keys: KeyRing,
   listed: readonly ListedSnapshot[],
 ): Promise<CheckedAccount> {
-  const { provider, signal } = request;
-  const candidates = newestCandidates(listed);
-  const last = candidates.at(-1)!;
+  const { provider } = request;
+  const last = newestCandidates(listed).at(-1)!;
   const about = { server: last.server, owner: last.owner, site: null, snapshot: last.id, epoch: null };
   try {
-    const keyed = withKeys(provider, { keys });
-    const read = await Promise.all(candidates.map((one) => readAnySnapshot(keyed, one, signal)));
-    return await judged(request, keys, newestOf(read)!);
+    const { snapshot, passedOver } = await newestSound(request, withKeys(provider, { keys }), listed);
+    const found = await judged(request, keys, snapshot);
+    const message =
+      found.message ?? (passedOver ? 'newer ones are damaged or not trusted: see verify' : null);
+    return { ...found, message };
   } catch (error) {
     if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;
     return { ...about, result: 'damaged', message: error.message };
   }
+}
+
+/**
+ * The newest that can be read and is trusted, where there is any: what somebody has put above it says nothing about
+ * our keys. Else the newest that can be read.
+ *
+ * @throws OBJECT_DAMAGED, OBJECT_MISSING, FORMAT_UNSUPPORTED none can be read
+ */
+async function newestSound(
+  { trust, signal }: CheckKeysRequest,
+  provider: KeyedProvider,
+  listed: readonly ListedSnapshot[],
+): Promise<{ readonly snapshot: AnySnapshot; readonly passedOver: boolean }> {
+  const rest = new Map(listed.map((one) => [one.key, one]));
+  let strange: AnySnapshot | null = null;
+  let failure: unknown = null;
+  while (rest.size > 0) {
+    const read: (readonly [string, AnySnapshot])[] = [];
+    const candidates = newestCandidates([...rest.values()]);
+    for (const one of candidates) {
+      try {
+        read.push([one.key, await readSoundSnapshot(provider, one, signal, trust)]);
+      } catch (error) {
+        if (!isUnusable(error)) throw error;
+        failure ??= error;
+        rest.delete(one.key);
+      }
+    }
+    const snapshot = newestOf(read.map(([, one]) => one));
+    // Without those that cannot be read others may be the newest.
+    if (snapshot === null || read.length < candidates.length) continue;
+    if (trust === undefined || trust.keys.size === 0 || standingOf(snapshot, trust) === 'trusted') {
+      return { snapshot, passedOver: failure !== null || strange !== null };
+    }
+    strange ??= snapshot;
+    for (const [key, one] of read) if (one === snapshot) rest.delete(key);
+  }
+  if (strange === null) throw failure;
+  return { snapshot: strange, passedOver: failure !== null };
 }
 
 async function judged(
