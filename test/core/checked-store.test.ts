@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { checkedStore } from '../../src/core/checked-store.ts';
 import { memoryStore, storeChecks } from '../../src/core/conformance/index.ts';
 import type { ListPage, Store } from '../../src/core/index.ts';
-import { bytesOf, collect } from '../../src/core/streams.ts';
+import { atMost, bytesOf, collect } from '../../src/core/streams.ts';
 import { checksFor, storeCheckFailure } from '../support/run-checks.ts';
 
 const { signal } = new AbortController();
@@ -139,5 +139,23 @@ describe('what a checked store gives and takes', () => {
   it('refuses a head that tells of another object', async () => {
     const store = await storeWith((sound) => ({ head: () => sound.head({ key: 'a/1', signal }) }));
     await expect(store.head({ key: 'b/1', signal })).rejects.toMatchObject(unsound(/asked for b\/1/));
+  });
+});
+
+describe('a stream without end', () => {
+  it('is left where it is longer than its object', async () => {
+    let pieces = 0;
+    const endless = (async function* () {
+      for (;;) {
+        pieces += 1;
+        yield Buffer.alloc(100);
+      }
+    })();
+
+    await expect(collect(atMost(endless, 250, 'data/x'), 1e6)).rejects.toMatchObject({
+      code: 'OBJECT_DAMAGED',
+      message: 'object data/x has more than 250 bytes',
+    });
+    expect(pieces).toBe(3);
   });
 });

@@ -11,7 +11,7 @@ import { identityMissing } from '../archive/locked-body.ts';
 import type { ObjectRef } from '../archive/manifest.ts';
 import type { ObjectSeal } from '../archive/root.ts';
 import type { Provider } from '../contracts/provider.ts';
-import { collect } from '../streams.ts';
+import { atMost, collect } from '../streams.ts';
 import {
   type ByteRange,
   chunkBytes,
@@ -120,10 +120,10 @@ async function pairsOf(provider: KeyedProvider, key: string, epoch: number): Pro
  */
 export async function* streamPayload(
   provider: KeyedProvider,
-  { key, epoch }: Pick<ObjectRef, 'key' | 'epoch'>,
+  { key, epoch, size }: Pick<ObjectRef, 'key' | 'epoch' | 'size'>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const stored = provider.get({ key, signal });
+  const stored = atMost(provider.get({ key, signal }), size, key);
   if (epoch === undefined) yield* stored;
   else yield* decryptStream(stored, await pairsOf(provider, key, epoch), `object ${key}`);
 }

@@ -8,6 +8,7 @@ import type { DatabaseComponent, ObjectRef } from '../archive/manifest.ts';
 import type { Store } from '../contracts/store.ts';
 import { type KeyedProvider, streamPayload } from '../encryption/keyed-provider.ts';
 import { HoldfastError } from '../errors.ts';
+import { atMost } from '../streams.ts';
 import type { AnySnapshot, Snapshot } from './catalog.ts';
 
 export interface ObjectCheck {
@@ -34,7 +35,8 @@ export async function checkBytes(
   totals: { bytesRead: number },
 ): Promise<void> {
   const digest = createHash('sha256');
-  for await (const piece of request.provider.get({ key: object.key, signal: request.signal })) {
+  const { key, size } = object;
+  for await (const piece of atMost(request.provider.get({ key, signal: request.signal }), size, key)) {
     digest.update(piece);
     totals.bytesRead += piece.length;
     request.onEvent({ type: 'bytes', bytes: piece.length });

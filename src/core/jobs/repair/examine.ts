@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { ObjectRef } from '../../archive/manifest.ts';
 import { isHoldfastError } from '../../errors.ts';
+import { atMost } from '../../streams.ts';
 import { type ListedSnapshot, readSnapshot, type Snapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import type { RepairRequest } from './types.ts';
@@ -63,10 +64,10 @@ export async function problemOf(
 
 async function hashOf(
   { provider, signal, onEvent }: Pick<RepairRequest, 'provider' | 'signal' | 'onEvent'>,
-  { key }: ObjectRef,
+  { key, size }: ObjectRef,
 ): Promise<string> {
   const digest = createHash('sha256');
-  for await (const piece of provider.get({ key, signal })) {
+  for await (const piece of atMost(provider.get({ key, signal }), size, key)) {
     digest.update(piece);
     onEvent({ type: 'bytes', bytes: piece.length });
   }
