@@ -80,7 +80,7 @@ export class SnapshotJudge {
       [{ state }, ...(earlier ?? [])].some((one) => one.state === 'complete'),
     );
     let passed = 0;
-    for (const one of complete.sort((a, b) => b.atMs - a.atMs)) {
+    for (const one of complete.sort((a, b) => b.atMs - a.atMs || b.sequence - a.sequence)) {
       const own = this.isWritten(one) && one.state === 'complete';
       if (own && !look) return one;
       if (!own && passed >= mostDoubts) continue;

@@ -44,7 +44,7 @@ describe(`${accounts} accounts`, () => {
     expect(peakBytes / 1e6).toBeLessThan(mostMegabytes);
   });
 
-  it.each(['accounts', 'status', 'scope list'])('%s is answered at once', (words) => {
+  it.each(['accounts', 'status', 'status --check', 'scope list'])('%s is answered at once', (words) => {
     const command = words.split(' ');
     cost(...command);
 
