@@ -101,7 +101,15 @@ describe('a policy that sends an account elsewhere', () => {
 
   it('to where nobody takes it is told by every run, by doctor and as an alarm', async () => {
     weekly(['site1']);
-    sent();
+    configure({
+      policy: [{ account: 'site2', destination: 'weekly', exclude: ['shadwo/cache'] }],
+      alertAfterHours: 1e-6,
+      limits: { ioClass: 'idle' },
+    });
+    const path = process.env['PATH'];
+    process.env['PATH'] = '/nowhere';
+    const bare = await site.holdfast('doctor');
+    process.env['PATH'] = path;
     const run = await site.holdfast('backup', '--addin', 'nightly');
     const doctor = await site.holdfast('doctor');
     const check = await site.holdfast('status', '--check', '--json');
@@ -109,6 +117,10 @@ describe('a policy that sends an account elsewhere', () => {
 
     expect(run.stderr).toContain('nobody backs up site2: "policy" sends it to weekly');
     expect(doctor.stdout).toMatch(/^warn +policy +nobody backs up site2/m);
+    expect(doctor.stdout).toMatch(/^warn +exclusions +no account has a tree "shadwo"/m);
+    expect(run.stderr).toContain('"shadwo/cache" leaves nothing out');
+    expect(bare.stdout).toMatch(/^error +ionice +not installed/m);
+    expect(doctor.stdout).not.toContain('ionice');
     expect(overdue.map(({ addin, account }) => `${addin} ${account}`)).toContain('weekly site2');
   });
 

@@ -2,10 +2,29 @@
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { Limits } from '../../core/config/operations-schema.ts';
 import { type Check, caution, fault, ok } from './check.ts';
 
 const oldestNode = 24;
 const execute = promisify(execFile);
+
+/** What scheduled runs are started by, where limits ask for it: without it none begins. */
+export async function checkPriority({ nice, ioClass }: Limits): Promise<readonly Check[]> {
+  const programs = [...(nice === undefined ? [] : ['nice']), ...(ioClass === undefined ? [] : ['ionice'])];
+  const checks = await Promise.all(
+    programs.map(async (program) => {
+      try {
+        await execute(program, ['--version'], { timeout: 5000 });
+        return [];
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return [];
+        const detail = `not installed; no scheduled run begins without it, since "limits" asks for it`;
+        return [fault(program, 'PREREQUISITE_MISSING', detail, 'Install it, or change "limits".')];
+      }
+    }),
+  );
+  return checks.flat();
+}
 
 export async function checkHost(): Promise<readonly Check[]> {
   return [checkNode(), checkRoot(), await checkNative(), await checkZstd()];

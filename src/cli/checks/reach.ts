@@ -1,11 +1,12 @@
-/** Accounts that nobody backs up, though each configuration by itself is valid. */
+/** Accounts that nobody backs up, and rules that are for nothing, though each configuration by itself is valid. */
 
 import type { Configuration } from '../../core/config/load-configuration.ts';
+import { idleExclusions } from '../../core/config/policy.ts';
 import type { Account } from '../../core/index.ts';
 import { type SitesByUuid, selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import { printable } from '../../core/printable.ts';
 import { plural } from '../format.ts';
-import { astrayText, unreached } from '../runs/select-accounts.ts';
+import { astrayText, idleText, unreached } from '../runs/select-accounts.ts';
 import { type Check, caution } from './check.ts';
 
 const named = 5;
@@ -29,6 +30,11 @@ export function checkReach(
     ]),
   );
   const left = accounts.filter((account) => !covered.has(account)).map(({ site }) => printable(site, 40));
+  for (const pattern of idleExclusions(accounts, configuration).slice(0, named)) {
+    checks.push(
+      caution('exclusions', idleText(pattern), 'Correct backups.exclude, or the rule in "policy".'),
+    );
+  }
   if (left.length > 0) {
     const some = `${left.slice(0, named).join(', ')}${left.length > named ? ' ...' : ''}`;
     checks.push(

@@ -10,7 +10,7 @@ import {
   checkState,
   describeProblem,
 } from '../checks/configuration.ts';
-import { checkHost } from '../checks/host.ts';
+import { checkHost, checkPriority } from '../checks/host.ts';
 import { checkIsolation } from '../checks/isolation.ts';
 import { checkPackages } from '../checks/packages.ts';
 import {
@@ -81,6 +81,7 @@ async function checkConfiguredParts(
 ): Promise<void> {
   const { configuration } = loaded;
   add([checkAddins(loaded), ...checkSchedules(loaded)]);
+  add(await checkPriority(configuration.limits));
   add(await checkSecrets(loaded, world));
   add(await attempt('isolation', () => checkIsolation(loaded, world)));
   const { checks, state } = await checkState(loaded, world);

@@ -4,7 +4,7 @@
  */
 
 import type { Configuration } from '../../core/config/load-configuration.ts';
-import { policyOf } from '../../core/config/policy.ts';
+import { idleExclusions, policyOf } from '../../core/config/policy.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Account, Panel } from '../../core/index.ts';
 import {
@@ -51,6 +51,8 @@ export async function selectForRun(
   for (const pattern of unmatched) output.note(`note: no account fits ${quoted(pattern)}`);
   const astray = unreached(all, configuration, sites);
   for (const one of astray.slice(0, shown)) output.note(`warning: ${astrayText(one)}`);
+  for (const pattern of idleExclusions(all, configuration).slice(0, shown))
+    output.note(`warning: ${idleText(pattern)}`);
   if (astray.length > shown) output.note(`warning: and ${astray.length - shown} accounts more`);
   return { accounts: here, unmatched };
 }
@@ -91,6 +93,9 @@ export function unreached(
     return addin === null || taken.get(addin)?.has(account) ? [] : [{ account, addin }];
   });
 }
+
+export const idleText = (pattern: string): string =>
+  `no account has a tree ${quoted(pattern.slice(0, pattern.indexOf('/')))}: ${quoted(pattern)} leaves nothing out`;
 
 export const astrayText = ({ account: { site }, addin }: Astray): string =>
   `nobody backs up ${printable(site)}: "policy" sends it to ${addin}, whose "accounts" leave it out`;

@@ -140,6 +140,17 @@ export function withExclusions(account: Account, ruled: Ruled): Account {
   return { ...account, trees };
 }
 
+/** Patterns of scope and policy that leave nothing out of anything: no account has a tree of that name. */
+export function idleExclusions(
+  accounts: readonly Pick<Account, 'trees'>[],
+  { policy, steering }: Ruled,
+): readonly string[] {
+  const patterns = new Set([...steering.exclude, ...policy.flatMap(({ exclude = [] }) => exclude)]);
+  if (patterns.size === 0) return [];
+  const trees = new Set(['*', ...accounts.flatMap((account) => account.trees.map(({ name }) => name))]);
+  return [...patterns].filter((pattern) => !trees.has(pattern.slice(0, pattern.indexOf('/'))));
+}
+
 export function policyProblems(
   file: string,
   policy: readonly PolicyRule[],

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { policyOf, type Remembered, retentionFor, withExclusions } from '../../../src/core/config/policy.ts';
+import {
+  idleExclusions,
+  policyOf,
+  type Remembered,
+  retentionFor,
+  withExclusions,
+} from '../../../src/core/config/policy.ts';
 import type { PolicyRule } from '../../../src/core/config/policy-schema.ts';
 import { noSteering } from '../../../src/core/config/steering.ts';
 import type { Account } from '../../../src/core/contracts/panel.ts';
@@ -122,6 +128,15 @@ describe('withExclusions', () => {
     const { trees } = withExclusions(account, { policy: [], steering });
 
     expect(trees.map(({ exclude }) => exclude)).toEqual([['proc', 'var/cache', 'tmp'], ['tmp']]);
+  });
+});
+
+describe('idleExclusions', () => {
+  it('names patterns for trees that nobody has', () => {
+    const steering = { ...noSteering, exclude: ['shadwo/var/cache', '*/tmp', 'shadow/tmp'] };
+    const policy = [{ plan: 'none', exclude: ['inof/work', 'info/work'] }];
+
+    expect(idleExclusions([account], { policy, steering })).toEqual(['shadwo/var/cache', 'inof/work']);
   });
 });
 
