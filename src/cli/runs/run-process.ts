@@ -65,8 +65,12 @@ const notStarted = (program: string, error: unknown): ProcessEnd => {
   return { status: null, signal: null, failure: `cannot start ${printable(program, 4096)}: ${why}` };
 };
 
-/** The command line that began this process, without its arguments. */
-export const ourselves = (): readonly string[] => [process.execPath, ...process.execArgv, process.argv[1]!];
+/** The command line that began this process, without its arguments, and without files of secrets that it has read. */
+export const ourselves = (): readonly string[] => [
+  process.execPath,
+  ...process.execArgv.filter((one) => !one.startsWith('--env-file=')),
+  process.argv[1]!,
+];
 
 /** Niceness adds up from process to process; what is configured is that of the run, whoever begins it. */
 function priority({ nice, ioClass }: Limits): string[] {
