@@ -5,6 +5,7 @@ import type { Store } from '../../src/core/contracts/store.ts';
 export interface StoreHooks {
   readonly beforePut?: (key: string) => void | Promise<void>;
   readonly afterPut?: (key: string) => void | Promise<void>;
+  readonly beforeHead?: (key: string) => void | Promise<void>;
   readonly beforeRemove?: (key: string) => void | Promise<void>;
 }
 
@@ -18,7 +19,10 @@ export const hookedStore = (store: Store, hooks: StoreHooks): Store => ({
     return result;
   },
   get: (request) => store.get(request),
-  head: (request) => store.head(request),
+  async head(request) {
+    await hooks.beforeHead?.(request.key);
+    return store.head(request);
+  },
   list: (request) => store.list(request),
   async remove(request) {
     await hooks.beforeRemove?.(request.key);

@@ -30,8 +30,9 @@ import { bodyOf, encryptionOf, exclusionsOf, saltOf } from './manifest-body.ts';
 import { type OwnDirectory, refuseOwn } from './own-directories.ts';
 import { accountKeys } from './owner-epoch.ts';
 import { refusedComponent, refuseRawData } from './raw-data.ts';
-import { checkAgain, nothingCaptured } from './refusals.ts';
+import { nothingCaptured } from './refusals.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
+import { stillThere } from './still-there.ts';
 import { takeOver } from './take-over.ts';
 import { exportedTwice, WarningList } from './warnings.ts';
 
@@ -75,7 +76,7 @@ export interface BackUpAccount {
 /**
  * @throws RECIPIENTS_UNUSABLE there is no key to encrypt to, so nothing was written
  * @throws RUN_FAILED nothing of the account could be captured
- * @throws CHAIN_BROKEN the parent was removed meanwhile; nothing was committed
+ * @throws CHAIN_BROKEN what it refers to was removed meanwhile; nothing was committed
  * @throws STORE_UNAVAILABLE, STORE_FULL, STORE_DENIED a put failed; nothing was committed
  */
 export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
@@ -216,9 +217,11 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: bo
     ...encryptionOf(epoch),
   };
   const manifest = { header: { ...header, digest: snapshotDigest(header, body) }, body };
-  if (parent !== null && !addin.store.capabilities.putOnly) await checkAgain(request, parent.snapshot);
-  await left.check();
+  const parentIsNewest = before?.header.id === history.items.at(-1)?.id;
+  const referred = stillThere(request, { writer, startedAtMs, parent: before, parentIsNewest, left });
+  await referred.before();
   const snapshot = await commit(writer, manifest, request.signer, startedAtMs);
+  await referred.after(snapshot.key);
   left.committed();
   index.finish();
   return noteCommitted(request, { snapshot, history, measures, cache });

@@ -4,20 +4,7 @@
 
 import type { ManifestBody } from '../../archive/manifest.ts';
 import { HoldfastError } from '../../errors.ts';
-import type { Snapshot } from '../catalog.ts';
 import type { BackUpAccount } from './back-up-account.ts';
-
-/** A prune elsewhere may have removed the parent, and its objects will follow. @throws CHAIN_BROKEN */
-export async function checkAgain({ addin, signal }: BackUpAccount, parent: Snapshot): Promise<void> {
-  if ((await addin.store.head({ key: parent.key, signal })) !== null) return;
-  throw new HoldfastError(
-    'CHAIN_BROKEN',
-    `snapshot ${parent.name} was removed while this one referred to it`,
-    {
-      hint: 'Run the backup of this account again; it will find another parent or make a full.',
-    },
-  );
-}
 
 export function nothingCaptured(
   request: BackUpAccount,

@@ -12,6 +12,7 @@ import { prune } from '../../../../src/core/jobs/prune/prune.ts';
 import type { PruneReport, PruneRequest } from '../../../../src/core/jobs/prune/types.ts';
 import { type Lab, openLab } from '../../../support/backup.ts';
 import { compareTrees } from '../../../support/compare-trees.ts';
+import { hookedStore } from '../../../support/hooked-store.ts';
 
 const day = 24 * 3_600_000;
 const signal = new AbortController().signal;
@@ -147,6 +148,36 @@ it('spares what a backup of two days from another machine has stored, which no m
   expect(removed).toBe(0);
   await slow.close();
 });
+
+it.each([
+  ['before the manifest', 'head', 'data/'],
+  ['with the manifest', 'put', 'manifests/'],
+] as const)(
+  'removes what a backup stored a day before, %s, and that is not committed',
+  async (_, method, at) => {
+    let [waitedMs, removed] = [0, 0];
+    const prune = async (key: string): Promise<void> => {
+      if (!key.startsWith(at) || removed > 0) return;
+      age();
+      ({
+        removed: { count: removed },
+      } = await run({ stateDir: join(directory, 'elsewhere') }));
+    };
+    const onPut = async (key: string): Promise<void> => {
+      if (key.startsWith('data/')) waitedMs = day;
+      if (method === 'put') await prune(key);
+    };
+    const hooks = { beforePut: onPut, ...(method === 'head' ? { beforeHead: prune } : {}) };
+    const slow = await openLab(directory, { store: hookedStore(lab.store, hooks) });
+    const failing = slow.backUp({ files: tree }, { now: () => Date.now() + waitedMs });
+    await expect(failing).rejects.toMatchObject({ code: 'CHAIN_BROKEN' });
+    expect(removed).toBeGreaterThan(0);
+    expect(await listSnapshots(lab.store, {}, signal)).toEqual([]);
+
+    expect((await lab.backUp({ files: tree })).exitStatus).toBe(0);
+    expect((await lab.verify(true)).exitStatus).toBe(0);
+  },
+);
 
 it('believes no erasure of what still opens: whoever may write to the store can put such an event', async () => {
   const own = join(directory, 'encrypted');

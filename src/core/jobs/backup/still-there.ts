@@ -1,0 +1,76 @@
+/**
+ * Whether all that a snapshot refers to is still in the store when it is committed: a prune on another machine, which
+ * no lock of ours stops, removes what no manifest names once the store has had it for a day.
+ *
+ * Before the manifest, so that none is listed that cannot be restored. After it once more where a prune may have been
+ * about to remove something: from then on it sees the manifest and spares what that names.
+ */
+
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import type { Snapshot } from '../catalog.ts';
+import { eachLimited } from '../each-limited.ts';
+import type { BackUpAccount } from './back-up-account.ts';
+import type { SnapshotWriter } from './snapshot-writer.ts';
+import type { TakeOver } from './take-over.ts';
+
+/** Half of what prune spares, for clocks that differ. */
+const safeAgeMs = 12 * 3_600_000;
+const headsAtOnce = 8;
+
+export interface Referred {
+  readonly writer: SnapshotWriter;
+  /** Before the first object of the snapshot was put. */
+  readonly startedAtMs: number;
+  readonly parent: Snapshot | null;
+  /** Prune always leaves the newest of an account. */
+  readonly parentIsNewest: boolean;
+  readonly left: TakeOver;
+}
+
+export interface StillThere {
+  /** @throws CHAIN_BROKEN nothing is to be committed */
+  before(): Promise<void>;
+  /** @throws CHAIN_BROKEN the manifest was taken back; STORE_DENIED, STORE_UNAVAILABLE it could not be */
+  after(manifestKey: string): Promise<void>;
+}
+
+export function stillThere(
+  { addin: { store }, world, signal }: BackUpAccount,
+  { writer, startedAtMs, parent, parentIsNewest, left }: Referred,
+): StillThere {
+  const { putOnly } = store.capabilities;
+  const isLong = (): boolean => world.now() - startedAtMs > safeAgeMs;
+  const check = async (): Promise<void> => {
+    if (putOnly) return;
+    if (parent !== null && (await store.head({ key: parent.key, signal })) === null) throw gone(parent);
+    await left.check();
+    if (!isLong()) return;
+    await eachLimited(writer.objects, headsAtOnce, async ({ key, size }) => {
+      if ((await store.head({ key, signal }))?.sizeBytes !== size) throw tooSlow(key);
+    });
+  };
+  return {
+    before: check,
+    async after(key) {
+      if ((parent === null || parentIsNewest) && writer.takenOver.length === 0 && !isLong()) return;
+      try {
+        await check();
+      } catch (error) {
+        // Of a store that does not answer nothing new is known: a moment ago all was there.
+        if (!isHoldfastError(error) || error.code !== 'CHAIN_BROKEN') return;
+        await store.remove({ key, signal: new AbortController().signal });
+        throw error;
+      }
+    },
+  };
+}
+
+const gone = ({ name }: Snapshot): HoldfastError =>
+  new HoldfastError('CHAIN_BROKEN', `snapshot ${name} was removed while this one referred to it`, {
+    hint: 'Run the backup of this account again; it will find another parent or make a full.',
+  });
+
+const tooSlow = (key: string): HoldfastError =>
+  new HoldfastError('CHAIN_BROKEN', `object ${key} of this snapshot was removed before it was committed`, {
+    hint: 'Run the backup again, and let no single object take a day: raise the limit of bandwidth, or leave out what is so large.',
+  });
