@@ -1,13 +1,16 @@
 /** Addin packages on the command line: a provider and a scope that work, and what is refused beside them. */
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rememberVerification } from '../../src/core/state/verifications.ts';
 import { manifestOf, writePackage } from '../support/addin-packages.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
+// Both import the Holdfast that runs them: there is none beside them.
 const provider = (name: string): string => `
+import { HoldfastError, isHoldfastError } from 'holdfast';
+if (!isHoldfastError(new HoldfastError('USAGE', 'x'))) throw new Error('another Holdfast');
 const capabilities = { levels: ['full'] };
 export default {
   kind: 'provider', name: '${name}', version: '1.2.3', contract: 1, settingsSchema: {}, capabilities,
@@ -17,6 +20,13 @@ export default {
     put: ({ kind, ...request }) => store.put(request),
     get: (request) => store.get(request),
   }),
+};`;
+
+const kept = `
+import { memoryStore } from 'holdfast/conformance';
+export default {
+  kind: 'store', name: 'kept', version: '1.2.3', contract: 1, settingsSchema: {},
+  open: async () => ({ ...memoryStore(), name: 'kept' }),
 };`;
 
 const scope = `
@@ -49,6 +59,7 @@ beforeAll(() => {
       ],
       files: { 'index.js': scope },
     },
+    kept: { addins: [manifestOf('store', 'kept')], files: { 'index.js': kept } },
     shelf: {
       addins: [
         manifestOf('store', 'shelf', {
@@ -116,10 +127,28 @@ describe('addin packages', () => {
     const { status, stdout } = await site.holdfast('doctor');
 
     expect(status).toBe(7);
-    expect(stdout).toMatch(/^ok +addin shelf +store, version 1\.2\.3, in .*, gets a uid of its own when it is first/m);
+    expect(stdout).toMatch(
+      /^ok +addin shelf +store, version 1\.2\.3, in .*, gets a uid of its own when it is first/m,
+    );
     expect(stdout).toMatch(/^error +addin future +refused: it needs contract 2 of a store/m);
     expect(stdout).toMatch(/^error +addin absent +refused: the package "absent" is installed neither/m);
     expect(existsSync(mark)).toBe(false);
+  });
+
+  it('back up into a store that imports from the Holdfast that runs it, as a user that doctor shows', async () => {
+    const file = join(site.config, 'addins.d/kept.json');
+    writeJson(file, {
+      name: 'kept',
+      provider: { use: 's3-tar' },
+      store: { use: 'kept' },
+      encryption: 'none',
+    });
+    const backup = await site.holdfast('backup', '--addin', 'kept');
+    const { stdout } = await site.holdfast('doctor');
+    rmSync(file);
+
+    expect(backup).toMatchObject({ status: 0 });
+    expect(stdout).toMatch(/^ok +addin kept +store, .*, runs as uid 65\d{3} alone$/m);
   });
 
   it('back up with a provider', async () => {

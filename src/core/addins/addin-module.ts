@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import type { AddinDefinition } from '../contracts/addin.ts';
 import { HoldfastError } from '../errors.ts';
 import { printable } from '../printable.ts';
+import { serveOwnExports } from './host-package.ts';
 import type { AddinKind, AddinManifest } from './manifest-schema.ts';
 
 /** Found by its manifest and not yet run. Plain data, so that another process can be told of it. */
@@ -40,6 +41,7 @@ export async function importDefinition<K extends AddinKind>(
   const { kind, name, contract, entry } = module;
   const what = `the ${kind} ${name}`;
   let exported: unknown;
+  serveOwnExports();
   try {
     ({ default: exported } = (await import(pathToFileURL(entry).href)) as { default?: unknown });
   } catch (cause) {
