@@ -2,6 +2,7 @@
 
 import { HoldfastError } from '../core/errors.ts';
 import type { RestrictedOptions } from './restricted.ts';
+import { percentPath, snapshotPath } from './snapshot-path.ts';
 
 export interface RestoreOptions extends RestrictedOptions {
   readonly account?: string;
@@ -35,6 +36,15 @@ export function targetOf(options: RestoreOptions): string | null {
   }
   if (to !== undefined && to !== '') return to;
   throw usage('it is not said where to restore to', 'Add --to DIR, or --in-place.');
+}
+
+/** Raw, in the order of the options. @throws USAGE one is empty, which would mean everything: an unset variable */
+export function pathsOf({ path = [], pathPercent = [] }: RestoreOptions): Buffer[] {
+  const paths = [...path.map(snapshotPath), ...pathPercent.map(percentPath)];
+  if (paths.every(({ length }) => length > 0)) return paths;
+  throw new HoldfastError('USAGE', 'a path is empty', {
+    hint: 'Name a path inside the snapshot, or leave --path out to restore everything.',
+  });
 }
 
 /** @throws USAGE `--all` with something that narrows it down */

@@ -1,14 +1,14 @@
 /** Databases through the command line, with real servers. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BackupDocument, BackupPlanDocument } from '../../src/cli/documents/backup.ts';
 import type { DoctorDocument } from '../../src/cli/documents/doctor.ts';
 import type { RestoreDocument } from '../../src/cli/documents/restore.ts';
 import { errorCodes } from '../../src/core/errors.ts';
-import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite, treeIn, writeJson } from '../support/cli.ts';
 import { type MariadbServer, startMariadb } from '../support/mariadb.ts';
 import { type PostgresqlServer, psql, startPostgresql } from '../support/postgresql.ts';
 import { populateDatabases } from '../support/sample-databases.ts';
@@ -98,7 +98,7 @@ describe('databases', () => {
       'databases/mariadb/exa_wp.sql',
     );
     expect(readFileSync(join(to, 'databases/mariadb/exa_wp.sql'), 'utf8')).toContain('CREATE TABLE `posts`');
-    expect(readdirSync(to)).toEqual(['databases']);
+    expect(treeIn(to)).toBe('databases');
     expect(existsSync(join(to, 'databases/mariadb/exa_wp.grants.sql'))).toBe(true);
     expect(
       await site.holdfast('restore', snapshot.id, '--database', 'exaorg_wp', '--to', join(site.dir, 'no')),

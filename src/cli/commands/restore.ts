@@ -14,9 +14,8 @@ import { bytesText, countText, durationText, plural } from '../format.ts';
 import { defineKeyOptions } from '../key-input.ts';
 import { failedComponents, notePartial, statusWith } from '../partial-snapshot.ts';
 import { openProgress } from '../progress.ts';
-import { checkAll, type RestoreOptions, targetOf } from '../restore-target.ts';
+import { checkAll, pathsOf, type RestoreOptions, targetOf } from '../restore-target.ts';
 import { checkRestricted, laterSnapshots, restrictionFor } from '../restricted.ts';
-import { percentPath, snapshotPath } from '../snapshot-path.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 import { withTargetHint } from '../target-hint.ts';
 
@@ -81,6 +80,7 @@ export const restore: CliCommand = {
     const chosen = options as unknown as RestoreOptions;
     const to = targetOf(chosen);
     checkRestricted(chosen);
+    const paths = pathsOf(chosen);
     if (chosen.all === true) checkAll(args[0]!, chosen);
     else requireAccount(args[0]!, chosen.account);
     return withStore(context, chosen, async (session) => {
@@ -92,10 +92,6 @@ export const restore: CliCommand = {
       const snapshot = await resolveSnapshot(search, args[0]!, chosen.account);
       const asked = { latest: args[0] === 'latest', copy: chosen.copy };
       const later = await laterSnapshots(context, session, snapshot, asked);
-      const paths = [
-        ...(chosen.path ?? []).map(snapshotPath),
-        ...(chosen.pathPercent ?? []).map(percentPath),
-      ];
       if (to === null && chosen.database !== undefined) {
         const { importInPlace } = await import('../in-place-databases.ts');
         return importInPlace(context, session, snapshot, chosen.database, chosen.dryRun === true);

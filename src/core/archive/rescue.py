@@ -1118,7 +1118,9 @@ class Target:
             os.chown(what, entry.uid, entry.gid, **by_name)
         self.set_xattrs(entry, what, by_name, [name for name in sorted(entry.xattrs) if name not in ACLS])
         if not is_link:
-            os.chmod(what, stat.S_IMODE(entry.mode), **({'dir_fd': by_name['dir_fd']} if by_name else {}))
+            ours = self.is_root or (entry.uid, entry.gid) == (os.geteuid(), os.getegid())
+            mode = stat.S_IMODE(entry.mode) & (0o7777 if ours else 0o1777)  # setuid is for the owner it had
+            os.chmod(what, mode, **({'dir_fd': by_name['dir_fd']} if by_name else {}))
         self.set_xattrs(entry, what, by_name, [name for name in ACLS if name in entry.xattrs])
         os.utime(what, ns=(entry.mtime_ns, entry.mtime_ns), **by_name)
         if os.stat(what, **by_name).st_mtime_ns != entry.mtime_ns:

@@ -64,12 +64,21 @@ export function createFile(dirfd: number, name: Buffer, replace: boolean): numbe
 
 /** Owner, mode, xattrs and mtime of an open file or directory. */
 export function applyToDescriptor(fd: number, entry: Entry, xattrs: XattrBackend, refused: Refused): void {
-  let rc = chownFd(fd, entry.uid, entry.gid);
-  if (rc < 0) refused('owner-refused', `owner ${entry.uid}:${entry.gid}: ${errnoName(rc)}`);
-  rc = chmodFd(fd, entry.mode & 0o7777);
-  if (rc < 0) refused('mode-refused', `mode ${(entry.mode & 0o7777).toString(8)}: ${errnoName(rc)}`);
+  const mode = modeFor(entry, chownFd(fd, entry.uid, entry.gid), refused);
+  const rc = chmodFd(fd, mode);
+  if (rc < 0) refused('mode-refused', `mode ${mode.toString(8)}: ${errnoName(rc)}`);
   applyXattrs(fd, entry.xattrs, xattrs, refused);
   applyTime(fd, fd, entry, refused);
+}
+
+/** What runs with the rights of its owner must not run with those of another. @param rc of setting the owner */
+function modeFor(entry: Entry, rc: number, refused: Refused): number {
+  const mode = entry.mode & 0o7777;
+  if (rc >= 0) return mode;
+  const dropped =
+    (mode & 0o6000) === 0 || typeOf(entry) === fileType.link ? '' : ', so setuid and setgid are dropped';
+  refused('owner-refused', `owner ${entry.uid}:${entry.gid}: ${errnoName(rc)}${dropped}`);
+  return mode & 0o1777;
 }
 
 /** A file system that cannot hold a time keeps the nearest it can, and says nothing. */
@@ -146,9 +155,8 @@ function applyToSpecial(
       fail('the entry just made was replaced', -errno.ESTALE);
     }
     const subject = magicPath(fd);
-    const rc = chownInode(fd, entry.uid, entry.gid);
-    if (rc < 0) refused('owner-refused', `owner ${entry.uid}:${entry.gid}: ${errnoName(rc)}`);
-    if (typeOf(entry) !== fileType.link) applyMode(fd, entry, refused);
+    const mode = modeFor(entry, chownInode(fd, entry.uid, entry.gid), refused);
+    if (typeOf(entry) !== fileType.link) applyMode(fd, mode, refused);
     applyXattrs(subject, entry.xattrs, xattrs, refused);
     applyTime(subject, fd, entry, refused);
   } finally {
@@ -156,12 +164,12 @@ function applyToSpecial(
   }
 }
 
-function applyMode(fd: number, entry: Entry, refused: Refused): void {
+function applyMode(fd: number, mode: number, refused: Refused): void {
   try {
-    chmodSync(`/proc/self/fd/${fd}`, entry.mode & 0o7777);
+    chmodSync(`/proc/self/fd/${fd}`, mode);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    refused('mode-refused', `mode ${(entry.mode & 0o7777).toString(8)}: ${code}`);
+    refused('mode-refused', `mode ${mode.toString(8)}: ${code}`);
   }
 }
 

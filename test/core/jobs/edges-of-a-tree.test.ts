@@ -159,8 +159,16 @@ describe('a mount inside a tree', () => {
     mount('--bind', join(site, 'outside'), join(site, 'shadow/bind'));
     mount('--bind', join(site, 'outside/secret'), join(site, 'shadow/file'));
     const { snapshot, exitStatus } = await lab.backUp(both());
-    await lab.restore(target);
+    const restored = await lab.restore(target);
 
+    expect(restored.exitStatus).toBe(100);
+    expect(restored.warningCounts).toEqual({ 'other-file-system': 3 });
+    expect(restored.warnings[0]!.message).toMatch(/^when it was backed up: /);
+    const plain = [Buffer.from('shadow/plain')];
+    expect(await lab.restore(`${target}-plain`, { paths: plain })).toMatchObject({
+      warnings: [],
+      exitStatus: 0,
+    });
     expect(codes(snapshot)).toEqual(['bind', 'file', 'tmpfs'].map((name) => `other-file-system ${name}`));
     expect(exitStatus).toBe(100);
     expect(

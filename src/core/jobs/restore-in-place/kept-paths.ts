@@ -8,6 +8,7 @@ import type { Account } from '../../contracts/panel.ts';
 import { HoldfastError } from '../../errors.ts';
 import { PathFilter } from '../../filesystem/patterns.ts';
 import type { Snapshot } from '../catalog.ts';
+import { warnedPath } from '../restore/backup-warnings.ts';
 
 /** Warnings of a backup that mean: there was something here, and it is not in the snapshot. */
 const leftOut = ['unreadable', 'unstable', 'other-file-system', 'too-deep'];
@@ -25,13 +26,7 @@ export function keptPaths({ body, name }: Snapshot, account: Account): (path: Bu
       hint: 'Restore without --delete, or from another snapshot.',
     });
   }
-  const unread = new Set(
-    listed.map(({ component, path, pathEncoding }) => {
-      const raw =
-        pathEncoding === 'percent' ? fromPercent(path ?? '') : Buffer.from(path ?? '').toString('latin1');
-      return raw === '' ? component : `${component}/${raw}`;
-    }),
-  );
+  const unread = new Set(listed.map((one) => warnedPath(one).toString('latin1')));
   const filters = new Map(
     account.trees.map((tree) => {
       const then = new PathFilter(body.exclusions[tree.name] ?? [], undefined);
@@ -50,6 +45,3 @@ export function keptPaths({ body, name }: Snapshot, account: Account): (path: Bu
     return false;
   };
 }
-
-const fromPercent = (text: string): string =>
-  text.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

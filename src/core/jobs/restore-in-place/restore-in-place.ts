@@ -15,6 +15,7 @@ import { printable } from '../../printable.ts';
 import { lockAccount } from '../account-lock.ts';
 import { WarningList } from '../backup/warnings.ts';
 import { openIndex } from '../index-reader.ts';
+import { warnOfTrees } from '../restore/backup-warnings.ts';
 import { Frames, fetchFrom } from '../restore/frames.ts';
 import { pathsWanted, treeName } from '../restore/paths-wanted.ts';
 import type { RestoreFailure } from '../restore/types.ts';
@@ -65,6 +66,7 @@ export async function restoreInPlace(request: InPlaceRequest): Promise<InPlaceRe
       checkStop: () => throwIfInterrupted(signal, 'the restore'),
     };
     const result = new Result(request, wanted);
+    warnOfTrees(snapshot, within, result.outlet.warn);
     if (request.dryRun) {
       const plan = new Pass({ ...pass, apply: false, hash: true, outlet: result.outlet });
       await plan.run();

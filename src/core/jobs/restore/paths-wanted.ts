@@ -34,8 +34,10 @@ export async function pathsWanted(reader: IndexReader, wanted: WantedPaths): Pro
   for (const path of paths) {
     if (path.length > 0 && (await reader.lookup(path)) === null) {
       const message = `there is no ${displayName(path)} in ${wanted.snapshot.name}`;
+      // What a terminal or a program cannot read as UTF-8 arrives as U+FFFD.
+      const odd = path.includes('\ufffd') ? 'Give names that are not UTF-8 by --path-percent. ' : '';
       throw new HoldfastError('PATH_NOT_FOUND', message, {
-        hint: `Begin paths with the tree (here ${treesText(reader)}), and see with holdfast ls what is there.`,
+        hint: `${odd}Begin paths with the tree (here ${treesText(reader)}), and see with holdfast ls what is there.`,
       });
     }
   }

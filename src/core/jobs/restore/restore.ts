@@ -11,6 +11,7 @@ import type { FinishedPage } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { type IndexReader, openIndex } from '../index-reader.ts';
+import { warnOfDatabases, warnOfTrees } from './backup-warnings.ts';
 import type { EntryRestorer, RestoreOutlet } from './entry-restorer.ts';
 import { type FetchFrame, Frames, fetchFrom } from './frames.ts';
 import { entriesOf, sortedPages } from './kept-pages.ts';
@@ -43,6 +44,12 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   const target = await openTarget(request.target, request.resume, snapshot);
   const written: string[] = [];
   try {
+    if (trees !== null) warnOfTrees(snapshot, trees.within, outlet.warn);
+    warnOfDatabases(
+      snapshot,
+      files.map(({ component }) => component),
+      outlet.warn,
+    );
     if (trees !== null) await restoreTrees(request, trees.reader, trees.within, target.fd, outlet);
     for (const file of files) {
       try {
