@@ -104,11 +104,13 @@ export async function copyOne(
   // One that was there before is not ours to remove.
   if (!sent || path.target.store.capabilities.putOnly) return 'sure';
   await lookAgain(path, manifest);
-  // What a parent names is safe. Without one, what is found there and old may be left over.
-  if (header.parents.some((id) => held.has(id))) return 'sure';
+  // What a parent names is safe, and names what this one refers to, as long as neither was compacted. What else is found there
+  // and old may be left over.
+  const parentIsHeld = header.revision === 0 && header.parents.some((id) => held.has(id));
+  const doubted = parentIsHeld ? header.objects : objects;
   const isOld = (one: ObjectRef): boolean =>
     (there.get(one.key)?.modifiedAtMs ?? Number.POSITIVE_INFINITY) < path.now() - safeAgeMs;
-  return objects.some(isOld) ? 'doubtful' : 'sure';
+  return doubted.some(isOld) ? 'doubtful' : 'sure';
 }
 
 /**

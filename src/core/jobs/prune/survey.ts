@@ -103,9 +103,9 @@ interface ReadGroup {
   readonly unknown: readonly string[];
 }
 
-/** All manifests of a group. One that vanishes meanwhile is no longer there. */
+/** All manifests of a group. One that vanishes meanwhile is no longer there, where the store says so twice. */
 export async function readGroup(
-  { provider, signal }: Pick<PruneRequest, 'provider' | 'signal'>,
+  { store, provider, signal }: Pick<PruneRequest, 'store' | 'provider' | 'signal'>,
   group: Pick<KeyGroup, 'objects'>,
 ): Promise<ReadGroup> {
   const manifests: ReadManifest[] = [];
@@ -129,7 +129,8 @@ export async function readGroup(
       manifests.push({ snapshot, stored });
     } catch (error) {
       if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;
-      if (error.code !== 'OBJECT_MISSING') damaged.push({ key, message: error.message });
+      const isGone = error.code === 'OBJECT_MISSING' && (await store.head({ key, signal })) === null;
+      if (!isGone) damaged.push({ key, message: error.message });
     }
   });
   return { manifests, damaged, unknown };

@@ -244,6 +244,23 @@ describe('prune', () => {
   });
 });
 
+it('takes no manifest for gone that the store lists and does not give', async () => {
+  const written = await history(store, 1, 6);
+  const { key } = written[0]!;
+  const silent: Store = {
+    ...store,
+    capabilities: store.capabilities,
+    get: (request) => {
+      if (request.key === key) throw new HoldfastError('OBJECT_MISSING', `${key} is missing`);
+      return store.get(request);
+    },
+  };
+  const report = await run({ store: silent, retention: relaxed });
+
+  expect(report.refusals.map(({ rule }) => rule)).toEqual(['damaged-manifest']);
+  expect(await expectWhole(store)).toBe(written.length);
+});
+
 describe('a server that was put back from an image and sees no snapshots', () => {
   it('loses none of what it makes then, and goes on with a new lineage', async () => {
     await history(store, 1, 5);

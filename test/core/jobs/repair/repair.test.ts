@@ -24,6 +24,7 @@ import { errorCodes, HoldfastError } from '../../../../src/core/errors.ts';
 import { listSnapshots, readSnapshot } from '../../../../src/core/jobs/catalog.ts';
 import type { RepairRequest } from '../../../../src/core/jobs/repair/types.ts';
 import { compareTrees } from '../../../support/compare-trees.ts';
+import { hookedStore } from '../../../support/hooked-store.ts';
 import { ageStore, pruneLab, repairLab } from '../../../support/upkeep.ts';
 import { type ChainLab, openChainLab } from '../chain/chain-lab.ts';
 
@@ -206,6 +207,20 @@ describe('repair', () => {
     await chain.expectRestorable(back);
     expect((await repairLab(chain.lab, { copies })).snapshots).toEqual([]);
     for (const one of [store, copy.store]) await one.close();
+  });
+
+  it('leaves a snapshot of which somebody else has just written a revision', async () => {
+    const full = await chain.full();
+    for (const { key, kind } of full.header.objects) if (kind === 'segment') rmSync(stored(key));
+    const other = full.key.replace('.manifest', '-r1.manifest');
+    // Compact leaves the state as it is, so that its key is another one.
+    const beforeHead = (key: string): void => {
+      if (key === full.key) cpSync(stored(key), stored(other));
+    };
+    const { snapshots } = await repairLab(chain.lab, { store: hookedStore(chain.lab.store, { beforeHead }) });
+    expect(snapshots).toMatchObject([{ published: false }]);
+    const { objects } = await chain.lab.store.list({ prefix: 'manifests/', signal });
+    expect(objects.map(({ key }) => key).sort()).toEqual([full.key, other].sort());
   });
 
   it('marks only the paths in a damaged part of a segment', async () => {
