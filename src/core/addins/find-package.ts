@@ -11,12 +11,14 @@ import valid from 'semver/functions/valid.js';
 import { ownCode } from '../own-files.ts';
 import { printable, quoted } from '../printable.ts';
 import { type Found, refusal } from './refusal.ts';
-import { unsafeFiles } from './trusted-files.ts';
+import { trustedFiles } from './trusted-files.ts';
 
 export interface FoundPackage {
   /** Real path. */
   readonly root: string;
   readonly version: string;
+  /** One of its files or directories that another user than its owner cannot read. */
+  readonly unreadable: string | null;
   /** The property `holdfast`, whatever it is. */
   readonly holdfast: unknown;
 }
@@ -39,7 +41,8 @@ export async function findPackage(
     return refusal('not-found', message, 'Correct the path in "addins" of config.json.');
   }
   const message = `the package ${quoted(source)} is installed neither in ${printable(configDir, 4096)} nor beside Holdfast`;
-  return refusal('not-found', message, `Run npm install --prefix ${printable(configDir, 4096)} ${source}.`);
+  const install = `npm install --ignore-scripts --legacy-peer-deps --prefix ${printable(configDir, 4096)} ${source}`;
+  return refusal('not-found', message, `Run ${install}.`);
 }
 
 function upwards(from: string): string[] {
@@ -52,14 +55,15 @@ async function readPackage(root: string): Promise<Found<FoundPackage>> {
   const shown = printable(file, 4096);
   const odd = (what: string) => refusal('not-an-addin', `${shown} ${what}`, 'Name an addin package.');
   try {
-    const unsafe = await unsafeFiles(root);
-    if (unsafe !== null) return { refusal: unsafe };
+    const files = await trustedFiles(root);
+    if ('refusal' in files) return files;
+    const { unreadable } = files.found;
     const text = await readSmall(file);
     if (text === null) return odd('is larger than 1 MiB');
     const { version, holdfast } = (JSON.parse(text) ?? {}) as { version?: unknown; holdfast?: unknown };
     if (typeof version !== 'string' || valid(version) === null) return odd('has no version');
     if (holdfast === undefined) return odd('has no property "holdfast", so it is no addin');
-    return { found: { root, version, holdfast } };
+    return { found: { root, version, unreadable, holdfast } };
   } catch (error) {
     if (error instanceof SyntaxError) return odd('is no JSON');
     return odd(`cannot be read: ${(error as NodeJS.ErrnoException).code}`);

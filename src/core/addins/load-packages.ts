@@ -57,7 +57,7 @@ export async function loadPackages(
 }
 
 async function moduleOf(
-  { root, version }: FoundPackage,
+  { root, version, unreadable }: FoundPackage,
   source: string,
   { verdict }: JudgedAddin,
   names: Set<string>,
@@ -70,6 +70,12 @@ async function moduleOf(
   if (twice !== undefined) {
     const hint = 'Take one of the two packages out of "addins" in config.json.';
     return refusal('name-taken', `there is another ${twice}`, hint);
+  }
+  // Providers and scopes are read by whoever runs Holdfast.
+  const apart = (kind === 'store' || kind === 'notifier') && process.getuid?.() === 0;
+  if (apart && unreadable !== null) {
+    const message = `${printable(unreadable, 4096)} cannot be read by the user that a ${kind} runs as`;
+    return refusal('unreadable-files', message, `Run chmod -R go+rX ${printable(root, 4096)}.`);
   }
   const entry = await entryOf(root, manifest.entry);
   if ('refusal' in entry) return entry;

@@ -6,6 +6,7 @@ import type { Permissions } from './permissions-schema.ts';
 export const refusalReasons = [
   'not-found',
   'unsafe-files',
+  'unreadable-files',
   'not-an-addin',
   'host-version',
   'unknown-kind',

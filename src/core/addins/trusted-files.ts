@@ -10,7 +10,7 @@ import { existsSync, lstatSync, readdirSync, realpathSync, type Stats } from 'no
 import { dirname, join } from 'node:path';
 import { ownPackage } from '../own-files.ts';
 import { printable } from '../printable.ts';
-import { type Refusal, refusal } from './refusal.ts';
+import { type Found, type Refusal, refusal } from './refusal.ts';
 
 const mostFiles = 20_000;
 /** In all that it can load. */
@@ -18,10 +18,31 @@ const mostLoadable = 300_000;
 const sticky = 0o1000;
 const writableByOthers = 0o022;
 
-/** Null where nothing is wrong. `root` is a real path. */
-export async function unsafeFiles(root: string): Promise<Refusal | null> {
+/** What nobody else can change. */
+export interface TrustedFiles {
+  /** The first of its own directories and modules that not everybody can read, as a user of its own would have to. */
+  readonly unreadable: string | null;
+}
+
+/** @param root a real path */
+export async function trustedFiles(root: string): Promise<Found<TrustedFiles>> {
+  let unreadable: string | null = null;
+  const onFile = (path: string, stat: Stats): void => {
+    if (!isReadable(path, stat)) unreadable ??= path;
+  };
+  const fault = faultIn(root, onFile);
+  return fault === null ? { found: { unreadable } } : { refusal: fault };
+}
+
+/** Links count as what they lead to. Of other files, such as notes, nothing depends. */
+const isReadable = (path: string, stat: Stats): boolean =>
+  stat.isDirectory()
+    ? (stat.mode & 0o005) === 0o005
+    : !stat.isFile() || (stat.mode & 0o004) !== 0 || !/\.(?:[cm]?[jt]s|json|node|wasm)$/.test(path);
+
+function faultIn(root: string, onFile: (path: string, stat: Stats) => void): Refusal | null {
   const above = ancestors(root);
-  const found = firstFault(above) ?? faultBelow(root, mostFiles, false);
+  const found = firstFault(above) ?? faultBelow(root, mostFiles, false, { onFile });
   if (found !== null) return found;
   const seen = new Set<string>([ownPackage]);
   const shelves = [root, ...above].map((directory) => join(directory, 'node_modules')).filter(existsSync);
@@ -57,34 +78,39 @@ function faultInShelf(shelf: string, seen: Set<string>): Refusal | null {
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     if (seen.has(path)) continue;
     seen.add(path);
-    const fault = firstFault(ancestors(path)) ?? faultBelow(path, mostLoadable, true, { onLink, seen });
+    const look = { onLink, seen };
+    const fault = firstFault(ancestors(path)) ?? faultBelow(path, mostLoadable, true, look);
     if (fault !== null) return fault;
   }
   return null;
 }
 
-interface Rest {
-  readonly onLink: (target: string) => void;
+interface Look {
+  readonly onLink?: (target: string) => void;
+  readonly onFile?: (path: string, stat: Stats) => void;
   /** Looked at elsewhere. */
-  readonly seen: ReadonlySet<string>;
+  readonly seen?: ReadonlySet<string>;
 }
 
 /** Looks at a file, or at a directory and all below it; at what packages it has in itself only where told to. */
-function faultBelow(root: string, most: number, packages: boolean, rest?: Rest): Refusal | null {
+function faultBelow(root: string, most: number, packages: boolean, look: Look): Refusal | null {
   let count = 0;
   const waiting = [root];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     const stat = lstatSync(path);
     const fault = faultOf(stat);
     if (fault !== null) return unsafe(path, fault);
+    look.onFile?.(path, stat);
     count += 1;
     if (count > most) {
       const hint = 'Name the directory of the package itself.';
       return refusal('unsafe-files', `${shown(root)} has more than ${most} files`, hint).refusal;
     }
-    if (rest !== undefined && stat.isSymbolicLink() && existsSync(path)) rest.onLink(realpathSync(path));
+    if (look.onLink !== undefined && stat.isSymbolicLink() && existsSync(path)) {
+      look.onLink(realpathSync(path));
+    }
     if (!stat.isDirectory()) continue;
-    if (path !== root && (rest?.seen.has(path) || /\/\.git$/.test(path))) continue;
+    if (path !== root && (look.seen?.has(path) || /\/\.git$/.test(path))) continue;
     if (path !== root && !packages && /\/node_modules$/.test(path)) continue;
     for (const name of readdirSync(path)) waiting.push(join(path, name));
   }

@@ -151,6 +151,21 @@ describe('files of an addin package', () => {
     expect(await reasons(root)).toEqual(['unsafe-files']);
   });
 
+  it.each(['lib/a.js', 'lib', 'package.json'])('are refused where its user cannot read %s', async (name) => {
+    const root = shelf();
+    chmodSync(join(root, name), name === 'lib' ? 0o700 : 0o600);
+    const provider = writePackage(join(dir, 'own'), {
+      addins: [manifestOf('provider', 'own')],
+      files: { 'index.js': '' },
+    });
+    chmodSync(join(provider, 'index.js'), 0o600);
+    writeFileSync(join(root, 'notes'), '', { mode: 0o600 });
+
+    expect(await reasons(root, provider)).toEqual(['unreadable-files']);
+    chmodSync(join(root, name), name === 'lib' ? 0o755 : 0o644);
+    expect(await reasons(root, provider)).toEqual([]);
+  });
+
   it('hold the entry', async () => {
     const root = shelf();
     symlinkSync('../outside.js', join(root, 'link.js'));
