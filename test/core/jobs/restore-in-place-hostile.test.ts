@@ -66,6 +66,24 @@ describe('restore in place under attack', () => {
     execFileSync('chown', ['-hR', nobody, tree]);
   }
 
+  /** Root's own, in the account's directory: to be put under restored names. */
+  function addRootsOwn(): void {
+    for (const i of numbers) {
+      mkdirSync(join(damaged, `bait-root${i}`), { mode: 0o700 });
+      writeFileSync(join(damaged, `bait-root${i}/secret`), 'root’s', { mode: 0o600 });
+      writeFileSync(join(damaged, `bait-secret${i}`), 'root’s', { mode: 0o600 });
+    }
+  }
+
+  /** Wherever they are by now. */
+  function rootsOwn(): readonly string[] {
+    const script =
+      'grep -rlZ "root’s" . | xargs -0r stat -c "%U %a"; find . -name secret -printf "%h\\0" | xargs -0r stat -c "%U %a"';
+    return [
+      ...new Set(execFileSync('sh', ['-c', script], { cwd: tree }).toString().trim().split('\n')),
+    ].sort();
+  }
+
   /** All about the canaries but how many names they have, which the account may choose. */
   function canaries(): readonly string[] {
     const names = readdirSync(canary, { recursive: true, encoding: 'utf8' }).sort();
@@ -87,15 +105,19 @@ describe('restore in place under attack', () => {
     await lab.restore(join(directory, 'golden'));
     damage();
     execFileSync('cp', ['-a', tree, damaged]);
+    addRootsOwn();
     const before = canaries();
     const pairs = numbers.flatMap((i) => [
       [`dir${i}`, `bait-dir${i}`] as const,
       [`file${i}`, `bait-file${i}`] as const,
       [`file${i}`, `bait-hard${i}`] as const,
+      [`file${i}`, `bait-secret${i}`] as const,
+      [`dir${i}`, `bait-root${i}`] as const,
     ]);
     const attacker = await attack(compileSwapper(directory), tree, pairs);
     const until = performance.now() + 6000;
     let changed = 0;
+    const found = new Set<string>();
     for (let round = 0; performance.now() < until; round++) {
       await attacker.pause();
       execFileSync('sh', ['-c', 'find "$1" -mindepth 1 -delete; cp -a "$2"/. "$1"', 'sh', tree, damaged]);
@@ -103,12 +125,23 @@ describe('restore in place under attack', () => {
       attacker.resume();
       const { list } = await restoreTreeInPlace(lab, directory, accountAt(tree), { delete: round % 2 === 1 });
       changed += list.length;
+      await attacker.pause();
+      for (const one of rootsOwn()) found.add(one);
     }
     const swaps = await attacker.end();
 
     expect(swaps).toBeGreaterThan(1000);
     expect(changed).toBeGreaterThan(100);
     expect(canaries()).toEqual(before);
+    expect(found).toContain('root 600');
+    expect([...found].filter((one) => !['', 'root 600', 'root 700'].includes(one))).toEqual([]);
+    execFileSync('sh', [
+      '-c',
+      'find "$1" -mindepth 1 -delete; cp -a "$2"/. "$1"; rm -r "$1"/bait-root*',
+      'sh',
+      tree,
+      damaged,
+    ]);
     const { failures } = await restoreTreeInPlace(lab, directory, accountAt(tree), { delete: true });
     expect(failures).toEqual([]);
     expect((await compareTrees(join(directory, 'golden/shadow'), tree)).differences).toEqual([]);
