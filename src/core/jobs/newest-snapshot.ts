@@ -38,7 +38,8 @@ export function newestOf<T extends Pick<Snapshot, 'header'>>(snapshots: readonly
     const { addin, lineage, sequence } = snapshot.header;
     const slot = `${addin.id}/${lineage}`;
     const other = last.get(slot);
-    if (other === undefined || other.header.sequence < sequence) last.set(slot, snapshot);
+    const later = other === undefined || sequence > other.header.sequence;
+    if (later || (sequence === other.header.sequence && isNewer(snapshot, other))) last.set(slot, snapshot);
   }
   return [...last.values()].reduce<T | null>((a, b) => (a === null || isNewer(b, a) ? b : a), null);
 }
