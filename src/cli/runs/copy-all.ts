@@ -38,6 +38,7 @@ export async function copyAll(
     stateDir: configuration.stateDir,
     trust: await openTrust(configuration.stateDir, configuration.trustedSigners),
     concurrency: configuration.concurrency,
+    lockWaitMs: configuration.lockWaitMinutes * 60_000,
     world,
     signal,
     onEvent: (event) => printer.copyEvent(event),

@@ -53,6 +53,31 @@ export function tryLockAccount(stateDir: string, owner: string): AccountLock | n
   };
 }
 
+export interface LockWait {
+  /** When to give up, by `now`. */
+  readonly untilMs: number;
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** How often a lock that is waited for is asked for. */
+export const lockPollMs = 250;
+
+/** As `lockAccount`, once another job is done. @throws ACCOUNT_LOCKED it took too long; PREREQUISITE_MISSING; when aborted */
+export async function awaitAccount(
+  stateDir: string,
+  owner: string,
+  site: string,
+  { untilMs, now, signal }: LockWait,
+): Promise<AccountLock> {
+  for (;;) {
+    const lock = tryLockAccount(stateDir, owner);
+    if (lock !== null) return lock;
+    if (now() >= untilMs) throw accountLocked(site);
+    await sleep(lockPollMs, undefined, { signal });
+  }
+}
+
 /**
  * For a run over all accounts of an addin configuration.
  *

@@ -12,7 +12,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Retention } from '../config/addin-schema.ts';
 import { HoldfastError } from '../errors.ts';
 import type { State } from '../state/state.ts';
-import { lockAccount } from './account-lock.ts';
+import { awaitAccount } from './account-lock.ts';
 import type { OpenAddin } from './addin.ts';
 import { type ListedSnapshot, listSnapshots } from './catalog.ts';
 import { copyKeys } from './copy/copy-keys.ts';
@@ -47,6 +47,8 @@ export interface CopyRun {
    * where nothing is said.
    */
   readonly settleMs?: number;
+  /** Milliseconds for which accounts that other jobs work on are waited for at the end; 0 where nothing is said. */
+  readonly lockWaitMs?: number;
   readonly world: { readonly now: () => number; readonly newUuid: () => string };
   readonly signal: AbortSignal;
   readonly onEvent: (event: CopyEvent) => void;
@@ -75,8 +77,8 @@ interface Attempt {
   readonly record: CopyRecord;
   /** Ids of the account's snapshots that the copy has. */
   readonly held: ReadonlySet<string>;
-  /** A lock is a failure now. */
-  readonly isLast: boolean;
+  /** Until when an account is waited for that another job works on; null: it is left for the end. */
+  readonly untilMs: number | null;
 }
 
 class Copying {
@@ -124,7 +126,7 @@ class Copying {
   }
 
   async #copyTo(target: OpenStore): Promise<void> {
-    const { addin, state, stateDir, world, signal, concurrency, trust } = this.#run;
+    const { addin, state, stateDir, world, signal, concurrency, trust, lockWaitMs = 0 } = this.#run;
     const { name, retention } = this.#target;
     if (addin.store.capabilities.putOnly) throw unreadable();
     const slot = `${addin.name}/${name}`;
@@ -143,27 +145,25 @@ class Copying {
       const { wanted, held } = await planCopy(planned, all);
       this.#lacking = wanted.length;
       await copyKeys(this.#path(target), server, record);
-      const copyAll = async (snapshots: readonly ListedSnapshot[], isLast: boolean): Promise<void> => {
+      const copyAll = async (snapshots: readonly ListedSnapshot[], untilMs: number | null): Promise<void> => {
         // An account's snapshots one after the other, since they may share objects.
         for (const round of rounds(snapshots)) {
           await eachLimited(round, concurrency, (listed) =>
-            this.#copy(target, listed, { record, isLast, held: held.get(listed.owner) ?? new Set() }),
+            this.#copy(target, listed, { record, untilMs, held: held.get(listed.owner) ?? new Set() }),
           );
         }
       };
-      await copyAll(wanted, false);
+      await copyAll(wanted, null);
       const locked = new Set(this.#locked);
-      await copyAll(
-        wanted.filter((listed) => locked.has(listed)),
-        true,
-      );
+      const left = wanted.filter((listed) => locked.has(listed));
+      await copyAll(left, world.now() + lockWaitMs);
       await this.#lookAgain(target);
     } finally {
       await record.save(new Set(all.map(({ key }) => key)));
     }
   }
 
-  async #copy(target: OpenStore, listed: ListedSnapshot, { record, isLast, held }: Attempt): Promise<void> {
+  async #copy(target: OpenStore, listed: ListedSnapshot, { record, untilMs, held }: Attempt): Promise<void> {
     const { addin, signal, stateDir, world } = this.#run;
     if (this.#troubles >= patience) return;
     let name = listed.key;
@@ -173,7 +173,8 @@ class Copying {
       name = manifest.name;
       if (manifest.header.addin.id === addin.id) {
         // Prune on this machine waits, in the copy as in the main store.
-        const lock = lockAccount(stateDir, listed.owner, siteOf(manifest));
+        const wait = { untilMs: untilMs ?? Number.NEGATIVE_INFINITY, now: world.now, signal };
+        const lock = await awaitAccount(stateDir, listed.owner, siteOf(manifest), wait);
         try {
           const outcome = await copyOne(this.#path(target), manifest, held);
           if (outcome === 'doubtful') this.#doubtful.push({ listed, sinceMs: world.now() });
@@ -188,7 +189,7 @@ class Copying {
     } catch (caught) {
       signal.throwIfAborted();
       const error = asError(caught);
-      if (isLocked(error) && !isLast) this.#locked.push(listed);
+      if (isLocked(error) && untilMs === null) this.#locked.push(listed);
       else if (await this.#isGone(error, listed)) this.#lacking! -= 1;
       else this.#failed(name, error);
     }

@@ -8,7 +8,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Account } from '../../contracts/panel.ts';
-import { type AccountLock, accountLocked, tryLockAccount } from '../account-lock.ts';
+import { type AccountLock, accountLocked, lockPollMs, tryLockAccount } from '../account-lock.ts';
 import type { BackUpRun } from './back-up.ts';
 
 export type NextAccount =
@@ -18,8 +18,6 @@ export type NextAccount =
 
 type Parts = Pick<BackUpRun, 'state' | 'stateDir' | 'steps' | 'signal' | 'onEvent' | 'world' | 'lockWaitMs'>;
 type Locked = Pick<NextAccount, 'account'> & { readonly owner: string };
-
-const pollMs = 250;
 
 export class AccountQueue {
   readonly #queue: Account[];
@@ -62,7 +60,7 @@ export class AccountQueue {
         const free = this.#takeUnlocked();
         if (free !== null) return free;
         if (this.#hasTime()) {
-          await sleep(pollMs, undefined, { signal: this.#parts.signal });
+          await sleep(lockPollMs, undefined, { signal: this.#parts.signal });
           continue;
         }
       } catch (cause) {

@@ -2,6 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { segmentKey } from '../../../../src/core/archive/keys.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
@@ -43,6 +44,16 @@ describe('the lock of an account', () => {
     const lock = lockAccount(lab.directory, owner, 'site1');
 
     expect(await lab.run(null, { onEvent: () => lock.release() })).toMatchObject({ copied: 2, error: null });
+  });
+
+  it('is waited for there', async () => {
+    await lab.days(2);
+    const lock = lockAccount(lab.directory, owner, 'site1');
+    const run = lab.run(null, { lockWaitMs: 3_600_000 });
+    const first = await Promise.race([run.then(() => 'ended'), sleep(400).then(() => 'waits')]);
+    lock.release();
+
+    expect([first, await run]).toMatchObject(['waits', { copied: 2, error: null }]);
   });
 
   it('keeps off a prune of the copy on the same machine', async () => {
