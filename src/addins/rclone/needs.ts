@@ -22,7 +22,9 @@ export function rcloneNeeds(settings: Settings, env: Environment) {
   const home = env['HOME'] ?? homedir();
   const files = [config ?? usualConfig(env, home)].filter((path) => path !== null);
   const sections = withVariables(readSections(files[0]), env);
-  for (const section of sections.values()) {
+  const own = behind(remote, sections);
+  // Keys of other remotes are none of its business. Which others a union is made of nobody has asked.
+  for (const section of own.some(isRoots) ? sections.values() : own) {
     for (const value of section.values()) files.push(...absolutePaths(value, home));
   }
   const directory = localDirectory(remote, sections);
@@ -31,7 +33,7 @@ export function rcloneNeeds(settings: Settings, env: Environment) {
     variables: /^(RCLONE_CONFIG_\w+|XDG_CONFIG_HOME)$/,
     ...(program.startsWith('/') ? { directories: [dirname(program)] } : {}),
     ...(directory === null ? {} : { directory }),
-    ...(isEncrypted(files[0]) || behind(remote, sections).some(isRoots) ? { asRoot: true } : {}),
+    ...(isEncrypted(files[0]) || own.some(isRoots) ? { asRoot: true } : {}),
   };
 }
 

@@ -7,7 +7,7 @@ import { probePrefixOf, type Store } from '../../core/index.ts';
 import { holdfastVersion } from '../../core/jobs/addin.ts';
 import { removeStaleTrials } from '../../core/jobs/verify-store/stale-trials.ts';
 import type { StoreAbility } from '../../core/jobs/verify-store/store-ability.ts';
-import { type CheckResult, verifyStore } from '../../core/jobs/verify-store/verify-store.ts';
+import { type CheckResult, isAddinFault, verifyStore } from '../../core/jobs/verify-store/verify-store.ts';
 import type { CliCommand } from '../command.ts';
 import type { AddinVerificationDocument } from '../documents/store-setup.ts';
 import { plural } from '../format.ts';
@@ -41,7 +41,12 @@ export const addinVerify: CliCommand = {
     const tidy = async (store: Store, parent: string, purge: Purge) => {
       // Credentials that only put are not even asked; a missing bucket is told by the first put.
       if (store.capabilities.putOnly || server === null) return;
-      const stale = await removeStaleTrials(store, { parent, nowMs: world.now(), signal }, purge);
+      const trials = removeStaleTrials(store, { parent, nowMs: world.now(), signal }, purge);
+      const stale = await trials.catch((error: unknown) => {
+        // The checks find it as well, and say more.
+        if (isAddinFault(error)) return [];
+        throw error;
+      });
       if (stale.length > 0) output.info(`removed what ${plural(stale.length, 'earlier run')} left behind`);
     };
     try {

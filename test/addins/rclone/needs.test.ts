@@ -41,6 +41,28 @@ it.each([
   expect(needs(remote).asRoot).toBe(asRoot);
 });
 
+it('are key files of the remote and of those that it wraps, and of no other', () => {
+  const [mine, others] = [join(dir, 'mine'), join(dir, 'others')];
+  for (const path of [mine, others]) writeFileSync(path, 'key');
+  const text = `
+[far]
+type = sftp
+key_file = ${mine}
+[over]
+type = crypt
+remote = far:below
+[another]
+type = sftp
+key_file = ${others}
+`;
+  const config = join(dir, 'rclone.conf');
+
+  for (const remote of ['far:x', 'over:x']) {
+    expect(needs(remote, text).files).toEqual([config, mine]);
+  }
+  expect(needs('another:x', text).files).toEqual([config, others]);
+});
+
 it('are not known of an encrypted configuration', () => {
   expect(needs('files:x', '# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\nabc').asRoot).toBe(
     true,

@@ -66,21 +66,24 @@ const usualCheckPatienceMs = 15 * 60_000;
 const cleaningPatienceMs = 120_000;
 const settlingPatienceMs = 20_000;
 
-/** @throws INTERRUPTED, after everything was cleared; and what the very first put throws */
+/** @throws INTERRUPTED, after everything was cleared; and what the very first put throws where it says nothing of the addin */
 export async function verifyStore(input: VerifyStoreInput): Promise<VerifyStoreReport> {
   const store = trackedStore(input.store);
   const checks: CheckResult[] = [];
   let found: Abilities | undefined;
   let leftBehind: string | null = null;
+  const report = (result: CheckResult) => {
+    checks.push(result);
+    input.onCheck(result);
+  };
   try {
     found = await findAbilities(store, { ...contextOf(input, 'abilities'), now: input.now });
     input.onAbilities(found.abilities);
-    const report = (result: CheckResult) => {
-      checks.push(result);
-      input.onCheck(result);
-    };
     await runStoreChecks(input, store, found, report);
     await runProviderChecks(input, store, found, checks, report);
+  } catch (error) {
+    if (!isAddinFault(error)) throw error;
+    report({ kind: 'store', name: firstCheck, state: 'failed', reason: describeFailure(error) });
   } finally {
     await store.settled(settlingPatienceMs);
     leftBehind = await clear(input, store);
@@ -88,9 +91,17 @@ export async function verifyStore(input: VerifyStoreInput): Promise<VerifyStoreR
   }
   throwIfInterrupted(input.signal, 'addin verify');
   const failed = checks.some(({ state }) => state === 'failed');
-  const sound = !failed && found.abilities.every(({ verdict }) => verdict !== 'failed');
-  return { abilities: found.abilities, checks, leftBehind, sound };
+  const abilities = found?.abilities ?? [];
+  const sound = !failed && abilities.every(({ verdict }) => verdict !== 'failed');
+  return { abilities, checks, leftBehind, sound };
 }
+
+/** Where it fails, no other can be tried. */
+const firstCheck = 'does what it is asked, as far as is needed to try it';
+
+/** Says that the addin is not sound; any other error says that it cannot be tried now. */
+export const isAddinFault = (error: unknown): boolean =>
+  isHoldfastError(error) && ['ADDIN_FAILED', 'ADDIN_BROKEN', 'STORE_UNSOUND'].includes(error.code);
 
 function contextOf({ prefix, signal, randomBytes }: VerifyStoreInput, name: string): CheckContext {
   return { prefix: `${prefix}${name}/`, signal, randomBytes };

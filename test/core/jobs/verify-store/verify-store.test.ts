@@ -101,6 +101,25 @@ describe('verifyStore', () => {
     expect(await keysOf(sound)).toEqual([]);
   }, 30_000);
 
+  it.each(['ADDIN_FAILED', 'ADDIN_BROKEN', 'STORE_UNSOUND'] as const)(
+    'finds a store unsound whose first put ends with %s, and says so',
+    async (code) => {
+      const put = () => Promise.reject(new HoldfastError(code, 'planted'));
+      const report = await verifyStore(inputFor(altered(memoryStore(), { put })));
+
+      expect(report).toMatchObject({ sound: false, abilities: [], leftBehind: null });
+      expect(report.checks).toMatchObject([
+        { kind: 'store', state: 'failed', reason: expect.stringContaining('planted') },
+      ]);
+    },
+  );
+
+  it('says nothing of a store that cannot be reached', async () => {
+    const put = () => Promise.reject(new HoldfastError('STORE_UNAVAILABLE', 'planted'));
+    const trial = verifyStore(inputFor(altered(memoryStore(), { put })));
+    await expect(trial).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+
   it('fails claims that do not hold', async () => {
     const store = claiming(memoryStore(), { versions: true, storageClasses: [], objectLock: true });
     const { sound, abilities } = await verifyStore(inputFor(store, { checkPatienceMs: 5000 }));
