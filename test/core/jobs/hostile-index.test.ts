@@ -80,7 +80,8 @@ async function forge(): Promise<void> {
     plainBytes: plain.length,
     sha256: sha256(frame),
   };
-  const header = { ...real.header, id, sequence: 2, objects: [...real.header.objects, object] };
+  const startedAt = '2099-01-01T00:00:00.000Z';
+  const header = { ...real.header, id, sequence: 2, startedAt, objects: [...real.header.objects, object] };
   const body = { ...real.body, index, contentRoot: contentRoot(root).toString('hex') };
   const name = `00000002-20990101T000000Z-full-complete-${id}.manifest`;
   writeFileSync(join(lab.storePath, dirname(real.key), name), encodeManifest({ header, body }, null));
