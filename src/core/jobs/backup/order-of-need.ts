@@ -1,7 +1,7 @@
 /**
  * The account whose last good snapshot is oldest comes first: a run that is cut short does most where it is needed most.
  *
- * A store that cannot be listed is not asked: what runs that ended in order have written is in the state.
+ * A store that cannot be listed is not asked: what runs have written is in the state, of a killed one all but the last minutes.
  */
 
 import { parseManifestKey } from '../../archive/keys.ts';

@@ -5,13 +5,17 @@
 
 import { errorCodes, exitStatusOf } from '../../errors.ts';
 import { type NewestFindings, rememberNewestFindings } from '../../state/newest-findings.ts';
-import type { AccountOutcome } from './back-up.ts';
+import type { AccountOutcome, BackUpRun } from './back-up.ts';
+
+const keepEveryMs = 600_000;
 
 export class RunTally {
   readonly manifests: string[] = [];
   /** By the account's UUID. */
   readonly newest = new Map<string, NewestFindings>();
   failed = 0;
+  /** When it was written, or the run began. */
+  #keptAtMs: number | null = null;
   #lost = 0;
   #partial = 0;
   #warned = 0;
@@ -28,6 +32,19 @@ export class RunTally {
     if (outcome.error === null && status === errorCodes.SNAPSHOT_PARTIAL.exit) this.#partial = status;
     else if (status > 0 && status < 100) this.#lost ||= status;
     else this.#warned = Math.max(this.#warned, status);
+  }
+
+  /** Does something now and then only, and never fails: a run that is killed later has not found it all in vain. */
+  async keepMeanwhile({
+    stateDir,
+    addin,
+    world,
+  }: Pick<BackUpRun, 'stateDir' | 'addin' | 'world'>): Promise<void> {
+    const nowMs = world.now();
+    this.#keptAtMs ??= nowMs;
+    if (Math.abs(nowMs - this.#keptAtMs) < keepEveryMs) return;
+    this.#keptAtMs = nowMs;
+    await rememberNewestFindings(stateDir, addin.id, this.newest).catch(() => {});
   }
 
   /** Writes what was found into the state; null, or why it cannot, which is a warning. */
