@@ -1,17 +1,18 @@
-/** After the load, as the administrator in the scratch database: counts, owners, statistics. */
+/**
+ * Whether tables and rows in the scratch database are those of the dump. Asked by the importer: the server evaluates
+ * what the account wrote into its indexes already when it plans a count.
+ */
 
 import { HoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
 import type { ImportedTable } from '../import/types.ts';
-import { words } from './import-lex.ts';
-import type { LoadedScript } from './import-load.ts';
+import type { ImportSession } from './import-session.ts';
 import { quoteName } from './names.ts';
-import type { Session } from './session.ts';
 
 /** @throws IMPORT_FAILED tables or rows are not those of the dump; PATH_NOT_FOUND a wanted one is not in it */
 export async function checkLoaded(
-  session: Session,
-  { tables }: LoadedScript,
+  session: ImportSession,
+  tables: ReadonlyMap<string, number>,
   wanted: readonly string[] | null,
 ): Promise<readonly ImportedTable[]> {
   for (const name of wanted ?? []) {
@@ -22,9 +23,9 @@ export async function checkLoaded(
     });
   }
   const rows = await session.rows(
-    `SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    `SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`,
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e')`,
   );
   const found = new Map(rows.map((row) => [`${row['schema']}.${row['name']}`, row]));
   const strange = [...found.keys()].find((name) => !tables.has(name));
@@ -37,7 +38,7 @@ export async function checkLoaded(
     const path = `${quoteName(String(row['schema']))}.${quoteName(String(row['name']))}`;
     // A partitioned table has no rows but those of its parts, which are counted by themselves.
     const only = row['kind'] === 'p' && expected > 0 ? '' : 'ONLY ';
-    const [count] = await session.rows(`SELECT count(*) AS count FROM ${only}${path}`);
+    const [count] = await session.rows(`SELECT pg_catalog.count(*) AS count FROM ${only}${path}`);
     const arrived = Number(count?.['count']);
     if (arrived !== expected) {
       throw failed(`table ${quoted(name)} has ${arrived} rows and not the ${expected} of the dump`);
@@ -45,27 +46,6 @@ export async function checkLoaded(
     counted.push({ name, rows: arrived });
   }
   return counted;
-}
-
-const ownable =
-  /^(table|view|materialized|sequence|function|procedure|aggregate|type|domain|schema|large|operator|text|collation|conversion|foreign|statistics|server)$/;
-
-/**
- * `ALTER … OWNER TO role` of the dump, where the role is one of the account's: written anew from its
- * words, so that it says nothing else.
- */
-export function ownerStatement(statement: string): string | null {
-  const list = words(statement);
-  if (list[0]?.value !== 'alter' || list[1]?.kind !== 'word' || !ownable.test(list[1].value)) return null;
-  if (
-    list.some(
-      ({ kind, value }) =>
-        kind === 'text' || (kind === 'sign' && !/^[.,()[\]<>=+*/~!@#%^&|`?-]$/.test(value)),
-    )
-  ) {
-    return null;
-  }
-  return list.map(({ kind, value }) => (kind === 'name' ? quoteName(value) : value)).join(' ');
 }
 
 const failed = (why: string): HoldfastError =>

@@ -3,14 +3,17 @@
 import { quoteName, quoteText } from './names.ts';
 import type { Row, Session } from './session.ts';
 
-/** Without objects; encoding, locale and tablespace (which the panel's quota counts) of `like`, if there is one. */
+/**
+ * Without objects, open to its owner only; encoding, locale and tablespace (which the panel's quota counts) of
+ * `like`, if there is one.
+ */
 export async function createLike(session: Session, name: string, like: string, owner: string): Promise<void> {
   const [row] = await session.rows(
     `SELECT to_jsonb(d) AS d, pg_encoding_to_char(d.encoding) AS encoding, t.spcname
      FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = $1`,
     [like],
   );
-  const options = [`OWNER ${quoteName(owner)}`, 'TEMPLATE template0'];
+  const options = [`OWNER ${quoteName(owner)}`, 'TEMPLATE template0', 'ALLOW_CONNECTIONS false'];
   if (row !== undefined) {
     const d = row['d'] as Readonly<Record<string, unknown>>;
     const text = (key: string): string | null => (typeof d[key] === 'string' ? (d[key] as string) : null);
@@ -25,6 +28,13 @@ export async function createLike(session: Session, name: string, like: string, o
     options.push(`TABLESPACE ${quoteName(String(row['spcname']))}`);
   }
   await session.rows(`CREATE DATABASE ${quoteName(name)} ${options.join(' ')}`);
+  await session.rows(`REVOKE ALL ON DATABASE ${quoteName(name)} FROM PUBLIC`);
+  await allowConnections(session, name, true);
+}
+
+/** As a database is open by itself. */
+export async function openToAll(session: Session, name: string): Promise<void> {
+  await session.rows(`GRANT CONNECT, TEMPORARY ON DATABASE ${quoteName(name)} TO PUBLIC`);
 }
 
 /** Owner, connection limit, rights and settings of `from`, where there is one. May be repeated. */

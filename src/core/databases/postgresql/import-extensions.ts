@@ -1,22 +1,24 @@
 /**
  * Extensions of a dump: trusted ones the importer makes itself; others only where the live database has
- * them, since there an administrator has agreed to them.
+ * them, since there an administrator has agreed to them, and where their scripts, which then run as administrator,
+ * find nothing that the dump has made.
  */
 
 import { HoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
+import type { LoadOptions } from './import-load.ts';
 import type { ImportSession } from './import-session.ts';
 import { quoteName } from './names.ts';
 import type { Session } from './session.ts';
 
 type In = <T>(work: (session: Session) => Promise<T>) => Promise<T>;
 
-/** @throws IMPORT_REFUSED the extension needs a superuser, and the live database does not have it */
+/** @throws IMPORT_REFUSED the extension needs a superuser, and the live database does not have it or it comes late */
 export function extensionMaker(
   importer: ImportSession,
   { scratch, live }: { readonly scratch: In; readonly live: In },
-): (name: string, schema: string | null) => Promise<void> {
-  return async (name, schema) => {
+): LoadOptions['extension'] {
+  return async ({ name, schema, bare }) => {
     const trusted = await scratch((session) =>
       session.rows(
         'SELECT 1 AS one FROM pg_available_extension_versions WHERE name = $1 AND (trusted OR NOT superuser)',
@@ -36,6 +38,13 @@ export function extensionMaker(
       throw new HoldfastError('IMPORT_REFUSED', `extension ${quoted(name)} needs a superuser`, {
         hint: 'Create it in the live database first, then run the command again.',
       });
+    }
+    if (!bare) {
+      throw new HoldfastError(
+        'IMPORT_REFUSED',
+        `extension ${quoted(name)} needs a superuser, and comes after objects of the dump`,
+        { hint: 'Move CREATE EXTENSION before everything but schemas in the dump, as pg_dump does.' },
+      );
     }
     await scratch((session) => session.rows(statement));
   };

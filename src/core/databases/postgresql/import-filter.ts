@@ -1,14 +1,15 @@
 /**
- * Decides what becomes of each statement of a dump: run it now, run it after all rows, hand it to the
- * administrator, leave it out, or refuse the dump.
+ * Decides what becomes of each statement of a dump: run it now, run it after all rows, leave it out, or refuse
+ * the dump.
  *
  * This is the first fence. The second is the role that runs what passes: no superuser, and a member of the
- * account's roles only.
+ * account's roles only. No text of a dump reaches an administrator's session.
  */
 
 import { HoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
 import { qualifiedName, type Word, words } from './import-lex.ts';
+import { type OwnerStatement, ownerStatement } from './import-owner.ts';
 
 export type Verdict =
   | { readonly type: 'run' }
@@ -18,7 +19,8 @@ export type Verdict =
   | { readonly type: 'insert'; readonly table: string; readonly rows: number }
   | { readonly type: 'table'; readonly table: string }
   | { readonly type: 'extension'; readonly name: string; readonly schema: string | null }
-  | { readonly type: 'owner'; readonly role: string }
+  /** Nothing but a change of owner, which waits until all is there. */
+  | ({ readonly type: 'owner' } & OwnerStatement)
   | { readonly type: 'grant'; readonly roles: readonly string[] }
   | { readonly type: 'foreign-key' }
   | { readonly type: 'skip'; readonly what: string | null };
@@ -76,6 +78,20 @@ export function judge(text: string, line: number): Verdict {
     default:
       return refuse(`has ${quoted(value(0).toUpperCase())}, which an import may not do`);
   }
+}
+
+/**
+ * Whether a statement brings nothing that another one could stumble over: settings, bare schemas, collations, comments. An
+ * extension's script that an administrator runs must find nothing of the dump's making.
+ */
+export function isBare(text: string): boolean {
+  const list = words(text, 8);
+  const value = (at: number): string => (list[at]?.kind === 'word' ? list[at].value : '');
+  if (value(0) === 'set' || value(0) === 'comment') return true;
+  if (value(0) === 'select') return value(3) === 'set_config';
+  if (value(0) === 'create' && value(1) === 'collation') return true;
+  const at = value(2) === 'if' ? 5 : 2;
+  return value(0) === 'create' && value(1) === 'schema' && list.length === at + 1;
 }
 
 type Refuse = (why: string) => never;
@@ -151,9 +167,8 @@ function alterOf(list: readonly Word[], refuse: Refuse): Verdict {
     const role = value(3) === 'for' ? [list[5]?.value ?? ''] : [];
     return { type: 'grant', roles: [...role, ...granteesOf(list)] };
   }
-  const end = list.length;
-  const isOwner = value(end - 3) === 'owner' && value(end - 2) === 'to';
-  if (isOwner) return { type: 'owner', role: list[end - 1]?.value ?? '' };
+  const owner = ownerStatement(list);
+  if (owner !== null) return { type: 'owner', ...owner };
   const inOrder = list.map(({ kind, value }) => (kind === 'word' ? value : '.')).join(' ');
   if (/ (enable|disable|force|no force) row level security$/.test(inOrder)) return { type: 'last' };
   return / foreign key /.test(inOrder) ? { type: 'foreign-key' } : run;

@@ -8,39 +8,58 @@ import { HoldfastError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
 import { describeEnd } from '../client-dump.ts';
 import { type ClientProcess, startClient } from '../client-process.ts';
+import type { ImportedTable } from '../import/types.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
 import { findClients, localEnvironment } from './clients.ts';
-import { judge, type Verdict } from './import-filter.ts';
+import { checkLoaded } from './import-check.ts';
+import { isBare, judge, type Verdict } from './import-filter.ts';
+import { giveToOwners, type OwnerStatement } from './import-owner.ts';
+import type { AccountRoles } from './import-roles.ts';
 import type { ImportSession } from './import-session.ts';
 import { ScriptSplitter } from './import-split.ts';
 
-/** What the dump's own stream held, and what remains to be done by the administrator. */
-export interface LoadedScript {
+/** What the dump's own stream held. */
+interface Tally {
   readonly tables: Map<string, number>;
-  readonly owners: { readonly statement: string; readonly role: string }[];
+  readonly owners: (OwnerStatement & { readonly statement: string })[];
   readonly skipped: Set<string>;
   readonly missingRoles: Set<string>;
+  /** Nothing is there yet that the dump has made, but for schemas. */
+  bare: boolean;
+}
+
+export interface LoadedScript extends Pick<Tally, 'owners' | 'skipped' | 'missingRoles'> {
+  readonly counted: readonly ImportedTable[];
 }
 
 export interface LoadOptions {
-  readonly existingRoles: ReadonlySet<string>;
+  readonly roles: AccountRoles;
   /** Null: rows of all tables. */
   readonly tables: readonly string[] | null;
-  /** As the administrator, where the importer may not. */
-  readonly extension: (name: string, schema: string | null) => Promise<void>;
+  /** As the administrator, where the importer may not and nothing but schemas is there. */
+  readonly extension: (extension: {
+    readonly name: string;
+    readonly schema: string | null;
+    readonly bare: boolean;
+  }) => Promise<void>;
 }
 
-/** @throws IMPORT_REFUSED, IMPORT_FAILED */
+/**
+ * Everything is done in the importer's session, owners and the count of rows as well.
+ *
+ * @throws IMPORT_REFUSED, IMPORT_FAILED; PATH_NOT_FOUND a wanted table is not in it
+ */
 export async function loadScript(
   session: ImportSession,
   script: AsyncIterable<Uint8Array>,
   options: LoadOptions,
 ): Promise<LoadedScript> {
-  const loaded: LoadedScript = {
+  const loaded: Tally = {
     tables: new Map(),
     owners: [],
     skipped: new Set(),
     missingRoles: new Set(),
+    bare: true,
   };
   const last: string[] = [];
   const splitter = new ScriptSplitter();
@@ -58,15 +77,21 @@ export async function loadScript(
       if (verdict.type === 'copy')
         copy = { verdict, sink: await openSink(session, item.text, verdict.table, options) };
       else await runOne(session, item.text, verdict, { options, loaded, last });
+      if (verdict.type !== 'extension' && verdict.type !== 'skip' && !isBare(item.text)) loaded.bare = false;
     }
   };
   for await (const chunk of script) for (const item of splitter.feed(chunk)) await take(item);
   for (const item of splitter.end()) await take(item);
+  // What a dump leaves open, the end of the session would take back.
+  await session.run('COMMIT');
+  await session.run('ANALYZE');
+  const counted = await checkLoaded(session, loaded.tables, options.tables);
   for (const statement of last) await session.run(statement);
-  return loaded;
+  await giveToOwners(session, loaded.owners, options.roles);
+  return { ...loaded, counted };
 }
 
-function add({ tables }: LoadedScript, table: string, rows: number): void {
+function add({ tables }: Tally, table: string, rows: number): void {
   tables.set(table, (tables.get(table) ?? 0) + rows);
 }
 
@@ -110,7 +135,7 @@ function isWanted(table: string, wanted: readonly string[] | null): boolean {
 
 interface Running {
   readonly options: LoadOptions;
-  readonly loaded: LoadedScript;
+  readonly loaded: Tally;
   readonly last: string[];
 }
 
@@ -128,13 +153,13 @@ async function runOne(
       last.push(text);
       return;
     case 'owner':
-      loaded.owners.push({ statement: text, role: verdict.role });
+      loaded.owners.push({ statement: text, role: verdict.role, ofSchema: verdict.ofSchema });
       return;
     case 'extension':
-      await options.extension(verdict.name, verdict.schema);
+      await options.extension({ name: verdict.name, schema: verdict.schema, bare: loaded.bare });
       return;
     case 'grant': {
-      const missing = verdict.roles.filter((role) => !options.existingRoles.has(role));
+      const missing = verdict.roles.filter((role) => !options.roles.existing.has(role));
       for (const role of missing) loaded.missingRoles.add(role);
       if (missing.length === 0) await session.run(text);
       return;

@@ -6,11 +6,13 @@ import { throwIfInterrupted } from '../../interruption.ts';
 import { printable, quoted } from '../../printable.ts';
 import { tlsOptions } from '../tls.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
-import { addressOf, sqlState } from './session.ts';
+import { addressOf, type Row, sqlState } from './session.ts';
 
 export interface ImportSession {
   /** @throws IMPORT_FAILED */
   run(statement: string): Promise<void>;
+  /** @throws IMPORT_FAILED */
+  rows(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
   /** Takes the rows of a COPY … FROM stdin. */
   copyInto(statement: string): Promise<Writable>;
   failed(cause: unknown, statement: string): unknown;
@@ -64,6 +66,15 @@ export async function openImportSession(
         await client.query(statement).catch((error: unknown) => {
           throw session.failed(error, statement);
         });
+      },
+      async rows(sql, values = []) {
+        throwIfInterrupted(signal, 'the import');
+        const result = await client
+          .query<Record<string, unknown>>(sql, [...values])
+          .catch((error: unknown) => {
+            throw session.failed(error, sql);
+          });
+        return result.rows;
       },
       async copyInto(statement) {
         throwIfInterrupted(signal, 'the import');

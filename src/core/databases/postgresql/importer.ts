@@ -14,8 +14,7 @@ import type {
   StepListener,
 } from '../import/types.ts';
 import { type DatabaseInstanceConfig, stallMsOf } from '../types.ts';
-import { checkLoaded, ownerStatement } from './import-check.ts';
-import { carryOver, createLike, databaseNames, dropDatabase } from './import-database.ts';
+import { carryOver, createLike, databaseNames, dropDatabase, openToAll } from './import-database.ts';
 import { extensionMaker } from './import-extensions.ts';
 import { type LoadedScript, loadScript, scriptOf } from './import-load.ts';
 import { type AccountRoles, accountRoles, createImporter, dropImporter } from './import-roles.ts';
@@ -51,8 +50,8 @@ export class PostgresqlImporter implements DatabaseImporter {
     const password = record.importer.password ?? randomBytes(16).toString('hex');
     const roles = await this.#in(maintenanceDatabase, signal, async (session) => {
       const found = await accountRoles(session, selector, origin);
-      await createLike(session, scratch, origin, found.owner);
       await createImporter(session, user, password, found);
+      await createLike(session, scratch, origin, user);
       return found;
     });
     const script = format === 'pgdump' ? scriptOf(this.#config, dump, signal) : dump;
@@ -60,7 +59,7 @@ export class PostgresqlImporter implements DatabaseImporter {
     let loaded: LoadedScript;
     try {
       loaded = await loadScript(importer, script, {
-        existingRoles: roles.existing,
+        roles,
         tables: record.tables,
         extension: extensionMaker(importer, {
           scratch: (work) => this.#in(scratch, signal, work),
@@ -70,12 +69,12 @@ export class PostgresqlImporter implements DatabaseImporter {
     } finally {
       await importer.close();
     }
-    const tables = await this.#in(scratch, signal, async (session) => {
-      await handOver(session, user, loaded, roles);
-      return await checkLoaded(session, loaded, record.tables);
+    await this.#in(scratch, signal, (session) => handOver(session, user, roles));
+    await this.#in(maintenanceDatabase, signal, async (session) => {
+      await openToAll(session, scratch);
+      await dropImporter(session, user);
     });
-    await this.#in(maintenanceDatabase, signal, (session) => dropImporter(session, user));
-    return { tables, warnings: warningsOf(loaded, roles, record.database), notes: null };
+    return { tables: loaded.counted, warnings: warningsOf(loaded, roles, record.database), notes: null };
   }
 
   async prepare(record: ImportRecord, _notes: unknown, signal: AbortSignal): Promise<PreparedImport> {
@@ -131,21 +130,10 @@ export class PostgresqlImporter implements DatabaseImporter {
   }
 }
 
-/** Everything the importer made goes to the account's own roles. */
-async function handOver(
-  session: Session,
-  user: string,
-  { owners }: LoadedScript,
-  roles: AccountRoles,
-): Promise<void> {
-  for (const { statement, role } of owners) {
-    if (role === roles.owner || !roles.all.has(role)) continue;
-    const written = ownerStatement(statement);
-    if (written !== null) await session.rows(written);
-  }
-  await session.rows(`REASSIGN OWNED BY ${quoteName(user)} TO ${quoteName(roles.owner)}`);
+/** The database and all that the importer made and the dump gave to nobody else of the account. Runs no text of a dump. */
+async function handOver(session: Session, user: string, { owner }: AccountRoles): Promise<void> {
+  await session.rows(`REASSIGN OWNED BY ${quoteName(user)} TO ${quoteName(owner)}`);
   await session.rows(`DROP OWNED BY ${quoteName(user)}`);
-  await session.rows('ANALYZE');
 }
 
 function warningsOf(loaded: LoadedScript, roles: AccountRoles, database: string): DatabaseWarning[] {

@@ -1,0 +1,126 @@
+/**
+ * `ALTER … OWNER TO role` of a dump: told by a grammar of the whole statement, and run by the importer, never by
+ * the administrator. What says more than that is no such statement.
+ */
+
+import type { Word } from './import-lex.ts';
+import type { AccountRoles } from './import-roles.ts';
+import type { ImportSession } from './import-session.ts';
+import { quoteName } from './names.ts';
+
+export interface OwnerStatement {
+  readonly role: string;
+  /** Schemas go last: their owner decides who may make what in them. */
+  readonly ofSchema: boolean;
+}
+
+/** What may follow ALTER, and what its name looks like. */
+const kinds: readonly { readonly words: string; readonly shape: 'plain' | 'call' | 'operator' | 'class' }[] =
+  [
+    { words: 'materialized view', shape: 'plain' },
+    { words: 'foreign table', shape: 'plain' },
+    { words: 'large object', shape: 'plain' },
+    { words: 'text search configuration', shape: 'plain' },
+    { words: 'text search dictionary', shape: 'plain' },
+    { words: 'operator class', shape: 'class' },
+    { words: 'operator family', shape: 'class' },
+    { words: 'operator', shape: 'operator' },
+    ...['function', 'procedure', 'aggregate'].map((words) => ({ words, shape: 'call' }) as const),
+    ...[
+      'table',
+      'view',
+      'sequence',
+      'type',
+      'domain',
+      'schema',
+      'collation',
+      'conversion',
+      'statistics',
+      'server',
+    ].map((words) => ({ words, shape: 'plain' }) as const),
+  ];
+
+/** Null where the statement is anything but one change of one object's owner. */
+export function ownerStatement(list: readonly Word[]): OwnerStatement | null {
+  const isWord = (at: number, value: string): boolean =>
+    list[at]?.kind === 'word' && list[at]?.value === value;
+  const isSign = (at: number, value: string): boolean =>
+    list[at]?.kind === 'sign' && list[at]?.value === value;
+  const isName = (at: number): boolean => list[at]?.kind === 'word' || list[at]?.kind === 'name';
+  if (!isWord(0, 'alter')) return null;
+  const kind = kinds.find(({ words }) => words.split(' ').every((word, index) => isWord(1 + index, word)));
+  if (kind === undefined) return null;
+  let at: number | null = 1 + kind.words.split(' ').length;
+  if (kind.words === 'table' && isWord(at, 'only')) at += 1;
+  if (kind.shape === 'operator') {
+    if (isName(at) && isSign(at + 1, '.')) at += 2;
+    const start = at;
+    while (list[at]?.kind === 'sign' && /^[-+*/<>=~!@#%^&|`?]$/.test(list[at]?.value ?? '')) at += 1;
+    if (at === start) return null;
+  } else {
+    if (!isName(at)) return null;
+    at += isSign(at + 1, '.') ? 3 : 1;
+    if (!isName(at - 1)) return null;
+  }
+  if (kind.shape === 'call' || kind.shape === 'operator') at = endOfArguments(list, at);
+  if (at === null) return null;
+  if (kind.shape === 'class') {
+    if (!isWord(at, 'using') || !isName(at + 1)) return null;
+    at += 2;
+  }
+  const whole = isWord(at, 'owner') && isWord(at + 1, 'to') && isName(at + 2) && list.length === at + 3;
+  return whole ? { role: list[at + 2]!.value, ofSchema: kind.words === 'schema' } : null;
+}
+
+/** After the closing parenthesis of a signature: names and types only. */
+function endOfArguments(list: readonly Word[], start: number): number | null {
+  let depth = 0;
+  for (let at = start; at < list.length; at += 1) {
+    const { kind, value } = list[at]!;
+    if (kind === 'text') return null;
+    if (kind === 'sign' && value === '(') depth += 1;
+    else if (kind === 'sign' && value === ')') depth -= 1;
+    else if (depth === 0 || (kind === 'sign' && !/^[.,*[\]]$/.test(value))) return null;
+    if (depth === 0) return at + 1;
+  }
+  return null;
+}
+
+/**
+ * Gives objects to those roles of the account that the dump names; the rest goes to the owner of the database later.
+ * The server wants that a new owner may create in the schema: for that moment he may.
+ *
+ * @throws IMPORT_FAILED
+ */
+export async function giveToOwners(
+  session: ImportSession,
+  owners: readonly (OwnerStatement & { readonly statement: string })[],
+  roles: AccountRoles,
+): Promise<void> {
+  const wanted = owners.filter(({ role }) => role !== roles.owner && roles.all.has(role));
+  const taken: string[] = [];
+  for (const role of new Set(wanted.map((one) => one.role))) {
+    const may = await session.rows(
+      `SELECT n.nspname AS name FROM pg_catalog.pg_namespace n
+       WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+         AND pg_catalog.pg_has_role(n.nspowner, 'USAGE') AND NOT pg_catalog.has_schema_privilege($1, n.oid, 'CREATE')`,
+      [role],
+    );
+    const places = may.map((row) => `SCHEMA ${quoteName(String(row['name']))}`);
+    for (const place of places) {
+      await session.run(`GRANT CREATE ON ${place} TO ${quoteName(role)}`);
+      taken.push(`REVOKE CREATE ON ${place} FROM ${quoteName(role)}`);
+    }
+  }
+  for (const { statement, ofSchema } of wanted) if (!ofSchema) await session.run(statement);
+  for (const statement of taken) await session.run(statement);
+  const schemas = wanted.filter(({ ofSchema }) => ofSchema);
+  if (schemas.length === 0) return;
+  const [row] = await session.rows('SELECT pg_catalog.current_database() AS name');
+  const database = `DATABASE ${quoteName(String(row?.['name']))}`;
+  for (const { role, statement } of schemas) {
+    await session.run(`GRANT CREATE ON ${database} TO ${quoteName(role)}`);
+    await session.run(statement);
+    await session.run(`REVOKE CREATE ON ${database} FROM ${quoteName(role)}`);
+  }
+}

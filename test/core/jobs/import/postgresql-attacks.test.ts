@@ -1,0 +1,81 @@
+/** Dumps for PostgreSQL that wait for an administrator to call what they have made. */
+
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { contextOf, makeImportDirectory, runImport, selectorOf } from '../../../support/imports.ts';
+import { type PostgresqlServer, psql, startPostgresql } from '../../../support/postgresql.ts';
+
+const selector = selectorOf('postgresql', 'exa_', 'exaadmin');
+let postgres: PostgresqlServer;
+let dir: string;
+
+beforeAll(async () => {
+  postgres = await startPostgresql();
+  dir = makeImportDirectory();
+  await psql(postgres, 'CREATE ROLE exaadmin LOGIN; CREATE ROLE exa_app LOGIN');
+  await psql(postgres, 'CREATE DATABASE exa_live OWNER exaadmin');
+});
+
+afterAll(async () => {
+  rmSync(dir, { recursive: true, force: true });
+  await postgres.stop();
+});
+
+async function attempt(sql: string, name: string): Promise<string> {
+  const file = join(dir, 'dump.sql');
+  const tail = '--\n-- PostgreSQL database dump complete\n--\n\n';
+  writeFileSync(file, `-- PostgreSQL database dump\n\n${sql}\n${tail}`);
+  const context = await contextOf(postgres.config, selector, dir);
+  try {
+    await runImport(context, file, name, { place: { kind: 'replace' } });
+    return 'imported';
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  }
+}
+
+describe('a dump that waits for an administrator', () => {
+  /** Takes the server over where an administrator calls it, also out of what must not write. */
+  const trap = `CREATE FUNCTION public.strike() RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+      IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE 'ALTER ROLE exaadmin SUPERUSER'; END IF; END $$;
+    CREATE FUNCTION public.trap(a int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM public.strike(); RETURN a; END $$;
+    CREATE TABLE public.t (c int); INSERT INTO public.t VALUES (1);`;
+
+  it.each([
+    [
+      'with a change of owner behind another one',
+      'ALTER TABLE public.t ALTER COLUMN c TYPE bigint USING public.trap(c), OWNER TO exa_app;',
+    ],
+    [
+      'with a comment and a quoted name before the owner',
+      'ALTER TABLE public.t ALTER c TYPE bigint USING public.trap(c) /* "x" */ ,\n OWNER -- x\n TO "exa_app";',
+    ],
+    ['in an index that the planner looks at', 'CREATE INDEX ON public.t (c) WHERE public.trap(1) > 0;'],
+    ['in statistics', 'CREATE INDEX ON public.t (public.trap(c));'],
+    ['by taking a function of the server', 'ALTER FUNCTION pg_catalog.pg_read_file(text) OWNER TO exa_app;'],
+    ['by taking the schema of the server', 'ALTER SCHEMA pg_catalog OWNER TO exa_app;'],
+    ['by an extension that meets its functions', 'CREATE EXTENSION file_fdw;'],
+  ])('never acts as administrator %s', async (_, sql) => {
+    await psql(postgres, 'CREATE EXTENSION IF NOT EXISTS file_fdw', 'exa_live');
+    const result = await attempt(`${trap}\n${sql}`, 'exa_live');
+    expect(result).toMatch(/^(imported|IMPORT_(REFUSED|FAILED))$/);
+    if (/ALTER (FUNCTION|SCHEMA)|EXTENSION/.test(sql)) expect(result).not.toBe('imported');
+    expect(await psql(postgres, 'SELECT rolname FROM pg_roles WHERE rolsuper')).toBe('postgres\n');
+    expect(
+      await psql(
+        postgres,
+        "SELECT proname FROM pg_proc WHERE oid < 16384 AND proowner <> 10 UNION ALL SELECT nspname FROM pg_namespace WHERE nspname = 'pg_catalog' AND nspowner <> 10",
+        'exa_live',
+      ),
+    ).toBe('');
+  });
+
+  it('meets a database that the account is shut out of until it is filled', async () => {
+    const open = "has_database_privilege('exaadmin', current_database(), 'CONNECT')";
+    const sql = `CREATE TABLE public.seen (open bool DEFAULT ${open});\nINSERT INTO public.seen VALUES (DEFAULT);`;
+    expect(await attempt(sql, 'exa_watched')).toBe('imported');
+    const now = "has_database_privilege('exa_app', current_database(), 'CONNECT')";
+    expect(await psql(postgres, `SELECT open, ${now} FROM seen`, 'exa_watched')).toBe('f|t\n');
+  });
+});
