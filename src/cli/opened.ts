@@ -15,6 +15,7 @@ import type { AddinConfiguration, Configuration, UseSettings } from '../core/con
 import { withExclusions } from '../core/config/policy.ts';
 import { escapePointer, resolveSecrets, secretsIn } from '../core/config/secrets.ts';
 import type { PanelCache } from '../core/contracts/panel.ts';
+import { withOtherAccounts } from '../core/databases/other-accounts.ts';
 import type { Identity } from '../core/encryption/identities.ts';
 import type { KeyedProvider } from '../core/encryption/keyed-provider.ts';
 import { isHoldfastError } from '../core/errors.ts';
@@ -116,7 +117,7 @@ export async function openPanel(
   return { panel, panelRef: refOf(definition) };
 }
 
-/** Lists accounts with what scope and policy leave out of them; where there is a state, with a cache and what is known from before. */
+/** Lists accounts with what scope and policy leave out of them, and whose prefixes others' begin; where there is a state, with a cache and what is known from before. */
 const steeredPanel = (panel: Panel, configuration: Configuration, now: () => number): Panel => ({
   name: panel.name,
   accounts: async (options) => {
@@ -127,7 +128,7 @@ const steeredPanel = (panel: Panel, configuration: Configuration, now: () => num
       const cache = { path: join(stateDir, `panel-${panel.name}.json`), nowMs: now() };
       accounts = await withLastKnown(await bare({ cache }), stateDir, readXattr);
     } else accounts = await bare({});
-    return accounts.map((account) => withExclusions(account, configuration));
+    return withOtherAccounts(accounts).map((account) => withExclusions(account, configuration));
   },
   writablePath: (request) => panel.writablePath(request),
   keptDumps: async (request) => (await panel.keptDumps?.(request)) ?? null,

@@ -37,8 +37,16 @@ export interface DatabaseSelector {
   readonly admin: string | null;
   /** Names given outright, where a panel lists them. */
   readonly names: readonly string[];
+  /** Filled in from all accounts, whatever a panel says: names of others that begin with `prefix` too. Absent where there are none. */
+  readonly others?: OtherNames;
   /** Where the panel keeps dumps of these databases and offers them for a restore; absent where it does not. */
   readonly dumps?: PanelDumps;
+}
+
+/** The longest prefix wins: what begins with one of these is no part of the account, nor are these users. */
+export interface OtherNames {
+  readonly prefixes: readonly string[];
+  readonly admins: readonly string[];
 }
 
 /** Dumps are called `<database>-<YYYYMMDDHHMMSS>.sql`, or `.sql.gz`, and belong to the account's owner. */

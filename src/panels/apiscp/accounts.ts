@@ -69,7 +69,7 @@ export async function listAccounts(
       accounts.push(describeSite(home, name, facts, dumpsKept));
     }
     await kept?.save();
-    return [...withSharedPrefixes(accounts), systemAccount(root)];
+    return [...accounts, systemAccount(root)];
   } finally {
     kept?.close();
   }
@@ -168,30 +168,6 @@ function ownerOf(shadow: Directory, adminUser: string | null): Account['owner'] 
     if (!(error instanceof UnexpectedEntry)) throw error;
   }
   return { uid: stat.uid, gid: stat.gid };
-}
-
-/** Names accounts whose prefixes overlap: each would get databases of the other. */
-function withSharedPrefixes(accounts: readonly Account[]): readonly Account[] {
-  const keysOf = ({ databases }: Account): string[] =>
-    databases.flatMap(({ family, prefix }) => (prefix === null ? [] : [`${family} prefix ${prefix}`]));
-  const seen = new Set<string>();
-  const holders = new Map<string, string[]>();
-  for (const account of accounts) {
-    for (const key of keysOf(account)) {
-      if (seen.has(key)) holders.set(key, []);
-      seen.add(key);
-    }
-  }
-  if (holders.size === 0) return accounts;
-  for (const account of accounts) for (const key of keysOf(account)) holders.get(key)?.push(account.site);
-  return accounts.map((account) => {
-    const clashes = keysOf(account).flatMap((key) => {
-      const others = holders.get(key)?.filter((site) => site !== account.site) ?? [];
-      return others.length === 0 ? [] : [`${key} is also that of ${others.join(', ')}`];
-    });
-    if (clashes.length === 0) return account;
-    return { ...account, problem: [account.problem, ...clashes].filter((text) => text !== null).join('; ') };
-  });
 }
 
 function systemAccount(root: string): Account {

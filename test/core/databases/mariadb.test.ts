@@ -73,6 +73,14 @@ describe('discovering MariaDB databases', () => {
     expect(found.map(({ name, matchedBy }) => [name, matchedBy])).toEqual([['exa_shop', 'prefix']]);
   });
 
+  it('leaves what begins with the longer prefix of another account, whoever is granted it', async () => {
+    const found = await (await open()).discover({
+      selector: { ...selectorOf('ex', 'wild'), others: { prefixes: ['exa_', 'exaX'], admins: [] } },
+      signal,
+    });
+    expect(found.map(({ name }) => name)).toEqual(['exa', 'exaorg_x']);
+  });
+
   it('takes what the administrator is granted, but no grant on everything', async () => {
     const found = await (await open()).discover({ selector: selectorOf(null, 'exa'), signal });
     expect(found.map(({ name }) => name)).toEqual(['exa_shop', 'shared_by_grant']);
@@ -609,13 +617,18 @@ describe('roles of a MariaDB server', () => {
        CREATE OR REPLACE ROLE rol_reader; GRANT SELECT ON rol_a.* TO rol_reader;
        CREATE OR REPLACE USER rolXother@localhost; GRANT SELECT ON rol_a.* TO rolXother@localhost`,
     );
-    const { exports, warnings } = await exportAll(['rol_a'], {}, selectorOf('rol_'));
+    await mariadb(
+      server,
+      'CREATE OR REPLACE USER rol_corp@localhost; CREATE OR REPLACE USER rol_corp_web@localhost',
+    );
+    const others = { prefixes: ['rol_corp_'], admins: ['rol_corp'] };
+    const { exports, warnings } = await exportAll(['rol_a'], {}, { ...selectorOf('rol_'), others });
     await readExports(exports);
     const text = (await exports[0]!.result()).besides.find(({ suffix }) => suffix === 'grants.sql')?.text;
 
     expect(warnings).toEqual([]);
     expect(text).toMatch(/^CREATE ROLE IF NOT EXISTS .rol_reader.;\nGRANT SELECT ON /);
-    expect(text).not.toContain('rolXother');
+    expect(text).not.toMatch(/rolXother|rol_corp/);
   });
 });
 

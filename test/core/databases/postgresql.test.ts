@@ -79,6 +79,12 @@ describe('discovering PostgreSQL databases', () => {
     expect(found[0]?.estimatedBytes).toBeGreaterThan(1e6);
   });
 
+  it('leaves what begins with the longer prefix of another account', async () => {
+    const others = { prefixes: ['exa_'], admins: [] };
+    const found = await (await open()).discover({ selector: { ...selectorOf('ex', 'exa'), others }, signal });
+    expect(found.map(({ name }) => name)).not.toContain('exa_shop');
+  });
+
   it('takes names given outright where they exist, and never a system database', async () => {
     const selector = { ...selectorOf('p', 'postgres'), names: ['listed', 'gone', 'template1', 'postgres'] };
     const found = await (await open()).discover({ selector: { ...selector, admin: null }, signal });

@@ -195,13 +195,6 @@ describe('accounts', () => {
     ]);
   });
 
-  it('that share a prefix are both named', async () => {
-    for (const site of ['site1', 'site2']) await makeSite(site, { siteinfo, mysql: 'dbaseprefix=exa_\n' });
-
-    expect((await account('site1')).problem).toBe('mysql prefix exa_ is also that of site2');
-    expect((await account('site2')).problem).toBe('mysql prefix exa_ is also that of site1');
-  });
-
   it('of a server without home/virtual are PANEL_UNREADABLE', async () => {
     await rm(virtual, { recursive: true });
 

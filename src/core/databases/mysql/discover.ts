@@ -2,6 +2,7 @@
 
 import type { DiscoveredDatabase } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
+import { type AccountNames, accountNames } from '../account-names.ts';
 import { isImportDatabase } from '../import/names.ts';
 import { coversAnything, grantCovers, isSystemDatabase } from './names.ts';
 import { type Session, text } from './session.ts';
@@ -17,14 +18,7 @@ export async function discoverDatabases(
   session: Session,
   selector: DatabaseSelector,
 ): Promise<readonly DiscoveredDatabase[]> {
-  const existing = (await session.rows('SELECT SCHEMA_NAME FROM information_schema.SCHEMATA'))
-    .map(([name]) => text(name))
-    .filter((name) => !isSystemDatabase(name) && !isImportDatabase(name));
-  const granted = selector.admin === null ? [] : await patternsGrantedTo(session, selector.admin);
-  const matched = existing.flatMap((name) => {
-    const matchedBy = matchOf(name, selector, granted);
-    return matchedBy === null ? [] : [{ name, matchedBy }];
-  });
+  const matched = await matchDatabases(session, selector);
   const sizes = await estimateSizes(
     session,
     matched.map(({ name }) => name),
@@ -34,13 +28,32 @@ export async function discoverDatabases(
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** Without their sizes, for which the server opens every table. */
+export async function matchDatabases(
+  session: Session,
+  selector: DatabaseSelector,
+): Promise<readonly Omit<DiscoveredDatabase, 'estimatedBytes'>[]> {
+  const existing = (await session.rows('SELECT SCHEMA_NAME FROM information_schema.SCHEMATA'))
+    .map(([name]) => text(name))
+    .filter((name) => !isSystemDatabase(name) && !isImportDatabase(name));
+  const granted = selector.admin === null ? [] : await patternsGrantedTo(session, selector.admin);
+  const names = accountNames(selector);
+  return existing.flatMap((name) => {
+    const matchedBy = matchOf(name, selector, names, granted);
+    return matchedBy === null ? [] : [{ name, matchedBy }];
+  });
+}
+
 function matchOf(
   name: string,
-  { prefix, names }: DatabaseSelector,
+  { names }: DatabaseSelector,
+  { hasPrefix, isForeign }: AccountNames,
   granted: readonly string[],
 ): DiscoveredDatabase['matchedBy'] | null {
-  if (prefix !== null && prefix !== '' && name.startsWith(prefix)) return 'prefix';
-  if (granted.some((pattern) => grantCovers(pattern, name, 'percent-only'))) return 'owner';
+  if (hasPrefix(name)) return 'prefix';
+  // A grant on `exa\_%` covers the databases of another account whose prefix is longer.
+  if (!isForeign(name) && granted.some((pattern) => grantCovers(pattern, name, 'percent-only')))
+    return 'owner';
   return names.includes(name) ? 'name' : null;
 }
 

@@ -9,6 +9,7 @@
 import type { BesideText } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { printable } from '../../printable.ts';
+import { accountNames } from '../account-names.ts';
 import { grantCovers, quoteText } from './names.ts';
 import { type Grant, parseGrant } from './privileges.ts';
 import { errorNumber, type Row, type Session, text } from './session.ts';
@@ -29,9 +30,10 @@ export async function readUsers(
 ): Promise<readonly AccountUser[]> {
   // MySQL prints binary password hashes readably only then; MariaDB always does.
   if (!isMariadb) await session.rows('SET SESSION print_identified_with_as_hex = 1').catch(ignoreServerError);
+  const { isUser } = accountNames(selector);
   const users = (await userRows(session, selector))
     .map(([user, host, role]) => ({ user: text(user), host: text(host), isRole: text(role) === 'Y' }))
-    .filter(({ user }) => user !== '' && belongs(user, selector))
+    .filter(({ user }) => isUser(user))
     .sort((a, b) => (`${a.user}\0${a.host}` < `${b.user}\0${b.host}` ? -1 : 1));
 
   const described: AccountUser[] = [];
@@ -73,10 +75,6 @@ async function userRows(session: Session, { prefix, admin }: DatabaseSelector): 
     if (errorNumber(error) !== unknownColumn) throw error;
     return ask("'N'"); // MySQL has no such column
   });
-}
-
-function belongs(user: string, { prefix, admin }: DatabaseSelector): boolean {
-  return user === admin || (prefix !== null && prefix !== '' && user.startsWith(prefix));
 }
 
 /** The text kept beside an export of `databases`; null where the account has no users. */

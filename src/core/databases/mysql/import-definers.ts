@@ -6,6 +6,7 @@
 import type { DatabaseWarning } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { printable, quoted } from '../../printable.ts';
+import { accountNames } from '../account-names.ts';
 import type { Definition } from './import-objects.ts';
 import type { Definer } from './import-statement.ts';
 import { type Session, text } from './session.ts';
@@ -27,21 +28,22 @@ export async function giveDefiners(
     user: text(user),
     host: text(host),
   }));
-  const mine = users.filter(({ user }) => belongs(user, selector));
+  const { isUser } = accountNames(selector);
+  const mine = users.filter(({ user }) => isUser(user));
+  const known = new Set(mine.map(fullName));
   const usual = chooseUsual(mine, selector);
   const replaced = new Set<string>();
   const given = definitions.map((one) => {
     const wanted = written[`${one.kind} ${one.name}`];
-    const keeps = wanted !== undefined && belongs(wanted.user, selector);
+    const keeps = wanted !== undefined && known.has(fullName(wanted));
     if (wanted !== undefined && !keeps) replaced.add(`${wanted.user}@${wanted.host}`);
     return { ...one, definer: keeps ? wanted : usual };
   });
-  return { definitions: given, warnings: warningsOf(given, users, replaced, usual, database) };
+  return { definitions: given, warnings: warningsOf(given, known, replaced, usual, database) };
 }
 
-function belongs(user: string, { prefix, admin }: DatabaseSelector): boolean {
-  return user !== '' && (user === admin || (prefix !== null && prefix !== '' && user.startsWith(prefix)));
-}
+/** Exact, whatever signs stand in it. */
+const fullName = ({ user, host }: Definer): string => JSON.stringify([user, host]);
 
 /** One that does not exist can do nothing, which is better than one that can do too much. */
 function chooseUsual(mine: readonly Definer[], { admin, prefix }: DatabaseSelector): Definer {
@@ -52,15 +54,13 @@ function chooseUsual(mine: readonly Definer[], { admin, prefix }: DatabaseSelect
 
 function warningsOf(
   given: readonly Definition[],
-  users: readonly Definer[],
+  known: ReadonlySet<string>,
   replaced: ReadonlySet<string>,
   usual: Definer,
   database: string,
 ): DatabaseWarning[] {
   const shown = `${quoted(usual.user)}@${quoted(usual.host)}`;
-  const absent = given.find(
-    ({ definer }) => !users.some(({ user, host }) => user === definer?.user && host === definer.host),
-  );
+  const absent = given.find(({ definer }) => definer !== null && !known.has(fullName(definer)));
   const names = [...replaced].slice(0, 5).map((name) => printable(name));
   return [
     ...(replaced.size === 0

@@ -9,7 +9,7 @@
 import { HoldfastError } from '../../errors.ts';
 import { printable, quoted } from '../../printable.ts';
 import { redefined } from './import-rewrite.ts';
-import { type Definer, headOf } from './import-statement.ts';
+import type { Definer } from './import-statement.ts';
 import type { TokenOptions } from './import-tokens.ts';
 import { quoteName, quoteText } from './names.ts';
 import { errorNumber, type Row, type Session, text } from './session.ts';
@@ -182,18 +182,24 @@ export async function makeDefinitions(
   await session.rows('SET NAMES utf8mb4');
 }
 
-async function make(
-  session: Session,
-  one: Definition,
-  { from, to }: { readonly from: string; readonly to: string },
-): Promise<void> {
+/** @throws IMPORT_REFUSED it is written so that a change of it could make something else */
+export function statementOf(one: Definition, from: string, to: string): string {
+  const { kind, name, definer } = one;
   const options: TokenOptions = {
     noBackslashEscapes: one.sqlMode.includes('NO_BACKSLASH_ESCAPES'),
     ansiQuotes: one.sqlMode.includes('ANSI_QUOTES'),
   };
   // Never by ALTER EVENT, which would make the event ours.
-  const enable = one.kind === 'event' && one.works;
-  const sql = redefined(one.sql, headOf, { from, to, definer: one.definer, enable, options });
+  const enable = kind === 'event' && one.works;
+  return redefined(one.sql, { kind, name, from, to, definer, enable, options });
+}
+
+async function make(
+  session: Session,
+  one: Definition,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<void> {
+  const sql = statementOf(one, from, to);
   const name = `${quoteName(to)}.${quoteName(one.name)}`;
   await session.rows(`DROP ${one.kind.toUpperCase()} IF EXISTS ${name}`);
   // The text arrives in our own character set; the other one is kept where both read it alike.

@@ -6,9 +6,11 @@
  * where the statement uses it alone too, only what cannot be an alias is changed.
  */
 
-import type { StatementHead } from './import-statement.ts';
+import { quoted } from '../../printable.ts';
+import { refused } from './import-framing.ts';
+import { type Definer, headOf, type StatementHead } from './import-statement.ts';
 import { applyEdits, type Edit, nameOf, type Token, type TokenOptions, tokenize } from './import-tokens.ts';
-import { quoteName, quoteText } from './names.ts';
+import { quoteName, quoteUser } from './names.ts';
 
 /** Tokens whose database `from` becomes `to`. */
 export function renameQualifiers(
@@ -98,31 +100,49 @@ export function sqlModeOf(tokens: readonly Token[], usual: TokenOptions): TokenO
   return null;
 }
 
-/** A definition as the server shows it, for another database and another definer. */
-export function redefined(
-  sql: string,
-  headOf: (bytes: Buffer, tokens: readonly Token[]) => StatementHead,
-  change: {
-    readonly from: string;
-    readonly to: string;
-    readonly definer: { readonly user: string; readonly host: string } | null;
-    /** For an event that is to run. */
-    readonly enable: boolean;
-    readonly options: TokenOptions;
-  },
-): string {
+/** What becomes of a definition that the server shows. */
+export interface Redefinition {
+  /** In lower case, e.g. `package body`. */
+  readonly kind: string;
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  /** Null: as the definition says. */
+  readonly definer: Definer | null;
+  /** For an event that is to run. */
+  readonly enable: boolean;
+  /** How the server will read the statement. */
+  readonly options: TokenOptions;
+}
+
+/**
+ * A definition as the server shows it, for another database and another definer. Read once more before it is given
+ * out: it makes this one object of this definer, and nothing else.
+ *
+ * @throws IMPORT_REFUSED it would not
+ */
+export function redefined(sql: string, change: Redefinition): string {
+  const { definer, from, to, options } = change;
   const bytes = Buffer.from(sql);
-  const tokens = tokenize(bytes, change.options);
+  const tokens = tokenize(bytes, options);
   const head = headOf(bytes, tokens);
-  const { definer } = change;
-  const edits = renameQualifiers(bytes, tokens, head, change.from, change.to);
+  const edits = renameQualifiers(bytes, tokens, head, from, to);
   if (change.enable) edits.push(...enabledEvent(tokens, head));
   if (definer !== null) {
-    const text = `DEFINER=${quoteText(definer.user)}@${quoteText(definer.host)}`;
+    const text = `DEFINER=${quoteUser(definer)}`;
     const [first, last] = [head.definerTokens[0], head.definerTokens.at(-1)];
     const create = tokens[0];
     if (first !== undefined && last !== undefined) edits.push({ start: first.start, end: last.end, text });
     else if (create !== undefined) edits.push({ start: create.end, end: create.end, text: ` ${text}` });
   }
-  return applyEdits(bytes, edits).toString('utf8');
+  if (edits.length === 0) return sql;
+  const changed = applyEdits(bytes, edits);
+  const made = headOf(changed, tokenize(changed, options));
+  const isMeant =
+    made.verb === `CREATE ${change.kind.toUpperCase()}` &&
+    made.name?.toLowerCase() === change.name.toLowerCase() &&
+    (made.qualifier === null || made.qualifier === to) &&
+    (definer === null || (made.definer?.user === definer.user && made.definer.host === definer.host));
+  if (isMeant) return changed.toString('utf8');
+  throw refused(`${change.kind} ${quoted(change.name)} is written so that it cannot be made again safely`);
 }

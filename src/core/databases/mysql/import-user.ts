@@ -6,9 +6,8 @@
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { HoldfastError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
-import { isImportDatabase } from '../import/names.ts';
-import { discoverDatabases } from './discover.ts';
-import { quoteName, quoteText } from './names.ts';
+import { matchDatabases } from './discover.ts';
+import { quoteName, quoteText, quoteUser } from './names.ts';
 import { errorNumber, type Session, text } from './session.ts';
 
 const privileges = [
@@ -34,8 +33,8 @@ export async function createImporter(
     await session
       .rows(`GRANT DELETE HISTORY ON ${onAll(request.scratch)} TO ${who}`)
       .catch(ignoreServerError);
-    for (const { name } of await discoverDatabases(session, request.selector)) {
-      if (!isImportDatabase(name)) await session.rows(`GRANT SELECT, SHOW VIEW ON ${onAll(name)} TO ${who}`);
+    for (const { name } of await matchDatabases(session, request.selector)) {
+      await session.rows(`GRANT SELECT, SHOW VIEW ON ${onAll(name)} TO ${who}`);
     }
   } catch (cause) {
     if (errorNumber(cause) === undefined) throw cause;
@@ -52,7 +51,7 @@ export async function dropImporter(session: Session, user: string): Promise<void
   for (const [name, host] of rows) {
     if (text(name) !== user) continue;
     await endSessions(session, user);
-    await session.rows(`DROP USER IF EXISTS ${quoteText(user)}@${quoteText(text(host))}`);
+    await session.rows(`DROP USER IF EXISTS ${quoteUser({ user, host: text(host) })}`);
   }
 }
 
@@ -68,7 +67,7 @@ async function endSessions(session: Session, user: string): Promise<void> {
 async function fullName(session: Session, user: string): Promise<string> {
   const [row] = await session.rows('SELECT USER()');
   const host = text(row?.[0]).slice(text(row?.[0]).lastIndexOf('@') + 1);
-  return `${quoteText(user)}@${quoteText(host)}`;
+  return quoteUser({ user, host });
 }
 
 /** A grant's database is a pattern: every `_` and `%` is meant as it stands. */

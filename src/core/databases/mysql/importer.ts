@@ -19,6 +19,7 @@ import { giveDefiners } from './import-definers.ts';
 import { copyDatabaseGrants } from './import-details.ts';
 import { DumpFilter } from './import-filter.ts';
 import { foreignKeysAcross } from './import-keys.ts';
+import { statementOf } from './import-objects.ts';
 import { createDatabase, dropDatabase } from './import-placement.ts';
 import type { Definer } from './import-statement.ts';
 import { exchange, isExchanged, readSide, restoreLive, type Side } from './import-swap.ts';
@@ -88,6 +89,8 @@ export class MysqlImporter implements DatabaseImporter {
         works: one.kind !== 'event' || enabledEvents.includes(one.name),
       }));
       const { definitions, warnings } = await giveDefiners(session, running, definers, selector, database);
+      // Whatever cannot be made again ends the import here, while nothing live is touched.
+      for (const one of definitions) statementOf(one, scratch, database);
       const incoming: Side = { ...side, definitions, grants: [] };
       const outgoing = kept === null ? null : await readSide(session, database, tables);
       return { record: { ...record, phase: 'swapping', incoming, outgoing }, warnings };

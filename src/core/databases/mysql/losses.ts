@@ -8,6 +8,7 @@
 import type { DatabaseWarning } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { printable, quoted } from '../../printable.ts';
+import { accountNames } from '../account-names.ts';
 import { quoteName } from './names.ts';
 import { errorNumber, type Session, text } from './session.ts';
 
@@ -61,12 +62,10 @@ const definersQueries = {
 async function findDefiners(
   session: Session,
   database: string,
-  {
-    selector: { prefix, admin },
-    hasViews,
-  }: { readonly selector: DatabaseSelector; readonly hasViews: boolean },
+  { selector, hasViews }: { readonly selector: DatabaseSelector; readonly hasViews: boolean },
 ): Promise<readonly DatabaseWarning[]> {
-  if ((prefix === null || prefix === '') && admin === null) return [];
+  if ((selector.prefix ?? '') === '' && selector.admin === null) return [];
+  const { isUser } = accountNames(selector);
   const { views, ...others } = definersQueries;
   const queries = [...(hasViews ? [views] : []), ...Object.values(others)];
   const rows = await session.rows(
@@ -83,7 +82,7 @@ async function findDefiners(
     .filter(({ schema, definer }) => {
       // A host holds no @, a name may.
       const user = definer.slice(0, definer.lastIndexOf('@'));
-      return schema === database && user !== admin && !(prefix && user.startsWith(prefix));
+      return schema === database && !isUser(user);
     });
   if (foreign.length === 0) return [];
   const shown = foreign.slice(0, 5).map(({ kind, name, definer }) => {

@@ -27,6 +27,11 @@ export function quoteText(value: string): string {
   return `'${value.replace(/[\\']/g, '\\$&')}'`;
 }
 
+/** `user@host` for any sql_mode: backticks know no escapes, and double quotes may be names. */
+export function quoteUser({ user, host }: { readonly user: string; readonly host: string }): string {
+  return `${quoteName(user)}@${quoteName(host)}`;
+}
+
 export type Wildcards = 'as-server' | 'percent-only';
 
 /** Whether the database part of a grant covers `database`. */

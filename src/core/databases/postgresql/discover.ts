@@ -2,6 +2,7 @@
 
 import type { DiscoveredDatabase } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
+import { accountNames } from '../account-names.ts';
 import { isImportDatabase } from '../import/names.ts';
 import { maintenanceDatabase, type Session } from './session.ts';
 
@@ -11,8 +12,10 @@ import { maintenanceDatabase, type Session } from './session.ts';
  */
 export async function discoverDatabases(
   session: Session,
-  { prefix, admin, names }: DatabaseSelector,
+  selector: DatabaseSelector,
 ): Promise<readonly DiscoveredDatabase[]> {
+  const { admin, names } = selector;
+  const { hasPrefix, isForeign } = accountNames(selector);
   const rows = await session.rows(
     `SELECT d.datname AS name,
             pg_get_userbyid(d.datdba) AS owner,
@@ -25,8 +28,8 @@ export async function discoverDatabases(
   for (const row of rows) {
     const name = String(row['name']);
     if (name === maintenanceDatabase || isImportDatabase(name)) continue;
-    const byPrefix = prefix !== null && prefix !== '' && name.startsWith(prefix);
-    const byAdmin = admin !== null && (row['owner'] === admin || row['granted'] === true);
+    const byPrefix = hasPrefix(name);
+    const byAdmin = admin !== null && !isForeign(name) && (row['owner'] === admin || row['granted'] === true);
     const matchedBy = byPrefix ? 'prefix' : byAdmin ? 'owner' : names.includes(name) ? 'name' : null;
     if (matchedBy !== null) found.push({ name, matchedBy });
   }

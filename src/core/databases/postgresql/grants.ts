@@ -9,6 +9,7 @@
 import type { BesideText, DatabaseWarning } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { printable, quoted } from '../../printable.ts';
+import { accountNames } from '../account-names.ts';
 import { quoteName, quoteText } from './names.ts';
 import { type Row, type Session, sqlState } from './session.ts';
 
@@ -21,16 +22,15 @@ export interface Grants {
 export async function readGrants(
   session: Session,
   database: string,
-  { prefix, admin }: DatabaseSelector,
+  selector: DatabaseSelector,
   passwords: Passwords | null,
 ): Promise<Grants> {
   const [catalog, warnings] = await roleCatalog(session, database, passwords);
+  const { isUser } = accountNames(selector);
   const roles = catalog.filter((role) => {
     const name = String(role['name']);
     if (role['rolsuper'] === true || name.startsWith('pg_')) return false;
-    return (
-      name === admin || role['owns'] === true || (prefix !== null && prefix !== '' && name.startsWith(prefix))
-    );
+    return role['owns'] === true || isUser(name);
   });
   const names = roles.map((role) => String(role['name']));
   const statements = [

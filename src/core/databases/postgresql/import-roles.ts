@@ -6,6 +6,7 @@
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { HoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
+import { accountNames } from '../account-names.ts';
 import { quoteName, quoteText } from './names.ts';
 import type { Session } from './session.ts';
 
@@ -21,7 +22,7 @@ export interface AccountRoles {
 /** @throws IMPORT_REFUSED the account has no role on this server */
 export async function accountRoles(
   session: Session,
-  { prefix, admin }: DatabaseSelector,
+  selector: DatabaseSelector,
   origin: string,
 ): Promise<AccountRoles> {
   const rows = await session.rows(
@@ -29,15 +30,14 @@ export async function accountRoles(
      FROM pg_roles r ORDER BY r.rolname`,
     [origin],
   );
+  const { isUser } = accountNames(selector);
   const mine = rows.filter((row) => {
     const name = String(row['name']);
     if (row['rolsuper'] === true || name.startsWith('pg_')) return false;
-    return (
-      name === admin || row['owns'] === true || (prefix !== null && prefix !== '' && name.startsWith(prefix))
-    );
+    return row['owns'] === true || isUser(name);
   });
   const rank = (row: (typeof mine)[number]): number =>
-    row['owns'] === true ? 0 : row['name'] === admin ? 1 : 2;
+    row['owns'] === true ? 0 : row['name'] === selector.admin ? 1 : 2;
   const [owner] = [...mine].sort((a, b) => rank(a) - rank(b));
   if (owner === undefined) {
     throw new HoldfastError(

@@ -1,5 +1,6 @@
 /** Under which name a database is imported, and whether that may be: pure rules over the names there are. */
 
+import { accountNames } from '../../databases/account-names.ts';
 import { HoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
 import type { ImportPlace, ImportRequest } from './types.ts';
@@ -29,7 +30,8 @@ export function choosePlace(
   const longest = importer.family === 'mysql' ? 64 : 63;
   const taken = (name: string): boolean =>
     existing.has(name) || [...existing].some((one) => one.toLowerCase() === name.toLowerCase());
-  const allowed = (name: string): boolean => prefix === null || prefix === '' || name.startsWith(prefix);
+  const { hasPrefix, isForeign } = accountNames(account.selector);
+  const allowed = (name: string): boolean => prefix === null || prefix === '' || hasPrefix(name);
   if (existing.has(database) && !mine.has(database)) {
     throw usage(
       `database ${quoted(database)} does not belong to ${account.site}`,
@@ -51,6 +53,12 @@ export function choosePlace(
     );
   }
   if (taken(name)) throw usage(`database ${quoted(name)} exists`, 'Choose another name.');
+  if (isForeign(name)) {
+    throw usage(
+      `${quoted(name)} begins with the prefix of another account`,
+      'Choose a name that begins with the prefix of this account only.',
+    );
+  }
   if (!allowed(name)) {
     throw usage(
       `${quoted(name)} does not begin with the prefix of the account`,

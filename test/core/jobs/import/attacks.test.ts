@@ -3,6 +3,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { OtherNames } from '../../../../src/core/contracts/panel.ts';
 import { runImportClient } from '../../../../src/core/databases/mysql/import-client.ts';
 import { createImporter } from '../../../../src/core/databases/mysql/import-user.ts';
 import { openSession } from '../../../../src/core/databases/mysql/session.ts';
@@ -40,14 +41,15 @@ afterAll(async () => {
   await Promise.all([mysql.stop(), postgres.stop()]);
 });
 
-async function attempt(family: 'mysql' | 'postgresql', sql: string): Promise<string> {
+async function attempt(family: 'mysql' | 'postgresql', sql: string, others?: OtherNames): Promise<string> {
   const file = join(dir, 'attack.sql');
   const head =
     family === 'mysql' ? '-- Host: localhost    Database: exa_live\n' : '-- PostgreSQL database dump\n';
   const tail = family === 'mysql' ? '' : '--\n-- PostgreSQL database dump complete\n--\n\n';
   writeFileSync(file, `${head}\n${sql}\n${tail}`);
   const config = family === 'mysql' ? mysql.config : postgres.config;
-  const context = await contextOf(config, selectorOf(family, 'exa_', 'exaadmin'), dir);
+  const selector = { ...selectorOf(family, 'exa_', 'exaadmin'), ...(others === undefined ? {} : { others }) };
+  const context = await contextOf(config, selector, dir);
   try {
     await runImport(context, file, 'exa_live', { place: { kind: 'replace' } });
     return 'imported';
@@ -124,6 +126,31 @@ describe('a hostile dump for MariaDB', () => {
        UNION ALL SELECT DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = 'exa_live' UNION ALL SELECT DEFINER FROM information_schema.EVENTS WHERE EVENT_SCHEMA = 'exa_live'`,
     );
     expect(definers).toBe('exaadmin@localhost\n'.repeat(4));
+  });
+
+  it('that hides a trigger in the name of a definer makes none', async () => {
+    const host = '@localhost TRIGGER victim.t1 BEFORE INSERT ON victim.t FOR EACH ROW -- ';
+    const sql = `SET sql_mode='NO_BACKSLASH_ESCAPES';\nCREATE DEFINER=\`exa_x'\`@\`${host}\` PROCEDURE p() SET @a = 1;`;
+    expect(await attempt('mysql', sql)).toBe('imported');
+    expect(
+      await mariadb(
+        mysql,
+        `SELECT TRIGGER_SCHEMA FROM information_schema.TRIGGERS;
+         SELECT DEFINER FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = 'exa_live'`,
+      ),
+    ).toBe('exaadmin@localhost\n');
+  });
+
+  it('that acts as a user of an account with a longer prefix, or as nobody, gets one of the account', async () => {
+    await mariadb(mysql, 'CREATE OR REPLACE USER exa_corp_admin@localhost, exa_web@localhost');
+    const names = ['exa_corp_admin', 'exa_corp', 'exa_gone', 'exa_web'];
+    const sql = names.map((name, at) => `CREATE DEFINER=${name}@localhost PROCEDURE p${at}() SELECT 1;`);
+    const others = { prefixes: ['exa_corp_'], admins: ['exa_corp'] };
+    expect(await attempt('mysql', sql.join('\n'), others)).toBe('imported');
+    const query =
+      "SELECT DEFINER FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = 'exa_live' ORDER BY ROUTINE_NAME";
+    expect(await mariadb(mysql, query)).toBe(`${'exaadmin@localhost\n'.repeat(3)}exa_web@localhost\n`);
+    await mariadb(mysql, 'DROP USER exa_corp_admin@localhost, exa_web@localhost');
   });
 
   it('finds no commands in the client, whatever reaches it', async () => {
