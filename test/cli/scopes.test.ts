@@ -78,7 +78,8 @@ describe('holdfast scope', () => {
   });
 
   it('takes JSON, and lists every scope by name', async () => {
-    await set('backups.exclude', '["shadow/a,b"]', '--input', 'json');
+    const value = '["shadow/a,b"]';
+    const { stderr } = await site.holdfast('scope', 'set', 'backups.exclude', value, '--input', 'json');
     const listed = await site.holdfast('scope:list');
     const { scopes } = documentOf<ScopesDocument>('scopes', await site.holdfast('scope:list', '--json'));
     const got = await site.holdfast('scope:get', 'backups.exclude', '--json');
@@ -88,6 +89,7 @@ describe('holdfast scope', () => {
     expect(scopes).toHaveLength(13);
     for (const { name } of scopes) expect(listed.stdout).toMatch(new RegExp(`^${name} `, 'm'));
     expect(documentOf<ScopeValueDocument>('scope-value', got).value).toEqual(['shadow/a,b']);
+    expect(stderr).toContain('note: no account has a tree "shadow": "shadow/a,b" leaves nothing out');
   });
 
   it.each([

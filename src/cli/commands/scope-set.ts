@@ -2,12 +2,16 @@
 
 import { userInfo } from 'node:os';
 import { Option } from 'commander';
-import { HoldfastError } from '../../core/errors.ts';
+import { idleExclusions } from '../../core/config/policy.ts';
+import { HoldfastError, isHoldfastError } from '../../core/errors.ts';
 import type { ScopeValue } from '../../core/index.ts';
 import { printable } from '../../core/printable.ts';
 import { parseScopeValue, showScopeValue } from '../../core/scopes/value-grammar.ts';
-import type { CliCommand } from '../command.ts';
+import type { CliCommand, CliContext } from '../command.ts';
+import { loadConfigured } from '../configuration.ts';
 import type { ScopeSetDocument } from '../documents/scopes.ts';
+import { openPanel } from '../opened.ts';
+import { idleText } from '../runs/select-accounts.ts';
 import { openScopes } from '../scopes.ts';
 
 export const scopeSet: CliCommand = {
@@ -40,10 +44,26 @@ export const scopeSet: CliCommand = {
     const { from, to, changed } = await registry.set(name, value, by);
     const shown = printable(showScopeValue(to));
     output.info(changed ? `${name} is ${shown} now` : `${name} was ${shown} already`);
+    if (name === 'backups.exclude') await noteIdle(context);
     output.document<ScopeSetDocument>({ name, from, value: to, changed });
     return 0;
   },
 };
+
+/** It is set; where the panel cannot be asked, doctor and the runs tell what is for nothing. */
+async function noteIdle(context: CliContext): Promise<void> {
+  const { output, world, signal, configDir } = context;
+  try {
+    const loaded = await loadConfigured(configDir);
+    const { panel } = await openPanel(loaded, world);
+    const accounts = await panel.accounts({ signal, brief: true });
+    const { steering } = loaded.configuration;
+    for (const one of idleExclusions(accounts, { policy: [], steering }))
+      output.note(`note: ${idleText(one)}`);
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+  }
+}
 
 /** For cron and services, whose environment names nobody. */
 function userName(): string {
