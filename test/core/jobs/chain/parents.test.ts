@@ -109,7 +109,8 @@ describe('an incremental becomes a full, and says why', () => {
     [
       'where a page of it is damaged',
       (chain, parent) => {
-        flipByte(indexOf(chain, parent), 10);
+        // Encrypted, it is a chunk that is damaged, and the file begins with what nobody reads.
+        flipByte(indexOf(chain, parent), process.env['LAB_ENCRYPTED'] === '1' ? undefined : 10);
         rmSync(join(chain.lab.stateDir, 'parents'), { recursive: true });
       },
     ],
