@@ -207,7 +207,9 @@ describe('compact', () => {
     expect(report.accounts).toEqual([]);
   });
 
-  it('does not count on from numbers that a stranger has put above ours', async () => {
+  // Of an encrypted account a plain body makes it a damaged one.
+  const plain = it.runIf(process.env['LAB_ENCRYPTED'] !== '1');
+  plain('does not count on from numbers that a stranger has put above ours', async () => {
     await sparseChain();
     const last = (await all()).at(-1)!;
     const { header, body, key } = last;
