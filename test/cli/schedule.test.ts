@@ -334,7 +334,7 @@ describe('holdfast schedule', () => {
       state: 'ok',
       detail: expect.stringContaining('without capabilities, without sight of the accounts'),
     });
-    expect(text).toContain('\nRestrictNamespaces=mnt net\n');
+    expect(text).toContain('\nRestrictNamespaces=mnt net pid\n');
     expect(text).toContain('\nSystemCallFilter=@system-service @mount\n');
   });
 });

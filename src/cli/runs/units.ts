@@ -59,7 +59,7 @@ TimeoutStartSec=infinity
 TimeoutStopSec=10min
 UMask=0077
 # It reads every account and writes state, stores and the labels of accounts, gives each addin that runs apart a view of
-# the files, a network and a user of its own, and writes into files that a store of its own has opened (CAP_SYS_PTRACE; without
+# the files, a network, processes and a user of its own, and writes into files that a store of its own has opened (CAP_SYS_PTRACE; without
 # it they go over a socket); none of the rest.
 CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER CAP_FSETID CAP_SYS_ADMIN CAP_SYS_NICE CAP_SYS_RESOURCE CAP_LEASE CAP_SETUID CAP_SETGID CAP_SETPCAP CAP_SYS_PTRACE CAP_KILL
 NoNewPrivileges=yes
@@ -72,7 +72,7 @@ ProtectKernelTunables=yes
 ProtectControlGroups=yes
 PrivateDevices=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-RestrictNamespaces=mnt net
+RestrictNamespaces=mnt net pid
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
