@@ -148,6 +148,7 @@ describe('addin packages', () => {
     rmSync(file);
 
     expect(backup).toMatchObject({ status: 0 });
+    expect(stdout).toMatch(/^ok +processes of packages +see no process but their own/m);
     expect(stdout).toMatch(/^ok +addin kept +store, .*, runs as uid 65\d{3} alone$/m);
   });
 

@@ -14,7 +14,18 @@ const execute = promisify(execFile);
 
 export async function checkIsolation(loaded: Loaded, world: Pick<World, 'env'>): Promise<readonly Check[]> {
   if (process.getuid?.() !== 0) return [];
-  return [await checkStores(loaded, world), await checkReaders()];
+  const apart = loaded.packages.modules.some(({ kind }) => kind === 'store' || kind === 'notifier');
+  const packages = apart ? [await checkPackageProcesses()] : [];
+  return [await checkStores(loaded, world), ...packages, await checkReaders()];
+}
+
+async function checkPackageProcesses(): Promise<Check> {
+  const name = 'processes of packages';
+  if (await canUnshare('--mount', '--propagation', 'private', '--pid', '--mount-proc', '--kill-child=KILL')) {
+    return ok(name, 'see no process but their own, and leave none behind');
+  }
+  const hint = 'Inside a container, allow it to make namespaces and to mount /proc.';
+  return caution(name, 'see the processes of this host, whose memory and files stay closed to them', hint);
 }
 
 async function checkStores(loaded: Loaded, world: Pick<World, 'env'>): Promise<Check> {
@@ -31,11 +42,16 @@ async function checkStores(loaded: Loaded, world: Pick<World, 'env'>): Promise<C
 
 async function checkReaders(): Promise<Check> {
   const name = 'threads on accounts';
+  if (await canUnshare('--net')) return ok(name, 'read and write accounts without a network');
+  const hint = 'Inside a container, allow it to make network namespaces.';
+  return caution(name, 'keep the network: this host does not let it be taken from them', hint);
+}
+
+async function canUnshare(...options: readonly string[]): Promise<boolean> {
   try {
-    await execute(systemProgram('unshare') ?? 'unshare', ['--net', '--', 'true'], { timeout: 5000 });
-    return ok(name, 'read and write accounts without a network');
+    await execute(systemProgram('unshare') ?? 'unshare', [...options, '--', 'true'], { timeout: 5000 });
+    return true;
   } catch {
-    const hint = 'Inside a container, allow it to make network namespaces.';
-    return caution(name, 'keep the network: this host does not let it be taken from them', hint);
+    return false;
   }
 }
