@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { RequestedLevel } from '../../../../src/core/contracts/provider.ts';
 import { listSnapshots, readSnapshot, type Snapshot } from '../../../../src/core/jobs/catalog.ts';
+import { markName } from '../../../../src/core/jobs/restore/restore-mark.ts';
 import { RestoreThreads } from '../../../../src/core/jobs/restore/restore-threads.ts';
 import { type Lab, openLab } from '../../../support/backup.ts';
 import { compareTrees } from '../../../support/compare-trees.ts';
@@ -107,6 +108,7 @@ async function restoreAll(lab: Lab, snapshots: readonly Snapshot[], to: string):
   for (const snapshot of snapshots) {
     const { failures } = await lab.restore(join(to, snapshot.name), { snapshot, pool });
     expect(failures).toEqual([]);
+    rmSync(join(to, snapshot.name, markName)); // no part of the account
   }
   await pool.close();
 }
