@@ -7,6 +7,7 @@ import { printable } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import type { Loaded } from './configuration.ts';
 import type { DatabaseImportDocument, DatabaseImportItem } from './documents/database-import.ts';
+import { notDropped } from './drop-replaced.ts';
 import { countText, durationText, instantText, plural } from './format.ts';
 import { chooseServer, type DatabaseName, openImport } from './import-target.ts';
 import { openProgress } from './progress.ts';
@@ -64,7 +65,8 @@ async function importOne(
       output.note(`an import of ${printable(event.database)} had been stopped: ${event.how}`);
     } else if (event.type === 'expired') {
       output.info(`dropped the replaced ${printable(event.database)}, kept in ${event.kept}`);
-    } else show(event);
+    } else if (event.type === 'not-dropped') output.note(notDropped(event));
+    else show(event);
   };
   try {
     const { context: imports, mine } = await openImport(context, loaded, { account, owner, server, onEvent });

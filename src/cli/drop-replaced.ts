@@ -4,9 +4,13 @@ import { databaseSettingsSchema } from '../core/config/config-schema.ts';
 import { resolveSecrets } from '../core/config/secrets.ts';
 import { isHoldfastError } from '../core/errors.ts';
 import { ImportJournal } from '../core/jobs/import/journal.ts';
+import type { ImportEvent } from '../core/jobs/import/types.ts';
 import { printable } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import type { Loaded } from './configuration.ts';
+
+export const notDropped = ({ database, kept, why }: Extract<ImportEvent, { type: 'not-dropped' }>): string =>
+  `note: the replaced ${printable(database)}, kept in ${kept}, could not be dropped: ${why}`;
 
 /** Never costs the run: what cannot be dropped now is tried by the next one. */
 export async function dropReplaced(
@@ -37,6 +41,7 @@ export async function dropReplaced(
       onEvent: (event) => {
         if (event.type === 'expired')
           output.info(`dropped the replaced ${printable(event.database)}, kept in ${event.kept}`);
+        if (event.type === 'not-dropped') output.note(notDropped(event));
       },
     });
   } catch (error) {

@@ -15,12 +15,16 @@ import type { DatabaseInstanceConfig } from '../types.ts';
 import { clientEnvironment, probeClient } from './client.ts';
 import { optionFileArgument, withOptionFile } from './option-file.ts';
 
-/** @throws PREREQUISITE_MISSING, IMPORT_FAILED, and whatever reading the statements rejects with */
+/**
+ * @param login starts the client and waits until it has logged in
+ * @throws PREREQUISITE_MISSING, IMPORT_FAILED, and whatever reading the statements rejects with
+ */
 export async function runImportClient(
   config: DatabaseInstanceConfig,
   database: string,
   statements: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
+  login: (start: () => ClientProcess) => Promise<ClientProcess> = async (start) => start(),
 ): Promise<void> {
   const path = await clientPath(config);
   const args = [
@@ -35,8 +39,10 @@ export async function runImportClient(
     '--',
     database,
   ];
-  const client = withOptionFile(config, (fileDescriptor) =>
-    startClient({ path, args, env: clientEnvironment(), input: true, output: false, fileDescriptor }),
+  const client = await login(() =>
+    withOptionFile(config, (fileDescriptor) =>
+      startClient({ path, args, env: clientEnvironment(), input: true, output: false, fileDescriptor }),
+    ),
   );
   const onAbort = (): void => client.kill();
   signal.addEventListener('abort', onAbort, { once: true });
@@ -44,13 +50,13 @@ export async function runImportClient(
     if (signal.aborted) client.kill();
     await write(client, statements);
     client.stdin?.end();
-    const failure = describeEnd(await client.ended, client.name, [config.password ?? '']);
+    const end = await client.ended;
+    const told = { ...end, complaint: complaintOf(end.complaint) };
+    const failure = describeEnd(told, client.name, [config.password ?? '']);
     throwIfInterrupted(signal, 'the import');
     if (failure !== null) {
       throw new HoldfastError('IMPORT_FAILED', `the dump could not be loaded: ${failure}`, {
-        hint: /ERROR 1419\b/.test(failure)
-          ? 'Turn log_bin_trust_function_creators on at the server for this import: it has triggers or functions, and a binary log.'
-          : 'Mend what the server complains about, then run the command again.',
+        hint: hints.find(([error]) => error.test(failure))?.[1] ?? usualHint,
       });
     }
   } finally {
@@ -58,6 +64,24 @@ export async function runImportClient(
     client.kill();
     await client.ended;
   }
+}
+
+const usualHint = 'Mend what the server complains about, then run the command again.';
+const hints: readonly (readonly [RegExp, string])[] = [
+  [
+    /ERROR 1419\b/,
+    'Turn log_bin_trust_function_creators on at the server for this import: it has triggers or functions, and a binary log.',
+  ],
+  [
+    /ERROR (1153|2006|2013|2020)\b/,
+    'Raise max_allowed_packet of the server to more than twice the largest row of the dump, or see in its log why it has ended the connection.',
+  ],
+];
+
+/** The server's own words: around them the client repeats the statement, with what the customer keeps in it. */
+function complaintOf(complaint: string): string {
+  const told = complaint.match(/^ERROR \d+ .*$/gm)?.at(-1);
+  return told ?? (complaint.includes('--------------') ? '' : complaint);
 }
 
 /** Stops early where the client has gone; its status says why. */

@@ -23,13 +23,17 @@ export async function fixDefaults(session: Session, database: string, from: stri
     'SELECT TABLE_NAME, COLUMN_NAME, COLUMN_DEFAULT FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ?',
     [database],
   );
+  const changes = new Map<string, string[]>();
   for (const [table, column, value] of rows) {
     const written = text(value);
     const changed = renamedDefault(written, from, database);
     if (changed === written) continue;
-    await session.rows(
-      `ALTER TABLE ${quoteName(database)}.${quoteName(text(table))} ALTER COLUMN ${quoteName(text(column))} SET DEFAULT (${changed})`,
-    );
+    const clause = `ALTER COLUMN ${quoteName(text(column))} SET DEFAULT (${changed})`;
+    changes.set(text(table), [...(changes.get(text(table)) ?? []), clause]);
+  }
+  // All of a table at once: one that keeps a default of the old name cannot be altered.
+  for (const [table, clauses] of changes) {
+    await session.rows(`ALTER TABLE ${quoteName(database)}.${quoteName(table)} ${clauses.join(', ')}`);
   }
 }
 

@@ -18,8 +18,9 @@ import { runImportClient } from './import-client.ts';
 import { giveDefiners } from './import-definers.ts';
 import { copyDatabaseGrants } from './import-details.ts';
 import { DumpFilter } from './import-filter.ts';
-import { foreignKeysAcross } from './import-keys.ts';
+import { foreignKeysAcross, foreignKeysFromOutside } from './import-keys.ts';
 import { statementOf } from './import-objects.ts';
+import { withLargestPacket } from './import-packet.ts';
 import { createDatabase, dropDatabase } from './import-placement.ts';
 import type { Definer } from './import-statement.ts';
 import { exchange, isExchanged, readSide, restoreLive, type Side } from './import-swap.ts';
@@ -61,11 +62,15 @@ export class MysqlImporter implements DatabaseImporter {
     const password = record.importer.password ?? '';
     const filter = new DumpFilter({ source, scratch, tables });
     await this.#session(signal, async (session) => {
+      // Asked again once all is loaded; hours of loading are spared here.
+      if (record.kept !== null) await foreignKeysFromOutside(session, record.database, tables);
       await createDatabase(session, scratch, record.origin);
       await createImporter(session, { user, password, scratch, selector });
     });
     const importer = { ...this.#config, user, password };
-    await runImportClient(importer, scratch, filtered(filter, dump), signal);
+    await runImportClient(importer, scratch, filtered(filter, dump), signal, (start) =>
+      withLargestPacket(this.#config, user, start),
+    );
     return await this.#session(signal, async (session) => {
       await dropImporter(session, user);
       const loaded = await checkLoaded(session, scratch, filter.tally, tables);
@@ -81,6 +86,7 @@ export class MysqlImporter implements DatabaseImporter {
     const { definers, enabledEvents } = notes as Notes;
     const { database, kept, tables, scratch, selector } = record;
     return await this.#session(signal, async (session) => {
+      if (kept !== null) await foreignKeysFromOutside(session, database, tables);
       if (kept !== null && tables !== null) await foreignKeysAcross(session, database, scratch, tables);
       const side = await readSide(session, scratch, tables);
       // Views worked when they were loaded; their definer, the importer, is gone since.
@@ -130,6 +136,7 @@ export class MysqlImporter implements DatabaseImporter {
       return {
         ...record,
         id,
+      await foreignKeysFromOutside(session, database, tables);
         phase: 'swapping',
         scratch: kept ?? '',
         kept: names.kept,

@@ -94,3 +94,6 @@ export async function dropExpired(
     }
   }
 }
+      const { database, kept } = record;
+      if (error.code !== 'ACCOUNT_LOCKED')
+        context.onEvent({ type: 'not-dropped', database, kept: kept ?? '', why: error.message });

@@ -39,7 +39,13 @@ export type ImportEvent =
   | { readonly type: 'step'; readonly step: string }
   /** What an import that was killed had left behind. */
   | { readonly type: 'recovered'; readonly database: string; readonly how: 'finished' | 'undone' }
-  | { readonly type: 'expired'; readonly database: string; readonly kept: string };
+  /** It cannot be ended now; only imports into the same database wait for it. */
+  | { readonly type: 'unfinished'; readonly database: string; readonly message: string }
+  /** Of one that was ended now: something was left out. */
+  | { readonly type: 'incomplete'; readonly warning: DatabaseWarning }
+  | { readonly type: 'expired'; readonly database: string; readonly kept: string }
+  /** The time of a replaced one is over, and the server does not let it go. */
+  | { readonly type: 'not-dropped'; readonly database: string; readonly kept: string; readonly why: string };
 
 export interface ImportContext {
   readonly importer: DatabaseImporter;

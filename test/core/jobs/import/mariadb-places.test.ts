@@ -4,7 +4,14 @@ import { lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync, wr
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { contextOf, makeImportDirectory, runImport, runUndo, selectorOf } from '../../../support/imports.ts';
+import {
+  contextOf,
+  exportToFile,
+  makeImportDirectory,
+  runImport,
+  runUndo,
+  selectorOf,
+} from '../../../support/imports.ts';
 import { type MariadbServer, mariadb, startMariadb } from '../../../support/mariadb.ts';
 
 const selector = selectorOf('mysql', 'exa_', 'exaadmin');
@@ -62,6 +69,23 @@ describe('single tables', () => {
     expect(await mariadb(server, 'SELECT COUNT(*) FROM exa_live.b; SHOW TABLES IN exa_live')).toBe(
       '1\na\nb\nc\nmine\nseen\n',
     );
+  });
+
+  it('are refused where a table of another database leads to them, and so is the whole database', async () => {
+    await mariadb(
+      server,
+      `${live}; CREATE OR REPLACE DATABASE \`exa_o-ther\`; CREATE TABLE \`exa_o-ther\`.child (p INT, FOREIGN KEY (p) REFERENCES exa_live.b (x))`,
+    );
+    const context = await contextOf(server.config, selector, dir);
+    const refused = {
+      code: 'IMPORT_REFUSED',
+      message: 'table "exa_o-ther.child" has a foreign key to "exa_live.b", which would be replaced',
+    };
+    await expect(runImport(context, file, 'exa_live', replace)).rejects.toMatchObject(refused);
+    const both = { ...replace, tables: ['b', 'c'] };
+    await expect(runImport(context, file, 'exa_live', both)).rejects.toMatchObject(refused);
+    await runImport(context, file, 'exa_live', { ...replace, tables: ['a'] });
+    await mariadb(server, 'DROP DATABASE `exa_o-ther`');
   });
 
   it('that the dump does not have are an error', async () => {
@@ -175,5 +199,62 @@ describe("a database that lies in the account's directory", () => {
     await runUndo(context, 'exa_live');
     expect(await mariadb(server, 'SELECT COUNT(*) FROM exa_live.a')).toBe('1\n');
     expect(readlinkSync(join(data, 'exa_live'))).toBe(join(place, 'exa_live'));
+  });
+});
+
+describe('a dump of what is seldom in one', () => {
+  const load = async (database: string, sql: string): Promise<unknown> => {
+    const odd = join(dir, 'odd.sql');
+    writeFileSync(odd, `-- Host: localhost    Database: ${database}\n${sql}\n`);
+    return await runImport(await contextOf(server.config, selector, dir), odd, database, replace);
+  };
+
+  it('keeps sequences inside the expressions of defaults', async () => {
+    await mariadb(server, 'CREATE OR REPLACE DATABASE exa_seq');
+    await load(
+      'exa_seq',
+      `CREATE SEQUENCE inv START WITH 7; CREATE TABLE bill (id INT DEFAULT NEXTVAL(inv), t VARCHAR(90) DEFAULT '\`holdfast_new_\`.', n VARCHAR(90) DEFAULT (CONCAT('INV-\`exa_seq\`.', NEXTVAL(\`exa_seq\`.\`inv\`))));`,
+    );
+    await mariadb(server, "INSERT INTO exa_seq.bill (t) VALUES ('a')");
+    expect(await mariadb(server, 'SELECT n FROM exa_seq.bill')).toMatch(/^INV-`exa_seq`\.[78]\n$/);
+    const defaults =
+      "SELECT COLUMN_DEFAULT FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'exa_seq' AND COLUMN_NAME IN ('id', 'n')";
+    expect(await mariadb(server, defaults)).not.toContain('holdfast');
+  });
+
+  it('takes tables that merge others', async () => {
+    await mariadb(server, 'CREATE OR REPLACE DATABASE exa_merge');
+    await load(
+      'exa_merge',
+      `CREATE TABLE m (a INT) ENGINE=MyISAM; INSERT INTO m VALUES (1),(2); CREATE TABLE mm (a INT) ENGINE=MRG_MyISAM UNION=(m);`,
+    );
+    expect(await mariadb(server, 'SELECT COUNT(*) FROM exa_merge.mm')).toBe('2\n');
+  });
+
+  it('brings back a row larger than the server takes in one packet, and leaves that setting as it was', async () => {
+    const packet = 'SELECT @@GLOBAL.max_allowed_packet';
+    await mariadb(
+      server,
+      `CREATE OR REPLACE DATABASE exa_wide; CREATE TABLE exa_wide.t (b LONGBLOB); INSERT INTO exa_wide.t VALUES (REPEAT(CHAR(200), 1200000));
+       SET GLOBAL max_allowed_packet = 2097152`,
+    );
+    try {
+      const wide = join(dir, 'wide.sql');
+      await exportToFile(server.config, 'exa_wide', selector, wide);
+      await runImport(await contextOf(server.config, selector, dir), wide, 'exa_wide', replace);
+      expect(await mariadb(server, 'SELECT LENGTH(b) FROM exa_wide.t')).toBe('1200000\n');
+      expect(await mariadb(server, packet)).toBe('2097152\n');
+    } finally {
+      await mariadb(server, 'SET GLOBAL max_allowed_packet = 16777216');
+    }
+  });
+
+  it('is refused without a word of its rows', async () => {
+    await mariadb(server, 'CREATE OR REPLACE DATABASE exa_torn');
+    const failed = load('exa_torn', "CREATE TABLE t (a INT);\nINSERT INTO t VALUES (1, 'a secret word');");
+    await expect(failed).rejects.toThrow(
+      /^the dump could not be loaded: (mariadb|mysql) ended with status 1: ERROR 1136 [^|]*$/,
+    );
+    await expect(failed).rejects.not.toThrow('secret');
   });
 });
