@@ -130,13 +130,13 @@ export class MysqlImporter implements DatabaseImporter {
     const { kept, database, tables } = record;
     const names = importNames(id);
     return await this.#session(signal, async (session) => {
+      await foreignKeysFromOutside(session, database, tables);
       const old = await readSide(session, kept ?? '', null);
       const outgoing = await readSide(session, database, tables);
       const before = record.outgoing as Side;
       return {
         ...record,
         id,
-      await foreignKeysFromOutside(session, database, tables);
         phase: 'swapping',
         scratch: kept ?? '',
         kept: names.kept,

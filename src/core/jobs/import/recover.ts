@@ -91,9 +91,9 @@ export async function dropExpired(
       }
     } catch (error) {
       if (!isHoldfastError(error) || error.code === 'INTERRUPTED') throw error;
-    }
-  }
-}
       const { database, kept } = record;
       if (error.code !== 'ACCOUNT_LOCKED')
         context.onEvent({ type: 'not-dropped', database, kept: kept ?? '', why: error.message });
+    }
+  }
+}
