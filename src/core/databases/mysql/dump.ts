@@ -42,7 +42,10 @@ export function startDump(
       (fileDescriptor) => startClient({ path: client.path, args, env: clientEnvironment(), fileDescriptor }),
       client.options,
     ),
-    check: new TrailerCheck(() => held?.moved()),
+    check: new TrailerCheck(
+      () => held?.moved(),
+      async () => held?.confirm(),
+    ),
     result: () => ({
       warnings: plans.flatMap((plan) => [
         ...plan.warnings,
@@ -106,10 +109,12 @@ function mergeBesides(plans: readonly DumpPlan[]): BesideText[] {
 /** The trailer counts as the very last line only: data and routines may hold the same words. */
 export class TrailerCheck implements DumpCheck {
   readonly #onChunk: () => void;
+  readonly #onEnd: () => Promise<void>;
   #tail = Buffer.alloc(0);
 
-  constructor(onChunk: () => void = () => {}) {
+  constructor(onChunk: () => void = () => {}, onEnd = async (): Promise<void> => {}) {
     this.#onChunk = onChunk;
+    this.#onEnd = onEnd;
   }
 
   chunk(bytes: Uint8Array): void {
@@ -122,6 +127,7 @@ export class TrailerCheck implements DumpCheck {
   }
 
   async end(): Promise<string | null> {
+    await this.#onEnd();
     const whole = /(^|\n)-- Dump completed( on [0-9: -]+)?\n$/.test(this.#tail.toString('latin1'));
     return whole ? null : 'the dump is cut short: its last line is not the trailer';
   }

@@ -8,6 +8,7 @@
  */
 
 import type { DatabaseInstanceConfig } from '../types.ts';
+import { within } from '../within.ts';
 import { lockOnly } from './barrier.ts';
 import type { DumpPlan } from './inspect.ts';
 import { openSession, type Session } from './session.ts';
@@ -28,9 +29,24 @@ export class HeldTables {
     this.#timer = this.#wind();
   }
 
-  /** Whether the locks have been held all the time so far. */
+  /** Whether the locks have been held all the time so far, as far as is known; `confirm` asks. */
   get intact(): boolean {
     return this.#intact;
+  }
+
+  /** Asks whether the connection that has the locks is still there: they go with it, and nobody says so. */
+  async confirm(): Promise<void> {
+    clearTimeout(this.#timer);
+    if (this.#released || !this.#intact) return;
+    let answered = false;
+    const asked = this.#session.rows('SELECT 1').then(
+      () => {
+        answered = true;
+      },
+      () => {},
+    );
+    await within(longestSilenceMs, asked);
+    this.#intact = answered;
   }
 
   /** The dump has got further. */

@@ -74,8 +74,9 @@ export async function openSession(config: DatabaseInstanceConfig, signal: AbortS
     },
   };
   try {
+    // A session that holds locks says nothing until a dump has ended, perhaps a day later.
     await session.rows(
-      "SET SESSION autocommit = 1, sql_mode = '', sql_quote_show_create = 1, wait_timeout = 28800",
+      "SET SESSION autocommit = 1, sql_mode = '', sql_quote_show_create = 1, wait_timeout = 31536000",
     );
   } catch (cause) {
     await session.close();
