@@ -41,7 +41,16 @@ export const pruneDocument = document('prune', 'What retention lets go, or what 
   refusals: list(
     'Why not everything was done that retention says.',
     record('A refusal.', {
-      rule: choice('Which.', 'share', 'clock', 'shrunk', 'damaged-manifest', 'changed', 'unknown-plan', 'forked'),
+      rule: choice(
+        'Which.',
+        'share',
+        'clock',
+        'shrunk',
+        'damaged-manifest',
+        'changed',
+        'unknown-plan',
+        'forked',
+      ),
       owner: textOrNull('UUID of the account it is about; null where it is about all.'),
       message: text('What prune found.'),
       hint: text('What to do, as one sentence.'),
