@@ -63,6 +63,12 @@ async function importOne(
     if (event.type === 'recovered') {
       recovered.push({ database: printable(event.database), how: event.how });
       output.note(`an import of ${printable(event.database)} had been stopped: ${event.how}`);
+    } else if (event.type === 'unfinished') {
+      output.note(
+        `warning: an import of ${printable(event.database)} had been stopped and cannot be ended yet: ${event.message}`,
+      );
+    } else if (event.type === 'incomplete') {
+      output.note(`warning: ${event.warning.code}: ${event.warning.message}`);
     } else if (event.type === 'expired') {
       output.info(`dropped the replaced ${printable(event.database)}, kept in ${event.kept}`);
     } else if (event.type === 'not-dropped') output.note(notDropped(event));

@@ -11,6 +11,11 @@ export function isImportDatabase(name: string): boolean {
   return own.test(name);
 }
 
+/** Whether it may be dropped with the import that made it; what was kept, or is live, never. */
+export function isScratch(name: string): boolean {
+  return /^holdfast_new_[0-9a-f]{12}$/.test(name);
+}
+
 /** @param id hex digits, 24 at least */
 export function importNames(id: string): {
   readonly scratch: string;

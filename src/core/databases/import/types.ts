@@ -37,6 +37,11 @@ export interface ImportRecord {
   /** What the engine noted of the new and of the replaced database. */
   readonly incoming: unknown;
   readonly outgoing: unknown;
+  /**
+   * The record of the kept database that this exchange brings back; its `kept` is the `scratch` here. Where the
+   * exchange does not come to pass, this one takes the place of the record again.
+   */
+  readonly reverses?: ImportRecord | null;
 }
 
 /** What a dump's own stream promised. */
@@ -88,16 +93,26 @@ export interface DatabaseImporter {
   /** Notes what the exchange needs. Changes nothing that is live. @throws IMPORT_REFUSED */
   prepare(record: ImportRecord, notes: unknown, signal: AbortSignal): Promise<PreparedImport>;
 
-  /** Exchanges, from wherever a killed one stopped. @throws IMPORT_FAILED */
-  swap(record: ImportRecord, onStep: StepListener, signal: AbortSignal): Promise<void>;
+  /**
+   * Exchanges, from wherever a killed one stopped. Once the new one is in place, an object that the server refuses is
+   * told in a warning and left out, since nothing could be undone any more.
+   *
+   * @throws IMPORT_FAILED
+   */
+  swap(record: ImportRecord, onStep: StepListener, signal: AbortSignal): Promise<readonly DatabaseWarning[]>;
 
   /** Whether the new one is in place already, however unfinished. */
   isSwapped(record: ImportRecord, signal: AbortSignal): Promise<boolean>;
 
-  /** Undoes an import that is not in place: the live one is as it was, scratch and importer are gone. */
-  abandon(record: ImportRecord, signal: AbortSignal): Promise<void>;
+  /**
+   * Undoes an import that is not in place: the live one is as it was, scratch and importer are gone. A kept database
+   * is never dropped: that of a reversal stays. Objects of the live one that cannot be made again are warnings.
+   *
+   * @throws IMPORT_FAILED the live one is in use so that something of it cannot be put back yet
+   */
+  abandon(record: ImportRecord, signal: AbortSignal): Promise<readonly DatabaseWarning[]>;
 
-  /** The record of the exchange that brings the kept one back and keeps the present one. */
+  /** The exchange that brings the kept one back and keeps the present one under a name made of `id`. */
   reverse(record: ImportRecord, id: string, signal: AbortSignal): Promise<ImportRecord>;
 
   /** Drops what was kept. A kept one that is gone is a success. */

@@ -6,7 +6,8 @@
  * text, whatever an account wrote, runs only when and as whom it is used.
  */
 
-import { HoldfastError } from '../../errors.ts';
+import type { DatabaseWarning } from '../../contracts/database.ts';
+import { isHoldfastError } from '../../errors.ts';
 import { printable, quoted } from '../../printable.ts';
 import { redefined } from './import-rewrite.ts';
 import type { Definer } from './import-statement.ts';
@@ -144,42 +145,66 @@ export async function dropDefinitions(
   }
 }
 
+/** One that was there, worked, and could not be made. */
+export interface Unmade {
+  readonly one: Definition;
+  readonly why: string;
+  /** Somebody held a lock: it may go well another time. */
+  readonly locked: boolean;
+}
+
+/** Warnings of what was left out. */
+export function unmadeWarnings(unmade: readonly Unmade[], database: string): DatabaseWarning[] {
+  return unmade.map(({ one, why }) => ({
+    code: 'object-not-made',
+    database,
+    message: `${one.kind} ${quoted(one.name)} was refused by the server and is not there: ${printable(why, 500)}`,
+  }));
+}
+
+/** Which objects there are, as `kind name`; of views also broken ones. */
+export async function presentObjects(session: Session, database: string): Promise<ReadonlySet<string>> {
+  const rows = await session.rows(
+    `SELECT LOWER(ROUTINE_TYPE), ROUTINE_NAME, ROUTINE_SCHEMA FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ?
+     UNION ALL SELECT 'view', TABLE_NAME, TABLE_SCHEMA FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_TYPE = 'VIEW'
+     UNION ALL SELECT 'trigger', TRIGGER_NAME, TRIGGER_SCHEMA FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ?
+     UNION ALL SELECT 'event', EVENT_NAME, EVENT_SCHEMA FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ?`,
+    [database, database, database, database],
+  );
+  const own = rows.filter(([, , schema]) => text(schema) === database);
+  return new Set(own.map(([kind, name]) => `${text(kind)} ${text(name)}`));
+}
+
 /**
  * Makes the objects of `from` in `to`, whatever of them is there already. Views that need each other are
- * tried until none is left.
- *
- * @throws IMPORT_FAILED one that worked cannot be made
+ * tried until none is left. One that fails does not stop the others.
  */
 export async function makeDefinitions(
   session: Session,
   definitions: readonly Definition[],
   { from, to }: { readonly from: string; readonly to: string },
-): Promise<void> {
+): Promise<readonly Unmade[]> {
   await session.rows(`USE ${quoteName(to)}`);
   let waiting = definitions;
-  for (;;) {
-    const failed: { readonly one: Definition; readonly why: string }[] = [];
+  let failed: Unmade[] = [];
+  while (waiting.length > 0) {
+    failed = [];
     for (const one of waiting) {
       try {
         await make(session, one, { from, to });
       } catch (error) {
-        if (errorNumber(error) === undefined) throw error;
-        failed.push({ one, why: (error as Error).message });
+        const number = errorNumber(error);
+        const refused = isHoldfastError(error) && error.code === 'IMPORT_REFUSED';
+        if (number === undefined && !refused) throw error;
+        failed.push({ one, why: (error as Error).message, locked: number === 1205 || number === 1213 });
       }
     }
-    if (failed.length === 0) break;
-    if (failed.length === waiting.length) {
-      const first = failed.find(({ one }) => one.works || one.kind !== 'view');
-      if (first === undefined) break;
-      const what = `${first.one.kind} ${quoted(first.one.name)}`;
-      throw new HoldfastError('IMPORT_FAILED', `${what} cannot be made: ${printable(first.why)}`, {
-        hint: 'Mend what the server complains about, then run the command again.',
-      });
-    }
+    if (failed.length === waiting.length) break;
     waiting = failed.map(({ one }) => one);
   }
   await session.rows("SET SESSION sql_mode = '', time_zone = @@global.time_zone");
   await session.rows('SET NAMES utf8mb4');
+  return failed.filter(({ one }) => one.works || one.kind !== 'view');
 }
 
 /** @throws IMPORT_REFUSED it is written so that a change of it could make something else */

@@ -3,14 +3,24 @@
  * then views, routines, triggers, events and grants again.
  *
  * Every step looks at what is there before it acts, so a killed exchange goes on from where it stopped. The
- * RENAME is the point of no return: before it all is undone, after it all is finished.
+ * RENAME is the point of no return: before it all is undone, after it all is finished. Nothing here waits for a lock
+ * longer than seconds, since all who come later wait behind it.
  */
 
+import type { DatabaseWarning } from '../../contracts/database.ts';
 import { HoldfastError } from '../../errors.ts';
-import { printable } from '../../printable.ts';
+import { printable, quoted } from '../../printable.ts';
 import type { ImportRecord, StepListener } from '../import/types.ts';
 import { fixDefaults, routineGrants, tablesOf } from './import-details.ts';
-import { type Definition, dropDefinitions, makeDefinitions, readDefinitions } from './import-objects.ts';
+import {
+  type Definition,
+  dropDefinitions,
+  makeDefinitions,
+  presentObjects,
+  readDefinitions,
+  type Unmade,
+  unmadeWarnings,
+} from './import-objects.ts';
 import { createDatabase, dropDatabase } from './import-placement.ts';
 import { quoteName } from './names.ts';
 import { errorNumber, type Session } from './session.ts';
@@ -54,19 +64,27 @@ export async function isExchanged(session: Session, record: ImportRecord): Promi
   return !outgoing.some((name) => live.has(name));
 }
 
+const limitLocks = `SET SESSION lock_wait_timeout = ${lockWaitSeconds}, innodb_lock_wait_timeout = ${lockWaitSeconds}`;
+
 /** @throws IMPORT_FAILED */
-export async function exchange(session: Session, record: ImportRecord, onStep: StepListener): Promise<void> {
+export async function exchange(
+  session: Session,
+  record: ImportRecord,
+  onStep: StepListener,
+): Promise<DatabaseWarning[]> {
   const { database, scratch, kept } = record;
   const incoming = record.incoming as Side;
   const outgoing = record.outgoing as Side | null;
-  await session.rows(`SET SESSION lock_wait_timeout = ${lockWaitSeconds}, foreign_key_checks = 0`);
+  await session.rows(`${limitLocks}, foreign_key_checks = 0`);
   await createDatabase(session, kept ?? database, record.origin);
   onStep('made');
   if (!(await isExchanged(session, record))) {
-    // Tables with triggers, and views, cannot be renamed into another database.
+    // Tables with triggers cannot be renamed into another database. All else of the live one stays until then.
     await dropDefinitions(session, scratch, incoming.definitions);
     onStep('scratch-cleared');
-    if (outgoing !== null) await dropDefinitions(session, database, outgoing.definitions);
+    const inTheWay = ({ kind, name }: Definition): boolean =>
+      kind === 'trigger' || (kind === 'view' && incoming.tables.includes(name));
+    await dropDefinitions(session, database, outgoing?.definitions.filter(inTheWay) ?? []);
     onStep('live-cleared');
     await renameAll(session, record, incoming, outgoing);
   }
@@ -74,12 +92,41 @@ export async function exchange(session: Session, record: ImportRecord, onStep: S
   await fixDefaults(session, database, incoming.from);
   if (outgoing !== null) await dropDefinitions(session, database, outgoing.definitions);
   onStep('old-dropped');
-  await makeDefinitions(session, incoming.definitions, { from: incoming.from, to: database });
+  const unmade = await makePatiently(session, incoming.definitions, { from: incoming.from, to: database });
   onStep('replayed');
   for (const grant of outgoing?.grants ?? []) await session.rows(grant).catch(ignoreMissingRoutine);
   onStep('granted');
   await dropEmpty(session, scratch);
   onStep('finished');
+  return unmadeWarnings(unmade, database);
+}
+
+/**
+ * What somebody's lock keeps from being made is tried again.
+ *
+ * @throws IMPORT_FAILED the lock stays; all others are made
+ */
+async function makePatiently(
+  session: Session,
+  definitions: readonly Definition[],
+  place: { readonly from: string; readonly to: string },
+): Promise<readonly Unmade[]> {
+  let unmade = await makeDefinitions(session, definitions, place);
+  for (let attempt = 1; ; attempt += 1) {
+    const locked = unmade.find((one) => one.locked);
+    if (locked === undefined) return unmade;
+    if (attempt === attempts) {
+      const what = `${locked.one.kind} ${quoted(locked.one.name)}`;
+      throw new HoldfastError('IMPORT_FAILED', `${what} cannot be made: ${printable(locked.why, 500)}`, {
+        hint: 'Stop what uses the database for a moment, then run the command again.',
+      });
+    }
+    unmade = await makeDefinitions(
+      session,
+      unmade.map(({ one }) => one),
+      place,
+    );
+  }
 }
 
 async function renameAll(
@@ -127,10 +174,18 @@ function ignoreMissingRoutine(error: unknown): void {
   if (errorNumber(error) === undefined) throw error;
 }
 
-/** Puts back what was cleared for an exchange that did not come to pass. */
-export async function restoreLive(session: Session, record: ImportRecord): Promise<void> {
+/**
+ * Puts back what was cleared for an exchange that did not come to pass; what is there is not touched.
+ *
+ * @throws IMPORT_FAILED somebody's lock keeps a trigger from coming back; all else is there
+ */
+export async function restoreLive(session: Session, record: ImportRecord): Promise<DatabaseWarning[]> {
   const outgoing = record.outgoing as Side | null;
-  if (outgoing === null) return;
-  await makeDefinitions(session, outgoing.definitions, { from: outgoing.from, to: record.database });
-  for (const grant of outgoing.grants) await session.rows(grant).catch(ignoreMissingRoutine);
+  if (outgoing === null) return [];
+  const { database } = record;
+  await session.rows(limitLocks);
+  const present = await presentObjects(session, database);
+  const gone = outgoing.definitions.filter(({ kind, name }) => !present.has(`${kind} ${name}`));
+  const unmade = await makePatiently(session, gone, { from: outgoing.from, to: database });
+  return unmadeWarnings(unmade, database);
 }

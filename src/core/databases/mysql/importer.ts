@@ -3,7 +3,7 @@
 import type { DatabaseWarning } from '../../contracts/database.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { printable, quoted } from '../../printable.ts';
-import { importNames } from '../import/names.ts';
+import { importNames, isScratch } from '../import/names.ts';
 import type {
   DatabaseImporter,
   ImportRecord,
@@ -103,12 +103,17 @@ export class MysqlImporter implements DatabaseImporter {
     });
   }
 
-  async swap(record: ImportRecord, onStep: StepListener, signal: AbortSignal): Promise<void> {
-    await this.#session(signal, async (session) => {
-      await exchange(session, record, onStep);
+  async swap(
+    record: ImportRecord,
+    onStep: StepListener,
+    signal: AbortSignal,
+  ): Promise<readonly DatabaseWarning[]> {
+    return await this.#session(signal, async (session) => {
+      const unmade = await exchange(session, record, onStep);
       if (record.kept === null && record.origin !== record.database) {
         await copyDatabaseGrants(session, record.origin, record.database);
       }
+      return unmade;
     });
   }
 
@@ -116,13 +121,14 @@ export class MysqlImporter implements DatabaseImporter {
     return await this.#session(signal, (session) => isExchanged(session, record));
   }
 
-  async abandon(record: ImportRecord, signal: AbortSignal): Promise<void> {
-    await this.#session(signal, async (session) => {
+  async abandon(record: ImportRecord, signal: AbortSignal): Promise<readonly DatabaseWarning[]> {
+    return await this.#session(signal, async (session) => {
       await dropImporter(session, record.importer.user);
-      if (record.phase !== 'loading') await restoreLive(session, record);
-      await dropDatabase(session, record.scratch);
+      const unmade = record.phase === 'loading' ? [] : await restoreLive(session, record);
+      if (isScratch(record.scratch)) await dropDatabase(session, record.scratch);
       // Made for the exchange and still empty; a new one is not there yet either.
       if (record.phase === 'swapping') await dropMade(session, record.kept ?? record.database);
+      return unmade;
     });
   }
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { DatabaseWarning } from '../../contracts/database.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { printable, quoted } from '../../printable.ts';
-import { importNames } from '../import/names.ts';
+import { importNames, isScratch } from '../import/names.ts';
 import type {
   DatabaseImporter,
   ImportRecord,
@@ -84,23 +84,25 @@ export class PostgresqlImporter implements DatabaseImporter {
     return { record: { ...record, phase: 'swapping' }, warnings: [] };
   }
 
-  async swap(record: ImportRecord, onStep: StepListener, signal: AbortSignal): Promise<void> {
+  async swap(record: ImportRecord, onStep: StepListener, signal: AbortSignal): Promise<readonly []> {
     await this.#in(maintenanceDatabase, signal, (session) => exchange(session, record, onStep));
+    return [];
   }
 
   async isSwapped(record: ImportRecord, signal: AbortSignal): Promise<boolean> {
     return await this.#in(maintenanceDatabase, signal, (session) => isExchanged(session, record));
   }
 
-  async abandon(record: ImportRecord, signal: AbortSignal): Promise<void> {
+  async abandon(record: ImportRecord, signal: AbortSignal): Promise<readonly []> {
     await this.#in(maintenanceDatabase, signal, async (session) => {
       const names = await databaseNames(session);
-      await dropDatabase(session, record.scratch);
+      if (isScratch(record.scratch)) await dropDatabase(session, record.scratch);
       await dropImporter(session, record.importer.user);
       if (record.phase === 'swapping' && record.kept !== null && names.has(record.database)) {
         await session.rows(`ALTER DATABASE ${quoteName(record.database)} ALLOW_CONNECTIONS true`);
       }
     });
+    return [];
   }
 
   async reverse(record: ImportRecord, id: string): Promise<ImportRecord> {

@@ -12,7 +12,7 @@ import { quoted } from '../../printable.ts';
 import { lockAccount } from '../account-lock.ts';
 import { ImportJournal } from './journal.ts';
 import { choosePlace } from './place.ts';
-import { dropExpired, recoverImports, runExchange } from './recover.ts';
+import { dropExpired, recoverImports, runExchange, undoImportOf } from './recover.ts';
 import { StallWatch } from './stall-watch.ts';
 import type { ImportContext, ImportReport, ImportRequest } from './types.ts';
 
@@ -36,10 +36,11 @@ export async function importDatabase(
   }
   const lock = lockAccount(stateDir, account.owner, account.site);
   try {
-    await endEarlier(request);
+    await recoverImports(request, request.place.kind === 'as' ? request.place.name : request.database);
+    await dropExpired({ ...request, importers: [importer], locked: account.owner });
     const place = choosePlace(request, await importer.databases(signal), mine);
-    const record = newRecord(request, place);
     const journal = new ImportJournal(stateDir);
+    const record = newRecord(request, place, await journal.nextStartMs(request.now()));
     await journal.put(record);
     request.onEvent({ type: 'phase', phase: 'loading' });
     const watch = new StallWatch(importer);
@@ -51,7 +52,7 @@ export async function importDatabase(
       const { record: ready, warnings } = await importer.prepare(record, loaded.notes, signal);
       request.onEvent({ type: 'phase', phase: 'swapping' });
       await journal.put(ready);
-      const keptUntilMs = await exchange(request, ready);
+      const { keptUntilMs, warnings: unmade } = await exchange(request, ready);
       return {
         database: place.name,
         replaced: place.replaces,
@@ -59,11 +60,11 @@ export async function importDatabase(
         keptUntilMs,
         tables:
           tables === null ? loaded.tables : loaded.tables.filter(({ rows }) => rows > 0 || tables.length > 0),
-        warnings: [...loaded.warnings, ...warnings],
+        warnings: [...loaded.warnings, ...warnings, ...unmade],
       };
     } catch (error) {
       // A silent server cleans up nothing; the next import does.
-      if (watch.stalled === null) await abandonQuietly(request, record, error);
+      if (watch.stalled === null) await abandonQuietly(request, record);
       throw error;
     }
   } finally {
@@ -80,7 +81,7 @@ export async function undoImport(context: ImportContext, database: string): Prom
   const { importer, account, stateDir, signal } = context;
   const lock = lockAccount(stateDir, account.owner, account.site);
   try {
-    await recoverImports(context);
+    await recoverImports(context, database);
     const journal = new ImportJournal(stateDir);
     const kept = (await journal.list()).filter(
       (one) =>
@@ -95,15 +96,22 @@ export async function undoImport(context: ImportContext, database: string): Prom
         hint: 'Import it from a snapshot instead.',
       });
     }
-    const reversed = {
+    // In the file of the kept one: at no moment do both stand there, or none.
+    const reversed: ImportRecord = {
       ...(await importer.reverse(before, context.newId(), signal)),
-      startedAtMs: context.now(),
+      id: before.id,
+      reverses: { ...before, reverses: null },
+      startedAtMs: await journal.nextStartMs(context.now()),
     };
     await journal.put(reversed);
-    await journal.remove(before);
     context.onEvent({ type: 'phase', phase: 'swapping' });
-    const keptUntilMs = await runExchange(context, reversed);
-    return { ...nothingDone(database), replaced: true, kept: reversed.kept, keptUntilMs };
+    try {
+      const { keptUntilMs, warnings } = await exchange(context, reversed);
+      return { ...nothingDone(database), replaced: true, kept: reversed.kept, keptUntilMs, warnings };
+    } catch (error) {
+      await abandonQuietly(context, reversed);
+      throw error;
+    }
   } finally {
     lock.release();
   }
@@ -118,14 +126,10 @@ const nothingDone = (database: string): ImportReport => ({
   warnings: [],
 });
 
-async function endEarlier(request: ImportRequest): Promise<void> {
-  await recoverImports(request);
-  await dropExpired({ ...request, importers: [request.importer], locked: request.account.owner });
-}
-
 function newRecord(
-  { importer, account, database, tables, newId, now }: ImportRequest,
+  { importer, account, database, tables, newId }: ImportRequest,
   { name, replaces }: { readonly name: string; readonly replaces: boolean },
+  startedAtMs: number,
 ): ImportRecord {
   const id = newId();
   const { scratch, kept, user } = importNames(id);
@@ -144,7 +148,7 @@ function newRecord(
     tables,
     importer: { user, password: newId() },
     phase: 'loading',
-    startedAtMs: now(),
+    startedAtMs,
     keptUntilMs: null,
     incoming: null,
     outgoing: null,
@@ -163,7 +167,7 @@ async function* counted(
 }
 
 /** A failed exchange is undone at once, unless the new database is in place: then the next call finishes it. */
-async function exchange(request: ImportRequest, record: ImportRecord): Promise<number | null> {
+async function exchange(request: ImportContext, record: ImportRecord): ReturnType<typeof runExchange> {
   try {
     return await runExchange(request, record);
   } catch (error) {
@@ -174,25 +178,23 @@ async function exchange(request: ImportRequest, record: ImportRecord): Promise<n
       `${error.message}; the new database is in place, but not complete`,
       {
         cause: error,
-        hint: 'Mend the cause and run any import of this account, which finishes it first.',
+        hint: 'Mend the cause and run any import of this account or its next backup, which finish it first.',
       },
     );
   }
 }
 
 /** Also after an interruption, which must not leave what it can still remove. */
-async function abandonQuietly(request: ImportRequest, record: ImportRecord, error: unknown): Promise<void> {
-  const { importer, stateDir } = request;
+async function abandonQuietly(context: ImportContext, record: ImportRecord): Promise<void> {
+  const { importer, stateDir } = context;
   const signal = AbortSignal.timeout(60_000);
   const journal = new ImportJournal(stateDir);
   try {
     const latest = (await journal.list()).find(({ id }) => id === record.id);
     if (latest === undefined || latest.phase === 'kept') return;
     if (latest.phase === 'swapping' && (await importer.isSwapped(latest, signal))) return;
-    await importer.abandon(latest, signal);
-    await journal.remove(latest);
+    await undoImportOf({ ...context, signal }, latest);
   } catch {
-    // The journal keeps it, and the next import tries again; what failed first is what is told.
-    void error;
+    // The journal keeps it, and the next import or backup tries again; what failed first is what is told.
   }
 }

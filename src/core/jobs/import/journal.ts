@@ -22,6 +22,22 @@ export class ImportJournal {
     await writeJsonFile(this.#path(record), { ...record, importer });
   }
 
+  /**
+   * What an import that was undone leaves: nothing, or what is kept as it was before somebody wanted it back. One file
+   * is written or removed, so a kill leaves one or the other.
+   */
+  async putBack(record: ImportRecord): Promise<void> {
+    const { reverses } = record;
+    if (reverses === undefined || reverses === null) await this.remove(record);
+    else await this.put(reverses);
+  }
+
+  /** Later than all that is noted, also where the clock was set back since: the last is told by it. */
+  async nextStartMs(now: number): Promise<number> {
+    const latest = (await this.list()).at(-1)?.startedAtMs ?? Number.NEGATIVE_INFINITY;
+    return Math.max(now, latest + 1);
+  }
+
   async remove(record: ImportRecord): Promise<void> {
     await rm(this.#path(record), { force: true });
   }

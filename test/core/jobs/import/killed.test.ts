@@ -55,7 +55,10 @@ async function recovered(request: KilledImport): Promise<string> {
   const onEvent = (event: ImportEvent) => {
     if (event.type === 'recovered') seen.push(event.how);
   };
-  await recoverImports(await contextOf(request.config, request.selector, request.stateDir, onEvent));
+  await recoverImports(
+    await contextOf(request.config, request.selector, request.stateDir, onEvent),
+    request.database,
+  );
   return seen.join(',');
 }
 
@@ -199,7 +202,7 @@ describe('an import whose server falls silent', () => {
         all('SIGCONT');
       }
       const context = await contextOf(server.config, selector, stateDir);
-      await recoverImports(context);
+      await recoverImports(context, null);
       expect(
         [...(await context.importer.databases(importSignal))].filter((name) =>
           name.startsWith('holdfast_new_'),
