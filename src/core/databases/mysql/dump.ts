@@ -12,6 +12,7 @@ import { startClient } from '../client-process.ts';
 import type { ReadAheadOptions } from '../read-ahead.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
 import { clientEnvironment, type MysqlClient } from './client.ts';
+import { type DatabaseDefaults, withDefaults } from './defaults.ts';
 import type { HeldTables } from './held-tables.ts';
 import type { DumpPlan } from './inspect.ts';
 import { optionFileArgument, withOptionFile } from './option-file.ts';
@@ -22,6 +23,8 @@ export interface DumpContext {
   readonly signal: AbortSignal;
   readonly readAhead: ReadAheadOptions;
   readonly stallMs: number;
+  /** By database; one that is not among them is dumped all the same. */
+  readonly defaults: ReadonlyMap<string, DatabaseDefaults>;
 }
 
 /** Several plans make one joint dump, which names its databases; a single one does not. */
@@ -29,9 +32,11 @@ export function startDump(
   plans: readonly [DumpPlan, ...DumpPlan[]],
   grants: BesideText | null,
   held: HeldTables | null,
-  { config, client, signal, readAhead, stallMs }: DumpContext,
+  { config, client, signal, readAhead, stallMs, defaults }: DumpContext,
 ): ClientDump {
   const [first, ...others] = plans;
+  // A joint dump says it itself, where it creates its databases.
+  const told = others.length > 0 ? undefined : defaults.get(first.database);
   const args = [optionFileArgument, ...dumpOptions(plans, client.options)];
   if (others.length > 0) args.push('--databases');
   args.push('--', ...plans.map(({ database }) => database));
@@ -58,6 +63,7 @@ export function startDump(
     signal,
     readAhead,
     stallMs,
+    ...(told === undefined ? {} : { rewrite: (chunks) => withDefaults(chunks, told) }),
     secrets: config.password === undefined ? [] : [config.password],
   });
 }

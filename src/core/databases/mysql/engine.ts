@@ -20,6 +20,7 @@ import type { ReadAheadBudget } from '../read-ahead.ts';
 import { type DatabaseInstanceConfig, type EngineDependencies, stallMsOf } from '../types.ts';
 import { checkServer } from './check.ts';
 import { type MysqlClient, probeClient } from './client.ts';
+import { readDefaults } from './defaults.ts';
 import { discoverDatabases } from './discover.ts';
 import { startExports } from './export-set.ts';
 import { readUsers } from './grants.ts';
@@ -97,6 +98,10 @@ export class MysqlEngine implements DatabaseEngine {
           readAhead: { everyMs: (server.netWriteTimeoutSeconds * 1000) / 3, budget: this.#budget },
           now: this.#now,
           users,
+          defaults: await readDefaults(
+            session,
+            plans.map(({ database }) => database),
+          ),
           separate,
           stallMs: stallMsOf(this.#config),
           onStart: (dump: ClientDump) => this.#live.add(dump),

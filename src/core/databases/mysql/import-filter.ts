@@ -7,6 +7,7 @@
  */
 
 import { quoted } from '../../printable.ts';
+import { type DatabaseDefaults, DefaultsReader, defaultsIn } from './defaults.ts';
 import { editOf, framed, refused, refusedAt } from './import-framing.ts';
 import { disabledEvent, renameQualifiers, sqlModeOf, withoutDefiner } from './import-rewrite.ts';
 import { type Piece, StatementSplitter } from './import-split.ts';
@@ -27,13 +28,13 @@ export interface FilterOptions {
 const longestStatement = 64 * 1024 * 1024;
 /** An INSERT says within these bytes where its values begin. */
 const longestInsertHead = 1024 * 1024;
-
 const plain: TokenOptions = { noBackslashEscapes: false, ansiQuotes: false };
 
 export class DumpFilter {
   readonly tally = new ImportTally();
   readonly #options: FilterOptions;
   readonly #splitter = new StatementSplitter();
+  readonly #defaults = new DefaultsReader();
   readonly #tables: ReadonlySet<string> | null;
   #modes = plain;
   /** Pieces of a statement whose kind is not known yet. */
@@ -52,6 +53,7 @@ export class DumpFilter {
 
   /** @throws IMPORT_REFUSED */
   *feed(chunk: Uint8Array): Generator<Buffer, void, undefined> {
+    this.tally.defaults ??= this.#defaults.feed(chunk);
     for (const piece of this.#splitter.feed(chunk)) yield* this.#take(piece);
   }
 
@@ -145,7 +147,7 @@ export class DumpFilter {
     if (verb === 'USE') return this.#use(name);
     if (verb === 'SET') return this.#set(bytes, tokens, piece);
     if (/^(CREATE|DROP) (DATABASE|SCHEMA)$/.test(verb)) {
-      if (name !== null && verb.startsWith('CREATE')) this.#noteDatabase(name);
+      if (name !== null && verb.startsWith('CREATE')) this.#noteDatabase(name, defaultsIn(bytes));
       return null;
     }
     if (needless.has(verb)) return null;
@@ -191,9 +193,10 @@ export class DumpFilter {
     return null;
   }
 
-  #noteDatabase(name: string): void {
+  #noteDatabase(name: string, defaults: DatabaseDefaults | null = null): void {
     this.tally.source ??= name;
     if (name !== this.tally.source) this.tally.others.add(name);
+    else this.tally.defaults ??= defaults;
   }
 
   #inSection(): boolean {

@@ -8,24 +8,29 @@
 
 import { constants, lstat, mkdir, open, readlink, rmdir, symlink, unlink } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
+import type { DatabaseWarning } from '../../contracts/database.ts';
 import { HoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
+import { type DatabaseDefaults, defaultsClause, readDefaults } from './defaults.ts';
 import { quoteName } from './names.ts';
 import { errorNumber, type Session, text } from './session.ts';
 
 const cannotRemoveDirectory = 1010;
 
-/** With the character set and collation of `like`, where there is such a database. A second call does nothing. */
-export async function createDatabase(session: Session, name: string, like: string): Promise<void> {
-  const rows = await session.rows(
-    `SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME
-     FROM information_schema.SCHEMATA WHERE SCHEMA_NAME IN (?, ?)`,
-    [like, name],
-  );
-  if (rows.some(([schema]) => text(schema) === name)) return;
-  const model = rows.find(([schema]) => text(schema) === like);
-  const charset =
-    model === undefined ? '' : ` CHARACTER SET ${word(text(model[1]))} COLLATE ${word(text(model[2]))}`;
+/**
+ * Where that of `like` lies, with the character set and collation of the first of `models` that there is. A second
+ * call does nothing.
+ */
+export async function createDatabase(
+  session: Session,
+  name: string,
+  like: string,
+  models: readonly string[] = [like],
+): Promise<void> {
+  const known = await readDefaults(session, [name, ...models]);
+  if (known.has(name)) return;
+  const model = models.find((one) => known.has(one));
+  const charset = model === undefined ? '' : ` ${defaultsClause(known.get(model)!)}`;
   if (await placeBeside(session, name, like)) {
     // The directory is the database; this writes its character set into it.
     if (charset !== '') await session.rows(`ALTER DATABASE ${quoteName(name)}${charset}`);
@@ -34,7 +39,32 @@ export async function createDatabase(session: Session, name: string, like: strin
   await session.rows(`CREATE DATABASE ${quoteName(name)}${charset}`);
 }
 
-const word = (value: string): string => value.replace(/\W/g, '');
+/** Gives the scratch database what the dump says of the one it was made of; where it does not, that of `origin` stays. */
+export async function giveDefaults(
+  session: Session,
+  {
+    scratch,
+    origin,
+    database,
+  }: { readonly scratch: string; readonly origin: string; readonly database: string },
+  said: DatabaseDefaults | null,
+): Promise<readonly DatabaseWarning[]> {
+  const known = await readDefaults(session, [scratch, origin]);
+  let why = 'the dump does not say it';
+  if (said !== null) {
+    try {
+      await session.rows(`ALTER DATABASE ${quoteName(scratch)} ${defaultsClause(said)}`);
+      return [];
+    } catch (error) {
+      if (errorNumber(error) === undefined) throw error;
+      why = `the server does not have ${defaultsClause(said)}`;
+    }
+  } else if (known.has(origin)) return [];
+  const now = known.get(scratch);
+  const has = now === undefined ? '' : `: it is ${defaultsClause(now)}`;
+  const message = `the default character set and collation may not be those it had, since ${why}${has}`;
+  return [{ code: 'charset-unknown', database, message }];
+}
 
 /**
  * Whether `name` was made as a link beside that of `like`.

@@ -76,7 +76,8 @@ export async function exchange(
   const incoming = record.incoming as Side;
   const outgoing = record.outgoing as Side | null;
   await session.rows(`${limitLocks}, foreign_key_checks = 0`);
-  await createDatabase(session, kept ?? database, record.origin);
+  // A new one is as the dump says, which the scratch database is by now; what is kept, as it was.
+  await createDatabase(session, kept ?? database, record.origin, [kept === null ? scratch : record.origin]);
   onStep('made');
   if (!(await isExchanged(session, record))) {
     // Tables with triggers cannot be renamed into another database. All else of the live one stays until then.

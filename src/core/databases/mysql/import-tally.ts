@@ -1,5 +1,6 @@
 /** What a dump's own stream held: tables with their rows, views, whose objects were, which events ran. */
 
+import type { DatabaseDefaults } from './defaults.ts';
 import type { Definer } from './import-statement.ts';
 
 export interface TalliedTable {
@@ -20,6 +21,8 @@ export class ImportTally {
   readonly ignored = new Set<string>();
   /** Name of the database in the dump, as far as it says. */
   source: string | null = null;
+  /** Of that database, as far as the dump says. */
+  defaults: DatabaseDefaults | null = null;
   sawTrailer = false;
 
   created(kind: string, name: string): void {

@@ -21,7 +21,7 @@ import { DumpFilter } from './import-filter.ts';
 import { foreignKeysAcross, foreignKeysFromOutside } from './import-keys.ts';
 import { statementOf } from './import-objects.ts';
 import { withLargestPacket } from './import-packet.ts';
-import { createDatabase, dropDatabase } from './import-placement.ts';
+import { createDatabase, dropDatabase, giveDefaults } from './import-placement.ts';
 import type { Definer } from './import-statement.ts';
 import { exchange, isExchanged, readSide, restoreLive, type Side } from './import-swap.ts';
 import { createImporter, dropImporter } from './import-user.ts';
@@ -78,7 +78,8 @@ export class MysqlImporter implements DatabaseImporter {
         definers: Object.fromEntries(filter.tally.definers),
         enabledEvents: [...filter.tally.enabledEvents],
       };
-      return { tables: loaded, warnings: leftOut(filter, record.database), notes };
+      const charset = await giveDefaults(session, record, filter.tally.defaults);
+      return { tables: loaded, warnings: [...leftOut(filter, record.database), ...charset], notes };
     });
   }
 

@@ -249,6 +249,31 @@ describe('a dump of what is seldom in one', () => {
     }
   });
 
+  it('gives a database that is gone the character set it had, and warns where nobody knows', async () => {
+    const defaults =
+      "SELECT DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'exa_cs'";
+    const context = await contextOf(server.config, selector, dir);
+    const dump = join(dir, 'charset.sql');
+    const imported = async (): Promise<readonly string[]> => {
+      await mariadb(server, 'DROP DATABASE IF EXISTS exa_cs');
+      const { warnings } = await runImport(context, dump, 'exa_cs');
+      return [(await mariadb(server, defaults)).trim(), ...warnings.map(({ code }) => code)];
+    };
+    await mariadb(server, 'CREATE OR REPLACE DATABASE exa_cs CHARACTER SET latin2 COLLATE latin2_czech_cs');
+    await mariadb(server, 'CREATE TABLE exa_cs.t (a VARCHAR(9))');
+    await exportToFile(server.config, 'exa_cs', selector, dump);
+
+    expect(await imported()).toEqual(['latin2_czech_cs']);
+    writeFileSync(
+      dump,
+      'CREATE DATABASE exa_cs /*!40100 DEFAULT CHARACTER SET greek */; USE exa_cs; CREATE TABLE t (a INT);',
+    );
+    expect(await imported()).toEqual(['greek_general_ci']);
+    writeFileSync(dump, '-- Host: localhost    Database: exa_cs\nCREATE TABLE t (a INT);');
+    expect((await imported())[1]).toBe('charset-unknown');
+    await mariadb(server, 'DROP DATABASE exa_cs');
+  });
+
   it('is refused without a word of its rows', async () => {
     await mariadb(server, 'CREATE OR REPLACE DATABASE exa_torn');
     const failed = load('exa_torn', "CREATE TABLE t (a INT);\nINSERT INTO t VALUES (1, 'a secret word');");
