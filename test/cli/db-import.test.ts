@@ -1,15 +1,18 @@
 /** Imports of databases through the command line, with real servers. */
 
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { AccountsDocument } from '../../src/cli/documents/accounts.ts';
 import type { BackupDocument } from '../../src/cli/documents/backup.ts';
 import type { DatabaseImportDocument } from '../../src/cli/documents/database-import.ts';
 import { identityText, recipientText } from '../../src/core/encryption/key-text.ts';
 import { newKeyPair } from '../../src/core/encryption/x25519.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+import { selectorOf } from '../support/imports.ts';
 import { type MariadbServer, mariadb, startMariadb } from '../support/mariadb.ts';
 import { type PostgresqlServer, postgresqlClient, psql, startPostgresql } from '../support/postgresql.ts';
 import { populateDatabases } from '../support/sample-databases.ts';
@@ -206,6 +209,32 @@ describe('db import', () => {
     expect(readdirSync(directory)).toHaveLength(kept.length - 1);
     expect(await mariadb(mysql, `SHOW DATABASES LIKE '${record.kept}'`)).toBe('');
     expect(await psql(postgres, `SELECT 1 FROM pg_database WHERE datname = '${record.kept}'`)).toBe('');
+  });
+
+  it('that was killed is told by doctor, and ended by the next backup', async () => {
+    const database = db('killed');
+    const file = join(site.dir, 'killed.sql');
+    writeFileSync(file, 'CREATE TABLE a (x INT);\nINSERT INTO a VALUES (2);\n');
+    const live = `CREATE TABLE a (x INT); CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET NEW.x = 1`;
+    await mariadb(
+      mysql,
+      `DROP DATABASE IF EXISTS ${database}; CREATE DATABASE ${database}; USE ${database}; ${live}`,
+    );
+    const { accounts } = documentOf<AccountsDocument>('accounts', await site.holdfast('accounts', '--json'));
+    const owner = accounts.find((one) => one.site === account.site)?.uuid;
+    const selector = selectorOf('mysql', account.prefix, account.adminUser);
+    const at = 'step:live-cleared';
+    const request = { config: mysql.config, selector, stateDir: site.state, file, database, at, owner };
+    const script = join(import.meta.dirname, '../support/killed-import.ts');
+    expect(spawnSync(process.execPath, [script, JSON.stringify(request)]).signal).toBe('SIGKILL');
+
+    expect((await site.holdfast('doctor')).stdout).toContain(`an import of "${database}"`);
+    const backup = await site.holdfast('backup', '--account', account.site, '--json');
+    expect(backup.status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
+    expect(backup.stdout).toContain('import-ended');
+    expect(await mariadb(mysql, `SELECT x FROM ${database}.a`)).toBe('2\n');
+    expect((await site.holdfast('doctor')).stdout).not.toContain('an import of');
+    await mariadb(mysql, `DROP DATABASE ${database}`);
   });
 
   it('takes a plain dump of PostgreSQL', async () => {

@@ -15,6 +15,8 @@ export interface KilledImport {
   readonly database: string;
   /** `bytes`, `phase:<name>` or `step:<name>`. */
   readonly at: string;
+  /** UUID of the account; one of the tests' own where it is left out. */
+  readonly owner?: string;
 }
 
 const request = JSON.parse(process.argv[2] ?? '{}') as KilledImport;
@@ -27,5 +29,6 @@ const context = await contextOf(request.config, request.selector, request.stateD
         : event.type;
   if (point === request.at) process.kill(process.pid, 'SIGKILL');
 });
-await runImport(context, request.file, request.database, { place: { kind: 'replace' } });
+const account = { ...context.account, ...(request.owner === undefined ? {} : { owner: request.owner }) };
+await runImport({ ...context, account }, request.file, request.database, { place: { kind: 'replace' } });
 process.exitCode = 3;

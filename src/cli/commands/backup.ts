@@ -14,6 +14,7 @@ import type { CliCommand, CliContext, Invocation } from '../command.ts';
 import { collected } from '../command.ts';
 import { chooseAddin, loadConfigured } from '../configuration.ts';
 import { dropReplaced } from '../drop-replaced.ts';
+import { importsEnder } from '../end-imports.ts';
 import { noteKeyWarnings } from '../key-warnings.ts';
 import { addinId, openStateIfAny, openStateOf } from '../opened.ts';
 import { ownDirectories } from '../own-directories.ts';
@@ -169,6 +170,7 @@ async function runWith(
       concurrency: configuration.concurrency,
       lockWaitMs: configuration.lockWaitMinutes * 60_000,
       exportsTwice: twice === true,
+      endImports: importsEnder(context, loaded),
       fullEveryDays: (account) => policyOf(account, configuration).fullEveryDays.value,
       pool,
       world,

@@ -16,6 +16,7 @@ import { collected } from '../command.ts';
 import { type Loaded, loadConfigured } from '../configuration.ts';
 import { DatabaseExportPrinter, describeOutcome, exportStatus, inOrder } from '../database-export-printer.ts';
 import type { DatabaseItem } from '../documents/database-export.ts';
+import { checkImports } from '../end-imports.ts';
 import { checkOptions, type ExportOptions, jobsOf, noEngine, usage } from '../export-options.ts';
 import { openEngines, openPanel, openStateIfAny } from '../opened.ts';
 import { openProgress } from '../progress.ts';
@@ -74,6 +75,8 @@ export const dbExport: CliCommand = {
     const loaded = await loadConfigured(context.configDir);
     const { panel } = await openPanel(loaded, context.world);
     const accounts = await selectAccounts(context, loaded, panel, chosen);
+    for (const { detail, hint } of await checkImports(loaded))
+      context.output.note(`warning: ${detail}; ${hint}`);
     const engines = await openEngines(loaded.configuration, context.world);
     try {
       return await run(context, { loaded, panel, accounts, engines, chosen });

@@ -70,7 +70,7 @@ export const dbImport: CliCommand = {
       .option('--copy <name>', copyHelp)
       .addHelpText(
         'after',
-        '\nThe dump is loaded into a scratch database by a user with few rights, and checked against what its own\nbytes hold. Only then is it exchanged with the live one. An import that was killed is finished or undone by\nthe next one of the account.',
+        '\nThe dump is loaded into a scratch database by a user with few rights, and checked against what its own\nbytes hold. Only then is it exchanged with the live one. An import that was killed is finished or undone by\nthe next one of the account, or by its next backup.',
       );
     defineKeyOptions(command);
   },

@@ -27,6 +27,7 @@ import { checkStore } from '../checks/stores.ts';
 import type { CliCommand, CliContext } from '../command.ts';
 import { checkConfigured, type Loaded, perStore } from '../configuration.ts';
 import type { DoctorDocument } from '../documents/doctor.ts';
+import { checkImports } from '../end-imports.ts';
 import { openEngines, openPanel } from '../opened.ts';
 import { ownDirectories } from '../own-directories.ts';
 import { panelExports, twiceHint, twiceMessage } from '../panel-exports.ts';
@@ -113,6 +114,7 @@ async function checkConfiguredParts(
   } finally {
     await Promise.all(engines.map((engine) => engine.close()));
   }
+  add(await attempt('imports', () => checkImports(loaded)));
   for (const one of configuration.addins.flatMap(perStore)) {
     const found = await checkStore(loaded, one, { state, world, signal });
     add(found);

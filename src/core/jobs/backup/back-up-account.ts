@@ -6,6 +6,7 @@
  */
 
 import { createHash } from 'node:crypto';
+import type { Warning } from '../../archive/components.ts';
 import { type AddinRef, formatVersion, type ManifestHeader, snapshotDigest } from '../../archive/manifest.ts';
 import type { Signer } from '../../archive/seal.ts';
 import type { DatabaseEngine } from '../../contracts/database.ts';
@@ -59,6 +60,8 @@ export interface BackUpAccount {
   readonly fullEveryDays?: (account: Account) => number | null;
   /** True of every account with databases: somebody else exports them too, at another time. */
   readonly exportsTwice?: boolean;
+  /** Ends what killed imports of the account have left, and says so; called before its databases are read. */
+  readonly endImports?: (owner: string) => Promise<readonly Warning[]>;
   /** Reads every file again, also those that seem unchanged. */
   readonly checksum?: boolean;
   readonly world: BackUpWorld;
@@ -141,6 +144,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: bo
     await request.begin?.();
     // It may have waited for hours, and nothing of it has been read so far.
     startedAtMs = world.now();
+    for (const warning of (await request.endImports?.(owner)) ?? []) warnings.add(warning);
     await request.steps?.before('export', account);
     const onSaid = (component: string, said: string): void => request.steps?.said?.(account, component, said);
     databases = await exportDatabases({ ...common, onSaid, parent: before });

@@ -33,7 +33,7 @@ import type { OwnDirectory } from './own-directories.ts';
 import { checkEncryption } from './owner-epoch.ts';
 import { RunTally } from './run-tally.ts';
 
-export interface BackUpRun {
+export interface BackUpRun extends Pick<BackUpAccount, 'endImports'> {
   readonly addin: OpenAddin;
   readonly panelRef: AddinRef;
   readonly accounts: readonly Account[];
