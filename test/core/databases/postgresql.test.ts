@@ -162,6 +162,21 @@ describe('exporting PostgreSQL databases', () => {
     await expect(readBody(vanished?.body ?? empty())).rejects.toThrow('"vanished" does not exist');
   });
 
+  it.each(["role = 'nobody'", "idle_session_timeout = '1ms'", "local_preload_libraries = 'nope'"])(
+    'takes no setting of the database over: %s',
+    async (setting) => {
+      await psql(
+        server,
+        'DROP DATABASE IF EXISTS odd_settings; DROP ROLE IF EXISTS nobody; CREATE ROLE nobody',
+      );
+      await psql(server, 'CREATE DATABASE odd_settings');
+      await psql(server, 'CREATE TABLE t AS SELECT 1 AS a', 'odd_settings');
+      await psql(server, `ALTER DATABASE odd_settings SET ${setting}`);
+      const only = await exportOne('odd_settings');
+      expect((await readBody(only.body)).length).toBeGreaterThan(100);
+    },
+  );
+
   it('fails where row-level security would cut what the role sees', async () => {
     await psql(server, 'CREATE ROLE cut LOGIN; CREATE DATABASE secured');
     await psql(

@@ -1,6 +1,6 @@
 /** One connection to one database of a PostgreSQL server. The driver loads here only. */
 
-import { HoldfastError } from '../../errors.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { throwIfInterrupted } from '../../interruption.ts';
 import { printable, quoted } from '../../printable.ts';
 import { tlsOptions } from '../tls.ts';
@@ -38,15 +38,36 @@ export const maintenanceDatabase = 'postgres';
 
 /** The server's five characters for what went wrong; undefined for errors of another origin. */
 export function sqlState(error: unknown): string | undefined {
-  const { code, severity } = error as { code?: unknown; severity?: unknown };
+  const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown };
   return typeof code === 'string' && typeof severity === 'string' ? code : undefined;
 }
+
+/** Whatever an account has set for its database, we come as ourselves and without code of its choice. */
+export const ownSettings = '-c role=none -c local_preload_libraries=';
+const sessionSettings = `${ownSettings} -c search_path=pg_catalog -c statement_timeout=0 -c idle_in_transaction_session_timeout=0`;
+/** PostgreSQL 14 and newer; an older one does not know the name. */
+const newerSettings = '-c idle_session_timeout=0';
 
 /** @throws DATABASE_UNREACHABLE, whose cause is the driver's error */
 export async function openSession(
   config: DatabaseInstanceConfig,
   database: string,
   signal: AbortSignal,
+): Promise<Session> {
+  try {
+    return await connect(config, database, { options: `${sessionSettings} ${newerSettings}`, signal });
+  } catch (error) {
+    if (!isHoldfastError(error) || sqlState(error.cause) !== unknownSetting) throw error;
+    return await connect(config, database, { options: sessionSettings, signal });
+  }
+}
+
+const unknownSetting = '42704';
+
+async function connect(
+  config: DatabaseInstanceConfig,
+  database: string,
+  { options, signal }: { readonly options: string; readonly signal: AbortSignal },
 ): Promise<Session> {
   const what = `work on ${quoted(config.name)}`;
   throwIfInterrupted(signal, what);
@@ -59,7 +80,7 @@ export async function openSession(
     connectionTimeoutMillis: 10_000,
     application_name: 'holdfast',
     // Given outright, so that the driver does not look into our environment.
-    options: '-c search_path=pg_catalog -c statement_timeout=0 -c idle_in_transaction_session_timeout=0',
+    options,
   });
   let isOpen = true;
   // Errors of an idle connection come here; the next query fails with them as well.
