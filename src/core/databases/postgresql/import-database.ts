@@ -1,20 +1,35 @@
 /** Databases as a whole: made like another, given another's settings, renamed, kept from connections, dropped. */
 
+import type { DatabaseWarning } from '../../contracts/database.ts';
+import { createSaid, type SaidLocale } from './import-locale.ts';
 import { quoteName, quoteText } from './names.ts';
 import type { Row, Session } from './session.ts';
 
-/**
- * Without objects, open to its owner only; encoding, locale and tablespace (which the panel's quota counts) of
- * `like`, if there is one.
- */
-export async function createLike(session: Session, name: string, like: string, owner: string): Promise<void> {
+export interface NewDatabase {
+  readonly name: string;
+  readonly owner: string;
+  /** Its encoding, locale and tablespace (which the panel's quota counts) count, if there is such a database. */
+  readonly like: string;
+  /** Else what the dump says. */
+  readonly said: SaidLocale | null;
+  /** The name that it has in the end. */
+  readonly database: string;
+}
+
+/** Without objects, open to its owner only. Warnings where encoding and locale are not known. */
+export async function createLike(
+  session: Session,
+  { name, owner, like, said, database }: NewDatabase,
+): Promise<readonly DatabaseWarning[]> {
   const [row] = await session.rows(
     `SELECT to_jsonb(d) AS d, pg_encoding_to_char(d.encoding) AS encoding, t.spcname
      FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = $1`,
     [like],
   );
   const options = [`OWNER ${quoteName(owner)}`, 'TEMPLATE template0', 'ALLOW_CONNECTIONS false'];
-  if (row !== undefined) {
+  let warnings: readonly DatabaseWarning[] = [];
+  if (row === undefined) warnings = await createSaid(session, { name, common: options, database }, said);
+  else {
     const d = row['d'] as Readonly<Record<string, unknown>>;
     const text = (key: string): string | null => (typeof d[key] === 'string' ? (d[key] as string) : null);
     const icu = text('datlocale') ?? text('daticulocale');
@@ -26,10 +41,11 @@ export async function createLike(session: Session, name: string, like: string, o
     if (d['datlocprovider'] === 'i' && icu !== null)
       options.push('LOCALE_PROVIDER icu', `ICU_LOCALE ${quoteText(icu)}`);
     options.push(`TABLESPACE ${quoteName(String(row['spcname']))}`);
+    await session.rows(`CREATE DATABASE ${quoteName(name)} ${options.join(' ')}`);
   }
-  await session.rows(`CREATE DATABASE ${quoteName(name)} ${options.join(' ')}`);
   await session.rows(`REVOKE ALL ON DATABASE ${quoteName(name)} FROM PUBLIC`);
   await allowConnections(session, name, true);
+  return warnings;
 }
 
 /** As a database is open by itself. */

@@ -17,6 +17,7 @@ import { type DatabaseInstanceConfig, stallMsOf } from '../types.ts';
 import { carryOver, createLike, databaseNames, dropDatabase, openToAll } from './import-database.ts';
 import { extensionMaker } from './import-extensions.ts';
 import { type LoadedScript, loadScript, scriptOf } from './import-load.ts';
+import { type Begun, beginningOf, localeIn } from './import-locale.ts';
 import { type AccountRoles, accountRoles, createImporter, dropImporter } from './import-roles.ts';
 import { openImportSession } from './import-session.ts';
 import { exchange, isExchanged } from './import-swap.ts';
@@ -42,17 +43,31 @@ export class PostgresqlImporter implements DatabaseImporter {
   async load(
     record: ImportRecord,
     dump: AsyncIterable<Uint8Array>,
-    { signal, format }: LoadContext,
+    context: LoadContext,
   ): Promise<LoadReport> {
     if (record.tables !== null && record.kept !== null) throw tablesBesideOnly();
+    const begun = await beginningOf(dump);
+    try {
+      return await this.#loadBegun(record, begun, context);
+    } finally {
+      begun.close();
+    }
+  }
+
+  async #loadBegun(
+    record: ImportRecord,
+    { head, dump }: Begun,
+    { signal, format }: LoadContext,
+  ): Promise<LoadReport> {
     const { scratch, origin, selector } = record;
     const user = record.importer.user;
     const password = record.importer.password ?? randomBytes(16).toString('hex');
-    const roles = await this.#in(maintenanceDatabase, signal, async (session) => {
+    const said = localeIn(head);
+    const { roles, unknown } = await this.#in(maintenanceDatabase, signal, async (session) => {
       const found = await accountRoles(session, selector, origin);
       await createImporter(session, user, password, found);
-      await createLike(session, scratch, origin, user);
-      return found;
+      const wanted = { name: scratch, owner: user, like: origin, said, database: record.database };
+      return { roles: found, unknown: await createLike(session, wanted) };
     });
     const script = format === 'pgdump' ? scriptOf(this.#config, dump, signal) : dump;
     const importer = await openImportSession({ ...this.#config, user, password }, scratch, signal);
@@ -74,7 +89,11 @@ export class PostgresqlImporter implements DatabaseImporter {
       await openToAll(session, scratch);
       await dropImporter(session, user);
     });
-    return { tables: loaded.counted, warnings: warningsOf(loaded, roles, record.database), notes: null };
+    return {
+      tables: loaded.counted,
+      warnings: [...unknown, ...warningsOf(loaded, roles, record.database)],
+      notes: null,
+    };
   }
 
   async prepare(record: ImportRecord, _notes: unknown, signal: AbortSignal): Promise<PreparedImport> {

@@ -86,6 +86,43 @@ describe('importing PostgreSQL databases into another server', () => {
     expect(await leftovers()).toBe('');
   });
 
+  it('gives a database that is gone its encoding and locale, and says where it does not know them', async () => {
+    await psql(from, 'DROP DATABASE IF EXISTS exa_latin');
+    await psql(
+      from,
+      "CREATE DATABASE exa_latin OWNER exaadmin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'",
+    );
+    await psql(from, 'SET ROLE exaadmin; CREATE TABLE public.t AS SELECT chr(233) AS e', 'exa_latin');
+    const file = join(dir, 'latin.pgdump');
+    await exportToFile(from.config, 'exa_latin', selector, file);
+    const context = await contextOf(to.config, selector, dir);
+    await psql(to, 'DROP DATABASE IF EXISTS exa_latin');
+
+    expect((await runImport(context, file, 'exa_latin')).warnings).toEqual([]);
+    const is = (name: string) =>
+      psql(
+        to,
+        `SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = '${name}'`,
+      );
+    expect(await is('exa_latin')).toBe('LATIN1|C|C\n');
+    expect(await psql(to, 'SELECT ascii(e) FROM t', 'exa_latin')).toBe('233\n');
+
+    const plain = await postgresqlClient(from, 'pg_dump', ['-E', 'UTF8'], 'exa_latin');
+    const elsewhere =
+      "-- CREATE DATABASE x WITH TEMPLATE = template0 ENCODING = 'LATIN1' LOCALE = 'xx_XX';\n";
+    for (const [said, encoding] of [
+      ['', 'UTF8'],
+      [elsewhere, 'LATIN1'],
+    ]) {
+      const sql = join(dir, 'latin.sql');
+      writeFileSync(sql, `${said}${plain}`);
+      await psql(to, 'DROP DATABASE exa_latin');
+      const { warnings } = await runImport(context, sql, 'exa_latin');
+      expect(warnings).toMatchObject([{ code: 'locale-unknown' }]);
+      expect(await is('exa_latin')).toContain(`${encoding}|`);
+    }
+  });
+
   it('reads a dump in plain SQL', async () => {
     const file = join(dir, 'plain.sql');
     writeFileSync(file, await postgresqlClient(from, 'pg_dump', [], 'exa_rich'));
