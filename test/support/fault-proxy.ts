@@ -59,6 +59,8 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const sockets = new Set<Socket>();
   const firstAnswers = new Map<string, Answer>();
   const seen: Seen[] = [];
+  /** Faults that were played, by method and path. */
+  const spoilt = new Map<string, number>();
   let underWay = 0;
   let rules: { readonly rule: Rule; passed: number; played: number }[] = [];
 
@@ -89,6 +91,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       rules = [];
       seen.length = 0;
       firstAnswers.clear();
+      spoilt.clear();
     },
     count: (operation) => seen.filter((entry) => entry.operation === operation).length,
     writeCount: () => seen.filter((entry) => writes(entry.operation)).length,
@@ -100,17 +103,20 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   };
   return proxy;
 
-  function faultFor(entry: Seen): Fault | undefined {
+  function faultFor(entry: Seen, path: string): Fault | undefined {
+    const name = `${entry.method} ${path}`;
+    const hits = spoilt.get(name) ?? 0;
     for (const state of rules) {
-      const { on, key, after = 0, times = 1 } = state.rule;
+      const { on, key, after = 0, times = 1, spares = Number.POSITIVE_INFINITY } = state.rule;
       if (on !== undefined && !(typeof on === 'string' ? [on] : on).includes(entry.operation)) continue;
       if (key !== undefined && !key.test(entry.key)) continue;
       if (state.passed < after) {
         state.passed += 1;
         continue;
       }
-      if (state.played >= times) continue;
+      if (state.played >= times || hits >= spares) continue;
       state.played += 1;
+      spoilt.set(name, hits + 1);
       return state.rule.fault;
     }
     return undefined;
@@ -123,7 +129,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     const { headers } = incoming;
     const entry: Seen = { method, operation, key: keyOf(path), headers, status: 0 };
     seen.push(entry);
-    const fault = faultFor(entry);
+    const fault = faultFor(entry, path);
     if (proxy.latencyMs > 0) await sleep(proxy.latencyMs);
     const { socket } = incoming;
     if (fault?.kind === 'drop' && fault.when === 'before') return void socket.destroy();

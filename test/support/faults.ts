@@ -37,6 +37,8 @@ export interface Rule {
   readonly after?: number;
   /** Plays so many times. Default 1. */
   readonly times?: number;
+  /** Lets a request pass on which faults were played so often already, and waits for another. */
+  readonly spares?: number;
   readonly fault: Fault;
 }
 

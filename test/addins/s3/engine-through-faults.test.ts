@@ -61,23 +61,18 @@ const faults: readonly Fault[] = [
   { kind: 'cut', bytes: 100 },
 ];
 
-/** Fewer than a store tries: where requests come one after the other, these would all hit the same one. */
-const mostInRow = 3;
+/** Fewer than a store tries: where few requests are under way, most of the faults would hit the same one. */
+const spares = 4;
 
 /** So many of the first requests go wrong at most, at random. */
 function mix(seed: number, count: number, within: number, of = faults): Rule[] {
   const random = seededRandom(seed);
   const upTo = (limit: number) => Math.floor(random() * limit);
   const chosen = new Set<number>();
-  const hitBeside = (at: number, step: 1 | -1): number =>
-    chosen.has(at + step) ? 1 + hitBeside(at + step, step) : 0;
-  for (let tries = 0; tries < 50 * count && chosen.size < count; tries++) {
-    const at = upTo(within);
-    if (hitBeside(at, -1) + hitBeside(at, 1) < mostInRow) chosen.add(at);
-  }
+  while (chosen.size < count) chosen.add(upTo(within));
   // The last first: a rule does not count the requests that one before it in the list has spoilt.
   const places = [...chosen].sort((a, b) => b - a);
-  return places.map((after) => ({ after, fault: of[upTo(of.length)]! }));
+  return places.map((after) => ({ after, spares, fault: of[upTo(of.length)]! }));
 }
 
 /** Whether all came back; else the status says that it did not. */
