@@ -71,16 +71,17 @@ export const storeListChecks: readonly StoreCheck[] = [
     },
   },
   {
-    name: 'lists thousands of keys, each once',
+    name: 'lists more than a thousand keys, each once',
     async run(subject, context) {
       const keys = Array.from(
-        { length: 2100 },
+        // More than a page of the services we know, which is a thousand.
+        { length: 1100 },
         (_, index) => `${context.prefix}k/${index % 3}/${index}`,
       ).sort();
       const bytes = context.randomBytes(1);
       await probe.inParallel(keys, 32, (key) => probe.put(subject, context, key, bytes));
       deepEqual(await probe.keysBelow(subject, context, context.prefix), keys);
-      const paged = await probe.listAll(subject, context, `${context.prefix}k/`, { limit: 700 });
+      const paged = await probe.listAll(subject, context, `${context.prefix}k/`, { limit: 300 });
       deepEqual(
         paged.map((object) => object.key),
         keys,

@@ -57,7 +57,7 @@ const capabilities = {
 };
 
 /** Once is enough for what costs thousands of requests and is the same code on every remote. */
-const costly = 'lists thousands of keys, each once';
+const costly = 'lists more than a thousand keys, each once';
 /** rclone spaces requests to these services out, by up to a tenth of a second. */
 const slow = [
   costly,

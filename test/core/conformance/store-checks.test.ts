@@ -232,7 +232,7 @@ const defects: readonly Defect[] = [
     store: defective((sound) => ({
       list: async (request) => ({ ...(await sound.list(request)), next: null }),
     })),
-    check: 'lists thousands of keys, each once',
+    check: 'lists more than a thousand keys, each once',
   },
   {
     defect: 'loses the first key of every page but the first',
@@ -242,7 +242,7 @@ const defects: readonly Defect[] = [
         return request.after === undefined ? page : { ...page, objects: page.objects.slice(1) };
       },
     })),
-    check: 'lists thousands of keys, each once',
+    check: 'lists more than a thousand keys, each once',
   },
   {
     defect: 'counts pages instead of remembering keys',

@@ -13,8 +13,8 @@ const home = mkdtempSync('/dev/shm/holdfast-chain-kill-');
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 describe.each([
-  ['twenty incrementals', 20, false],
-  ['eight encrypted incrementals', 8, true],
+  ['fourteen incrementals', 14, false],
+  ['six encrypted incrementals', 6, true],
 ])('after %s were killed at random moments', (name, kills, encrypted) => {
   it('every listed snapshot is whole, and the next run refers to the last that got through', async () => {
     const directory = join(home, name);
