@@ -27,6 +27,8 @@ import { exchange, isExchanged, readSide, restoreLive, type Side } from './impor
 import { createImporter, dropImporter } from './import-user.ts';
 import { errorNumber, openSession, type Session, text } from './session.ts';
 
+const lockWaitTimeout = 1205;
+
 /** What `load` leaves for `prepare`. */
 interface Notes {
   readonly definers: Readonly<Record<string, Definer>>;
@@ -166,9 +168,12 @@ export class MysqlImporter implements DatabaseImporter {
     } catch (cause) {
       if (isHoldfastError(cause) || errorNumber(cause) === undefined) throw cause;
       const why = printable((cause as Error).message, 500);
+      const isLocked = errorNumber(cause) === lockWaitTimeout;
       throw new HoldfastError('IMPORT_FAILED', `database server ${quoted(this.instance)} refused: ${why}`, {
         cause,
-        hint: 'Mend what the server complains about, then run the command again.',
+        hint: isLocked
+          ? 'Stop what uses the database for a moment, then run the command again.'
+          : 'Mend what the server complains about, then run the command again.',
       });
     } finally {
       await session.close();

@@ -101,7 +101,7 @@ function settingStatement(row: Row, database: string): string {
   const [name, value] = [String(row['name']), String(row['value'])];
   const on = `DATABASE ${quoteName(database)}`;
   const subject = row['role'] === null ? on : `ROLE ${quoteName(String(row['role']))} IN ${on}`;
-  const isList = /^(search_path|temp_tablespaces)$/.test(name);
+  const isList = /^(search_path|temp_tablespaces|(local|session)_preload_libraries)$/.test(name);
   const elements = [...value.matchAll(/"((?:[^"]|"")*)"|([^",\s]+)/g)].map(([, inner, bare]) =>
     quoteText(inner?.replaceAll('""', '"') ?? bare ?? ''),
   );
