@@ -200,6 +200,28 @@ describe('exporting MariaDB databases', () => {
     expect(text).toMatch(/VIEW `broken`.`bad` AS select[\s\S]*VIEW `broken`.`worse`/);
   });
 
+  it('treats views that nobody can open for lack of time and memory as broken, and loses nothing else', async () => {
+    const levels = Array.from({ length: 22 }, (_, at) => at + 1);
+    await mariadb(
+      server,
+      `CREATE OR REPLACE DATABASE doubled; USE doubled; CREATE TABLE kept (x int); CREATE VIEW v0 AS SELECT x FROM kept;
+       ${levels.map((at) => `CREATE VIEW v${at} AS SELECT 1 AS x;`).join('')}
+       ${levels.map((at) => `CREATE OR REPLACE VIEW v${23 - at} AS SELECT x FROM v${22 - at} UNION ALL SELECT x FROM v${22 - at};`).join('')}`,
+    );
+    const found = await (await open()).discover({ selector: selectorOf('doubled'), signal });
+    expect(found.map(({ name }) => name)).toEqual(['doubled']);
+    const only = await exportOne('doubled');
+    expect((await readBody(only.body)).toString()).toMatch(/CREATE TABLE `kept`[\s\S]*VIEW `v1` /);
+    const { warnings, besides } = await only.result();
+    expect(warnings).toContainEqual({
+      code: 'view-broken',
+      database: 'doubled',
+      message: expect.stringContaining('view "v22" cannot be dumped'),
+    });
+    expect(besides[0]?.text).toMatch(/CREATE VIEW `v22` AS select/);
+    await mariadb(server, 'DROP DATABASE doubled');
+  }, 60_000);
+
   it('locks tables that lie outside the transaction until their dump has ended, and names them', async () => {
     await mariadb(
       server,

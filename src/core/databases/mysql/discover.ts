@@ -5,6 +5,7 @@ import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { type AccountNames, accountNames } from '../account-names.ts';
 import { isImportDatabase } from '../import/names.ts';
 import { coversAnything, grantCovers, isSystemDatabase } from './names.ts';
+import { Patience } from './patience.ts';
 import { type Session, text } from './session.ts';
 
 /** Databases whose size one question asks for. */
@@ -17,11 +18,13 @@ const askedAtOnce = 20;
 export async function discoverDatabases(
   session: Session,
   selector: DatabaseSelector,
+  now: () => number,
 ): Promise<readonly DiscoveredDatabase[]> {
   const matched = await matchDatabases(session, selector);
   const sizes = await estimateSizes(
     session,
     matched.map(({ name }) => name),
+    new Patience({ eachSeconds: 10, allMs: 30_000, now }),
   );
   return matched
     .map(({ name, matchedBy }) => ({ name, matchedBy, estimatedBytes: sizes.get(name) ?? 0 }))
@@ -68,19 +71,24 @@ async function patternsGrantedTo(session: Session, admin: string): Promise<reado
 async function estimateSizes(
   session: Session,
   names: readonly string[],
+  patience: Patience,
 ): Promise<ReadonlyMap<string, number>> {
   const sizes = new Map<string, number>();
   // Each has a SELECT of its own: for a list of names the server opens every table of every database.
   const one = `SELECT ?, SUM(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0))
     FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?`;
+  const ask = async (some: readonly string[]): Promise<boolean> => {
+    const sql = some.map(() => one).join(' UNION ALL ');
+    const values = some.flatMap((name) => [name, name]);
+    const rows = await patience.rows(session, sql, values);
+    for (const [name, bytes] of rows ?? []) sizes.set(text(name), Number(text(bytes)));
+    return rows !== null;
+  };
   for (let at = 0; at < names.length; at += askedAtOnce) {
     const some = names.slice(at, at + askedAtOnce);
-    const sql = some.map(() => one).join(' UNION ALL ');
-    const rows = await session.rows(
-      sql,
-      some.flatMap((name) => [name, name]),
-    );
-    for (const [name, bytes] of rows) sizes.set(text(name), Number(text(bytes)));
+    if (await ask(some)) continue;
+    // One of them has views that take long to open; its size stays unknown.
+    for (const name of some) await ask([name]);
   }
   return sizes;
 }

@@ -24,7 +24,7 @@ import { readDefaults } from './defaults.ts';
 import { discoverDatabases } from './discover.ts';
 import { startExports } from './export-set.ts';
 import { readUsers } from './grants.ts';
-import { type DumpPlan, inspectDatabase, refusedPlan } from './inspect.ts';
+import { type DumpPlan, inspectDatabase, patienceOf, refusedPlan } from './inspect.ts';
 import { findUnloadable } from './losses.ts';
 import { ownGrants } from './privileges.ts';
 import { readOnlyUser } from './read-only-user.ts';
@@ -66,7 +66,7 @@ export class MysqlEngine implements DatabaseEngine {
     // Whoever looks for databases will export them: the client is looked at meanwhile, and complains later.
     this.#probed().catch(() => {});
     return await this.#sessions.with(request.signal, (session) =>
-      discoverDatabases(session, request.selector),
+      discoverDatabases(session, request.selector, this.#now),
     );
   }
 
@@ -137,12 +137,15 @@ export class MysqlEngine implements DatabaseEngine {
     selector: DatabaseSelector,
   ): Promise<readonly DumpPlan[]> {
     const grants = await ownGrants(session);
+    const patience = patienceOf(this.#now);
     const plans: DumpPlan[] = [];
     for (const database of new Set(databases)) {
-      const plan = await inspectDatabase(session, database, { grants, selector }).catch((error: unknown) => {
-        if (errorNumber(error) === undefined) throw error;
-        return refusedPlan(database, printable((error as Error).message));
-      });
+      const plan = await inspectDatabase(session, database, { grants, selector, ...patience }).catch(
+        (error: unknown) => {
+          if (errorNumber(error) === undefined) throw error;
+          return refusedPlan(database, printable((error as Error).message));
+        },
+      );
       plans.push(plan);
     }
     return plans;

@@ -8,6 +8,7 @@ import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { printable, quoted } from '../../printable.ts';
 import { findLosses } from './losses.ts';
 import { quoteName } from './names.ts';
+import { Patience } from './patience.ts';
 import { type Grant, hasPrivilege, missingPrivileges } from './privileges.ts';
 import { errorNumber, type Session, text } from './session.ts';
 
@@ -33,7 +34,17 @@ export interface InspectRequest {
   /** Of the user of the session. */
   readonly grants: readonly Grant[];
   readonly selector: DatabaseSelector;
+  /** Of the whole account, for opening views. */
+  readonly views: Patience;
+  /** The same for other questions. */
+  readonly others: Patience;
 }
+
+/** Of an account whose databases are inspected. */
+export const patienceOf = (now: () => number): Pick<InspectRequest, 'views' | 'others'> => ({
+  views: new Patience({ eachSeconds: 5, allMs: 60_000, now }),
+  others: new Patience({ eachSeconds: 60, allMs: 120_000, now }),
+});
 
 /** Engines whose tables a consistent snapshot covers. Sequences and views have none. */
 const transactional: ReadonlySet<string> = new Set([
@@ -53,7 +64,7 @@ interface Table {
 export async function inspectDatabase(
   session: Session,
   database: string,
-  { grants, selector }: InspectRequest,
+  { grants, selector, views: patience, others }: InspectRequest,
 ): Promise<DumpPlan> {
   const tables = await listTables(session, database);
   if (tables.length === 0 && !(await exists(session, database))) {
@@ -61,7 +72,7 @@ export async function inspectDatabase(
   }
   const base = tables.filter(({ type }) => type === 'BASE TABLE' || type === 'SYSTEM VERSIONED');
   const views = tables.filter(({ type }) => type === 'VIEW').map(({ name }) => name);
-  const broken = await findBrokenViews(session, database, views);
+  const broken = await findBrokenViews(session, database, views, patience);
   const outside = base.filter(({ engine }) => engine !== '' && !transactional.has(engine.toLowerCase()));
   const missing = missingPrivileges(grants, database);
   const locksOutside = outside.length > 0 && hasPrivilege(grants, 'LOCK TABLES', database);
@@ -79,7 +90,7 @@ export async function inspectDatabase(
         database,
         message: `view ${quoted(name)} cannot be dumped and is kept as text beside the export: ${printable(why)}`,
       })),
-      ...(await findLosses(session, database, { selector, hasViews: views.length > 0 })),
+      ...(await findLosses(session, database, { selector, hasViews: views.length > 0, patience: others })),
     ],
     besides: broken.length === 0 ? [] : [brokenViewText(broken)],
     refusal:
@@ -129,13 +140,18 @@ async function findBrokenViews(
   session: Session,
   database: string,
   views: readonly string[],
+  patience: Patience,
 ): Promise<readonly BrokenView[]> {
   const broken: BrokenView[] = [];
   for (const name of views) {
     const path = `${quoteName(database)}.${quoteName(name)}`;
     try {
-      await session.rows(`SHOW CREATE TABLE ${path}`);
-      await session.rows(`SHOW FIELDS FROM ${path}`);
+      const opened =
+        (await patience.rows(session, `SHOW CREATE TABLE ${path}`)) !== null &&
+        (await patience.rows(session, `SHOW FIELDS FROM ${path}`)) !== null;
+      if (opened) continue;
+      const why = 'it takes the server too long, or too much memory, to open it';
+      broken.push({ name, why, statement: await viewBody(session, database, name) });
     } catch (error) {
       if (errorNumber(error) === undefined) throw error;
       const why = (error as Error).message;
@@ -152,6 +168,11 @@ async function viewStatement(session: Session, database: string, name: string): 
   } catch (error) {
     if (errorNumber(error) === undefined) throw error;
   }
+  return await viewBody(session, database, name);
+}
+
+/** Without opening the view. */
+async function viewBody(session: Session, database: string, name: string): Promise<string> {
   const rows = await session.rows(
     'SELECT TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?',
     [database, name],

@@ -10,6 +10,7 @@ import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { printable, quoted } from '../../printable.ts';
 import { accountNames } from '../account-names.ts';
 import { quoteName } from './names.ts';
+import type { Patience } from './patience.ts';
 import { errorNumber, type Session, text } from './session.ts';
 
 /** Tables up to this size are read to see whether a value really loses digits. */
@@ -18,10 +19,14 @@ const readUpToBytes = 32 * 1024 * 1024;
 export async function findLosses(
   session: Session,
   database: string,
-  { selector, hasViews }: { readonly selector: DatabaseSelector; readonly hasViews: boolean },
+  {
+    selector,
+    hasViews,
+    patience,
+  }: { readonly selector: DatabaseSelector; readonly hasViews: boolean; readonly patience: Patience },
 ): Promise<readonly DatabaseWarning[]> {
   return [
-    ...(await findFloats(session, database)),
+    ...(await findFloats(session, database, patience)),
     ...(await findDefiners(session, database, { selector, hasViews })),
   ];
 }
@@ -93,15 +98,27 @@ async function findDefiners(
   return [{ code: 'definer-foreign', database, message }];
 }
 
-async function findFloats(session: Session, database: string): Promise<readonly DatabaseWarning[]> {
+async function findFloats(
+  session: Session,
+  database: string,
+  patience: Patience,
+): Promise<readonly DatabaseWarning[]> {
+  const unknown = (): DatabaseWarning[] => {
+    const message =
+      'FLOAT columns, if any, are exported with six digits: the server takes too long to name them';
+    return [{ code: 'float-rounded', database, message }];
+  };
   // Not as a join: the server would open every table of every database for it.
-  const columns = await session.rows(
+  const columns = await patience.rows(
+    session,
     `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS
      WHERE TABLE_SCHEMA = ? AND DATA_TYPE = 'float'`,
     [database],
   );
+  if (columns === null) return unknown();
   if (columns.length === 0) return [];
-  const sizes = await tableSizes(session, database);
+  const sizes = await tableSizes(session, database, patience);
+  if (sizes === null) return unknown();
   const rounded: string[] = [];
   for (const [schema, table, column] of columns) {
     const [inTable, name] = [text(table), text(column)];
@@ -117,13 +134,19 @@ async function findFloats(session: Session, database: string): Promise<readonly 
   return [{ code: 'float-rounded', database, message }];
 }
 
-/** Bytes of data by the name of the table; views are none. */
-async function tableSizes(session: Session, database: string): Promise<ReadonlyMap<string, number>> {
-  const rows = await session.rows(
+/** Bytes of data by the name of the table; views are none. Null: it takes too long. */
+async function tableSizes(
+  session: Session,
+  database: string,
+  patience: Patience,
+): Promise<ReadonlyMap<string, number> | null> {
+  const rows = await patience.rows(
+    session,
     `SELECT TABLE_SCHEMA, TABLE_NAME, COALESCE(DATA_LENGTH, 0) FROM information_schema.TABLES
      WHERE TABLE_SCHEMA = ? AND TABLE_TYPE <> 'VIEW'`,
     [database],
   );
+  if (rows === null) return null;
   const own = rows.filter(([schema]) => text(schema) === database);
   return new Map(own.map(([, table, bytes]) => [text(table), Number(text(bytes))]));
 }
