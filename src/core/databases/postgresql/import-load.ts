@@ -77,7 +77,7 @@ export async function loadScript(
       if (verdict.type === 'copy')
         copy = { verdict, sink: await openSink(session, item.text, verdict.table, options) };
       else await runOne(session, item.text, verdict, { options, loaded, last });
-      if (verdict.type !== 'extension' && verdict.type !== 'skip' && !isBare(item.text)) loaded.bare = false;
+      if (!leavesBare.has(verdict.type) && !isBare(item.text)) loaded.bare = false;
     }
   };
   for await (const chunk of script) for (const item of splitter.feed(chunk)) await take(item);
@@ -90,6 +90,9 @@ export async function loadScript(
   await giveToOwners(session, loaded.owners, options.roles);
   return { ...loaded, counted };
 }
+
+/** Not run, not run yet, or nothing that the dump has written. */
+const leavesBare: ReadonlySet<Verdict['type']> = new Set(['extension', 'skip', 'owner', 'last'] as const);
 
 function add({ tables }: Tally, table: string, rows: number): void {
   tables.set(table, (tables.get(table) ?? 0) + rows);

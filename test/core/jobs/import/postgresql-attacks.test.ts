@@ -71,6 +71,18 @@ describe('a dump that waits for an administrator', () => {
     ).toBe('');
   });
 
+  it('makes an extension that needs a superuser as pg_dump writes it, where the live database has it', async () => {
+    await psql(postgres, 'CREATE EXTENSION IF NOT EXISTS file_fdw', 'exa_live');
+    const sql = `SET client_encoding = 'UTF8';\nSELECT pg_catalog.set_config('search_path', '', false);\nCREATE SCHEMA ext;\nALTER SCHEMA ext OWNER TO exa_app;
+      CREATE EXTENSION IF NOT EXISTS file_fdw WITH SCHEMA ext;\nCOMMENT ON EXTENSION file_fdw IS 'x';\nCREATE TABLE public.t (a int);`;
+    expect(await attempt(sql, 'exa_live')).toBe('imported');
+    const made =
+      'SELECT extname, n.nspname, pg_get_userbyid(nspowner) FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace';
+    expect(await psql(postgres, `${made} WHERE extname = 'file_fdw'`, 'exa_live')).toBe(
+      'file_fdw|ext|exa_app\n',
+    );
+  });
+
   it('meets a database that the account is shut out of until it is filled', async () => {
     const open = "has_database_privilege('exaadmin', current_database(), 'CONNECT')";
     const sql = `CREATE TABLE public.seen (open bool DEFAULT ${open});\nINSERT INTO public.seen VALUES (DEFAULT);`;
