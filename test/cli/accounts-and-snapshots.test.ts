@@ -1,6 +1,6 @@
 /** One panel through every command, without databases: what is printed, and with which status. */
 
-import { readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccountsDocument } from '../../src/cli/documents/accounts.ts';
@@ -230,6 +230,19 @@ describe('after backups', () => {
     expect(readFileSync(join(to, path))).toEqual(readFileSync(join(panel.accounts[0]!.home, path)));
     expect((await site.holdfast(...args)).status).toBe(errorCodes.TARGET_NOT_EMPTY.exit);
     expect((await site.holdfast(...args, '--resume')).status).toBe(0);
+  });
+
+  it('accounts with one prefix for their databases are named to each other', async () => {
+    const dir = makeDirectory();
+    for (const name of ['one', 'two']) mkdirSync(join(dir, 'homes', name), { recursive: true });
+    const rule = { path: join(dir, 'homes/*'), databases: [{ family: 'mysql', prefix: 'exa_' }] };
+    const elsewhere = makeSite({ panel: { use: 'generic', accounts: [rule] } }, dir);
+
+    const { stdout } = await elsewhere.holdfast('accounts', '--json');
+
+    expect(stdout).toContain('"mysql prefix exa_ is also that of two"');
+    expect(stdout).toContain('"mysql prefix exa_ is also that of one"');
+    elsewhere.remove();
   });
 
   it('the store alone is enough', async () => {
