@@ -9,10 +9,12 @@
 import type { DatabaseWarning } from '../../contracts/database.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { printable, quoted } from '../../printable.ts';
+import { refused } from './import-framing.ts';
 import { redefined } from './import-rewrite.ts';
 import type { Definer } from './import-statement.ts';
 import type { TokenOptions } from './import-tokens.ts';
 import { quoteName, quoteText } from './names.ts';
+import { limited } from './patience.ts';
 import { errorNumber, type Row, type Session, text } from './session.ts';
 
 type ObjectKind = 'procedure' | 'function' | 'package' | 'package body' | 'view' | 'trigger' | 'event';
@@ -104,16 +106,23 @@ async function readViews(session: Session, database: string): Promise<Definition
   const found: Definition[] = [];
   for (const [cell] of rows) {
     const name = text(cell);
-    const [row] = await session.rows(`SHOW CREATE VIEW ${quoteName(name)}`).catch(() => []);
+    const opened = await limited(session, longestOpening, `SHOW CREATE VIEW ${quoteName(name)}`).catch(
+      () => [],
+    );
+    if (opened === null) throw refused(`view ${quoted(name)} takes too long, or too much memory, to open`);
+    const [row] = opened;
     if (row === undefined) continue;
-    const works = await session.rows(`SHOW FIELDS FROM ${quoteName(name)}`).then(
-      () => true,
+    const works = await limited(session, longestOpening, `SHOW FIELDS FROM ${quoteName(name)}`).then(
+      (fields) => fields !== null,
       () => false,
     );
     found.push({ ...definition('view', name, row, [1, -1, 2, 3]), works });
   }
   return found;
 }
+
+/** Seconds for a view; those that name each other many times could take hours, and all memory. */
+const longestOpening = 60;
 
 function definition(
   kind: ObjectKind,

@@ -31,14 +31,26 @@ export class Patience {
     if (this.#leftMs <= 0) return null;
     const beganMs = this.#now();
     try {
-      // A comment for all but MariaDB.
-      const limits = `max_statement_time=${this.#eachSeconds}, max_session_mem_used=${mostMemory}`;
-      return await session.rows(`/*M!100200 SET STATEMENT ${limits} FOR */ ${sql}`, values);
-    } catch (error) {
-      if (!overLimit.has(errorNumber(error))) throw error;
-      return null;
+      return await limited(session, this.#eachSeconds, sql, values);
     } finally {
       this.#leftMs -= Math.max(this.#now() - beganMs - freeMs, 0);
     }
+  }
+}
+
+/** Null: it took more than these seconds, or too much memory. */
+export async function limited(
+  session: Session,
+  seconds: number,
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<readonly Row[] | null> {
+  try {
+    // A comment for all but MariaDB.
+    const limits = `max_statement_time=${seconds}, max_session_mem_used=${mostMemory}`;
+    return await session.rows(`/*M!100200 SET STATEMENT ${limits} FOR */ ${sql}`, values);
+  } catch (error) {
+    if (!overLimit.has(errorNumber(error))) throw error;
+    return null;
   }
 }

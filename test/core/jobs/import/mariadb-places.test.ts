@@ -274,6 +274,20 @@ describe('a dump of what is seldom in one', () => {
     await mariadb(server, 'DROP DATABASE exa_cs');
   });
 
+  it('is refused where nobody can open a view of it, and leaves nothing behind', async () => {
+    await mariadb(server, 'CREATE OR REPLACE DATABASE exa_doubled');
+    const before = await kept();
+    const levels = Array.from({ length: 22 }, (_, at) => at + 1);
+    const sql = `CREATE TABLE t (x INT); CREATE VIEW v0 AS SELECT x FROM t;
+      ${levels.map((at) => `CREATE VIEW v${at} AS SELECT 1 AS x;`).join('')}
+      ${levels.map((at) => `CREATE OR REPLACE VIEW v${23 - at} AS SELECT x FROM v${22 - at} UNION ALL SELECT x FROM v${22 - at};`).join('')}`;
+    await expect(load('exa_doubled', sql)).rejects.toMatchObject({
+      code: 'IMPORT_REFUSED',
+      message: expect.stringMatching(/^view "v\d+" takes too long, or too much memory, to open$/),
+    });
+    expect(await kept()).toBe(before);
+  }, 60_000);
+
   it('is refused without a word of its rows', async () => {
     await mariadb(server, 'CREATE OR REPLACE DATABASE exa_torn');
     const failed = load('exa_torn', "CREATE TABLE t (a INT);\nINSERT INTO t VALUES (1, 'a secret word');");
