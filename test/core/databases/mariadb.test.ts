@@ -220,7 +220,7 @@ describe('exporting MariaDB databases', () => {
     });
     expect(besides[0]?.text).toMatch(/CREATE VIEW `v22` AS select/);
     await mariadb(server, 'DROP DATABASE doubled');
-  }, 60_000);
+  }, 120_000);
 
   it('locks tables that lie outside the transaction until their dump has ended, and names them', async () => {
     await mariadb(
