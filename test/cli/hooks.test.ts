@@ -91,9 +91,9 @@ describe('hooks of a backup', () => {
     expect(noStore.status).toBe(errorCodes.STORE_FOREIGN.exit);
     expect(events()).toEqual(['before-run', 'after-run', 'failure', 'failure']);
     expect(readFileSync(told, 'utf8')).toContain('"problems":["PANEL_UNREADABLE: ');
-    // Runs of one second stand in any order.
-    expect(new Set(status.ended.slice(0, 2).map(({ exitStatus }) => exitStatus))).toEqual(
-      new Set([none.status, noStore.status]),
+    // Runs of one second stand in any order, those of other tests among them.
+    expect(status.ended.map(({ exitStatus }) => exitStatus)).toEqual(
+      expect.arrayContaining([none.status, noStore.status]),
     );
   });
 

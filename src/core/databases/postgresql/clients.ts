@@ -6,7 +6,7 @@ import { describeEnd } from '../client-dump.ts';
 import { startClient } from '../client-process.ts';
 import { findBeside, findClient, postgresqlDirectories } from '../find-client.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
-import { addressOf, ownSettings } from './session.ts';
+import { addressOf } from './session.ts';
 
 export interface PostgresqlClients {
   readonly dump: string;
@@ -48,6 +48,7 @@ export function localEnvironment(): Record<string, string> {
 export function connectionEnvironment(
   config: DatabaseInstanceConfig,
   database: string,
+  options: string,
 ): Record<string, string> {
   const { host, port, user } = addressOf(config);
   const home = process.env['HOME'];
@@ -58,7 +59,7 @@ export function connectionEnvironment(
     PGUSER: user,
     PGDATABASE: database,
     PGAPPNAME: 'holdfast',
-    PGOPTIONS: ownSettings,
+    PGOPTIONS: options,
     PGCLIENTENCODING: 'UTF8',
     ...tlsEnvironment(config),
     // Without a password of ours the user's own ~/.pgpass counts, as it does for the driver.

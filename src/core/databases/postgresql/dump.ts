@@ -12,6 +12,7 @@ import type { DatabaseInstanceConfig } from '../types.ts';
 import { ArchiveWalk, archiveHeadBytes, isKnownArchive } from './archive-check.ts';
 import { withoutTime } from './archive-time.ts';
 import { connectionEnvironment, localEnvironment, type PostgresqlClients } from './clients.ts';
+import type { Session } from './session.ts';
 
 export interface DumpContext {
   readonly config: DatabaseInstanceConfig;
@@ -27,16 +28,20 @@ const lockWaitMs = 60_000;
 
 export function startDump(
   database: string,
-  snapshot: string,
+  { id, clientOptions }: { readonly id: string } & Pick<Session, 'clientOptions'>,
   result: ExportResult,
   { config, clients, signal, stallMs, plain }: DumpContext,
 ): ClientDump {
   // Row-level security that would cut this role's view makes pg_dump fail; --enable-row-security would not.
   const format = plain ? ['-Fp'] : ['-Fc', '-Z0'];
-  const args = [...format, '--no-password', `--snapshot=${snapshot}`, `--lock-wait-timeout=${lockWaitMs}`];
+  const args = [...format, '--no-password', `--snapshot=${id}`, `--lock-wait-timeout=${lockWaitMs}`];
   return new ClientDump({
     databases: [database],
-    client: startClient({ path: clients.dump, args, env: connectionEnvironment(config, database) }),
+    client: startClient({
+      path: clients.dump,
+      args,
+      env: connectionEnvironment(config, database, clientOptions),
+    }),
     check: plain ? new PlainTrailerCheck() : new ArchiveCheck(clients.restore),
     result: () => result,
     rewrite: withoutTime,

@@ -103,7 +103,9 @@ export class PostgresqlEngine implements DatabaseEngine {
       await session.rows('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
       instantMs = this.#now();
       const [row] = await session.rows('SELECT pg_export_snapshot() AS id');
-      const dump = startDump(database, String(row?.['id']), context.grants.get(database)!, context);
+      const { clientOptions } = session;
+      const snapshot = { id: String(row?.['id']), clientOptions };
+      const dump = startDump(database, snapshot, context.grants.get(database)!, context);
       this.#live.add(dump);
       // pg_dump prints nothing before it has taken the snapshot over and read the catalog in it.
       const begun = dump.begin(() => true);

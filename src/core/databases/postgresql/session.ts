@@ -9,6 +9,8 @@ import type { DatabaseInstanceConfig } from '../types.ts';
 export type Row = Readonly<Record<string, unknown>>;
 
 export interface Session {
+  /** What a client has to set for a session like this one, as PGOPTIONS. */
+  readonly clientOptions: string;
   rows(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
   /** False once the connection is known to have ended. */
   readonly isOpen: boolean;
@@ -43,8 +45,9 @@ export function sqlState(error: unknown): string | undefined {
 }
 
 /** Whatever an account has set for its database, we come as ourselves and without code of its choice. */
-export const ownSettings = '-c role=none -c local_preload_libraries=';
-const sessionSettings = `${ownSettings} -c search_path=pg_catalog -c statement_timeout=0 -c idle_in_transaction_session_timeout=0`;
+const ownSettings = '-c role=none -c local_preload_libraries=';
+const sessionSettings =
+  '-c search_path=pg_catalog -c statement_timeout=0 -c idle_in_transaction_session_timeout=0';
 /** PostgreSQL 14 and newer; an older one does not know the name. */
 const newerSettings = '-c idle_session_timeout=0';
 
@@ -55,10 +58,10 @@ export async function openSession(
   signal: AbortSignal,
 ): Promise<Session> {
   try {
-    return await connect(config, database, { options: `${sessionSettings} ${newerSettings}`, signal });
+    return await connect(config, database, { own: `${ownSettings} ${newerSettings}`, signal });
   } catch (error) {
     if (!isHoldfastError(error) || sqlState(error.cause) !== unknownSetting) throw error;
-    return await connect(config, database, { options: sessionSettings, signal });
+    return await connect(config, database, { own: ownSettings, signal });
   }
 }
 
@@ -67,7 +70,7 @@ const unknownSetting = '42704';
 async function connect(
   config: DatabaseInstanceConfig,
   database: string,
-  { options, signal }: { readonly options: string; readonly signal: AbortSignal },
+  { own, signal }: { readonly own: string; readonly signal: AbortSignal },
 ): Promise<Session> {
   const what = `work on ${quoted(config.name)}`;
   throwIfInterrupted(signal, what);
@@ -80,13 +83,14 @@ async function connect(
     connectionTimeoutMillis: 10_000,
     application_name: 'holdfast',
     // Given outright, so that the driver does not look into our environment.
-    options,
+    options: `${own} ${sessionSettings}`,
   });
   let isOpen = true;
   // Errors of an idle connection come here; the next query fails with them as well.
   for (const event of ['error', 'end'] as const) client.on(event, () => (isOpen = false));
   const onAbort = () => void client.end().catch(() => {});
   const session: Session = {
+    clientOptions: own,
     get isOpen() {
       return isOpen;
     },
