@@ -10,7 +10,12 @@ import type { SnapshotState } from '../core/archive/keys.ts';
 import type { Component } from '../core/archive/manifest.ts';
 import { isUnusable, type ListedSnapshot, readSoundSnapshot } from '../core/jobs/catalog.ts';
 import { distrustOf, type Trust } from '../core/jobs/trust.ts';
-import { readWrittenManifests } from '../core/state/newest-findings.ts';
+import {
+  type AllNewest,
+  type NewestFindings,
+  readAllNewest,
+  writtenManifests,
+} from '../core/state/newest-findings.ts';
 import type { Search } from './find-snapshot.ts';
 import type { ShownFinding } from './recent-findings.ts';
 
@@ -36,18 +41,25 @@ const mostDoubts = 10;
 export class SnapshotJudge {
   readonly #search: Search;
   readonly #trust: Trust | null;
+  readonly #newest: AllNewest;
   readonly #written: ReadonlySet<string>;
   readonly #read = new Map<string, Promise<Verdict>>();
 
-  private constructor(search: Search, trust: Trust | null, written: ReadonlySet<string>) {
+  private constructor(search: Search, trust: Trust | null, newest: AllNewest) {
     this.#search = search;
     this.#trust = trust;
-    this.#written = written;
+    this.#newest = newest;
+    this.#written = writtenManifests(newest);
   }
 
   /** @param trust null: anybody's that can be read is believed */
   static async open(search: Search, trust: Trust | null, stateDir: string): Promise<SnapshotJudge> {
-    return new SnapshotJudge(search, trust, await readWrittenManifests(stateDir));
+    return new SnapshotJudge(search, trust, await readAllNewest(stateDir));
+  }
+
+  /** What this server remembers of the newest snapshot of each account, by its UUID. */
+  remembered(addinId: string): ReadonlyMap<string, NewestFindings> {
+    return this.#newest.get(addinId) ?? new Map();
   }
 
   /** This server remembers it. */

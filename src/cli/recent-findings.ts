@@ -6,7 +6,6 @@
 import type { ListedSnapshot } from '../core/jobs/catalog.ts';
 import { eachLimited } from '../core/jobs/each-limited.ts';
 import { readLineage } from '../core/state/lineages.ts';
-import { readNewestFindings } from '../core/state/newest-findings.ts';
 import type { SnapshotJudge } from './judged-snapshots.ts';
 import { addinId } from './opened.ts';
 
@@ -28,7 +27,7 @@ export async function findingsOfEach(
   const unknown: ListedSnapshot[] = [];
   for (const [server, ofServer] of Map.groupBy(newest, (one) => one.server)) {
     const id = addinId(server, where.addin);
-    const remembered = await readNewestFindings(where.stateDir, id);
+    const remembered = judge.remembered(id);
     const elsewhere: ListedSnapshot[] = [];
     for (const listed of ofServer) {
       const summary = remembered.get(listed.owner);

@@ -8,6 +8,7 @@ import { type Loaded, loadConfigured } from '../configuration.ts';
 import type { AccountsDocument } from '../documents/accounts.ts';
 import { listCandidates } from '../find-snapshot.ts';
 import { ageText } from '../format.ts';
+import { knownIds } from '../known-ids.ts';
 import { openPanel, openStateIfAny, openStore } from '../opened.ts';
 
 export const accounts: CliCommand = {
@@ -28,18 +29,21 @@ export const accounts: CliCommand = {
     const withPolicy = options['policy'] === true;
     const { panel } = await openPanel(loaded, world);
     // The store may be a process of its own, and works while the panel is read.
-    const [{ lastGood, complete }, found] = await Promise.all([
+    const [{ lastGood, complete }, [found, ids]] = await Promise.all([
       lastGoodOf(context, loaded),
-      panel.accounts({ signal, brief: true }).then((all) => withIds(all, loaded, world)),
+      panel.accounts({ signal, brief: true }).then(async (all) => {
+        const state = await openStateIfAny(loaded.configuration, world);
+        return [all, await knownIds(all, state)] as const;
+      }),
     ]);
-    const lastGoodAt = (uuid: string | null): number | null =>
-      uuid === null ? null : (lastGood.get(uuid) ?? null);
+    const idOf = (account: Account): string | null => ids.get(account) ?? null;
+    const lastGoodAt = (account: Account): number | null => lastGood.get(idOf(account) ?? '') ?? null;
     const described =
       withPolicy || output.json
-        ? found.map(({ account, uuid }) =>
+        ? found.map((account) =>
             describeAccount(account, {
-              uuid,
-              lastGoodAt: instant(lastGoodAt(uuid)),
+              uuid: idOf(account),
+              lastGoodAt: instant(lastGoodAt(account)),
               policy: withPolicy ? describePolicy(account, loaded.configuration) : null,
             }),
           )
@@ -47,14 +51,12 @@ export const accounts: CliCommand = {
     if (withPolicy) printPolicies(output, described);
     else if (!output.json) {
       const now = world.now();
-      const rows = found.map(({ account, uuid }) =>
-        rowOf(account, uuid !== null, ageOf(lastGoodAt(uuid), now)),
+      const rows = found.map((account) =>
+        rowOf(account, idOf(account) !== null, ageOf(lastGoodAt(account), now)),
       );
       output.table(columns, rows);
     }
-    for (const { account } of found) {
-      if (account.problem !== null) output.note(`note: ${account.site}: ${account.problem}`);
-    }
+    for (const { site, problem } of found) if (problem !== null) output.note(`note: ${site}: ${problem}`);
     output.document<AccountsDocument>({ panel: panel.name, accounts: described });
     return complete ? 0 : errorCodes.FINISHED_WITH_WARNINGS.exit;
   },
@@ -116,22 +118,6 @@ function describeAccount(
     })),
     ...known,
   };
-}
-
-/** With the id by which each account's snapshots go, null where it has none. */
-async function withIds(
-  found: readonly Account[],
-  { configuration }: Loaded,
-  world: CliContext['world'],
-): Promise<{ account: Account; uuid: string | null }[]> {
-  const state = await openStateIfAny(configuration, world);
-  const known: { account: Account; uuid: string | null }[] = [];
-  for (const [index, account] of found.entries()) {
-    // Ids are read synchronously; now and then the store's answers get their turn.
-    if (index % 50 === 49) await new Promise(setImmediate);
-    known.push({ account, uuid: state === null ? null : await state.knownAccountId(account) });
-  }
-  return known;
 }
 
 /** When the last complete snapshot of each owner was made, over all stores that can be read. */

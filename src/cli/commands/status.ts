@@ -15,6 +15,7 @@ import { listCandidates, readNewestOfEach, type Search } from '../find-snapshot.
 import { ageText, plural } from '../format.ts';
 import { type Doubt, SnapshotJudge } from '../judged-snapshots.ts';
 import { defineKeyOptions } from '../key-input.ts';
+import { knownIds } from '../known-ids.ts';
 import { findingsOfEach, type ShownFinding } from '../recent-findings.ts';
 import { checkStatus } from '../runs/check-status.ts';
 import { describePastRun } from '../runs/past-run.ts';
@@ -62,9 +63,9 @@ export const status: CliCommand = {
         const sites = state?.sites() ?? new Map<string, string>();
         const { stateDir } = loaded.configuration;
         const trusted = trustsNobody(trust) ? null : trust;
-        const [listedAll, found, judge] = await Promise.all([
+        const [listedAll, [found, ids], judge] = await Promise.all([
           listCandidates(search, null),
-          search.panelAccounts(),
+          search.panelAccounts().then(async (all) => [all, await knownIds(all, state)] as const),
           SnapshotJudge.open(search, trusted, stateDir),
         ]);
         const selected = selectAccounts(found, addin.accounts, sites);
@@ -84,8 +85,7 @@ export const status: CliCommand = {
         const findings = await findingsOfEach(judge, newest, { stateDir, addin: addin.name });
         const seen: SeenAccount[] = [];
         await eachLimited([...accounts.entries()], accountsAtOnce, async ([index, account]) => {
-          const known = state === null ? null : await state.knownAccountId(account);
-          const uuid = owners.get(account.site) ?? known;
+          const uuid = owners.get(account.site) ?? ids.get(account) ?? null;
           const listed = uuid === null ? [] : (byOwner.get(uuid) ?? []);
           const last = listed.at(-1) ?? null;
           const doubts: Doubt[] = [];

@@ -33,15 +33,27 @@ export async function readNewestFindings(
   return new Map(Object.entries(owners).filter((one): one is [string, NewestFindings] => isNewest(one[1])));
 }
 
+/** By id of the addin configuration, then as `readNewestFindings`. */
+export type AllNewest = ReadonlyMap<string, ReadonlyMap<string, NewestFindings>>;
+
+export async function readAllNewest(stateDir: string): Promise<AllNewest> {
+  const names = await readdir(join(stateDir, 'newest')).catch((): string[] => []);
+  const found = new Map<string, ReadonlyMap<string, NewestFindings>>();
+  for (const name of names.filter((one) => one.endsWith('.json') && !one.startsWith('.'))) {
+    const id = name.slice(0, -5);
+    found.set(id, await readNewestFindings(stateDir, id));
+  }
+  return found;
+}
+
 /**
  * Keys of manifests that this server wrote itself: of each account the newest and the last complete one of each
  * configuration. What a store lists under another key somebody else may have put there.
  */
-export async function readWrittenManifests(stateDir: string): Promise<ReadonlySet<string>> {
-  const names = await readdir(join(stateDir, 'newest')).catch((): string[] => []);
+export function writtenManifests(newest: AllNewest): ReadonlySet<string> {
   const found = new Set<string>();
-  for (const name of names.filter((one) => one.endsWith('.json') && !one.startsWith('.'))) {
-    for (const { key, completeKey } of (await readNewestFindings(stateDir, name.slice(0, -5))).values()) {
+  for (const owners of newest.values()) {
+    for (const { key, completeKey } of owners.values()) {
       if (key !== undefined) found.add(key);
       if (completeKey !== undefined) found.add(completeKey);
     }
