@@ -67,6 +67,13 @@ export class SnapshotJudge {
     return this.#written.has(key);
   }
 
+  /** The last where it is the newest as well, complete, and remembered; null where something has to be looked at. */
+  sure(listed: readonly ListedSnapshot[]): ListedSnapshot | null {
+    const last = listed.at(-1);
+    if (last?.state !== 'complete' || !this.isWritten(last)) return null;
+    return listed.every(({ atMs }) => atMs <= last.atMs) ? last : null;
+  }
+
   /** What its manifest says, which is read once. */
   read(listed: ListedSnapshot): Promise<Verdict> {
     const { key } = listed;

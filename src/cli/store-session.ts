@@ -25,6 +25,8 @@ export interface StoreChoice extends KeyOptions {
   readonly copy?: unknown;
   /** What must be there; snapshots, where nothing is said. */
   readonly needs?: Presence;
+  /** The work looks at the panel in any case: that begins while the store starts. */
+  readonly readsPanel?: boolean;
 }
 
 /** What `--copy <name>` does, for the help of every command that reads a store. */
@@ -38,7 +40,7 @@ export const copyHelp = 'read from this copy of the addin configuration, not fro
  */
 export async function withStore<T>(
   context: CliContext,
-  { addin: addinName, copy, needs = 'readable', ...keyOptions }: StoreChoice,
+  { addin: addinName, copy, needs = 'readable', readsPanel = false, ...keyOptions }: StoreChoice,
   work: (session: StoreSession) => Promise<T>,
 ): Promise<T> {
   const { configDir, world, signal, output } = context;
@@ -49,13 +51,14 @@ export async function withStore<T>(
   // A store may have to start a process first.
   const opening = openStore(loaded, addin, world, identities);
   opening.catch(() => {});
+  const readPanel = async () => (await openPanel(loaded, world)).panel.accounts({ signal, brief: true });
+  const early = readsPanel ? readPanel() : null;
+  early?.catch(() => {});
   try {
     const state = await openStateIfAny(loaded.configuration, world);
     const { stateDir, trustedSigners } = loaded.configuration;
     const trust = await openTrust(stateDir, trustedSigners);
     const opened = await opening;
-    const panelAccounts = async () =>
-      (await openPanel(loaded, world)).panel.accounts({ signal, brief: true });
     const { store, provider } = opened;
     const remembered = state?.storeId(addin.name) ?? null;
     await checkPresence({ store, addin, remembered, needs, signal, note: (text) => output.note(text) });
@@ -65,7 +68,7 @@ export async function withStore<T>(
       opened,
       state,
       trust,
-      search: { store, provider, trust, state, panelAccounts, signal },
+      search: { store, provider, trust, state, panelAccounts: () => early ?? readPanel(), signal },
     });
   } finally {
     await (await opening.catch(() => null))?.store.close();

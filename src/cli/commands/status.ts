@@ -58,7 +58,7 @@ export const status: CliCommand = {
     if (options['check'] === true) return checkStatus(context, options['addin'] as string | undefined);
     return withStore(
       context,
-      { ...options, needs: 'any' },
+      { ...options, needs: 'any', readsPanel: true },
       async ({ loaded, addin, search, state, trust }) => {
         const sites = state?.sites() ?? new Map<string, string>();
         const { stateDir } = loaded.configuration;
@@ -84,25 +84,25 @@ export const status: CliCommand = {
         const newest = [...byOwner.values()].flatMap((listed) => listed.slice(-1));
         const findings = await findingsOfEach(judge, newest, { stateDir, addin: addin.name });
         const seen: SeenAccount[] = [];
-        await eachLimited([...accounts.entries()], accountsAtOnce, async ([index, account]) => {
+        const unsure: number[] = [];
+        for (const [index, account] of accounts.entries()) {
           const uuid = owners.get(account.site) ?? ids.get(account) ?? null;
           const listed = uuid === null ? [] : (byOwner.get(uuid) ?? []);
           const last = listed.at(-1) ?? null;
+          const good = judge.sure(listed);
+          if (good === null) unsure.push(index);
+          const wrong = findings.get(last?.id ?? '') ?? [];
+          seen.push({ account, uuid, listed, last, good, findings: wrong, doubts: [] });
+        }
+        await eachLimited(unsure, accountsAtOnce, async (index) => {
+          const one = seen[index]!;
           const doubts: Doubt[] = [];
-          const good = await judge.newestComplete(listed, doubts);
-          if (last !== null && !judge.isWritten(last)) {
-            const { doubt } = await judge.read(last);
+          const good = await judge.newestComplete(one.listed, doubts);
+          if (one.last !== null && !judge.isWritten(one.last)) {
+            const { doubt } = await judge.read(one.last);
             if (doubt !== null) doubts.unshift(doubt);
           }
-          const wrong = findings.get(last?.id ?? '') ?? [];
-          const found = {
-            snapshots: listed.length,
-            last,
-            good,
-            findings: wrong,
-            doubts: [...new Set(doubts)],
-          };
-          seen[index] = { account, uuid, ...found };
+          seen[index] = { ...one, good, doubts: [...new Set(doubts)] };
         });
         if (!output.json) output.table(columns, rowsOf(seen, now));
         const without = seen.filter(({ good }) => good === null).length;
@@ -151,7 +151,8 @@ export const status: CliCommand = {
 interface SeenAccount {
   readonly account: Account;
   readonly uuid: string | null;
-  readonly snapshots: number;
+  /** Oldest first. */
+  readonly listed: readonly ListedSnapshot[];
   readonly last: ListedSnapshot | null;
   readonly good: ListedSnapshot | null;
   readonly findings: readonly ShownFinding[];
@@ -161,22 +162,22 @@ interface SeenAccount {
 
 function rowsOf(seen: readonly SeenAccount[], nowMs: number): string[][] {
   const age = (one: ListedSnapshot | null): string => (one === null ? 'never' : ageText(nowMs - one.atMs));
-  return seen.map(({ account: { site, domain }, snapshots, last, good, doubts }) => {
+  return seen.map(({ account: { site, domain }, listed, last, good, doubts }) => {
     const doubt = doubts.find(({ key }) => key === last?.key);
     const state = last === null ? '-' : doubt === undefined ? last.state : `${last.state}, ${doubt.kind}`;
-    return [site, domain ?? '-', String(snapshots), state, age(last), age(good)];
+    return [site, domain ?? '-', String(listed.length), state, age(last), age(good)];
   });
 }
 
 function describeSeen(
-  { account, uuid, snapshots, last, good, findings, doubts }: SeenAccount,
+  { account, uuid, listed, last, good, findings, doubts }: SeenAccount,
   nowMs: number,
 ): StatusDocument['accounts'][number] {
   return {
     account: account.site,
     uuid,
     domain: account.domain,
-    snapshots,
+    snapshots: listed.length,
     lastState: last?.state ?? null,
     lastAt: last === null ? null : new Date(last.atMs).toISOString(),
     lastGoodAt: good === null ? null : new Date(good.atMs).toISOString(),

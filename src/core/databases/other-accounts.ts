@@ -73,12 +73,18 @@ function sitesOf(
 }
 
 function withOthers(selector: DatabaseSelector, names: Names): DatabaseSelector {
-  const { prefix, admin, others: said, ...rest } = selector;
-  if (prefix === null || prefix === '') return said === undefined ? selector : { prefix, admin, ...rest };
+  const { prefix, admin } = selector;
+  if (prefix === null || prefix === '') return withoutOthers(selector);
   const prefixes = beginningWith(names.prefixes, prefix, prefix);
   const admins = beginningWith(names.admins, prefix, admin);
-  if (prefixes.length + admins.length > 0) return { prefix, admin, ...rest, others: { prefixes, admins } };
-  return said === undefined ? selector : { prefix, admin, ...rest };
+  if (prefixes.length + admins.length === 0) return withoutOthers(selector);
+  return { ...selector, others: { prefixes, admins } };
+}
+
+function withoutOthers(selector: DatabaseSelector): DatabaseSelector {
+  if (selector.others === undefined) return selector;
+  const { others: _, ...rest } = selector;
+  return rest;
 }
 
 const none: readonly string[] = [];
