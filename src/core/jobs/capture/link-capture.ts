@@ -162,6 +162,11 @@ export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRec
   const relative = record.path.subarray(end + 1);
   const fd = openLinked(tree, relative);
   if (fd < 0) return record;
+  const keptUnread = (why: string | undefined): LinkRecord => {
+    const message = `cannot be read again: ${why}; its content of the snapshot before is kept`;
+    context.warn('unreadable', tree.name, relative.toString('latin1'), message);
+    return record;
+  };
   const stat = new Stat();
   try {
     if (statFd(fd, stat) < 0 || stat.inode !== record.inode) return record;
@@ -170,6 +175,7 @@ export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRec
     const { inode } = stat;
     const describe = (): Entry => ({ ...stat, inode, path: record.path, flags: 0, ...nothingElse });
     const captured = captureFile(fd, stat, describe, { segments, known });
+    if (captured.readError !== null) return keptUnread(captured.readError);
     if (captured.content.sha256?.equals(sha256)) return record;
     context.warn('silent-change', tree.name, relative.toString('latin1'), silentChange);
     return { ...record, content: captured.content };
@@ -177,9 +183,7 @@ export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRec
     const { code, errno } = error as NodeJS.ErrnoException;
     if (typeof errno !== 'number') throw error;
     stopWhereExhausted(errno);
-    const message = `cannot be read again: ${code}; its content of the snapshot before is kept`;
-    context.warn('unreadable', tree.name, relative.toString('latin1'), message);
-    return record;
+    return keptUnread(code);
   } finally {
     closeFd(fd);
   }
