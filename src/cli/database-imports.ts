@@ -1,6 +1,6 @@
 /** Imports databases for `db import` and `restore --in-place`, and tells of it. */
 
-import { errorCodes } from '../core/errors.ts';
+import { type ErrorCode, errorCodes, type HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { Account } from '../core/index.ts';
 import type { DumpSource, ImportEvent, ImportPlace, ImportReport } from '../core/jobs/import/types.ts';
 import { printable } from '../core/printable.ts';
@@ -20,6 +20,8 @@ export interface ImportWork {
   readonly family: 'mysql' | 'postgresql';
   readonly place: ImportPlace;
   readonly tables: readonly string[] | null;
+  /** For `--undo`: the database that holds what is wanted back; null for what the last import replaced. */
+  readonly kept: string | null;
 }
 
 export interface ImportBatch {
@@ -30,21 +32,67 @@ export interface ImportBatch {
   readonly dryRun: boolean;
 }
 
-/** One after the other; the first that fails ends it. */
+/**
+ * One after the other. One that fails stops none of the others, and the status is that of the failure; an interruption
+ * ends all, and names those that nobody tried.
+ */
 export async function runImports(context: CliContext, batch: ImportBatch): Promise<number> {
   const recovered: DatabaseImportDocument['recovered'][number][] = [];
   const items: DatabaseImportItem[] = [];
-  for (const work of batch.works) items.push(await importOne(context, batch, work, recovered));
-  const warned = items.some(({ warnings }) => warnings.length > 0);
-  const exitStatus = warned ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
+  const failed: DatabaseImportDocument['failed'][number][] = [];
+  for (const [at, work] of batch.works.entries()) {
+    try {
+      items.push(await importOne(context, batch, work, recovered));
+    } catch (error) {
+      if (batch.works.length === 1) throw error;
+      if (!isHoldfastError(error) || error.code === 'INTERRUPTED') {
+        tellUntried(context, batch.works.slice(at + 1));
+        throw error;
+      }
+      failed.push(tellFailure(context, batch, work, error));
+    }
+  }
+  const exitStatus = statusOf(items, failed);
   context.output.document<DatabaseImportDocument>({
     exitStatus,
     dryRun: batch.dryRun,
     undone: batch.works.some(({ dump }) => dump === null),
     recovered,
     databases: items,
+    failed,
   });
   return exitStatus;
+}
+
+/** One code for all failures where they agree. */
+function statusOf(items: readonly DatabaseImportItem[], failed: DatabaseImportDocument['failed']): number {
+  const codes = new Set(failed.map(({ code }) => code));
+  const [only] = codes;
+  if (only !== undefined) {
+    const known = codes.size === 1 && only in errorCodes;
+    return errorCodes[known ? (only as ErrorCode) : 'IMPORT_FAILED'].exit;
+  }
+  return items.some(({ warnings }) => warnings.length > 0) ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
+}
+
+const shownName = ({ name: { instance, database } }: ImportWork): string =>
+  printable(instance === null ? database : `${instance}/${database}`);
+
+function tellUntried({ output }: CliContext, works: readonly ImportWork[]): void {
+  if (works.length > 0) output.note(`not tried: ${works.map(shownName).join(', ')}`);
+}
+
+function tellFailure(
+  { output }: CliContext,
+  { account }: ImportBatch,
+  work: ImportWork,
+  { code, message, hint }: HoldfastError,
+): DatabaseImportDocument['failed'][number] {
+  output.note(`failed: ${shownName(work)}: ${code}: ${message}`);
+  if (hint !== undefined) output.note(`  hint: ${hint}`);
+  const { instance, database } = work.name;
+  const named = { account: printable(account.site), instance, database: printable(database) };
+  return { ...named, code, message, hint: hint ?? null };
 }
 
 async function importOne(
@@ -76,14 +124,14 @@ async function importOne(
   };
   try {
     const { context: imports, mine } = await openImport(context, loaded, { account, owner, server, onEvent });
-    const { name, dump, place, tables } = work;
+    const { name, dump, place, tables, kept } = work;
     const { database } = name;
     const report =
       dump === null
-        ? await undoImport(imports, database)
+        ? await undoImport(imports, database, kept)
         : await importDatabase({ ...imports, dump, database, place, tables, dryRun }, await mine());
     progress.close();
-    tell(context, { report, dump, dryRun, took: durationText(world.now() - startedAtMs) });
+    tell(context, { report, account, dump, dryRun, took: durationText(world.now() - startedAtMs) });
     return itemOf(report, { account, instance: server.name, source: dump?.label ?? null });
   } finally {
     progress.close();
@@ -108,12 +156,13 @@ function tell(
   { output }: CliContext,
   told: {
     readonly report: ImportReport;
+    readonly account: Account;
     readonly dump: DumpSource | null;
     readonly dryRun: boolean;
     readonly took: string;
   },
 ): void {
-  const { report, dump, dryRun, took } = told;
+  const { report, account, dump, dryRun, took } = told;
   const name = printable(report.database);
   for (const { code, message } of report.warnings) output.note(`warning: ${code}: ${message}`);
   if (dryRun) {
@@ -127,12 +176,17 @@ function tell(
     const what = `${plural(report.tables.length, 'table')}, ${countText(rows)} rows`;
     output.info(`imported ${name} from ${dump.label} in ${took}: ${what}`);
   }
+  for (const { name: holder, replacedAtMs } of report.alsoKept) {
+    const since = instantText(new Date(replacedAtMs).toISOString());
+    output.info(`what was replaced at ${since} UTC is kept as well: add --kept ${holder} to --undo`);
+  }
   if (report.kept === null || report.keptUntilMs === null) return;
   const until = instantText(new Date(report.keptUntilMs).toISOString());
-  output.info(
-    `the replaced one is kept until ${until} UTC; bring it back with db import --undo --database ${name}`,
-  );
+  const undo = `db import --undo --account ${printable(account.site)} --database ${name}`;
+  output.info(`the replaced one is kept until ${until} UTC; bring it back with ${undo}`);
 }
+
+const isoOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
 function itemOf(
   report: ImportReport,
@@ -145,7 +199,10 @@ function itemOf(
     source: from.source,
     replaced: report.replaced,
     kept: report.kept,
-    keptUntil: report.keptUntilMs === null ? null : new Date(report.keptUntilMs).toISOString(),
+    keptUntil: isoOf(report.keptUntilMs),
+    alsoKept: report.alsoKept.map(({ name, replacedAtMs, keptUntilMs }) => {
+      return { name, replacedAt: new Date(replacedAtMs).toISOString(), keptUntil: isoOf(keptUntilMs) };
+    }),
     tables: report.tables.map(({ name, rows }) => ({ name: printable(name), rows })),
     warnings: report.warnings.map(({ code, message }) => ({ code, message })),
   };

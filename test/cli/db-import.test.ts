@@ -109,7 +109,7 @@ describe('db import', () => {
   it('says what it did in words, and how to bring the replaced one back', async () => {
     const { stdout, status } = await importing('latest', '--database', db('shop'), '--replace');
     expect(stdout).toMatch(/imported \S+shop from \S+ of \S+ in .*: 3 tables, \d+ rows/);
-    expect(stdout).toContain(`db import --undo --database ${db('shop')}`);
+    expect(stdout).toMatch(new RegExp(`db import --undo --account \\S+ --database ${db('shop')}$`, 'm'));
     expect([0, errorCodes.FINISHED_WITH_WARNINGS.exit]).toContain(status);
   });
 
@@ -182,6 +182,26 @@ describe('db import', () => {
     expect(await psql(postgres, 'SELECT count(*) FROM sales.orders', db('app'))).toBe('20\n');
     expect(await posts()).toBe('20\n');
     expect(await mariadb(mysql, `SELECT COUNT(*) > 0 FROM ${db('wp')}.attachments`)).toBe('1\n');
+  });
+
+  it('goes on with the others where one of several fails, and ends with its status', async () => {
+    const [wp, shop] = [db('wp'), db('shop')];
+    const key = `${db('wp')}.held (id INT, p INT, FOREIGN KEY (p) REFERENCES ${shop}.parent (id))`;
+    await mariadb(
+      mysql,
+      `DROP TABLE IF EXISTS ${db('wp')}.held; CREATE TABLE IF NOT EXISTS ${shop}.parent (id INT PRIMARY KEY); CREATE TABLE ${key};
+       DELETE FROM ${db('wp')}.posts`,
+    );
+    const args = ['restore', 'latest', '--account', account.site, '--in-place', '--json'];
+    const result = await site.holdfast(...args, '--database', shop, '--database', `mariadb/${wp}`);
+    await mariadb(mysql, `SET foreign_key_checks = 0; DROP TABLE ${shop}.parent`);
+
+    expect(result.status).toBe(errorCodes.IMPORT_REFUSED.exit);
+    const document = documentOf<DatabaseImportDocument>('database-import', result);
+    expect(document.failed).toMatchObject([{ database: shop, code: 'IMPORT_REFUSED' }]);
+    expect(document.databases).toMatchObject([{ database: wp, replaced: true }]);
+    expect(result.stderr).toContain(`failed: mariadb/${shop}: IMPORT_REFUSED: table `);
+    expect(await posts()).toBe('20\n');
   });
 
   it('shows with --dry-run what it would do, and does nothing', async () => {

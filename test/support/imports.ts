@@ -66,8 +66,11 @@ export async function runImport(
   return await importDatabase({ ...context, ...request, dump, database }, mine);
 }
 
-export const runUndo = (context: ImportContext, database: string): Promise<ImportReport> =>
-  undoImport(context, database);
+export const runUndo = (
+  context: ImportContext,
+  database: string,
+  kept: string | null = null,
+): Promise<ImportReport> => undoImport(context, database, kept);
 
 export const makeImportDirectory = (): string => mkdtempSync(join(tmpdir(), 'hf-import-'));
 

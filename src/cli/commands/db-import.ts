@@ -10,6 +10,7 @@ import { snapshotDump } from '../../core/jobs/import/snapshot-dump.ts';
 import type { ImportPlace } from '../../core/jobs/import/types.ts';
 import { resolveAccount } from '../../core/jobs/resolve-accounts.ts';
 import { quoted } from '../../core/printable.ts';
+import { accountOfDatabases } from '../../core/state/database-owners.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
 import { type Loaded, loadConfigured } from '../configuration.ts';
 import { type ImportWork, runImports } from '../database-imports.ts';
@@ -28,6 +29,7 @@ interface Options {
   readonly replace?: true;
   readonly table?: readonly string[];
   readonly undo?: true;
+  readonly kept?: string;
   readonly dryRun?: true;
   readonly addin?: string;
   readonly copy?: string;
@@ -62,6 +64,7 @@ export const dbImport: CliCommand = {
       .option('--replace', 'put it in the place of the live one, which is kept for a while')
       .option('--table <name>', 'only this table; may be repeated', collected)
       .option('--undo', 'bring back what the last import replaced, and keep what is live now')
+      .option('--kept <name>', 'with --undo: of several that are kept, the one in this database')
       .option('--dry-run', 'show what would be imported where; change nothing')
       .option(
         '--addin <name>',
@@ -85,7 +88,7 @@ export const dbImport: CliCommand = {
       const name = databaseName(chosen.database!, loaded);
       const work =
         dump === undefined
-          ? await undoWork(loaded, owner, name)
+          ? await undoWork(loaded, owner, { name, kept: chosen.kept ?? null })
           : await fileWork(context, resolve(dump), { name, place, tables: chosen.table ?? null });
       return runImports(context, { loaded, account, owner, works: [work], dryRun: chosen.dryRun === true });
     }
@@ -103,7 +106,14 @@ export const dbImport: CliCommand = {
       const source = snapshotDump(snapshot, opened.provider, name);
       const instance = name.instance ?? source.instance;
       const tables = chosen.table ?? null;
-      const work = { name: { ...name, instance }, dump: source, family: source.family, place, tables };
+      const work = {
+        name: { ...name, instance },
+        dump: source,
+        family: source.family,
+        place,
+        tables,
+        kept: null,
+      };
       return runImports(context, { loaded, account, owner, works: [work], dryRun: chosen.dryRun === true });
     });
   },
@@ -113,7 +123,7 @@ export const dbImport: CliCommand = {
 function checkOptions(dump: string | undefined, options: Options): ImportPlace {
   const usage = (message: string, hint: string): HoldfastError =>
     new HoldfastError('USAGE', message, { hint });
-  const { account, database, as, beside, replace, table, undo, dryRun } = options;
+  const { account, database, as, beside, replace, table, undo, kept, dryRun } = options;
   if (account === undefined) throw usage('it is not said whose database it is', 'Add --account A.');
   if (database === undefined) throw usage('it is not said which database', 'Add --database NAME.');
   const places = [as, beside, replace].filter((one) => one !== undefined);
@@ -123,6 +133,7 @@ function checkOptions(dump: string | undefined, options: Options): ImportPlace {
     }
     throw usage('--undo needs no dump and no other option', 'Say db import --undo --account A --database D.');
   }
+  if (kept !== undefined) throw usage('--kept goes with --undo', 'Add --undo, or leave out --kept.');
   if (dump === undefined)
     throw usage('it is not said what to import', 'Name a file or a snapshot, or add --undo.');
   if (places.length > 1)
@@ -139,7 +150,9 @@ async function findAccount(
 ): Promise<{ readonly account: Account; readonly owner: string }> {
   const { panel } = await openPanel(loaded, world);
   const state = await openStateOf(loaded.configuration, world);
-  const account = resolveAccount(await panel.accounts({ signal }), wanted, state.sites());
+  // A snapshot of databases only may be named as `latest --account <account>.databases`.
+  const name = accountOfDatabases(wanted) ?? wanted;
+  const account = resolveAccount(await panel.accounts({ signal }), name, state.sites());
   return { account, owner: await state.accountId(account) };
 }
 
@@ -149,23 +162,28 @@ async function fileWork(
   rest: Pick<ImportWork, 'name' | 'place' | 'tables'>,
 ): Promise<ImportWork> {
   const dump = await dumpFile(path, signal);
-  return { ...rest, dump, family: dump.family };
+  return { ...rest, dump, family: dump.family, kept: null };
 }
 
 /** What is kept tells which server it was. @throws IMPORT_REFUSED nothing is kept */
-async function undoWork({ configuration }: Loaded, owner: string, name: DatabaseName): Promise<ImportWork> {
+async function undoWork(
+  { configuration }: Loaded,
+  owner: string,
+  { name, kept }: { readonly name: DatabaseName; readonly kept: string | null },
+): Promise<ImportWork> {
   const records = await new ImportJournal(configuration.stateDir).list();
-  const last = records.findLast(
+  const ofIt = records.filter(
     (one) =>
       one.owner === owner &&
       one.database === name.database &&
       (name.instance === null || one.instance === name.instance),
   );
+  const last = ofIt.find((one) => kept !== null && one.kept === kept) ?? ofIt.at(-1);
   if (last === undefined) {
     throw new HoldfastError('IMPORT_REFUSED', 'nothing is kept of this database', {
       hint: 'Import it from a snapshot instead.',
     });
   }
   const from = { instance: last.instance, database: name.database };
-  return { name: from, dump: null, family: last.family, place: { kind: 'replace' }, tables: null };
+  return { name: from, dump: null, family: last.family, place: { kind: 'replace' }, tables: null, kept };
 }

@@ -1,7 +1,8 @@
 /** `db import --json`, and `restore --in-place --database … --json`. */
 
 import type { FromSchema } from 'json-schema-to-ts';
-import { count, document, flag, instantOrNull, list, record, text, textOrNull } from './schema.ts';
+import { errorParts } from './error.ts';
+import { count, document, flag, instant, instantOrNull, list, record, text, textOrNull } from './schema.ts';
 
 const importItem = record('A database.', {
   account: text('Site of the account.'),
@@ -11,6 +12,14 @@ const importItem = record('A database.', {
   replaced: flag('Whether it took the place of a live one.'),
   kept: textOrNull('Database in which the replaced one is kept; null where there was none.'),
   keptUntil: instantOrNull('When that may be dropped.'),
+  alsoKept: list(
+    'What earlier imports replaced and is kept as well, newest first.',
+    record('A kept database.', {
+      name: text('Of the database that holds it; for --undo --kept.'),
+      replacedAt: instant('When the import began that replaced it.'),
+      keptUntil: instantOrNull('When it may be dropped.'),
+    }),
+  ),
   tables: list(
     'Tables that were loaded and counted.',
     record('A table.', { name: text('Its name.'), rows: count('Its rows.') }),
@@ -33,6 +42,15 @@ export const databaseImportDocument = document('database-import', 'What an impor
     record('A database.', { database: text('Its name.'), how: text('`finished` or `undone`.') }),
   ),
   databases: list('The databases, in the order in which they were imported.', importItem),
+  failed: list(
+    'Of several databases those that were not imported; one alone that fails is an error document.',
+    record('A database.', {
+      account: text('Site of the account.'),
+      instance: textOrNull('Name of the database server, where it was said or known.'),
+      database: text('Its name.'),
+      ...errorParts,
+    }),
+  ),
 });
 
 export type DatabaseImportDocument = FromSchema<typeof databaseImportDocument>;

@@ -1,11 +1,12 @@
 /**
- * Tells each account which names of other accounts its own prefix begins, so that nobody gets what is another's.
- * The accounts of a server are compared in the order of their prefixes, never each with each, and those without such
- * a name, which are nearly all, stay as they are.
+ * Tells each account which names of other accounts its own prefix begins, and the prefixes and administrators of all, so
+ * that nobody gets what is another's. The accounts of a server are compared in the order of their prefixes, never each
+ * with each, and share one list.
  */
 
-import type { Account, DatabaseSelector } from '../contracts/panel.ts';
+import type { Account, DatabaseSelector, OtherNames } from '../contracts/panel.ts';
 import { printable } from '../printable.ts';
+import { firstFrom } from './sorted-names.ts';
 
 const families = ['mysql', 'postgresql'] as const;
 
@@ -17,6 +18,8 @@ interface Names {
   /** Sorted, each once. */
   readonly prefixes: readonly string[];
   readonly admins: readonly string[];
+  /** Both, as every account gets them. */
+  readonly all: NonNullable<OtherNames['all']>;
   /** Sites by prefix, of those that several have. */
   readonly shared: ReadonlyMap<string, readonly string[]>;
 }
@@ -28,7 +31,7 @@ export function withOtherAccounts(accounts: readonly Account[]): readonly Accoun
     const { databases } = account;
     const told = databases.map((one) => withOthers(one, names.get(one.family)!));
     const clashes = databases.flatMap((one) => clashesOf(one, account, names.get(one.family)!));
-    if (clashes.length === 0 && told.every((one, i) => one === databases[i])) return account;
+    if (databases.length === 0) return account;
     const problems = [...(account.problem === null ? [] : [account.problem]), ...new Set(clashes)];
     return { ...account, databases: told, problem: problems.length === 0 ? null : problems.join('; ') };
   });
@@ -47,7 +50,8 @@ function namesOf(accounts: readonly Account[], family: DatabaseSelector['family'
   prefixes.sort();
   admins.sort();
   const repeated = new Set(prefixes.filter((one, i) => one === prefixes[i - 1]));
-  return { prefixes: once(prefixes), admins: once(admins), shared: sitesOf(accounts, family, repeated) };
+  const all = { prefixes: once(prefixes), admins: once(admins) };
+  return { ...all, all, shared: sitesOf(accounts, family, repeated) };
 }
 
 const once = (sorted: readonly string[]): readonly string[] =>
@@ -72,31 +76,26 @@ function sitesOf(
   return sites;
 }
 
-function withOthers(selector: DatabaseSelector, names: Names): DatabaseSelector {
-  const { prefix, admin } = selector;
-  if (prefix === null || prefix === '') return withoutOthers(selector);
-  const prefixes = beginningWith(names.prefixes, prefix, prefix);
-  const admins = beginningWith(names.admins, prefix, admin);
-  if (prefixes.length + admins.length === 0) return withoutOthers(selector);
-  return { ...selector, others: { prefixes, admins } };
-}
-
-function withoutOthers(selector: DatabaseSelector): DatabaseSelector {
-  if (selector.others === undefined) return selector;
-  const { others: _, ...rest } = selector;
-  return rest;
+function withOthers(selector: DatabaseSelector, { prefixes, admins, all }: Names): DatabaseSelector {
+  const { prefix, admin, others: _, ...rest } = selector;
+  const isOwn = (list: readonly string[], own: string | null): boolean =>
+    list.length === 0 || (list.length === 1 && list[0] === own);
+  if (isOwn(prefixes, prefix) && isOwn(admins, admin)) return { ...rest, prefix, admin };
+  const begun = (list: readonly string[], own: string | null): readonly string[] =>
+    prefix === null || prefix === '' ? none : beginningWith(list, prefix, own);
+  return {
+    ...rest,
+    prefix,
+    admin,
+    others: { prefixes: begun(prefixes, prefix), admins: begun(admins, admin), all },
+  };
 }
 
 const none: readonly string[] = [];
 
 /** What begins with the same text lies side by side. */
 function beginningWith(sorted: readonly string[], start: string, own: string | null): readonly string[] {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle]! < start) low = middle + 1;
-    else high = middle;
-  }
+  const low = firstFrom(sorted, start);
   let end = low;
   while (sorted[end]?.startsWith(start)) end += 1;
   if (end === low || (end === low + 1 && sorted[low] === own)) return none;

@@ -294,6 +294,36 @@ describe('exporting MariaDB databases', () => {
     ]);
   });
 
+  it('reports text that has no place in Unicode, and only that', async () => {
+    await mariadb(
+      server,
+      `CREATE OR REPLACE DATABASE texts; USE texts;
+       CREATE TABLE t (a VARCHAR(20) CHARACTER SET ascii, s VARCHAR(20) CHARACTER SET sjis, fine TEXT CHARACTER SET sjis,
+         c VARCHAR(9) CHARACTER SET cp1251, l VARCHAR(9) CHARACTER SET latin1, u VARCHAR(9)) WITH SYSTEM VERSIONING;
+       CREATE VIEW v AS SELECT a FROM t; INSERT INTO t VALUES ('ok', x'8740', x'82A0', x'E0', x'E4', 'ä'), (x'6d817665', 'a', 'b', 'c', 'd', 'e'), (NULL, NULL, NULL, x'98', x'81', NULL);
+       DELETE FROM t WHERE c = x'98'`,
+    );
+    const only = await exportOne('texts');
+    await readBody(only.body);
+    expect((await only.result()).warnings).toEqual([
+      { code: 'text-lossy', database: 'texts', message: expect.stringMatching(/: "t\.a", "t\.s", "t\.c"$/) },
+    ]);
+  });
+
+  it('refuses a database where leaving out a broken view would leave out a table as well', async () => {
+    await mariadb(
+      server,
+      `CREATE OR REPLACE DATABASE alike; USE alike; CREATE TABLE orders (a int); CREATE TABLE gone (a int);
+       CREATE VIEW Örders AS SELECT * FROM gone; DROP TABLE gone`,
+    );
+    const only = await exportOne('alike');
+    await expect(readBody(only.body)).rejects.toMatchObject({
+      code: 'EXPORT_FAILED',
+      message: expect.stringContaining('view "Örders" is broken, and the client would leave out "orders"'),
+    });
+    await mariadb(server, 'DROP DATABASE alike');
+  });
+
   it("names objects that act as users who are not the account's", async () => {
     await mariadb(
       server,
@@ -497,6 +527,27 @@ describe('a MariaDB dump that goes wrong', () => {
       failed('cut short'),
     );
     expect(await failureWith('mariadb-dump "$@"; echo "-- more"')).toMatchObject(failed('cut short'));
+  });
+
+  it('fails when a table is not in it, in a joint one too', async () => {
+    const hide = (name: string) => `mariadb-dump "$@" | sed 's/^CREATE TABLE .${name}. /CREATE VIEW x /'`;
+    expect(await failureWith(hide('t'))).toMatchObject(failed('it lacks table "t", which was there'));
+    await mariadb(
+      server,
+      `CREATE OR REPLACE DATABASE pair_a; CREATE OR REPLACE DATABASE pair_b; CREATE TABLE pair_a.t (i int);
+       CREATE TABLE pair_b.t (i int); CREATE TABLE pair_b.u (i int); CREATE OR REPLACE USER joiner@localhost;
+       GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON *.* TO joiner@localhost`,
+    );
+    const joint = async (script: string): Promise<Buffer> => {
+      const clientPath = writeClient(scripts, 'joint-dump', script);
+      const { consistency, exports } = await exportAll(['pair_a', 'pair_b'], { clientPath, user: 'joiner' });
+      expect(consistency).toBe('joint');
+      return await readBody(exports[0]!.body);
+    };
+    expect((await joint('exec mariadb-dump "$@"')).length).toBeGreaterThan(100);
+    await expect(joint(`mariadb-dump "$@" | sed '0,/^CREATE TABLE .t. /s//CREATE VIEW x /'`)).rejects.toThrow(
+      'it lacks table "t"',
+    );
   });
 
   it('fails when all came and the status is not 0', async () => {

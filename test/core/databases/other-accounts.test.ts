@@ -34,7 +34,7 @@ describe('prefixes of which one begins another', () => {
   ]);
 
   it('give each name to the longest, with users and the administrator of the other', () => {
-    expect(short!.others).toEqual({ prefixes: ['exa_corp_'], admins: ['exa_corp'] });
+    expect(short!.others).toMatchObject({ prefixes: ['exa_corp_'], admins: ['exa_corp'] });
     const [mine, theirs] = [accountNames(short!), accountNames(long!)];
     expect(['exa_shop', 'exa_corp', 'exa_corp_shop', 'exaXshop'].filter(mine.hasPrefix)).toEqual([
       'exa_shop',
@@ -53,7 +53,14 @@ describe('prefixes of which one begins another', () => {
 
   it('count on one kind of server only', () => {
     expect(pg!.others).toBeUndefined();
-    expect(none!.others).toBeUndefined();
+    expect(none!.others?.all?.prefixes).toEqual(['exa_', 'exa_corp_']);
+  });
+
+  it('keep what begins with any of them from whoever is granted it', () => {
+    const names = ['exa_shop', 'exa_corp_shop', 'exa_boss', 'exa_corp', 'exaadmin', 'shop', 'ex', ''];
+    const [theirs, nobodys] = [accountNames(long!), accountNames(none!)];
+    expect(names.filter(theirs.isOthers)).toEqual(['exa_shop', 'exa_boss', 'exaadmin']);
+    expect(names.filter(nobodys.isOthers)).toEqual(['exa_shop', 'exa_corp_shop', 'exa_boss', 'exa_corp']);
   });
 
   it('are told anew each time', () => {
@@ -80,8 +87,11 @@ describe('accounts that share a prefix', () => {
     const many = Array.from({ length: 10_000 }, (_, at) =>
       account(`site${at + 1}`, at < 9_999 ? `a${at}_` : 'a'),
     );
-    const last = withOtherAccounts(many).at(-1);
+    const told = withOtherAccounts(many);
+    const last = told.at(-1);
     expect(last!.databases[0]!.others?.prefixes).toHaveLength(9_999);
+    const lists = new Set(told.map(({ databases }) => databases[0]!.others?.all));
+    expect(lists.size).toBe(1);
     const same = withOtherAccounts(many.map(({ site }) => account(site, 'exa_')));
     expect(same.at(-1)?.problem).toBe(
       'mysql prefix exa_ is also that of site1, site2, site3, site4, site5 and 9994 more',

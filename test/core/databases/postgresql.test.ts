@@ -85,6 +85,24 @@ describe('discovering PostgreSQL databases', () => {
     expect(found.map(({ name }) => name)).not.toContain('exa_shop');
   });
 
+  it('leaves what another account has granted', async () => {
+    await psql(server, 'DROP DATABASE IF EXISTS evil_bomb; DROP DATABASE IF EXISTS bait');
+    await psql(server, 'DROP ROLE IF EXISTS evil_admin; CREATE ROLE evil_admin LOGIN');
+    await psql(server, 'CREATE DATABASE evil_bomb OWNER evil_admin');
+    await psql(server, 'CREATE DATABASE bait OWNER evil_admin');
+    await psql(server, 'SET ROLE evil_admin; GRANT CREATE ON DATABASE evil_bomb, bait TO exa');
+    const all = { prefixes: ['evil_', 'exa_', 'post'], admins: ['evil_admin', 'exa'] };
+    const selector = { ...selectorOf('exa_', 'exa'), others: { prefixes: [], admins: [], all } };
+    const found = await (await open()).discover({ selector, signal });
+    expect(found.map(({ name }) => name)).toEqual(['exa_shop', 'granted', 'owned']);
+  });
+
+  it('takes one that its owner has made a template', async () => {
+    await psql(server, 'ALTER DATABASE exa_shop IS_TEMPLATE true');
+    const found = await (await open()).discover({ selector: selectorOf('exa_'), signal });
+    expect(found.map(({ name }) => name)).toEqual(['exa_shop']);
+  });
+
   it('takes names given outright where they exist, and never a system database', async () => {
     const selector = { ...selectorOf('p', 'postgres'), names: ['listed', 'gone', 'template1', 'postgres'] };
     const found = await (await open()).discover({ selector: { ...selector, admin: null }, signal });
@@ -176,6 +194,29 @@ describe('exporting PostgreSQL databases', () => {
       expect((await readBody(only.body)).length).toBeGreaterThan(100);
     },
   );
+
+  it.each(['SQL_ASCII', 'WIN1252'])('keeps what has no place in Unicode, of %s', async (encoding) => {
+    for (const name of ['odd_bytes', 'odd_bytes2']) {
+      await psql(server, `DROP DATABASE IF EXISTS ${name}`);
+      await psql(server, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING '${encoding}' LOCALE 'C'`);
+    }
+    const value = `convert_from('\\xfc81'::bytea, '${encoding}')`;
+    await psql(server, `CREATE TABLE t AS SELECT ${value} AS v`, 'odd_bytes');
+    const only = await exportOne('odd_bytes');
+    await restore(await readBody(only.body), 'odd_bytes2');
+    const bytes = `SELECT convert_to(v, '${encoding}') FROM t`;
+    expect(await psql(server, bytes, 'odd_bytes2')).toBe('\\xfc81\n');
+  });
+
+  it('gives pg_dump no limit that the database has set', async () => {
+    await psql(server, 'DROP DATABASE IF EXISTS odd_limits; CREATE DATABASE odd_limits');
+    for (const name of ['statement_timeout', 'lock_timeout'])
+      await psql(server, `ALTER DATABASE odd_limits SET ${name} = '77min'`);
+    const script = `psql -XAtc 'SHOW statement_timeout' -c 'SHOW lock_timeout' | grep 77 && exit 9; pg_dump "$@"`;
+    const clientPath = writeClient(scripts, 'unlimited-dump', script);
+    const only = await exportOne('odd_limits', { clientPath });
+    expect((await readBody(only.body)).length).toBeGreaterThan(100);
+  });
 
   it('fails where row-level security would cut what the role sees', async () => {
     await psql(server, 'CREATE ROLE cut LOGIN; CREATE DATABASE secured');

@@ -4,6 +4,8 @@
  *
  * Everything a killed import needs is in its record, which the caller keeps on disk before each call that
  * changes more than the scratch database. All methods may be repeated after a kill.
+ *
+ * A connection that is lost in the middle is DATABASE_UNREACHABLE from any method, never an error of the driver.
  */
 
 import type { DatabaseFamily, DatabaseWarning } from '../../contracts/database.ts';
@@ -112,7 +114,12 @@ export interface DatabaseImporter {
    */
   abandon(record: ImportRecord, signal: AbortSignal): Promise<readonly DatabaseWarning[]>;
 
-  /** The exchange that brings the kept one back and keeps the present one under a name made of `id`. */
+  /**
+   * The exchange that brings the kept one back and keeps the present one under a name made of `id`. Where somebody has
+   * dropped that meanwhile, nothing is kept.
+   *
+   * @throws IMPORT_REFUSED single tables are kept, and the database around them is gone
+   */
   reverse(record: ImportRecord, id: string, signal: AbortSignal): Promise<ImportRecord>;
 
   /** Drops what was kept. A kept one that is gone is a success. */

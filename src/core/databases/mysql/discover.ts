@@ -50,12 +50,12 @@ export async function matchDatabases(
 function matchOf(
   name: string,
   { names }: DatabaseSelector,
-  { hasPrefix, isForeign }: AccountNames,
+  { hasPrefix, isOthers }: AccountNames,
   granted: readonly string[],
 ): DiscoveredDatabase['matchedBy'] | null {
   if (hasPrefix(name)) return 'prefix';
-  // A grant on `exa\_%` covers the databases of another account whose prefix is longer.
-  if (!isForeign(name) && granted.some((pattern) => grantCovers(pattern, name, 'percent-only')))
+  // A grant on `exa\_%` covers the databases of another account whose prefix is longer, and one may grant what it has.
+  if (!isOthers(name) && granted.some((pattern) => grantCovers(pattern, name, 'percent-only')))
     return 'owner';
   return names.includes(name) ? 'name' : null;
 }

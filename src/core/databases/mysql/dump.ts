@@ -13,6 +13,7 @@ import type { ReadAheadOptions } from '../read-ahead.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
 import { clientEnvironment, type MysqlClient } from './client.ts';
 import { type DatabaseDefaults, withDefaults } from './defaults.ts';
+import { DumpedTables } from './dumped-tables.ts';
 import type { HeldTables } from './held-tables.ts';
 import type { DumpPlan } from './inspect.ts';
 import { optionFileArgument, withOptionFile } from './option-file.ts';
@@ -38,6 +39,7 @@ export function startDump(
   // A joint dump says it itself, where it creates its databases.
   const told = others.length > 0 ? undefined : defaults.get(first.database);
   const args = [optionFileArgument, ...dumpOptions(plans, client.options)];
+  const dumped = new DumpedTables(plans);
   if (others.length > 0) args.push('--databases');
   args.push('--', ...plans.map(({ database }) => database));
   return new ClientDump({
@@ -48,8 +50,14 @@ export function startDump(
       client.options,
     ),
     check: new TrailerCheck(
-      () => held?.moved(),
-      async () => held?.confirm(),
+      (bytes) => {
+        held?.moved();
+        dumped.chunk(bytes);
+      },
+      async () => {
+        await held?.confirm();
+        return await dumped.missing(config, signal);
+      },
     ),
     result: () => ({
       warnings: plans.flatMap((plan) => [
@@ -114,17 +122,21 @@ function mergeBesides(plans: readonly DumpPlan[]): BesideText[] {
 
 /** The trailer counts as the very last line only: data and routines may hold the same words. */
 export class TrailerCheck implements DumpCheck {
-  readonly #onChunk: () => void;
-  readonly #onEnd: () => Promise<void>;
+  readonly #onChunk: (bytes: Uint8Array) => void;
+  readonly #onEnd: () => Promise<string | null>;
   #tail = Buffer.alloc(0);
 
-  constructor(onChunk: () => void = () => {}, onEnd = async (): Promise<void> => {}) {
+  /** @param onEnd says of a dump that has its trailer what is wrong with it all the same */
+  constructor(
+    onChunk: (bytes: Uint8Array) => void = () => {},
+    onEnd = async (): Promise<string | null> => null,
+  ) {
     this.#onChunk = onChunk;
     this.#onEnd = onEnd;
   }
 
   chunk(bytes: Uint8Array): void {
-    this.#onChunk();
+    this.#onChunk(bytes);
     const kept = 256;
     this.#tail =
       bytes.length >= kept
@@ -133,9 +145,9 @@ export class TrailerCheck implements DumpCheck {
   }
 
   async end(): Promise<string | null> {
-    await this.#onEnd();
+    const wrong = await this.#onEnd();
     const whole = /(^|\n)-- Dump completed( on [0-9: -]+)?\n$/.test(this.#tail.toString('latin1'));
-    return whole ? null : 'the dump is cut short: its last line is not the trailer';
+    return whole ? wrong : 'the dump is cut short: its last line is not the trailer';
   }
 
   async stop(): Promise<void> {}

@@ -7,12 +7,19 @@ import type { ImportTally } from './import-tally.ts';
 import { quoteName } from './names.ts';
 import { type Session, text } from './session.ts';
 
+export interface LoadedDump {
+  readonly tally: ImportTally;
+  /** Those that were made. */
+  readonly views: readonly string[];
+  /** Tables; null: all. */
+  readonly wanted: readonly string[] | null;
+}
+
 /** @throws IMPORT_FAILED something is missing, or is there that the dump does not hold */
 export async function checkLoaded(
   session: Session,
   scratch: string,
-  tally: ImportTally,
-  wanted: readonly string[] | null,
+  { tally, views, wanted }: LoadedDump,
 ): Promise<readonly ImportedTable[]> {
   const missing = (wanted ?? []).filter((name) => !tally.tables.has(name) && !tally.sequences.has(name));
   if (missing.length > 0) {
@@ -36,7 +43,7 @@ export async function checkLoaded(
     rows.filter(([, , engine]) => /^MRG_MyISAM$/i.test(text(engine))).map(([name]) => text(name)),
   );
   compareNames(fold, [...tally.tables.keys()], namesOf(found, /^(BASE TABLE|SYSTEM VERSIONED)$/), 'table');
-  compareNames(fold, [...tally.views], namesOf(found, /VIEW$/), 'view');
+  compareNames(fold, views, namesOf(found, /VIEW$/), 'view');
   compareNames(fold, [...tally.sequences], namesOf(found, /^SEQUENCE$/), 'sequence');
   const tables: ImportedTable[] = [];
   for (const [name, { rows: expected, exact }] of tally.tables) {

@@ -7,7 +7,7 @@ import type { DatabaseWarning } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { printable, quoted } from '../../printable.ts';
 import { accountNames } from '../account-names.ts';
-import type { Definition } from './import-objects.ts';
+import type { Definition } from './import-read.ts';
 import type { Definer } from './import-statement.ts';
 import { type Session, text } from './session.ts';
 

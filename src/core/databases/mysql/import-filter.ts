@@ -1,7 +1,7 @@
 /**
  * Lets the statements of one database out of a dump through to the client, and nothing else: no other
  * database, no users, no server settings, no files, no commands of the client. Definers and names of the
- * database are rewritten on the way, rows are counted.
+ * database are rewritten on the way, rows are counted, and views are held back until all else is there.
  *
  * This is the first fence. The second is the importer itself, whose rights end at the scratch database.
  */
@@ -14,7 +14,8 @@ import { type Piece, StatementSplitter } from './import-split.ts';
 import { headOf, type StatementHead } from './import-statement.ts';
 import { ImportTally } from './import-tally.ts';
 import { applyEdits, type Edit, type Token, type TokenOptions, tokenize } from './import-tokens.ts';
-import { dropped, forbiddenCharset, needless, passing } from './import-verbs.ts';
+import { belongsTo, dropped, forbiddenCharset, needless, passing } from './import-verbs.ts';
+import { CharsetReader, type HeldView, longestViews } from './import-views.ts';
 
 export interface FilterOptions {
   /** Name of the database in the dump; null where the dump has one only. */
@@ -36,7 +37,9 @@ export class DumpFilter {
   readonly #splitter = new StatementSplitter();
   readonly #defaults = new DefaultsReader();
   readonly #tables: ReadonlySet<string> | null;
+  readonly #charsets = new CharsetReader();
   #modes = plain;
+  #viewBytes = 0;
   /** Pieces of a statement whose kind is not known yet. */
   #held: Buffer[] = [];
   #heldBytes = 0;
@@ -156,7 +159,8 @@ export class DumpFilter {
       return null;
     }
     if (!passing(verb, tokens)) throw refusedAt(piece, `has ${quoted(verb)}, which an import may not do`);
-    if (!this.#inSection() || !this.#isWanted(bytes, tokens, head)) return null;
+    const isWanted = this.#tables === null || belongsTo(this.#tables, bytes, tokens, head);
+    if (!this.#inSection() || !isWanted) return null;
     if (verb === 'ALTER DATABASE') {
       // Some dumps change the database's character set for the time of a routine.
       this.#checkQualifier(name, piece);
@@ -164,7 +168,16 @@ export class DumpFilter {
       return at === undefined ? null : applyEdits(bytes, [editOf(at, this.#options.scratch)]);
     }
     this.#count(head);
-    return applyEdits(bytes, this.#edits(bytes, tokens, head));
+    const statement = applyEdits(bytes, this.#edits(bytes, tokens, head));
+    if (verb === 'CREATE VIEW' && name !== null) this.#holdView(name, { statement, written: bytes }, piece);
+    return verb === 'CREATE VIEW' || verb === 'DROP VIEW' ? null : statement;
+  }
+
+  /** Made when all else is there. */
+  #holdView(name: string, texts: Pick<HeldView, 'statement' | 'written'>, piece: Piece): void {
+    this.#viewBytes += texts.written.length;
+    if (this.#viewBytes > longestViews) throw refusedAt(piece, 'is a view after too many others');
+    this.tally.views.set(name, { ...texts, charset: this.#charsets.now, modes: this.#modes });
   }
 
   #count({ verb, name, definer }: StatementHead): void {
@@ -215,6 +228,7 @@ export class DumpFilter {
     const charset = forbiddenCharset(tokens);
     if (charset !== null)
       throw refusedAt(piece, `is written in ${quoted(charset)}, which cannot be read safely`);
+    this.#charsets.note(tokens);
     const modes = sqlModeOf(tokens, plain);
     if (modes !== null) {
       this.#modes = modes;
@@ -228,23 +242,5 @@ export class DumpFilter {
     if (qualifier === null || qualifier === source || qualifier === this.#options.scratch) return;
     if (source === null) this.tally.source = qualifier;
     else throw refusedAt(piece, `writes to another database, ${quoted(qualifier)}`);
-  }
-
-  /** With chosen tables: only what belongs to them. */
-  #isWanted(bytes: Buffer, tokens: readonly Token[], { verb, name, next }: StatementHead): boolean {
-    const tables = this.#tables;
-    if (tables === null || /^(START|COMMIT|BEGIN)$/.test(verb)) return true;
-    if (/ (TABLE|SEQUENCE)$/.test(verb)) return name !== null && tables.has(name);
-    if (verb === 'CREATE TRIGGER') {
-      const on = tokens.findIndex(({ kind, value }, at) => at >= next && kind === 'word' && value === 'ON');
-      const table = tokens[on + 1];
-      return (
-        table !== undefined &&
-        tables.has(table.kind === 'name' ? table.value : bytes.toString('utf8', table.start, table.end))
-      );
-    }
-    if (verb === 'DO' || verb === 'SELECT')
-      return tokens.some(({ kind, value }) => kind === 'name' && tables.has(value));
-    return false;
   }
 }

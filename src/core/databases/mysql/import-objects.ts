@@ -1,6 +1,6 @@
 /**
- * Reads the objects of a database that are no tables (views, routines, triggers, events) as the server
- * itself writes them, and makes them again in another database or for another definer.
+ * Makes the objects of a database that are no tables (views, routines, triggers, events) again, in another database
+ * or for another definer.
  *
  * Renaming tables does not move these. Each is made by one statement that begins with our own words, so its
  * text, whatever an account wrote, runs only when and as whom it is used.
@@ -9,140 +9,11 @@
 import type { DatabaseWarning } from '../../contracts/database.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { printable, quoted } from '../../printable.ts';
-import { refused } from './import-framing.ts';
+import type { Definition } from './import-read.ts';
 import { redefined } from './import-rewrite.ts';
-import type { Definer } from './import-statement.ts';
 import type { TokenOptions } from './import-tokens.ts';
 import { quoteName, quoteText } from './names.ts';
-import { limited } from './patience.ts';
-import { errorNumber, type Row, type Session, text } from './session.ts';
-
-type ObjectKind = 'procedure' | 'function' | 'package' | 'package body' | 'view' | 'trigger' | 'event';
-
-/** Plain JSON. */
-export interface Definition {
-  readonly kind: ObjectKind;
-  readonly name: string;
-  readonly sql: string;
-  readonly sqlMode: string;
-  readonly client: string;
-  readonly collation: string;
-  readonly timeZone: string | null;
-  /** Null: as `sql` says. */
-  readonly definer: Definer | null;
-  /** Events: whether it is to run. Views: false where it cannot be used as it stands. */
-  readonly works: boolean;
-}
-
-/** In the order in which they can be made again. With `tables`, only triggers of these. */
-export async function readDefinitions(
-  session: Session,
-  database: string,
-  tables: readonly string[] | null,
-): Promise<readonly Definition[]> {
-  // In its own database the server shows a view's tables without a qualifier.
-  await session.rows(`USE ${quoteName(database)}`);
-  const triggers = await readTriggers(session, database, tables);
-  if (tables !== null) return triggers;
-  return [
-    ...(await readRoutines(session, database)),
-    ...(await readViews(session, database)),
-    ...triggers,
-    ...(await readEvents(session, database)),
-  ];
-}
-
-async function readRoutines(session: Session, database: string): Promise<Definition[]> {
-  const rows = await session.rows(
-    'SELECT ROUTINE_NAME, ROUTINE_TYPE, ROUTINE_SCHEMA FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ? ORDER BY ROUTINE_TYPE, ROUTINE_NAME',
-    [database],
-  );
-  const found: Definition[] = [];
-  for (const [name, type] of rows) {
-    const [row] = await session.rows(`SHOW CREATE ${text(type)} ${quoteName(text(name))}`);
-    found.push(definition(text(type).toLowerCase() as ObjectKind, text(name), row, [2, 1, 3, 4]));
-  }
-  return found;
-}
-
-async function readTriggers(
-  session: Session,
-  database: string,
-  tables: readonly string[] | null,
-): Promise<Definition[]> {
-  const rows = await session.rows(
-    `SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ?
-     ORDER BY EVENT_OBJECT_TABLE, ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER`,
-    [database],
-  );
-  const found: Definition[] = [];
-  for (const [name, table] of rows) {
-    if (tables !== null && !tables.includes(text(table))) continue;
-    const [row] = await session.rows(`SHOW CREATE TRIGGER ${quoteName(text(name))}`);
-    found.push(definition('trigger', text(name), row, [2, 1, 3, 4]));
-  }
-  return found;
-}
-
-async function readEvents(session: Session, database: string): Promise<Definition[]> {
-  const rows = await session.rows(
-    'SELECT EVENT_NAME, STATUS FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ? ORDER BY EVENT_NAME',
-    [database],
-  );
-  const found: Definition[] = [];
-  for (const [name, status] of rows) {
-    const [row] = await session.rows(`SHOW CREATE EVENT ${quoteName(text(name))}`);
-    const one = definition('event', text(name), row, [3, 1, 4, 5]);
-    found.push({ ...one, timeZone: text(row?.[2]), works: text(status) === 'ENABLED' });
-  }
-  return found;
-}
-
-async function readViews(session: Session, database: string): Promise<Definition[]> {
-  const rows = await session.rows(
-    'SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME',
-    [database],
-  );
-  const found: Definition[] = [];
-  for (const [cell] of rows) {
-    const name = text(cell);
-    const opened = await limited(session, longestOpening, `SHOW CREATE VIEW ${quoteName(name)}`).catch(
-      () => [],
-    );
-    if (opened === null) throw refused(`view ${quoted(name)} takes too long, or too much memory, to open`);
-    const [row] = opened;
-    if (row === undefined) continue;
-    const works = await limited(session, longestOpening, `SHOW FIELDS FROM ${quoteName(name)}`).then(
-      (fields) => fields !== null,
-      () => false,
-    );
-    found.push({ ...definition('view', name, row, [1, -1, 2, 3]), works });
-  }
-  return found;
-}
-
-/** Seconds for a view; those that name each other many times could take hours, and all memory. */
-const longestOpening = 60;
-
-function definition(
-  kind: ObjectKind,
-  name: string,
-  row: Row | undefined,
-  columns: readonly number[],
-): Definition {
-  const [sql = 0, mode = 0, client = 0, collation = 0] = columns.map((column) => text(row?.[column]));
-  return {
-    kind,
-    name,
-    sql: String(sql),
-    sqlMode: String(mode),
-    client: String(client),
-    collation: String(collation),
-    timeZone: null,
-    definer: null,
-    works: true,
-  };
-}
+import { errorNumber, type Session, text } from './session.ts';
 
 export async function dropDefinitions(
   session: Session,
@@ -164,11 +35,11 @@ export interface Unmade {
 
 /** Warnings of what was left out. */
 export function unmadeWarnings(unmade: readonly Unmade[], database: string): DatabaseWarning[] {
-  return unmade.map(({ one, why }) => ({
-    code: 'object-not-made',
-    database,
-    message: `${one.kind} ${quoted(one.name)} was refused by the server and is not there: ${printable(why, 500)}`,
-  }));
+  return unmade.map(({ one, why }) => {
+    const what = one.tooSlow === true ? 'is left out' : 'was refused by the server and is not there';
+    const message = `${one.kind} ${quoted(one.name)} ${what}: ${printable(why, 1000)}`;
+    return { code: 'object-not-made', database, message };
+  });
 }
 
 /** Which objects there are, as `kind name`; of views also broken ones. */
@@ -194,7 +65,8 @@ export async function makeDefinitions(
   { from, to }: { readonly from: string; readonly to: string },
 ): Promise<readonly Unmade[]> {
   await session.rows(`USE ${quoteName(to)}`);
-  let waiting = definitions;
+  const slow = definitions.filter(({ tooSlow }) => tooSlow === true).map(tooSlowToMake);
+  let waiting = definitions.filter(({ tooSlow }) => tooSlow !== true);
   let failed: Unmade[] = [];
   while (waiting.length > 0) {
     failed = [];
@@ -213,8 +85,14 @@ export async function makeDefinitions(
   }
   await session.rows("SET SESSION sql_mode = '', time_zone = @@global.time_zone");
   await session.rows('SET NAMES utf8mb4');
-  return failed.filter(({ one }) => one.works || one.kind !== 'view');
+  return [...failed.filter(({ one }) => one.works || one.kind !== 'view'), ...slow];
 }
+
+const tooSlowToMake = (one: Definition): Unmade => ({
+  one,
+  why: `it took the server too long, or too much memory, to open; its text: ${one.sql}`,
+  locked: false,
+});
 
 /** @throws IMPORT_REFUSED it is written so that a change of it could make something else */
 export function statementOf(one: Definition, from: string, to: string): string {

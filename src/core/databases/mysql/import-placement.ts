@@ -18,19 +18,13 @@ import { errorNumber, type Session, text } from './session.ts';
 const cannotRemoveDirectory = 1010;
 
 /**
- * Where that of `like` lies, with the character set and collation of the first of `models` that there is. A second
- * call does nothing.
+ * Where that of `like` lies, with its character set and collation, as far as there is one. A second call does nothing.
  */
-export async function createDatabase(
-  session: Session,
-  name: string,
-  like: string,
-  models: readonly string[] = [like],
-): Promise<void> {
-  const known = await readDefaults(session, [name, ...models]);
+export async function createDatabase(session: Session, name: string, like: string): Promise<void> {
+  const known = await readDefaults(session, [name, like]);
   if (known.has(name)) return;
-  const model = models.find((one) => known.has(one));
-  const charset = model === undefined ? '' : ` ${defaultsClause(known.get(model)!)}`;
+  const model = known.get(like);
+  const charset = model === undefined ? '' : ` ${defaultsClause(model)}`;
   if (await placeBeside(session, name, like)) {
     // The directory is the database; this writes its character set into it.
     if (charset !== '') await session.rows(`ALTER DATABASE ${quoteName(name)}${charset}`);

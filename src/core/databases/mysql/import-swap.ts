@@ -13,15 +13,14 @@ import { printable, quoted } from '../../printable.ts';
 import type { ImportRecord, StepListener } from '../import/types.ts';
 import { fixDefaults, routineGrants, tablesOf } from './import-details.ts';
 import {
-  type Definition,
   dropDefinitions,
   makeDefinitions,
   presentObjects,
-  readDefinitions,
   type Unmade,
   unmadeWarnings,
 } from './import-objects.ts';
 import { createDatabase, dropDatabase } from './import-placement.ts';
+import { type Definition, readDefinitions, type SlowViews } from './import-read.ts';
 import { quoteName } from './names.ts';
 import { errorNumber, type Session } from './session.ts';
 
@@ -43,11 +42,12 @@ export async function readSide(
   session: Session,
   database: string,
   only: readonly string[] | null,
+  slowViews: SlowViews,
 ): Promise<Side> {
   const all = await tablesOf(session, database);
   return {
     from: database,
-    definitions: await readDefinitions(session, database, only),
+    definitions: await readDefinitions(session, database, only, slowViews),
     tables: only === null ? all : all.filter((name) => only.includes(name)),
     grants: only === null ? await routineGrants(session, database) : [],
   };
@@ -76,8 +76,8 @@ export async function exchange(
   const incoming = record.incoming as Side;
   const outgoing = record.outgoing as Side | null;
   await session.rows(`${limitLocks}, foreign_key_checks = 0`);
-  // A new one is as the dump says, which the scratch database is by now; what is kept, as it was.
-  await createDatabase(session, kept ?? database, record.origin, [kept === null ? scratch : record.origin]);
+  // A new one is as the dump says and lies where the dump went, as the scratch database; what is kept, as it was.
+  await createDatabase(session, kept ?? database, kept === null ? scratch : record.origin);
   onStep('made');
   if (!(await isExchanged(session, record))) {
     // Tables with triggers cannot be renamed into another database. All else of the live one stays until then.
@@ -90,12 +90,13 @@ export async function exchange(
     await renameAll(session, record, incoming, outgoing);
   }
   onStep('renamed');
-  await fixDefaults(session, database, incoming.from);
   if (outgoing !== null) await dropDefinitions(session, database, outgoing.definitions);
+  // Asks for all columns, so not before the old views are gone, which may take hours to open.
+  await fixDefaults(session, database, incoming.from);
   onStep('old-dropped');
   const unmade = await makePatiently(session, incoming.definitions, { from: incoming.from, to: database });
   onStep('replayed');
-  for (const grant of outgoing?.grants ?? []) await session.rows(grant).catch(ignoreMissingRoutine);
+  for (const grant of (outgoing ?? incoming).grants) await session.rows(grant).catch(ignoreMissingRoutine);
   onStep('granted');
   await dropEmpty(session, scratch);
   onStep('finished');

@@ -2,6 +2,7 @@
 
 import type { DatabaseDefaults } from './defaults.ts';
 import type { Definer } from './import-statement.ts';
+import type { HeldView } from './import-views.ts';
 
 export interface TalliedTable {
   rows: number;
@@ -11,7 +12,8 @@ export interface TalliedTable {
 
 export class ImportTally {
   readonly tables = new Map<string, TalliedTable>();
-  readonly views = new Set<string>();
+  /** The last of each name; none has been made. */
+  readonly views = new Map<string, HeldView>();
   readonly sequences = new Set<string>();
   /** By `<kind> <name>`, as the dump has them. */
   readonly definers = new Map<string, Definer>();
@@ -27,7 +29,6 @@ export class ImportTally {
 
   created(kind: string, name: string): void {
     if (kind === 'TABLE') this.tables.set(name, { rows: 0, exact: true });
-    else if (kind === 'VIEW') this.views.add(name);
     else if (kind === 'SEQUENCE') this.sequences.add(name);
   }
 

@@ -1,5 +1,6 @@
 /** Which statements of a dump an import lets through, and which it leaves out without a word. */
 
+import type { StatementHead } from './import-statement.ts';
 import type { Token } from './import-tokens.ts';
 
 const allowed: ReadonlySet<string> = new Set([
@@ -41,6 +42,28 @@ export function passing(verb: string, tokens: readonly Token[]): boolean {
     return false;
   }
   return allowed.has(verb);
+}
+
+/** Whether a statement belongs to one of `wanted` tables: of a dump of which only some are imported. */
+export function belongsTo(
+  wanted: ReadonlySet<string>,
+  bytes: Buffer,
+  tokens: readonly Token[],
+  { verb, name, next }: StatementHead,
+): boolean {
+  if (/^(START|COMMIT|BEGIN)$/.test(verb)) return true;
+  if (/ (TABLE|SEQUENCE)$/.test(verb)) return name !== null && wanted.has(name);
+  if (verb === 'CREATE TRIGGER') {
+    const on = tokens.findIndex(({ kind, value }, at) => at >= next && kind === 'word' && value === 'ON');
+    const table = tokens[on + 1];
+    return (
+      table !== undefined &&
+      wanted.has(table.kind === 'name' ? table.value : bytes.toString('utf8', table.start, table.end))
+    );
+  }
+  if (verb === 'DO' || verb === 'SELECT')
+    return tokens.some(({ kind, value }) => kind === 'name' && wanted.has(value));
+  return false;
 }
 
 /** `DO SETVAL(`name`, 1, 0)`: how a dump sets a sequence. */

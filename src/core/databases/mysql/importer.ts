@@ -13,6 +13,7 @@ import type {
   StepListener,
 } from '../import/types.ts';
 import { type DatabaseInstanceConfig, stallMsOf } from '../types.ts';
+import { readDefaults } from './defaults.ts';
 import { checkLoaded } from './import-check.ts';
 import { runImportClient } from './import-client.ts';
 import { giveDefiners } from './import-definers.ts';
@@ -25,9 +26,12 @@ import { createDatabase, dropDatabase, giveDefaults } from './import-placement.t
 import type { Definer } from './import-statement.ts';
 import { exchange, isExchanged, readSide, restoreLive, type Side } from './import-swap.ts';
 import { createImporter, dropImporter } from './import-user.ts';
-import { errorNumber, openSession, type Session, text } from './session.ts';
+import { makeViews } from './import-views.ts';
+import { errorNumber, openSession, type Session, text, unreachable } from './session.ts';
 
 const lockWaitTimeout = 1205;
+/** The server stops, or somebody has killed the connection. */
+const connectionEnded: ReadonlySet<number | undefined> = new Set([1053, 1079, 1927]);
 
 /** What `load` leaves for `prepare`. */
 interface Notes {
@@ -73,15 +77,18 @@ export class MysqlImporter implements DatabaseImporter {
     await runImportClient(importer, scratch, filtered(filter, dump), signal, (start) =>
       withLargestPacket(this.#config, user, start),
     );
+    const views = await makeViews(importer, filter.tally.views, record, signal);
     return await this.#session(signal, async (session) => {
       await dropImporter(session, user);
-      const loaded = await checkLoaded(session, scratch, filter.tally, tables);
+      const { tally } = filter;
+      const loaded = await checkLoaded(session, scratch, { tally, views: views.made, wanted: tables });
       const notes: Notes = {
-        definers: Object.fromEntries(filter.tally.definers),
-        enabledEvents: [...filter.tally.enabledEvents],
+        definers: Object.fromEntries(tally.definers),
+        enabledEvents: [...tally.enabledEvents],
       };
-      const charset = await giveDefaults(session, record, filter.tally.defaults);
-      return { tables: loaded, warnings: [...leftOut(filter, record.database), ...charset], notes };
+      const charset = await giveDefaults(session, record, tally.defaults);
+      const warnings = [...leftOut(filter, record.database), ...views.warnings, ...charset];
+      return { tables: loaded, warnings, notes };
     });
   }
 
@@ -91,7 +98,7 @@ export class MysqlImporter implements DatabaseImporter {
     return await this.#session(signal, async (session) => {
       if (kept !== null) await foreignKeysFromOutside(session, database, tables);
       if (kept !== null && tables !== null) await foreignKeysAcross(session, database, scratch, tables);
-      const side = await readSide(session, scratch, tables);
+      const side = await readSide(session, scratch, tables, 'refused');
       // Views worked when they were loaded; their definer, the importer, is gone since.
       const running = side.definitions.map((one) => ({
         ...one,
@@ -101,7 +108,7 @@ export class MysqlImporter implements DatabaseImporter {
       // Whatever cannot be made again ends the import here, while nothing live is touched.
       for (const one of definitions) statementOf(one, scratch, database);
       const incoming: Side = { ...side, definitions, grants: [] };
-      const outgoing = kept === null ? null : await readSide(session, database, tables);
+      const outgoing = kept === null ? null : await readSide(session, database, tables, 'noted');
       return { record: { ...record, phase: 'swapping', incoming, outgoing }, warnings };
     });
   }
@@ -139,18 +146,19 @@ export class MysqlImporter implements DatabaseImporter {
     const { kept, database, tables } = record;
     const names = importNames(id);
     return await this.#session(signal, async (session) => {
-      await foreignKeysFromOutside(session, database, tables);
-      const old = await readSide(session, kept ?? '', null);
-      const outgoing = await readSide(session, database, tables);
+      const isLive = (await readDefaults(session, [database])).has(database);
+      if (isLive) await foreignKeysFromOutside(session, database, tables);
+      else if (tables !== null) throw nothingAround(database, tables);
+      const old = await readSide(session, kept ?? '', null, 'noted');
       const before = record.outgoing as Side;
       return {
         ...record,
         id,
         phase: 'swapping',
         scratch: kept ?? '',
-        kept: names.kept,
+        kept: isLive ? names.kept : null,
         incoming: { ...before, tables: old.tables },
-        outgoing,
+        outgoing: isLive ? await readSide(session, database, tables, 'noted') : null,
       };
     });
   }
@@ -160,13 +168,15 @@ export class MysqlImporter implements DatabaseImporter {
     await this.#session(signal, (session) => dropDatabase(session, kept));
   }
 
-  /** Errors of the server become IMPORT_FAILED. */
+  /** Errors of the server become IMPORT_FAILED, and DATABASE_UNREACHABLE where it has ended the connection. */
   async #session<T>(signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {
     const session = await openSession(this.#config, signal);
     try {
       return await work(session);
     } catch (cause) {
-      if (isHoldfastError(cause) || errorNumber(cause) === undefined) throw cause;
+      if (isHoldfastError(cause)) throw cause;
+      if (!session.isOpen || connectionEnded.has(errorNumber(cause))) throw unreachable(this.#config, cause);
+      if (errorNumber(cause) === undefined) throw cause;
       const why = printable((cause as Error).message, 500);
       const isLocked = errorNumber(cause) === lockWaitTimeout;
       throw new HoldfastError('IMPORT_FAILED', `database server ${quoted(this.instance)} refused: ${why}`, {
@@ -180,6 +190,13 @@ export class MysqlImporter implements DatabaseImporter {
     }
   }
 }
+
+const nothingAround = (database: string, tables: readonly string[]): HoldfastError =>
+  new HoldfastError(
+    'IMPORT_REFUSED',
+    `database ${quoted(database)} is gone, and of it only ${tables.map((name) => quoted(name)).join(', ')} is kept`,
+    { hint: 'Import the database from a snapshot first, then run the command again.' },
+  );
 
 async function dropMade(session: Session, database: string): Promise<void> {
   const rows = await session.rows(

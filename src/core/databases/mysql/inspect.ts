@@ -95,9 +95,22 @@ export async function inspectDatabase(
     besides: broken.length === 0 ? [] : [brokenViewText(broken)],
     refusal:
       missing.length === 0
-        ? null
+        ? leftOutWith(broken, tables)
         : `the configured user lacks ${missing.join(', ')}, so the dump would be short`,
   };
+}
+
+/** The client is told by its name what to leave out, and compares without regard to case and accents. */
+const asClient = new Intl.Collator('en', { sensitivity: 'base' });
+
+/** Why leaving the broken views out would leave out something else; null where it would not. */
+function leftOutWith(broken: readonly BrokenView[], tables: readonly Table[]): string | null {
+  for (const view of broken) {
+    const other = tables.find(({ name }) => name !== view.name && asClient.compare(name, view.name) === 0);
+    if (other === undefined) continue;
+    return `view ${quoted(view.name)} is broken, and the client would leave out ${quoted(other.name)} with it: drop the view, or mend it`;
+  }
+  return null;
 }
 
 export function refusedPlan(database: string, refusal: string): DumpPlan {
@@ -172,7 +185,7 @@ async function viewStatement(session: Session, database: string, name: string): 
 }
 
 /** Without opening the view. */
-async function viewBody(session: Session, database: string, name: string): Promise<string> {
+export async function viewBody(session: Session, database: string, name: string): Promise<string> {
   const rows = await session.rows(
     'SELECT TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?',
     [database, name],

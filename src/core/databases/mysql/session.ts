@@ -26,8 +26,15 @@ export function errorNumber(error: unknown): number | undefined {
   return typeof number === 'number' && number > 0 ? number : undefined;
 }
 
-/** @throws DATABASE_UNREACHABLE */
-export async function openSession(config: DatabaseInstanceConfig, signal: AbortSignal): Promise<Session> {
+/**
+ * @param charset in which statements go to the server; `latin1`: each character is one byte
+ * @throws DATABASE_UNREACHABLE
+ */
+export async function openSession(
+  config: DatabaseInstanceConfig,
+  signal: AbortSignal,
+  charset: 'utf8mb4' | 'latin1' = 'utf8mb4',
+): Promise<Session> {
   throwIfInterrupted(signal, `connecting to ${quoted(config.name)}`);
   const { createConnection } = await import('mysql2/promise');
   const connection = await createConnection({
@@ -36,7 +43,7 @@ export async function openSession(config: DatabaseInstanceConfig, signal: AbortS
       : { socketPath: config.socket }),
     user: config.user ?? 'root',
     password: config.password ?? '',
-    charset: 'utf8mb4',
+    charset,
     ...(config.tls === undefined || config.socket !== undefined ? {} : { ssl: await tlsOptions(config.tls) }),
     connectTimeout: 10_000,
     dateStrings: true,

@@ -48,7 +48,7 @@ export function localEnvironment(): Record<string, string> {
 export function connectionEnvironment(
   config: DatabaseInstanceConfig,
   database: string,
-  options: string,
+  { options, encoding }: { readonly options: string; readonly encoding: string },
 ): Record<string, string> {
   const { host, port, user } = addressOf(config);
   const home = process.env['HOME'];
@@ -60,7 +60,7 @@ export function connectionEnvironment(
     PGDATABASE: database,
     PGAPPNAME: 'holdfast',
     PGOPTIONS: options,
-    PGCLIENTENCODING: 'UTF8',
+    PGCLIENTENCODING: encoding,
     ...tlsEnvironment(config),
     // Without a password of ours the user's own ~/.pgpass counts, as it does for the driver.
     ...(config.password === undefined

@@ -4,33 +4,36 @@ import type { DiscoveredDatabase } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { accountNames } from '../account-names.ts';
 import { isImportDatabase } from '../import/names.ts';
-import { maintenanceDatabase, type Session } from './session.ts';
+import { type Session, systemDatabases } from './session.ts';
 
 /**
  * By name, ascending by code units. The account's administrator has a database by owning it or by a
- * grant of CREATE on it; CONNECT alone is what every role has.
+ * grant of CREATE on it; CONNECT alone is what every role has. What is another account's by its name or its owner is
+ * not had by a grant, which any owner may give to anybody. One that its owner has made a template counts as well.
  */
 export async function discoverDatabases(
   session: Session,
   selector: DatabaseSelector,
 ): Promise<readonly DiscoveredDatabase[]> {
   const { admin, names } = selector;
-  const { hasPrefix, isForeign } = accountNames(selector);
+  const { hasPrefix, isForeign, isOthers } = accountNames(selector);
   const rows = await session.rows(
     `SELECT d.datname AS name,
-            pg_get_userbyid(d.datdba) AS owner,
+            o.rolname AS owner, o.rolsuper,
             EXISTS (SELECT FROM aclexplode(d.datacl) a JOIN pg_roles r ON r.oid = a.grantee
                     WHERE r.rolname = $1 AND a.privilege_type = 'CREATE') AS granted
-     FROM pg_database d WHERE NOT d.datistemplate`,
-    [admin],
+     FROM pg_database d LEFT JOIN pg_roles o ON o.oid = d.datdba WHERE d.datname <> ALL ($2)`,
+    [admin, systemDatabases],
   );
   const found: Omit<DiscoveredDatabase, 'estimatedBytes'>[] = [];
   for (const row of rows) {
     const name = String(row['name']);
-    if (name === maintenanceDatabase || isImportDatabase(name)) continue;
-    const byPrefix = hasPrefix(name);
-    const byAdmin = admin !== null && !isForeign(name) && (row['owner'] === admin || row['granted'] === true);
-    const matchedBy = byPrefix ? 'prefix' : byAdmin ? 'owner' : names.includes(name) ? 'name' : null;
+    if (isImportDatabase(name)) continue;
+    const owned = row['owner'] === admin && !isForeign(name);
+    const byOthers = row['rolsuper'] !== true && isOthers(String(row['owner']));
+    const granted = row['granted'] === true && !isOthers(name) && !byOthers;
+    const byAdmin = admin !== null && (owned || granted);
+    const matchedBy = hasPrefix(name) ? 'prefix' : byAdmin ? 'owner' : names.includes(name) ? 'name' : null;
     if (matchedBy !== null) found.push({ name, matchedBy });
   }
   const sizes = await estimateSizes(

@@ -23,12 +23,21 @@ export interface DumpContext {
   readonly plain: boolean;
 }
 
+export interface OpenSnapshot extends Pick<Session, 'clientOptions'> {
+  readonly id: string;
+  /**
+   * The database's own, whatever it has set for clients: in any other one pg_dump fails at the first text that has no
+   * place there.
+   */
+  readonly encoding: string;
+}
+
 /** Longest wait of pg_dump for another session's lock on a table. */
 const lockWaitMs = 60_000;
 
 export function startDump(
   database: string,
-  { id, clientOptions }: { readonly id: string } & Pick<Session, 'clientOptions'>,
+  { id, encoding, clientOptions }: OpenSnapshot,
   result: ExportResult,
   { config, clients, signal, stallMs, plain }: DumpContext,
 ): ClientDump {
@@ -40,7 +49,7 @@ export function startDump(
     client: startClient({
       path: clients.dump,
       args,
-      env: connectionEnvironment(config, database, clientOptions),
+      env: connectionEnvironment(config, database, { options: clientOptions, encoding }),
     }),
     check: plain ? new PlainTrailerCheck() : new ArchiveCheck(clients.restore),
     result: () => result,

@@ -102,9 +102,11 @@ export class PostgresqlEngine implements DatabaseEngine {
       if (hidden !== null) return refusedExport(database, format, hidden, instantMs);
       await session.rows('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
       instantMs = this.#now();
-      const [row] = await session.rows('SELECT pg_export_snapshot() AS id');
+      const [row] = await session.rows(
+        "SELECT pg_export_snapshot() AS id, current_setting('server_encoding') AS encoding",
+      );
       const { clientOptions } = session;
-      const snapshot = { id: String(row?.['id']), clientOptions };
+      const snapshot = { id: String(row?.['id']), encoding: String(row?.['encoding']), clientOptions };
       const dump = startDump(database, snapshot, context.grants.get(database)!, context);
       this.#live.add(dump);
       // pg_dump prints nothing before it has taken the snapshot over and read the catalog in it.

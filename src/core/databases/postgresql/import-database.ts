@@ -53,10 +53,10 @@ export async function openToAll(session: Session, name: string): Promise<void> {
   await session.rows(`GRANT CONNECT, TEMPORARY ON DATABASE ${quoteName(name)} TO PUBLIC`);
 }
 
-/** Owner, connection limit, rights and settings of `from`, where there is one. May be repeated. */
+/** Owner, connection limit, rights and settings of `from`, and whether it is a template, where there is one. May be repeated. */
 export async function carryOver(session: Session, from: string, to: string): Promise<void> {
   const [row] = await session.rows(
-    `SELECT d.datconnlimit, pg_get_userbyid(d.datdba) AS owner, d.datacl IS NULL AS plain,
+    `SELECT d.datconnlimit, d.datistemplate, pg_get_userbyid(d.datdba) AS owner, d.datacl IS NULL AS plain,
             shobj_description(d.oid, 'pg_database') AS comment FROM pg_database d WHERE d.datname = $1`,
     [from],
   );
@@ -64,6 +64,7 @@ export async function carryOver(session: Session, from: string, to: string): Pro
   const on = `DATABASE ${quoteName(to)}`;
   await session.rows(`ALTER ${on} OWNER TO ${quoteName(String(row['owner']))}`);
   await session.rows(`ALTER ${on} CONNECTION LIMIT ${Number(row['datconnlimit'])}`);
+  await session.rows(`ALTER ${on} IS_TEMPLATE ${row['datistemplate'] === true}`);
   if (typeof row['comment'] === 'string')
     await session.rows(`COMMENT ON ${on} IS ${quoteText(row['comment'])}`);
   if (row['plain'] !== true) {
@@ -120,7 +121,10 @@ export async function endSessions(session: Session, names: readonly string[]): P
   );
 }
 
+/** Also one that its owner had made a template. */
 export async function dropDatabase(session: Session, name: string): Promise<void> {
+  if ((await databaseNames(session)).has(name))
+    await session.rows(`ALTER DATABASE ${quoteName(name)} IS_TEMPLATE false`);
   await endSessions(session, [name]);
   await session.rows(`DROP DATABASE IF EXISTS ${quoteName(name)}`);
 }

@@ -13,6 +13,8 @@ import { type OwnerStatement, ownerStatement } from './import-owner.ts';
 
 export type Verdict =
   | { readonly type: 'run' }
+  /** Of the dump's own text. */
+  | { readonly type: 'encoding'; readonly name: string }
   /** Needs all rows, and must not hide any before materialized views are filled. */
   | { readonly type: 'last' }
   | { readonly type: 'copy'; readonly table: string }
@@ -22,6 +24,10 @@ export type Verdict =
   /** Nothing but a change of owner, which waits until all is there. */
   | ({ readonly type: 'owner' } & OwnerStatement)
   | { readonly type: 'grant'; readonly roles: readonly string[] }
+  /** Default privileges of what the roles `of` make; they wait as a change of owner does. */
+  | { readonly type: 'defaults'; readonly of: readonly string[]; readonly roles: readonly string[] }
+  /** The value of a sequence, which may be an extension's. */
+  | { readonly type: 'sequence' }
   | { readonly type: 'foreign-key' }
   | { readonly type: 'skip'; readonly what: string | null };
 
@@ -40,20 +46,14 @@ export function judge(text: string, line: number): Verdict {
   };
   switch (value(0)) {
     case 'set':
-      if (value(1) === 'session' && value(2) === 'authorization') return { type: 'skip', what: null };
-      return value(1) === 'role' || value(1) === 'session_authorization' ? refuse('changes the role') : run;
+      return setOf(list, refuse);
     case 'reset':
       return value(1) === 'session' ? { type: 'skip', what: null } : refuse('resets settings');
     case 'begin':
     case 'commit':
       return run;
     case 'select':
-      return value(1) === 'pg_catalog' &&
-        list[2]?.value === '.' &&
-        callable.test(value(3)) &&
-        list[4]?.value === '('
-        ? run
-        : refuse('runs a query');
+      return selectOf(list, refuse);
     case 'copy':
       return copyOf(list, refuse);
     case 'insert':
@@ -63,7 +63,9 @@ export function judge(text: string, line: number): Verdict {
     case 'alter':
       return alterOf(list, refuse);
     case 'comment':
-      return value(2) === 'extension' || value(2) === 'database' ? { type: 'skip', what: null } : run;
+      return value(2) === 'extension' || value(2) === 'database' || isOperatorClass(list, 2)
+        ? { type: 'skip', what: null }
+        : run;
     case 'grant':
     case 'revoke':
       return { type: 'grant', roles: granteesOf(list) };
@@ -95,6 +97,35 @@ export function isBare(text: string): boolean {
 }
 
 type Refuse = (why: string) => never;
+
+function setOf(list: readonly Word[], refuse: Refuse): Verdict {
+  const value = (at: number): string => (list[at]?.kind === 'word' ? list[at].value : '');
+  if (value(1) === 'session' && value(2) === 'authorization') return { type: 'skip', what: null };
+  if (value(1) === 'role' || value(1) === 'session_authorization') return refuse('changes the role');
+  const inOrder = list.map((word) => word.value.toLowerCase());
+  const at = inOrder.findIndex((word) => word === 'client_encoding' || word === 'names');
+  if (at < 0) return run;
+  const name = list[inOrder[at] === 'names' ? at + 1 : at + 2];
+  const whole = at === 1 && name !== undefined && list.at(-1) === name && name.kind !== 'sign';
+  return whole ? { type: 'encoding', name: name.value } : refuse('sets the encoding in a way of its own');
+}
+
+function selectOf(list: readonly Word[], refuse: Refuse): Verdict {
+  const [schema, dot, name, open, first] = list.slice(1);
+  const isCall =
+    schema?.value === 'pg_catalog' && schema.kind === 'word' && dot?.value === '.' && open?.value === '(';
+  if (!isCall || name?.kind !== 'word' || !callable.test(name.value)) return refuse('runs a query');
+  if (name.value === 'set_config' && first?.value.toLowerCase() === 'client_encoding')
+    return refuse('sets the encoding in a way of its own');
+  return name.value === 'setval' ? { type: 'sequence' } : run;
+}
+
+/** They need a superuser. */
+const isOperatorClass = (list: readonly Word[], at: number): boolean =>
+  list[at]?.kind === 'word' &&
+  list[at].value === 'operator' &&
+  list[at + 1]?.kind === 'word' &&
+  /^(class|family)$/.test(list[at + 1]?.value ?? '');
 
 function tableAt(
   list: readonly Word[],
@@ -147,6 +178,7 @@ function createOf(list: readonly Word[], refuse: Refuse): Verdict {
   }
   if (first === 'event' && second === 'trigger') return { type: 'skip', what: 'event triggers' };
   if (first === 'subscription' || first === 'publication') return { type: 'skip', what: `${first}s` };
+  if (isOperatorClass(list, 1)) return { type: 'skip', what: 'operator classes and families' };
   if (first === 'policy') return { type: 'last' };
   if (!creatable.test(first)) return refuse(`creates ${quoted(first)}, which is no part of a database`);
   const at = first === 'unlogged' || first === 'foreign' ? 2 : 1;
@@ -164,9 +196,12 @@ function alterOf(list: readonly Word[], refuse: Refuse): Verdict {
     return { type: 'skip', what: null };
   }
   if (value(1) === 'default' && value(2) === 'privileges') {
-    const role = value(3) === 'for' ? [list[5]?.value ?? ''] : [];
-    return { type: 'grant', roles: [...role, ...granteesOf(list)] };
+    if (value(3) !== 'for') return { type: 'grant', roles: granteesOf(list) };
+    const end = list.findIndex(({ kind, value: v }) => kind === 'word' && /^(in|grant|revoke)$/.test(v));
+    const of = list.slice(5, end < 0 ? 5 : end).filter(({ kind }) => kind !== 'sign');
+    return { type: 'defaults', of: of.map((one) => one.value), roles: granteesOf(list) };
   }
+  if (isOperatorClass(list, 1)) return { type: 'skip', what: null };
   const owner = ownerStatement(list);
   if (owner !== null) return { type: 'owner', ...owner };
   const inOrder = list.map(({ kind, value }) => (kind === 'word' ? value : '.')).join(' ');

@@ -15,30 +15,27 @@ export interface OwnerStatement {
 }
 
 /** What may follow ALTER, and what its name looks like. */
-const kinds: readonly { readonly words: string; readonly shape: 'plain' | 'call' | 'operator' | 'class' }[] =
-  [
-    { words: 'materialized view', shape: 'plain' },
-    { words: 'foreign table', shape: 'plain' },
-    { words: 'large object', shape: 'plain' },
-    { words: 'text search configuration', shape: 'plain' },
-    { words: 'text search dictionary', shape: 'plain' },
-    { words: 'operator class', shape: 'class' },
-    { words: 'operator family', shape: 'class' },
-    { words: 'operator', shape: 'operator' },
-    ...['function', 'procedure', 'aggregate'].map((words) => ({ words, shape: 'call' }) as const),
-    ...[
-      'table',
-      'view',
-      'sequence',
-      'type',
-      'domain',
-      'schema',
-      'collation',
-      'conversion',
-      'statistics',
-      'server',
-    ].map((words) => ({ words, shape: 'plain' }) as const),
-  ];
+const kinds: readonly { readonly words: string; readonly shape: 'plain' | 'call' | 'operator' }[] = [
+  { words: 'materialized view', shape: 'plain' },
+  { words: 'foreign table', shape: 'plain' },
+  { words: 'large object', shape: 'plain' },
+  { words: 'text search configuration', shape: 'plain' },
+  { words: 'text search dictionary', shape: 'plain' },
+  { words: 'operator', shape: 'operator' },
+  ...['function', 'procedure', 'aggregate'].map((words) => ({ words, shape: 'call' }) as const),
+  ...[
+    'table',
+    'view',
+    'sequence',
+    'type',
+    'domain',
+    'schema',
+    'collation',
+    'conversion',
+    'statistics',
+    'server',
+  ].map((words) => ({ words, shape: 'plain' }) as const),
+];
 
 /** Null where the statement is anything but one change of one object's owner. */
 export function ownerStatement(list: readonly Word[]): OwnerStatement | null {
@@ -64,10 +61,6 @@ export function ownerStatement(list: readonly Word[]): OwnerStatement | null {
   }
   if (kind.shape === 'call' || kind.shape === 'operator') at = endOfArguments(list, at);
   if (at === null) return null;
-  if (kind.shape === 'class') {
-    if (!isWord(at, 'using') || !isName(at + 1)) return null;
-    at += 2;
-  }
   const whole = isWord(at, 'owner') && isWord(at + 1, 'to') && isName(at + 2) && list.length === at + 3;
   return whole ? { role: list[at + 2]!.value, ofSchema: kind.words === 'schema' } : null;
 }
@@ -88,17 +81,27 @@ function endOfArguments(list: readonly Word[], start: number): number | null {
 
 /**
  * Gives objects to those roles of the account that the dump names; the rest goes to the owner of the database later.
- * The server wants that a new owner may create in the schema: for that moment he may.
+ * The server wants that a new owner may create in the schema: for that moment he may. After `joinRoles` nothing is
+ * asked or run that could call what the dump has made: no operator, no function but the server's own.
  *
  * @throws IMPORT_FAILED
  */
 export async function giveToOwners(
   session: ImportSession,
   owners: readonly (OwnerStatement & { readonly statement: string })[],
-  roles: AccountRoles,
+  {
+    roles,
+    joinRoles,
+    defaults,
+  }: {
+    readonly roles: AccountRoles;
+    readonly joinRoles: () => Promise<void>;
+    /** Default privileges of the account's roles. */
+    readonly defaults: readonly string[];
+  },
 ): Promise<void> {
   const wanted = owners.filter(({ role }) => role !== roles.owner && roles.all.has(role));
-  const taken: string[] = [];
+  const [given, taken]: [string[], string[]] = [[], []];
   for (const role of new Set(wanted.map((one) => one.role))) {
     const may = await session.rows(
       `SELECT n.nspname AS name FROM pg_catalog.pg_namespace n
@@ -108,15 +111,17 @@ export async function giveToOwners(
     );
     const places = may.map((row) => `SCHEMA ${quoteName(String(row['name']))}`);
     for (const place of places) {
-      await session.run(`GRANT CREATE ON ${place} TO ${quoteName(role)}`);
+      given.push(`GRANT CREATE ON ${place} TO ${quoteName(role)}`);
       taken.push(`REVOKE CREATE ON ${place} FROM ${quoteName(role)}`);
     }
   }
+  const [row] = await session.rows('SELECT pg_catalog.current_database() AS name');
+  for (const statement of given) await session.run(statement);
+  await joinRoles();
+  for (const statement of defaults) await session.run(statement);
   for (const { statement, ofSchema } of wanted) if (!ofSchema) await session.run(statement);
   for (const statement of taken) await session.run(statement);
   const schemas = wanted.filter(({ ofSchema }) => ofSchema);
-  if (schemas.length === 0) return;
-  const [row] = await session.rows('SELECT pg_catalog.current_database() AS name');
   const database = `DATABASE ${quoteName(String(row?.['name']))}`;
   for (const { role, statement } of schemas) {
     await session.run(`GRANT CREATE ON ${database} TO ${quoteName(role)}`);

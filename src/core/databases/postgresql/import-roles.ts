@@ -1,6 +1,6 @@
 /**
- * Whose a database is, and the role that loads it: no superuser, member of the account's roles only, gone
- * when the import ends.
+ * Whose a database is, and the role that loads it: no superuser, member of nothing while anything of the dump may run,
+ * gone when the import ends.
  */
 
 import type { DatabaseSelector } from '../../contracts/panel.ts';
@@ -19,7 +19,12 @@ export interface AccountRoles {
   readonly existing: ReadonlySet<string>;
 }
 
-/** @throws IMPORT_REFUSED the account has no role on this server */
+/**
+ * Where the live database belongs to a role that is none of the account's, to that role alone: what it has written must
+ * not become the account's, whose rights its functions would have.
+ *
+ * @throws IMPORT_REFUSED the account has no role on this server
+ */
 export async function accountRoles(
   session: Session,
   selector: DatabaseSelector,
@@ -31,12 +36,10 @@ export async function accountRoles(
     [origin],
   );
   const { isUser } = accountNames(selector);
-  const mine = rows.filter((row) => {
-    const name = String(row['name']);
-    if (row['rolsuper'] === true || name.startsWith('pg_')) return false;
-    return row['owns'] === true || isUser(name);
-  });
-  const rank = (row: (typeof mine)[number]): number =>
+  const plain = rows.filter((row) => row['rolsuper'] !== true && !String(row['name']).startsWith('pg_'));
+  const foreign = plain.filter((row) => row['owns'] === true && !isUser(String(row['name'])));
+  const mine = foreign.length > 0 ? foreign : plain.filter((row) => isUser(String(row['name'])));
+  const rank = (row: (typeof rows)[number]): number =>
     row['owns'] === true ? 0 : row['name'] === selector.admin ? 1 : 2;
   const [owner] = [...mine].sort((a, b) => rank(a) - rank(b));
   if (owner === undefined) {
@@ -55,16 +58,15 @@ export async function accountRoles(
   };
 }
 
-export async function createImporter(
-  session: Session,
-  user: string,
-  password: string,
-  roles: AccountRoles,
-): Promise<void> {
+export async function createImporter(session: Session, user: string, password: string): Promise<void> {
   await session.rows(
     `CREATE ROLE ${quoteName(user)} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD ${quoteText(password)}`,
   );
-  for (const role of roles.all) await session.rows(`GRANT ${quoteName(role)} TO ${quoteName(user)}`);
+}
+
+/** Once nothing of the dump runs any more: so that it may give them what is theirs. */
+export async function joinRoles(session: Session, user: string, { all }: AccountRoles): Promise<void> {
+  for (const role of all) await session.rows(`GRANT ${quoteName(role)} TO ${quoteName(user)}`);
 }
 
 /** In the maintenance database, after what it owned was handed on. One that is gone is a success. */

@@ -1,20 +1,25 @@
 /** The importer's own connection to the scratch database. Errors name the statement's first words only. */
 
 import type { Writable } from 'node:stream';
+import type { Connection, Submittable } from 'pg';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { throwIfInterrupted } from '../../interruption.ts';
 import { printable, quoted } from '../../printable.ts';
 import { tlsOptions } from '../tls.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
-import { addressOf, type Row, sqlState } from './session.ts';
+import type { Said } from './import-encoding.ts';
+import { addressOf, isConnectionLost, type Row, sqlState, unreachable } from './session.ts';
 
 export interface ImportSession {
-  /** @throws IMPORT_FAILED */
-  run(statement: string): Promise<void>;
-  /** @throws IMPORT_FAILED */
+  /** @throws IMPORT_FAILED, DATABASE_UNREACHABLE */
+  run(statement: string | Said): Promise<void>;
+  /** @throws IMPORT_FAILED, DATABASE_UNREACHABLE */
   rows(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
   /** Takes the rows of a COPY … FROM stdin. */
-  copyInto(statement: string): Promise<Writable>;
+  copyInto(statement: Said): Promise<Writable>;
+  /** Whether since the last call the server has passed over rights that the importer may not give or take: no error to it. */
+  passedOverRights(): boolean;
+  /** IMPORT_FAILED, whose cause is the server's error, or DATABASE_UNREACHABLE. */
   failed(cause: unknown, statement: string): unknown;
   close(): Promise<void>;
 }
@@ -50,7 +55,12 @@ export async function openImportSession(
       application_name: 'holdfast-import',
       options: '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0',
     });
-    client.on('error', () => {});
+    let isOpen = true;
+    let passedOver = false;
+    client.on('notice', ({ code }) => {
+      if (code === '01006' || code === '01007') passedOver = true;
+    });
+    for (const event of ['error', 'end'] as const) client.on(event, () => (isOpen = false));
     try {
       await client.connect();
     } catch (error) {
@@ -60,11 +70,19 @@ export async function openImportSession(
     }
     const onAbort = (): void => void client.end().catch(() => {});
     signal.addEventListener('abort', onAbort, { once: true });
+    const send = ({ text, bytes }: Said): Promise<unknown> => {
+      if (bytes === null) return client.query(text);
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const query = new pg.Query(text, (error) => (error ? reject(error) : resolve()));
+      client.query(inBytes(query, bytes));
+      return promise;
+    };
     const session: ImportSession = {
       async run(statement) {
         throwIfInterrupted(signal, 'the import');
-        await client.query(statement).catch((error: unknown) => {
-          throw session.failed(error, statement);
+        const said = typeof statement === 'string' ? { text: statement, bytes: null } : statement;
+        await send(said).catch((error: unknown) => {
+          throw session.failed(error, said.text);
         });
       },
       async rows(sql, values = []) {
@@ -78,14 +96,22 @@ export async function openImportSession(
       },
       async copyInto(statement) {
         throwIfInterrupted(signal, 'the import');
-        return client.query(from(statement)) as unknown as Writable;
+        return client.query(inBytes(from(statement.text), statement.bytes)) as unknown as Writable;
+      },
+      passedOverRights() {
+        const was = passedOver;
+        passedOver = false;
+        return was;
       },
       failed(error, statement) {
         throwIfInterrupted(signal, 'the import');
-        if (isHoldfastError(error) || sqlState(error) === undefined) return error;
+        if (isHoldfastError(error)) return error;
+        if (isConnectionLost(error, { isOpen })) return unreachable(config, error);
+        if (sqlState(error) === undefined) return error;
         const why = printable((error as Error).message, 500);
         const what = statement.replace(/\s+/g, ' ').slice(0, 60);
         return new HoldfastError('IMPORT_FAILED', `the server refused ${quoted(what)}: ${why}`, {
+          cause: error,
           hint: 'Mend what the server complains about, then run the command again.',
         });
       },
@@ -100,4 +126,19 @@ export async function openImportSession(
   throw new HoldfastError('IMPORT_FAILED', `the role that loads the dump cannot log in: ${why}`, {
     hint: 'Let roles with a password log in from this machine (pg_hba.conf), then run the command again.',
   });
+}
+
+/** The driver writes text as UTF-8; where there are `bytes`, the server gets those in its place. */
+function inBytes<T extends Submittable>(query: T, bytes: Buffer | null): T {
+  if (bytes === null) return query;
+  const submit = query.submit.bind(query);
+  query.submit = (connection) => {
+    const message = Buffer.alloc(bytes.length + 6);
+    message.write('Q', 0, 'latin1');
+    message.writeUInt32BE(bytes.length + 5, 1);
+    bytes.copy(message, 5);
+    const send = { query: { value: () => connection.stream.write(message) } };
+    submit(Object.create(connection, send) as Connection);
+  };
+  return query;
 }

@@ -9,8 +9,9 @@ import { HoldfastError } from '../../errors.ts';
 import { dollarTag, endOfComment, endOfQuote } from './import-lex.ts';
 
 export type Item =
-  | { readonly type: 'statement'; readonly text: string; readonly line: number }
-  /** Rows of the COPY statement before, as they are sent. */
+  /** In the encoding of the dump, which is one of those in which every byte of ASCII stands for itself. */
+  | { readonly type: 'statement'; readonly bytes: Buffer; readonly line: number }
+  /** Of the COPY statement before, as they are sent: `rows` line ends, and parts of rows. */
   | { readonly type: 'rows'; readonly bytes: Buffer; readonly rows: number }
   | { readonly type: 'rows-end' };
 
@@ -19,25 +20,42 @@ const newline = 0x0a;
 
 export class ScriptSplitter {
   #rest: Buffer = Buffer.alloc(0);
+  /** What came since that was looked at. */
+  #more: Buffer[] = [];
+  #moreBytes = 0;
   /** Up to here the statement that is being read has been looked at. */
   #at = 0;
   #depth = 0;
   #blocks = 0;
   #words: string[] = [];
+  /** The word right before, in upper case; empty where something else is. */
+  #before = '';
   #copying = false;
+  #rowsBegun = false;
   #line = 1;
 
   *feed(chunk: Uint8Array): Generator<Item, void, undefined> {
-    this.#rest = this.#rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#rest, chunk]);
+    this.#more.push(Buffer.from(chunk));
+    this.#moreBytes += chunk.length;
+    // A long statement is looked at again when there is as much more of it, else time would grow with its square.
+    if (this.#moreBytes < this.#rest.length) return;
+    this.#join();
     yield* this.#scan(false);
   }
 
   /** @throws IMPORT_REFUSED it ends in the middle of a statement */
   *end(): Generator<Item, void, undefined> {
+    this.#join();
     yield* this.#scan(true);
     if (this.#copying || this.#rest.toString('latin1').trim() !== '') {
       throw this.#refused('ends in the middle of a statement');
     }
+  }
+
+  #join(): void {
+    this.#rest = Buffer.concat([this.#rest, ...this.#more]);
+    this.#more = [];
+    this.#moreBytes = 0;
   }
 
   *#scan(final: boolean): Generator<Item, void, undefined> {
@@ -49,14 +67,14 @@ export class ScriptSplitter {
         yield { type: 'rows-end' };
         continue;
       }
-      const text = this.#takeStatement(final);
-      if (text === null) return;
-      if (text !== '') yield { type: 'statement', text, line: this.#line };
+      const bytes = this.#takeStatement(final);
+      if (bytes === null) return;
+      if (bytes.length > 0) yield { type: 'statement', bytes, line: this.#line };
     }
   }
 
   /** Null where more must be read; empty for what is no statement. */
-  #takeStatement(final: boolean): string | null {
+  #takeStatement(final: boolean): Buffer | null {
     if (this.#at === 0 && !this.#skipBetween(final)) return null;
     const bytes = this.#rest;
     // What begins near the end of what has come cannot be told yet.
@@ -68,11 +86,14 @@ export class ScriptSplitter {
         this.#at = end;
         continue;
       }
-      const text = bytes.toString('utf8', 0, this.#at);
+      const statement = bytes.subarray(0, this.#at);
       this.#take(this.#at + 1);
-      this.#copying = /^COPY\s[\s\S]*\sFROM\s+stdin\b/i.test(text);
+      this.#copying =
+        /^COPY\s/i.test(statement.toString('latin1', 0, 5)) &&
+        /\sFROM\s+stdin\b/i.test(statement.toString('latin1'));
+      this.#rowsBegun = false;
       if (this.#copying) this.#takeLineEnd();
-      return text;
+      return statement;
     }
     if (bytes.length > longestStatement) throw this.#refused('has a statement that is too long');
     return null;
@@ -83,6 +104,7 @@ export class ScriptSplitter {
     const at = this.#at;
     const char = bytes[at]!;
     const complete = (end: number): number => (end < 0 && final ? bytes.length : end);
+    if (!isWord(char) && char > 0x20) this.#before = '';
     switch (char) {
       case 0x27: {
         const before = bytes[at - 1];
@@ -115,15 +137,18 @@ export class ScriptSplitter {
     }
   }
 
-  /** Bodies in standard SQL hold semicolons between BEGIN and END. */
+  /** Bodies in standard SQL hold semicolons between BEGIN ATOMIC and END. A name may be `begin` without quotes. */
   #word(bytes: Buffer, at: number): number {
     let end = at + 1;
     while (end < bytes.length && isWord(bytes[end])) end += 1;
     if (this.#words.length < 5) this.#words.push(bytes.toString('latin1', at, end).toUpperCase());
     if (!this.#words.some((word) => word === 'FUNCTION' || word === 'PROCEDURE')) return end;
     const word = bytes.toString('latin1', at, end).toUpperCase();
-    if (word === 'BEGIN' || (word === 'CASE' && this.#blocks > 0)) this.#blocks += 1;
-    if (word === 'END' && this.#blocks > 0) this.#blocks -= 1;
+    if (this.#blocks === 0 && this.#depth === 0 && word === 'ATOMIC' && this.#before === 'BEGIN') {
+      this.#blocks = 1;
+    } else if (this.#blocks > 0 && word === 'CASE') this.#blocks += 1;
+    else if (this.#blocks > 0 && word === 'END') this.#blocks -= 1;
+    this.#before = word;
     return end;
   }
 
@@ -150,21 +175,23 @@ export class ScriptSplitter {
     }
   }
 
+  /** Also of a row that has not come whole: one of a gigabyte passes in pieces. */
   #takeRows(final: boolean): { readonly rows: Item | null; readonly ended: boolean } {
     const bytes = this.#rest;
-    const atOnce = bytes[0] === 0x5c && bytes[1] === 0x2e && (bytes[2] === newline || bytes[2] === 0x0d);
+    const atOnce =
+      !this.#rowsBegun &&
+      bytes[0] === 0x5c &&
+      bytes[1] === 0x2e &&
+      (bytes[2] === newline || bytes[2] === 0x0d);
     const mark = atOnce ? -1 : bytes.indexOf('\n\\.\n', 0, 'latin1');
     const ended = atOnce || mark >= 0;
     if (!ended && final) throw this.#refused('ends in the middle of the rows of a table');
-    // Whole rows only, and none that may be part of the end.
-    const length = atOnce
-      ? 0
-      : ended
-        ? mark + 1
-        : Math.max(0, bytes.lastIndexOf(newline, bytes.length - 4) + 1);
+    // Nothing that may be part of the end.
+    const length = atOnce ? 0 : ended ? mark + 1 : Math.max(0, bytes.length - 3);
     const rows = length === 0 ? null : bytes.subarray(0, length);
     const count = rows === null ? 0 : countLines(rows);
     this.#take(length);
+    if (length > 0) this.#rowsBegun = true;
     if (ended) this.#take(3);
     this.#copying = !ended;
     return { rows: rows === null ? null : { type: 'rows', bytes: rows, rows: count }, ended };
@@ -182,6 +209,7 @@ export class ScriptSplitter {
     this.#depth = 0;
     this.#blocks = 0;
     this.#words = [];
+    this.#before = '';
   }
 
   #refused(why: string): HoldfastError {

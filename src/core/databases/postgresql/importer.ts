@@ -14,15 +14,23 @@ import type {
   StepListener,
 } from '../import/types.ts';
 import { type DatabaseInstanceConfig, stallMsOf } from '../types.ts';
+import { scriptOf } from './import-archive.ts';
 import { carryOver, createLike, databaseNames, dropDatabase, openToAll } from './import-database.ts';
 import { extensionMaker } from './import-extensions.ts';
-import { type LoadedScript, loadScript, scriptOf } from './import-load.ts';
+import { type LoadedScript, loadScript } from './import-load.ts';
 import { type Begun, beginningOf, localeIn } from './import-locale.ts';
-import { type AccountRoles, accountRoles, createImporter, dropImporter } from './import-roles.ts';
+import { type AccountRoles, accountRoles, createImporter, dropImporter, joinRoles } from './import-roles.ts';
 import { openImportSession } from './import-session.ts';
 import { exchange, isExchanged } from './import-swap.ts';
 import { quoteName } from './names.ts';
-import { maintenanceDatabase, openSession, type Session, sqlState } from './session.ts';
+import {
+  isConnectionLost,
+  maintenanceDatabase,
+  openSession,
+  type Session,
+  sqlState,
+  unreachable,
+} from './session.ts';
 
 export class PostgresqlImporter implements DatabaseImporter {
   readonly family = 'postgresql';
@@ -65,7 +73,7 @@ export class PostgresqlImporter implements DatabaseImporter {
     const said = localeIn(head);
     const { roles, unknown } = await this.#in(maintenanceDatabase, signal, async (session) => {
       const found = await accountRoles(session, selector, origin);
-      await createImporter(session, user, password, found);
+      await createImporter(session, user, password);
       const wanted = { name: scratch, owner: user, like: origin, said, database: record.database };
       return { roles: found, unknown: await createLike(session, wanted) };
     });
@@ -75,6 +83,7 @@ export class PostgresqlImporter implements DatabaseImporter {
     try {
       loaded = await loadScript(importer, script, {
         roles,
+        joinRoles: () => this.#in(maintenanceDatabase, signal, (session) => joinRoles(session, user, roles)),
         tables: record.tables,
         extension: extensionMaker(importer, {
           scratch: (work) => this.#in(scratch, signal, work),
@@ -133,13 +142,15 @@ export class PostgresqlImporter implements DatabaseImporter {
     if (kept !== null) await this.#in(maintenanceDatabase, signal, (session) => dropDatabase(session, kept));
   }
 
-  /** Errors of the server become IMPORT_FAILED. */
+  /** Errors of the server become IMPORT_FAILED, those of the connection DATABASE_UNREACHABLE. */
   async #in<T>(database: string, signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {
     const session = await openSession(this.#config, database, signal);
     try {
       return await work(session);
     } catch (cause) {
-      if (isHoldfastError(cause) || sqlState(cause) === undefined) throw cause;
+      if (isHoldfastError(cause)) throw cause;
+      if (isConnectionLost(cause, session)) throw unreachable(this.#config, cause);
+      if (sqlState(cause) === undefined) throw cause;
       const why = printable((cause as Error).message, 500);
       throw new HoldfastError('IMPORT_FAILED', `database server ${quoted(this.instance)} refused: ${why}`, {
         cause,
@@ -171,6 +182,15 @@ function warningsOf(loaded: LoadedScript, roles: AccountRoles, database: string)
             message: `only a superuser can have these, and they were left out: ${[...loaded.skipped].join(', ')}`,
           },
         ]),
+    ...(loaded.leftOut.size === 0
+      ? []
+      : [
+          {
+            code: 'import-left-out',
+            database,
+            message: `only an administrator can bring these back, and they were left out: ${shortened([...loaded.leftOut])}`,
+          },
+        ]),
     ...(loaded.missingRoles.size === 0
       ? []
       : [
@@ -190,6 +210,14 @@ function warningsOf(loaded: LoadedScript, roles: AccountRoles, database: string)
           },
         ]),
   ];
+}
+
+/** How many of what was left out a warning names. */
+const shown = 20;
+
+function shortened(texts: readonly string[]): string {
+  const more = texts.length > shown ? `; and ${texts.length - shown} more` : '';
+  return `${texts.slice(0, shown).join('; ')}${more}`;
 }
 
 function tablesBesideOnly(): HoldfastError {

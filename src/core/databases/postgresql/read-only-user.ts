@@ -18,7 +18,7 @@ export async function readOnlyUser(
 ): Promise<readonly string[]> {
   const role = quoteName(user);
   const closed = await session.rows(
-    `SELECT datname FROM pg_database d WHERE NOT datistemplate AND datallowconn
+    `SELECT datname FROM pg_database d WHERE datname NOT IN ('template0', 'template1') AND datallowconn
        AND NOT EXISTS (SELECT FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) a
                        WHERE a.grantee = 0 AND a.privilege_type = 'CONNECT') ORDER BY 1`,
   );

@@ -18,6 +18,12 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/** Whether it is the connection that has ended, and not a statement that was refused. The driver's own errors have no code. */
+export function isConnectionLost(error: unknown, { isOpen }: Pick<Session, 'isOpen'>): boolean {
+  const state = sqlState(error);
+  return state === undefined ? !isOpen : /^(08|57P)/.test(state);
+}
+
 /** Where a client finds the server, for the driver and for pg_dump's environment alike. */
 export interface Address {
   /** A name, or the directory of a socket. */
@@ -37,6 +43,8 @@ export function addressOf(config: DatabaseInstanceConfig): Address {
 
 /** Where the server keeps what concerns all its databases. */
 export const maintenanceDatabase = 'postgres';
+/** The server's own, told by their names: any owner may make a template of his database. */
+export const systemDatabases = [maintenanceDatabase, 'template0', 'template1'] as const;
 
 /** The server's five characters for what went wrong; undefined for errors of another origin. */
 export function sqlState(error: unknown): string | undefined {
@@ -44,10 +52,13 @@ export function sqlState(error: unknown): string | undefined {
   return typeof code === 'string' && typeof severity === 'string' ? code : undefined;
 }
 
-/** Whatever an account has set for its database, we come as ourselves and without code of its choice. */
-const ownSettings = '-c role=none -c local_preload_libraries=';
-const sessionSettings =
-  '-c search_path=pg_catalog -c statement_timeout=0 -c idle_in_transaction_session_timeout=0';
+/**
+ * Whatever an account has set for its database, we come as ourselves, without code of its choice, and wait as long as we
+ * want: pg_dump lifts these limits too, but not before its first questions.
+ */
+const ownSettings =
+  '-c role=none -c local_preload_libraries= -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0';
+const sessionSettings = '-c search_path=pg_catalog';
 /** PostgreSQL 14 and newer; an older one does not know the name. */
 const newerSettings = '-c idle_session_timeout=0';
 

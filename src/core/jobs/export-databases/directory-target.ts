@@ -47,16 +47,12 @@ export function directoryTarget(
   };
 }
 
-/**
- * The export before it, where that had another format or compression: whoever restores would take the wrong one.
- * What could as well be the grants or views beside another database's export stays.
- */
+/** The export before it, where that had another format or compression: whoever restores would take the wrong one. */
 function removeOthers(directory: number, base: string, name: string): void {
   for (const format of ['sql', 'pgdump']) {
     for (const ending of Object.values(endingOf)) {
       const other = `${base}.${format}${ending}`;
-      const beside = /\.(?:grants|broken-views)\.sql$/.test(other);
-      if (other !== name && !beside) unlinkAt(directory, zName(other));
+      if (other !== name) unlinkAt(directory, zName(other));
     }
   }
 }

@@ -52,9 +52,9 @@ export async function endKilledImports(request: EndKilledRequest): Promise<reado
       const account = { owner, site, selector };
       await recoverImports({ ...rest, importer, account, onEvent }, null);
     } catch (error) {
-      if (!isHoldfastError(error) || error.code === 'INTERRUPTED') throw error;
-      for (const one of records)
-        if (one.instance === instance) unfinished(one.database, printable(error.message, 500));
+      if (isHoldfastError(error) && error.code === 'INTERRUPTED') throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      for (const one of records) if (one.instance === instance) unfinished(one.database, printable(why, 500));
     }
   }
   return warnings;

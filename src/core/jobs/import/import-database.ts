@@ -7,14 +7,15 @@
 
 import { importNames } from '../../databases/import/names.ts';
 import type { ImportRecord } from '../../databases/import/types.ts';
-import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { HoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
 import { lockAccount } from '../account-lock.ts';
+import { afterFailure } from './after-failure.ts';
 import { ImportJournal } from './journal.ts';
 import { choosePlace } from './place.ts';
-import { dropExpired, recoverImports, runExchange, undoImportOf } from './recover.ts';
+import { dropExpired, recoverImports, runExchange } from './recover.ts';
 import { StallWatch } from './stall-watch.ts';
-import type { ImportContext, ImportReport, ImportRequest } from './types.ts';
+import type { ImportContext, ImportReport, ImportRequest, KeptDatabase } from './types.ts';
 
 /**
  * @param mine the account's databases on that server
@@ -52,20 +53,20 @@ export async function importDatabase(
       const { record: ready, warnings } = await importer.prepare(record, loaded.notes, signal);
       request.onEvent({ type: 'phase', phase: 'swapping' });
       await journal.put(ready);
-      const { keptUntilMs, warnings: unmade } = await exchange(request, ready);
+      const { keptUntilMs, warnings: unmade } = await runExchange(request, ready);
       return {
         database: place.name,
         replaced: place.replaces,
         kept: record.kept,
         keptUntilMs,
+        alsoKept: await keptOf(request, { database: place.name, but: record.kept }),
         tables:
           tables === null ? loaded.tables : loaded.tables.filter(({ rows }) => rows > 0 || tables.length > 0),
         warnings: [...loaded.warnings, ...warnings, ...unmade],
       };
     } catch (error) {
       // A silent server cleans up nothing; the next import does.
-      if (watch.stalled === null) await abandonQuietly(request, record);
-      throw error;
+      throw watch.stalled === null ? await afterFailure(request, record, error) : error;
     }
   } finally {
     lock.release();
@@ -73,24 +74,32 @@ export async function importDatabase(
 }
 
 /**
- * Brings the database back that the last import replaced; what is live now is kept in its turn.
+ * Brings the database back that an import replaced; what is live now is kept in its turn.
  *
+ * @param wanted name of the database that holds it; null for what the last import replaced
  * @throws IMPORT_REFUSED nothing of that name is kept
  */
-export async function undoImport(context: ImportContext, database: string): Promise<ImportReport> {
+export async function undoImport(
+  context: ImportContext,
+  database: string,
+  wanted: string | null,
+): Promise<ImportReport> {
   const { importer, account, stateDir, signal } = context;
   const lock = lockAccount(stateDir, account.owner, account.site);
   try {
     await recoverImports(context, database);
     const journal = new ImportJournal(stateDir);
-    const kept = (await journal.list()).filter(
-      (one) =>
-        one.phase === 'kept' &&
-        one.owner === account.owner &&
-        one.instance === importer.instance &&
-        one.database === database,
-    );
-    const before = kept.at(-1);
+    const kept = (await journal.list()).filter(isKeptOf(context, database));
+    const before = wanted === null ? kept.at(-1) : kept.find((one) => one.kept === wanted);
+    if (before === undefined && wanted !== null && kept.length > 0) {
+      throw new HoldfastError(
+        'IMPORT_REFUSED',
+        `nothing of database ${quoted(database)} is kept in ${quoted(wanted)}`,
+        {
+          hint: `Name one of ${kept.map((one) => one.kept).join(', ')}.`,
+        },
+      );
+    }
     if (before === undefined || !(await importer.databases(signal)).has(before.kept ?? '')) {
       throw new HoldfastError('IMPORT_REFUSED', `nothing is kept of database ${quoted(database)}`, {
         hint: 'Import it from a snapshot instead.',
@@ -106,15 +115,41 @@ export async function undoImport(context: ImportContext, database: string): Prom
     await journal.put(reversed);
     context.onEvent({ type: 'phase', phase: 'swapping' });
     try {
-      const { keptUntilMs, warnings } = await exchange(context, reversed);
-      return { ...nothingDone(database), replaced: true, kept: reversed.kept, keptUntilMs, warnings };
+      const { keptUntilMs, warnings } = await runExchange(context, reversed);
+      const alsoKept = await keptOf(context, { database, but: reversed.kept });
+      return {
+        ...nothingDone(database),
+        replaced: reversed.kept !== null,
+        kept: reversed.kept,
+        keptUntilMs,
+        alsoKept,
+        warnings,
+      };
     } catch (error) {
-      await abandonQuietly(context, reversed);
-      throw error;
+      throw await afterFailure(context, reversed, error);
     }
   } finally {
     lock.release();
   }
+}
+
+const isKeptOf =
+  ({ account, importer }: Pick<ImportContext, 'account' | 'importer'>, database: string) =>
+  (one: ImportRecord): boolean =>
+    one.phase === 'kept' &&
+    one.owner === account.owner &&
+    one.instance === importer.instance &&
+    one.database === database;
+
+/** Newest first. */
+async function keptOf(
+  context: ImportContext,
+  { database, but }: { readonly database: string; readonly but: string | null },
+): Promise<KeptDatabase[]> {
+  const records = (await new ImportJournal(context.stateDir).list()).filter(isKeptOf(context, database));
+  return records.reverse().flatMap(({ kept, startedAtMs, keptUntilMs }) => {
+    return kept === null || kept === but ? [] : [{ name: kept, replacedAtMs: startedAtMs, keptUntilMs }];
+  });
 }
 
 const nothingDone = (database: string): ImportReport => ({
@@ -122,6 +157,7 @@ const nothingDone = (database: string): ImportReport => ({
   replaced: false,
   kept: null,
   keptUntilMs: null,
+  alsoKept: [],
   tables: [],
   warnings: [],
 });
@@ -163,38 +199,5 @@ async function* counted(
     watch.moved();
     onEvent({ type: 'bytes', bytes: chunk.length });
     yield chunk;
-  }
-}
-
-/** A failed exchange is undone at once, unless the new database is in place: then the next call finishes it. */
-async function exchange(request: ImportContext, record: ImportRecord): ReturnType<typeof runExchange> {
-  try {
-    return await runExchange(request, record);
-  } catch (error) {
-    if (!isHoldfastError(error) || error.code !== 'IMPORT_FAILED') throw error;
-    if (!(await request.importer.isSwapped(record, request.signal))) throw error;
-    throw new HoldfastError(
-      'IMPORT_FAILED',
-      `${error.message}; the new database is in place, but not complete`,
-      {
-        cause: error,
-        hint: 'Mend the cause and run any import of this account or its next backup, which finish it first.',
-      },
-    );
-  }
-}
-
-/** Also after an interruption, which must not leave what it can still remove. */
-async function abandonQuietly(context: ImportContext, record: ImportRecord): Promise<void> {
-  const { importer, stateDir } = context;
-  const signal = AbortSignal.timeout(60_000);
-  const journal = new ImportJournal(stateDir);
-  try {
-    const latest = (await journal.list()).find(({ id }) => id === record.id);
-    if (latest === undefined || latest.phase === 'kept') return;
-    if (latest.phase === 'swapping' && (await importer.isSwapped(latest, signal))) return;
-    await undoImportOf({ ...context, signal }, latest);
-  } catch {
-    // The journal keeps it, and the next import or backup tries again; what failed first is what is told.
   }
 }

@@ -65,10 +65,10 @@ export function choosePlace(
       `Choose a name that begins with ${quoted(prefix ?? '')}.`,
     );
   }
-  if (Buffer.byteLength(name) > longest || name === '' || /[\0/\\.]/.test(name) || name.endsWith(' ')) {
+  if (Buffer.byteLength(name) > longest || name === '' || /[\0/\\]/.test(name) || /[ .]$/.test(name)) {
     throw usage(
       `${quoted(name)} cannot name a database`,
-      `Choose a name of at most ${longest} bytes, without / \\ and dots.`,
+      `Choose a name of at most ${longest} bytes, without / and \\, and with no dot or space at its end.`,
     );
   }
   return { name, replaces: false };

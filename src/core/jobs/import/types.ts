@@ -70,12 +70,23 @@ export interface ImportRequest extends ImportContext {
   readonly dryRun: boolean;
 }
 
+/** A database that an import replaced. */
+export interface KeptDatabase {
+  /** Of the database that holds it. */
+  readonly name: string;
+  /** When the import began that replaced it. */
+  readonly replacedAtMs: number;
+  readonly keptUntilMs: number | null;
+}
+
 export interface ImportReport {
   readonly database: string;
   readonly replaced: boolean;
   /** The database that holds the replaced one; null where none was replaced. */
   readonly kept: string | null;
   readonly keptUntilMs: number | null;
+  /** What earlier imports replaced and is kept as well, newest first. */
+  readonly alsoKept: readonly KeptDatabase[];
   readonly tables: readonly ImportedTable[];
   readonly warnings: readonly DatabaseWarning[];
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { dumpOptions, snapshotIsOpen, TrailerCheck } from '../../../../src/core/databases/mysql/dump.ts';
+import { DumpedTables } from '../../../../src/core/databases/mysql/dumped-tables.ts';
 import { optionText } from '../../../../src/core/databases/mysql/option-file.ts';
 
 const header =
@@ -40,6 +41,23 @@ describe('TrailerCheck', () => {
       '',
     ];
     for (const text of refused) expect(await verdict(text)).toMatch(/last line/);
+  });
+});
+
+describe('DumpedTables', () => {
+  it('knows the names that came, however the bytes were cut', async () => {
+    const names = ['plain', 'a`b', 'new\nline', 'ü€'];
+    const sql = names
+      .map((name) => `x\nCREATE TABLE \`${name.replaceAll('`', '``')}\` (\n  i int);`)
+      .join('\n');
+    for (const size of [1, 7, 64 * 1024]) {
+      const dumped = new DumpedTables([{ database: 'd', tables: names.slice(1), outside: ['plain'] }]);
+      const bytes = Buffer.from(sql);
+      for (let at = 0; at < bytes.length; at += size) dumped.chunk(bytes.subarray(at, at + size));
+      // Nobody is asked where none is missing.
+      const nowhere = { name: 'm', engine: 'mysql', socket: '/nonexistent' } as const;
+      expect(await dumped.missing(nowhere, new AbortController().signal)).toBeNull();
+    }
   });
 });
 

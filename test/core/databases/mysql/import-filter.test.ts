@@ -61,7 +61,29 @@ DELIMITER ;\n`;
 
   it('leaves an alias that is called as the database is', () => {
     const dump = 'CREATE VIEW v AS select `exa_wp`.`id` AS `id`,`exa_wp`.`f`(1) from `t` `exa_wp`;\n';
-    expect(filter(dump).text).toContain('select `exa_wp`.`id` AS `id`,`scratch`.`f`(1) from `t` `exa_wp`');
+    const { text, tally } = filter(dump);
+    expect(text).toBe('');
+    expect(tally.views.get('v')?.statement.toString()).toBe(
+      'CREATE VIEW v AS select `exa_wp`.`id` AS `id`,`scratch`.`f`(1) from `t` `exa_wp`',
+    );
+  });
+
+  it('holds back the last view of each name, with the character set it is written in', () => {
+    const { text, tally } = filter(
+      `CREATE VIEW a AS SELECT 1;\n/*!50001 DROP VIEW IF EXISTS a */;\nCREATE VIEW gone AS SELECT 1;\nDROP VIEW gone;
+      /*!50001 SET @saved = @@character_set_client */;\n/*!50001 SET character_set_client = latin2 */;
+      SET collation_connection = latin2_bin;\nSET @collation_connection = nonsense;\nCREATE VIEW a AS SELECT 2;
+      SET character_set_client = @saved, collation_connection = @saved_too;\nCREATE VIEW b AS SELECT 3;
+      SET NAMES 'latin1' COLLATE latin1_bin;\nCREATE VIEW c AS SELECT 4;\n`,
+    );
+    expect(text).not.toContain('VIEW');
+    expect(
+      [...tally.views].map(([name, { written, charset }]) => [name, written.toString().trim(), charset]),
+    ).toEqual([
+      ['a', 'CREATE VIEW a AS SELECT 2', { client: 'LATIN2', collation: 'LATIN2_BIN' }],
+      ['b', 'CREATE VIEW b AS SELECT 3', { client: 'utf8mb4', collation: null }],
+      ['c', 'CREATE VIEW c AS SELECT 4', { client: 'latin1', collation: 'LATIN1_BIN' }],
+    ]);
   });
 
   it('makes events that do not run, and remembers which were to', () => {

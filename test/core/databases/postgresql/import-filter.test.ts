@@ -9,7 +9,6 @@ describe('a change of owner in a dump', () => {
     ['ALTER FUNCTION s.f(a integer, VARIADIC b "char"[], OUT c numeric) OWNER TO exa_app', 'exa_app'],
     ['ALTER AGGREGATE public.total(*) OWNER TO exa_app', 'exa_app'],
     ['ALTER OPERATOR public.=== (integer, NONE) OWNER TO exa_app', 'exa_app'],
-    ['ALTER OPERATOR CLASS public.c USING btree OWNER TO exa_app', 'exa_app'],
     ['ALTER TEXT SEARCH CONFIGURATION public.c OWNER TO exa_app', 'exa_app'],
     ['ALTER LARGE OBJECT 4711 OWNER TO exa_app', 'exa_app'],
     ['ALTER SCHEMA s OWNER TO exa_app', 'exa_app'],
@@ -44,5 +43,51 @@ describe('a change of owner in a dump', () => {
     for (const text of bare) expect(isBare(text), text).toBe(true);
     const made = ['CREATE SCHEMA s CREATE TABLE t (a int)', 'CREATE TABLE t (a int)', 'DROP TABLE t'];
     for (const text of made) expect(isBare(text), text).toBe(false);
+  });
+});
+
+describe('what a dump says about its encoding', () => {
+  it.each([
+    "SET client_encoding = 'LATIN1'",
+    'SET client_encoding TO LATIN1',
+    "SET NAMES 'LATIN1'",
+    "SET CLIENT_ENCODING = 'LATIN1'",
+  ])('is heard: %s', (text) => {
+    const name = text.includes("'") ? 'LATIN1' : 'latin1';
+    expect(judge(text, 1)).toEqual({ type: 'encoding', name });
+  });
+
+  it.each([
+    "SET LOCAL client_encoding = 'SJIS'",
+    "SET SESSION client_encoding = 'SJIS'",
+    'SET client_encoding = DEFAULT, x',
+    'SET "client_encoding" = SJIS, x',
+    "SELECT pg_catalog.set_config('client_encoding', 'SJIS', false)",
+    "SELECT pg_catalog.set_config('Client_Encoding', 'SJIS', false)",
+  ])('is refused where it could be missed: %s', (text) => {
+    expect(() => judge(text, 1)).toThrow('sets the encoding');
+  });
+});
+
+describe('what needs more rights than an import has', () => {
+  it.each([
+    ['ALTER DEFAULT PRIVILEGES FOR ROLE a, "B" IN SCHEMA s GRANT SELECT ON TABLES TO c', ['a', 'B'], ['c']],
+    ['ALTER DEFAULT PRIVILEGES FOR USER a REVOKE ALL ON TABLES FROM PUBLIC', ['a'], []],
+  ])('tells whose default privileges: %s', (text, of, roles) => {
+    expect(judge(text, 1)).toEqual({ type: 'defaults', of, roles });
+  });
+
+  it('leaves operator classes and families out', () => {
+    for (const what of ['CLASS', 'FAMILY']) {
+      expect(judge(`CREATE OPERATOR ${what} public.c USING btree`, 1)).toMatchObject({
+        type: 'skip',
+        what: expect.any(String),
+      });
+      for (const text of [
+        `ALTER OPERATOR ${what} c USING btree OWNER TO a`,
+        `COMMENT ON OPERATOR ${what} c IS 'x'`,
+      ])
+        expect(judge(text, 1)).toEqual({ type: 'skip', what: null });
+    }
   });
 });

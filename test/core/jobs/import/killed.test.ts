@@ -1,9 +1,13 @@
 /** Imports that are killed: the next one finishes or undoes them, and nothing is left over. */
 
-import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { importNames } from '../../../../src/core/databases/import/names.ts';
+import type { ImportRecord } from '../../../../src/core/databases/import/types.ts';
+import { endKilledImports } from '../../../../src/core/jobs/import/end-killed.ts';
+import { ImportJournal } from '../../../../src/core/jobs/import/journal.ts';
 import { recoverImports } from '../../../../src/core/jobs/import/recover.ts';
 import type { ImportEvent } from '../../../../src/core/jobs/import/types.ts';
 import {
@@ -124,6 +128,95 @@ describe('a MariaDB import that is killed', () => {
   });
 });
 
+describe('a MariaDB import whose connection is lost', () => {
+  const selector = selectorOf('mysql', 'exa_', 'exaadmin');
+  const trigger = (mark: string) => `CREATE TRIGGER t_in BEFORE INSERT ON t FOR EACH ROW SET NEW.a = ${mark}`;
+  const state = () =>
+    mariadb(
+      mysql,
+      'SELECT a FROM exa_lost.t; SELECT ACTION_STATEMENT FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = "exa_lost"',
+    );
+
+  it.each([
+    ['live-cleared', true, null, 'undone'],
+    ['renamed', true, 'the new database is in place, but not complete', 'finished'],
+    ['live-cleared', false, 'the database may be closed, or lack triggers, views and routines', 'finished'],
+  ] as const)('at %s says how the database stands (server answers: %s)', async (at, answers, told, how) => {
+    await mariadb(
+      mysql,
+      `CREATE OR REPLACE DATABASE exa_lost; USE exa_lost; CREATE TABLE t (a INT); INSERT INTO t VALUES (1); ${trigger('1')}`,
+    );
+    const before = await state();
+    const file = join(dir, 'lost.sql');
+    writeFileSync(file, `CREATE TABLE t (a INT);\nINSERT INTO t VALUES (2);\n${trigger('2')};\n`);
+    const { socket } = mysql.config;
+    let lost = false;
+    const onEvent = (event: ImportEvent): void => {
+      if (event.type !== 'step' || event.step !== at || lost) return;
+      lost = true;
+      // With --force: one that has ended meanwhile is no error.
+      const run = (sql: string) =>
+        execFileSync('mariadb', ['--no-defaults', '-uroot', '-S', socket, '-fNe', sql], { encoding: 'utf8' });
+      const others =
+        'SELECT ID FROM information_schema.PROCESSLIST WHERE USER = "root" AND ID <> CONNECTION_ID()';
+      run(
+        run(others)
+          .split('\n')
+          .filter(Boolean)
+          .map((id) => `KILL ${id}`)
+          .join(';'),
+      );
+      if (!answers) renameSync(socket, `${socket}-away`);
+    };
+    const stateDir = mkdtempSync(join(dir, 'lost-'));
+    const context = await contextOf(mysql.config, selector, stateDir, onEvent);
+    try {
+      const failed = runImport(context, file, 'exa_lost', { place: { kind: 'replace' } });
+      await expect(failed).rejects.toMatchObject({
+        code: 'DATABASE_UNREACHABLE',
+        message: told === null ? expect.not.stringContaining(';') : expect.stringContaining(told),
+      });
+    } finally {
+      if (existsSync(`${socket}-away`)) renameSync(`${socket}-away`, socket);
+    }
+    if (how === 'undone') expect(await state()).toBe(before);
+    const request = { config: mysql.config, selector, stateDir, file, database: 'exa_lost', at };
+    expect(await recovered(request)).toBe(how === 'undone' ? '' : how);
+    expect(await state()).toBe(how === 'undone' ? before : before.replaceAll('1', '2'));
+    await mariadb(mysql, 'DROP DATABASE exa_lost');
+  });
+
+  it('and nothing else that goes wrong with it costs a backup', async () => {
+    const stateDir = mkdtempSync(join(dir, 'odd-'));
+    const context = await contextOf(mysql.config, selector, stateDir);
+    const names = importNames('0123456789ab0123456789ab');
+    // What no release has written.
+    const record: ImportRecord = {
+      version: 1,
+      id: '0123456789ab0123456789ab01234567',
+      instance: 'mariadb',
+      family: 'mysql',
+      owner: context.account.owner,
+      site: 'site1',
+      selector,
+      database: 'exa_odd',
+      origin: 'exa_odd',
+      ...names,
+      tables: null,
+      importer: { user: names.user, password: null },
+      phase: 'swapping',
+      startedAtMs: 1,
+      keptUntilMs: null,
+      incoming: null,
+      outgoing: null,
+    };
+    await new ImportJournal(stateDir).put(record);
+    const { account, keepMs, now, signal, importer } = context;
+    const request = { stateDir, owner: account.owner, keepMs, now, signal, open: async () => importer };
+    expect(await endKilledImports(request)).toMatchObject([{ code: 'import-unfinished' }]);
+  });
+});
+
 describe('a PostgreSQL import that is killed', () => {
   const selector = selectorOf('postgresql', 'exa_', 'exaadmin');
   let file: string;
@@ -180,7 +273,14 @@ describe('an import whose server falls silent', () => {
       // Every process of it, or those of PostgreSQL would go on.
       const all = (signal: string): void => {
         const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
-        for (const one of [pid, ...children].filter(Boolean)) process.kill(Number(one), signal);
+        for (const one of [pid, ...children].filter(Boolean)) {
+          try {
+            process.kill(Number(one), signal);
+          } catch (error) {
+            // That of a session that has just ended is gone by now.
+            if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+          }
+        }
       };
       let stopped = false;
       const onEvent = (event: ImportEvent): void => {

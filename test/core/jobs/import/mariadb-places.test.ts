@@ -1,6 +1,15 @@
 /** Where imported MariaDB databases lie, single tables of them, and how long replaced ones are kept. */
 
-import { lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -199,13 +208,21 @@ describe("a database that lies in the account's directory", () => {
     await runUndo(context, 'exa_live');
     expect(await mariadb(server, 'SELECT COUNT(*) FROM exa_live.a')).toBe('1\n');
     expect(readlinkSync(join(data, 'exa_live'))).toBe(join(place, 'exa_live'));
+
+    // Dropped by hand, what is kept comes back to the same place, and nothing is kept in its turn.
+    await mariadb(server, 'DROP DATABASE exa_live').catch(() => {});
+    for (const at of [place, data]) rmSync(join(at, 'exa_live'), { recursive: true, force: true });
+    expect(await runUndo(context, 'exa_live')).toMatchObject({ replaced: false, kept: null });
+    expect(await mariadb(server, 'SELECT COUNT(*) FROM exa_live.a')).toBe('2\n');
+    expect(readlinkSync(join(data, 'exa_live'))).toBe(join(place, 'exa_live'));
   });
 });
 
 describe('a dump of what is seldom in one', () => {
-  const load = async (database: string, sql: string): Promise<unknown> => {
+  const load = async (database: string, sql: string | Buffer): Promise<unknown> => {
     const odd = join(dir, 'odd.sql');
-    writeFileSync(odd, `-- Host: localhost    Database: ${database}\n${sql}\n`);
+    const head = `-- Host: localhost    Database: ${database}\n`;
+    writeFileSync(odd, Buffer.concat([Buffer.from(head), Buffer.from(sql), Buffer.from('\n')]));
     return await runImport(await contextOf(server.config, selector, dir), odd, database, replace);
   };
 
@@ -274,6 +291,46 @@ describe('a dump of what is seldom in one', () => {
     await mariadb(server, 'DROP DATABASE exa_cs');
   });
 
+  beforeAll(async () => {
+    await mariadb(server, 'CREATE USER exaadmin@localhost; GRANT ALL ON `exa\\_%`.* TO exaadmin@localhost');
+  });
+  afterAll(() => mariadb(server, 'DROP USER exaadmin@localhost'));
+
+  it('comes without views into what is not there, or is not its own, and with them once it is', async () => {
+    await mariadb(
+      server,
+      `CREATE OR REPLACE DATABASE exa_ma; CREATE OR REPLACE DATABASE exa_mb; CREATE OR REPLACE DATABASE common;
+       CREATE TABLE common.c (x INT); CREATE TABLE exa_ma.t (x INT); INSERT INTO exa_ma.t VALUES (7); CREATE TABLE exa_mb.t (x INT);
+       CREATE VIEW exa_ma.v AS SELECT x FROM exa_mb.t; CREATE VIEW exa_mb.v AS SELECT x FROM exa_ma.t; CREATE VIEW exa_ma.u AS SELECT x FROM exa_ma.t;
+       CREATE VIEW exa_ma.root_made AS SELECT x FROM common.c`,
+    );
+    const context = await contextOf(server.config, selector, mkdtempSync(join(dir, 'mutual-')));
+    for (const name of ['exa_ma', 'exa_mb'])
+      await exportToFile(server.config, name, selector, join(dir, name));
+    await mariadb(server, 'DROP DATABASE exa_ma; DROP DATABASE exa_mb');
+    const leftOut = async (name: string): Promise<readonly string[]> => {
+      const { warnings } = await runImport(context, join(dir, name), name, replace);
+      return warnings.filter(({ code }) => code === 'view-left-out').map(({ message }) => message);
+    };
+
+    expect(await leftOut('exa_ma')).toEqual([
+      expect.stringMatching(
+        /^view "root_made" is left out: .*denied.*; its text: .*VIEW `root_made` AS select .*`common`/,
+      ),
+      expect.stringMatching(/^view "v" is left out: .*`exa_mb`\.`t`/),
+    ]);
+    expect(await mariadb(server, 'SHOW TABLES IN exa_ma; SELECT x FROM exa_ma.u')).toBe('t\nu\n7\n');
+    expect(await leftOut('exa_mb')).toEqual([]);
+    expect(await leftOut('exa_ma')).toEqual([expect.stringMatching(/^view "root_made" /)]);
+    expect(await mariadb(server, 'SELECT x FROM exa_mb.v; SHOW TABLES IN exa_ma')).toBe('7\nt\nu\nv\n');
+  });
+
+  it('keeps the bytes of views, whatever they are written in', async () => {
+    await mariadb(server, 'CREATE OR REPLACE DATABASE exa_bytes');
+    await load('exa_bytes', Buffer.from("SET NAMES latin1;\nCREATE VIEW v AS SELECT 'ä' AS a;", 'latin1'));
+    expect(await mariadb(server, 'SELECT HEX(CONVERT(a USING ucs2)) FROM exa_bytes.v')).toBe('00E4\n');
+  });
+
   it('is refused where nobody can open a view of it, and leaves nothing behind', async () => {
     await mariadb(server, 'CREATE OR REPLACE DATABASE exa_doubled');
     const before = await kept();
@@ -287,6 +344,36 @@ describe('a dump of what is seldom in one', () => {
     });
     expect(await kept()).toBe(before);
   }, 60_000);
+
+  it('takes the place of a database with views that nobody can open, and undo names those', async () => {
+    const levels = Array.from({ length: 22 }, (_, at) => at + 1);
+    await mariadb(
+      server,
+      `CREATE OR REPLACE DATABASE exa_bomb; USE exa_bomb; CREATE TABLE t (x INT); INSERT INTO t VALUES (1); CREATE VIEW v0 AS SELECT x FROM t;
+       ${levels.map((at) => `CREATE VIEW v${at} AS SELECT 1 AS x;`).join('')}
+       ${levels.map((at) => `CREATE OR REPLACE VIEW v${23 - at} AS SELECT x FROM v${22 - at} UNION ALL SELECT x FROM v${22 - at};`).join('')}`,
+    );
+    const context = await contextOf(server.config, selector, mkdtempSync(join(dir, 'bomb-')));
+    const clean = join(dir, 'clean.sql');
+    writeFileSync(
+      clean,
+      'CREATE TABLE t (x INT);\nINSERT INTO t VALUES (2),(3);\nCREATE VIEW v0 AS SELECT x FROM t;\n',
+    );
+
+    expect((await runImport(context, clean, 'exa_bomb', replace)).warnings).toEqual([]);
+    expect(await mariadb(server, 'SHOW TABLES IN exa_bomb; SELECT COUNT(*) FROM exa_bomb.t')).toBe(
+      't\nv0\n2\n',
+    );
+
+    const { warnings } = await runUndo(context, 'exa_bomb');
+    expect(warnings.map(({ message }) => message)).toContainEqual(
+      expect.stringMatching(
+        /^view "v22" is left out: it took the server too long.*; its text: CREATE VIEW `v22` AS select/,
+      ),
+    );
+    expect(await mariadb(server, 'SELECT x FROM exa_bomb.t; SELECT x FROM exa_bomb.v0')).toBe('1\n1\n');
+    await mariadb(server, 'DROP DATABASE exa_bomb');
+  }, 120_000);
 
   it('is refused without a word of its rows', async () => {
     await mariadb(server, 'CREATE OR REPLACE DATABASE exa_torn');

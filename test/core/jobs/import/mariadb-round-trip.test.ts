@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -132,6 +132,24 @@ describe('replacing a live MariaDB database', () => {
 
     await runUndo(context, 'exa_odd');
     expect(await describeMariadb(to, 'exa_odd')).toBe(await describeMariadb(from, 'exa_odd'));
-    writeFileSync(join(dir, 'done'), '');
+
+    // Somebody drops what is live: what is kept is brought back all the same, with all its objects.
+    await mariadb(to, 'DROP DATABASE exa_odd');
+    expect(await runUndo(context, 'exa_odd')).toMatchObject({ replaced: false, kept: null });
+    expect(await describeMariadb(to, 'exa_odd', true)).toBe(before);
+    expect(await leftDatabases()).toBe('');
+  });
+
+  it('does not bring single tables back where all around them is gone', async () => {
+    const context = await contextOf(to.config, selector, mkdtempSync(join(dir, 'single-')));
+    await mariadb(to, 'CREATE OR REPLACE DATABASE exa_single; CREATE TABLE exa_single.t (a INT)');
+    const file = join(dir, 'single.sql');
+    writeFileSync(file, 'CREATE TABLE t (b INT);\n');
+    await runImport(context, file, 'exa_single', { place: { kind: 'replace' }, tables: ['t'] });
+    await mariadb(to, 'DROP DATABASE exa_single');
+    await expect(runUndo(context, 'exa_single')).rejects.toMatchObject({
+      code: 'IMPORT_REFUSED',
+      message: 'database "exa_single" is gone, and of it only "t" is kept',
+    });
   });
 });

@@ -14,6 +14,7 @@ beforeAll(async () => {
   postgres = await startPostgresql();
   dir = makeImportDirectory();
   await psql(postgres, 'CREATE ROLE exaadmin LOGIN; CREATE ROLE exa_app LOGIN');
+  await psql(postgres, 'CREATE ROLE stranger LOGIN; CREATE ROLE evil_admin LOGIN');
   await psql(postgres, 'CREATE DATABASE exa_live OWNER exaadmin');
 });
 
@@ -69,6 +70,35 @@ describe('a dump that waits for an administrator', () => {
         'exa_live',
       ),
     ).toBe('');
+  });
+
+  it('reaches no other database of the account, with none of its rights', async () => {
+    await psql(postgres, 'DROP DATABASE IF EXISTS exa_precious');
+    await psql(postgres, 'CREATE DATABASE exa_precious OWNER exaadmin');
+    const grab = ['GRANT CREATE ON DATABASE exa_precious TO stranger', 'GRANT exaadmin TO stranger'];
+    const sql = `CREATE FUNCTION public.grab(a int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+        ${grab.map((one) => `BEGIN ${one}; EXCEPTION WHEN OTHERS THEN NULL; END;`).join('\n')} RETURN a; END $$;
+      ALTER FUNCTION public.grab(integer) OWNER TO exa_app;
+      CREATE TABLE public.t (c int CHECK (public.grab(c) > 0)); INSERT INTO public.t VALUES (1);
+      CREATE INDEX ON public.t (public.grab(c)); CREATE INDEX ON public.t (c) WHERE public.grab(1) > 0;
+      CREATE MATERIALIZED VIEW public.m AS SELECT public.grab(c) FROM public.t;
+      ${grab[0]};`;
+    expect(await attempt(sql, 'exa_live')).toBe('imported');
+    const got =
+      "SELECT has_database_privilege('stranger', 'exa_precious', 'CREATE'), pg_has_role('stranger', 'exaadmin', 'MEMBER')";
+    expect(await psql(postgres, got)).toBe('f|f\n');
+    const owner = "SELECT pg_get_userbyid(proowner) FROM pg_proc WHERE proname = 'grab'";
+    expect(await psql(postgres, owner, 'exa_live')).toBe('exa_app\n');
+  });
+
+  it('gives nothing to the account of what belongs to somebody else', async () => {
+    await psql(postgres, 'DROP DATABASE IF EXISTS exa_bomb');
+    await psql(postgres, 'CREATE DATABASE exa_bomb OWNER evil_admin');
+    const sql = `CREATE FUNCTION public.f() RETURNS int SECURITY DEFINER LANGUAGE sql AS 'SELECT 1';
+      ALTER FUNCTION public.f() OWNER TO exaadmin;`;
+    expect(await attempt(sql, 'exa_bomb')).toBe('imported');
+    const owners = "SELECT pg_get_userbyid(proowner) FROM pg_proc WHERE proname = 'f'";
+    expect(await psql(postgres, owners, 'exa_bomb')).toBe('evil_admin\n');
   });
 
   it('makes an extension that needs a superuser as pg_dump writes it, where the live database has it', async () => {

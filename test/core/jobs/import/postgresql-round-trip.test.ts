@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dropExpired } from '../../../../src/core/jobs/import/recover.ts';
 import {
   contextOf,
   exportToFile,
@@ -35,6 +36,7 @@ const rich = `
   CREATE UNLOGGED TABLE cache (k text); INSERT INTO cache VALUES ('x;'), ('\\.');
   CREATE FUNCTION atomic_add(a int, b int) RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT a + b; SELECT CASE WHEN a > 0 THEN a + b ELSE 0 END; END;
   CREATE FUNCTION noisy() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS $body$ BEGIN RETURN $x$; \\! id $x$; END $body$;
+  CREATE FUNCTION overlap(begin date, "end" date) RETURNS int LANGUAGE sql AS $$ SELECT 1; SELECT begin - "end" $$;
   CREATE TABLE kids (id int REFERENCES facts); CREATE RULE no_del AS ON DELETE TO kids DO INSTEAD (NOTIFY x; NOTIFY y);
   CREATE VIEW v1 AS SELECT id FROM facts; CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int);
   ALTER DEFAULT PRIVILEGES FOR ROLE exaadmin GRANT SELECT ON TABLES TO exa_app; GRANT SELECT ON facts TO exa_app;
@@ -156,11 +158,11 @@ describe('replacing a live PostgreSQL database', () => {
   it('exchanges it under open sessions, carries its settings over, and brings the old one back', async () => {
     await psql(
       to,
-      `ALTER DATABASE exa_app CONNECTION LIMIT 7; REVOKE CONNECT ON DATABASE exa_app FROM PUBLIC; GRANT CONNECT ON DATABASE exa_app TO exa_app WITH GRANT OPTION;
+      `ALTER DATABASE exa_app CONNECTION LIMIT 7 IS_TEMPLATE true; REVOKE CONNECT ON DATABASE exa_app FROM PUBLIC; GRANT CONNECT ON DATABASE exa_app TO exa_app WITH GRANT OPTION;
       ALTER DATABASE exa_app SET work_mem TO '9MB'; ALTER ROLE exa_app IN DATABASE exa_app SET search_path TO sales, "odd ""name"; COMMENT ON DATABASE exa_app IS 'the app';`,
     );
     await psql(to, 'DELETE FROM sales.events; CREATE TABLE newer (a int)', 'exa_app');
-    const properties = `SELECT datconnlimit, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(datacl) a), datallowconn, pg_get_userbyid(datdba), shobj_description(oid, 'pg_database'),
+    const properties = `SELECT datconnlimit, datistemplate, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(datacl) a), datallowconn, pg_get_userbyid(datdba), shobj_description(oid, 'pg_database'),
       (SELECT array_agg(setconfig::text ORDER BY setconfig::text) FROM pg_db_role_setting WHERE setdatabase = d.oid) FROM pg_database d WHERE datname = 'exa_app'`;
     const before = await psql(to, properties);
     const { host, port, user } = to.config;
@@ -183,5 +185,9 @@ describe('replacing a live PostgreSQL database', () => {
     await runUndo(context, 'exa_app');
     expect(await psql(to, 'SELECT count(*) FROM newer', 'exa_app')).toBe('0\n');
     expect(await psql(to, properties)).toBe(before);
+
+    const late = { ...context, now: () => Date.now() + 2 * context.keepMs };
+    await dropExpired({ ...late, importers: [context.importer], locked: null });
+    expect(await leftovers()).toBe('');
   });
 });

@@ -74,6 +74,28 @@ describe('a PostgreSQL database that was replaced', () => {
     expect(await rows()).toBe('1\n');
   });
 
+  it('is told of beside what replaced it, and comes back from behind it', async () => {
+    const file = join(stateDir, 'newer.sql');
+    writeFileSync(
+      file,
+      'CREATE TABLE public.a (x int);\nINSERT INTO public.a VALUES (2);\n-- PostgreSQL database cluster dump\n',
+    );
+    const { kept, alsoKept } = await runImport(context, file, 'exa_db', { place: { kind: 'replace' } });
+    expect(alsoKept).toHaveLength(1);
+    const [first] = alsoKept;
+    expect(first!.name).not.toBe(kept);
+
+    await expect(runUndo(context, 'exa_db', 'holdfast_old_nothing')).rejects.toMatchObject({
+      code: 'IMPORT_REFUSED',
+      hint: `Name one of ${first!.name}, ${kept}.`,
+    });
+    const report = await runUndo(context, 'exa_db', first!.name);
+    expect(await rows()).toBe('42\n');
+    expect(report.alsoKept.map(({ name }) => name)).toEqual([kept]);
+    await runUndo(context, 'exa_db', kept!);
+    expect(await rows()).toBe('1\n');
+  });
+
   it('is kept when the command that brings it back is killed before the exchange', async () => {
     const journal = new ImportJournal(stateDir);
     let pending = '';
