@@ -153,11 +153,6 @@ export class PageCursor implements ExtentSummary {
     return this.#hashAt >= 0;
   }
 
-  /** The hash's first four bytes. */
-  get hashStart(): number {
-    return this.#plain.readUInt32LE(this.#hashAt);
-  }
-
   /** Null where there is no content. */
   get sha256(): Buffer | null {
     return this.#hashAt < 0 ? null : this.#plain.subarray(this.#hashAt, this.#hashAt + 32);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ContentCursor } from '../../../src/core/archive/content-cursor.ts';
 import { comparePaths, type Entry, entryFlags, fileType, isWithin } from '../../../src/core/archive/entry.ts';
 import { eachRecord } from '../../../src/core/archive/page-cursor.ts';
 import { decompressPart, readLinkPage, readPage } from '../../../src/core/archive/page-reader.ts';
@@ -74,6 +75,21 @@ describe('a page', () => {
       entries[0],
     ]);
     expect(writer.finish()).toBeNull();
+  });
+
+  it('tells the sizes and hashes of its contents alone', () => {
+    const writer = new PageWriter();
+    const entries = randomEntries(6, 400);
+    for (const entry of entries) writer.add(entry);
+    const page = writer.finish()!;
+    const cursor = new ContentCursor(decompressPart(page.frame, page.plainBytes, 'page'));
+    const told = entries.map(() => [cursor.next(), cursor.size, cursor.size > 0 ? cursor.hashStart : null]);
+
+    expect(told).toEqual(
+      entries.map(({ content }) => [true, content?.size ?? 0, content?.sha256?.readUInt32LE(0) ?? null]),
+    );
+    expect(cursor.next()).toBe(false);
+    expect(cursor.count).toBe(400);
   });
 
   it.each([1, 2])('is the same where its records are walked over and copied (seed %d)', (seed) => {

@@ -7,8 +7,9 @@
 
 import { createHash } from 'node:crypto';
 import type { Warning } from '../../archive/components.ts';
-import { type AddinRef, formatVersion, type ManifestHeader, snapshotDigest } from '../../archive/manifest.ts';
+import { type AddinRef, formatVersion, type ManifestHeader } from '../../archive/manifest.ts';
 import type { Signer } from '../../archive/seal.ts';
+import { snapshotDigest } from '../../archive/snapshot-digest.ts';
 import type { DatabaseEngine } from '../../contracts/database.ts';
 import type { Account } from '../../contracts/panel.ts';
 import type { RequestedLevel } from '../../contracts/provider.ts';
@@ -18,10 +19,10 @@ import type { Snapshot } from '../catalog.ts';
 import { ParentCache } from '../parents/parent-cache.ts';
 import type { Trust } from '../trust.ts';
 import type { AccountSteps } from './account-steps.ts';
-import { noteCommitted } from './after-commit.ts';
 import { type CapturedTrees, captureTrees } from './capture-trees.ts';
 import { chooseParent } from './choose-parent.ts';
 import { commit } from './commit.ts';
+import { commitInDoubt, noteCommitted, noteCommitting } from './commit-notes.ts';
 import { exportDatabases } from './export-databases.ts';
 import { extendLocks } from './extend-locks.ts';
 import { ownHistory } from './history.ts';
@@ -100,7 +101,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: bo
   const reading = ownHistory(request, cache);
   const keys = await accountKeys(request, reading);
   // Snapshots that refer to none need it when they are committed: a far store answers meanwhile.
-  const items = refers ? (await reading).items : [];
+  const { items, inDoubt } = refers ? await reading : { items: [], inDoubt: false };
   const epoch = keys?.epoch ?? null;
   const plan = await addin.provider.plan({
     owner,
@@ -113,6 +114,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: bo
   const writer = new SnapshotWriter({ server, owner, objectId, epoch }, addin.provider, request.signal);
   reading.catch((error: unknown) => writer.fail(error));
   const warnings = new WarningList();
+  if (inDoubt) warnings.add(commitInDoubt);
   const apart = refuseOwn(account.trees, request.own ?? []);
   const whole = refuseRawData({ ...account, trees: apart.trees });
   const parent = await chooseParent({
@@ -224,6 +226,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: bo
   const parentIsNewest = before?.header.id === history.items.at(-1)?.id;
   const referred = stillThere(request, { writer, startedAtMs, parent: before, parentIsNewest, left });
   await referred.before();
+  await noteCommitting(request);
   const snapshot = await commit(writer, manifest, request.signer, startedAtMs);
   await referred.after(snapshot.key);
   left.committed();

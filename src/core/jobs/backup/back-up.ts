@@ -107,7 +107,7 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
     await requireSamePlace(run.stateDir, addin.name, place);
   const { stateDir, allowPlaintext = false, scheduled = false, whole = false } = run;
   const keys = addin.encryption === 'none' && !allowPlaintext;
-  const early = readEarly(addin.store, state.server.uuid, { keys }, signal);
+  const early = readEarly(addin.store, state.server.uuid, { keys, nowMs: startedAtMs }, signal);
   let storeId: string;
   let handle: RunHandle;
   try {

@@ -10,7 +10,7 @@ import type { Level, Plan } from '../../contracts/provider.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import type { OpenAddin } from '../addin.ts';
 import { type ListedSnapshot, opened, readSoundSnapshot, type Snapshot } from '../catalog.ts';
-import { checkIndexes } from '../parents/check-indexes.ts';
+import { checkObjects } from '../parents/check-objects.ts';
 import type { ParentCache } from '../parents/parent-cache.ts';
 import { requireTrusted, type Trust } from '../trust.ts';
 import type { OwnHistory } from './history.ts';
@@ -52,7 +52,7 @@ export async function chooseParent(choice: ParentChoice): Promise<ChosenParent |
     if (unfit !== null) why = unfit;
     else if (snapshot.header.addin.id === addin.id) {
       const rereadEvery = choice.checksum ? 1 : (plan.rereadEvery ?? 30);
-      if (newest === undefined) await checkIndexes(addin.store, snapshot, signal);
+      if (newest === undefined) await checkObjects(addin.store, snapshot, signal);
       const provider = cache.over(addin.provider);
       const options = { provider, stateDir, rereadEvery, turn: nextSequence, signal };
       return { ...(await openParent(snapshot, options)), level };

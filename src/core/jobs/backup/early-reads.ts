@@ -5,6 +5,7 @@
  * be read nothing is asked.
  */
 
+import { isAhead } from '../../ahead.ts';
 import type { Store } from '../../contracts/store.ts';
 import { listByOwner } from '../list-by-owner.ts';
 
@@ -21,23 +22,29 @@ export interface EarlyReads {
 export function readEarly(
   store: Store,
   server: string,
-  wanted: { readonly keys: boolean },
+  wanted: { readonly keys: boolean; readonly nowMs: number },
   signal: AbortSignal,
 ): EarlyReads {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   const { putOnly } = store.capabilities;
-  const lastGood = putOnly ? Promise.resolve(new Map<string, number>()) : readLastGood(store, server, both);
+  const lastGood = putOnly
+    ? Promise.resolve(new Map<string, number>())
+    : readLastGood(store, { server, nowMs: wanted.nowMs }, both);
   const hasKeys = putOnly || !wanted.keys ? Promise.resolve(null) : readKeys(store, server, both);
   // Failures belong to whoever asks for the answers.
   for (const read of [lastGood, hasKeys]) read.catch(() => {});
   return { lastGood, hasKeys, abandon: () => stop.abort() };
 }
 
-async function readLastGood(store: Store, server: string, signal: AbortSignal): Promise<Map<string, number>> {
+async function readLastGood(
+  store: Store,
+  { server, nowMs }: { readonly server: string; readonly nowMs: number },
+  signal: AbortSignal,
+): Promise<Map<string, number>> {
   const lastGood = new Map<string, number>();
   for await (const listed of listByOwner(store, { server }, signal)) {
-    const good = listed.findLast(({ state }) => state === 'complete');
+    const good = listed.findLast(({ state, atMs }) => state === 'complete' && !isAhead(atMs, nowMs));
     if (good !== undefined) lastGood.set(good.owner, good.atMs);
   }
   return lastGood;

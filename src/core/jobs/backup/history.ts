@@ -40,6 +40,8 @@ export interface OwnHistory {
   readonly foreign: readonly string[];
   /** Numbers of the newest, oldest first. */
   readonly recent: readonly Measures[];
+  /** The store cannot be asked whether it has one more: nothing is to follow on any of them. */
+  readonly inDoubt: boolean;
 }
 
 const readsAtOnce = 8;
@@ -57,11 +59,13 @@ export async function ownHistory(
   const { addin, server, owner, stateDir, signal } = request;
   const remembered = await readLineage(stateDir, addin.id, owner);
   if (addin.store.capabilities.putOnly) {
-    const last = remembered?.last ?? null;
+    const inDoubt = remembered?.inDoubt ?? false;
+    const last = inDoubt ? null : (remembered?.last ?? null);
     const recent = remembered?.recent ?? [];
-    const items = cache?.listed() ?? [];
+    // Without its number nobody knows whether the newest here is the newest there, the only one sure to be whole.
+    const items = last === null ? [] : (cache?.listed() ?? []);
     const nextSequence = next(request, last?.sequence ?? 0, []);
-    return { items, last, nextSequence, lastEpoch: 0, foreign: [], recent };
+    return { items, last, nextSequence, lastEpoch: 0, foreign: [], recent, inDoubt };
   }
   const listed = await listSnapshots(addin.store, { server, owner }, signal);
   const isOwn = new Map<string, boolean>();
@@ -93,9 +97,17 @@ export async function ownHistory(
     const nextSequence = next(request, Math.max(known, last.sequence), sequences);
     const items = own.slice(0, i + 1);
     const recent = remembered?.recent ?? (await readMeasures(addin.provider, items, signal));
-    return { items, last, nextSequence, lastEpoch: last.encryption?.epoch ?? 0, foreign, recent };
+    return {
+      items,
+      last,
+      nextSequence,
+      lastEpoch: last.encryption?.epoch ?? 0,
+      foreign,
+      recent,
+      inDoubt: false,
+    };
   }
-  return { items: [], last: null, nextSequence: 1, lastEpoch: 0, foreign, recent: [] };
+  return { items: [], last: null, nextSequence: 1, lastEpoch: 0, foreign, recent: [], inDoubt: false };
 }
 
 const next = (
@@ -104,7 +116,10 @@ const next = (
   taken: readonly number[],
 ): number => nextNumber({ last, highest: highestSequence }, taken, `manifests/${server}/${owner}/`);
 
-/** Null where it is damaged or gone, which must not stop new backups; `verify` reports it. */
+/**
+ * Null where it is damaged or gone, which must not stop new backups; `verify` reports it. So it is where somebody who is
+ * not trusted says that it needs a newer release.
+ */
 async function readHeader(
   { addin, trust, signal }: HistoryRequest,
   listed: ListedSnapshot,

@@ -2,7 +2,7 @@
  * Describes what the walk meets and writes it down: entries into pages, trouble into warnings.
  */
 
-import { type Entry, entryFlags, fileType } from '../../archive/entry.ts';
+import { type Content, type Entry, entryFlags, fileType } from '../../archive/entry.ts';
 import type { PageWriter } from '../../archive/pages.ts';
 import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
 import { errno, errnoName, type Stat } from '../../filesystem/native.ts';
@@ -48,6 +48,9 @@ export interface TreeContext {
   /** Throws where the job was stopped. */
   checkStop(): void;
 }
+
+export const keptUnread = (why: string): string =>
+  `cannot be read again: ${why}; its content of the snapshot before is kept`;
 
 export class EntryLog {
   readonly #tree: CaptureTree;
@@ -151,6 +154,12 @@ export class EntryLog {
     this.#context.flushPages(false);
   }
 
+  /** What `meet` found the same cannot be read again: what the parent has of it must not be lost for that. */
+  keepUnread(path: string, why: string): void {
+    this.#context.warn('unreadable', path, keptUnread(why));
+    this.keep();
+  }
+
   /** True where what `meet` found the same is so still. */
   isStillSame(stat: Stat): boolean {
     return this.#context.merge?.isUnchanged(stat) === true;
@@ -165,6 +174,11 @@ export class EntryLog {
   /** Hash of the content that the parent has for what `meet` found the same; null where it has none. */
   keptHash(): Buffer | null {
     return this.#context.merge?.record.sha256 ?? null;
+  }
+
+  /** That content, with its places. */
+  keptContent(): Content | null {
+    return this.#context.merge?.record.entry().content ?? null;
   }
 
   emit(entry: Entry): void {

@@ -9,8 +9,8 @@ import { createHash, hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import type { Content, Entry } from '../../archive/entry.ts';
 import { type DataRange, padding, sparseMap } from '../../archive/tar.ts';
-import { dataRanges } from '../../filesystem/data-ranges.ts';
-import { errno, Stat, statFd } from '../../filesystem/native.ts';
+import { errno, type Stat, statFd } from '../../filesystem/native.ts';
+import { hashOf, rangesOf, readFully, unchanged } from './content-hash.ts';
 import type { KnownContents } from './known-contents.ts';
 import { extentsOf, memberOf, type SegmentWriter } from './segment-writer.ts';
 
@@ -35,21 +35,8 @@ export interface CaptureTarget {
 
 /** Files up to this size are read in place and can be taken back. */
 const smallBytes = 1024 * 1024;
-const after = new Stat();
 const none: readonly DataRange[] = [];
 const zeros = Buffer.alloc(65536);
-const scanBuffer = Buffer.allocUnsafeSlow(1024 * 1024);
-
-function unchanged(fd: number, before: Stat): boolean {
-  return (
-    statFd(fd, after) === 0 &&
-    after.size === before.size &&
-    after.mtimeNanoseconds === before.mtimeNanoseconds &&
-    after.mtimeSeconds === before.mtimeSeconds &&
-    after.ctimeNanoseconds === before.ctimeNanoseconds &&
-    after.ctimeSeconds === before.ctimeSeconds
-  );
-}
 
 /** Only files that are nearly all hole are longer than any number in an index says exactly. */
 function requireSayable({ size }: Stat): void {
@@ -81,41 +68,6 @@ export function captureFile(
       return captured;
     statFd(fd, stat);
   }
-}
-
-/** Where its data lies; null for a file without holes. */
-function rangesOf(fd: number, { size, blocks }: Stat): readonly DataRange[] | null {
-  return size > 0 && blocks * 512 < size ? dataRanges(fd, size) : null;
-}
-
-/** Reads a file to see whether it has this content still. False as well where it changes meanwhile. */
-export function hasContent(fd: number, stat: Stat, sha256: Buffer): boolean {
-  return hashOf(fd, stat, rangesOf(fd, stat))?.equals(sha256) === true;
-}
-
-/** Null where the file changed meanwhile. */
-function hashOf(fd: number, stat: Stat, ranges: readonly DataRange[] | null): Buffer | null {
-  const { size } = stat;
-  if (ranges === null && size <= scanBuffer.length) {
-    if (readFully(fd, scanBuffer, 0, size, 0) < size || !unchanged(fd, stat)) return null;
-    return hash('sha256', scanBuffer.subarray(0, size), 'buffer');
-  }
-  const digest = createHash('sha256');
-  const place = Buffer.alloc(16);
-  for (const { offset, length } of ranges ?? [{ offset: 0, length: size }]) {
-    if (ranges !== null) {
-      place.writeBigUInt64LE(BigInt(offset), 0);
-      place.writeBigUInt64LE(BigInt(length), 8);
-      digest.update(place);
-    }
-    for (let at = 0; at < length; ) {
-      const part = Math.min(length - at, scanBuffer.length);
-      if (readFully(fd, scanBuffer, 0, part, offset + at) < part) return null;
-      digest.update(scanBuffer.subarray(0, part));
-      at += part;
-    }
-  }
-  return unchanged(fd, stat) ? digest.digest() : null;
 }
 
 /** Null where the file changed and was taken back. */
@@ -231,14 +183,4 @@ function captureLarge(
     dataBytes,
     readError,
   };
-}
-
-function readFully(fd: number, buffer: Buffer, at: number, length: number, position: number): number {
-  let done = 0;
-  while (done < length) {
-    const read = readSync(fd, buffer, at + done, length - done, position + done);
-    if (read === 0) break;
-    done += read;
-  }
-  return done;
 }

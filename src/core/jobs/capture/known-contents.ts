@@ -6,6 +6,7 @@
  * from its page and compared.
  */
 
+import { ContentCursor } from '../../archive/content-cursor.ts';
 import { type Content, type Extent, hasHoles } from '../../archive/entry.ts';
 import { PageCursor } from '../../archive/page-cursor.ts';
 import { readLinkPage } from '../../archive/page-reader.ts';
@@ -100,9 +101,9 @@ export class KnownContents {
   #note(row: number): void {
     const source = this.#all[row]!;
     tryToRead(source, (plain) => {
-      const record = new PageCursor(plain);
+      const record = new ContentCursor(plain);
       while (record.next() && record.count <= mostRecords) {
-        if (!record.hasHash) continue;
+        if (record.size === 0) continue;
         this.#sizes.add(record.size);
         this.#put(record.hashStart, (row << recordBits) | (record.count - 1));
       }

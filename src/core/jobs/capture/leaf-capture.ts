@@ -17,8 +17,9 @@ import {
   statFd,
 } from '../../filesystem/native.ts';
 import { magicPath, XattrError } from '../../filesystem/xattrs.ts';
+import { hasContent } from './content-hash.ts';
 import type { EntryLog, TreeContext } from './entry-log.ts';
-import { captureFile, hasContent } from './file-capture.ts';
+import { captureFile } from './file-capture.ts';
 import { linkTarget, plainTarType } from './segment-writer.ts';
 
 /** What `EntryLog.meet` said of the name. */
@@ -53,13 +54,14 @@ export function captureRegular(
   if (fd === -errno.EPERM) fd = openPatiently(() => openAt(dirfd, name, flags));
   if (fd === -errno.ELOOP || fd === -errno.ENXIO || fd === -errno.EISDIR) return false;
   if (fd < 0) {
-    log.lost(path, fd);
+    if (fd === -errno.ENOENT) log.lost(path, fd);
+    else cannotRead(leaf, path, previous, errnoName(fd));
     return true;
   }
   try {
     const rc = statFd(fd, stat);
     if (rc < 0) {
-      log.unreadable(path, errnoName(rc));
+      cannotRead(leaf, path, previous, errnoName(rc));
       return true;
     }
     if ((stat.mode & fileType.mask) !== fileType.regular || leaf.isForeign(stat)) return false;
@@ -74,21 +76,30 @@ export function captureRegular(
   }
 }
 
-function captureContent(
-  { context, log, stat }: LeafContext,
-  fd: number,
-  path: string,
-  previous: Previous,
-): void {
+const isAsKnown = ({ log, stat }: LeafContext, previous: Previous): boolean =>
+  previous === 'same' && log.isStillSame(stat);
+
+/** What seems unchanged and was only to be read once more is not lost for that. */
+function cannotRead(leaf: LeafContext, path: string, previous: Previous, why: string): void {
+  if (isAsKnown(leaf, previous)) leaf.log.keepUnread(path, why);
+  else leaf.log.unreadable(path, why);
+}
+
+function captureContent(leaf: LeafContext, fd: number, path: string, previous: Previous): void {
+  const { context, log, stat } = leaf;
   const { segments, known } = context;
   try {
     const expected = previous === 'same' ? log.keptHash() : null;
-    if (expected !== null && hasContent(fd, stat, expected)) {
+    if (expected !== null && hasContent(fd, stat, expected, () => log.keptContent())) {
       log.keep();
       return;
     }
     const describe = (): Entry => log.describe(path, stat, fd, 0);
     const captured = captureFile(fd, stat, describe, { segments, known });
+    if (captured.readError !== null && isAsKnown(leaf, previous)) {
+      log.keepUnread(path, captured.readError);
+      return;
+    }
     if (expected !== null) {
       // Not where it was changed openly, in the moment after the walk met it.
       const differs = captured.content.sha256?.equals(expected) !== true;
@@ -107,7 +118,7 @@ function captureContent(
     const { errno: number, code } = error as NodeJS.ErrnoException;
     if (typeof number !== 'number' || error instanceof XattrError) throw error;
     stopWhereExhausted(number);
-    log.unreadable(path, code ?? 'an error');
+    cannotRead(leaf, path, previous, code ?? 'an error');
   }
 }
 

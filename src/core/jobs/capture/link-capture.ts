@@ -9,7 +9,9 @@ import { type Entry, fileType, type LinkRecord, typeOf } from '../../archive/ent
 import type { FinishedPage } from '../../archive/pages.ts';
 import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
 import { birthMsOf, closeFd, Stat, statFd } from '../../filesystem/native.ts';
-import { captureFile, hasContent } from './file-capture.ts';
+import { hasContent } from './content-hash.ts';
+import { keptUnread } from './entry-log.ts';
+import { captureFile } from './file-capture.ts';
 import type { KnownContents } from './known-contents.ts';
 import { silentChange } from './leaf-capture.ts';
 import {
@@ -162,20 +164,19 @@ export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRec
   const relative = record.path.subarray(end + 1);
   const fd = openLinked(tree, relative);
   if (fd < 0) return record;
-  const keptUnread = (why: string | undefined): LinkRecord => {
-    const message = `cannot be read again: ${why}; its content of the snapshot before is kept`;
-    context.warn('unreadable', tree.name, relative.toString('latin1'), message);
+  const keepUnread = (why: string): LinkRecord => {
+    context.warn('unreadable', tree.name, relative.toString('latin1'), keptUnread(why));
     return record;
   };
   const stat = new Stat();
   try {
     if (statFd(fd, stat) < 0 || stat.inode !== record.inode) return record;
     const { segments, known } = context;
-    if (hasContent(fd, stat, sha256)) return record;
+    if (hasContent(fd, stat, sha256, () => record.content)) return record;
     const { inode } = stat;
     const describe = (): Entry => ({ ...stat, inode, path: record.path, flags: 0, ...nothingElse });
     const captured = captureFile(fd, stat, describe, { segments, known });
-    if (captured.readError !== null) return keptUnread(captured.readError);
+    if (captured.readError !== null) return keepUnread(captured.readError);
     if (captured.content.sha256?.equals(sha256)) return record;
     context.warn('silent-change', tree.name, relative.toString('latin1'), silentChange);
     return { ...record, content: captured.content };
@@ -183,7 +184,7 @@ export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRec
     const { code, errno } = error as NodeJS.ErrnoException;
     if (typeof errno !== 'number') throw error;
     stopWhereExhausted(errno);
-    return keptUnread(code);
+    return keepUnread(code ?? 'an error');
   } finally {
     closeFd(fd);
   }

@@ -8,6 +8,7 @@
 
 import { pageTargetBytes } from '../../archive/pages.ts';
 import { type ErrorCode, errorCodes, HoldfastError } from '../../errors.ts';
+import { CaptureThreads } from './capture-threads.ts';
 import { noCounts } from './counts.ts';
 import {
   addCounts,
@@ -17,7 +18,6 @@ import {
   deliver,
   type Job,
   newJob,
-  startThread,
   type Thread,
   takeBytes,
 } from './job.ts';
@@ -26,23 +26,31 @@ import { type BeginCapture, type FromWorker, isWork, jobControl, type ToWorker }
 export type { CaptureResult, CaptureSink } from './job.ts';
 
 export class CapturePool {
-  readonly #threads: Thread[] = [];
-  readonly #hungry = new Int32Array(new SharedArrayBuffer(4));
+  readonly #threads: CaptureThreads;
   readonly #jobs = new Map<number, Job>();
-  readonly #size: number;
   readonly #now: () => number;
-  readonly #pageBytes: number;
   #nextJob = 1;
 
-  /** `pageBytes`: size at which index pages are closed; other than the default for tests only. */
+  /**
+   * `aloneMs`: for so long one thread captures what has a parent before the others are started; at once where nothing
+   * is said. `pageBytes`: size at which index pages are closed; other than the default for tests only.
+   */
   constructor(options: {
     readonly threads: number;
     readonly now: () => number;
+    readonly aloneMs?: number;
     readonly pageBytes?: number;
   }) {
-    this.#size = options.threads;
     this.#now = options.now;
-    this.#pageBytes = options.pageBytes ?? pageTargetBytes;
+    const { threads, aloneMs = 0, pageBytes = pageTargetBytes } = options;
+    this.#threads = new CaptureThreads(
+      { threads, aloneMs, pageBytes },
+      {
+        message: (thread, message) => this.#hear(thread, message),
+        died: (thread, cause) => this.#died(thread, cause),
+        more: () => this.#schedule(),
+      },
+    );
   }
 
   /**
@@ -58,7 +66,7 @@ export class CapturePool {
     if (request.trees.length === 0) {
       return Promise.resolve({ counts: noCounts(), trees: [], nextNumber: request.firstNumber });
     }
-    this.start();
+    this.#threads.expect(request.parent === null ? 'much' : 'little');
     const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
     control[jobControl.nextNumber] = request.firstNumber;
     const { promise, resolve, reject } = Promise.withResolvers<CaptureResult>();
@@ -85,37 +93,22 @@ export class CapturePool {
   }
 
   /** Lets every worker end its present message and exit. */
-  async close(): Promise<void> {
-    await Promise.all(
-      this.#threads.splice(0).map(async ({ worker }) => {
-        worker.ref();
-        const exited = new Promise((resolve) => worker.once('exit', resolve));
-        worker.postMessage({ type: 'quit' } satisfies ToWorker);
-        await exited;
-      }),
-    );
+  close(): Promise<void> {
+    return this.#threads.close();
   }
 
-  /** Starts what threads are missing; they load while the caller does something else. */
+  /** Starts threads before there is work: they load while the caller does something else. */
   start(): void {
-    while (this.#threads.length < this.#size) {
-      const thread = startThread(this.#hungry, this.#pageBytes);
-      const { worker } = thread;
-      worker.on('message', (message: FromWorker) => this.#hear(thread, message));
-      worker.on('error', (error) => this.#died(thread, error));
-      worker.unref();
-      this.#threads.push(thread);
-    }
+    this.#threads.start();
   }
 
   #died(thread: Thread, cause: Error): void {
-    this.#threads.splice(this.#threads.indexOf(thread), 1);
     for (const job of [...this.#jobs.values()]) {
       if (job.parts.has(thread)) {
         this.#fail(job, new HoldfastError('INTERNAL', `a capture thread died: ${cause.message}`, { cause }));
       }
     }
-    this.start();
+    this.#threads.start();
     this.#schedule();
   }
 
@@ -124,7 +117,7 @@ export class CapturePool {
    * oldest. A small account is so done by one thread, with one segment.
    */
   #schedule(): void {
-    for (const thread of this.#threads) {
+    for (const thread of this.#threads.all) {
       if (thread.pending > 0) continue;
       const waiting = [...this.#jobs.values()].filter(
         ({ phase, queue }) => phase === 'walk' && queue.length > 0,
@@ -134,9 +127,7 @@ export class CapturePool {
       if (job !== undefined) this.#give(thread, job);
     }
     const waiting = [...this.#jobs.values()].reduce((sum, job) => sum + job.queue.length, 0);
-    const idle = this.#threads.filter((thread) => thread.pending === 0).length;
-    Atomics.store(this.#hungry, 0, Math.max(0, idle - waiting));
-    for (const thread of this.#threads) this.#jobs.size > 0 ? thread.worker.ref() : thread.worker.unref();
+    this.#threads.tell({ waiting, busy: this.#jobs.size > 0 });
   }
 
   #give(thread: Thread, job: Job): void {

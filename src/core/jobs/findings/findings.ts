@@ -6,6 +6,7 @@
  * that an account which grows or is rebuilt is reported once or twice, and then believed.
  */
 
+import type { SnapshotState } from '../../archive/keys.ts';
 import type { Finding } from '../../archive/statistics.ts';
 import type { Measures } from '../../state/measures.ts';
 import { compared } from './measures.ts';
@@ -45,9 +46,14 @@ export function shrunk(newest: Measures, before: readonly Measures[]): Finding |
 
 /** Of the newest good one of these, oldest first: what looks wrong, or null. */
 export function newestIsShrunk(
-  ordered: readonly { readonly name: string; readonly measures: Measures | null }[],
+  ordered: readonly {
+    readonly name: string;
+    readonly state: SnapshotState;
+    readonly measures: Measures | null;
+  }[],
 ): string | null {
   // Locked snapshots have no numbers; whoever prunes with the identity judges them.
+  if (ordered.findLast(({ state }) => state === 'complete')?.measures === null) return null;
   const good = ordered.flatMap(({ name, measures }) =>
     measures?.state === 'complete' ? [{ name, measures }] : [],
   );

@@ -18,12 +18,11 @@ export function measuresOf(
     Partial<Pick<Manifest['body'], 'exclusions'>>,
 ): Measures {
   const { changes, newBytes, ratio } = body.statistics ?? { changes: null, newBytes: 0, ratio: null };
-  const exported = body.components.map((one) => (one.type === 'database' ? one.plainBytes : 0));
   return {
     id: header.id,
     state: header.state,
     entries: body.counts.entries,
-    bytes: exported.reduce((sum, bytes) => sum + bytes, body.counts.bytes),
+    bytes: contentBytes(body),
     changes: changes === null ? null : changes.added + changes.changed + changes.removed,
     newBytes,
     ratio,
@@ -31,6 +30,13 @@ export function measuresOf(
     findings: (body.findings ?? []).map(({ code, message }) => ({ code, message })),
   };
 }
+
+/** Plain bytes of files and exports. */
+export const contentBytes = ({
+  components,
+  counts,
+}: Pick<Manifest['body'], 'components' | 'counts'>): number =>
+  components.reduce((sum, one) => sum + (one.type === 'database' ? one.plainBytes : 0), counts.bytes);
 
 const excludedOf = (exclusions: Manifest['body']['exclusions']): string[] =>
   Object.entries(exclusions).flatMap(([tree, patterns]) => patterns.map((one) => `${tree}/${one}`));

@@ -2,19 +2,20 @@
  * Index objects as they were before encryption, in a directory of the state: what a later backup of the same
  * account compares with, without asking the store and without a key.
  *
- * A cache: a file that is lost, cut short or altered counts as not there. It holds names of files, so it is as
- * private as the accounts' files are: mode 0600 below 0700.
+ * A cache: what is lost, cut short or altered counts as not there. Behind the bytes stand the hashes of their pieces, and
+ * a hash of those, so that of an old object, of which a few pages are still referred to, no more is read than these. It
+ * holds names of files, so it is as private as the accounts' files are: mode 0600 below 0700.
  */
 
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseObjectKey } from '../../archive/keys.ts';
 import type { ByteRange } from '../../encryption/age-chunks.ts';
 
 const hashBytes = 32;
-/** For what is read only to be checked, which is done in one go. */
-const scan = Buffer.allocUnsafeSlow(256 * 1024);
+/** Bytes that are checked together. */
+const pieceBytes = 64 * 1024;
 const extension = '.idx';
 
 /** Null where the key is no index object's. */
@@ -30,7 +31,9 @@ export const filesOf = (keys: readonly string[]): Set<string> =>
 /** Writes one index while it goes to the store. A full disk costs the cache, never the backup. */
 export class IndexFileWriter {
   readonly #path: string;
-  readonly #hash = createHash('sha256');
+  readonly #hashes: Buffer[] = [];
+  #piece = createHash('sha256');
+  #inPiece = 0;
   #fd: number;
 
   /** @param directory null: nothing is written */
@@ -41,16 +44,23 @@ export class IndexFileWriter {
 
   write(payload: Buffer): void {
     if (this.#fd < 0) return;
-    this.#hash.update(payload);
+    for (let at = 0; at < payload.length; ) {
+      const part = payload.subarray(at, at + pieceBytes - this.#inPiece);
+      this.#piece.update(part);
+      this.#inPiece += part.length;
+      at += part.length;
+      if (this.#inPiece === pieceBytes) this.#endPiece();
+    }
     if (attempt(() => writeAll(this.#fd, payload)) === null) this.abandon();
   }
 
   /** Call it when the object is durable in the store. */
   finish(): void {
     if (this.#fd < 0) return;
-    const digest = this.#hash.digest();
+    if (this.#inPiece > 0) this.#endPiece();
+    const hashes = Buffer.concat(this.#hashes);
     const whole = attempt(() => {
-      writeAll(this.#fd, digest);
+      writeAll(this.#fd, Buffer.concat([hashes, hash('sha256', hashes, 'buffer')]));
       renameSync(`${this.#path}.tmp`, this.#path);
       return true;
     });
@@ -65,16 +75,31 @@ export class IndexFileWriter {
     rmSync(`${this.#path}.tmp`, { force: true });
   }
 
+  #endPiece(): void {
+    this.#hashes.push(this.#piece.digest());
+    this.#piece = createHash('sha256');
+    this.#inPiece = 0;
+  }
+
   #close(): void {
     closeSync(this.#fd);
     this.#fd = -1;
   }
 }
 
-/** Gives ranges of cached index objects. Each file is checked once, against the hash at its end. */
+interface OpenFile {
+  readonly fd: number;
+  /** Without the hashes. */
+  readonly size: number;
+  readonly hashes: Buffer;
+  /** By piece: 1 where it was found as it was written. */
+  readonly checked: Uint8Array;
+}
+
+/** Gives ranges of cached index objects. Each piece of a file is checked once. */
 export class IndexFiles {
   readonly #directory: string;
-  readonly #open = new Map<string, { readonly fd: number; readonly size: number } | null>();
+  readonly #open = new Map<string, OpenFile | null>();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -86,12 +111,11 @@ export class IndexFiles {
     if (name === null) return null;
     let file = this.#open.get(name);
     if (file === undefined) {
-      file = openChecked(join(this.#directory, name));
+      file = openFile(join(this.#directory, name));
       this.#open.set(name, file);
     }
     if (file === null || offset + length > file.size) return null;
-    const bytes = Buffer.allocUnsafeSlow(length);
-    return attempt(() => readAll(file.fd, bytes, offset)) === true ? bytes : null;
+    return attempt(() => readChecked(file, offset, length));
   }
 
   close(): void {
@@ -100,25 +124,43 @@ export class IndexFiles {
   }
 }
 
-function openChecked(path: string): { readonly fd: number; readonly size: number } | null {
+/** Null where it is not here, or its end is not what was written there. */
+function openFile(path: string): OpenFile | null {
   const fd = attempt(() => openSync(path, 'r'));
   if (fd === null) return null;
-  const size = fstatSync(fd).size - hashBytes;
-  if (size >= 0 && attempt(() => isWhole(fd, size)) === true) return { fd, size };
-  closeSync(fd);
-  return null;
+  const file = attempt(() => {
+    const all = fstatSync(fd).size - hashBytes;
+    const pieces = Math.max(0, Math.ceil(all / (pieceBytes + hashBytes)));
+    const end = Buffer.alloc((pieces + 1) * hashBytes);
+    const size = all - pieces * hashBytes;
+    if (size < 0 || !readAll(fd, end, size)) return null;
+    const hashes = end.subarray(0, -hashBytes);
+    if (!hash('sha256', hashes, 'buffer').equals(end.subarray(-hashBytes))) return null;
+    return { fd, size, hashes, checked: new Uint8Array(pieces) };
+  });
+  if (file === null) closeSync(fd);
+  return file;
 }
 
-function isWhole(fd: number, size: number): boolean {
-  const digest = createHash('sha256');
-  for (let at = 0; at < size; ) {
-    const part = scan.subarray(0, Math.min(scan.length, size - at));
-    if (!readAll(fd, part, at)) return false;
-    digest.update(part);
-    at += part.length;
+/** Null where one of the pieces in which the range lies was altered. */
+function readChecked({ fd, size, hashes, checked }: OpenFile, offset: number, length: number): Buffer | null {
+  const from = Math.floor(offset / pieceBytes);
+  const to = Math.ceil((offset + length) / pieceBytes);
+  if (checked.subarray(from, to).every((one) => one === 1)) {
+    const exact = Buffer.allocUnsafeSlow(length);
+    return readAll(fd, exact, offset) ? exact : null;
   }
-  const expected = Buffer.alloc(hashBytes);
-  return readAll(fd, expected, size) && digest.digest().equals(expected);
+  const start = from * pieceBytes;
+  const bytes = Buffer.allocUnsafeSlow(Math.min(size, to * pieceBytes) - start);
+  if (!readAll(fd, bytes, start)) return null;
+  for (let piece = from; piece < to; piece++) {
+    if (checked[piece] === 1) continue;
+    const at = (piece - from) * pieceBytes;
+    const expected = hashes.subarray(piece * hashBytes, (piece + 1) * hashBytes);
+    if (!hash('sha256', bytes.subarray(at, at + pieceBytes), 'buffer').equals(expected)) return null;
+    checked[piece] = 1;
+  }
+  return bytes.subarray(offset - start, offset - start + length);
 }
 
 function readAll(fd: number, into: Buffer, offset: number): boolean {

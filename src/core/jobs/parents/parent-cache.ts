@@ -10,7 +10,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseManifestKey } from '../../archive/keys.ts';
-import { snapshotDigest } from '../../archive/manifest.ts';
+import { snapshotDigest } from '../../archive/snapshot-digest.ts';
 import { type KeyedProvider, withKeys } from '../../encryption/keyed-provider.ts';
 import { readJsonFile, writeJsonFile } from '../../state/atomic-file.ts';
 import type { ListedSnapshot, Snapshot } from '../catalog.ts';

@@ -16,6 +16,7 @@ const hour = 3_600_000;
 const run = (putOnly: boolean) =>
   ({
     stateDir,
+    world: { now: () => 9 * hour },
     addin: { id: addinId, store: { capabilities: { putOnly } } },
     accounts: ['1', '2', '3', '4'].map((site) => ({ site })),
     state: { knownAccountId: async ({ site }: { site: string }) => ownerUuid(Number(site)) },
@@ -41,6 +42,18 @@ describe('the account whose last good snapshot is oldest', () => {
     ]);
 
     expect(await sites(false, lastGood)).toBe('3 2 4 1');
+  });
+
+  it('comes before one that only a clock that was wrong has seen', async () => {
+    const newest = new Map([
+      [ownerUuid(1), written(ownerUuid(1), 2 * hour, 'complete')],
+      [ownerUuid(2), written(ownerUuid(2), hour, 'complete')],
+      [ownerUuid(3), written(ownerUuid(3), 11 * hour, 'complete')],
+      [ownerUuid(4), written(ownerUuid(4), 3 * hour, 'complete')],
+    ]);
+    await rememberNewestFindings(stateDir, addinId, newest);
+
+    expect(await sites(true, new Map())).toBe('3 2 1 4');
   });
 
   it('comes first also where the store cannot be listed: the state knows', async () => {

@@ -72,4 +72,24 @@ describe('a file on which somebody has a lease', () => {
     expect(exitStatus).toBe(0);
     if (holder.exitCode === null) await once(holder, 'exit');
   });
+
+  it('stays in the chain as it was, where the lease is not given up', async () => {
+    const place = mkdtempSync(join(directory, 'kept-'));
+    mkdirSync(join(place, 'tree'));
+    const file = join(place, 'tree', 'file');
+    writeFileSync(file, 'content');
+    const lab = await openLab(place, { chain: {}, now: () => Date.now() + 60_000 });
+    await lab.backUp({ shadow: join(place, 'tree') });
+    const stubborn = leaseHolder.replace('time.sleep(0.02)', 'time.sleep(60)');
+    const holder = spawn('python3', ['-c', stubborn, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(holder.stdout, 'data');
+    const { snapshot } = await lab.backUp({ shadow: join(place, 'tree') }, { checksum: true });
+    holder.kill('SIGKILL');
+    await lab.close();
+
+    expect(snapshot.body.warnings).toMatchObject([
+      { code: 'unreadable', path: 'file', message: expect.stringMatching(/^cannot be read again: E/) },
+    ]);
+    expect(snapshot.body.counts.files).toBe(1);
+  });
 });

@@ -116,6 +116,8 @@ describe('an incremental becomes a full, and says why', () => {
     ],
     ['where it is cut short', (chain, parent) => writeFileSync(indexOf(chain, parent), 'short')],
     ['where it is gone', (chain, parent) => rmSync(indexOf(chain, parent))],
+    ['where a segment is gone', (chain, parent) => rmSync(segmentOf(chain, parent))],
+    ['where a segment is cut short', (chain, parent) => writeFileSync(segmentOf(chain, parent), 'short')],
   ])('%s', async (_, damage) => {
     await using chain = await openChainLab();
     chain.write('a', 'content');
@@ -134,6 +136,21 @@ describe('an incremental becomes a full, and says why', () => {
     });
   });
 
+  it('where what the parent refers to itself is gone', async () => {
+    await using chain = await openChainLab();
+    chain.write('a', 'content');
+    const first = await chain.full();
+    const second = await chain.incremental();
+    rmSync(segmentOf(chain, first));
+    const third = await chain.incremental();
+
+    expect(third.header).toMatchObject({ level: 'full', parents: [] });
+    expect(third.body.warnings).toMatchObject([
+      { code: 'no-usable-parent', message: expect.stringContaining(second.header.id) },
+    ]);
+    await chain.expectRestorable();
+  });
+
   it('where there is nothing to refer to', async () => {
     await using chain = await openChainLab();
     chain.write('a', 'content');
@@ -146,6 +163,8 @@ describe('an incremental becomes a full, and says why', () => {
 
 const indexOf = (chain: ChainLab, { header }: Snapshot): string =>
   pathOf(chain, header.objects.find(({ kind }) => kind === 'index')!.key);
+const segmentOf = (chain: ChainLab, { header }: Snapshot): string =>
+  pathOf(chain, header.objects.find(({ kind }) => kind === 'segment')!.key);
 
 describe('a manifest that is damaged or gone', () => {
   it.each<[string, (path: string) => void]>([

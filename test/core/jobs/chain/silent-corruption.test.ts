@@ -1,12 +1,16 @@
-/** Content that changes without anything else about a file changing, made by writing to the device below. */
+/** Content that changes, or can no longer be read, without anything else about a file changing: made by writing to the device below. */
 
-import { linkSync, readFileSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { linkSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { entryFlags } from '../../../../src/core/archive/entry.ts';
-import type { LabOptions } from '../../../support/backup.ts';
+import { type LabOptions, openLab } from '../../../support/backup.ts';
+import { openBreakingDisk } from '../../../support/breaking-disk.ts';
 import { type MountedFilesystem, mountFilesystem } from '../../../support/filesystems.ts';
 import { corruptSilently } from '../../../support/silent-corruption.ts';
-import { type ChainLab, openChainLab } from './chain-lab.ts';
+import { type ChainLab, newTarBytes, openChainLab } from './chain-lab.ts';
 
 let disk: MountedFilesystem;
 beforeAll(() => {
@@ -94,6 +98,60 @@ describe('a silent change of content', () => {
 
     expect((await chain.incremental()).body.warningCounts).toEqual({ 'silent-change': 1 });
     await chain.expectRestorable();
+  });
+});
+
+describe('space that was reserved and never written', () => {
+  it('is no change of content once somebody has read it', async () => {
+    await using chain = await open({ chain: { rereadEvery: 1 } });
+    chain.write('sparse', '');
+    truncateSync(chain.at('sparse'), 2 ** 22);
+    execFileSync('fallocate', ['--keep-size', '--length', '1048576', chain.at('sparse')]);
+    linkSync(chain.at('sparse'), chain.at('other name'));
+    execFileSync('cp', ['--sparse=always', '--preserve=timestamps', chain.at('sparse'), chain.at('single')]);
+    execFileSync('fallocate', ['--keep-size', '--length', '1048576', chain.at('single')]);
+    await chain.full();
+    for (const name of ['sparse', 'single']) readFileSync(chain.at(name));
+
+    const snapshot = await chain.incremental();
+
+    expect(snapshot.body.warnings).toEqual([]);
+    expect(newTarBytes(snapshot)).toBe(0);
+  });
+});
+
+describe('a file that can no longer be read when its turn to be read again comes', () => {
+  it('stays as the snapshot before has it, with a warning, for as long as nothing else about it changes', async () => {
+    using failing = openBreakingDisk();
+    const directory = mkdtempSync(join(tmpdir(), 'holdfast-unreadable-'));
+    const files = { small: 60_000, large: 3_000_000, linked: 60_000, sound: 60_000 };
+    const contents = Object.entries(files).map(
+      ([name, size]) => [name, Buffer.alloc(size, `${name} `)] as const,
+    );
+    for (const [name, content] of contents) writeFileSync(join(failing.path, name), content);
+    linkSync(join(failing.path, 'linked'), join(failing.path, 'other name'));
+    const now = (): number => Date.now() + 60_000;
+    const lab = await openLab(directory, { chain: { rereadEvery: 1 }, now });
+    try {
+      await lab.backUp({ shadow: failing.path });
+      failing.breakFiles('small', 'large', 'linked');
+
+      for (let night = 0; night < 2; night++) {
+        const { snapshot, exitStatus } = await lab.backUp({ shadow: failing.path }, { level: 'incremental' });
+        const { state, parents } = snapshot.header;
+        expect([state, parents.length, exitStatus]).toEqual(['complete', 1, 100]);
+        const told = snapshot.body.warnings.map(({ code, path, message }) => [code, path, message]);
+        const message = 'cannot be read again: EIO; its content of the snapshot before is kept';
+        const expected = ['large', 'linked', 'small'].map((name) => ['unreadable', name, message]);
+        expect(told.sort()).toEqual(expected);
+      }
+      await lab.restore(join(directory, 'out'));
+      for (const [name, content] of contents)
+        expect(readFileSync(join(directory, 'out/shadow', name)).equals(content), name).toBe(true);
+    } finally {
+      await lab.close();
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findingsOf } from '../../../../src/core/jobs/findings/findings.ts';
+import { findingsOf, newestIsShrunk } from '../../../../src/core/jobs/findings/findings.ts';
 import type { Measures } from '../../../../src/core/state/measures.ts';
 
 const usual: Measures = {
@@ -72,5 +72,19 @@ describe('the findings of a snapshot', () => {
     expect(codes({ ratio: 1, newBytes: 9_999_999 })).toEqual([]);
     expect(codes({ ratio: 1 }, nights(7, { ratio: 1.24 }))).toEqual([]);
     expect(codes({ ratio: null })).toEqual([]);
+  });
+});
+
+describe('the newest good one', () => {
+  const listed = (all: readonly (Measures | null)[]) =>
+    all.map((measures, i) => ({ name: `s${i}`, state: 'complete' as const, measures }));
+  const plain = [...nights(4), { ...usual, entries: 10 }];
+
+  it('looks damaged where it is much smaller than those before it', () => {
+    expect(newestIsShrunk(listed(plain))).toContain('s4: it has 10 entries');
+  });
+
+  it('is not judged by an older one where it is locked', () => {
+    expect(newestIsShrunk(listed([...plain, null]))).toBeNull();
   });
 });

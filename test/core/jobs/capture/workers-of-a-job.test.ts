@@ -1,4 +1,4 @@
-/** A job that failed leaves nothing behind in workers, neither in those at work nor in idle ones. */
+/** Which workers take part in a job: those that are there and those that come later; and what a failed one leaves in them. */
 
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,11 +6,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ByteQueue } from '../../../../src/core/jobs/byte-queue.ts';
+import type { CaptureSink } from '../../../../src/core/jobs/capture/job.ts';
 import { CapturePool } from '../../../../src/core/jobs/capture/pool.ts';
+
+const sinkOf = (bodies: ByteQueue[]): CaptureSink => ({
+  segment: (_, body) => bodies.push(body),
+  segmentDone: () => {},
+  page: () => {},
+  reuse: () => {},
+  reuseLinks: () => {},
+  linkPage: () => {},
+  warning: () => {},
+});
 
 let directory = '';
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'holdfast-failed-job-'));
+  directory = mkdtempSync(join(tmpdir(), 'holdfast-workers-of-a-job-'));
   for (const name of ['small', 'large']) mkdirSync(join(directory, name));
   writeFileSync(join(directory, 'small', 'file'), 'a few bytes');
   // More than a worker may have under way, so that this one waits for the sink.
@@ -44,15 +55,7 @@ describe('a capture that fails', () => {
         firstNumber: 0,
         signal: failing.signal,
       },
-      {
-        segment: (_, body) => bodies.push(body),
-        segmentDone: () => {},
-        page: () => {},
-        reuse: () => {},
-        reuseLinks: () => {},
-        linkPage: () => {},
-        warning: () => {},
-      },
+      sinkOf(bodies),
     );
     const rejected = expect(job).rejects.toMatchObject({ code: 'INTERRUPTED' });
     await expect.poll(() => timesOpen(path), { timeout: 10_000 }).toBe(2);
@@ -61,6 +64,33 @@ describe('a capture that fails', () => {
     await rejected;
 
     await expect.poll(() => timesOpen(path), { timeout: 10_000 }).toBe(0);
+    await pool.close();
+  });
+});
+
+describe('a capture with a parent', () => {
+  it('gets another worker where it lasts', async () => {
+    const path = join(directory, 'parent');
+    const pool = new CapturePool({ threads: 2, now: Date.now, aloneMs: 50 });
+    const stopping = new AbortController();
+    const bodies: ByteQueue[] = [];
+    const job = pool.capture(
+      {
+        // Neither comes to its end, for nobody reads what is captured.
+        trees: ['shadow', 'info'].map((name) => {
+          return { name, path: join(directory, 'large'), device: 0, exclude: [] };
+        }),
+        parent: { pages: path, rows: [], linkRows: [], rereadEvery: 1000, turn: 1 },
+        firstNumber: 0,
+        signal: stopping.signal,
+      },
+      sinkOf(bodies),
+    );
+    const rejected = expect(job).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    await expect.poll(() => bodies.length, { timeout: 10_000 }).toBe(2);
+    expect(timesOpen(path)).toBe(2);
+    stopping.abort();
+    await rejected;
     await pool.close();
   });
 });

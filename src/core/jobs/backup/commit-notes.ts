@@ -1,12 +1,13 @@
 /**
- * What this server notes in its state once a snapshot is committed, for the next one.
+ * What this server notes in its state before and after a snapshot is committed, for the next one.
  *
- * From here on nothing may fail the account: its snapshot exists. What cannot be written is a warning, which only this
- * run can show; the store tells the next one all the same, and a store that does not is given a new lineage.
+ * Before matters only where the store cannot be asked: an answer may get lost, or this process die. Afterwards nothing
+ * may fail the account: its snapshot exists. What cannot be written is a warning, which only this run can show; the store
+ * tells the next one all the same, and a store that does not is given a new lineage.
  */
 
 import type { Warning } from '../../archive/manifest.ts';
-import { forgetLineage, rememberLineage } from '../../state/lineages.ts';
+import { doubtLineage, forgetLineage, rememberLineage } from '../../state/lineages.ts';
 import type { Measures } from '../../state/measures.ts';
 import type { Snapshot } from '../catalog.ts';
 import { compared } from '../findings/measures.ts';
@@ -20,6 +21,27 @@ export interface Committed {
   readonly measures: Measures;
   readonly cache: ParentCache;
 }
+
+/**
+ * Says durably that a manifest is about to be put, until `noteCommitted` takes it back. A run that finds it begins a new
+ * lineage with a full: its number may be taken, and what the last known snapshot has may be pruned by now.
+ */
+export async function noteCommitting({ addin, owner, stateDir }: BackUpAccount): Promise<void> {
+  if (!addin.store.capabilities.putOnly) return;
+  try {
+    await doubtLineage(stateDir, addin.id, owner);
+  } catch {
+    // A full disk takes no note, but gives up a file; where it does neither, `noteCommitted` will say so.
+    await forgetLineage(stateDir, addin.id, owner).catch(() => {});
+  }
+}
+
+export const commitInDoubt: Warning = {
+  code: 'no-usable-parent',
+  component: 'account',
+  message:
+    'nobody knows whether the last commit of the account reached the store, which cannot be asked, so this one is a full that begins a new lineage',
+};
 
 /** The snapshot as it is committed, with a warning more where the state could not be written. */
 export async function noteCommitted(

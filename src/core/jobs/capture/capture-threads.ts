@@ -1,0 +1,94 @@
+/**
+ * The threads of a capture pool: when they start, how many there are, and that they end.
+ *
+ * Where little is expected to have changed one begins alone: another costs a start and code that is slow at first, a
+ * third of a second in all, which a short night does not give back. It knows nothing of jobs.
+ */
+
+import { startThread, type Thread } from './job.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+
+export interface ThreadSettings {
+  /** At most. */
+  readonly threads: number;
+  /** For so long one thread does alone what little is expected of; 0: all begin at once. */
+  readonly aloneMs: number;
+  readonly pageBytes: number;
+}
+
+export interface ThreadListener {
+  message(thread: Thread, message: FromWorker): void;
+  /** It is none of the threads any more. */
+  died(thread: Thread, cause: Error): void;
+  /** There are more threads than before. */
+  more(): void;
+}
+
+export class CaptureThreads {
+  readonly all: Thread[] = [];
+  /** How many threads have nothing to do, where all of them see it. */
+  readonly #hungry = new Int32Array(new SharedArrayBuffer(4));
+  readonly #settings: ThreadSettings;
+  readonly #listener: ThreadListener;
+  #wanted: number;
+  #busy = false;
+  #alone: NodeJS.Timeout | null = null;
+
+  constructor(settings: ThreadSettings, listener: ThreadListener) {
+    this.#settings = settings;
+    this.#listener = listener;
+    this.#wanted = settings.aloneMs > 0 ? 1 : settings.threads;
+  }
+
+  /** Starts what threads are missing. */
+  start(): void {
+    while (this.all.length < this.#wanted) {
+      const thread = startThread(this.#hungry, this.#settings.pageBytes);
+      const { worker } = thread;
+      worker.on('message', (message: FromWorker) => this.#listener.message(thread, message));
+      worker.on('error', (error) => {
+        this.all.splice(this.all.indexOf(thread), 1);
+        this.#listener.died(thread, error);
+      });
+      worker.unref();
+      this.all.push(thread);
+    }
+  }
+
+  /** Work comes: threads for much of it, or one until it is seen that it lasts. */
+  expect(work: 'much' | 'little'): void {
+    const { threads, aloneMs } = this.#settings;
+    if (work === 'much') this.#wanted = threads;
+    else if (this.#wanted < threads) this.#alone ??= setTimeout(() => this.#lasts(), aloneMs).unref();
+    this.start();
+  }
+
+  #lasts(): void {
+    this.#alone = null;
+    if (!this.#busy) return;
+    this.#wanted = this.#settings.threads;
+    this.start();
+    this.#listener.more();
+  }
+
+  /** `waiting`: tasks that nobody does; `busy`: there are jobs, for which the process is to live. */
+  tell({ waiting, busy }: { readonly waiting: number; readonly busy: boolean }): void {
+    this.#busy = busy;
+    const idle = this.all.filter((thread) => thread.pending === 0).length;
+    Atomics.store(this.#hungry, 0, Math.max(0, idle - waiting));
+    for (const { worker } of this.all) busy ? worker.ref() : worker.unref();
+  }
+
+  /** Lets every worker end its present message and exit. */
+  async close(): Promise<void> {
+    if (this.#alone !== null) clearTimeout(this.#alone);
+    await Promise.all(
+      this.all.splice(0).map(async ({ worker }) => {
+        worker.ref();
+        const exited = new Promise((resolve) => worker.once('exit', resolve));
+        worker.postMessage({ type: 'quit' } satisfies ToWorker);
+        await exited;
+      }),
+    );
+  }
+}
