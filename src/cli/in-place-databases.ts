@@ -3,7 +3,7 @@
 import type { Snapshot } from '../core/jobs/catalog.ts';
 import { snapshotDump } from '../core/jobs/import/snapshot-dump.ts';
 import type { CliContext } from './command.ts';
-import { runImports } from './database-imports.ts';
+import { type ImportWork, runImports } from './database-imports.ts';
 import { databaseName } from './import-target.ts';
 import { liveAccount } from './in-place.ts';
 import { openPanel } from './opened.ts';
@@ -22,17 +22,21 @@ export async function importInPlace(
   await requireTrustedSnapshot(session, snapshot);
   const { panel } = await openPanel(loaded, context.world);
   const account = await liveAccount(context, panel, snapshot, loaded);
-  const works = names.map((typed) => {
+  // The same one named twice, with its server and without, is imported once: what it replaced is to be kept.
+  const works = new Map<string, ImportWork>();
+  for (const typed of names) {
     const name = databaseName(typed, loaded);
     const dump = snapshotDump(snapshot, opened.provider, name);
     const instance = name.instance ?? dump.instance;
-    return {
+    works.set(`${instance}/${name.database}`, {
       name: { ...name, instance },
       dump,
       family: dump.family,
-      place: { kind: 'replace' } as const,
+      place: { kind: 'replace' },
       tables: null,
-    };
-  });
-  return runImports(context, { loaded, account, owner: snapshot.header.owner, works, dryRun });
+      kept: null,
+    });
+  }
+  const { owner } = snapshot.header;
+  return runImports(context, { loaded, account, owner, works: [...works.values()], dryRun });
 }

@@ -11,15 +11,19 @@ import { join, resolve } from 'node:path';
 import { encodeName } from '../core/archive/keys.ts';
 import { exitStatusOf, HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { Snapshot } from '../core/jobs/catalog.ts';
+import { Erasures } from '../core/jobs/erasures.ts';
+import type { ErasureEvent } from '../core/jobs/events.ts';
 import { type RestoreOutcome, restoreAll } from '../core/jobs/restore/restore-all.ts';
 import { printable, quoted } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import type { RestoreAllDocument } from './documents/restore-all.ts';
 import type { FailedComponent } from './documents/snapshot.ts';
-import { readNewestOfEach } from './find-snapshot.ts';
+import { listCandidates } from './find-snapshot.ts';
 import { bytesText, durationText, plural } from './format.ts';
 import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts';
 import { openProgress } from './progress.ts';
+import { readNewestOfEach, type Unreadable } from './read-each.ts';
+import { resumedSnapshots } from './resumed-snapshots.ts';
 import type { StoreSession } from './store-session.ts';
 import { withTargetHint } from './target-hint.ts';
 import { requireTrustedSnapshot } from './trusted-snapshot.ts';
@@ -36,23 +40,38 @@ export async function runRestoreAll(
 ): Promise<number> {
   const startedAtMs = world.now();
   const target = resolve(options.to);
-  const found = await readNewestOfEach(search);
-  const { snapshots, damaged } = await withoutUntrusted(found, { search, trust });
-  if (snapshots.length + damaged.length === 0) {
+  const found = await readNewestOfEach(search, await listCandidates(search, null));
+  const { erased, ...unerased } = await withoutErased(found, { search, trust });
+  const newest = await withoutUntrusted(unerased, { search, trust });
+  if (newest.snapshots.length + newest.damaged.length + erased.length === 0) {
     throw new HoldfastError('SNAPSHOT_NOT_FOUND', 'the store holds no snapshot', {
       hint: 'Check the addin configuration, or name another with --addin.',
     });
   }
   makeRoot(target);
+  const latest = newest.snapshots.map((snapshot, i) => ({
+    snapshot,
+    target: join(target, nameOf(snapshot, i, newest.snapshots)),
+  }));
+  const resumed = options.resume ? await resumedSnapshots({ search, trust }, latest) : null;
+  const planned = resumed?.planned ?? latest;
+  const damaged = [...newest.damaged, ...(resumed?.refused ?? [])];
+  for (const { target: begun, snapshot, newest: later } of resumed?.older ?? []) {
+    const where = printable(begun, 4096);
+    output.note(
+      `note: ${where} was begun with ${snapshot.name}, and goes on with it; the latest is ${later.name}`,
+    );
+  }
+  for (const { owner, at, reason } of erased) {
+    const why = printable(reason, 500);
+    output.note(`note: account ${owner} was erased ${printable(at)} (${why}): nothing of it can be restored`);
+  }
   const progress = await openProgress(output, world.now);
   const done = { entries: 0, bytes: 0, accounts: 0 };
   const lines: string[] = [];
   const outcomes = await restoreAll({
     provider: opened.provider,
-    snapshots: snapshots.map((snapshot, i) => ({
-      snapshot,
-      target: join(target, nameOf(snapshot, i, snapshots)),
-    })),
+    snapshots: planned,
     resume: options.resume,
     threads: availableParallelism(),
     signal,
@@ -60,8 +79,8 @@ export async function runRestoreAll(
       if (event.type === 'planned') return;
       done.entries += event.entries;
       done.bytes += event.bytes;
-      const share = snapshots.length === 0 ? null : done.accounts / snapshots.length;
-      progress.show({ share, bytes: done.bytes, detail: `${done.accounts}/${snapshots.length} accounts` });
+      const share = planned.length === 0 ? null : done.accounts / planned.length;
+      progress.show({ share, bytes: done.bytes, detail: `${done.accounts}/${planned.length} accounts` });
     },
     onOutcome(outcome) {
       done.accounts++;
@@ -70,15 +89,19 @@ export async function runRestoreAll(
   }).finally(() => progress.close());
   for (const line of lines) output.info(line);
   for (const { snapshot } of outcomes) await notePartial(output, search, snapshot, lackingIn(snapshot));
-  for (const { key, error } of damaged) output.note(`failed: ${key}: ${error.message}`);
+  const failed = (what: string, { message, hint }: HoldfastError): void => {
+    output.note(`failed: ${what}: ${printable(message, 4096)}`);
+    if (hint !== undefined) output.note(`  hint: ${hint}`);
+  };
+  for (const { key, error } of damaged) failed(printable(key, 4096), error);
   for (const { snapshot, error } of outcomes) {
-    if (error !== null) output.note(`failed: ${snapshot.name}: ${printable(error.message, 4096)}`);
+    if (error !== null) failed(snapshot.name, error);
   }
   signal.throwIfAborted();
   const statuses = [...outcomes.map(statusOf), ...damaged.map(({ error }) => exitStatusOf(error))];
   const exitStatus = worst(statuses);
   const took = durationText(world.now() - startedAtMs);
-  const what = `${plural(snapshots.length, 'account')}, ${plural(done.entries, 'entry')}, ${bytesText(done.bytes)}`;
+  const what = `${plural(planned.length, 'account')}, ${plural(done.entries, 'entry')}, ${bytesText(done.bytes)}`;
   output.info(`restored ${what} to ${printable(target, 4096)} in ${took}`);
   output.document<RestoreAllDocument>({
     target,
@@ -94,18 +117,34 @@ export async function runRestoreAll(
       error: outcome.error?.message ?? null,
     })),
     damaged: damaged.map(({ key, error }) => ({ path: key, message: error.message })),
+    erased: erased.map(({ owner, at, reason }) => ({ owner, at, reason })),
   });
   return exitStatus;
 }
 
 type Newest = Awaited<ReturnType<typeof readNewestOfEach>>;
 
+/** Nobody can bring back an account that was erased, and nobody expects it: that is no failure. */
+async function withoutErased(
+  { snapshots, damaged }: Newest,
+  { search: { store, provider, signal }, trust }: Pick<StoreSession, 'search' | 'trust'>,
+): Promise<Newest & { readonly erased: readonly ErasureEvent[] }> {
+  const erasures = new Erasures({ store, provider, trust, signal });
+  const [rest, erased]: [Unreadable[], ErasureEvent[]] = [[], []];
+  for (const one of damaged) {
+    const event = one.locked === undefined ? null : await erasures.of(one.locked.header);
+    if (event === null) rest.push(one);
+    else erased.push(event);
+  }
+  return { snapshots, damaged: rest, erased };
+}
+
 /** Those that are not trusted are refused, each by itself, as damaged ones are. */
 async function withoutUntrusted(
   { snapshots, damaged }: Newest,
   session: Pick<StoreSession, 'search' | 'trust'>,
 ): Promise<Newest> {
-  const refused: { key: string; error: HoldfastError }[] = [];
+  const refused: Unreadable[] = [];
   const trusted: Snapshot[] = [];
   for (const snapshot of snapshots) {
     try {

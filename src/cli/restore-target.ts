@@ -49,10 +49,18 @@ export function pathsOf({ path = [], pathPercent = [] }: RestoreOptions): Buffer
 
 /** @throws USAGE `--all` with something that narrows it down */
 export function checkAll(snapshot: string, options: RestoreOptions): void {
-  const { account, path, pathPercent, database, inPlace, dryRun } = options;
-  const narrow = [account, path, pathPercent, database, inPlace, dryRun].some((one) => one !== undefined);
-  if (snapshot === 'latest' && !narrow) return;
-  throw new HoldfastError('USAGE', '--all restores the latest snapshot of every account, whole', {
+  const others = {
+    '--account': options.account,
+    '--path': options.path,
+    '--path-percent': options.pathPercent,
+    '--database': options.database,
+    '--in-place': options.inPlace,
+    '--dry-run': options.dryRun,
+  };
+  const given = Object.entries(others).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (snapshot === 'latest' && given.length === 0) return;
+  const without = given.length === 0 ? '' : `, and takes no ${given.join(' and no ')}`;
+  throw new HoldfastError('USAGE', `--all restores the latest snapshot of every account, whole${without}`, {
     hint: 'Say `restore latest --all --to DIR`, or leave out --all.',
   });
 }

@@ -7,7 +7,7 @@ import { quoted } from '../core/printable.ts';
 export const snapshotPath = (typed: string): Buffer => Buffer.from(typed.replace(/^(?:\.?\/)+|\/+$/g, ''));
 
 /**
- * The same from percent-encoded text, as `ls --json` gives it for odd names.
+ * The same from percent-encoded text, as `ls --json` gives it for odd names. An encoded slash is a slash.
  *
  * @throws USAGE a `%` without two hex digits
  */
@@ -17,8 +17,9 @@ export function percentPath(typed: string): Buffer {
       hint: 'Write a % as %25.',
     });
   }
-  const parts = typed.replace(/^\/+|\/+$/g, '').split(/(%[0-9A-Fa-f]{2})/);
-  return Buffer.concat(
+  const parts = typed.split(/(%[0-9A-Fa-f]{2})/);
+  const bytes = Buffer.concat(
     parts.map((part, i) => (i % 2 === 1 ? Buffer.from(part.slice(1), 'hex') : Buffer.from(part))),
   );
+  return Buffer.from(bytes.toString('latin1').replace(/^\/+|\/+$/g, ''), 'latin1');
 }

@@ -1,6 +1,6 @@
 /** A whole server back in one command. */
 
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RestoreAllDocument } from '../../src/cli/documents/restore-all.ts';
@@ -52,12 +52,41 @@ describe('restore latest --all', () => {
     expect(again.status).toBe(errorCodes.TARGET_NOT_EMPTY.exit);
   });
 
-  it.each([['--account', 'site1'], ['--path', 'shadow'], ['--in-place']])(
-    'is not narrowed down by %s',
-    async (...options) => {
-      const result = await site.holdfast('restore', 'latest', '--all', '--to', `${target}-3`, ...options);
+  it('goes on with the snapshots that it was begun with, whatever was backed up since', async () => {
+    const other = mkdtempSync(join(site.dir, 'begun-'));
+    const all = ['restore', 'latest', '--all', '--to', other];
+    expect((await site.holdfast(...all)).status).toBe(0);
+    rmSync(join(other, 'site1/info'), { recursive: true });
+    await site.holdfast('backup', '--account', 'site1', '--quiet');
+    const result = await site.holdfast(...all, '--resume');
 
-      expect(result.status).toBe(errorCodes.USAGE.exit);
-    },
-  );
+    expect(result).toMatchObject({
+      status: 0,
+      stderr: expect.stringMatching(/site1 was begun with \S+, and/),
+    });
+    expect(result.stderr.match(/was begun with/g)).toHaveLength(1);
+    expect(readdirSync(join(other, 'site1'))).toContain('info');
+
+    const begun = /site1 was begun with \S+-([0-9a-f]{12})/.exec(result.stderr)![1]!;
+    const manifests = readdirSync(join(site.store, 'manifests'), { recursive: true, withFileTypes: true });
+    const gone = manifests.filter(({ name }) => name.includes(begun));
+    expect(gone).toHaveLength(1);
+    for (const { name, parentPath } of gone) rmSync(join(parentPath, name));
+    const after = await site.holdfast(...all, '--resume');
+
+    expect(after.status).toBe(errorCodes.SNAPSHOT_NOT_FOUND.exit);
+    expect(after.stderr).toMatch(/failed: \S+\/site1: .*\n {2}hint: /);
+  });
+
+  it.each([
+    ['takes no --account', '--account', 'site1'],
+    ['takes no --path', '--path', 'shadow'],
+    ['takes no --dry-run', '--dry-run'],
+    ['exclude each other', '--in-place'],
+  ])('is not narrowed down: %s', async (why, ...options) => {
+    const result = await site.holdfast('restore', 'latest', '--all', '--to', `${target}-3`, ...options);
+
+    expect(result.status).toBe(errorCodes.USAGE.exit);
+    expect(result.stderr).toContain(why);
+  });
 });

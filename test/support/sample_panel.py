@@ -60,7 +60,7 @@ def describe(account):
     write(info + "/users/.global", "a:0:{}", 0o600)
     write(info + "/email_addr", "a:0:{}", 0o600)
     # The overlay driver's scratch space, which lives here and means nothing elsewhere.
-    write(info + "/work/work/#1", DECOY)
+    write(os.path.join(info, "work", "work", "#1"), DECOY)
     write(info + "/index/00fb21", DECOY)
 
 

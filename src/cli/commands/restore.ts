@@ -71,7 +71,7 @@ export const restore: CliCommand = {
       .option('--checksum', 'with --in-place: compare contents also where size and time are equal')
       .addHelpText(
         'after',
-        '\nDIR/shadow, DIR/info, … are the trees, DIR/databases/<instance>/<name>.sql the exports.\nWithout --path and --database everything is restored. DIR/.holdfast-restore.json says of which snapshot it all is,\nfor --resume.\n\n--in-place --dry-run lists what would happen to each path, with --json as JSON Lines. What backups exclude\nis never deleted. A restore in place that was interrupted is finished by the same command.',
+        '\nDIR/shadow, DIR/info, … are the trees, DIR/databases/<instance>/<name>.sql the exports.\nWithout --path and --database everything is restored. DIR/.holdfast-restore.json says of which snapshot it all is,\nfor --resume.\n\n--in-place --dry-run lists what would happen to each path, with --json as JSON Lines. What backups exclude\nis never deleted. A restore in place that was interrupted is finished by the same command.\n\nWith --all --resume each account goes on with the snapshot that DIR/<site> was begun with, whatever was backed up since.',
       );
     defineKeyOptions(command);
   },
@@ -135,9 +135,10 @@ async function plan(
   request: RestoreRequest,
   failed: readonly FailedComponent[],
 ): Promise<number> {
-  const { entries, bytes, databases } = await planRestore(request);
+  const { entries, bytes, databases, failures } = await planRestore(request);
   const { snapshot, target } = request;
   for (const name of databases) output.line(`database  ${printable(name, 4096)}`);
+  for (const { path, message } of failures) output.note(`failed: ${path}: ${message}`);
   const what = `${plural(entries, 'entry')} and ${plural(databases.length, 'database file')}`;
   output.line(
     `would restore ${what}, ${bytesText(bytes)}, from ${snapshot.name} to ${printable(target, 4096)}`,
@@ -149,8 +150,9 @@ async function plan(
     bytes,
     databases: [...databases],
     failedComponents: [...failed],
+    failures: failures.map(({ path, message }) => ({ path, message })),
   });
-  return statusWith(0, failed);
+  return statusWith(failures.length > 0 ? errorCodes.RESTORE_INCOMPLETE.exit : 0, failed);
 }
 
 async function run(

@@ -24,6 +24,14 @@ export const restoreAllDocument = document('restore-all', 'What a restore of all
     'Manifests that cannot be read.',
     record('A manifest.', { path: text('Its key.'), message: text('What is wrong.') }),
   ),
+  erased: list(
+    'Accounts that were erased, and not backed up since: no failure.',
+    record('An account.', {
+      owner: text('Its UUID.'),
+      at: text('When, as the erasure says.'),
+      reason: text('Why, as it says.'),
+    }),
+  ),
 });
 
 export type RestoreAllDocument = FromSchema<typeof restoreAllDocument>;

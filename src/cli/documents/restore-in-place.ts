@@ -29,7 +29,7 @@ export const restoreInPlaceDocument = document('restore-in-place', 'What a resto
       message: text('What happened.'),
     }),
   ),
-  failureCount: count('All failures.'),
+  failureCount: count('All failures, with what lies below directories that are listed alone.'),
 });
 
 export const restoreActionDocument = document(

@@ -4,6 +4,11 @@ import type { FromSchema } from 'json-schema-to-ts';
 import { count, counts, document, list, record, text, texts } from './schema.ts';
 import { failedComponent, warningItem } from './snapshot.ts';
 
+const failure = record('A failure.', {
+  path: text('Path in the snapshot, escaped.'),
+  message: text('What happened.'),
+});
+
 export const restoreDocument = document('restore', 'What a restore did.', {
   snapshot: text('Id of the snapshot.'),
   target: text('Directory it was restored to.'),
@@ -15,13 +20,7 @@ export const restoreDocument = document('restore', 'What a restore did.', {
   databaseFiles: texts('Files of the databases, below the target.'),
   warnings: list('The first thousand warnings.', warningItem),
   warningCounts: counts('All warnings, counted by code.'),
-  failures: list(
-    'What could not be restored, at most a thousand.',
-    record('A failure.', {
-      path: text('Path in the snapshot, escaped.'),
-      message: text('What happened.'),
-    }),
-  ),
+  failures: list('What could not be restored, at most a thousand.', failure),
   failureCount: count('All failures.'),
 });
 
@@ -32,6 +31,7 @@ export const restorePlanDocument = document('restore-plan', 'What a restore woul
   bytes: count('Plain bytes of files.'),
   databases: texts('Databases to restore.'),
   failedComponents: list('What a partial snapshot lacks.', failedComponent),
+  failures: list('Trees that cannot be restored, since their index is lost.', failure),
 });
 
 export type RestoreDocument = FromSchema<typeof restoreDocument>;

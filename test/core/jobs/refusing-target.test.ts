@@ -1,23 +1,27 @@
 /** Targets that cannot hold everything: what they refuse is named, what is short is mended by `resume`. */
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
+  chownSync,
   closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
   truncateSync,
   utimesSync,
+  watch,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { RestoreThreads } from '../../../src/core/jobs/restore/restore-threads.ts';
 import { type Lab, openLab } from '../../support/backup.ts';
 import { cannedEngine, cannedSelector } from '../../support/canned-engine.ts';
 import { compareTrees } from '../../support/compare-trees.ts';
@@ -56,7 +60,8 @@ async function on(type: string, options: string, action: () => Promise<void>): P
   try {
     await action();
   } finally {
-    execFileSync('umount', [point]);
+    // A process in a mount namespace of its own may hold it a moment longer.
+    execFileSync('umount', ['-l', point]);
   }
 }
 
@@ -88,11 +93,23 @@ describe('a file system that is too small', () => {
   it('stops the restore with a plain word, and resume completes it once there is room', async () => {
     await on('tmpfs', 'size=20m', async () => {
       const target = join(point, 'target');
-      await expect(lab.restore(target)).rejects.toMatchObject({
+      const full = {
         code: 'TARGET_UNWRITABLE',
-        message: expect.stringMatching(/ENOSPC$/) as string,
-        hint: expect.stringMatching(/--resume/) as string,
+        message: expect.stringMatching(/"\S+\/target": .*ENOSPC$/) as string,
+      };
+      const onwards = { ...full, hint: expect.stringMatching(/--resume/) as string };
+      await expect(lab.restore(target)).rejects.toMatchObject(onwards);
+      const pool = new RestoreThreads(1);
+      await expect(
+        lab.restore(target, { resume: true, pool }).finally(() => pool.close()),
+      ).rejects.toMatchObject(onwards);
+      const rest = spawnSync('dd', ['if=/dev/zero', `of=${join(point, 'rest')}`, 'bs=4k']);
+      expect(rest.stderr.toString()).toContain('No space left');
+      await expect(lab.restore(target, { resume: true })).rejects.toMatchObject({
+        ...full,
+        hint: expect.stringMatching(/^Make room/) as string,
       });
+      rmSync(join(point, 'rest'));
       execFileSync('mount', ['-o', 'remount,size=100m', point]);
       const { kept, exitStatus } = await lab.restore(target, { resume: true });
 
@@ -117,7 +134,7 @@ describe('a disk that loses what it has taken', () => {
       try {
         await action(join(disk, 'target'));
       } finally {
-        execFileSync('umount', [disk]);
+        execFileSync('umount', ['-l', disk]);
       }
     });
   }
@@ -155,15 +172,54 @@ describe('the target directory', () => {
     expect(readFileSync(join(target, 'mine'), 'utf8')).toBe('mine');
   });
 
+  it('is taken where a run was killed over its first mark, and left where somebody else wrote the mark', async () => {
+    const target = fresh();
+    const half = (pid: number): string => join(target, `..holdfast-restore.json.${pid}-1.tmp`);
+    const paths = [Buffer.from('shadow/attributes')];
+    writeFileSync(half(2), '{');
+    chownSync(half(2), 1234, 1234);
+    await expect(lab.restore(target, { paths })).rejects.toMatchObject({ code: 'TARGET_NOT_EMPTY' });
+    chownSync(half(2), 0, 0);
+    for (const resume of [false, true]) {
+      await lab.restore(target, { paths, resume });
+      expect(readdirSync(target).sort()).toEqual(['.holdfast-restore.json', 'shadow']);
+      writeFileSync(half(3), '');
+    }
+
+    chownSync(join(target, '.holdfast-restore.json'), 65534, 65534);
+    await expect(lab.restore(target, { paths, resume: true })).rejects.toMatchObject({
+      code: 'TARGET_NOT_EMPTY',
+      hint: expect.stringContaining('belongs to uid 65534') as string,
+    });
+  });
+
   it('is closed to others until the end and gets its own mode back then', async () => {
-    const target = join(directory, 'open');
-    mkdirSync(target);
+    const target = fresh();
     execFileSync('chmod', ['0755', target]);
     const modes = new Set<number>();
     await lab.restore(target, { onEvent: () => modes.add(statSync(target).mode & 0o7777) });
 
     expect([...modes].filter((mode) => mode !== 0o755 || modes.size > 2)).toEqual([0o700]);
     expect(statSync(target).mode & 0o7777).toBe(0o755);
+  });
+
+  it('has them back before the mark forgets them: whenever a run dies, one or the other knows', async () => {
+    const target = fresh();
+    const mark = '.holdfast-restore.json';
+    const changed: (string | null)[] = [];
+    const watcher = watch(target, (_, name) => changed.push(name));
+    try {
+      await lab.restore(target, { paths: [Buffer.from('shadow/attributes')] });
+      writeFileSync(join(target, 'last'), '');
+      await vi.waitFor(() => expect(changed).toContain('last'), { timeout: 10_000 });
+    } finally {
+      watcher.close();
+    }
+
+    // Its own name stands for the directory itself.
+    expect(changed.lastIndexOf(basename(target))).toBeGreaterThan(changed.indexOf(mark));
+    expect(changed.lastIndexOf(mark)).toBeGreaterThan(changed.lastIndexOf(basename(target)));
+    expect(readFileSync(join(target, mark), 'utf8')).toContain('"access": null');
   });
 
   it('gets its owner and access lists back, also from a restore that was gone on with', async () => {
@@ -192,7 +248,7 @@ describe('an export that is restored', () => {
     await on('tmpfs', 'size=4m', async () => {
       await expect(lab.restore(join(point, 'target'), { databases: ['canned_one'] })).rejects.toMatchObject({
         code: 'TARGET_UNWRITABLE',
-        message: 'cannot write: ENOSPC',
+        message: expect.stringMatching(/\/target": cannot write: ENOSPC$/) as string,
       });
     });
   });

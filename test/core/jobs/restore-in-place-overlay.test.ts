@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   unlinkSync,
@@ -68,6 +69,7 @@ describe.each<FilesystemKind>(['ext4', 'xfs'])('restore in place through an over
     rmSync(at('opt/dir'), { recursive: true });
     mkdirSync(at('opt/dir'));
     writeFileSync(at('opt/dir/new'), 'new\n');
+    writeFileSync(at('srv/sub/mine'), 'mine\n');
     execFileSync('chown', ['-R', '1234:1234', at('var'), at('opt/dir')]);
     await lab.backUp({ shadow: join(home, 'shadow') });
     execFileSync('cp', ['-a', at('.'), join(root, 'golden')]);
@@ -142,6 +144,51 @@ describe.each<FilesystemKind>(['ext4', 'xfs'])('restore in place through an over
     ]);
     expect(exitStatus).toBe(100);
     expect(readFileSync(at('etc/motd'), 'utf8')).toContain('changed');
+  });
+
+  it('tells without deleting what is hidden of the lower layers, besides the snapshot', async () => {
+    appendFileSync(at('etc/motd'), 'changed\n');
+    unlinkSync(at('usr/bin/tool'));
+    rmSync(at('opt/dir'), { recursive: true });
+    writeFileSync(at('var/extra'), 'no lower layer has it\n');
+    const planned = await inPlace({ dryRun: true });
+    const { warnings, failures, exitStatus } = await inPlace();
+
+    expect(warnings.map(({ code, path }) => `${code} ${path}`)).toEqual([
+      'layer-kept shadow/etc/motd',
+      'layer-kept shadow/usr/bin/tool',
+    ]);
+    expect(planned.warnings).toEqual(warnings);
+    for (const [path, told] of [['shadow/etc', ['shadow/etc/motd']] as const, ['shadow/var', []] as const]) {
+      const alone = await inPlace({ paths: [Buffer.from(path)] });
+      expect(alone.warnings.map((one) => one.path)).toEqual(told);
+    }
+    expect({ failures, exitStatus }).toEqual({ failures: [], exitStatus: 100 });
+  });
+
+  it('tells at once of a directory that hides the lower layers when it is made again, and of no other', async () => {
+    rmSync(at('srv/sub'), { recursive: true });
+    rmSync(at('var/www'), { recursive: true });
+    const told = [];
+    for (const dryRun of [true, false, false]) {
+      const { warnings, failures } = await inPlace({ dryRun });
+      expect(failures).toEqual([]);
+      told.push(warnings.map(({ code, path }) => `${code} ${path}`));
+    }
+
+    expect(told).toEqual([1, 2, 3].map(() => ['layer-kept shadow/srv/sub']));
+    expect([existsSync(at('srv/sub/mine')), existsSync(at('srv/sub/a'))]).toEqual([true, false]);
+    expect(existsSync(at('var/www/index'))).toBe(true);
+  });
+
+  it('deletes a file of a lower layer that was moved to where none has one', async () => {
+    renameSync(at('etc/motd'), at('var/www/moved'));
+    writeFileSync(at('var/www/moved'), 'changed\n');
+    const { list, warnings } = await inPlace({ delete: true });
+
+    expect(list).toContain('delete shadow/var/www/moved');
+    expect(existsSync(at('var/www/moved'))).toBe(false);
+    expect(warnings.map(({ code, path }) => `${code} ${path}`)).toEqual(['layer-kept shadow/etc/motd']);
   });
 
   it('touches info, and the panel hears of it', async () => {

@@ -108,9 +108,16 @@ describe('restore in place over what is not the account’s', () => {
     const before = rights(secretDirectory('www/private'));
     rmSync(at('www/sub'), { recursive: true });
     renameSync(at('www/private'), at('www/sub'));
-    const { failures, list } = await inPlace({ delete: true });
+    const planned = await inPlace({ delete: true, dryRun: true });
+    const { failures, failureCount, list } = await inPlace({ delete: true });
 
-    expect(failures).toEqual([{ path: 'shadow/www/sub', message: expect.stringContaining('of user 0 now') }]);
+    expect(failures).toEqual([
+      {
+        path: 'shadow/www/sub',
+        message: expect.stringMatching(/of user 0 now.*; nothing below it is restored$/),
+      },
+    ]);
+    expect([planned.failureCount, failureCount]).toEqual([2, 2]); // with sub/x
     expect(list.filter((one) => one.includes('www/sub'))).toEqual([]);
     expect(rights(at('www/sub'))).toEqual(before);
     expect(readdirSync(at('www/sub'))).toEqual(['inside']);

@@ -10,7 +10,7 @@ import { closeFd, errno, errnoName, O, openAt, Stat, statAt, statFd } from '../.
 import { lastName } from '../../filesystem/write-entry.ts';
 import { sameMetadata } from './compare.ts';
 import { Comparer, type ComparerOptions } from './comparer.ts';
-import { isOpaque, isWhiteout } from './layer.ts';
+import { hidesLower, isOpaque, isWhiteout } from './layer.ts';
 import type { LiveTree } from './live-tree.ts';
 import { onlyInLowerLayers } from './lower-names.ts';
 import { directoryInTheWay, immutable, mountInTheWay, unwritable } from './obstacles.ts';
@@ -169,6 +169,7 @@ export class Decider {
     }
     if (typeOf(stat) !== typeOf(entry)) {
       if (typeOf(stat) === fileType.directory) this.#checkReplaceable(parent, entry);
+      if (typeOf(entry) === fileType.directory) this.#warnOfHidden(tree, entry);
       return sure('replace');
     }
     if (typeOf(entry) === fileType.directory) {
@@ -197,13 +198,17 @@ export class Decider {
     const same = sameMetadata(entry, this.#stat) && this.comparer.attributes(tree, entry, fd);
     if (!tree.layered) return same;
     const live = this.comparer.read(fd);
-    if (isOpaque(live) && !isOpaque(entry.xattrs)) {
-      const message =
-        'it hides the lower layers, did not in the snapshot, and that cannot be changed through the mount';
-      this.#options.warn('layer-kept', entry.path, message);
-    }
+    if (isOpaque(live)) this.#warnOfHidden(tree, entry);
     const hide = isOpaque(entry.xattrs) && !isOpaque(live);
     return same && !(hide && onlyInLowerLayers(tree, tree.relative(entry.path)).length > 0);
+  }
+
+  /** Of a directory that is opaque, or will be: over a whiteout or a file the mount makes no other. */
+  #warnOfHidden(tree: LiveTree, entry: Entry): void {
+    if (!tree.layered || isOpaque(entry.xattrs) || !hidesLower(tree, entry.path)) return;
+    const message =
+      'it hides the lower layers, did not in the snapshot, and that cannot be changed through the mount';
+    this.#options.warn('layer-kept', entry.path, message);
   }
 
   #checkChangeable(parent: number, stat: Stat, action: InPlaceAction): void {

@@ -5,17 +5,25 @@
 import { type Entry, fileType, typeOf } from '../../archive/entry.ts';
 import { isFatal } from '../restore/entry-restorer.ts';
 import type { LiveTree } from './live-tree.ts';
+import type { PassOutlet } from './pass-options.ts';
 import { Subtrees } from './subtrees.ts';
 
 export class Failures {
   /** Nothing below these can be restored. */
   readonly lost = new Subtrees();
   readonly #treeOf: (path: Buffer) => LiveTree;
-  readonly #told: (path: Buffer, message: string) => void;
+  readonly #outlet: Pick<PassOutlet, 'failed' | 'failedBelow'>;
 
-  constructor(treeOf: (path: Buffer) => LiveTree, told: (path: Buffer, message: string) => void) {
+  constructor(treeOf: (path: Buffer) => LiveTree, outlet: Pick<PassOutlet, 'failed' | 'failedBelow'>) {
     this.#treeOf = treeOf;
-    this.#told = told;
+    this.#outlet = outlet;
+  }
+
+  /** Asked once for each entry, which then counts as failed too. */
+  isLost({ path }: Entry): boolean {
+    if (!this.lost.cover(path)) return false;
+    if (!this.lost.has(path)) this.#outlet.failedBelow();
+    return true;
   }
 
   /** @throws what stops the whole run, such as a full file system */
@@ -29,8 +37,10 @@ export class Failures {
 
   add(entry: Entry, error: unknown): void {
     if (isFatal(error)) throw error;
-    this.#told(entry.path, (error as Error).message);
-    if (typeOf(entry) === fileType.directory && !this.#isThere(entry)) this.lost.add(entry.path);
+    const { message } = error as Error;
+    const losesAll = typeOf(entry) === fileType.directory && !this.#isThere(entry);
+    this.#outlet.failed(entry.path, losesAll ? `${message}; nothing below it is restored` : message);
+    if (losesAll) this.lost.add(entry.path);
   }
 
   /** A directory that cannot be changed itself may still hold what can. */

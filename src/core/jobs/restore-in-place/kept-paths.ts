@@ -13,20 +13,22 @@ import { warnedPath } from '../restore/backup-warnings.ts';
 /** Warnings of a backup that mean: there was something here, and it is not in the snapshot. */
 const leftOut = ['unreadable', 'unstable', 'other-file-system', 'too-deep'];
 
-/**
- * @returns whether a path (with its tree) stays, and all below it
- * @throws RESTORE_INCOMPLETE the snapshot lacks more than its manifest can list
- */
-export function keptPaths({ body, name }: Snapshot, account: Account): (path: Buffer) => boolean {
+/** @throws RESTORE_INCOMPLETE the snapshot lacks more than its manifest can list, so that nothing may be deleted by it */
+export function refuseUnlisted({ body, name }: Snapshot): void {
   const missing = leftOut.reduce((sum, code) => sum + (body.warningCounts[code] ?? 0), 0);
-  const listed = body.warnings.filter(({ code }) => leftOut.includes(code));
-  if (listed.length < missing) {
-    const message = `${name} lacks ${missing} entries that could not be read, too many to know what may be deleted`;
-    throw new HoldfastError('RESTORE_INCOMPLETE', message, {
-      hint: 'Restore without --delete, or from another snapshot.',
-    });
-  }
-  const unread = new Set(listed.map((one) => warnedPath(one).toString('latin1')));
+  if (listedOf(body).length >= missing) return;
+  const message = `${name} lacks ${missing} entries that could not be read, too many to know what may be deleted`;
+  throw new HoldfastError('RESTORE_INCOMPLETE', message, {
+    hint: 'Restore without --delete, or from another snapshot.',
+  });
+}
+
+const listedOf = (body: Snapshot['body']): Snapshot['body']['warnings'] =>
+  body.warnings.filter(({ code }) => leftOut.includes(code));
+
+/** @returns whether a path (with its tree) stays, and all below it */
+export function keptPaths({ body }: Snapshot, account: Account): (path: Buffer) => boolean {
+  const unread = new Set(listedOf(body).map((one) => warnedPath(one).toString('latin1')));
   const filters = new Map(
     account.trees.map((tree) => {
       const then = new PathFilter(body.exclusions[tree.name] ?? [], undefined);

@@ -23,6 +23,7 @@ import { componentName, OpenDirectories } from '../../filesystem/open-directorie
 import { displayName } from '../../filesystem/xattrs.ts';
 import { quoted } from '../../printable.ts';
 import type { IndexReader } from '../index-reader.ts';
+import { type LowerLayers, openLowerLayers } from './lower-layers.ts';
 import { mountInTheWay, unwritable } from './obstacles.ts';
 import { isClosedToOthers, isOurs } from './ownership.ts';
 
@@ -124,6 +125,8 @@ export class LiveTree {
   readonly layered: boolean;
   readonly look: Side;
   readonly write: Side;
+  /** Null where there are none, or they cannot be read. */
+  readonly lower: LowerLayers | null;
   /**
    * Directories that the snapshot has as ours, where others can exchange them, by path without the tree. Any other
    * of ours that is found there was put there by somebody who could not write into it, and is not entered.
@@ -135,6 +138,7 @@ export class LiveTree {
     this.layered = lookPath !== writePath;
     this.look = new Side(lookPath, this.#ours);
     this.write = this.layered ? new Side(writePath, this.#ours) : this.look;
+    this.lower = this.layered ? openLowerLayers(this.write.root, this.look.root) : null;
   }
 
   /** Hears of the snapshot's directories before what lies in them is looked at. */
@@ -163,6 +167,7 @@ export class LiveTree {
   }
 
   close(): void {
+    this.lower?.close();
     this.look.close();
     if (this.layered) this.write.close();
   }

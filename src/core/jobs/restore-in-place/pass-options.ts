@@ -11,6 +11,8 @@ export interface PassOutlet {
   action(action: InPlaceAction, path: Buffer, bytes: number): void;
   untouched(): void;
   failed(path: Buffer, message: string): void;
+  /** One more, below a directory that failed and was told. */
+  failedBelow(): void;
   warn(code: string, path: Buffer, message: string): void;
 }
 

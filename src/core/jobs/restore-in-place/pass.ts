@@ -49,7 +49,7 @@ export class Pass {
     this.#options = options;
     const { outlet } = options;
     const warn = options.apply ? outlet.warn : () => {};
-    this.#failures = new Failures(this.#treeOf, outlet.failed);
+    this.#failures = new Failures(this.#treeOf, outlet);
     this.#decider = new Decider({ ...options, xattrs: systemXattrs, warn: outlet.warn });
     this.#silent = new Decider({ ...options, xattrs: systemXattrs, warn: () => {} });
     this.#writer = new Writer({ ...options, xattrs: systemXattrs, warn, removal: this.#removal() });
@@ -145,7 +145,7 @@ export class Pass {
     const decisions: Decision[] = [];
     for (const entry of entries) {
       this.#options.checkStop();
-      if (this.#failures.lost.cover(entry.path)) continue;
+      if (this.#failures.isLost(entry)) continue;
       if (isLinked(entry)) this.#linked.add(entry);
       else await this.#failures.guard(entry, () => void decisions.push(this.#decide(entry)));
     }
@@ -195,7 +195,7 @@ export class Pass {
 
   async #carryOut({ entry, action, seen }: Decision): Promise<void> {
     const { outlet } = this.#options;
-    if (this.#failures.lost.cover(entry.path)) return;
+    if (this.#failures.isLost(entry)) return;
     if (action === null) {
       outlet.untouched();
       return;
@@ -216,7 +216,7 @@ export class Pass {
     const { outlet, apply, checkStop } = this.#options;
     for await (const { entry, action, bytes, freed, apply: carryOut } of this.#linkSteps(pages)) {
       checkStop();
-      if (this.#failures.lost.cover(entry.path)) continue;
+      if (this.#failures.isLost(entry)) continue;
       if (action === null) outlet.untouched();
       else if (apply) {
         await this.#failures.guard(entry, async () => {

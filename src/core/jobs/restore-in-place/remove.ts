@@ -20,7 +20,7 @@ import {
   unlinkAt,
   zName,
 } from '../../filesystem/native.ts';
-import { isCopiedUp, isWhiteoutStat } from './layer.ts';
+import { isAboveLower, isWhiteoutStat } from './layer.ts';
 import type { LiveTree } from './live-tree.ts';
 import { immutable, mountInTheWay } from './obstacles.ts';
 
@@ -58,6 +58,8 @@ interface Level extends Sides {
   next: number;
   stays: boolean;
 }
+
+type Found = Pick<Level, 'name' | 'path' | 'stat'>;
 
 /** @returns true where it is gone, or would be */
 export function removeEntry(removal: Removal, parent: Sides, name: Buffer, path: Buffer): boolean {
@@ -108,9 +110,12 @@ function visit(removal: Removal, parent: Sides, name: Buffer, path: Buffer, leve
   if (side.isForeign(stat)) return refuse(removal, path, mountInTheWay().message);
   if (stat.unchangeable) return refuse(removal, path, immutable('it').message);
   if (typeOf(stat) === fileType.directory) return enter(removal, parent, { name, path, stat }, levels);
-  if (tree.layered && why === 'extra' && (isWhiteoutStat(stat) || isOfLowerLayer(fd, name))) {
-    removal.keptLayer(path);
-    return false;
+  if (tree.layered && why === 'extra') {
+    if (isOfLowerLayer(removal, fd, { name, path, stat })) {
+      removal.keptLayer(path);
+      return false;
+    }
+    if (isWhiteoutStat(stat)) return true; // it hides nothing, and goes with its directory
   }
   return unlink(removal, parent, { name, path, stat }, 0);
 }
@@ -118,7 +123,7 @@ function visit(removal: Removal, parent: Sides, name: Buffer, path: Buffer, leve
 function enter(
   removal: Removal,
   parent: Sides,
-  { name, path, stat }: Pick<Level, 'name' | 'path' | 'stat'>,
+  { name, path, stat }: Found,
   levels: Level[],
 ): boolean | null {
   const { tree, why } = removal;
@@ -144,7 +149,7 @@ function enter(
     if (tree.layered) closeFd(look);
     return refuse(removal, path, (error as Error).message);
   }
-  const stays = tree.layered && why === 'extra' && isCopiedUp(look);
+  const stays = tree.layered && why === 'extra' && isAboveLower(tree, path, look, stat);
   levels.push({ look, write, names, name, path, stat, next: 0, stays });
   if (stays) removal.keptLayer(path);
   return null;
@@ -153,12 +158,7 @@ function enter(
 const leave = (removal: Removal, parent: Sides, level: Level): boolean =>
   level.stays ? false : unlink(removal, parent, level, AT_REMOVEDIR);
 
-function unlink(
-  removal: Removal,
-  parent: Sides,
-  { name, path, stat }: Pick<Level, 'name' | 'path' | 'stat'>,
-  flags: number,
-): boolean {
+function unlink(removal: Removal, parent: Sides, { name, path, stat }: Found, flags: number): boolean {
   const rc = removal.apply ? unlinkAt(parent.write, name, flags) : 0;
   if (rc === -errno.EPERM)
     return refuse(
@@ -175,12 +175,14 @@ function unlink(
   return true;
 }
 
-function isOfLowerLayer(dirfd: number, name: Buffer): boolean {
+function isOfLowerLayer({ tree }: Removal, dirfd: number, { name, path, stat }: Found): boolean {
   const fd = openAt(dirfd, name, O.PATH | O.NOFOLLOW);
   if (fd < 0) return false;
-  const copied = isCopiedUp(fd);
-  closeFd(fd);
-  return copied;
+  try {
+    return isAboveLower(tree, path, fd, stat);
+  } finally {
+    closeFd(fd);
+  }
 }
 
 function refuse(removal: Removal, path: Buffer, message: string): false {

@@ -19,7 +19,7 @@ import { warnOfTrees } from '../restore/backup-warnings.ts';
 import { Frames, fetchFrom } from '../restore/frames.ts';
 import { pathsWanted, treeName } from '../restore/paths-wanted.ts';
 import type { RestoreFailure } from '../restore/types.ts';
-import { keptPaths } from './kept-paths.ts';
+import { keptPaths, refuseUnlisted } from './kept-paths.ts';
 import { LiveTree } from './live-tree.ts';
 import { Pass } from './pass.ts';
 import type { PassOptions, PassOutlet } from './pass-options.ts';
@@ -51,6 +51,7 @@ export async function restoreInPlace(request: InPlaceRequest): Promise<InPlaceRe
   const trees = new Map<string, LiveTree>();
   try {
     const reader = await openIndex(request.provider, snapshot, signal);
+    if (request.delete) refuseUnlisted(snapshot);
     const within = [...(await pathsWanted(reader, request))].sort(comparePaths);
     const wanted = within.some((path) => path.length === 0)
       ? reader.root.trees.map(({ name }) => name)
@@ -62,7 +63,7 @@ export async function restoreInPlace(request: InPlaceRequest): Promise<InPlaceRe
       trees,
       within,
       frames: new Frames(reader.root.objects, fetchFrom(request.provider, reader.root.objects, signal)),
-      keeps: request.delete ? keptPaths(snapshot, account) : () => true,
+      keeps: keptPaths(snapshot, account),
       checkStop: () => throwIfInterrupted(signal, 'the restore'),
     };
     const result = new Result(request, wanted);
@@ -148,6 +149,7 @@ async function checkRoom(
     },
     untouched() {},
     failed() {},
+    failedBelow() {},
     warn() {},
   };
   for (const hash of [false, true]) {
@@ -197,6 +199,7 @@ class Result {
         this.#failureCount++;
         if (this.#failures.length < listedFailures) this.#failures.push({ path: displayName(path), message });
       },
+      failedBelow: () => this.#failureCount++,
       warn: (code, path, message) =>
         this.#warnings.add({ code, component: treeName({ path }), path: displayName(path), message }),
     };

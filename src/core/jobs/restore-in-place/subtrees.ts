@@ -6,6 +6,11 @@ export class Subtrees {
     if (!this.cover(path)) this.#roots.add(path.toString('latin1'));
   }
 
+  /** The path itself, not what lies below. */
+  has(path: Buffer): boolean {
+    return this.#roots.has(path.toString('latin1'));
+  }
+
   cover(path: Buffer): boolean {
     if (this.#roots.size === 0) return false;
     const text = path.toString('latin1');

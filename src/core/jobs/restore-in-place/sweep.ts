@@ -14,6 +14,7 @@ import { isClosedToOthers, isOurs } from './ownership.ts';
 import { type Removal, removeEntry } from './remove.ts';
 import { removeStaging } from './staging.ts';
 import { isTemporary } from './temporary.ts';
+import { tellHidden } from './told-layers.ts';
 
 export interface SweepOptions extends Omit<Removal, 'tree' | 'why'> {
   readonly delete: boolean;
@@ -164,8 +165,12 @@ function besides(level: Level, listed: string, options: SweepOptions): boolean {
   const name = Buffer.from(plainName(listed), 'latin1');
   const temporary = isTemporary(plainName(listed));
   const leftover = temporary && listedType(listed) !== directoryType;
-  if (!temporary && !level.deletes) return false;
+  if (!temporary && !level.deletes && !level.tree.layered) return false;
   const path = Buffer.concat([level.path, Buffer.from('/'), name]);
+  if (!temporary && !level.deletes) {
+    tellHidden(level.tree, level.fd, { name, path }, options);
+    return false;
+  }
   const keeps = leftover ? () => false : options.keeps;
   const { tree } = level;
   const write = tree.layered ? tree.write.directory(tree.relative(level.path)) : level.fd;
@@ -191,6 +196,6 @@ export function sweepLeftovers(tree: LiveTree, directory: Buffer, options: Sweep
   if (fd === null) return;
   const names = listed(fd, directory, options) ?? [];
   const level = { tree, path: directory, fd, names, hadTime: false, closed: false, deletes: false, next: 0 };
-  for (const name of level.names) besides(level, name, options);
+  for (const name of level.names) if (isTemporary(plainName(name))) besides(level, name, options);
   closeFd(fd);
 }

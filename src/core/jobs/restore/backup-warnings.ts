@@ -24,6 +24,7 @@ const ofDatabases = [
   'view-broken',
   'table-not-transactional',
   'float-rounded',
+  'text-lossy',
   'history-lost',
   'grants-unreadable',
   'roles-without-passwords',

@@ -4,6 +4,7 @@
 
 import type { FinishedPage } from '../../archive/pages.ts';
 import type { ObjectRow } from '../../archive/root.ts';
+import { type ErrorCode, HoldfastError, isHoldfastError } from '../../errors.ts';
 import type { Restriction } from './restriction.ts';
 
 export interface RestoreWorkerSetup {
@@ -26,12 +27,29 @@ export interface PageWork {
   readonly within: readonly Uint8Array[] | null;
 }
 
+/** A HoldfastError as a message; of anything else only the text is kept. */
+export interface ToldError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
+export function tellError(error: unknown): ToldError {
+  const { message } = error as Error;
+  return isHoldfastError(error)
+    ? { code: error.code, message, hint: error.hint }
+    : { code: 'INTERNAL', message, hint: undefined };
+}
+
+export const toldError = ({ code, message, hint }: ToldError): HoldfastError =>
+  new HoldfastError(code, message, hint === undefined ? {} : { hint });
+
 export type ToRestoreWorker =
   /** First of a job; what is left of the job before is forgotten. */
   | { readonly type: 'begin'; readonly setup: RestoreWorkerSetup }
   | { readonly type: 'pages'; readonly pages: readonly PageWork[] }
   | { readonly type: 'frame'; readonly id: number; readonly bytes: Uint8Array }
-  | { readonly type: 'no-frame'; readonly id: number; readonly code: string; readonly message: string }
+  | ({ readonly type: 'no-frame'; readonly id: number } & ToldError)
   /** Answered by `ended`; the thread is then ready for another job. */
   | { readonly type: 'end' }
   | { readonly type: 'quit' };
@@ -47,7 +65,7 @@ export type FromRestoreWorker =
   | { readonly type: 'warning'; readonly code: string; readonly path: Uint8Array; readonly message: string }
   | { readonly type: 'failure'; readonly path: Uint8Array; readonly message: string }
   | { readonly type: 'pages-done' }
-  | { readonly type: 'fatal'; readonly code: string; readonly message: string }
+  | ({ readonly type: 'fatal' } & ToldError)
   | {
       readonly type: 'ended';
       readonly directories: readonly FinishedPage[];

@@ -21,6 +21,7 @@ export interface WantedPaths {
  * The paths to restore, none within another; one empty path for everything.
  *
  * @throws PATH_NOT_FOUND one of them is not in the snapshot
+ * @throws USAGE one is empty, which would mean everything
  */
 export async function pathsWanted(reader: IndexReader, wanted: WantedPaths): Promise<readonly Buffer[]> {
   if (wanted.everything) return [Buffer.alloc(0)];
@@ -32,7 +33,12 @@ export async function pathsWanted(reader: IndexReader, wanted: WantedPaths): Pro
     return Buffer.from(text, 'latin1');
   });
   for (const path of paths) {
-    if (path.length > 0 && (await reader.lookup(path)) === null) {
+    if (path.length === 0) {
+      throw new HoldfastError('USAGE', 'a path is empty', {
+        hint: 'Name a path inside the snapshot; everything is asked for by naming none.',
+      });
+    }
+    if ((await reader.lookup(path)) === null) {
       const message = `there is no ${displayName(path)} in ${wanted.snapshot.name}`;
       // What a terminal or a program cannot read as UTF-8 arrives as U+FFFD.
       const odd = path.includes('\ufffd') ? 'Give names that are not UTF-8 by --path-percent. ' : '';

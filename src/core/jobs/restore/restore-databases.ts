@@ -9,7 +9,7 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { fileType, typeOf } from '../../archive/entry.ts';
 import { plainFrames } from '../../archive/frame-splitter.ts';
-import { encodeFileName, encodeName } from '../../archive/keys.ts';
+import { encodeFileName, encodeName, jointFileName } from '../../archive/keys.ts';
 import type { Component, DatabaseComponent } from '../../archive/manifest.ts';
 import { type KeyedProvider, streamPayload } from '../../encryption/keyed-provider.ts';
 import { HoldfastError } from '../../errors.ts';
@@ -66,14 +66,28 @@ export function databaseFiles(snapshot: Snapshot, names: readonly string[] | nul
     }
     for (const one of complete) wanted.add(one);
   }
-  return [...wanted].flatMap(filesOf);
+  const files = [...wanted].flatMap(filesOf);
+  const paths = new Set<string>();
+  for (const { path } of files) {
+    if (paths.has(path)) {
+      throw new HoldfastError(
+        'OBJECT_DAMAGED',
+        `the manifest of ${snapshot.name} has two exports for ${path}`,
+        {
+          hint: 'Restore another snapshot: Holdfast does not write such a manifest.',
+        },
+      );
+    }
+    paths.add(path);
+  }
+  return files;
 }
 
 const isDatabase = (component: Component): component is DatabaseComponent => component.type === 'database';
 
 function filesOf(component: DatabaseComponent): DatabaseFile[] {
   if (component.state !== 'complete' || component.object === null || component.sha256 === null) return [];
-  const base = component.databases.length === 1 ? encodeFileName(component.databases[0]!) : '_joint';
+  const base = component.databases.length === 1 ? encodeFileName(component.databases[0]!) : jointFileName;
   const directory = `databases/${encodeName(component.instance)}`;
   const { object, plainBytes, sha256 } = component;
   const main = { component, path: `${directory}/${base}.${component.format}`, object, plainBytes, sha256 };

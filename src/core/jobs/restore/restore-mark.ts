@@ -2,8 +2,18 @@
  * Which snapshot a directory has been restored from: a file of ours in it, without which nothing is gone on with.
  */
 
-import { readFileSync, unlinkSync } from 'node:fs';
-import { closeFd, O, openAt, Stat, statFd, zName } from '../../filesystem/native.ts';
+import { readdirSync, readFileSync, unlinkSync } from 'node:fs';
+import {
+  AT_FDCWD,
+  closeFd,
+  O,
+  openAt,
+  Stat,
+  statAt,
+  statFd,
+  unlinkAt,
+  zName,
+} from '../../filesystem/native.ts';
 import { writeJsonFile } from '../../state/atomic-file.ts';
 import type { Snapshot } from '../catalog.ts';
 
@@ -38,6 +48,17 @@ export const markOf = ({ header, name }: Snapshot, access: Access | null): Resto
 export const isMarkOf = (mark: RestoreMark, { header }: Snapshot): boolean =>
   mark.owner === header.owner && mark.id === header.id;
 
+/** Of a directory by its path; null also where there is no such directory. */
+export function markIn(path: string): RestoreMark | null {
+  const fd = openAt(AT_FDCWD, zName(path), O.DIRECTORY | O.NOFOLLOW);
+  if (fd < 0) return null;
+  try {
+    return readMark(fd);
+  } finally {
+    closeFd(fd);
+  }
+}
+
 /** Null where there is none, or one that we have not written. */
 export function readMark(directory: number): RestoreMark | null {
   const fd = openAt(directory, zName(markName), O.RDONLY | O.NOFOLLOW | O.NONBLOCK);
@@ -45,8 +66,7 @@ export function readMark(directory: number): RestoreMark | null {
   try {
     const stat = new Stat();
     statFd(fd, stat);
-    const regular = (stat.mode & 0o170000) === 0o100000;
-    if (!regular || stat.uid !== process.geteuid?.() || stat.size > 65536) return null;
+    if (!isRegular(stat) || stat.uid !== process.geteuid?.() || stat.size > 65536) return null;
     const value = JSON.parse(readFileSync(fd, 'utf8')) as Partial<RestoreMark> | null;
     const { owner, id, snapshot, access } = value ?? {};
     const texts = [owner, id, snapshot].every((one) => typeof one === 'string');
@@ -59,6 +79,30 @@ export function readMark(directory: number): RestoreMark | null {
   }
 }
 
+const isRegular = (stat: Stat): boolean => (stat.mode & 0o170000) === 0o100000;
+
+/** Whose a mark is that was not read for that; null where there is none, or it is ours. */
+export function strangersMark(directory: number): number | null {
+  const stat = new Stat();
+  const found = statAt(directory, zName(markName), stat) === 0;
+  return found && stat.uid !== process.geteuid?.() ? stat.uid : null;
+}
+
+const halfMark = new RegExp(`^\\.${markName.replaceAll('.', '\\.')}\\.\\d+-\\d+\\.tmp$`);
+
+/** What a run leaves that was killed while it wrote its mark, before anything else. */
+export function isHalfMark(directory: number, name: string): boolean {
+  const stat = new Stat();
+  if (!halfMark.test(name) || statAt(directory, zName(name), stat) < 0) return false;
+  return isRegular(stat) && stat.uid === process.geteuid?.();
+}
+
+/** Nobody else may write to the directory by then. */
+export function removeHalfMarks(directory: number): void {
+  for (const name of readdirSync(`/proc/self/fd/${directory}`))
+    if (isHalfMark(directory, name)) unlinkAt(directory, zName(name));
+}
+
 function isAccess(value: unknown): value is Access {
   if (typeof value !== 'object' || value === null) return false;
   const { uid, gid, mode, acls } = value as Partial<Access>;
@@ -68,9 +112,9 @@ function isAccess(value: unknown): value is Access {
   );
 }
 
-/** Nobody else may write to the directory by then. @throws a system error */
+/** Nobody else may write to the directory by then, unless it has all that it gets back (`access` null). @throws a system error */
 export const writeMark = (directory: number, mark: RestoreMark): Promise<unknown> =>
-  writeJsonFile(pathIn(directory), mark);
+  writeJsonFile(pathIn(directory), mark, { amongOthers: mark.access === null });
 
 /** What is in the directory is not to be trusted any more. */
 export function removeMark(directory: number): void {

@@ -7,11 +7,17 @@
 
 import type { Worker } from 'node:worker_threads';
 import type { FinishedPage } from '../../archive/pages.ts';
-import type { ErrorCode } from '../../errors.ts';
-import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
+import { HoldfastError } from '../../errors.ts';
 import type { RestoreOutlet } from './entry-restorer.ts';
 import type { FetchFrame } from './frames.ts';
-import type { FromRestoreWorker, PageWork, RestoreWorkerSetup, ToRestoreWorker } from './messages.ts';
+import {
+  type FromRestoreWorker,
+  type PageWork,
+  type RestoreWorkerSetup,
+  type ToRestoreWorker,
+  tellError,
+  toldError,
+} from './messages.ts';
 import type { RestoreThreads } from './restore-threads.ts';
 
 export interface RestorePoolOptions {
@@ -156,10 +162,8 @@ class RestorePool {
         this.#ended++;
         this.#awaken();
         return;
-      case 'fatal': {
-        const code = message.code in errorCodes ? (message.code as ErrorCode) : 'INTERNAL';
-        this.#fail(new HoldfastError(code, message.message));
-      }
+      case 'fatal':
+        this.#fail(toldError(message));
     }
   }
 
@@ -170,8 +174,7 @@ class RestorePool {
       const owner = bytes.byteLength === bytes.buffer.byteLength ? [bytes.buffer as ArrayBuffer] : [];
       thread.worker.postMessage({ type: 'frame', id, bytes } satisfies ToRestoreWorker, owner);
     } catch (error) {
-      const code = isHoldfastError(error) ? error.code : 'INTERNAL';
-      this.#post(thread, { type: 'no-frame', id, code, message: (error as Error).message });
+      this.#post(thread, { type: 'no-frame', id, ...tellError(error) });
     }
   }
 }

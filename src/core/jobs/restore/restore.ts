@@ -23,8 +23,8 @@ import { databaseFiles, writeDatabaseFile } from './restore-databases.ts';
 import { type Leftovers, restoreInThreads } from './restore-pool.ts';
 import { RestoreThreads } from './restore-threads.ts';
 import { givesRights, panelTrees } from './restriction.ts';
-import { openTarget } from './target.ts';
-import type { RestoreReport, RestoreRequest } from './types.ts';
+import { inTarget, openTarget } from './target.ts';
+import type { RestoreFailure, RestoreReport, RestoreRequest } from './types.ts';
 
 /** Up to this many pages are restored without starting threads. */
 const inlinePages = 4;
@@ -63,7 +63,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
     }
   } catch (error) {
     target.abandon(error);
-    throw error;
+    throw inTarget(error, request.target);
   }
   await target.finish();
   return reportOf(progress, written);
@@ -110,25 +110,26 @@ const filesWanted = (request: RestoreRequest): ReturnType<typeof databaseFiles> 
     ({ suffix }) => request.restriction === undefined || !givesRights(suffix ?? ''),
   );
 
-/** What a restore would write, without writing. @throws PATH_NOT_FOUND */
+/** What a restore would write, without writing. @throws PATH_NOT_FOUND, OBJECT_MISSING, OBJECT_DAMAGED */
 export async function planRestore(request: RestoreRequest): Promise<{
   readonly entries: number;
   readonly bytes: number;
   /** Files below the target. */
   readonly databases: readonly string[];
-  readonly paths: readonly Buffer[];
+  /** Trees of a lost index, where there are databases to go on with. */
+  readonly failures: readonly RestoreFailure[];
 }> {
-  const reader = await openIndex(request.provider, request.snapshot, request.signal);
   const files = filesWanted(request);
-  const within = treesWanted(request) ? await pathsWanted(reader, request) : null;
+  const progress = noProgress();
+  const trees = await openTrees(request, files.length > 0, outletOf(progress, request.onEvent));
   let [entries, bytes] = [0, files.reduce((sum, file) => sum + file.plainBytes, 0)];
-  for (const path of within ?? []) {
-    for await (const entry of reader.entries(path)) {
+  for (const path of trees?.within ?? []) {
+    for await (const entry of trees!.reader.entries(path)) {
       entries++;
       bytes += dataBytes(entry.content);
     }
   }
-  return { entries, bytes, databases: files.map((file) => file.path), paths: within ?? [] };
+  return { entries, bytes, databases: files.map((file) => file.path), failures: progress.failures };
 }
 
 function sizes(trees: WantedTrees | null, request: RestoreRequest): { entries: number; bytes: number } {

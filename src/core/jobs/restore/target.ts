@@ -26,12 +26,15 @@ import { printable, quoted } from '../../printable.ts';
 import type { Snapshot } from '../catalog.ts';
 import {
   type Access,
+  isHalfMark,
   isMarkOf,
   markName,
   markOf,
   type RestoreMark,
   readMark,
+  removeHalfMarks,
   removeMark,
+  strangersMark,
   writeMark,
 } from './restore-mark.ts';
 
@@ -57,11 +60,12 @@ export async function openTarget(path: string, resume: boolean, snapshot: Snapsh
   const { fd, made } = openOrMake(path);
   try {
     const access = made ? { ...accessOf(fd), mode: 0o700, acls: {} } : accessOf(fd);
-    const mark = isEmpty(fd) ? null : goOnWith(path, resume ? readMark(fd) : undefined, snapshot);
+    const mark = isEmpty(fd) ? null : goOnWith(path, fd, resume ? readMark(fd) : undefined, snapshot);
     const was = mark?.access ?? access;
     takeOver(fd);
+    removeHalfMarks(fd);
     try {
-      if (mark === null && !isEmpty(fd)) throw notEmpty(path, undefined);
+      if (mark === null && !isEmpty(fd)) throw notEmpty(path, fd, undefined);
       await writeMark(fd, markOf(snapshot, was));
     } catch (error) {
       giveBack(fd, access);
@@ -73,9 +77,9 @@ export async function openTarget(path: string, resume: boolean, snapshot: Snapsh
       async finish() {
         try {
           flushFileSystem(fd, path);
-          // A full disk has no room for another mark, and the one that is there tells the same.
-          await writeMark(fd, markOf(snapshot, null)).catch(() => {});
           giveBack(fd, was);
+          // A full disk has no room for another mark, and the one that is there tells the same. As it does after a kill.
+          await writeMark(fd, markOf(snapshot, null)).catch(() => {});
         } catch (error) {
           removeMark(fd);
           throw error;
@@ -111,7 +115,8 @@ function openOrMake(path: string): { readonly fd: number; readonly made: boolean
   return { fd, made };
 }
 
-const isEmpty = (fd: number): boolean => readdirSync(`/proc/self/fd/${fd}`).length === 0;
+const isEmpty = (fd: number): boolean =>
+  readdirSync(`/proc/self/fd/${fd}`).every((name) => isHalfMark(fd, name));
 
 function accessOf(fd: number): Access {
   const stat = new Stat();
@@ -134,12 +139,17 @@ function aclsOf(fd: number): Access['acls'] {
 }
 
 /** @param mark undefined where nothing is to be gone on with. @throws TARGET_NOT_EMPTY */
-function goOnWith(path: string, mark: RestoreMark | null | undefined, snapshot: Snapshot): RestoreMark {
+function goOnWith(
+  path: string,
+  fd: number,
+  mark: RestoreMark | null | undefined,
+  snapshot: Snapshot,
+): RestoreMark {
   if (mark && isMarkOf(mark, snapshot)) return mark;
-  throw notEmpty(path, mark);
+  throw notEmpty(path, fd, mark);
 }
 
-function notEmpty(path: string, mark: RestoreMark | null | undefined): HoldfastError {
+function notEmpty(path: string, fd: number, mark: RestoreMark | null | undefined): HoldfastError {
   const target = quoted(path);
   if (mark === undefined) {
     return new HoldfastError('TARGET_NOT_EMPTY', `the target ${target} is not empty`, {
@@ -147,8 +157,13 @@ function notEmpty(path: string, mark: RestoreMark | null | undefined): HoldfastE
     });
   }
   if (mark === null) {
+    const owner = strangersMark(fd);
+    const why =
+      owner === null
+        ? `there is no ${markName} of ours in this one`
+        : `${markName} in this one belongs to uid ${owner}, as where NFS squashes root, and is not believed`;
     return new HoldfastError('TARGET_NOT_EMPTY', `the target ${target} holds no restore to go on with`, {
-      hint: `Name an empty or absent directory: there is no ${markName} of ours in this one.`,
+      hint: `Name an empty or absent directory: ${why}.`,
     });
   }
   const other = printable(mark.snapshot, 200);
@@ -171,8 +186,22 @@ function giveBack(fd: number, { uid, gid, mode, acls }: Access): void {
 }
 
 function unwritable(path: string, code: string, cause?: unknown): HoldfastError {
+  const full = code === 'ENOSPC' || code === 'EDQUOT';
   return new HoldfastError('TARGET_UNWRITABLE', `cannot use the target ${quoted(path)}: ${code}`, {
     cause,
-    hint: 'Name a directory whose parent exists; a symbolic link is not taken.',
+    hint: full
+      ? 'Make room (or raise the quota) and restore again.'
+      : 'Name a directory whose parent exists; a symbolic link is not taken.',
+  });
+}
+
+/** An error of what was written below a target, with the target named. */
+export function inTarget(error: unknown, path: string): unknown {
+  if (!isHoldfastError(error) || error.code !== 'TARGET_UNWRITABLE') return error;
+  if (error.message.includes(quoted(path))) return error;
+  const { code, message, cause, hint } = error;
+  return new HoldfastError(code, `cannot restore to ${quoted(path)}: ${message}`, {
+    cause,
+    ...(hint === undefined ? {} : { hint }),
   });
 }

@@ -3,11 +3,18 @@
  */
 
 import { parentPort } from 'node:worker_threads';
-import { type ErrorCode, errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
+import { HoldfastError } from '../../errors.ts';
 import { leaveNetwork } from '../../filesystem/native-process.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { Frames } from './frames.ts';
-import type { FromRestoreWorker, PageWork, RestoreWorkerSetup, ToRestoreWorker } from './messages.ts';
+import {
+  type FromRestoreWorker,
+  type PageWork,
+  type RestoreWorkerSetup,
+  type ToRestoreWorker,
+  tellError,
+  toldError,
+} from './messages.ts';
 import { PageRestorer } from './page-restorer.ts';
 
 // Who writes into accounts as root has nobody to talk to.
@@ -75,8 +82,7 @@ async function restorePages(batch: readonly PageWork[]): Promise<void> {
     report(true);
     send({ type: 'pages-done' });
   } catch (error) {
-    const code = isHoldfastError(error) ? error.code : 'INTERNAL';
-    send({ type: 'fatal', code, message: (error as Error).message });
+    send({ type: 'fatal', ...tellError(error) });
   }
 }
 
@@ -100,12 +106,10 @@ port.on('message', (message: ToRestoreWorker) => {
       waiting.get(message.id)?.resolve(message.bytes);
       waiting.delete(message.id);
       return;
-    case 'no-frame': {
-      const code = message.code in errorCodes ? (message.code as ErrorCode) : 'INTERNAL';
-      waiting.get(message.id)?.reject(new HoldfastError(code, message.message));
+    case 'no-frame':
+      waiting.get(message.id)?.reject(toldError(message));
       waiting.delete(message.id);
       return;
-    }
     case 'pages':
       work = work.then(() => restorePages(message.pages));
       return;
