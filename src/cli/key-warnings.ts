@@ -1,9 +1,11 @@
 /** What every run says while the keys of its backups are not safe: a note, since the backup itself is good. */
 
 import type { AddinConfiguration } from '../core/config/load-configuration.ts';
+import { replacedKeysIn } from '../core/jobs/copy/copy-record.ts';
 import { keptIdentities } from '../core/state/kept-identities.ts';
 import { recipientsInForce } from '../core/state/owner-epochs.ts';
 import type { State } from '../core/state/state.ts';
+import { plural } from './format.ts';
 import type { Output } from './output.ts';
 
 export interface KeyWarning {
@@ -14,7 +16,7 @@ export interface KeyWarning {
 
 /** @param storeId null before the first backup */
 export async function keyWarnings(
-  { name, encryption }: Pick<AddinConfiguration, 'name' | 'encryption'>,
+  { name, encryption, copies }: Pick<AddinConfiguration, 'name' | 'encryption' | 'copies'>,
   stateDir: string,
   storeId: string | null,
 ): Promise<KeyWarning[]> {
@@ -38,12 +40,22 @@ export async function keyWarnings(
       hint: 'Run holdfast key rotate, or with credentials that can only put holdfast key rotate --epoch.',
     });
   }
+  for (const copy of copies) {
+    const replaced = await replacedKeysIn(stateDir, name, copy.name);
+    if (replaced === 0) continue;
+    const whose = plural(replaced, 'account');
+    found.push({
+      code: 'recipients-changed',
+      message: `the copy ${copy.name} of ${name} still holds keys of ${whose} that were replaced in the main store: earlier recipients open them`,
+      hint: `Run holdfast key rotate --addin ${name} --copy ${copy.name}.`,
+    });
+  }
   return found;
 }
 
 export async function noteKeyWarnings(
   output: Output,
-  addin: Pick<AddinConfiguration, 'name' | 'encryption'>,
+  addin: Pick<AddinConfiguration, 'name' | 'encryption' | 'copies'>,
   stateDir: string,
   state: Pick<State, 'storeId'>,
 ): Promise<void> {

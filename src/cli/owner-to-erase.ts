@@ -7,12 +7,13 @@
 import { HoldfastError } from '../core/errors.ts';
 import { printable, quoted } from '../core/printable.ts';
 import type { AccountRecord } from '../core/state/account-records.ts';
+import { accountOfDatabases, databasesOwner } from '../core/state/database-owners.ts';
 import { isUuid } from '../core/state/server-identity.ts';
 import type { State } from '../core/state/state.ts';
 import { fromPanel, ownerOf, type Search } from './find-snapshot.ts';
 
 /**
- * UUID of the account that a UUID, site or domain means; names are looked up in everything this server ever saw.
+ * UUID of the account that a UUID, site or domain means, or of its databases where `.databases` follows; names are looked up in everything this server ever saw.
  *
  * @throws USAGE several accounts had that name
  * @throws ACCOUNT_NOT_FOUND nothing knows it
@@ -20,6 +21,8 @@ import { fromPanel, ownerOf, type Search } from './find-snapshot.ts';
 export async function ownerToErase(search: Search, wanted: string): Promise<string> {
   const name = wanted.toLowerCase();
   if (isUuid(name)) return name;
+  const account = accountOfDatabases(wanted);
+  if (account !== null) return databasesOwner(await ownerToErase(search, account));
   const { state } = search;
   const holders = state === null ? [] : holdersOf(state, wanted);
   const live = await fromPanel(search, wanted);
@@ -32,6 +35,8 @@ export async function ownerToErase(search: Search, wanted: string): Promise<stri
 export function rememberedOwner(state: State | null, wanted: string): string {
   const name = wanted.toLowerCase();
   if (isUuid(name)) return name;
+  const account = accountOfDatabases(wanted);
+  if (account !== null) return databasesOwner(rememberedOwner(state, account));
   const holders = state === null ? [] : holdersOf(state, wanted);
   if (holders.length === 0) {
     throw new HoldfastError('ACCOUNT_NOT_FOUND', `this server remembers no account ${quoted(wanted)}`, {

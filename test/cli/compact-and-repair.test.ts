@@ -1,8 +1,8 @@
 /** compact and repair through the command line. */
 
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CompactDocument } from '../../src/cli/documents/compact.ts';
 import type { RepairDocument } from '../../src/cli/documents/repair.ts';
@@ -81,6 +81,33 @@ describe('repair', () => {
     const done = documentOf<RepairDocument>('repair', await site.holdfast('repair', '--apply', '--json'));
     expect(done.objects).toMatchObject([{ copy: 'offsite', mended: true }]);
     expect((await site.holdfast('verify', '--read-data')).status).toBe(0);
+  });
+
+  it('mends a copy from the main store, which verify of the copy advises', async () => {
+    const [lost, flipped] = filesOf('data').map((path) => join(copy, relative(site.store, path))) as [
+      string,
+      string,
+    ];
+    rmSync(lost);
+    const bytes = readFileSync(join(site.store, relative(copy, flipped)));
+    bytes[100]! ^= 1;
+    writeFileSync(flipped, bytes);
+
+    const found = await site.holdfast('verify', '--copy', 'offsite', '--read-data');
+    expect(found.stderr).toContain('hint: Run `holdfast repair --copy offsite --read-data`');
+    const dry = await site.holdfast('repair', '--copy', 'offsite', '--read-data');
+    expect(dry.stdout).toContain('it is missing; the main store has it whole');
+    const mended = await site.holdfast('repair', '--copy', 'offsite', '--read-data', '--apply', '--json');
+    expect(documentOf<RepairDocument>('repair', mended)).toMatchObject({
+      addin: 'nightly/offsite',
+      objects: [
+        { copy: 'main', mended: true },
+        { copy: 'main', mended: true },
+      ],
+      snapshots: [],
+      exitStatus: 0,
+    });
+    expect((await site.holdfast('verify', '--copy', 'offsite', '--read-data')).status).toBe(0);
   });
 
   it('says what is lost where no copy has it, and nothing while the copy is not mounted', async () => {

@@ -2,7 +2,17 @@
 
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type {
@@ -12,6 +22,8 @@ import type {
   KeyRotateDocument,
 } from '../../src/cli/documents/keys.ts';
 import type { PruneDocument } from '../../src/cli/documents/prune.ts';
+import type { StatusDocument } from '../../src/cli/documents/snapshots.ts';
+import type { VerifyDocument } from '../../src/cli/documents/verify.ts';
 import { openState } from '../../src/core/state/state.ts';
 import { type CliSite, documentOf, holdfast, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
@@ -19,12 +31,15 @@ let site: CliSite;
 let recipient = '';
 const at = (name: string): string => join(site.dir, name);
 
-const configure = (...recipients: readonly string[]): void =>
+const configure = (...recipients: readonly string[]): void => configureWith([], recipients);
+
+const configureWith = (copies: readonly unknown[], recipients: readonly string[]): void =>
   writeJson(join(site.config, 'addins.d/nightly.json'), {
     name: 'nightly',
     provider: { use: 'chain' },
     store: { use: 'local', path: site.store },
     encryption: { recipients },
+    copies,
   });
 
 async function generate(name: string): Promise<string> {
@@ -117,6 +132,20 @@ describe('key check', () => {
     expect(nothing.status).toBe(40);
     expect(nothing.stderr).toContain('the store has no snapshots');
   });
+
+  it('records nothing where nothing is encrypted', async () => {
+    const plain = { name: 'plain', store: { use: 'local', path: at('plain') }, provider: { use: 's3-tar' } };
+    const file = join(site.config, 'addins.d/plain.json');
+    writeJson(file, { ...plain, encryption: 'none', accounts: { include: ['bert'] } });
+    await site.holdfast('backup', '--addin', 'plain');
+    const checking = ['key', 'check', '--identity', at('typed'), '--confirm', '--addin', 'plain'];
+    const checked = await site.holdfast(...checking).finally(() => rmSync(file));
+
+    expect([checked.status, checked.stderr]).toEqual([
+      40,
+      expect.stringContaining('not recorded as kept: nothing there is encrypted'),
+    ]);
+  });
 });
 
 describe('the life of a key', () => {
@@ -141,6 +170,21 @@ describe('the life of a key', () => {
     expect(await site.holdfast('key', 'check')).toMatchObject({ status: 46 });
   });
 
+  it('finds what is locked by the beginning of the name that is shown for it', async () => {
+    const { stdout } = await site.holdfast('snapshots', '--account', 'anna');
+    const shown = /^anna-\d{8}T\d{6}Z-[0-9a-f]{8}/m.exec(stdout)?.[0] ?? 'none';
+    const locked = await site.holdfast('ls', shown);
+    const state = at('config/state');
+    renameSync(join(state, 'accounts.json'), at('accounts.json'));
+    const nameless = await site
+      .holdfast('ls', shown)
+      .finally(() => renameSync(at('accounts.json'), join(state, 'accounts.json')));
+
+    expect([locked.status, locked.stderr]).toEqual([46, expect.stringContaining('no identity was given')]);
+    expect(nameless.status).toBe(40);
+    expect(nameless.stderr).toMatch(/no snapshot whose name can be read begins with .*; \d are locked/);
+  });
+
   it('tries the newest that is ours, whatever somebody has put above it', async () => {
     const manifests = join(site.store, 'manifests');
     const names = readdirSync(manifests, { recursive: true, encoding: 'utf8' });
@@ -159,13 +203,14 @@ describe('the life of a key', () => {
   it('goes on with other recipients, and the dropped identity opens no key object any more', async () => {
     const before = keyFiles();
     const fresh = await generate('fresh');
-    configure(fresh);
+    configureWith([{ name: 'off', store: { use: 'local', path: at('off') } }], [fresh]);
     expect((await site.holdfast('backup')).stderr).toContain('warning: recipients-changed');
 
     const result = await site.holdfast('key', 'rotate', '--identity', at('admin'), '--json');
     const rotated = documentOf<KeyRotateDocument>('key-rotate', result);
 
     expect(rotated).toMatchObject({ exitStatus: 0, recipients: [fresh] });
+    expect(result.stderr).toContain('run holdfast key rotate --addin nightly --copy off');
     expect(rotated.keys.map(({ action, removed, kept }) => [action, removed, kept])).toEqual([
       ['encrypted-anew', 1, 0],
       ['encrypted-anew', 1, 0],
@@ -177,7 +222,15 @@ describe('the life of a key', () => {
       bert: 'wrong-key',
     });
     await site.holdfast('key', 'check', '--identity', at('fresh'), '--confirm');
+    // What replaced the keys has come to the copy, and what was replaced is still there.
+    expect((await site.holdfast('backup')).stderr).toMatch(
+      /^warning: recipients-changed: the copy off .* 2 acc/m,
+    );
+    const inCopy = ['key', 'rotate', '--copy', 'off', '--identity', at('fresh')];
+    expect((await site.holdfast(...inCopy)).status).toBe(0);
+    expect((await check('--copy', 'off', '--identity', at('admin'))).exitStatus).toBe(47);
     expect(await site.holdfast('backup')).toMatchObject({ status: 0, stderr: '' });
+    configure(fresh);
     expect((await site.holdfast('key', 'rotate', '--identity', at('admin'))).status).toBe(47);
   }, 30_000);
 
@@ -268,6 +321,31 @@ describe('key erase', () => {
     const restore = ['restore', 'latest', '--account', 'anna', '--identity', at('fresh')];
     expect((await site.holdfast(...restore, '--to', at('nothing'))).status).not.toBe(0);
   });
+
+  it('is no damage to verify, no good backup to status, and no failure where all others come back', async () => {
+    const whose = ['--account', 'anna', '--identity', at('fresh'), '--json'];
+    const verified = await site.holdfast('verify', ...whose);
+    const looked = documentOf<StatusDocument>('status', await site.holdfast('status', '--json'));
+    const to = mkdtempSync(at('all-'));
+    const restored = await site.holdfast(
+      ...['restore', 'latest', '--all', '--to', to, '--identity', at('fresh'), '--json'],
+    );
+
+    expect(verified.status).toBe(0);
+    for (const one of documentOf<VerifyDocument>('verify', verified).snapshots)
+      expect(one).toMatchObject({ erased: true, problems: [] });
+    expect(looked.accounts).toMatchObject([
+      { account: 'anna', erased: true, lastGoodAt: null },
+      { account: 'bert', erased: false },
+    ]);
+    expect(restored).toMatchObject({ status: 0 });
+    expect(readdirSync(to)).toEqual(['bert']);
+    expect(restored.stderr).toMatch(/^note: .*erased /m);
+    const wrong = [...['restore', 'latest', '--all', '--to', at('none')], '--identity', at('admin')];
+    const locked = await site.holdfast(...wrong);
+    expect([locked.status, locked.stderr]).toEqual([47, expect.stringContaining('hint: ')]);
+    expect(locked.stderr).not.toContain('no identity was given');
+  }, 30_000);
 
   it('begins anew with a full of a new key, and prune takes away what was erased', async () => {
     // It says that no parent could be used.

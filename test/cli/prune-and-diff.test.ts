@@ -3,6 +3,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { countGoing } from '../../src/cli/commands/prune.ts';
 import type { DifferenceDocument } from '../../src/cli/documents/difference.ts';
 import type { PinDocument, PruneDocument, UnpinDocument } from '../../src/cli/documents/prune.ts';
 import type { SnapshotsDocument } from '../../src/cli/documents/snapshots.ts';
@@ -119,6 +120,13 @@ describe('prune', () => {
     expect((await site.holdfast('verify', '--read-data')).status).toBe(0);
   });
 
+  it('counts what it was refused to remove as staying', () => {
+    const of = (keep: boolean, removed: boolean) => ({ keep, removed });
+    const snapshots = [of(false, true), of(false, false), of(true, false)] as never[];
+
+    expect([countGoing(snapshots, false), countGoing(snapshots, true)]).toEqual([2, 1]);
+  });
+
   it('refuses what is no store of this server', async () => {
     rmSync(join(site.store, 'holdfast.json'));
     const result = await site.holdfast('prune', '--apply');
@@ -143,7 +151,7 @@ describe('a legal hold', () => {
 
     expect([ended.status, all.status, set.status]).toEqual([2, 2, 0]);
     expect((await site.holdfast('unpin', 'all', '--account', 'anna', '--legal-hold')).stdout).toBe(
-      'all of anna: 1 legal hold ended\n',
+      'all of anna: 2 legal holds ended\n',
     );
   });
 });

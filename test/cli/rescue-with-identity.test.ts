@@ -3,8 +3,9 @@
  * or was planted stops none of the others, and a new machine that has the recovery sheet.
  */
 
-import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SnapshotsDocument } from '../../src/cli/documents/snapshots.ts';
@@ -25,6 +26,7 @@ beforeAll(async () => {
     mkdirSync(join(dir, 'home', name), { recursive: true });
     writeFileSync(join(dir, 'home', name, 'page'), name);
   }
+  writeFileSync(join(dir, 'home/anna/noise'), randomBytes(400_000));
   site = makeSite({ panel: { use: 'generic', accounts: [{ path: join(dir, 'home/*') }] } }, dir);
   [identity, sealedIdentity] = [join(dir, 'admin.key'), join(dir, 'sealed.key')];
   writeFileSync(join(dir, 'passphrase'), `${passphrase}\n`);
@@ -63,6 +65,21 @@ describe('rescue.py --identity', () => {
 
     expect(said).toMatch(/^1 0\n/);
     expect(readFileSync(join(site.dir, target, 'files/page'), 'utf8')).toBe('anna');
+  });
+
+  it.each(['8k', '256k'])('says that TMPDIR is full, of %s, and calls nothing damaged', async (size) => {
+    const scratch = mkdtempSync(join(site.dir, 'scratch-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'none', scratch]);
+    const args = [...latest('anna', `target-${++targets}`), '--identity', identity];
+    try {
+      const full = await runRescue(site.store, args, { ...process.env, TMPDIR: scratch });
+
+      expect([full.status, full.problems]).toEqual([2, []]);
+      expect(full.stderr).toMatch(new RegExp(`^stopped: no room to decrypt \\d+ bytes in ${scratch}: `, 'm'));
+      expect(readdirSync(scratch)).toEqual([]);
+    } finally {
+      execFileSync('umount', [scratch]);
+    }
   });
 
   it('restores an account where another does not open, and says of that one why', async () => {

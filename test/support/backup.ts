@@ -272,8 +272,12 @@ function accountOf(
 }
 
 /** Runs the `rescue.py` that lies in a store. */
-export function runRescue(storePath: string, args: readonly string[]): Promise<RescueOutcome> {
-  const child = spawn('python3', ['-B', 'rescue.py', ...args], { cwd: storePath });
+export function runRescue(
+  storePath: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<RescueOutcome> {
+  const child = spawn('python3', ['-B', 'rescue.py', ...args], { cwd: storePath, env });
   const [out, complaints]: [Buffer[], Buffer[]] = [[], []];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => complaints.push(chunk));

@@ -8,7 +8,8 @@ import { s3TarProvider } from '../../src/addins/s3-tar/index.ts';
 import { readManifest } from '../../src/core/archive/manifest.ts';
 import type { Store } from '../../src/core/contracts/store.ts';
 import type { CopyReport } from '../../src/core/jobs/copy/report.ts';
-import { type CopyRun, type CopyTarget, copySnapshots } from '../../src/core/jobs/copy-snapshots.ts';
+import type { CopyRun, CopyTarget } from '../../src/core/jobs/copy/types.ts';
+import { copySnapshots } from '../../src/core/jobs/copy-snapshots.ts';
 import type { Lab } from './backup.ts';
 
 /** A copy in a directory, its store wrapped where a test wants trouble. */

@@ -30,7 +30,7 @@ export async function storeCheckFailure(
   reopen: () => Promise<Store> = async () => ({ ...store, close: async () => {} }),
 ): Promise<unknown> {
   if (check.when !== undefined && !check.when(store.capabilities)) return null;
-  return failureOf(check.run(store, { ...checkContext(), reopen }));
+  return failureOf(check.run(store, { ...checkContext(), now: Date.now, reopen }));
 }
 
 export async function runProviderCheck(

@@ -11,8 +11,8 @@ import {
   type Manifest,
   type ManifestHeader,
   type ObjectRef,
-  snapshotDigest,
 } from '../../src/core/archive/manifest.ts';
+import { snapshotDigest } from '../../src/core/archive/snapshot-digest.ts';
 import type { Store } from '../../src/core/contracts/store.ts';
 import { bytesOf } from '../../src/core/streams.ts';
 

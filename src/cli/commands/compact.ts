@@ -6,10 +6,10 @@ import type { CompactReport } from '../../core/jobs/compact/types.ts';
 import { printable, quoted } from '../../core/printable.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
 import type { CompactDocument } from '../documents/compact.ts';
-import { ownerOf } from '../find-snapshot.ts';
 import { bytesText, plural } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { ownSigner } from '../own-signer.ts';
+import { ownersOf } from '../owners-of-account.ts';
 import { openProgress } from '../progress.ts';
 import { serverOf } from '../server-option.ts';
 import { type StoreSession, withStore } from '../store-session.ts';
@@ -115,8 +115,7 @@ async function run(
   { account, threshold, maxBytes, apply }: Options,
 ): Promise<CompactReport> {
   const { loaded, opened, search, trust } = session;
-  const owners: string[] = [];
-  for (const wanted of account ?? []) owners.push(await ownerOf(search, wanted));
+  const owners = await ownersOf(search, account ?? []);
   const { stateDir } = loaded.configuration;
   const progress = await openProgress(output, world.now);
   const seen = { accounts: 0, bytes: 0 };

@@ -7,6 +7,7 @@ import { type DecryptOptions, openEncrypted } from '../decrypt-input.ts';
 import type { DecryptDocument } from '../documents/keys.ts';
 import { bytesText } from '../format.ts';
 import { defineKeyOptions } from '../key-input.ts';
+import { outputLost } from '../lost-output.ts';
 import { refuseExisting, writePrivateFile } from '../private-file.ts';
 
 interface Options extends DecryptOptions {
@@ -14,6 +15,7 @@ interface Options extends DecryptOptions {
 }
 
 export const decrypt: CliCommand = {
+  shows: true,
   exits: [
     'OBJECT_DAMAGED',
     'IDENTITY_MISSING',
@@ -65,6 +67,9 @@ export const decrypt: CliCommand = {
 
 function written(stream: NodeJS.WritableStream, piece: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    stream.write(piece, (error) => (error ? reject(error) : resolve()));
+    stream.write(piece, (error) => {
+      if (error) reject(outputLost(error));
+      else resolve();
+    });
   });
 }

@@ -14,9 +14,11 @@ import { copyHelp, withStore } from '../store-session.ts';
 const signs = { added: '+', removed: '-', changed: 'M', renamed: 'R' } as const;
 
 export const diff: CliCommand = {
+  shows: true,
   exits: [
     'ACCOUNT_NOT_FOUND',
     'SNAPSHOT_NOT_FOUND',
+    'SNAPSHOT_UNTRUSTED',
     'OBJECT_DAMAGED',
     'OBJECT_MISSING',
     'STORE_UNAVAILABLE',

@@ -4,6 +4,7 @@ import type { Identity } from '../../core/encryption/identities.ts';
 import { errorCodes, HoldfastError } from '../../core/errors.ts';
 import { type CheckedAccount, checkKeys, type KeyResult } from '../../core/jobs/keys/check-keys.ts';
 import { printable } from '../../core/printable.ts';
+import { ownerNames } from '../../core/state/database-owners.ts';
 import { rememberKept } from '../../core/state/kept-identities.ts';
 import { ensurePrivateDirectory } from '../../core/state/state-files.ts';
 import type { CliCommand, CliContext } from '../command.ts';
@@ -58,7 +59,7 @@ export const keyCheck: CliCommand = {
         '\nTries the manifest of each newest snapshot, every key that it refers to and the root of its index; data is\n' +
           'not read. Without --identity the one of the configuration is tried. Ends with 47 where the identity does not open a snapshot,\n' +
           'with 43 where a key object is gone; erased accounts are no failure. --confirm records nothing unless\n' +
-          'snapshots were opened and none was not. On a server whose credentials can only put it compares the public\n' +
+          'snapshots were opened and none was not; where nothing is encrypted, or everything erased, it ends with 40. On a server whose credentials can only put it compares the public\n' +
           'key with the recipients, and opens nothing.',
       );
   },
@@ -76,9 +77,10 @@ export const keyCheck: CliCommand = {
       const failed = failures.find(([of]) => accounts.some(({ result }) => result === of))?.[1] ?? 0;
       const kept = confirm === true && failed === 0 && accounts.some(({ result }) => result === 'opens');
       // Nothing was shown: every account is plain or erased.
-      const exitStatus = confirm === true && failed === 0 && !kept ? errorCodes.IDENTITY_WRONG.exit : failed;
+      const nothingOpens = failed === 0 && !accounts.some(({ result }) => result === 'opens');
+      const exitStatus = confirm === true && nothingOpens ? errorCodes.SNAPSHOT_NOT_FOUND.exit : failed;
       if (kept) await remember(context, session, recipients);
-      const sites = session.state?.sites();
+      const sites = session.state === null ? null : ownerNames(session.state);
       const siteOf = ({ site, owner }: CheckedAccount): string | null => site ?? sites?.get(owner) ?? null;
       output.table(
         columns,
@@ -93,7 +95,10 @@ export const keyCheck: CliCommand = {
       const open = accounts.filter(({ result }) => result === 'opens').length;
       output.info(`${plural(accounts.length, 'account')}, ${open} open with this identity`);
       if (kept) output.info(`recorded as kept: ${recipients.join(', ')}`);
-      else if (confirm === true) output.note('not recorded as kept: not everything opens with this identity');
+      else if (confirm === true) {
+        const why = nothingOpens ? 'nothing there is encrypted' : 'not everything opens with this identity';
+        output.note(`not recorded as kept: ${why}`);
+      }
       output.document<KeyCheckDocument>({
         addin: session.addin.name,
         recipients,

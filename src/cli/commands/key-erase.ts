@@ -6,6 +6,7 @@ import { listSnapshots } from '../../core/jobs/catalog.ts';
 import { type EraseReport, eraseAccount, requireSight } from '../../core/jobs/keys/erase-account.ts';
 import { readStoreFile } from '../../core/jobs/store-identity.ts';
 import { printable, quoted } from '../../core/printable.ts';
+import { ownerNames } from '../../core/state/database-owners.ts';
 import type { State } from '../../core/state/state.ts';
 import type { CliCommand, CliContext } from '../command.ts';
 import { loadConfigured, perStore } from '../configuration.ts';
@@ -15,6 +16,7 @@ import { bytesText, instantText, plural } from '../format.ts';
 import { namedServer } from '../key-session.ts';
 import { eventSigner } from '../own-signer.ts';
 import { ownerToErase } from '../owner-to-erase.ts';
+import { withDatabases } from '../owners-of-account.ts';
 import { type StoreSession, withStore } from '../store-session.ts';
 
 interface Options {
@@ -48,7 +50,7 @@ export const keyErase: CliCommand = {
       .option('--apply', 'destroy the keys; without it nothing is changed')
       .addHelpText(
         'after',
-        '\nWorks on the main stores and their copies. A legal hold on the account or on one of its snapshots forbids it.\n' +
+        '\nWorks on the main stores and their copies, and on what db export --to-store made of the account. A legal hold on the account or on one of its snapshots forbids it.\n' +
           'What was encrypted cannot be read afterwards by anybody, and the next prune removes it; snapshots that were\n' +
           'never encrypted can be read until then. Copies of key objects elsewhere are not reached. A server whose\n' +
           'credentials can only put does not see that a key is gone, and would go on with it: run it there with --local.\n' +
@@ -81,15 +83,16 @@ export const keyErase: CliCommand = {
           requireSight(session.opened.store);
           owner ??= await ownerToErase(session.search, account);
           own = session.state === null ? [] : ownServers(session.state);
-          site = session.state?.sites().get(owner) ?? site;
+          site = (session.state === null ? null : ownerNames(session.state).get(owner)) ?? site;
           // A copy that was never written to has nothing to erase.
           if ((await readStoreFile(session.opened.store, context.signal)) === null) return;
-          const there = await serversIn(session, owner, context.signal);
-          others = [...new Set([...others, ...there])];
-          const servers = server === undefined ? there : [namedServer(server)];
-          entries.push(
-            entryOf(one.name, await erase(context, session, { owner, reason, servers, apply: applies })),
-          );
+          for (const of of withDatabases(account, owner)) {
+            const there = await serversIn(session, of, context.signal);
+            others = [...new Set([...others, ...there])];
+            const servers = server === undefined ? there : [namedServer(server)];
+            const report = await erase(context, session, { owner: of, reason, servers, apply: applies });
+            if (of === owner || hasAny(report)) entries.push(entryOf(one.name, of, owner, report));
+          }
         });
       }
     }
@@ -115,7 +118,7 @@ const ownServers = ({ server }: State): string[] => [...server.previous, server]
 
 /** Nothing to erase may be a mistyped UUID: that must not look like an erasure. @throws ACCOUNT_NOT_FOUND */
 function requireFound(account: string, entries: readonly StoreEntry[], servers: readonly string[]): void {
-  if (entries.some(({ servers: found }) => found.some(({ keys, snapshots }) => keys + snapshots > 0))) return;
+  if (entries.some(hasAny)) return;
   throw new HoldfastError('ACCOUNT_NOT_FOUND', `no store has keys or snapshots of ${quoted(account)}`, {
     hint:
       servers.length === 0
@@ -123,6 +126,11 @@ function requireFound(account: string, entries: readonly StoreEntry[], servers: 
         : `Name a server that has any with --server: ${servers.join(', ')}.`,
   });
 }
+
+type Amount = Pick<EraseReport['servers'][number], 'keys' | 'snapshots'>;
+
+const hasAny = ({ servers, holds }: { servers: readonly Amount[]; holds: readonly string[] }): boolean =>
+  holds.length > 0 || servers.some(({ keys, snapshots }) => keys + snapshots > 0);
 
 interface Erasure {
   readonly owner: string;
@@ -159,8 +167,13 @@ async function serversIn({ opened: { store } }: StoreSession, owner: string, sig
 
 const isoOrNull = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
-const entryOf = (store: string, { holds, left, servers, ...counts }: EraseReport): StoreEntry => ({
-  store,
+const entryOf = (
+  store: string,
+  of: string,
+  account: string,
+  { holds, left, servers, ...counts }: EraseReport,
+): StoreEntry => ({
+  ...{ store, owner: of, databasesOnly: of !== account },
   ...counts,
   holds: [...holds],
   left: [...left],
@@ -179,7 +192,19 @@ function print(
 ): void {
   const done = applied && entries.every(({ holds }) => holds.length === 0);
   output.line(`account ${owner}${site === null ? '' : `, now ${printable(site, 200)}`}`);
-  for (const { store, holds, keys, left, closed, open, plain, remaining, servers } of entries) {
+  for (const {
+    databasesOnly,
+    holds,
+    keys,
+    left,
+    closed,
+    open,
+    plain,
+    remaining,
+    servers,
+    ...one
+  } of entries) {
+    const store = databasesOnly ? `${one.store}, databases only` : one.store;
     for (const { server, snapshots, first, last } of servers) {
       const when =
         first === null || last === null ? '' : `, ${instantText(first)} to ${instantText(last)} UTC`;

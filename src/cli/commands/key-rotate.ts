@@ -2,15 +2,17 @@
 
 import { listKeys } from '../../core/encryption/owner-keys.ts';
 import { errorCodes, HoldfastError } from '../../core/errors.ts';
+import { forgetReplacedKeys } from '../../core/jobs/copy/copy-record.ts';
 import { beginEpochs, encryptAnew, type RotatedKey } from '../../core/jobs/keys/rotate-keys.ts';
 import { readStoreFile } from '../../core/jobs/store-identity.ts';
 import { printable } from '../../core/printable.ts';
+import { ownerNames } from '../../core/state/database-owners.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
 import type { KeyRotateDocument } from '../documents/keys.ts';
-import { ownerOf } from '../find-snapshot.ts';
 import { plural } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { identitiesFor, serversOf } from '../key-session.ts';
+import { ownersOf } from '../owners-of-account.ts';
 import { type StoreSession, withStore } from '../store-session.ts';
 
 interface Options extends KeyOptions {
@@ -61,13 +63,12 @@ export const keyRotate: CliCommand = {
 
   async run(context, { options }) {
     const chosen = options as Options;
-    const { addin, copy } = chosen;
-    return withStore(context, { addin, copy, needs: 'whole' }, async (session) => {
+    return withStore(context, { addin: chosen.addin, copy: chosen.copy, needs: 'whole' }, async (session) => {
       const keys = await rotate(context, session, chosen);
       const { output } = context;
       const { encryption, name } = session.addin;
       const exitStatus = statusOf(keys);
-      const sites = session.state?.sites();
+      const sites = session.state === null ? null : ownerNames(session.state);
       output.table(
         columns,
         keys.map((one) => [
@@ -83,10 +84,21 @@ export const keyRotate: CliCommand = {
         output.note(`holdfast: the store refused to remove ${plural(kept, 'earlier revision')}`);
         output.note('hint: Remove them with other credentials; until then earlier recipients can open them.');
       }
+      const [main, copy] = name.split('/', 2) as [string, string?];
+      if (copy !== undefined && exitStatus === 0 && chosen.account === undefined)
+        await forgetReplacedKeys(session.loaded.configuration.stateDir, main, copy);
+      if (copy === undefined && chosen.epoch !== true) {
+        for (const one of session.addin.copies) {
+          const line = `holdfast key rotate --addin ${main} --copy ${one.name}`;
+          output.note(
+            `note: the copy ${one.name} has keys of its own, for the recipients of before: run ${line}`,
+          );
+        }
+      }
       const done = keys.filter(({ action }) => action !== 'left').length;
       output.info(`${done} of ${plural(keys.length, 'key')} done`);
       output.document<KeyRotateDocument>({
-        addin: name.split('/', 1)[0]!,
+        addin: main,
         store: name,
         recipients: encryption === 'none' ? [] : [...encryption.recipients],
         exitStatus,
@@ -126,8 +138,7 @@ async function rotate(
       },
     );
   }
-  const owners: string[] = [];
-  for (const wanted of account ?? []) owners.push(await ownerOf(search, wanted));
+  const owners = await ownersOf(search, account ?? []);
   const identities = epoch === true ? [] : await identitiesFor(context, session, keys);
   const storeId = store.capabilities.putOnly
     ? (state?.storeId(addin.name) ?? null)

@@ -49,12 +49,15 @@ export const pin: CliCommand = {
           ? ({ kind: 'hold', reason } as const)
           : ({ kind: 'pin', reason, untilMs } as const);
       for (const request of place.requests) await setPin(request, details);
-      const { snapshot, account } = place;
+      const { snapshot, databases, account } = place;
       const end = untilMs === null ? null : new Date(untilMs).toISOString();
       const what = snapshot ?? `all of ${account}`;
+      const verb = databases === null ? 'is' : `and ${databases} are`;
       const words = details.kind === 'hold' ? 'under legal hold' : 'pinned';
-      context.output.info(`${what} is ${words}${end === null ? '' : ` until ${end}`}`);
-      context.output.document<PinDocument>({ snapshot, account, kind: details.kind, reason, until: end });
+      context.output.info(`${what} ${verb} ${words}${end === null ? '' : ` until ${end}`}`);
+      context.output.document<PinDocument>({
+        ...{ snapshot, databases, account, kind: details.kind, reason, until: end },
+      });
       return 0;
     });
   },

@@ -5,11 +5,11 @@ import type { PrunedSnapshot, PruneReport } from '../../core/jobs/prune/types.ts
 import { printable } from '../../core/printable.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
 import type { PruneDocument } from '../documents/prune.ts';
-import { ownerOf } from '../find-snapshot.ts';
 import { bytesText, countText, plural } from '../format.ts';
 import { defineKeyOptions } from '../key-input.ts';
 import { addinId } from '../opened.ts';
 import { eventSigner } from '../own-signer.ts';
+import { ownersOf } from '../owners-of-account.ts';
 import { retentionsOf } from '../policies.ts';
 import { openProgress } from '../progress.ts';
 import { serverOf } from '../server-option.ts';
@@ -46,7 +46,8 @@ export const prune: CliCommand = {
       .addHelpText(
         'after',
         '\nAlways stay: the newest good snapshot of an account, what is newer, the last good one of each tree and\n' +
-          'database, and what is pinned. Objects that no snapshot names go a day after the store got them.\n' +
+          'database (of those that are gone, in the 20 newest snapshots that hold such), and what is pinned.\n' +
+          'Objects that no snapshot names go a day after the store got them.\n' +
           'Prune refuses where the result would surprise; docs/errors.md, PRUNE_REFUSED, says when.',
       );
     defineKeyOptions(command);
@@ -79,8 +80,7 @@ async function run(
   const { loaded, addin, opened, search, trust } = session;
   const { now, newObjectId } = world;
   const signer = apply === true ? await eventSigner(context, session) : null;
-  const owners: string[] = [];
-  for (const wanted of account ?? []) owners.push(await ownerOf(search, wanted));
+  const owners = await ownersOf(search, account ?? []);
   // Of a copy, manifests name the configuration it belongs to.
   const name = addin.name.split('/', 1)[0]!;
   const retentionOf = await retentionsOf(search, loaded.configuration, server);
@@ -119,6 +119,10 @@ async function run(
 const actionOf = ({ keep, removed }: PrunedSnapshot): string =>
   keep ? 'keep' : removed ? 'removed' : 'remove';
 
+/** Where prune refuses, or another job is in the way, what was to go stays. Exported for its test. */
+export const countGoing = (snapshots: PruneReport['snapshots'], applied: boolean): number =>
+  snapshots.filter(({ keep, removed }) => (applied ? removed : !keep)).length;
+
 function print({ output }: CliContext, report: PruneReport, applied: boolean): void {
   output.table(
     columns,
@@ -152,7 +156,7 @@ function print({ output }: CliContext, report: PruneReport, applied: boolean): v
     );
   }
   if (report.denied > 0) output.note(`holdfast: not allowed to remove ${plural(report.denied, 'object')}`);
-  const going = report.snapshots.filter(({ keep }) => !keep).length;
+  const going = countGoing(report.snapshots, applied);
   const objects = `${plural(report.objects.count, 'object')} of ${bytesText(report.objects.bytes)}`;
   const all = report.snapshots.length;
   const kept = `${countText(all - going)} of ${plural(all, 'snapshot')} stay`;

@@ -5,19 +5,20 @@ import { repair as repairStore } from '../../core/jobs/repair/repair.ts';
 import type { RepairCopy, RepairReport, UnaskedCopy } from '../../core/jobs/repair/types.ts';
 import { printable } from '../../core/printable.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
-import { perStore } from '../configuration.ts';
+import { chooseAddin, perStore } from '../configuration.ts';
 import type { RepairDocument } from '../documents/repair.ts';
-import { ownerOf } from '../find-snapshot.ts';
 import { countText, plural } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { openStore } from '../opened.ts';
 import { ownSigner } from '../own-signer.ts';
+import { ownersOf } from '../owners-of-account.ts';
 import { openProgress } from '../progress.ts';
 import { serverOf } from '../server-option.ts';
 import { type StoreSession, withStore } from '../store-session.ts';
 
 interface Options extends KeyOptions {
   readonly addin?: string;
+  readonly copy?: string;
   readonly account?: readonly string[];
   readonly server?: string;
   readonly readData?: true;
@@ -26,6 +27,8 @@ interface Options extends KeyOptions {
 
 /** Of a snapshot so many lost paths are shown; --json has more. */
 const shownPaths = 20;
+/** What the main store is called where a copy is mended from it. */
+const mainName = 'main';
 
 export const repair: CliCommand = {
   exits: [
@@ -35,6 +38,7 @@ export const repair: CliCommand = {
     'IDENTITY_WRONG',
     'OBJECT_DAMAGED',
     'OBJECT_MISSING',
+    'SNAPSHOT_UNTRUSTED',
     'STORE_UNAVAILABLE',
     'STORE_DENIED',
     'STORE_FULL',
@@ -44,6 +48,7 @@ export const repair: CliCommand = {
   define(command) {
     defineKeyOptions(command)
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
+      .option('--copy <name>', 'mend this copy, with what the main store has; nothing is marked or rebuilt')
       .option('--account <account>', 'site, domain or UUID; may be repeated (default: all)', collected)
       .option('--server <uuid>', 'snapshots of another server in this store (default: of this one)')
       .option('--read-data', 'read every byte, so that damage inside objects shows too')
@@ -53,7 +58,9 @@ export const repair: CliCommand = {
         '\nWhat is damaged or missing is taken from the configured copies. Where none has it, a new revision of each\n' +
           'snapshot says what it lost, so that the rest of it restores; it is taken back once a copy has it after all.\n' +
           'While a copy cannot be asked, nothing counts as lost: mend it, or take it out of the configuration.\n' +
-          'The lost index of a full is made again from its segments. No snapshot is removed.',
+          'The lost index of a full is made again from its segments. No snapshot is removed.\n' +
+          'With --copy no identity is needed: what is damaged or missing in the copy comes from the main store, checked by\n' +
+          'its hash. What the main store lacks as well is named.',
       );
   },
 
@@ -62,14 +69,15 @@ export const repair: CliCommand = {
     return withStore(context, { ...chosen, needs: 'whole' }, async (session) => {
       const server = serverOf(session, chosen);
       const report = await run(context, session, server, chosen);
-      print(context, report, chosen.apply === true);
-      const { exitStatus, snapshotsSeen, leftovers, unasked, locked } = report;
+      print(context, report, { applied: chosen.apply === true, ofCopy: chosen.copy !== undefined });
+      const { exitStatus, snapshotsSeen, untrusted, leftovers, unasked, locked } = report;
       context.output.document<RepairDocument>({
         addin: session.addin.name,
         server,
         applied: chosen.apply === true,
         exitStatus,
         snapshotsSeen,
+        untrusted,
         objects: report.objects.map((one) => ({ ...one, problem: printable(one.problem, 4096) })),
         snapshots: report.snapshots.map(({ name, components, paths, ...one }) => ({
           id: name,
@@ -90,21 +98,21 @@ async function run(
   { output, world, signal }: CliContext,
   session: StoreSession,
   server: string,
-  { account, readData, apply }: Options,
+  { addin: addinName, copy: mended, account, readData, apply }: Options,
 ): Promise<RepairReport> {
   const { loaded, addin, opened, search, trust } = session;
-  const owners: string[] = [];
-  for (const wanted of account ?? []) owners.push(await ownerOf(search, wanted));
+  const owners = await ownersOf(search, account ?? []);
   const copies: RepairCopy[] = [];
   const unopened: UnaskedCopy[] = [];
   const progress = await openProgress(output, world.now);
   let bytes = 0;
   try {
-    for (const copy of perStore(addin).slice(1)) {
-      const name = copy.name.slice(addin.name.length + 1);
+    const main = mended === undefined ? null : chooseAddin(loaded.configuration, addinName);
+    for (const source of main === null ? perStore(addin).slice(1) : [main]) {
+      const name = main === null ? source.name.slice(addin.name.length + 1) : mainName;
       try {
-        const { store, provider } = await openStore(loaded, copy, world);
-        copies.push({ name, store, provider, remembered: session.state?.storeId(copy.name) ?? null });
+        const { store, provider } = await openStore(loaded, source, world);
+        copies.push({ name, store, provider, remembered: session.state?.storeId(source.name) ?? null });
       } catch (error) {
         if (!isHoldfastError(error)) throw error;
         unopened.push({ copy: name, message: printable(error.message, 4096) });
@@ -117,10 +125,11 @@ async function run(
       owners: account === undefined ? null : owners,
       copies,
       unopened,
+      isCopy: main !== null,
       readData: readData === true,
       apply: apply === true,
       stateDir: loaded.configuration.stateDir,
-      signer: await ownSigner(session, apply === true),
+      signer: main === null ? await ownSigner(session, apply === true) : null,
       trust,
       world,
       signal,
@@ -135,11 +144,19 @@ async function run(
   }
 }
 
-function print({ output }: CliContext, report: RepairReport, applied: boolean): void {
-  const { objects, snapshots, leftovers, unasked, locked, snapshotsSeen } = report;
-  const lacking = unasked.length === 0 ? 'no copy has it' : 'no copy that could be asked has it';
+function print(
+  { output }: CliContext,
+  report: RepairReport,
+  { applied, ofCopy }: { readonly applied: boolean; readonly ofCopy: boolean },
+): void {
+  const { objects, snapshots, leftovers, unasked, locked, snapshotsSeen, untrusted } = report;
+  const named = (copy: string): string => (ofCopy ? 'the main store' : `copy ${copy}`);
+  const none = ofCopy ? 'the main store has it not' : 'no copy has it';
+  const silent = ofCopy ? 'the main store could not be asked' : 'no copy that could be asked has it';
   for (const { key, problem, copy, mended } of objects) {
-    const remedy = copy === null ? lacking : mended ? `taken from copy ${copy}` : `copy ${copy} has it whole`;
+    const lacking = unasked.length === 0 ? none : silent;
+    const remedy =
+      copy === null ? lacking : mended ? `taken from ${named(copy)}` : `${named(copy)} has it whole`;
     output.line(`${key}: ${printable(problem, 4096)}; ${remedy}`);
   }
   for (const { name, rebuilt, broughtBack, components, lostPaths, paths } of snapshots) {
@@ -152,9 +169,12 @@ function print({ output }: CliContext, report: RepairReport, applied: boolean): 
     for (const path of paths.slice(0, shownPaths)) output.line(`  ${path}`);
     if (lostPaths > shownPaths) output.line(`  and ${countText(lostPaths - shownPaths)} more`);
   }
+  if (untrusted > 0) {
+    output.note(`note: ${plural(untrusted, 'snapshot')} left alone, which nobody signed who is trusted here`);
+  }
   for (const folder of leftovers) output.line(`${folder}: left by a trial that was killed`);
-  for (const { copy, message } of unasked) output.note(`note: copy ${copy} could not be asked: ${message}`);
-  if (unasked.length > 0) {
+  for (const { copy, message } of unasked) output.note(`note: ${named(copy)} could not be asked: ${message}`);
+  if (unasked.length > 0 && !ofCopy) {
     output.note('note: nothing counts as lost until all copies can be asked, or are no longer configured');
   }
   for (const owner of locked) output.note(`note: another job is working on ${owner}; left for the next run`);

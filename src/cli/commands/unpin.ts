@@ -25,13 +25,13 @@ export const unpin: CliCommand = {
     const chosen = options as PinOptions;
     return withStore(context, chosen, async (session) => {
       const kind = chosen.legalHold === true ? 'hold' : 'pin';
-      const { snapshot, account, requests } = await pinPlace(context, session, args[0]!, chosen);
+      const { snapshot, databases, account, requests } = await pinPlace(context, session, args[0]!, chosen);
       let ended = 0;
       for (const request of requests) ended += await endPins(request, kind);
       const what = snapshot ?? `all of ${account}`;
       const noun = kind === 'hold' ? 'legal hold' : 'pin';
       context.output.info(ended === 0 ? `${what} had no ${noun}` : `${what}: ${plural(ended, noun)} ended`);
-      context.output.document<UnpinDocument>({ snapshot, account, kind, ended });
+      context.output.document<UnpinDocument>({ snapshot, databases, account, kind, ended });
       return 0;
     });
   },

@@ -72,8 +72,9 @@ export const verify: CliCommand = {
         },
       }).finally(() => progress.close());
       signal.throwIfAborted();
-      for (const { name, key, locked, problems } of report.snapshots) {
-        if (problems.length === 0) output.info(`${name ?? key}  ok${locked ? ', locked' : ''}`);
+      for (const { name, key, locked, erased, problems } of report.snapshots) {
+        const how = erased === true ? 'erased' : `ok${locked ? ', locked' : ''}`;
+        if (problems.length === 0) output.info(`${name ?? key}  ${how}`);
         else output.line(`${name ?? key}  ${plural(problems.length, 'problem')}`);
         for (const { object, component, path, message } of problems) {
           const place = [component, path, object]
@@ -99,6 +100,12 @@ export const verify: CliCommand = {
         );
       }
       const bad = report.snapshots.filter(({ problems }) => problems.length > 0).length;
+      const hint = repairHint(report.exitStatus, {
+        readData,
+        addin: options['addin'] as string | undefined,
+        copy: options['copy'] as string | undefined,
+      });
+      if (bad > 0 && hint !== null) output.note(`hint: ${hint}`);
       const problems = [
         ...(bad > 0 ? [`${plural(bad, 'snapshot')} with problems`] : []),
         ...(report.histories.length > 0 ? [`${plural(report.histories.length, 'break')} in histories`] : []),
@@ -116,11 +123,12 @@ export const verify: CliCommand = {
         exitStatus,
         objectsChecked: report.objectsChecked,
         bytesRead: report.bytesRead,
-        snapshots: report.snapshots.map(({ name, key, locked, problems }) => ({
+        snapshots: report.snapshots.map(({ name, key, locked, erased, problems }) => ({
           id: name,
           key,
           state: states.get(key) ?? null,
           locked,
+          erased: erased === true,
           problems: problems.map(({ object, component, path, message }) => ({
             object,
             component,
@@ -135,6 +143,28 @@ export const verify: CliCommand = {
     });
   },
 };
+
+/** Null where nothing is damaged or missing. */
+function repairHint(
+  exitStatus: number,
+  {
+    addin,
+    copy,
+    readData,
+  }: { readonly addin: string | undefined; readonly copy: string | undefined; readonly readData: boolean },
+): string | null {
+  if (exitStatus !== errorCodes.OBJECT_MISSING.exit && exitStatus !== errorCodes.OBJECT_DAMAGED.exit) {
+    return null;
+  }
+  const command = [
+    'holdfast repair',
+    ...(addin === undefined ? [] : [`--addin ${addin}`]),
+    ...(copy === undefined ? [] : [`--copy ${copy}`]),
+    ...(readData ? ['--read-data'] : []),
+  ].join(' ');
+  const what = copy === undefined ? 'can be done about it' : 'the main store can give back';
+  return `Run \`${command}\`, which shows what ${what}; --apply does it.`;
+}
 
 const companionAdvice =
   'holdfast backup with credentials that may write, which puts it right; until then take rescue.py from the package';

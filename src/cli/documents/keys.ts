@@ -92,9 +92,11 @@ export const keyEraseDocument = document('key-erase', 'The erasure of an account
   applied: flag('Erasure was asked for; otherwise nothing was changed.'),
   exitStatus: count('Status of the process.'),
   stores: list(
-    'Every store that was looked at.',
+    'Every store that was looked at, once more where it has anything of the snapshots that hold databases only.',
     record('A store.', {
       store: text('Name of the addin configuration, or `<name>/<copy>`.'),
+      owner: text('UUID under which the snapshots lie: of the account, or of its databases.'),
+      databasesOnly: flag('It is about the snapshots of `db export --to-store`.'),
       holds: texts('Legal holds that forbid it, in plain words.'),
       keys: count('Key objects: to be destroyed, or destroyed.'),
       left: texts('Key objects the store refused to remove.'),

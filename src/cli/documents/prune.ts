@@ -77,6 +77,9 @@ export const pruneDocument = document('prune', 'What retention lets go, or what 
 
 const target = {
   snapshot: textOrNull('Id of the snapshot; null where it is about all of the account.'),
+  databases: textOrNull(
+    'Id of the newest snapshot of its databases only, which `latest` means as well; null where there is none.',
+  ),
   account: text('Site or UUID of the account.'),
   kind: choice('What protects, or did.', 'pin', 'hold'),
 };
@@ -89,7 +92,9 @@ export const pinDocument = document('pin', 'A pin or a legal hold that was set.'
 
 export const unpinDocument = document('unpin', 'Pins or legal holds that were ended.', {
   ...target,
-  ended: count('How many; 0 where there was none.'),
+  ended: count(
+    'How many; 0 where there was none. One on all of an account is two: on its own snapshots, and on those of its databases only.',
+  ),
 });
 
 export type PruneDocument = FromSchema<typeof pruneDocument>;

@@ -7,18 +7,21 @@ export const repairDocument = document(
   'repair',
   'Damage in a store, and what was or would be done about it.',
   {
-    addin: text('Name of the addin configuration whose store was looked at.'),
+    addin: text('Name of the addin configuration whose store was looked at, with /NAME that of a copy.'),
     server: text('UUID of the server whose snapshots were looked at.'),
     applied: flag('Mending was asked for; otherwise nothing was changed.'),
     exitStatus: count('Status of the process.'),
     snapshotsSeen: count('Snapshots that were looked at.'),
+    untrusted: count('Of these, those that nobody signed who is trusted here; they were left alone.'),
     objects: list(
       'Manifests and objects that are missing or not as they were written.',
       record('An object.', {
         key: text('Its key in the store.'),
         owner: text('UUID of the account that refers to it.'),
         problem: text('What is wrong with it.'),
-        copy: textOrNull('Name of the copy that has it whole; null where none that answers has.'),
+        copy: textOrNull(
+          'Name of the copy that has it whole, or with --copy "main", the main store; null where none that answers has.',
+        ),
         mended: flag('It was taken from there and is whole again.'),
       }),
     ),
@@ -36,7 +39,7 @@ export const repairDocument = document(
     ),
     leftovers: texts('Folders of trial objects that killed runs left: to be removed, or removed.'),
     unasked: list(
-      'Copies that could not be asked: while there are any, nothing counts as lost.',
+      'Copies that could not be asked, or with --copy the main store: while there are any, nothing counts as lost.',
       record('A copy.', { copy: text('Its name.'), message: text('Why it could not be asked.') }),
     ),
     locked: texts('UUIDs of accounts another job was working on; their turn comes with the next run.'),

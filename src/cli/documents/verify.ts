@@ -16,6 +16,9 @@ export const verifyDocument = document('verify', 'Whether snapshots can be resto
       key: text('Key of its manifest.'),
       state: choice('`partial` where a component failed when it was made.', 'complete', 'partial', null),
       locked: flag('Encrypted, and no identity was given: only stored bytes were checked.'),
+      erased: flag(
+        'The account was erased, so that nobody can read it: nothing of its contents was checked.',
+      ),
       problems: list(
         'Empty where it can be restored whole.',
         record('A problem.', {

@@ -186,6 +186,10 @@ export class ByteReader {
     return low >>> 0;
   }
 
+  skipVarint(): void {
+    while (this.byte() >= 0x80);
+  }
+
   skip(length: number): void {
     if (this.offset + length > this.end) this.#short();
     this.offset += length;

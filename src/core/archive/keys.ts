@@ -97,16 +97,18 @@ export interface ObjectKeyName {
 }
 
 const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
-const objectPattern = new RegExp(
-  `^(?:(data)/(${uuid})/(${uuid})/([0-9a-f]{32})-\\d{5,}\\.(?:tar|sql|pgdump)\\.zst|(index)/(${uuid})/(${uuid})/([0-9a-f]{32})\\.idx)(?:\\.age)?$`,
-);
+/** Expressions, for schemas as well, of the keys that manifests name; the digits are those of an object's number, at most 2^31. */
+export const dataKeyPattern = `^data/(${uuid})/(${uuid})/([0-9a-f]{32})-\\d{5,10}\\.(?:tar|sql|pgdump)\\.zst(?:\\.age)?$`;
+export const indexKeyPattern = `^index/(${uuid})/(${uuid})/([0-9a-f]{32})\\.idx(?:\\.age)?$`;
+const objectPatterns = { data: new RegExp(dataKeyPattern), index: new RegExp(indexKeyPattern) };
 
 /** Of a segment, an export or an index; null where the key is none of theirs. */
 export function parseObjectKey(key: string): ObjectKeyName | null {
-  const m = objectPattern.exec(key);
+  const kind = key.startsWith('index/') ? 'index' : 'data';
+  const m = objectPatterns[kind].exec(key);
   if (m === null) return null;
-  const found = { class: m[1] ?? m[5], server: m[2] ?? m[6], owner: m[3] ?? m[7], objectId: m[4] ?? m[8] };
-  return found as ObjectKeyName;
+  const [, server, owner, objectId] = m;
+  return { class: kind, server: server!, owner: owner!, objectId: objectId! };
 }
 
 export interface EventName {
@@ -173,9 +175,16 @@ export function encodeName(name: string): string {
 const longestName = 200;
 const keptOfName = 180;
 
-/** A name as the base of a file's name: encoded, and one that would be too long cut and told apart by its hash. */
+/** The base of the file with one dump of several databases. */
+export const jointFileName = '_joint';
+
+/**
+ * A database's name as the base of a file's name: encoded, its dots as well, and one that would be too long cut and told
+ * apart by its hash. So `shop.grants` is no name of a text beside `shop`, and no database is taken for a joint dump.
+ */
 export function encodeFileName(name: string): string {
-  const encoded = encodeName(name);
+  const encoded = encodeName(name).replaceAll('.', '%2E');
+  if (encoded === jointFileName) return `%5F${jointFileName.slice(1)}`;
   if (encoded.length <= longestName) return encoded;
   return `${encoded.slice(0, keptOfName)}~${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
 }

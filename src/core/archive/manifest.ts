@@ -4,7 +4,6 @@
  * Encodes, decodes and checks; knows no store. Properties a newer writer added survive as unknown.
  */
 
-import { hash } from 'node:crypto';
 import type { Level } from '../contracts/provider.ts';
 import type { KeyPair } from '../encryption/x25519.ts';
 import { HoldfastError } from '../errors.ts';
@@ -149,37 +148,6 @@ export interface SealedManifest extends Manifest {
   readonly signedBy: string | null;
 }
 
-const sha256 = (bytes: string | Uint8Array): string => hash('sha256', bytes, 'hex');
-
-/** Over what compaction and re-keying never change; the next snapshot's `previous`. */
-export function snapshotDigest(
-  header: Omit<ManifestHeader, 'digest'>,
-  body: Pick<ManifestBody, 'components' | 'contentRoot' | 'salt'>,
-): string {
-  const results = body.components.map((component) => [
-    component.type,
-    component.name,
-    component.state,
-    component.type === 'database' ? component.sha256 : null,
-  ]);
-  return sha256(
-    JSON.stringify([
-      header.id,
-      header.server,
-      header.owner,
-      header.addin.id,
-      header.lineage,
-      header.sequence,
-      header.startedAt,
-      header.level,
-      header.state,
-      results,
-      body.contentRoot,
-      ...(body.salt === undefined ? [] : [body.salt]),
-    ]),
-  );
-}
-
 /**
  * @param signer the server that writes it; null leaves it unsigned, so that it is not trusted
  * @param publicKey the body is encrypted to it, as the header must say; null leaves it plain
@@ -196,10 +164,16 @@ export function encodeManifest(
 }
 
 /**
- * @throws OBJECT_DAMAGED not three lines, a wrong seal or signature, not JSON, or not the JSON of a manifest
+ * @param isTrusted whether the word of who signed it, or of nobody, counts; left out: everybody's does
+ * @throws OBJECT_DAMAGED not three lines, a wrong seal or signature, not JSON, not the JSON of a manifest, or of a format
+ *   that nobody whose word counts says there is
  * @throws FORMAT_UNSUPPORTED a format or mandatory feature this release does not know
  */
-export function readManifest(bytes: Buffer, key: string): ReadManifest {
+export function readManifest(
+  bytes: Buffer,
+  key: string,
+  isTrusted: (signedBy: string | null) => boolean = () => true,
+): ReadManifest {
   const text = bytes.toString('utf8');
   const lines = text.split('\n');
   const damaged = (why: string, cause?: unknown): HoldfastError =>
@@ -222,6 +196,7 @@ export function readManifest(bytes: Buffer, key: string): ReadManifest {
   if (!Array.isArray(header?.features)) throw damaged('its header cannot be understood');
   const known = header.features.every((feature) => knownFeatures.includes(feature));
   if (header.format !== formatVersion || !known || header.kind !== 'snapshot') {
+    if (!isTrusted(seal.signedBy)) throw damaged('it is of no known format, and nobody trusted signed it');
     throw new HoldfastError('FORMAT_UNSUPPORTED', `manifest ${key} needs a newer release`, {
       hint: 'Use the Holdfast release that wrote this store, or a newer one.',
     });

@@ -73,6 +73,10 @@ class Stop(Exception):
     """There is no point in going on."""
 
 
+class NoRoom(Stop):
+    """The scratch directory is full."""
+
+
 problems = 0
 
 
@@ -153,15 +157,23 @@ def components(path):
 
 
 def file_name(text):
-    """A name from the manifest as a file name: percent-encoded but for [A-Za-z0-9_.-]; never "." or "..".
+    """A name from the manifest as a file name: percent-encoded but for [A-Za-z0-9_.-]; never "." or ".."."""
+    data = text.encode('utf-8', 'surrogatepass')
+    name = ''.join(chr(b) if re.match(rb'[A-Za-z0-9_.-]', bytes([b])) else '%%%02X' % b for b in data)
+    return (name.replace('.', '%2E') if name in ('.', '..') else name or '%').encode()
+
+
+def database_file_name(text):
+    """A database's name as the base of a file's name: dots are encoded too, so that it is no text beside another one's.
 
     One of more than 200 characters is cut to 180, "~" and 16 hex digits of the SHA-256 of its bytes.
     """
-    data = text.encode('utf-8', 'surrogatepass')
-    name = ''.join(chr(b) if re.match(rb'[A-Za-z0-9_.-]', bytes([b])) else '%%%02X' % b for b in data)
+    name = file_name(text).replace(b'.', b'%2E')
+    if name == b'_joint':
+        return b'%5Fjoint'
     if len(name) > 200:
-        name = name[:180] + '~' + hashlib.sha256(data).hexdigest()[:16]
-    return (name.replace('.', '%2E') if name in ('.', '..') else name or '%').encode()
+        name = name[:180] + b'~' + hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16].encode()
+    return name
 
 
 class Zstd:
@@ -277,14 +289,45 @@ class Keys:
 
     def place(self, name):
         if not self.scratch:
-            self.scratch = tempfile.mkdtemp(prefix='rescue-')
+            try:
+                self.scratch = tempfile.mkdtemp(prefix='rescue-')
+            except OSError as error:
+                raise Stop('there is no directory for what is decrypted: %s (see TMPDIR)' % (error.strerror or error))
         return os.path.join(self.scratch, name)
 
+    def keep(self, path, data):
+        try:
+            with open(path, 'wb') as file:
+                file.write(data)
+        except OSError as error:
+            raise Stop('%s: %s (see TMPDIR)' % (show(path), error.strerror))
+
     def age(self, identities, source, target, data=None, quiet=True):
+        """Whether it was opened. What fails leaves nothing behind, and says so where there was no room for it."""
         arguments = [part for identity in identities for part in ('-i', identity)]
-        source = ['--', source] if source else []
-        return subprocess.run(['age', '-d', '-o', target] + arguments + source, input=data,
-                              stderr=subprocess.DEVNULL if quiet else None).returncode == 0
+        named = ['--', source] if source else []
+        if subprocess.run(['age', '-d', '-o', target] + arguments + named, input=data,
+                          stderr=subprocess.DEVNULL if quiet else None).returncode == 0:
+            return True
+        if os.path.exists(target):
+            os.unlink(target)
+        self.require_room(os.path.getsize(source) if source else len(data))
+        return False
+
+    def require_room(self, size):
+        """An object is hardly larger than what age makes of it."""
+        path = self.place('room')
+        try:
+            with open(path, 'wb') as file:
+                os.posix_fallocate(file.fileno(), 0, max(size, 4096))
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                return
+            raise NoRoom('no room to decrypt %d bytes in %s: make room there, or name another directory by TMPDIR' % (
+                size, show(os.path.dirname(self.scratch))))
+        finally:
+            if os.path.exists(path):
+                os.unlink(path)
 
     def administrators(self):
         """The identity files given. Each under a passphrase is opened once, or age would ask for every key."""
@@ -298,8 +341,7 @@ class Keys:
                     raise Stop('the identity %s cannot be read: %s' % (show(path), error.strerror))
                 if not os.path.isfile(path):  # a pipe gives it once
                     path = self.place('given-%d' % number)
-                    with open(path, 'wb') as file:
-                        file.write(text)
+                    self.keep(path, text)
                 if text.lstrip().startswith((b'age-encryption.org/', b'-----BEGIN AGE ENCRYPTED FILE-----')):
                     opened = self.place('identity-%d' % number)
                     if not self.age([], path, opened, quiet=False):
@@ -326,8 +368,7 @@ class Keys:
                     with open(opened, 'rb') as file:
                         found += file.read().rstrip(b'\n') + b'\n'
             if found:
-                with open(opened, 'wb') as file:
-                    file.write(found)
+                self.keep(opened, found)
             self.accounts[server, owner] = opened if found else None
         if self.accounts[server, owner] is None:
             raise Locked('no identity given opens a key in %s' % show(place))
@@ -348,7 +389,15 @@ class Keys:
             raise Damaged('%s: No such file or directory' % show(key))
         opened = self.place('object-%s' % hashlib.sha256(path.encode('utf-8', 'surrogatepass')).hexdigest())
         place = key.split('/')
-        if len(place) != 4 or not self.age([self.account(*place[1:3])], path, opened):
+        try:
+            fine = len(place) == 4 and self.age([self.account(*place[1:3])], path, opened)
+        except NoRoom:
+            if not self.objects:
+                raise
+            while self.objects:
+                os.unlink(self.objects.popitem()[1])
+            fine = self.age([self.account(*place[1:3])], path, opened)
+        if not fine:
             raise Damaged('%s cannot be decrypted: it is damaged, or its key is not there' % show(key))
         self.objects[path] = opened
         while len(self.objects) > DECRYPTED:
@@ -1170,7 +1219,7 @@ def exports(snapshot):
             problem('%s %s is not in this snapshot, it failed when it was made: %s'
                     % (show(part['type']), show(part['name']), show(part.get('error'))))
         elif part['type'] == 'database':
-            name = (file_name(part['databases'][0]) if len(part['databases']) == 1 else b'_joint') + b'.'
+            name = (database_file_name(part['databases'][0]) if len(part['databases']) == 1 else b'_joint') + b'.'
             yield part, name + file_name(part['format']), part['object'], part['plainBytes'], part['sha256']
             for text in part.get('besides') or []:
                 yield part, name + file_name(text['suffix']), text['object'], text['plainBytes'], text['sha256']

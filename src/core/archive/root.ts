@@ -8,7 +8,9 @@
 import { hash } from 'node:crypto';
 import { payloadStart } from '../encryption/age-header.ts';
 import { HoldfastError } from '../errors.ts';
+import { quoted } from '../printable.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
+import { parseObjectKey } from './keys.ts';
 import { sharedBytes } from './pages.ts';
 
 const rootVersion = 1;
@@ -117,7 +119,19 @@ function writePlace(out: ByteWriter, page: Omit<PageRow, 'first'>): void {
   out.raw(page.digest);
 }
 
-/** @throws FORMAT_UNSUPPORTED written by a newer version  @throws OBJECT_DAMAGED cut short */
+const noObject = (key: string): HoldfastError =>
+  new HoldfastError(
+    'OBJECT_DAMAGED',
+    `an index root names ${quoted(key)}, which is no object of a snapshot`,
+    {
+      hint: 'Run `holdfast verify` to see which snapshots are affected, and restore from another one.',
+    },
+  );
+
+/**
+ * @throws FORMAT_UNSUPPORTED written by a newer version
+ * @throws OBJECT_DAMAGED cut short, or naming what is no object
+ */
 export function decodeRoot(plain: Buffer): Root {
   const from = new ByteReader(plain);
   const version = from.varint();
@@ -137,6 +151,7 @@ export function decodeRoot(plain: Buffer): Root {
   for (let n = from.varint(); n > 0; n--) {
     const number = from.varint();
     const key = from.bytes().toString();
+    if (parseObjectKey(key) === null) throw noObject(key);
     const kind = from.varint();
     const epoch = from.varint();
     const storedBytes = from.varint();

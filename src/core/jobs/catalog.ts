@@ -11,6 +11,7 @@ import {
   type ManifestBody,
   type ManifestHeader,
   manifestLimitBytes,
+  type ReadManifest,
   readManifest,
   type SealedManifest,
 } from '../archive/manifest.ts';
@@ -21,7 +22,7 @@ import type { KeyPair } from '../encryption/x25519.ts';
 import { type ErrorCode, HoldfastError, isHoldfastError } from '../errors.ts';
 import { collect } from '../streams.ts';
 import { type ListedSnapshot, listByOwner } from './list-by-owner.ts';
-import { distrustOf, type Trust } from './trust.ts';
+import { distrustOf, standingOf, type Trust } from './trust.ts';
 
 export type { ListedSnapshot } from './list-by-owner.ts';
 
@@ -44,6 +45,8 @@ export interface Snapshot extends SealedManifest {
 export interface AnySnapshot extends Omit<Snapshot, 'body'> {
   /** Null where it is encrypted and no identity opens it; the name then begins with the owner's UUID. */
   readonly body: ManifestBody | null;
+  /** Why there is no body: IDENTITY_MISSING, IDENTITY_WRONG, or what is wrong with the key object. */
+  readonly lockedBy?: HoldfastError;
 }
 
 /** Snapshots under `manifests/<server>/<owner>/`, as far as given, oldest first per owner. */
@@ -64,15 +67,19 @@ export const utcOf = (key: string): string => /-(\d{8}T\d{6}Z)-/.exec(key)?.[1] 
 export const snapshotName = (site: string, listed: { readonly key: string; readonly id: string }): string =>
   `${site}-${utcOf(listed.key)}-${listed.id}`;
 
-/** @throws OBJECT_MISSING, OBJECT_DAMAGED, FORMAT_UNSUPPORTED, IDENTITY_MISSING, IDENTITY_WRONG */
+/**
+ * @param trust whose word on a newer format counts; anybody else's is damage
+ * @throws OBJECT_MISSING, OBJECT_DAMAGED, FORMAT_UNSUPPORTED, IDENTITY_MISSING, IDENTITY_WRONG
+ */
 export async function readSnapshot(
   provider: KeyedProvider,
   listed: ListedSnapshot,
   signal: AbortSignal,
+  trust?: Trust,
 ): Promise<Snapshot> {
-  const { snapshot, locked } = await read(provider, listed, signal);
-  if (snapshot.body === null) throw locked;
-  return { ...snapshot, body: snapshot.body };
+  const { body, lockedBy, ...snapshot } = await read(provider, listed, signal, trust);
+  if (body === null) throw lockedBy;
+  return { ...snapshot, body };
 }
 
 /** As `readSnapshot`, but where no identity opens it its header is enough. */
@@ -80,8 +87,9 @@ export async function readAnySnapshot(
   provider: KeyedProvider,
   listed: ListedSnapshot,
   signal: AbortSignal,
+  trust?: Trust,
 ): Promise<AnySnapshot> {
-  return (await read(provider, listed, signal)).snapshot;
+  return read(provider, listed, signal, trust);
 }
 
 const unusable = /^(?:OBJECT_DAMAGED|OBJECT_MISSING|FORMAT_UNSUPPORTED)$/;
@@ -101,14 +109,14 @@ export async function readSoundSnapshot(
   trust?: Trust,
 ): Promise<AnySnapshot> {
   const { earlier } = listed;
-  if (earlier === undefined) return readAnySnapshot(provider, listed, signal);
+  if (earlier === undefined) return readAnySnapshot(provider, listed, signal, trust);
   const passedOver: PassedOver[] = [];
   let strange: AnySnapshot | null = null;
   let failure: unknown = null;
   for (const one of [listed, ...earlier]) {
     const { key } = one;
     try {
-      const snapshot = await readAnySnapshot(provider, one, signal);
+      const snapshot = await readAnySnapshot(provider, one, signal, trust);
       const why = trust === undefined ? null : distrustOf(snapshot, trust, `manifest ${key}`);
       if (why === null) return passedOver.length === 0 ? snapshot : { ...snapshot, passedOver };
       passedOver.push({ key, code: 'SNAPSHOT_UNTRUSTED', message: why });
@@ -123,23 +131,40 @@ export async function readSoundSnapshot(
   throw failure;
 }
 
-/** `locked` says why there is no body. */
+/**
+ * A manifest as it lies in a store, which must be the one that its key names.
+ *
+ * @param trust whose word on a newer format counts; anybody else's is damage
+ * @throws OBJECT_DAMAGED, FORMAT_UNSUPPORTED
+ */
+export function manifestOf(bytes: Buffer, listed: ListedSnapshot, trust?: Trust): ReadManifest {
+  const { server, key } = listed;
+  const manifest = readManifest(
+    bytes,
+    key,
+    (signedBy) => trust === undefined || standingOf({ signedBy, server }, trust) === 'trusted',
+  );
+  const { header } = manifest;
+  const same = ['server', 'owner', 'sequence', 'id', 'level', 'state', 'revision'] as const;
+  const began = Math.floor(Date.parse(header.startedAt) / 1000) * 1000;
+  if (began !== listed.atMs || same.some((property) => header[property] !== listed[property])) {
+    throw new HoldfastError('OBJECT_DAMAGED', `manifest ${key} belongs to another snapshot`, {
+      hint: 'An object was moved or replaced in the store; run `holdfast verify`.',
+    });
+  }
+  return manifest;
+}
+
 async function read(
   provider: KeyedProvider,
   listed: ListedSnapshot,
   signal: AbortSignal,
-): Promise<{ readonly snapshot: AnySnapshot; readonly locked: unknown }> {
-  const bytes = await collect(provider.get({ key: listed.key, signal }), manifestLimitBytes);
-  const manifest = readManifest(bytes, listed.key);
-  const { header, signedBy } = manifest;
-  const same = ['server', 'owner', 'sequence', 'id', 'level', 'state', 'revision'] as const;
-  const began = Math.floor(Date.parse(header.startedAt) / 1000) * 1000;
-  if (began !== listed.atMs || same.some((property) => header[property] !== listed[property])) {
-    throw new HoldfastError('OBJECT_DAMAGED', `manifest ${listed.key} belongs to another snapshot`, {
-      hint: 'An object was moved or replaced in the store; run `holdfast verify`.',
-    });
-  }
+  trust?: Trust,
+): Promise<AnySnapshot> {
   const { key } = listed;
+  const bytes = await collect(provider.get({ key, signal }), manifestLimitBytes);
+  const manifest = manifestOf(bytes, listed, trust);
+  const { header, signedBy } = manifest;
   let pairs: readonly KeyPair[];
   try {
     pairs = manifest.body === null ? await pairsOf(provider, manifest.header, key) : [];
@@ -147,11 +172,11 @@ async function read(
     // A key object that is gone or damaged locks what it opened; the header is still true.
     if (!isHoldfastError(error) || !/^(?:IDENTITY|OBJECT)_/.test(error.code)) throw error;
     const name = snapshotName(header.owner, listed);
-    return { snapshot: { header, body: null, signedBy, key, name }, locked: error };
+    return { header, body: null, lockedBy: error, signedBy, key, name };
   }
   const body = manifest.body ?? unlockWith(pairs, manifest.unlock);
   const name = snapshotName(body.account.site, listed);
-  return { snapshot: { header, body, signedBy, key, name }, locked: null };
+  return { header, body, signedBy, key, name };
 }
 
 /** At least one; more only where somebody has made a pair to share the id of another. */

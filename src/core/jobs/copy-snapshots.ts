@@ -9,54 +9,25 @@
  */
 
 import { setTimeout } from 'node:timers/promises';
-import type { Retention } from '../config/addin-schema.ts';
 import { HoldfastError } from '../errors.ts';
-import type { State } from '../state/state.ts';
 import { awaitAccount } from './account-lock.ts';
-import type { OpenAddin } from './addin.ts';
 import { type ListedSnapshot, listSnapshots } from './catalog.ts';
 import { copyKeys } from './copy/copy-keys.ts';
 import { type CopyPath, copyOne, lookAgain, type OpenStore, readManifest, siteOf } from './copy/copy-one.ts';
 import { CopyRecord } from './copy/copy-record.ts';
 import { planCopy, rounds } from './copy/plan.ts';
-import { asError, type CopyFailure, type CopyReport, isLocked, verdictOn } from './copy/report.ts';
+import {
+  asError,
+  type CopyFailure,
+  type CopyReport,
+  isLocked,
+  unreadable,
+  verdictOn,
+} from './copy/report.ts';
+import type { CopyRun, CopyTarget } from './copy/types.ts';
 import { eachLimited } from './each-limited.ts';
 import { claimCopy, readStoreFile } from './store-identity.ts';
-import type { Trust } from './trust.ts';
-
-export interface CopyTarget {
-  /** Unique in its addin configuration; the state remembers the store under it. */
-  readonly name: string;
-  /** What stays in the copy; null where all does. */
-  readonly retention: Retention | null;
-  /** Called once; the store is closed by the job. Where it rejects, this copy alone fails. */
-  readonly open: () => Promise<OpenStore>;
-}
-
-export interface CopyRun {
-  readonly addin: OpenAddin;
-  readonly copies: readonly CopyTarget[];
-  readonly state: State;
-  readonly stateDir: string;
-  /** Whose events in the copies count; left out: everybody's. */
-  readonly trust?: Trust;
-  /** Snapshots under way at once. */
-  readonly concurrency: number;
-  /**
-   * For so long after its look at the manifests may a prune on another machine remove objects; 10,000
-   * where nothing is said.
-   */
-  readonly settleMs?: number;
-  /** Milliseconds for which accounts that other jobs work on are waited for at the end; 0 where nothing is said. */
-  readonly lockWaitMs?: number;
-  readonly world: { readonly now: () => number; readonly newUuid: () => string };
-  readonly signal: AbortSignal;
-  readonly onEvent: (event: CopyEvent) => void;
-}
-
-export type CopyEvent =
-  | { readonly type: 'sent'; readonly copy: string; readonly bytes: number }
-  | { readonly type: 'ended'; readonly report: CopyReport };
+import { standingOf } from './trust.ts';
 
 const usualSettleMs = 10_000;
 /** So often in a row may a store refuse or break before the rest waits for the next run. */
@@ -88,6 +59,7 @@ class Copying {
   #copied = 0;
   #objects = 0;
   #bytes = 0;
+  #untrusted = 0;
   #lacking: number | null = null;
   /** Failures of a store since the last snapshot that went through. */
   #troubles = 0;
@@ -119,6 +91,7 @@ class Copying {
       copied: this.#copied,
       objects: this.#objects,
       bytes: this.#bytes,
+      untrusted: this.#untrusted,
       lacking: this.#lacking,
       failures: this.#failures,
     };
@@ -159,19 +132,23 @@ class Copying {
       await copyAll(left, world.now() + lockWaitMs);
       await this.#lookAgain(target);
     } finally {
-      await record.save(new Set(all.map(({ key }) => key)));
+      const present = all.flatMap(({ key, earlier = [] }) => [key, ...earlier.map((one) => one.key)]);
+      await record.save(new Set(present));
     }
   }
 
   async #copy(target: OpenStore, listed: ListedSnapshot, { record, untilMs, held }: Attempt): Promise<void> {
-    const { addin, signal, stateDir, world } = this.#run;
+    const { addin, signal, stateDir, world, trust } = this.#run;
     if (this.#troubles >= patience) return;
     let name = listed.key;
     try {
       signal.throwIfAborted();
-      const manifest = await readManifest({ source: addin, signal }, listed);
+      const manifest = await readManifest({ source: addin, signal }, listed, trust);
       name = manifest.name;
-      if (manifest.header.addin.id === addin.id) {
+      if (trust !== undefined && standingOf(manifest, trust) !== 'trusted') {
+        // Objects of ours could come from it in another's version, before our own snapshot names them.
+        this.#untrusted += 1;
+      } else if (manifest.header.addin.id === addin.id) {
         // Prune on this machine waits, in the copy as in the main store.
         const wait = { untilMs: untilMs ?? Number.NEGATIVE_INFINITY, now: world.now, signal };
         const lock = await awaitAccount(stateDir, listed.owner, siteOf(manifest), wait);
@@ -241,10 +218,4 @@ class Copying {
     };
     return { source: addin, target, now: world.now, signal, onSent };
   }
-}
-
-function unreadable(): HoldfastError {
-  return new HoldfastError('STORE_DENIED', 'the main store is put-only, so nothing can be copied from it', {
-    hint: 'Give the main store credentials that can read, or copy it from a server that can.',
-  });
 }

@@ -14,6 +14,7 @@ import {
   opened,
   readSoundSnapshot,
   type Snapshot,
+  snapshotName,
   utcOf,
 } from './catalog.ts';
 import { newestCandidates, newestOf } from './newest-snapshot.ts';
@@ -51,7 +52,7 @@ export async function findSnapshot(
 /**
  * The one snapshot that `wanted` names: its id, a unique beginning of it, its twelve hex digits, or
  * `latest` (partial ones included), which needs a list of one owner. With `trust` a revision that is not trusted
- * is passed over where one below it is.
+ * is passed over where one below it is. `names` are sites by owner, as far as they are known: a locked one has no other.
  *
  * @throws SNAPSHOT_NOT_FOUND none or several fit
  */
@@ -61,6 +62,7 @@ export async function findAnySnapshot(
   wanted: string,
   signal: AbortSignal,
   trust?: Trust,
+  names: ReadonlyMap<string, string> = new Map(),
 ): Promise<AnySnapshot> {
   if (wanted === 'latest') {
     const latest = await readNewest(provider, candidates, signal, trust);
@@ -70,9 +72,10 @@ export async function findAnySnapshot(
   }
   const full = fullName.exec(wanted);
   const id = full?.[3] ?? (/^[0-9a-f]{12}$/.test(wanted) ? wanted : null);
+  const begun = id === null ? await byBeginning({ provider, signal, names }, candidates, wanted) : null;
   const fitting =
-    id === null
-      ? await byBeginning(provider, candidates, wanted, signal)
+    begun !== null
+      ? begun.found
       : candidates.filter((one) => one.id === id && (full === null || full[2] === utcOf(one.key)));
   const listed =
     id === null || fitting.length < 2 ? fitting : await soundOf(provider, fitting, signal, trust);
@@ -88,6 +91,12 @@ export async function findAnySnapshot(
     const hint = wanted.includes('/')
       ? 'Name the snapshot, or latest with --account A, before the path.'
       : 'Run `holdfast snapshots` to see them.';
+    if (begun !== null && begun.nameless > 0) {
+      throw notFound(
+        `no snapshot whose name can be read begins with ${quoted(wanted)}; ${begun.nameless} are locked`,
+        'Give --identity FILE, or name one as `holdfast snapshots` shows it, to its last digit.',
+      );
+    }
     throw notFound(`there is no snapshot ${quoted(wanted)}`, hint);
   }
   const snapshot = await readSoundSnapshot(provider, only, signal, trust);
@@ -119,20 +128,31 @@ async function soundOf(
   return sound.length === 0 ? listed : sound;
 }
 
-/** The site stands only inside manifests, so each candidate is read. */
+/** The site stands only inside manifests, so each candidate is read. `nameless`: locked, and of nobody who is known. */
 async function byBeginning(
-  provider: KeyedProvider,
+  {
+    provider,
+    signal,
+    names,
+  }: {
+    readonly provider: KeyedProvider;
+    readonly signal: AbortSignal;
+    readonly names: ReadonlyMap<string, string>;
+  },
   candidates: readonly ListedSnapshot[],
   wanted: string,
-  signal: AbortSignal,
-): Promise<ListedSnapshot[]> {
+): Promise<{ readonly found: ListedSnapshot[]; readonly nameless: number }> {
   const found: ListedSnapshot[] = [];
+  let nameless = 0;
   for (const listed of candidates) {
-    const snapshot = await readSoundSnapshot(provider, listed, signal);
-    if (snapshot.name.startsWith(wanted)) found.push(listed);
+    const { body, header, name } = await readSoundSnapshot(provider, listed, signal);
+    const site = body === null ? names.get(header.owner) : undefined;
+    if (body === null && site === undefined) nameless += 1;
+    const shown = site === undefined ? name : snapshotName(site, listed);
+    if (name.startsWith(wanted) || shown.startsWith(wanted)) found.push(listed);
     if (found.length > 20) break;
   }
-  return found;
+  return { found, nameless };
 }
 
 function notFound(message: string, hint: string): HoldfastError {

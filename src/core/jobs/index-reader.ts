@@ -11,8 +11,9 @@ import type { ObjectRef } from '../archive/manifest.ts';
 import { decompressPart, readLinkPage, readPage } from '../archive/page-reader.ts';
 import { decodeRoot, type LinkPageRow, type PageRow, type Root } from '../archive/root.ts';
 import { type KeyedProvider, readPayload, type StoredObject } from '../encryption/keyed-provider.ts';
-import { HoldfastError, isHoldfastError } from '../errors.ts';
+import { isHoldfastError } from '../errors.ts';
 import type { Snapshot } from './catalog.ts';
+import { damagedObject, lostIndex } from './index-errors.ts';
 
 const rootLimitBytes = 512 * 1024 * 1024;
 /** Pages that lie near each other are fetched by one request of at most this size. */
@@ -58,7 +59,9 @@ export async function openIndex(
   if (object === undefined || index.plainBytes > rootLimitBytes)
     throw damagedObject(`manifest of ${snapshot.name}`);
   const range = { offset: index.offset, length: index.length };
-  const frame = await readPayload(provider, indexObject(object, index.sealed), range, signal);
+  const frame = await readPayload(provider, indexObject(object, index.sealed), range, signal).catch(
+    lostIndex,
+  );
   if (hash('sha256', frame, 'hex') !== index.sha256) throw damagedObject(`index ${object.key}`);
   const root = decodeRoot(decompressPart(frame, index.plainBytes, `index ${object.key}`));
   return new Reader(provider, root, named, signal);
@@ -72,12 +75,6 @@ function indexObject({ key, size, epoch }: ObjectRef, sealed: string | undefined
 function reportOrThrow<R>(error: unknown, row: R, report?: (row: R, message: string) => void): void {
   if (report === undefined || !isHoldfastError(error) || !error.code.startsWith('OBJECT_')) throw error;
   report(row, error.message);
-}
-
-function damagedObject(what: string): HoldfastError {
-  return new HoldfastError('OBJECT_DAMAGED', `${what} is damaged`, {
-    hint: 'Run `holdfast verify` to see which snapshots are affected, and restore from another one.',
-  });
 }
 
 /** Bytes of an index object, from `offset` on. */

@@ -5,24 +5,24 @@
 
 import type { KeyedProvider } from '../encryption/keyed-provider.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
-import { isUnusable, type ListedSnapshot, readSoundSnapshot } from './catalog.ts';
+import { type AnySnapshot, isUnusable, type ListedSnapshot, readSoundSnapshot } from './catalog.ts';
 import { distrustOf, type Trust, trustsNobody } from './trust.ts';
 
 /** Somebody may have planted any number above it. */
 const mostRead = 50;
 
-/** Its name; null where none of the newest of one owner's snapshots is whole and trusted. */
-async function newestTrusted(
+/** Null where none of the newest of one owner's snapshots is whole and trusted. */
+export async function newestTrusted(
   provider: KeyedProvider,
   listed: readonly ListedSnapshot[],
   trust: Trust,
   signal: AbortSignal,
-): Promise<string | null> {
+): Promise<AnySnapshot | null> {
   if (trustsNobody(trust)) return null;
   for (const one of listed.toSorted((a, b) => b.atMs - a.atMs).slice(0, mostRead)) {
     try {
       const found = await readSoundSnapshot(provider, one, signal, trust);
-      if (distrustOf(found, trust) === null) return found.name;
+      if (distrustOf(found, trust) === null) return found;
     } catch (error) {
       if (!isUnusable(error)) throw error;
     }
@@ -40,7 +40,7 @@ export async function withNewestTrusted(
 ): Promise<unknown> {
   if (trust === undefined || !isHoldfastError(error)) return error;
   if (error.code !== 'SNAPSHOT_UNTRUSTED' && !isUnusable(error)) return error;
-  const name = await newestTrusted(provider, listed, trust, signal);
+  const { name } = (await newestTrusted(provider, listed, trust, signal)) ?? { name: null };
   if (name === null) return error;
   const { code, message, hint } = error;
   const other = hint === undefined ? '' : ` Otherwise: ${hint}`;

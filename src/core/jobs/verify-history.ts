@@ -60,7 +60,7 @@ export interface Remembered {
 export interface HistoryRequest {
   readonly store: Store;
   readonly provider: KeyedProvider;
-  /** Every snapshot of each owner whose manifest can be read. */
+  /** Every snapshot of each owner whose manifest can be read and is trusted. */
   readonly links: readonly HistoryLink[];
   /** The others: they are not missing. */
   readonly unreadable: readonly ListedSnapshot[];

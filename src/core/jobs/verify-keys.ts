@@ -22,7 +22,7 @@ export class KeyCheck {
   /**
    * For the body, and for the objects of every epoch that are referred to.
    *
-   * @throws OBJECT_MISSING a key is gone; also after the account was erased
+   * @throws OBJECT_MISSING a key is gone
    */
   async check({ server, owner, encryption, objects, references }: ManifestHeader): Promise<void> {
     if (encryption === undefined) return;

@@ -20,6 +20,8 @@ export interface VerifiedSnapshot {
   readonly key: string;
   /** Encrypted, and there was no identity: only stored bytes were checked. */
   readonly locked: boolean;
+  /** The account was erased, and with its key what this holds: nothing but its place in the history was checked. */
+  readonly erased?: true;
   readonly problems: readonly VerifyProblem[];
 }
 
@@ -45,7 +47,10 @@ export interface VerifyRequest {
   readonly servers?: readonly string[];
   /** With whole histories: what this server made last. Not for copies, which may lag behind. */
   readonly remembered?: readonly Remembered[];
-  /** Whose signatures count; without it none is asked for. */
+  /**
+   * Whose signatures count; without it none is asked for. Of a snapshot that nobody signed whose signature does, no
+   * more is looked at, unless nobody's does.
+   */
   readonly trust?: Trust;
   readonly readData: boolean;
   readonly threads: number;

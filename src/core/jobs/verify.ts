@@ -16,9 +16,10 @@ import {
   readSoundSnapshot,
   type Snapshot,
 } from './catalog.ts';
+import { Erasures } from './erasures.ts';
 import { openIndex } from './index-reader.ts';
 import { RestoreThreads } from './restore/restore-threads.ts';
-import { requireTrusted } from './trust.ts';
+import { distrustOf, requireTrusted, trustsNobody } from './trust.ts';
 import { verifyContents } from './verify-contents.ts';
 import { verifyEvents } from './verify-events.ts';
 import { type HistoryLink, historyCodes, linkOf, verifyHistories } from './verify-history.ts';
@@ -39,6 +40,7 @@ export async function verify(request: VerifyRequest): Promise<VerifyReport> {
     bytesRead: 0,
     wrong: new Set(),
     keys,
+    erasures: new Erasures(request),
     links: [],
     unreadable: [],
     opened: 0,
@@ -80,6 +82,7 @@ interface Totals {
   /** Codes of all problems. */
   readonly wrong: Set<ErrorCode>;
   readonly keys: KeyCheck;
+  readonly erasures: Erasures;
   readonly links: HistoryLink[];
   readonly unreadable: ListedSnapshot[];
   /** Encrypted ones. */
@@ -129,10 +132,17 @@ async function verifyOne(
   const any: AnySnapshot = snapshot;
   const { header, name } = any;
   for (const { key, code, message } of any.passedOver ?? []) add({ object: key, message }, code);
-  totals.links.push(linkOf(any));
   const { trust } = request;
   if (trust !== undefined) await attempt(async () => requireTrusted(any, trust), { object: listed.key });
-  await attempt(() => totals.keys.check(header), { object: listed.key });
+  // What a stranger's names is nothing to go by. Where nobody is trusted there is nothing else.
+  if (trust !== undefined && !trustsNobody(trust) && distrustOf(any, trust) !== null) {
+    totals.unreadable.push(listed);
+    return { name, key: listed.key, locked: false, problems };
+  }
+  totals.links.push(linkOf(any));
+  if ((await totals.erasures.of(header)) !== null)
+    return { name, key: listed.key, locked: false, erased: true, problems };
+  const noKey = await attempt(() => totals.keys.check(header), { object: listed.key });
   // What is missing is told once: reading it again would find the same.
   const gone = new Set<number>();
   const lost = new Map<number, string>();
@@ -146,7 +156,8 @@ async function verifyOne(
       lost.set(object.number, `its content lies in ${object.key}, which is damaged or missing`);
     if (wrong === null && request.readData) await attempt(() => checkBytes(request, object, totals), about);
   }
-  const found = await openedOf(request, any, attempt);
+  // That its key is gone has been told.
+  const found = noKey !== null && any.body === null ? null : await openedOf(request, any, attempt);
   if (found === null) return { name, key: listed.key, locked: problems.length === 0, problems };
   const { body } = found;
   if (header.encryption !== undefined) totals.opened++;

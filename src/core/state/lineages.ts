@@ -25,13 +25,22 @@ export interface Lineage {
   readonly recent: readonly Measures[] | null;
 }
 
+export interface RememberedLineage extends Lineage {
+  /** The commit of another snapshot began after `last`, and nothing is known of its end. */
+  readonly inDoubt: boolean;
+}
+
 const fileOf = (stateDir: string, addinId: string, owner: string): string =>
   join(stateDir, 'lineages', addinId, `${owner}.json`);
 
 /** Null where nothing is remembered, or what is there cannot be understood. */
-export async function readLineage(stateDir: string, addinId: string, owner: string): Promise<Lineage | null> {
+export async function readLineage(
+  stateDir: string,
+  addinId: string,
+  owner: string,
+): Promise<RememberedLineage | null> {
   const read = await readJsonFile(fileOf(stateDir, addinId, owner));
-  const file = 'value' in read ? (read.value as Partial<LastSnapshot & Lineage> | null) : null;
+  const file = 'value' in read ? (read.value as Partial<LastSnapshot & RememberedLineage> | null) : null;
   const { lineage, sequence, digest } = file ?? {};
   const valid = typeof lineage === 'string' && Number.isSafeInteger(sequence) && typeof digest === 'string';
   if (!valid) return null;
@@ -40,6 +49,7 @@ export async function readLineage(stateDir: string, addinId: string, owner: stri
     own: idsOf(file?.own),
     foreign: idsOf(file?.foreign),
     recent: Array.isArray(file?.recent) ? file.recent.filter(isMeasures) : null,
+    inDoubt: file?.inDoubt === true,
   };
 }
 
@@ -66,13 +76,21 @@ export async function rememberLineage(
   stateDir: string,
   addinId: string,
   owner: string,
-  { last, own, foreign, recent }: Lineage,
+  remembered: Lineage & Partial<RememberedLineage>,
   durable: boolean,
 ): Promise<void> {
   await mkdir(join(stateDir, 'lineages', addinId), { recursive: true, mode: 0o700 });
+  const { last, own, foreign, recent, inDoubt = false } = remembered;
   const { lineage, sequence, digest } = last;
-  const file = { lineage, sequence, digest, own, foreign, recent };
+  const file = { lineage, sequence, digest, own, foreign, recent, ...(inDoubt ? { inDoubt } : {}) };
   await writeJsonFile(fileOf(stateDir, addinId, owner), file, { durable });
+}
+
+/** Durably, until `rememberLineage`; nothing where no lineage is remembered, so that the next backup begins one anyway. */
+export async function doubtLineage(stateDir: string, addinId: string, owner: string): Promise<void> {
+  const remembered = await readLineage(stateDir, addinId, owner);
+  if (remembered === null || remembered.inDoubt) return;
+  await rememberLineage(stateDir, addinId, owner, { ...remembered, inDoubt: true }, true);
 }
 
 /** The next backup of the account begins a new lineage. */

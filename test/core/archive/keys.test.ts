@@ -14,6 +14,10 @@ const names = [
   `odd_${'日'.repeat(21)}`,
   `odd_${'日'.repeat(22)}`,
   `odd_${'日'.repeat(50)}`,
+  'shop_wp.grants',
+  'shop_wp%2Egrants',
+  '_joint',
+  `odd_${'.'.repeat(100)}`,
 ];
 
 it('fit into a file system, differ, and are the same from rescue.py', () => {
@@ -21,9 +25,11 @@ it('fit into a file system, differ, and are the same from rescue.py', () => {
   expect(Math.max(...ours.map((name) => name.length))).toBeLessThanOrEqual(200);
   expect(new Set(ours).size).toBe(names.length);
   expect(ours[1]).toBe('odd_a%2Fb');
+  expect(ours[6]).toBe('shop_wp%2Egrants');
+  expect(ours[8]).toBe('%5Fjoint');
   expect(ours[4]).toMatch(/^odd_(%E6%97%A5)+[%0-9A-F]*~[0-9a-f]{16}$/);
   const script =
-    'import json,sys,rescue; print(json.dumps([rescue.file_name(n).decode() for n in json.load(sys.stdin)]))';
+    'import json,sys,rescue; print(json.dumps([rescue.database_file_name(n).decode() for n in json.load(sys.stdin)]))';
   const theirs = execFileSync('python3', ['-B', '-c', script], { cwd: rescue, input: JSON.stringify(names) });
   expect(JSON.parse(theirs.toString())).toEqual(ours);
 });

@@ -9,6 +9,18 @@ import { type Lab, openLab } from '../../support/backup.ts';
 import { pruneLab } from '../../support/upkeep.ts';
 
 type Json = Record<string, unknown>;
+const dump = {
+  ...{ type: 'database', name: 'a/b', instance: 'a', engine: 'mysql', databases: ['b'], format: 'sql' },
+  ...{ state: 'failed', object: null, plainBytes: 0, sha256: null, besides: [] },
+};
+const refOf = (header: Json): Json => (header['objects'] as Json[]).find(({ kind }) => kind === 'segment')!;
+const withRef = (header: Json, ref: Json): Json => ({ ...header, references: [ref] });
+const naming =
+  (key: string) =>
+  (header: Json, body: Json): readonly [unknown, unknown] => [
+    withRef(header, { ...refOf(header), key }),
+    body,
+  ];
 const strange: readonly ((header: Json, body: Json) => readonly [unknown, unknown])[] = [
   () => [null, {}],
   () => [{}, {}],
@@ -23,6 +35,21 @@ const strange: readonly ((header: Json, body: Json) => readonly [unknown, unknow
   (header, body) => [header, { ...body, components: [{ type: 'database', name: 'a', state: 'complete' }] }],
   (header, body) => [header, { ...body, counts: null }],
   (header, body) => [header, { ...body, index: 'none' }],
+  ...['../x', '', '/', 'data/', 'data//x', 'data/../x', 'index/ x', 'holdfast.json', 'x'.repeat(5000)].map(
+    naming,
+  ),
+  (header, body) => [withRef(header, { ...refOf(header), size: 1.5 }), body],
+  (header, body) => [withRef(header, { ...refOf(header), size: -1 }), body],
+  (header, body) => [withRef(header, { ...refOf(header), kind: 'index' }), body],
+  (header, body) => [header, { ...body, unconfiguredEngines: undefined }],
+  (header, body) => [header, { ...body, unconfiguredEngines: 7 }],
+  (header, body) => [header, { ...body, exclusions: { shadow: 5 } }],
+  (header, body) => [header, { ...body, account: { ...(body['account'] as Json), domain: { a: 1 } } }],
+  (header, body) => [header, { ...body, account: { ...(body['account'] as Json), domain: undefined } }],
+  (header, body) => [header, { ...body, index: { ...(body['index'] as Json), offset: 1.5 } }],
+  (header, body) => [header, { ...body, index: { ...(body['index'] as Json), object: -1 } }],
+  (header, body) => [header, { ...body, components: [{ ...dump, format: 'tar' }] }],
+  (header, body) => [header, { ...body, components: [{ ...dump, object: 'x' }] }],
 ];
 
 async function put({ storePath }: Lab, { key, header, body }: Awaited<ReturnType<Lab['latest']>>) {

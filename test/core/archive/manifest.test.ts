@@ -6,13 +6,9 @@ import {
   manifestKey,
   parseManifestKey,
 } from '../../../src/core/archive/keys.ts';
-import {
-  decodeManifest,
-  encodeManifest,
-  type Manifest,
-  snapshotDigest,
-} from '../../../src/core/archive/manifest.ts';
+import { decodeManifest, encodeManifest, type Manifest } from '../../../src/core/archive/manifest.ts';
 import type { Signer } from '../../../src/core/archive/seal.ts';
+import { snapshotDigest } from '../../../src/core/archive/snapshot-digest.ts';
 
 const name: ManifestName = {
   server: '11111111-1111-4111-8111-111111111111',
@@ -36,7 +32,8 @@ const manifest = {
     ...{ objects: [], references: [] },
   },
   body: {
-    account: { site: 'site1\u2028\n"', aliases: [] },
+    account: { site: 'site1\u2028\n"', domain: null, aliases: [], uid: null, gid: null },
+    ...{ exclusions: {}, unconfiguredEngines: [] },
     ...{ components: [], warnings: [], warningCounts: {}, contentRoot: null, index: null },
     counts: { entries: 0, files: 0, directories: 0, links: 0, bytes: 0, tarBytes: 0, storedBytes: 0 },
   },

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { s3TarProvider } from '../../../src/addins/s3-tar/index.ts';
 import { type FaultyStore, faultyStore } from '../../../src/core/conformance/index.ts';
 import type { Store } from '../../../src/core/contracts/store.ts';
-import type { CopyTarget } from '../../../src/core/jobs/copy-snapshots.ts';
+import type { CopyTarget } from '../../../src/core/jobs/copy/types.ts';
 import { newBucket, openStore, signal } from '../../addins/s3/bench-of-store.ts';
 import { type Lab, openLab } from '../../support/backup.ts';
 import { copyIn, danglingIn, objectsIn, runCopy, type StoredObject } from '../../support/copies.ts';

@@ -244,6 +244,7 @@ describe('statusWithCopies', () => {
     copied: 0,
     objects: 0,
     bytes: 0,
+    untrusted: 0,
     lacking: 1,
     failures: [],
     error: code === null ? null : new HoldfastError(code, 'no'),

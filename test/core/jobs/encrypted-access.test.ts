@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -22,6 +23,8 @@ import { HoldfastError } from '../../../src/core/errors.ts';
 import { eraseAccount } from '../../../src/core/jobs/keys/erase-account.ts';
 import { forgetAccount } from '../../../src/core/jobs/keys/forget-account.ts';
 import { type Lab, openLab } from '../../support/backup.ts';
+import { hookedStore } from '../../support/hooked-store.ts';
+import { ageStore, pruneLab } from '../../support/upkeep.ts';
 
 const { signal } = new AbortController();
 
@@ -155,6 +158,56 @@ describe('with credentials that only put', () => {
       await same.close();
     }
   });
+
+  it.each([
+    ['whose answer got lost', true],
+    ['after which the server died at once', false],
+  ])(
+    'a snapshot %s keeps nobody from pruning: the next one is a full of a new lineage',
+    async (_, isLost) => {
+      const own = mkdtempSync(join(directory, 'doubt-'));
+      const inside = await localStore.open({ use: 'local', path: join(own, 'store') });
+      let armed = false;
+      const afterPut = (key: string): void => {
+        if (!armed || !key.startsWith('manifests/')) return;
+        armed = false;
+        cpSync(join(own, 'state'), join(own, 'then'), { recursive: true });
+        if (isLost) throw new HoldfastError('STORE_UNAVAILABLE', 'cannot tell who wrote it');
+      };
+      const { lab, tree } = await labWithFiles(own.slice(directory.length + 1), {
+        store: putOnly(hookedStore(inside, { afterPut })),
+        encrypted: false,
+      });
+      const backUp = async () => {
+        writeFileSync(join(tree, randomUUID()), 'content');
+        return (await lab.backUp({ shadow: tree })).snapshot;
+      };
+      await backUp();
+      const second = await backUp();
+      armed = true;
+      const third = await backUp().catch((error: HoldfastError) => error.code);
+      if (isLost) expect(third).toBe('STORE_UNAVAILABLE');
+      else {
+        rmSync(join(own, 'state'), { recursive: true });
+        renameSync(join(own, 'then'), join(own, 'state'));
+      }
+      const fourth = await backUp();
+      const fifth = await backUp();
+      await lab.close();
+
+      expect(fourth.header).toMatchObject({ level: 'full', sequence: 1, parents: [], previous: null });
+      expect(fourth.header.lineage).not.toBe(second.header.lineage);
+      expect(fourth.body.warnings).toMatchObject([{ code: 'no-usable-parent', component: 'account' }]);
+      expect(fifth.header).toMatchObject({ level: 'incremental', sequence: 2, parents: [fourth.header.id] });
+      expect(fifth.body.warnings).toEqual([]);
+      const admin = await openLab(own, { chain: {}, encrypted: false });
+      expect((await admin.verify(true)).exitStatus).toBe(0);
+      ageStore(admin);
+      expect((await pruneLab(admin)).refusals).toEqual([]);
+      expect((await admin.verify(true)).exitStatus).toBe(0);
+      await admin.close();
+    },
+  );
 
   it('a lost state begins a new epoch, and both open', async () => {
     const own = join(directory, 'lost');

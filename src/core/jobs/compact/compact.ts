@@ -6,9 +6,9 @@
  * objects that nothing names, and every snapshot as it was or whole in its new revision.
  */
 
-import { errorCodes, isHoldfastError } from '../../errors.ts';
+import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
 import { underLock } from '../account-lock.ts';
-import { type ListedSnapshot, listSnapshots, readSnapshot, type Snapshot } from '../catalog.ts';
+import { type ListedSnapshot, listSnapshots, opened, readSoundSnapshot, type Snapshot } from '../catalog.ts';
 import { standingOf } from '../trust.ts';
 import { chooseSparse } from './choose.ts';
 import { rewriteAccount } from './rewrite-account.ts';
@@ -75,20 +75,14 @@ async function compactAccount(
   listed: readonly ListedSnapshot[],
   budgetBytes: number | null,
 ): Promise<Outcome> {
-  const { provider, trust, signal } = request;
+  const { provider, signal } = request;
   const { owner } = listed[0]!;
   let site = owner;
   try {
-    const snapshots: Snapshot[] = [];
-    for (const one of listed) snapshots.push(await readSnapshot(provider, one, signal));
+    const snapshots = await readTrusted(request, listed);
     site = snapshots.at(-1)?.body.account.site ?? owner;
-    const isFixed = (one: Snapshot): boolean => trust !== undefined && standingOf(one, trust) !== 'trusted';
-    const scan = await scanAccount(
-      provider,
-      snapshots.filter(({ body }) => body.index !== null),
-      isFixed,
-      signal,
-    );
+    const indexed = snapshots.filter(({ body }) => body.index !== null);
+    const scan = await scanAccount(provider, indexed, signal);
     const { objects, rewriteBytes, budgetSpent } = chooseSparse(scan, { ...request, budgetBytes });
     const sparse = new Set(objects.map(({ key }) => key));
     const concerned = scan.snapshots.filter(({ header }) =>
@@ -103,4 +97,25 @@ async function compactAccount(
     const account = { ...nothing, owner, site, problem: error.message };
     return { account, rewriteBytes: 0, budgetSpent: false };
   }
+}
+
+/**
+ * Judged by their headers, so that a stranger's, which may be locked to any key, stops nothing. What it names goes with
+ * prune alone, which spares what any manifest names.
+ *
+ * @throws OBJECT_DAMAGED, OBJECT_MISSING one cannot be read, which may be ours
+ */
+async function readTrusted(
+  { provider, trust, signal }: CompactRequest,
+  listed: readonly ListedSnapshot[],
+): Promise<Snapshot[]> {
+  const snapshots: Snapshot[] = [];
+  for (const one of listed) {
+    const found = await readSoundSnapshot(provider, one, signal, trust);
+    const unread = found.passedOver?.find(({ code }) => code !== 'SNAPSHOT_UNTRUSTED');
+    if (unread !== undefined) throw new HoldfastError(unread.code, unread.message);
+    if (trust !== undefined && standingOf(found, trust) !== 'trusted') continue;
+    snapshots.push(await opened(provider, found, signal));
+  }
+  return snapshots;
 }

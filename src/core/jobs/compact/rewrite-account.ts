@@ -9,7 +9,6 @@ import type { OwnerEpoch } from '../../encryption/owner-keys.ts';
 import { SnapshotWriter } from '../backup/snapshot-writer.ts';
 import type { Snapshot } from '../catalog.ts';
 import { currentKeys, epochOf, publishRevision } from '../revision.ts';
-import { standingOf } from '../trust.ts';
 import { ContentMover } from './content-mover.ts';
 import { moveContents } from './move-contents.ts';
 import { type NewIndex, type NewPage, writeNewIndex } from './new-index.ts';
@@ -41,7 +40,7 @@ export async function rewriteAccount(
     writer.nextNumber = nextNumber;
     return writer;
   };
-  const segments = writerFrom(firstFreeNumber(scan.snapshots, request));
+  const segments = writerFrom(firstFreeNumber(scan.snapshots));
   const mover = new ContentMover(segments);
   const onBytes = (bytes: number): void => request.onEvent({ type: 'bytes', bytes });
   const moved = await moveContents({ provider, scan, sparse, mover, signal, onBytes });
@@ -86,15 +85,10 @@ export async function rewriteAccount(
   return { written: { objects: written.length, bytes }, published, problem };
 }
 
-/**
- * Above every number of the account: new pages are shared by snapshots whose numbers differ. What is not trusted is
- * never written anew, and its numbers, which may be any, are not counted on from.
- */
-function firstFreeNumber(snapshots: readonly Snapshot[], { trust }: Pick<CompactRequest, 'trust'>): number {
+/** Above every number of the account: new pages are shared by snapshots whose numbers differ. */
+function firstFreeNumber(snapshots: readonly Snapshot[]): number {
   let highest = -1;
-  for (const snapshot of snapshots) {
-    if (trust !== undefined && standingOf(snapshot, trust) !== 'trusted') continue;
-    const { header } = snapshot;
+  for (const { header } of snapshots) {
     for (const { number } of [...header.objects, ...header.references]) highest = Math.max(highest, number);
   }
   return highest + 1;

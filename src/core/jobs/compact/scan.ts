@@ -33,7 +33,7 @@ export interface AccountScan {
   readonly indexes: ReadonlyMap<string, UsedIndex>;
   /** Keys of the segments that each page's contents lie in, by `pageKey`. */
   readonly pageUses: ReadonlyMap<string, readonly string[]>;
-  /** Keys that stay as they are: what a kept full needs, so that tar alone restores it, or what is not trusted. */
+  /** Keys that stay as they are: what a kept full needs, so that tar alone restores it. */
   readonly held: ReadonlySet<string>;
 }
 
@@ -63,13 +63,11 @@ export function* contentsOf(row: AnyRow, plain: Buffer): Generator<Content> {
 }
 
 /**
- * @param isFixed snapshots of which no new revision may be made
  * @throws OBJECT_DAMAGED, OBJECT_MISSING an index cannot be read: nobody knows what it refers to
  */
 export async function scanAccount(
   provider: KeyedProvider,
   snapshots: readonly Snapshot[],
-  isFixed: (snapshot: Snapshot) => boolean,
   signal: AbortSignal,
 ): Promise<AccountScan> {
   const scan = {
@@ -81,18 +79,14 @@ export async function scanAccount(
   for (const snapshot of snapshots) {
     signal.throwIfAborted();
     const named = [...snapshot.header.objects, ...snapshot.header.references];
-    if (snapshot.header.level === 'full' || isFixed(snapshot)) hold(snapshot, isFixed(snapshot), scan.held);
+    // Of a full the segments: its index may move.
+    const held = snapshot.header.level === 'full' ? named.filter(({ kind }) => kind === 'segment') : [];
+    for (const { key } of held) scan.held.add(key);
     const reader = await openIndex(provider, snapshot, signal);
     countIndexes(snapshot, named, scan.indexes);
     await scanPages(reader, scan, snapshot);
   }
   return { snapshots, ...scan };
-}
-
-/** Of a full the segments: its index may move. */
-function hold({ header }: Snapshot, all: boolean, held: Set<string>): void {
-  for (const { key, kind } of [...header.objects, ...header.references])
-    if (all || kind === 'segment') held.add(key);
 }
 
 function countIndexes(

@@ -25,7 +25,7 @@ export interface CompactRequest {
   readonly stateDir: string;
   /** Signs what is written; null only where nothing is. */
   readonly signer: Signer | null;
-  /** What is not trusted is never written anew, or our signature would make it so. Left out: all is. */
+  /** What is not trusted is neither read nor written anew, or our signature would make it so. Left out: all is. */
   readonly trust?: Trust;
   readonly world: { readonly newObjectId: () => string };
   readonly signal: AbortSignal;

@@ -16,12 +16,18 @@ import type { CopyRecord } from './copy-record.ts';
 
 const pairsAtOnce = 4;
 
-/** @throws STORE_UNAVAILABLE, STORE_DENIED, STORE_FULL */
+/**
+ * Notes in the record of how many accounts the copy holds revisions that a rotation has replaced in the main store: whoever
+ * was dropped can open those.
+ *
+ * @throws STORE_UNAVAILABLE, STORE_DENIED, STORE_FULL
+ */
 export async function copyKeys(
   path: CopyPath,
   server: string,
-  { keys: recorded }: Pick<CopyRecord, 'keys'>,
+  record: Pick<CopyRecord, 'keys' | 'replacedKeys'>,
 ): Promise<void> {
+  const { keys: recorded } = record;
   const { source, target, signal } = path;
   const all = await listKeys(source.store, { server }, signal);
   const { putOnly } = target.store.capabilities;
@@ -32,6 +38,7 @@ export async function copyKeys(
     highest.set(pairSlot(one), Math.max(one.revision, highest.get(pairSlot(one)) ?? 0));
   }
   const named = new Set(all.map(({ key }) => key));
+  record.replacedKeys = accountsWithReplaced(all, held, named);
   for (const key of recorded) if (!named.has(key)) recorded.delete(key);
   const wasTakenOut = (one: ListedKey): boolean =>
     recorded.has(one.key) && (highest.get(pairSlot(one)) ?? -1) > one.revision;
@@ -43,6 +50,19 @@ export async function copyKeys(
       if (await copyKey(path, one)) recorded.add(one.key);
     }
   });
+}
+
+function accountsWithReplaced(
+  all: readonly ListedKey[],
+  held: readonly ListedKey[],
+  named: ReadonlySet<string>,
+): number {
+  const newest = new Map<string, number>();
+  for (const one of all) newest.set(pairSlot(one), Math.max(one.revision, newest.get(pairSlot(one)) ?? 0));
+  const replaced = held.filter(
+    (one) => !named.has(one.key) && one.revision < (newest.get(pairSlot(one)) ?? -1),
+  );
+  return new Set(replaced.map(({ owner }) => owner)).size;
 }
 
 /** False where it is no key object, which `verify` names, or where a rotation took it away. */

@@ -6,20 +6,15 @@
  * so it can be repeated after any interruption.
  */
 
-import {
-  manifestLimitBytes,
-  type ObjectRef,
-  type ReadManifest,
-  readManifest as readLines,
-} from '../../archive/manifest.ts';
+import { manifestLimitBytes, type ObjectRef, type ReadManifest } from '../../archive/manifest.ts';
 import type { ObjectKind, Provider } from '../../contracts/provider.ts';
 import type { ObjectInfo, Store } from '../../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
-import { printable } from '../../printable.ts';
 import { bytesOf, collect } from '../../streams.ts';
-import { type ListedSnapshot, snapshotName } from '../catalog.ts';
+import { type ListedSnapshot, manifestOf, snapshotName } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { walk } from '../prune/walk.ts';
+import type { Trust } from '../trust.ts';
 import { CheckedBody, damaged } from './checked-body.ts';
 
 export interface OpenStore {
@@ -54,23 +49,18 @@ export interface FoundManifest extends ReadManifest {
 export const siteOf = ({ body, header }: Pick<ReadManifest, 'body' | 'header'>): string =>
   body?.account.site ?? header.owner;
 
-/** @throws OBJECT_MISSING, OBJECT_DAMAGED, FORMAT_UNSUPPORTED */
+/**
+ * @param trust whose word on a newer format counts; anybody else's is damage
+ * @throws OBJECT_MISSING, OBJECT_DAMAGED, FORMAT_UNSUPPORTED
+ */
 export async function readManifest(
   { source, signal }: Pick<CopyPath, 'source' | 'signal'>,
   listed: ListedSnapshot,
+  trust?: Trust,
 ): Promise<FoundManifest> {
   const { key } = listed;
   const bytes = await collect(source.provider.get({ key, signal }), manifestLimitBytes);
-  const manifest = readLines(bytes, key);
-  const { id, owner, server, sequence } = manifest.header;
-  if (
-    id !== listed.id ||
-    owner !== listed.owner ||
-    server !== listed.server ||
-    sequence !== listed.sequence
-  ) {
-    throw damaged(`manifest ${key} belongs to another snapshot`);
-  }
+  const manifest = manifestOf(bytes, listed, trust);
   return { ...manifest, listed, bytes, name: snapshotName(siteOf(manifest), listed) };
 }
 
@@ -92,11 +82,6 @@ export async function copyOne(
 ): Promise<'sure' | 'doubtful'> {
   const { header, listed, bytes } = manifest;
   const objects = objectsOf(manifest);
-  for (const { key } of objects) {
-    if (!/^(?:data|index)\//.test(key)) {
-      throw damaged(`manifest ${listed.key} names ${printable(key, 4096)}, which is no object of a snapshot`);
-    }
-  }
   const there = await objectsThere(path, listed);
   await sendAll(path, objects, there);
   const { key } = listed;
@@ -233,6 +218,6 @@ async function send(
 
 function otherSize(key: string, found: number, wanted: number): HoldfastError {
   return new HoldfastError('OBJECT_DAMAGED', `object ${key} has ${found} bytes in the copy, not ${wanted}`, {
-    hint: 'Remove that object from the copy; the next run sends it again.',
+    hint: 'Run `holdfast repair --copy NAME --apply`, or remove that object from the copy; the next run sends it again.',
   });
 }

@@ -3,12 +3,14 @@
  *
  * A cache, in `copy.<addin>.<copy>.json` of the state directory. Where it is lost, manifests of other
  * configurations and the copy's prune events are read once more, a put-only copy is offered everything, and key
- * objects that a rotation has taken out of the copy come back, if the main store still has them.
+ * objects that a rotation has taken out of the copy come back, if the main store still has them. What was left out by a
+ * clock that turns out to have been ahead is judged anew.
  */
 
 import { join } from 'node:path';
 import type { Retention } from '../../config/addin-schema.ts';
 import { readJsonFile, writeJsonFile } from '../../state/atomic-file.ts';
+import { clockToleranceMs } from '../retention/decide.ts';
 
 interface CopyNames {
   readonly addin: string;
@@ -28,6 +30,12 @@ export class CopyRecord {
   readonly leftOut: Set<string>;
   /** Key objects that were seen in the copy, whatever became of them there. */
   readonly keys: Set<string>;
+  /** Accounts of which the copy holds keys that were replaced in the main store, as the last run saw it. */
+  replacedKeys: number;
+  /** By the latest clock that anything was left out by; null where nobody knows. */
+  #judgedAtMs: number | null;
+  /** By which this run judges, and what was left out before it. */
+  #run: { readonly nowMs: number; readonly leftOut: ReadonlySet<string> } | null = null;
   #saved: string;
 
   private constructor(path: string, store: string, retention: string, value: Known | null) {
@@ -38,6 +46,10 @@ export class CopyRecord {
     this.sent = new Set(stringsOf(known?.['sent']));
     this.leftOut = new Set(known?.['retention'] === retention ? stringsOf(known['leftOut']) : []);
     this.keys = new Set(stringsOf(known?.['keys']));
+    const replaced = known?.['replacedKeys'];
+    this.replacedKeys = typeof replaced === 'number' ? replaced : 0;
+    const judgedAtMs = known?.['judgedAtMs'];
+    this.#judgedAtMs = typeof judgedAtMs === 'number' ? judgedAtMs : null;
     this.#saved = JSON.stringify(value);
   }
 
@@ -47,10 +59,21 @@ export class CopyRecord {
     { addin, copy, store }: CopyNames,
     retention: Retention | null,
   ): Promise<CopyRecord> {
-    const path = join(stateDir, `copy.${addin}.${copy}.json`);
-    const read = await readJsonFile(path);
-    const value = ('value' in read ? read.value : null) as Known | null;
+    const path = pathOf(stateDir, addin, copy);
+    const value = await readKnown(path);
     return new CopyRecord(path, store, JSON.stringify(retention), value);
+  }
+
+  /**
+   * To be called before anything is left out. What was left out by a later clock, or by one that nobody knows, is forgotten:
+   * retention goes by ages, and pins and holds end.
+   */
+  judgeAt(nowMs: number): void {
+    if (nowMs < (this.#judgedAtMs ?? Number.POSITIVE_INFINITY) - clockToleranceMs) {
+      this.leftOut.clear();
+      this.#judgedAtMs = null;
+    }
+    this.#run = { nowMs, leftOut: new Set(this.leftOut) };
   }
 
   /**
@@ -61,6 +84,9 @@ export class CopyRecord {
   async save(present: ReadonlySet<string>): Promise<void> {
     for (const keys of [this.others, this.sent, this.leftOut]) {
       for (const key of keys) if (!present.has(key)) keys.delete(key);
+    }
+    if (this.#run !== null && [...this.leftOut].some((key) => !this.#run!.leftOut.has(key))) {
+      this.#judgedAtMs = Math.max(this.#judgedAtMs ?? 0, this.#run.nowMs);
     }
     const text = this.#text();
     if (text === this.#saved) return;
@@ -74,7 +100,9 @@ export class CopyRecord {
       others: [...this.others],
       sent: [...this.sent],
       leftOut: [...this.leftOut],
+      judgedAtMs: this.#judgedAtMs,
       keys: [...this.keys],
+      replacedKeys: this.replacedKeys,
     };
   }
 
@@ -84,6 +112,27 @@ export class CopyRecord {
 }
 
 type Known = Readonly<Record<string, unknown>>;
+
+const pathOf = (stateDir: string, addin: string, copy: string): string =>
+  join(stateDir, `copy.${addin}.${copy}.json`);
+
+async function readKnown(path: string): Promise<Known | null> {
+  const read = await readJsonFile(path);
+  return ('value' in read ? read.value : null) as Known | null;
+}
+
+/** Accounts of which the copy held keys that were replaced in the main store, when a run last looked. */
+export async function replacedKeysIn(stateDir: string, addin: string, copy: string): Promise<number> {
+  const replaced = (await readKnown(pathOf(stateDir, addin, copy)))?.['replacedKeys'];
+  return typeof replaced === 'number' ? replaced : 0;
+}
+
+/** They were encrypted anew; the next run looks again. */
+export async function forgetReplacedKeys(stateDir: string, addin: string, copy: string): Promise<void> {
+  const path = pathOf(stateDir, addin, copy);
+  const known = await readKnown(path);
+  if (known?.['replacedKeys']) await writeJsonFile(path, { ...known, replacedKeys: 0 });
+}
 
 const stringsOf = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];

@@ -1,7 +1,7 @@
 /**
  * Which of the snapshots that a copy lacks it should get: not what was pruned from it, not what its own
  * retention would let go at once, and no revision that lost something which the copy has. A put-only copy gets all else
- * that it was not sent.
+ * that it was not sent. A revision that somebody put above ours hides none, and what nobody trusted signed takes no place.
  *
  * Goes account by account and keeps of each manifest only what retention asks for.
  */
@@ -10,7 +10,13 @@ import { type ManifestName, parseManifestKey } from '../../archive/keys.ts';
 import type { Retention } from '../../config/addin-schema.ts';
 import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import { isHoldfastError } from '../../errors.ts';
-import { type ListedSnapshot, listSnapshots, readAnySnapshot } from '../catalog.ts';
+import {
+  isUnusable,
+  type ListedSnapshot,
+  listSnapshots,
+  readAnySnapshot,
+  readSoundSnapshot,
+} from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { protectionOf, readProtections } from '../events.ts';
 import { hasLost } from '../has-lost.ts';
@@ -18,7 +24,7 @@ import { readPruned } from '../prune-events.ts';
 import { decideRetention } from '../retention/decide.ts';
 import { retainedOf } from '../retention/retained.ts';
 import type { RetainedSnapshot } from '../retention/types.ts';
-import type { Trust } from '../trust.ts';
+import { standingOf, type Trust } from '../trust.ts';
 import type { OpenStore } from './copy-one.ts';
 import type { CopyRecord } from './copy-record.ts';
 
@@ -31,7 +37,7 @@ export interface PlanRequest {
   readonly retention: Retention | null;
   /** Learns what is left out, so that later runs need not ask again. */
   readonly record: CopyRecord;
-  /** Whose events in the copy count; left out: everybody's. */
+  /** Whose events in the copy count, and whose snapshots in both; left out: everybody's. */
   readonly trust?: Trust;
   readonly nowMs: number;
   readonly signal: AbortSignal;
@@ -53,11 +59,11 @@ export interface CopyPlan {
  * @throws STORE_UNAVAILABLE, STORE_DENIED
  */
 export async function planCopy(request: PlanRequest, all: readonly ListedSnapshot[]): Promise<CopyPlan> {
-  const { target, server, record, signal } = request;
-  const ours = all.filter(({ key }) => !record.others.has(key));
+  const { target, server, record, nowMs, signal } = request;
+  record.judgeAt(nowMs);
   if (target.store.capabilities.putOnly) {
     const sent = [...record.sent].flatMap((key) => parseManifestKey(key) ?? []);
-    const unsent = ours.filter(({ key }) => !record.sent.has(key));
+    const unsent = await lackingOf(request, all, ({ key }) => record.sent.has(key));
     await leaveOutLosses(request, unsent, sent);
     return { wanted: unsent.filter(({ key }) => !record.leftOut.has(key)), held: new Map() };
   }
@@ -65,13 +71,39 @@ export async function planCopy(request: PlanRequest, all: readonly ListedSnapsho
   // In this revision or a later one.
   const has = ({ owner, id, revision }: ListedSnapshot): boolean =>
     held.get(owner)?.some((one) => one.id === id && one.revision >= revision) ?? false;
-  const wanted = await wantedOf(
-    request,
-    ours.filter((listed) => !has(listed)),
-    held,
-  );
+  const wanted = await wantedOf(request, await lackingOf(request, all, has), held);
   const ids = [...held].map(([owner, ofOwner]) => [owner, new Set(ofOwner.map(({ id }) => id))] as const);
   return { wanted, held: new Map(ids) };
+}
+
+/** Those of this configuration, as far as that is known, each in the revision that counts. */
+async function lackingOf(
+  request: PlanRequest,
+  all: readonly ListedSnapshot[],
+  has: (listed: ListedSnapshot) => boolean,
+): Promise<ListedSnapshot[]> {
+  const isLacking = (listed: ListedSnapshot): boolean =>
+    !request.record.others.has(listed.key) && !has(listed);
+  const lacking = all.filter(isLacking);
+  await eachLimited([...lacking.keys()], readsAtOnce, async (i) => {
+    lacking[i] = await soundOf(request, lacking[i]!);
+  });
+  return lacking.filter(isLacking);
+}
+
+/** Its highest revision that is whole and trusted, where it has several. */
+async function soundOf(
+  { source, trust, signal }: PlanRequest,
+  listed: ListedSnapshot,
+): Promise<ListedSnapshot> {
+  if (trust === undefined || listed.earlier === undefined) return listed;
+  try {
+    const { key } = await readSoundSnapshot(source.provider, listed, signal, trust);
+    return [listed, ...listed.earlier].find((one) => one.key === key) ?? listed;
+  } catch (error) {
+    if (!isUnusable(error)) throw error;
+    return listed;
+  }
 }
 
 async function wantedOf(
@@ -126,7 +158,7 @@ async function prunedIds(
   return new Set(removed.map(({ id }) => id));
 }
 
-/** What retention would remove, were all there. What cannot be read is not judged and takes no place. */
+/** What retention would remove, were all there. What cannot be read or is not trusted is not judged and takes no place. */
 async function refusedIds(
   request: PlanRequest,
   owner: string,
@@ -155,14 +187,15 @@ async function refusedIds(
 
 /** Those of this addin configuration, by their ids. */
 async function readAll(
-  { addin, signal }: PlanRequest,
+  { addin, trust, signal }: PlanRequest,
   provider: KeyedProvider,
   all: readonly ListedSnapshot[],
   into: Map<string, RetainedSnapshot>,
 ): Promise<void> {
   await eachLimited(all, readsAtOnce, async (listed) => {
     try {
-      const snapshot = await readAnySnapshot(provider, listed, signal);
+      const snapshot = await readSoundSnapshot(provider, listed, signal, trust);
+      if (trust !== undefined && standingOf(snapshot, trust) !== 'trusted') return;
       if (snapshot.header.addin.id === addin.id) into.set(listed.id, retainedOf(snapshot));
     } catch (error) {
       if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;

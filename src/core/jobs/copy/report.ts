@@ -17,6 +17,8 @@ export interface CopyReport {
   /** Objects that were sent, manifests included, and their bytes. */
   readonly objects: number;
   readonly bytes: number;
+  /** Snapshots of the main store that nobody signed who is trusted here, which are not copied. */
+  readonly untrusted: number;
   /** Snapshots it should have and lacks, tried or not; null where that could not be found out. */
   readonly lacking: number | null;
   readonly failures: readonly CopyFailure[];
@@ -64,4 +66,11 @@ export function asError(caught: unknown): HoldfastError {
   if (isHoldfastError(caught)) return caught;
   const message = caught instanceof Error ? caught.message : String(caught);
   return new HoldfastError('INTERNAL', message, { cause: caught, hint: 'Please report this as a defect.' });
+}
+
+/** Of a main store whose credentials only put. */
+export function unreadable(): HoldfastError {
+  return new HoldfastError('STORE_DENIED', 'the main store is put-only, so nothing can be copied from it', {
+    hint: 'Give the main store credentials that can read, or copy it from a server that can.',
+  });
 }

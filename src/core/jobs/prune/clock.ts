@@ -8,14 +8,24 @@ import { probePrefixOf } from '../../key-classes.ts';
 import { bytesOf } from '../../streams.ts';
 import type { PruneRequest } from './types.ts';
 
-/** @throws STORE_DENIED, STORE_UNAVAILABLE, STORE_FULL */
-export async function storeClock({ store, server, world, signal }: PruneRequest): Promise<number | null> {
+/**
+ * What put and list tell of an object that was stored just now: it is the list by whose times ages are judged, and the two
+ * need not be of one clock.
+ *
+ * @throws STORE_DENIED, STORE_UNAVAILABLE, STORE_FULL
+ */
+export async function storeClocks({
+  store,
+  server,
+  world,
+  signal,
+}: PruneRequest): Promise<readonly number[]> {
   const probe = world.newObjectId().slice(0, 12);
   const key = `${probePrefixOf('events', server, probe)}clock`;
   const put = await store.put({ key, body: bytesOf(Buffer.from('?')), sizeBytes: 1, signal });
-  const atMs = put.storedAtMs ?? (await store.head({ key, signal }))?.modifiedAtMs ?? null;
+  const listed = (await store.list({ prefix: key, signal })).objects.find((one) => one.key === key);
   await removeProbe(store, key, put.version, signal);
-  return atMs;
+  return [put.storedAtMs, listed?.modifiedAtMs].filter((one) => typeof one === 'number');
 }
 
 async function removeProbe(

@@ -7,7 +7,7 @@
 
 import { errorCodes, HoldfastError } from '../../errors.ts';
 import { clockToleranceMs } from '../retention/decide.ts';
-import { storeClock } from './clock.ts';
+import { storeClocks } from './clock.ts';
 import { type RemovedManifests, removeManifests } from './manifests.ts';
 import { pruneObjects } from './objects.ts';
 import { Remover } from './remover.ts';
@@ -35,10 +35,10 @@ export async function prune(request: PruneRequest): Promise<PruneReport> {
     });
   }
   const nowMs = world.now();
-  const storeMs = apply ? ((await storeClock(request)) ?? nowMs) : nowMs;
-  const times = { nowMs, graceFromMs: Math.min(nowMs, storeMs) - graceMs };
+  const clocks = [nowMs, ...(apply ? await storeClocks(request) : [])];
+  const times = { nowMs, graceFromMs: Math.min(...clocks) - graceMs };
   const found = await survey(request, times);
-  const clock = clockRefusal(nowMs, storeMs);
+  const clock = clockRefusal(nowMs, clocks);
   const share = shareRefusal(request, found);
   const refusals = [...found.refusals, ...clock, ...share];
   const remover = apply && clock.length + share.length === 0 ? new Remover(request) : null;
@@ -85,8 +85,8 @@ function prunedSnapshots({ owners }: Survey, manifests: RemovedManifests | null)
   );
 }
 
-function clockRefusal(nowMs: number, storeMs: number): Refusal[] {
-  const seconds = Math.round(Math.abs(storeMs - nowMs) / 1000);
+function clockRefusal(nowMs: number, clocks: readonly number[]): Refusal[] {
+  const seconds = Math.round(Math.max(...clocks.map((one) => Math.abs(one - nowMs))) / 1000);
   if (seconds * 1000 <= clockToleranceMs) return [];
   return [
     {

@@ -8,7 +8,14 @@
 
 import type { ObjectRef } from '../../archive/manifest.ts';
 import { withKeys } from '../../encryption/keyed-provider.ts';
-import { isUnusable, type ListedSnapshot, listSnapshots, readSnapshot, type Snapshot } from '../catalog.ts';
+import {
+  isUnusable,
+  type ListedSnapshot,
+  listSnapshots,
+  opened,
+  readAnySnapshot,
+  type Snapshot,
+} from '../catalog.ts';
 import { hasLost } from '../has-lost.ts';
 import { epochOf, publishRevision } from '../revision.ts';
 import { standingOf } from '../trust.ts';
@@ -75,13 +82,15 @@ const namedBy = ({ header }: Snapshot): readonly ObjectRef[] => [...header.objec
 async function wholeOf(
   request: RepairRequest,
   copies: CopiesAsked,
-  { server, owner, id, earlier = [] }: ListedSnapshot,
+  { server, owner, id, sequence, earlier = [] }: ListedSnapshot,
 ): Promise<Snapshot | null> {
   const { provider, signal } = request;
   const own = await latestWhole(request, provider, earlier);
   if (own !== null) return own;
   const found = await copies.first(async (copy) => {
-    const listed = (await listSnapshots(copy.store, { server, owner }, signal)).find((one) => one.id === id);
+    const listed = (await listSnapshots(copy.store, { server, owner }, signal)).find(
+      (one) => one.id === id && one.sequence === sequence,
+    );
     if (listed === undefined) return null;
     const keyed = withKeys(copy.provider, { keys: provider.keys ?? null });
     return latestWhole(request, keyed, [listed, ...(listed.earlier ?? [])]);
@@ -96,9 +105,10 @@ async function latestWhole(
 ): Promise<Snapshot | null> {
   for (const one of revisions) {
     try {
-      const snapshot = await readSnapshot(provider, one, signal);
+      // Judged by its header: a stranger's may be locked to any key.
+      const snapshot = await readAnySnapshot(provider, one, signal, trust);
       const trusted = trust === undefined || standingOf(snapshot, trust) === 'trusted';
-      if (trusted && !hasLost(snapshot)) return snapshot;
+      if (trusted && !hasLost(snapshot)) return await opened(provider, snapshot, signal);
     } catch (error) {
       if (!isUnusable(error)) throw error;
     }

@@ -24,12 +24,13 @@ export class CopiesAsked {
   }
 
   /** Asks each which store it is. */
-  static async of({ store, copies, unopened = [], signal }: RepairRequest): Promise<CopiesAsked> {
+  static async of(request: RepairRequest): Promise<CopiesAsked> {
+    const { store, copies, unopened = [], isCopy = false, signal } = request;
     const asked = new CopiesAsked(copies, new Map(unopened.map(({ copy, message }) => [copy, message])));
-    const main = copies.length === 0 ? null : await readStoreFile(store, signal).catch(() => null);
+    const own = copies.length === 0 ? null : await readStoreFile(store, signal).catch(() => null);
     for (const copy of copies) {
       await asked.#try(copy, async () => {
-        const doubt = doubtOf(await readStoreFile(copy.store, signal), copy, main);
+        const doubt = doubtOf(await readStoreFile(copy.store, signal), copy, { own, isCopy });
         if (doubt !== null) asked.#doubts.set(copy.name, doubt);
       });
     }
@@ -66,15 +67,19 @@ export class CopiesAsked {
   }
 }
 
-/** Why it may not be the copy it should be; null where nothing speaks against it. */
+/** Why it may not be the copy it should be, or not the original; null where nothing speaks against it. */
 function doubtOf(
   file: StoreFile | null,
   { remembered = null }: RepairCopy,
-  main: StoreFile | null,
+  { own, isCopy }: { readonly own: StoreFile | null; readonly isCopy: boolean },
 ): string | null {
   if (file === null) return `it has no ${storeFileKey}: it is empty, or not mounted`;
   if (remembered !== null && remembered !== file.store)
-    return `it has the id ${file.store}, this server copied to ${remembered} before`;
-  if (main === null || main.store === file.store || file.origins?.includes(main.store)) return null;
-  return `it is no copy of the store ${main.store}`;
+    return `it has the id ${file.store}, this server wrote to ${remembered} before`;
+  if (own === null || own.store === file.store) return null;
+  const [copy, main] = isCopy ? [own, file] : [file, own];
+  if (copy.origins?.includes(main.store)) return null;
+  return isCopy
+    ? `the copy was not made of the store ${main.store}`
+    : `it is no copy of the store ${main.store}`;
 }

@@ -1,46 +1,65 @@
 /**
  * Finds the damaged objects of one account: manifests that cannot be read, and what readable ones name and the
  * store does not have as they say. Index objects are always read whole; they are small.
+ *
+ * What a manifest says that nobody trusted signed is no reason to call anything damaged: it may name an object of ours
+ * with another size.
  */
 
 import { createHash } from 'node:crypto';
 import type { ObjectRef } from '../../archive/manifest.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { atMost } from '../../streams.ts';
-import { type ListedSnapshot, readSnapshot, type Snapshot } from '../catalog.ts';
+import { type AnySnapshot, type ListedSnapshot, readSoundSnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
+import { standingOf } from '../trust.ts';
 import type { RepairRequest } from './types.ts';
 
 const atOnce = 8;
 
-export interface Damage {
+export interface Damage<S extends AnySnapshot = AnySnapshot> {
   /** By key. */
   readonly objects: ReadonlyMap<string, { readonly ref: ObjectRef; readonly problem: string }>;
   readonly manifests: readonly { readonly listed: ListedSnapshot; readonly problem: string }[];
-  /** Those whose manifests can be read, oldest first. */
-  readonly snapshots: readonly Snapshot[];
+  /** Those whose manifests can be read and are trusted, oldest first. */
+  readonly snapshots: readonly { readonly snapshot: S; readonly listed: ListedSnapshot }[];
+  /** How many others can be read. */
+  readonly untrusted: number;
 }
 
-export async function examine(request: RepairRequest, listed: readonly ListedSnapshot[]): Promise<Damage> {
-  const snapshots: Snapshot[] = [];
+/** @param open what is read of trusted ones besides their headers: their bodies, or nothing where nobody has the keys */
+export async function examine<S extends AnySnapshot>(
+  request: RepairRequest,
+  listed: readonly ListedSnapshot[],
+  open: (snapshot: AnySnapshot) => Promise<S>,
+): Promise<Damage<S>> {
+  const { provider, trust, signal } = request;
+  const snapshots: { snapshot: S; listed: ListedSnapshot }[] = [];
   const manifests: { listed: ListedSnapshot; problem: string }[] = [];
+  let untrusted = 0;
   for (const one of listed) {
     try {
-      snapshots.push(await readSnapshot(request.provider, one, request.signal));
+      const found = await readSoundSnapshot(provider, one, signal, trust);
+      for (const { key, code, message } of found.passedOver ?? []) {
+        const revision = [one, ...(one.earlier ?? [])].find((other) => other.key === key)!;
+        if (code !== 'SNAPSHOT_UNTRUSTED') manifests.push({ listed: revision, problem: message });
+      }
+      if (trust !== undefined && standingOf(found, trust) !== 'trusted') untrusted += 1;
+      else snapshots.push({ snapshot: await open(found), listed: one });
     } catch (error) {
       if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
       manifests.push({ listed: one, problem: error.message });
     }
   }
   const refs = new Map<string, ObjectRef>();
-  for (const { header } of snapshots)
+  for (const { header } of snapshots.map(({ snapshot }) => snapshot))
     for (const ref of [...header.objects, ...header.references]) refs.set(ref.key, ref);
   const objects = new Map<string, { ref: ObjectRef; problem: string }>();
   await eachLimited([...refs.values()], atOnce, async (ref) => {
     const problem = await problemOf(request, ref);
     if (problem !== null) objects.set(ref.key, { ref, problem });
   });
-  return { snapshots, manifests, objects };
+  return { snapshots, manifests, objects, untrusted };
 }
 
 /** In plain words; null where the object is as its manifest says. */

@@ -1,13 +1,14 @@
 /**
  * Takes damaged objects and manifests from a copy of the store, which has them byte for byte under the same
- * keys. What comes from a copy is checked before anything in the main store is touched.
+ * keys, or takes those of a copy from the main store. What comes is checked before anything is touched.
  */
 
-import { manifestLimitBytes, type ObjectRef, readManifest } from '../../archive/manifest.ts';
+import { manifestLimitBytes, type ObjectRef } from '../../archive/manifest.ts';
 import type { ObjectKind } from '../../contracts/provider.ts';
 import { bytesOf, collect } from '../../streams.ts';
-import type { ListedSnapshot } from '../catalog.ts';
+import { type ListedSnapshot, manifestOf } from '../catalog.ts';
 import { CheckedBody } from '../copy/checked-body.ts';
+import { standingOf } from '../trust.ts';
 import type { CopiesAsked } from './copies-asked.ts';
 import type { RepairCopy, RepairRequest } from './types.ts';
 
@@ -17,6 +18,8 @@ export async function fetchObject(
   copies: CopiesAsked,
   ref: ObjectRef,
 ): Promise<string | null> {
+  // Whoever can write manifests must not have anything but contents replaced.
+  if (!/^(?:data|index)\//.test(ref.key)) return null;
   const found = await copies.first(async (copy) => ((await isWhole(request, copy, ref)) ? true : null));
   if (found !== null && request.apply) await putBack(request, found.copy, ref);
   return found?.copy.name ?? null;
@@ -38,16 +41,18 @@ async function putBack({ provider, signal }: RepairRequest, copy: RepairCopy, re
   await provider.put({ kind: asKind, key, body, sizeBytes: size, createOnly: false, signal });
 }
 
-/** As `fetchObject`, for a manifest: its seal says whether it is whole. */
+/** As `fetchObject`, for a manifest: its seal says whether it is whole, its signature whether it is ours. */
 export async function fetchManifest(
   request: RepairRequest,
   copies: CopiesAsked,
-  { key, id }: ListedSnapshot,
+  listed: ListedSnapshot,
 ): Promise<string | null> {
-  const { provider, signal } = request;
+  const { provider, trust, signal } = request;
+  const { key } = listed;
   const found = await copies.first(async (copy) => {
     const bytes = await collect(copy.provider.get({ key, signal }), manifestLimitBytes);
-    return readManifest(bytes, key).header.id === id ? bytes : null;
+    const manifest = manifestOf(bytes, listed, trust);
+    return trust === undefined || standingOf(manifest, trust) === 'trusted' ? bytes : null;
   });
   if (found !== null && request.apply) {
     const { value } = found;

@@ -4,16 +4,16 @@
  * marked is taken back where a copy has it after all.
  *
  * Goes account by account, under its lock. Without `apply` nothing is changed; with it, the only objects that
- * are replaced are those that a copy has whole. Nothing is lost while a copy cannot be asked.
+ * are replaced are those that a copy has whole. Nothing is lost while a copy cannot be asked. A copy is mended
+ * from the main store, by fetching alone. Manifests that nobody trusted signed are left alone, with all they name.
  */
 
 import { type ErrorCode, errorCodes } from '../../errors.ts';
 import { underLock } from '../account-lock.ts';
-import { type ListedSnapshot, listSnapshots } from '../catalog.ts';
-import { standingOf } from '../trust.ts';
+import { type AnySnapshot, type ListedSnapshot, listSnapshots, opened } from '../catalog.ts';
 import { bringBack } from './bring-back.ts';
 import { CopiesAsked } from './copies-asked.ts';
-import { examine } from './examine.ts';
+import { type Damage, examine } from './examine.ts';
 import { fetchManifest, fetchObject } from './fetch-from-copy.ts';
 import { clearLeftovers } from './leftovers.ts';
 import { markLost } from './mark-lost.ts';
@@ -23,6 +23,8 @@ import type { RepairedObject, RepairedSnapshot, RepairReport, RepairRequest } fr
 interface AccountOutcome {
   readonly objects: RepairedObject[];
   readonly snapshots: RepairedSnapshot[];
+  /** Snapshots that were left alone. */
+  readonly untrusted: number;
   /** Something is missing or damaged still. */
   readonly left: ErrorCode | null;
 }
@@ -50,9 +52,14 @@ export async function repair(request: RepairRequest): Promise<RepairReport> {
     else outcomes.push(outcome);
   }
   const left = outcomes.find((one) => one.left !== null)?.left ?? null;
-  const code = left ?? (locked.length > 0 ? 'ACCOUNT_LOCKED' : null);
+  const snapshotsSeen = wanted.reduce((sum, [, ofOwner]) => sum + ofOwner.length, 0);
+  const untrusted = outcomes.reduce((sum, one) => sum + one.untrusted, 0);
+  // One of a stranger's among ours is for verify to tell; where there is nothing else, nothing was looked at.
+  const strange = untrusted > 0 && untrusted === snapshotsSeen ? 'SNAPSHOT_UNTRUSTED' : null;
+  const code = left ?? (locked.length > 0 ? 'ACCOUNT_LOCKED' : strange);
   return {
-    snapshotsSeen: wanted.reduce((sum, [, ofOwner]) => sum + ofOwner.length, 0),
+    snapshotsSeen,
+    untrusted,
     objects: outcomes.flatMap(({ objects }) => objects),
     snapshots: outcomes.flatMap(({ snapshots }) => snapshots),
     leftovers: await clearLeftovers(request),
@@ -67,29 +74,16 @@ async function repairAccount(
   copies: CopiesAsked,
   listed: readonly ListedSnapshot[],
 ): Promise<AccountOutcome> {
-  const { apply, trust } = request;
-  const { owner } = listed[0]!;
-  const objects: RepairedObject[] = [];
+  if (request.isCopy === true) {
+    const { objects, damage, left } = await fetchAll(request, copies, listed, async (found) => found);
+    return { objects, snapshots: [], untrusted: damage.untrusted, left };
+  }
+  const { provider, signal } = request;
+  const fetched = await fetchAll(request, copies, listed, (found) => opened(provider, found, signal));
+  const { objects, damage, missing, damaged } = fetched;
   const snapshots: RepairedSnapshot[] = [];
-  let left: ErrorCode | null = null;
-  let damage = await examine(request, listed);
-  for (const { listed: one, problem } of damage.manifests) {
-    const copy = await fetchManifest(request, copies, one);
-    objects.push({ key: one.key, owner, problem, copy, mended: apply && copy !== null });
-    if (copy === null) left ??= 'OBJECT_DAMAGED';
-  }
-  // What the manifests that came back name has not been looked at.
-  if (apply && objects.some(({ mended }) => mended)) damage = await examine(request, listed);
-  const [missing, damaged] = [new Set<string>(), new Set<string>()];
-  for (const { ref, problem } of damage.objects.values()) {
-    const copy = await fetchObject(request, copies, ref);
-    objects.push({ key: ref.key, owner, problem, copy, mended: apply && copy !== null });
-    if (copy === null) (problem === 'it is missing' ? missing : damaged).add(ref.key);
-  }
   const gone = new Set([...missing, ...damaged]);
-  for (const snapshot of damage.snapshots) {
-    if (trust !== undefined && standingOf(snapshot, trust) !== 'trusted') continue;
-    const one = listed.find(({ key }) => key === snapshot.key)!;
+  for (const { snapshot, listed: one } of damage.snapshots) {
     const back = await bringBack(request, copies, { snapshot, listed: one, damage, gone });
     if (back !== null) {
       objects.push(...back.objects);
@@ -103,8 +97,45 @@ async function repairAccount(
       (await markLost(request, snapshot, { missing, damaged }));
     if (found !== null) snapshots.push(found);
   }
-  if (gone.size > 0 && copies.unasked.length > 0) left = 'STORE_UNAVAILABLE';
+  return { objects, snapshots, untrusted: damage.untrusted, left: fetched.left };
+}
+
+interface Fetched<S extends AnySnapshot> {
+  readonly objects: RepairedObject[];
+  readonly damage: Damage<S>;
+  /** Keys of objects that nobody gave back: that are gone, and that are not whole. */
+  readonly missing: ReadonlySet<string>;
+  readonly damaged: ReadonlySet<string>;
+  readonly left: ErrorCode | null;
+}
+
+/** Manifests first, since they name the objects. */
+async function fetchAll<S extends AnySnapshot>(
+  request: RepairRequest,
+  copies: CopiesAsked,
+  listed: readonly ListedSnapshot[],
+  open: (snapshot: AnySnapshot) => Promise<S>,
+): Promise<Fetched<S>> {
+  const { apply } = request;
+  const { owner } = listed[0]!;
+  const objects: RepairedObject[] = [];
+  let left: ErrorCode | null = null;
+  let damage = await examine(request, listed, open);
+  for (const { listed: one, problem } of damage.manifests) {
+    const copy = await fetchManifest(request, copies, one);
+    objects.push({ key: one.key, owner, problem, copy, mended: apply && copy !== null });
+    if (copy === null) left ??= 'OBJECT_DAMAGED';
+  }
+  // What the manifests that came back name has not been looked at.
+  if (apply && objects.some(({ mended }) => mended)) damage = await examine(request, listed, open);
+  const [missing, damaged] = [new Set<string>(), new Set<string>()];
+  for (const { ref, problem } of damage.objects.values()) {
+    const copy = await fetchObject(request, copies, ref);
+    objects.push({ key: ref.key, owner, problem, copy, mended: apply && copy !== null });
+    if (copy === null) (problem === 'it is missing' ? missing : damaged).add(ref.key);
+  }
+  if (missing.size + damaged.size > 0 && copies.unasked.length > 0) left = 'STORE_UNAVAILABLE';
   else if (missing.size > 0) left = 'OBJECT_MISSING';
   else if (damaged.size > 0) left ??= 'OBJECT_DAMAGED';
-  return { objects, snapshots, left };
+  return { objects, damage, missing, damaged, left };
 }

@@ -31,6 +31,11 @@ export interface RepairRequest {
   readonly owners: readonly string[] | null;
   /** Copies of the store, in the order in which they are asked. */
   readonly copies: readonly RepairCopy[];
+  /**
+   * The store is a copy, and `copies` is the main store it was made of: what is damaged or missing is fetched, and
+   * nothing else happens. What a snapshot lost is for the main store to say; the copy may have to do without keys.
+   */
+  readonly isCopy?: boolean;
   /** Those that could not be opened: while there are any, nothing counts as lost. */
   readonly unopened?: readonly UnaskedCopy[];
   /** Hashes every data object; without it only what is missing or has another size shows. */
@@ -41,7 +46,7 @@ export interface RepairRequest {
   readonly stateDir: string;
   /** Signs new revisions; null only where nothing is written. */
   readonly signer: Signer | null;
-  /** What is not trusted is never written anew. Left out: all is. */
+  /** What is not trusted is left alone, and so is what it alone names. Left out: nothing is. */
   readonly trust?: Trust;
   readonly world: { readonly now: () => number; readonly newObjectId: () => string };
   readonly signal: AbortSignal;
@@ -59,7 +64,7 @@ export interface RepairedObject {
   /** UUID of the account that refers to it. */
   readonly owner: string;
   readonly problem: string;
-  /** Name of the copy it is taken from; null where none that answers has it whole. */
+  /** Name of the copy, or of the main store, it is taken from; null where none that answers has it whole. */
   readonly copy: string | null;
   /** It is whole again. */
   readonly mended: boolean;
@@ -82,6 +87,8 @@ export interface RepairedSnapshot {
 
 export interface RepairReport {
   readonly snapshotsSeen: number;
+  /** Of these, so many nobody signed who is trusted: they were left alone. */
+  readonly untrusted: number;
   readonly objects: readonly RepairedObject[];
   /** Snapshots that lost something for good, or whose index is rebuilt. */
   readonly snapshots: readonly RepairedSnapshot[];
@@ -91,6 +98,7 @@ export interface RepairReport {
   readonly unasked: readonly UnaskedCopy[];
   /** UUIDs of accounts that another job was working on. */
   readonly locked: readonly string[];
-  /** 0, or that of OBJECT_MISSING, OBJECT_DAMAGED, STORE_UNAVAILABLE (a copy could not be asked) or ACCOUNT_LOCKED. */
+  /** 0, or that of OBJECT_MISSING, OBJECT_DAMAGED, STORE_UNAVAILABLE (a copy could not be asked), ACCOUNT_LOCKED or
+   * SNAPSHOT_UNTRUSTED (nothing but what is not trusted). */
   readonly exitStatus: number;
 }

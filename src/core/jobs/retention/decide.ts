@@ -2,12 +2,13 @@
  * The retention policy: which snapshots of one account and one addin configuration stay, and why.
  *
  * Pure. A legal hold outranks an erasure, that a pin, that the rules. Whatever the rules say, the newest
- * good snapshot stays, the last good one of every component, the newest full where others build on fulls,
- * and what is newer than the newest good one. Held and pinned snapshots take no place in the rules.
+ * good snapshot stays, the last good one of components (see `lastGoodOf`), the newest full where others build
+ * on fulls, and what is newer than the newest good one. Held and pinned snapshots take no place in the rules.
  */
 
 import type { Retention } from '../../config/addin-schema.ts';
 import { chronological } from './chronology.ts';
+import { lastGoodOf } from './last-good.ts';
 import { keepsAnything, reasonsToKeep } from './rules.ts';
 import type { Decision, Protection, RetainedSnapshot } from './types.ts';
 
@@ -29,10 +30,9 @@ export interface RetentionRequest<S extends RetainedSnapshot> {
 export function decideRetention<S extends RetainedSnapshot>(request: RetentionRequest<S>): Decision<S>[] {
   const ordered = chronological(request.snapshots);
   const protections = new Map(ordered.map((snapshot) => [snapshot, request.protectionOf(snapshot)]));
-  const always = indispensable(
-    ordered.filter((snapshot) => !isErased(protections.get(snapshot)!)),
-    request,
-  );
+  const standing = ordered.filter((snapshot) => !isErased(protections.get(snapshot)!));
+  const lastGood = lastGoodOf([...standing].reverse());
+  const always = indispensable(standing, lastGood.kept, request);
   const { rules } = request;
   const ruled =
     rules === null || !keepsAnything(rules) ? null : byRules({ ...request, rules }, ordered, protections);
@@ -43,15 +43,16 @@ export function decideRetention<S extends RetainedSnapshot>(request: RetentionRe
     const byPolicy = ruled === null ? ['no retention is configured'] : (ruled.get(snapshot) ?? []);
     const reasons = [...holds, ...pins, ...(always.get(snapshot) ?? []), ...byPolicy];
     if (reasons.length > 0) return { snapshot, keep: true, reasons };
-    return { snapshot, keep: false, reasons: [whyGone(snapshot)] };
+    return { snapshot, keep: false, reasons: whyGone(snapshot, lastGood.left.get(snapshot)) };
   });
 }
 
 const isErased = ({ holds, erasure }: Protection): boolean => holds.length === 0 && erasure !== null;
 
-function whyGone({ state }: RetainedSnapshot): string {
-  if (state === 'complete') return 'no rule keeps it';
-  return 'partial, and newer snapshots have all its good components';
+function whyGone({ state }: RetainedSnapshot, isLastGood: string | undefined): string[] {
+  const unruled = state === 'complete' ? 'no rule keeps it' : 'partial, so no rule keeps it';
+  if (isLastGood !== undefined) return [unruled, isLastGood];
+  return [state === 'complete' ? unruled : 'partial, and newer snapshots have all its good components'];
 }
 
 function byRules<S extends RetainedSnapshot>(
@@ -72,6 +73,7 @@ const isOfTheFuture = ({ atMs }: RetainedSnapshot, nowMs: number): boolean => at
 /** What stays whatever the rules say. */
 function indispensable<S extends RetainedSnapshot>(
   ordered: readonly S[],
+  lastGood: ReadonlyMap<S, string>,
   { nowMs, needsFull = true }: Pick<RetentionRequest<S>, 'nowMs' | 'needsFull'>,
 ): Map<S, string[]> {
   const reasons = new Map<S, string[]>();
@@ -90,30 +92,9 @@ function indispensable<S extends RetainedSnapshot>(
   if (needsFull && full !== undefined && full !== newest && buildsOn) {
     keep(full, 'the newest full, which differentials refer to');
   }
-  for (const [snapshot, components] of lastGoodOf(newestFirst)) {
-    if (snapshot !== newest) keep(snapshot, `the last good of ${listed(components)}`);
-  }
+  for (const [snapshot, why] of lastGood) if (snapshot !== newest) keep(snapshot, why);
   for (const snapshot of ordered) {
     if (isOfTheFuture(snapshot, nowMs)) keep(snapshot, 'dated in the future: a clock was wrong');
   }
   return reasons;
-}
-
-/** The components whose last good capture each snapshot holds. */
-function lastGoodOf<S extends RetainedSnapshot>(newestFirst: readonly S[]): Map<S, string[]> {
-  const found = new Set<string>();
-  const held = new Map<S, string[]>();
-  for (const snapshot of newestFirst) {
-    for (const { name, complete } of snapshot.components) {
-      if (!complete || found.has(name)) continue;
-      found.add(name);
-      held.set(snapshot, [...(held.get(snapshot) ?? []), name]);
-    }
-  }
-  return held;
-}
-
-function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 3).join(', ');
-  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
 }

@@ -1,7 +1,5 @@
 /**
  * What the retention policy is told of a snapshot, from its manifest. Pure.
- *
- * Of a locked one nobody knows the components: it counts as one that is complete or not, as the header says.
  */
 
 import type { ManifestBody, ManifestHeader } from '../../archive/manifest.ts';
@@ -18,9 +16,10 @@ export function retainedOf({
   return {
     ...{ id, lineage, sequence, level, state },
     atMs: Date.parse(header.startedAt),
-    components: body?.components.map((one) => ({
-      name: `${one.type} ${one.name}`,
-      complete: one.state === 'complete',
-    })) ?? [{ name: 'account', complete: state === 'complete' }],
+    components:
+      body?.components.map((one) => ({
+        name: `${one.type} ${one.name}`,
+        complete: one.state === 'complete',
+      })) ?? null,
   };
 }

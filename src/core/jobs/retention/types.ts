@@ -17,11 +17,14 @@ export interface RetainedSnapshot {
   readonly atMs: number;
   readonly level: Level;
   readonly state: SnapshotState;
-  readonly components: readonly {
-    /** What to call it, unique in the account: `tree shadow`, `database mariadb/shop`. */
-    readonly name: string;
-    readonly complete: boolean;
-  }[];
+  /** Null where it is locked, so that nobody knows them. */
+  readonly components:
+    | readonly {
+        /** What to call it, unique in the account: `tree shadow`, `database mariadb/shop`. */
+        readonly name: string;
+        readonly complete: boolean;
+      }[]
+    | null;
 }
 
 /** What stands above the policy, as reasons in plain words. */

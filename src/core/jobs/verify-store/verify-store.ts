@@ -123,7 +123,7 @@ async function runStoreChecks(
     const reason = applies ? unremovable(input, canRemove) : putOnly;
     const context = contextOf(input, `store-${index}`);
     const { reopen } = input;
-    const run = (signal: AbortSignal) => check.run(store, { ...context, signal, reopen });
+    const run = (signal: AbortSignal) => check.run(store, { ...context, now: input.now, signal, reopen });
     report(await runCheck('store', check.name, reason, input, run));
   }
 }

@@ -11,7 +11,7 @@ const keyOf = (revision: number): string => `keys/${server}/${ownerUuid(1)}/0000
 const file = 'age-encryption.org/v1\n-> X25519 x\nx\n--- x\nx';
 let source: Store;
 let target: Store;
-let keys: Set<string>;
+let record: { keys: Set<string>; replacedKeys: number };
 
 const opened = (store: Store) => ({
   store,
@@ -19,14 +19,14 @@ const opened = (store: Store) => ({
 });
 const copy = async (): Promise<string[]> => {
   const path = { source: opened(source), target: opened(target), now: () => 0, signal, onSent: () => {} };
-  await copyKeys(path, server, { keys });
+  await copyKeys(path, server, record);
   return keysIn(target);
 };
 
 beforeEach(() => {
   source = memoryStore();
   target = memoryStore();
-  keys = new Set();
+  record = { keys: new Set(), replacedKeys: 0 };
 });
 
 describe('a copy', () => {
@@ -45,6 +45,19 @@ describe('a copy', () => {
     for (const revision of [0, 1]) await target.remove({ key: keyOf(revision), signal });
 
     expect(await copy()).toEqual([keyOf(2)]);
+  });
+
+  it('is known to hold what was replaced in the main store, until it is replaced there too', async () => {
+    await put(source, keyOf(0), file);
+    await copy();
+    await put(source, keyOf(1), file);
+    await source.remove({ key: keyOf(0), signal });
+
+    expect([await copy(), record.replacedKeys]).toEqual([[keyOf(0), keyOf(1)], 1]);
+    await put(target, keyOf(2), file);
+    for (const revision of [0, 1]) await target.remove({ key: keyOf(revision), signal });
+
+    expect([await copy(), record.replacedKeys]).toEqual([[keyOf(2)], 0]);
   });
 
   it('gets one back that it lost, and one that somebody put another above before it came', async () => {

@@ -155,7 +155,9 @@ describe('a prune that removes much', () => {
     for (const key of unneeded) await put(lab.copy, key, key);
     lab.nowMs += 3 * dayMs;
     const last = unneeded.at(-1)!;
-    const references = [{ number: 9, key: last, kind: 'segment', size: last.length, sha256: '' } as const];
+    const references = [
+      { number: 9, key: last, kind: 'segment', size: last.length, sha256: 'f'.repeat(64) } as const,
+    ];
     let removals = 0;
     const remove: Store['remove'] = async (request) => {
       // Of another machine, which this one's lock does not stop.

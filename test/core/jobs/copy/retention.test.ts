@@ -131,6 +131,18 @@ describe('a copy with a retention of its own', () => {
     expect(await lab.copied()).toEqual([1, 2, 3, 5, 6]);
   });
 
+  it('gets what it was refused by a clock that was wrong, once the clock is right', async () => {
+    await lab.days(12);
+    const rightMs = lab.nowMs;
+    lab.nowMs += 400 * dayMs;
+    expect(await lab.run({ keepWithin: '6d' })).toMatchObject({ copied: 1, lacking: 0 });
+    lab.nowMs = rightMs + 3_600_000;
+
+    expect(await lab.run({ keepWithin: '6d' })).toMatchObject({ copied: 5, lacking: 0, error: null });
+    expect(await lab.copied()).toEqual([7, 8, 9, 10, 11, 12]);
+    expect(await lab.run({ keepWithin: '6d' })).toMatchObject({ copied: 0, lacking: 0 });
+  });
+
   it('gets the last good one of a database that is no more', async () => {
     lab.nowMs += dayMs;
     await lab.snapshot({ owner, sequence: 1, databases: { shop: true } });

@@ -352,7 +352,7 @@ describe('prune beside other jobs', () => {
       ...store,
       capabilities: store.capabilities,
       list: async (request) => {
-        if (request.prefix.startsWith('events/') && ++looks === 2) {
+        if (/^events\/.*\/$|^events\/$/.test(request.prefix) && ++looks === 2) {
           await pin(
             { store, provider, target, world, signal },
             { kind: 'pin', reason: 'now', untilMs: null },
@@ -485,6 +485,16 @@ describe('prune refuses', () => {
       await refused(await run({ world: off }), 'clock', 5);
     }
     expect(await keysIn(store, 'events/')).toEqual([]);
+  });
+
+  it('where the store lists by another clock than that of its puts', async () => {
+    await history(store, 1, 5);
+    const list: Store['list'] = async (request) => {
+      const page = await store.list(request);
+      const objects = page.objects.map((one) => ({ ...one, modifiedAtMs: one.modifiedAtMs - day }));
+      return { ...page, objects };
+    };
+    await refused(await run({ store: { ...store, list } }), 'clock', 5);
   });
 
   it('for an account whose plan nobody knows, where rules go by it', async () => {

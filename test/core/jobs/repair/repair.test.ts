@@ -1,7 +1,7 @@
 /** Repair on real chains with planted damage: what comes back, what is marked, and that the rest restores. */
 
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import {
   chownSync,
   cpSync,
@@ -47,7 +47,7 @@ const flip = (key: string, at = 100): void => {
 
 /** A copy of the store as it is now. */
 async function copyNow(): Promise<RepairRequest['copies'][number]> {
-  const path = join(chain.directory, 'copy');
+  const path = copyPath();
   cpSync(chain.lab.storePath, path, { recursive: true });
   const store = await localStore.open({ use: 'local', path });
   return {
@@ -55,6 +55,14 @@ async function copyNow(): Promise<RepairRequest['copies'][number]> {
     store,
     provider: await s3TarProvider.open({ store, settings: { use: 's3-tar' } }),
   };
+}
+
+const copyPath = (): string => join(chain.directory, 'copy');
+
+/** Over what a copy made by `cp` has, which calls itself the main store. */
+function writeStoreFile(path: string, change: { readonly store: string; readonly origins: string[] }): void {
+  const file = join(path, 'holdfast.json');
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...change }));
 }
 
 const everyFile = (): string[] =>
@@ -91,6 +99,53 @@ describe('repair', () => {
     expect((await chain.lab.verify(true)).exitStatus).toBe(0);
     await chain.expectRestorable();
     for (const { store } of copies) await store.close();
+  });
+
+  it('mends a copy from the main store without keys, and leaves its snapshots alone where that has it not', async () => {
+    await chain[Symbol.asyncDispose]();
+    chain = await openChainLab({ pageBytes: 1000, encrypted: true }, '/dev/shm');
+    chain.write('d0/old', randomBytes(9000));
+    const full = await chain.full();
+    chain.write('d0/new', randomBytes(9000));
+    const next = await chain.incremental();
+    const copy = await copyNow();
+    const [segment] = full.header.objects.filter(({ kind }) => kind === 'segment');
+    const [index] = next.header.objects.filter(({ kind }) => kind === 'index');
+    const file = { store: randomUUID(), origins: [chain.lab.state.storeId(chain.lab.addin.name)!] };
+    writeStoreFile(copyPath(), file);
+    for (const { key } of [segment!, index!, next]) truncateSync(join(copyPath(), key), 40);
+    const main = { name: 'main', store: chain.lab.store, provider: chain.lab.provider };
+    const request = {
+      store: copy.store,
+      provider: copy.provider,
+      copies: [main],
+      isCopy: true,
+      signer: null,
+    };
+
+    const before = everyFile();
+    expect((await repairLab(chain.lab, { ...request, apply: false })).exitStatus).toBe(0);
+    const { objects, snapshots, exitStatus } = await repairLab(chain.lab, request);
+    expect(objects.map(({ key }) => key).sort()).toEqual([next.key, index!.key, segment!.key].sort());
+    expect(objects.every((one) => one.mended && one.copy === 'main')).toBe(true);
+    expect([snapshots, exitStatus]).toEqual([[], 0]);
+    expect(everyFile(), 'nothing of the main store changed').toEqual(before);
+    for (const { key } of [segment!, index!, next])
+      expect(readFileSync(join(copyPath(), key))).toEqual(readFileSync(stored(key)));
+
+    rmSync(stored(segment!.key));
+    rmSync(join(copyPath(), segment!.key));
+    expect(await repairLab(chain.lab, request)).toMatchObject({
+      objects: [{ key: segment!.key, copy: null, mended: false }],
+      snapshots: [],
+      exitStatus: errorCodes.OBJECT_MISSING.exit,
+    });
+    writeStoreFile(copyPath(), { ...file, origins: [randomUUID()] });
+    expect(await repairLab(chain.lab, request)).toMatchObject({
+      unasked: [{ copy: 'main', message: expect.stringContaining('the copy was not made of the store') }],
+      exitStatus: errorCodes.STORE_UNAVAILABLE.exit,
+    });
+    await copy.store.close();
   });
 
   it('leaves what is damaged where it is until it has what comes in its place', async () => {

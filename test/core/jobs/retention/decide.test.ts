@@ -128,6 +128,74 @@ describe('whatever the rules say', () => {
     ]);
   });
 
+  const withDatabase = (
+    sequence: number,
+    database: string,
+    components: RetainedSnapshot['components'] = [],
+  ) =>
+    snapshot(sequence, start - (400 - sequence) * day, {
+      components: [
+        { name: 'tree shadow', complete: true },
+        { name: `database mariadb/${database}`, complete: true },
+        ...(components ?? []),
+      ],
+    });
+
+  it('the last good of what is gone stays in the newest twenty, so that nobody stops retention with names', () => {
+    const names = Array.from({ length: 365 }, (_, i) => withDatabase(i + 1, `tmp${i + 1}`));
+    const stay = Array.from({ length: 21 }, (_, i) => 345 + i);
+
+    expect(kept(names, { keepLast: 1 })).toEqual(stay);
+    expect(reasonsOf(names, { keepLast: 1 })[343]).toEqual([
+      'no rule keeps it',
+      'the last good of database mariadb/tmp344, but 20 newer snapshots hold what went later',
+    ]);
+    const left = names.slice(344);
+    expect(kept(left, { keepLast: 1 })).toEqual(stay);
+  });
+
+  it('the last good of what is listed still stays, however old', () => {
+    const names = Array.from({ length: 60 }, (_, i) => withDatabase(i + 2, `tmp${i + 2}`));
+    const again = snapshot(62, start, {
+      state: 'partial',
+      components: [{ name: 'database mariadb/shop', complete: false }],
+    });
+
+    expect(kept([withDatabase(1, 'shop'), ...names, again], { keepLast: 1 })[0]).toBe(1);
+    expect(kept([withDatabase(1, 'shop'), ...names], { keepLast: 1 })[0]).toBe(41);
+  });
+
+  it('what goes at once takes one place', () => {
+    const many = Array.from({ length: 30 }, (_, i) => ({ name: `database mariadb/old${i}`, complete: true }));
+    const all = [
+      withDatabase(1, 'old', many),
+      ...daily(3).map((one) => ({ ...one, sequence: one.sequence + 1 })),
+    ];
+
+    expect(kept(all, { keepLast: 1 })).toEqual([1, 4]);
+  });
+
+  it('a locked one that is complete counts as having everything, so that plain ones go', () => {
+    const plain = [1, 2].map((sequence) => snapshot(sequence, start - (9 - sequence) * day));
+    const locked = [3, 4, 5].map((sequence) =>
+      snapshot(sequence, start - (9 - sequence) * day, { components: null }),
+    );
+    const partial = snapshot(3, start - 6 * day, { components: null, state: 'partial' });
+
+    expect(kept([...plain, ...locked], { keepLast: 2 })).toEqual([4, 5]);
+    expect(kept([...plain, partial], { keepLast: 1 })).toEqual([2, 3]);
+  });
+
+  it('the newest locked one stays below plain ones, since nobody knows what it has', () => {
+    const locked = [1, 2].map((sequence) => snapshot(sequence, start - 9 * day, { components: null }));
+    const all = [...locked, snapshot(3, start - day), snapshot(4, start)];
+
+    expect(kept(all, { keepLast: 1 })).toEqual([2, 4]);
+    expect(reasonsOf(all, { keepLast: 1 })[1]).toEqual([
+      'locked, so what it has the last good of is not known',
+    ]);
+  });
+
   it('partial ones do not count for the rules', () => {
     const all = [...daily(4)];
     all[2] = snapshot(3, all[2]!.atMs, { state: 'partial' });
@@ -192,8 +260,8 @@ describe('any history', () => {
     expect(stay).toContain(ordered.at(-1));
     const good = ordered.findLast(({ state }) => state === 'complete');
     if (good !== undefined) expect(stay).toContain(good);
-    for (const { name } of ordered.flatMap(({ components }) => components)) {
-      const last = ordered.findLast((one) => one.components.some((c) => c.name === name && c.complete));
+    for (const { name } of ordered.flatMap(({ components }) => components ?? [])) {
+      const last = ordered.findLast((one) => one.components?.some((c) => c.name === name && c.complete));
       if (last !== undefined) expect(stay).toContain(last);
     }
     for (const one of ordered) if (protectionOf(one).pins.length > 0) expect(stay).toContain(one);

@@ -1,0 +1,79 @@
+/**
+ * Which snapshots nobody can read any more because the account was erased: an erasure that counts names them, and
+ * their key is gone.
+ *
+ * Both are asked for. An event alone may have been written by whoever took a server over, and a key that is gone without
+ * one is a loss.
+ */
+
+import { parseOwnerKeyKey } from '../archive/keys.ts';
+import type { ManifestHeader } from '../archive/manifest.ts';
+import { type ListedKey, listKeys, pairSlot } from '../encryption/owner-keys.ts';
+import { type ErasureEvent, type EventsPlace, readProtections } from './events.ts';
+import { trustsNobody } from './trust.ts';
+
+interface AboutOwner {
+  readonly erasures: readonly ErasureEvent[];
+  readonly keys: readonly ListedKey[];
+}
+
+/** Asks the store once for each account, and only about those that it is asked about. */
+export class Erasures {
+  readonly #place: EventsPlace & { readonly signal: AbortSignal };
+  readonly #known = new Map<string, Promise<AboutOwner>>();
+
+  /** Where `trust` has nobody in it, everybody's count. */
+  constructor({ store, provider, trust, signal }: EventsPlace & { readonly signal: AbortSignal }) {
+    const whose = trust === undefined || trustsNobody(trust) ? {} : { trust };
+    this.#place = { store, provider, signal, ...whose };
+  }
+
+  /**
+   * The erasure that closed it; null for any other, and for one that was never encrypted: it can be read until prune.
+   *
+   * @throws STORE_UNAVAILABLE, STORE_DENIED
+   */
+  async of({
+    server,
+    owner,
+    id,
+    encryption,
+  }: Pick<ManifestHeader, 'server' | 'owner' | 'id' | 'encryption'>): Promise<ErasureEvent | null> {
+    if (encryption === undefined) return null;
+    const { erasures, keys } = await this.#about(server, owner);
+    const erased = erasures.find(({ snapshots }) => snapshots.some((one) => one.id === id));
+    const { epoch, pair } = encryption;
+    const opens = keys.some((one) => one.epoch === epoch && one.pair === pair);
+    return erased === undefined || opens ? null : erased;
+  }
+
+  /**
+   * The same by name alone: ids that erasures name of which every key is gone; also of snapshots that were never encrypted,
+   * which prune removes.
+   */
+  async ids(server: string, owner: string): Promise<ReadonlySet<string>> {
+    const { erasures, keys } = await this.#about(server, owner);
+    const there = new Set(keys.map(pairSlot));
+    const isThere = (key: string): boolean => {
+      const name = parseOwnerKeyKey(key);
+      return name === null || there.has(pairSlot(name));
+    };
+    const done = erasures.filter((one) => Array.isArray(one.keys) && !one.keys.some(isThere));
+    return new Set(done.flatMap(({ snapshots }) => snapshots.map(({ id }) => id)));
+  }
+
+  #about(server: string, owner: string): Promise<AboutOwner> {
+    const place = `${server}/${owner}`;
+    const known = this.#known.get(place);
+    if (known !== undefined) return known;
+    const asked = this.#ask({ server, owner });
+    this.#known.set(place, asked);
+    return asked;
+  }
+
+  async #ask(place: { readonly server: string; readonly owner: string }): Promise<AboutOwner> {
+    const { store, signal } = this.#place;
+    const { erasures } = await readProtections(this.#place, place, signal);
+    return { erasures, keys: erasures.length === 0 ? [] : await listKeys(store, place, signal) };
+  }
+}
