@@ -8,7 +8,7 @@ import { checksFor, storeCheckFailure } from '../support/run-checks.ts';
 const { signal } = new AbortController();
 
 async function storeWith(change: (sound: Store) => Partial<Store>): Promise<Store> {
-  const sound = memoryStore();
+  const sound = memoryStore({ now: Date.now });
   for (const key of ['a/1', 'a/2', 'a/3', 'b/1'])
     await sound.put({ key, body: bytesOf(Buffer.from(key)), signal });
   return checkedStore({ ...sound, ...change(sound) });
@@ -23,7 +23,7 @@ const unsound = (message: RegExp) => ({
 });
 
 describe('a checked store', () => {
-  const sound = memoryStore();
+  const sound = memoryStore({ now: Date.now });
   const store = checkedStore(sound);
 
   it.each(checksFor(store))('$name', async (check) => {
@@ -32,11 +32,11 @@ describe('a checked store', () => {
   });
 
   it('passes on locks only where the store has them', async () => {
-    const { extendLock: _, ...without } = memoryStore();
+    const { extendLock: _, ...without } = memoryStore({ now: Date.now });
     expect(checkedStore(without).extendLock).toBeUndefined();
     const calls: unknown[] = [];
     const locking = checkedStore({
-      ...memoryStore(),
+      ...memoryStore({ now: Date.now }),
       extendLock: async (request) => void calls.push(request),
     });
     const request = { key: 'a', lockedAtMs: null, signal };
@@ -82,6 +82,15 @@ describe('a checked listing', () => {
     await expect(anew.list({ prefix: 'a/', after: 'a/2', signal })).rejects.toMatchObject(
       unsound(/out of order/),
     );
+  });
+
+  it('is one of keys in the order of their bytes, also where that of UTF-16 is another', async () => {
+    const keys = ['a/\ufffd', 'a/\u{1f600}'];
+    const listed = await listing(({ objects: [one] }) => ({
+      objects: keys.map((key) => ({ ...one!, key })),
+      next: null,
+    }));
+    expect((await listed.list({ prefix: 'a/', signal })).objects.map(({ key }) => key)).toEqual(keys);
   });
 
   it('may end a page without objects, and may go on after a key that is not listed', async () => {

@@ -7,7 +7,6 @@
  */
 
 import { lstatSync, type Stats } from 'node:fs';
-import { lstat } from 'node:fs/promises';
 import type { ListPage, ListRequest, ObjectInfo } from '../../core/index.ts';
 import { throwIfInterrupted } from '../../core/index.ts';
 import { pathOf } from './layout.ts';
@@ -118,11 +117,11 @@ const infoOf = (key: string, { size, mtimeMs }: Stats): ObjectInfo => ({
   readable: true,
 });
 
-/** Null where there is no regular file of that name. */
+/** Null where there is no regular file of that name. Synchronous as the listing is: backups ask for each object they refer to. */
 export async function objectInfo(root: string, key: string): Promise<ObjectInfo | null> {
   try {
-    const stat = await lstat(pathOf(root, key));
-    return stat.isFile() ? infoOf(key, stat) : null;
+    const stat = lstatSync(pathOf(root, key), { throwIfNoEntry: false });
+    return stat?.isFile() === true ? infoOf(key, stat) : null;
   } catch (error) {
     if (isAbsent(error)) return null;
     throw error;

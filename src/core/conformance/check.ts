@@ -19,6 +19,8 @@ export interface CheckContext extends CallOptions {
 }
 
 export interface StoreCheckContext extends CheckContext {
+  /** This machine's clock, which is to be right to the minute. */
+  now(): number;
   /** Opens the same place once more, as another process would; the check closes what it gets. */
   reopen(): Promise<Store>;
 }

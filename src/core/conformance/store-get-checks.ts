@@ -5,6 +5,9 @@ import { isHoldfastError } from '../errors.ts';
 import type { StoreCheck } from './check.ts';
 import * as probe from './probes.ts';
 
+/** Clocks of two machines differ, and some services round. */
+const clockToleranceMs = 5 * 60_000;
+
 export const storeGetChecks: readonly StoreCheck[] = [
   {
     name: 'gives ranges from the start, the middle and the last byte',
@@ -75,7 +78,27 @@ export const storeGetChecks: readonly StoreCheck[] = [
       equal(head?.key, key);
       equal(head.version, result.version);
       equal(head.readable, true);
-      ok(Number.isFinite(head.modifiedAtMs), 'the instant of modification is a number');
+    },
+  },
+  {
+    // By it `prune` tells what a backup under way has just stored from what nobody needs any more.
+    name: 'tells when an object was stored',
+    async run(subject, context) {
+      const key = `${context.prefix}when`;
+      const from = context.now() - clockToleranceMs;
+      const { storedAtMs } = await probe.put(subject, context, key, context.randomBytes(10));
+      const to = context.now() + clockToleranceMs;
+      const head = await subject.head({ key, signal: context.signal });
+      const [listed] = await probe.listAll(subject, context, key);
+      const told = { put: storedAtMs, head: head?.modifiedAtMs, list: listed?.modifiedAtMs };
+      for (const [call, atMs] of Object.entries(told)) {
+        if (atMs === null) continue;
+        const isNear = atMs !== undefined && atMs >= from && atMs <= to;
+        ok(
+          isNear,
+          `${call} tells ${atMs} ms since 1970, and it was stored ${from + clockToleranceMs} ms since then`,
+        );
+      }
     },
   },
   {

@@ -37,7 +37,7 @@ export interface DatabaseSelector {
   readonly admin: string | null;
   /** Names given outright, where a panel lists them. */
   readonly names: readonly string[];
-  /** Filled in from all accounts, whatever a panel says: names of others that begin with `prefix` too. Absent where there are none. */
+  /** Filled in from all accounts, whatever a panel says. Absent where no other account has databases of this family. */
   readonly others?: OtherNames;
   /** Where the panel keeps dumps of these databases and offers them for a restore; absent where it does not. */
   readonly dumps?: PanelDumps;
@@ -45,8 +45,11 @@ export interface DatabaseSelector {
 
 /** The longest prefix wins: what begins with one of these is no part of the account, nor are these users. */
 export interface OtherNames {
+  /** Of other accounts; these begin with `prefix` too. */
   readonly prefixes: readonly string[];
   readonly admins: readonly string[];
+  /** Of all accounts, this one among them; sorted, each once, and the same list for all. */
+  readonly all?: { readonly prefixes: readonly string[]; readonly admins: readonly string[] };
 }
 
 /** Dumps are called `<database>-<YYYYMMDDHHMMSS>.sql`, or `.sql.gz`, and belong to the account's owner. */
@@ -62,7 +65,10 @@ export interface PanelDumps {
 export type AccountState = 'active' | 'suspended' | 'editing';
 
 export interface Account {
-  /** The panel's own handle, e.g. `site12`; `_system` for files that belong to no account. May be re-used. */
+  /**
+   * The panel's own handle, e.g. `site12`; `_system` for files that belong to no account. May be re-used. Never ends in
+   * `.databases`: so are the snapshots called that hold nothing but an account's databases.
+   */
   readonly site: string;
   /** Directory that carries the account's UUID as an xattr; null where there is none. */
   readonly home: string | null;

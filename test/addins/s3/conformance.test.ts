@@ -61,6 +61,7 @@ describe.each([
         prefix: `check-${index}/`,
         signal,
         randomBytes: (length) => randomBytes(length),
+        now: Date.now,
         reopen,
       }),
     );

@@ -2,6 +2,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { checkedStore } from '../../../src/core/checked-store.ts';
 import type { Store } from '../../../src/core/index.ts';
 import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts';
 import type { Fault, Rule } from '../../support/faults.ts';
@@ -277,6 +278,22 @@ describe('a listing', () => {
     expect(await store.head({ key: 'data/s/new', signal })).toMatchObject({ sizeBytes: small.length });
   });
 
+  it('goes on after a page without keys', async () => {
+    for (const name of ['a', 'b']) await put(store, `data/s/${name}`, small);
+    const body =
+      '<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>fleet/data/s/a</NextContinuationToken></ListBucketResult>';
+    proxy.play({ on: 'ListObjectsV2', fault: { kind: 'answer', status: 200, body } });
+
+    // Of Ceph a key is a token.
+    expect(await store.list({ prefix: 'data/', signal })).toMatchObject({
+      objects: [{ key: 'data/s/b' }],
+      next: null,
+    });
+    const endless = body.replace(/<NextC.*Token>/, '');
+    proxy.play({ on: 'ListObjectsV2', fault: { kind: 'answer', status: 200, body: endless } });
+    expect(await code(store.list({ prefix: 'data/', signal }))).toBe('STORE_UNAVAILABLE');
+  });
+
   it.each([
     { name: 'ignores `after`', keys: ['data/s/a', 'data/s/c'] },
     { name: 'lists out of order', keys: ['data/s/d', 'data/s/c'] },
@@ -287,8 +304,8 @@ describe('a listing', () => {
     const body = `<ListBucketResult><IsTruncated>false</IsTruncated>${contents}</ListBucketResult>`;
     proxy.play({ on: 'ListObjectsV2', fault: { kind: 'answer', status: 200, body } });
 
-    expect(await code(store.list({ prefix: 'data/s/', after: 'data/s/b', signal }))).toBe(
-      'STORE_UNAVAILABLE',
+    expect(await code(checkedStore(store).list({ prefix: 'data/s/', after: 'data/s/b', signal }))).toBe(
+      'STORE_UNSOUND',
     );
   });
 });

@@ -22,7 +22,7 @@ async function* nothing(): AsyncGenerator<Uint8Array> {}
 /** A memory store with some of its methods replaced by wrong ones. */
 function defective(change: (sound: Store) => Partial<Store>): () => Store {
   return () => {
-    const sound = memoryStore();
+    const sound = memoryStore({ now: Date.now });
     return { ...sound, ...change(sound) };
   };
 }
@@ -402,12 +402,30 @@ const defects: readonly Defect[] = [
     }),
     check: 'forgets a removed object at once, in every answer',
   },
+  {
+    defect: 'tells when an object was stored by a clock in another zone',
+    store: defective((sound) => {
+      const late = 2 * 3_600_000;
+      return {
+        head: async (request) => {
+          const info = await sound.head(request);
+          return info && { ...info, modifiedAtMs: info.modifiedAtMs - late };
+        },
+        list: async (request) => {
+          const page = await sound.list(request);
+          const objects = page.objects.map((one) => ({ ...one, modifiedAtMs: one.modifiedAtMs - late }));
+          return { ...page, objects };
+        },
+      };
+    }),
+    check: 'tells when an object was stored',
+  },
   (() => {
-    const place = memoryStore();
+    const place = memoryStore({ now: Date.now });
     return {
       defect: 'keeps small objects to itself for later',
       store: () => {
-        const held = memoryStore();
+        const held = memoryStore({ now: Date.now });
         return {
           ...place,
           put: async (request) => {
@@ -500,15 +518,17 @@ const defects: readonly Defect[] = [
 
 describe('storeChecks', () => {
   describe('pass on the reference store: it', () => {
-    for (const check of checksFor(memoryStore())) {
+    for (const check of checksFor(memoryStore({ now: Date.now }))) {
       it(check.name, { timeout: 60_000 }, async () => {
-        expect(await storeCheckFailure(check, memoryStore())).toBeNull();
+        expect(await storeCheckFailure(check, memoryStore({ now: Date.now }))).toBeNull();
       });
     }
   });
 
   describe('pass on a store that keeps versions: it', () => {
-    const checks = storeChecks.filter(({ when }) => when?.(memoryStore().capabilities) === false);
+    const checks = storeChecks.filter(
+      ({ when }) => when?.(memoryStore({ now: Date.now }).capabilities) === false,
+    );
     it.each(checks)('$name', async (check) => {
       expect(await storeCheckFailure(check, versionedStore())).toBeNull();
     });
@@ -532,7 +552,7 @@ describe('storeChecks', () => {
   });
 
   it('do not ask a write-only store to read', async () => {
-    const store = memoryStore();
+    const store = memoryStore({ now: Date.now });
     const subject: Store = {
       ...store,
       capabilities: { ...store.capabilities, putOnly: true },
@@ -547,7 +567,7 @@ describe('storeChecks', () => {
 
 describe('clearing what checks left', () => {
   it('removes nothing of a store that ignores the prefix', async () => {
-    const sound = memoryStore();
+    const sound = memoryStore({ now: Date.now });
     const keys = ['checks/x/1', 'data/backup', 'manifests/1'];
     for (const key of keys) await sound.put({ key, body: once(Buffer.from(key)), signal });
     const ignoring: Store = { ...sound, list: (request) => sound.list({ ...request, prefix: '' }) };

@@ -10,7 +10,7 @@ interface Kept {
 }
 
 export function versionedStore(): Store {
-  const newest = memoryStore();
+  const newest = memoryStore({ now: Date.now });
   const kept = new Map<string, readonly Kept[]>();
   let count = 0;
   const versionsOf = (key: string): readonly Kept[] => kept.get(key) ?? [];

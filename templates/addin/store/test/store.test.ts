@@ -27,6 +27,7 @@ describe('the store {{name}} keeps the store contract: it', () => {
           prefix,
           signal,
           randomBytes: (length) => randomBytes(length),
+          now: Date.now,
           reopen: open,
         });
       } finally {
