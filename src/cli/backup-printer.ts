@@ -7,7 +7,7 @@ import { errorCodes, type HoldfastError } from '../core/errors.ts';
 import type { AccountOutcome, BackUpEvent, BackUpReport } from '../core/jobs/backup/back-up.ts';
 import type { Snapshot } from '../core/jobs/catalog.ts';
 import type { CopyReport } from '../core/jobs/copy/report.ts';
-import type { CopyEvent } from '../core/jobs/copy-snapshots.ts';
+import type { CopyEvent } from '../core/jobs/copy/types.ts';
 import { printable } from '../core/printable.ts';
 import type { BackupDocument } from './documents/backup.ts';
 import { describeSnapshot } from './documents/snapshot.ts';
@@ -103,10 +103,11 @@ export class BackUpPrinter {
       snapshots: this.#snapshots,
       failed: this.#failed,
       unmatched: [...about.unmatched],
-      copies: about.copies.map(({ name, copied, bytes, lacking, failures, error }) => ({
+      copies: about.copies.map(({ name, copied, bytes, untrusted, lacking, failures, error }) => ({
         name,
         copied,
         bytes,
+        untrusted,
         lacking,
         failures: failures.map((one) => ({ snapshot: one.snapshot, error: describeError(one.error) })),
         error: error === null ? null : describeError(error),
@@ -114,8 +115,12 @@ export class BackUpPrinter {
     });
   }
 
-  #copied({ name, copied, bytes, lacking, failures, error }: CopyReport): void {
+  #copied({ name, copied, bytes, untrusted, lacking, failures, error }: CopyReport): void {
     const { output } = this.#parts;
+    if (untrusted > 0) {
+      const left = `${plural(untrusted, 'snapshot')} left out, which nobody signed who is trusted here`;
+      output.note(`note: copy ${name}: ${left}; see holdfast verify`);
+    }
     const sent = `${plural(copied, 'snapshot')} copied, ${bytesText(bytes)}`;
     if (error === null) {
       output.info(`copy ${name}  complete  ${sent}`);

@@ -25,6 +25,8 @@ export interface Invocation {
 }
 
 export interface CliCommand {
+  /** What it prints is all it is for: it may be ended where nobody reads on. Any other goes on without being heard. */
+  readonly shows?: true;
   /** Codes whose exit statuses the help text lists, besides those that any command may end with. */
   readonly exits: readonly ErrorCode[];
   /** Adds arguments, options and help to the parser. */

@@ -1,22 +1,19 @@
 /**
  * Databases without files, as snapshots in the store.
  *
- * Each account gets a second account beside it, `<site>.databases`, with a history and a retention of its own:
- * were these snapshots the account's, the latest would have no files, and retention would let whole
- * snapshots go for them.
+ * They lie beside the account's own, as `<site>.databases` and with a history of their own: were they the account's,
+ * the latest would have no files, and retention would let whole snapshots go for them.
  */
 
 import { availableParallelism } from 'node:os';
-import type { Account } from '../core/index.ts';
 import type { AccountOutcome } from '../core/jobs/backup/back-up.ts';
+import { accountOfDatabases, databaseOwners, databasesOnly } from '../core/state/database-owners.ts';
 import type { CliContext } from './command.ts';
 import type { ExportParts } from './commands/db-export.ts';
 import { chooseAddin } from './configuration.ts';
 import { type DatabaseExportPrinter, describeError, nothing } from './database-export-printer.ts';
 import type { DatabaseItem } from './documents/database-export.ts';
 import { addinId, openPanel, openStateOf, openStore } from './opened.ts';
-
-const suffix = '.databases';
 
 export async function exportToStore(
   { world, signal, output }: CliContext,
@@ -41,7 +38,7 @@ export async function exportToStore(
       accounts: accounts.map(databasesOnly),
       trustedSigners: configuration.trustedSigners,
       engines,
-      state,
+      state: databaseOwners(state, accounts),
       stateDir: configuration.stateDir,
       level: 'auto',
       concurrency: configuration.concurrency,
@@ -67,13 +64,12 @@ export async function exportToStore(
   }
 }
 
-function databasesOnly(account: Account): Account {
-  const { site } = account;
-  return { ...account, site: `${site}${suffix}`, home: null, domain: null, aliases: [], trees: [] };
-}
-
 function itemsOf({ account, snapshot, error }: AccountOutcome, milliseconds: number): DatabaseItem[] {
-  const common = { account: account.site.slice(0, -suffix.length), domain: null, milliseconds };
+  const common = {
+    account: accountOfDatabases(account.site) ?? account.site,
+    domain: account.domain,
+    milliseconds,
+  };
   if (error !== null) {
     const failed = { instance: '*', engine: '*', database: null, snapshot: null, warnings: [] };
     return [{ ...common, ...failed, ...nothing, state: 'failed', error: describeError(error) }];

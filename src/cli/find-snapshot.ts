@@ -6,7 +6,6 @@
  * or UUID.
  */
 
-import { identityMissing } from '../core/archive/locked-body.ts';
 import type { KeyedProvider } from '../core/encryption/keyed-provider.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { Account, Store } from '../core/index.ts';
@@ -15,18 +14,18 @@ import {
   type ListedSnapshot,
   listSnapshots,
   opened,
-  readSoundSnapshot,
   type Snapshot,
 } from '../core/jobs/catalog.ts';
 import { findAnySnapshot } from '../core/jobs/find-snapshot.ts';
-import { newestCandidates, newestOf } from '../core/jobs/newest-snapshot.ts';
-import { withNewestTrusted } from '../core/jobs/newest-trusted.ts';
+import { newestTrusted, withNewestTrusted } from '../core/jobs/newest-trusted.ts';
 import { resolveAccount } from '../core/jobs/resolve-accounts.ts';
-import type { Trust } from '../core/jobs/trust.ts';
+import { distrustOf, requireTrusted, type Trust, trustsNobody } from '../core/jobs/trust.ts';
 import { quoted } from '../core/printable.ts';
 import { present } from '../core/state/account-records.ts';
+import { accountOfDatabases, databasesOwner, ownerNames } from '../core/state/database-owners.ts';
 import { isUuid } from '../core/state/server-identity.ts';
 import type { State } from '../core/state/state.ts';
+import { readNewestOfEach } from './read-each.ts';
 
 export interface Search {
   readonly store: Store;
@@ -61,7 +60,8 @@ const ofAnyServer = ({ store, signal }: Search, owner: string | null): Promise<L
   listSnapshots(store, owner === null ? {} : { owner }, signal);
 
 /**
- * UUID of the account that a site, domain, alias or UUID means.
+ * UUID of the account that a site, domain, alias or UUID means, or of its databases where `.databases` follows: before
+ * all else, so that no alias takes that name.
  *
  * @throws ACCOUNT_NOT_FOUND nothing knows it
  * @throws USAGE it fits several accounts
@@ -70,10 +70,22 @@ export async function ownerOf(search: Search, wanted: string): Promise<string> {
   const name = wanted.toLowerCase();
   if (isUuid(name)) return name;
   return (
+    (await ofDatabases(search, wanted)) ??
     fromState(search.state, wanted) ??
     (await fromPanel(search, wanted)) ??
     (await fromManifests(search, wanted))
   );
+}
+
+async function ofDatabases(search: Search, wanted: string): Promise<string | null> {
+  const account = accountOfDatabases(wanted);
+  if (account === null) return null;
+  try {
+    return databasesOwner(await ownerOf(search, account));
+  } catch (error) {
+    if (isHoldfastError(error) && error.code === 'ACCOUNT_NOT_FOUND') return null;
+    throw error;
+  }
 }
 
 function fromState(state: State | null, wanted: string): string | null {
@@ -100,16 +112,24 @@ export async function fromPanel({ state, panelAccounts }: Search, wanted: string
   }
 }
 
-/** Reads the newest manifest of every owner: slow, and the last resort on a machine that knows nothing. */
+/**
+ * Reads the newest manifest of every owner: slow, and the last resort on a machine that knows nothing. What others than
+ * those who are trusted call an account counts where nobody who is calls one so.
+ */
 async function fromManifests(search: Search, wanted: string): Promise<string> {
   const name = wanted.toLowerCase();
-  const { snapshots } = await readNewestOfEach(search);
-  const found = snapshots.flatMap((snapshot) => {
+  const listed = await listCandidates(search, null);
+  const { snapshots } = await readNewestOfEach(search, listed);
+  const fits = (snapshot: AnySnapshot): string[] => {
     if (snapshot.body === null) return [];
     const { site, domain, aliases } = snapshot.body.account;
-    const names = [domain ?? '', ...aliases].map((one) => one.toLowerCase());
+    // Those of databases only have the account's domain, but it means the account.
+    const domains = accountOfDatabases(site) === null ? [domain ?? '', ...aliases] : [];
+    const names = domains.map((one) => one.toLowerCase());
     return site === wanted || names.includes(name) ? [snapshot.header.owner] : [];
-  });
+  };
+  const sound = (await trustedOf(search, listed, snapshots)).flatMap(fits);
+  const found = sound.length > 0 ? sound : snapshots.flatMap(fits);
   if (found.length === 1) return found[0]!;
   if (found.length === 0) {
     throw new HoldfastError('ACCOUNT_NOT_FOUND', `no snapshot and no account is called ${quoted(wanted)}`, {
@@ -121,67 +141,46 @@ async function fromManifests(search: Search, wanted: string): Promise<string> {
   });
 }
 
-export interface ReadResult {
-  readonly listed: ListedSnapshot;
-  /** Perhaps locked. */
-  readonly snapshot: AnySnapshot | null;
-  /** OBJECT_DAMAGED, OBJECT_MISSING or FORMAT_UNSUPPORTED where it could not be read. */
-  readonly error: HoldfastError | null;
-}
-
-const damage: readonly string[] = ['OBJECT_DAMAGED', 'OBJECT_MISSING', 'FORMAT_UNSUPPORTED'];
-
-/** All manifests, several at a time, in the order of the list. A damaged one stops nothing. */
-export async function readEach(
-  { provider, trust, signal }: Pick<Search, 'provider' | 'trust' | 'signal'>,
+/** The newest of each owner that is trusted; none where nobody is. */
+async function trustedOf(
+  { provider, trust, signal }: Search,
   listed: readonly ListedSnapshot[],
-): Promise<ReadResult[]> {
-  const results: ReadResult[] = [];
-  let next = 0;
-  const reader = async (): Promise<void> => {
-    for (let i = next++; i < listed.length; i = next++) {
-      const one = listed[i]!;
-      try {
-        results[i] = {
-          listed: one,
-          snapshot: await readSoundSnapshot(provider, one, signal, trust),
-          error: null,
-        };
-      } catch (error) {
-        if (!isHoldfastError(error) || !damage.includes(error.code)) throw error;
-        results[i] = { listed: one, snapshot: null, error };
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: 8 }, reader));
-  return results;
+  newest: readonly Snapshot[],
+): Promise<AnySnapshot[]> {
+  if (trust === undefined || trustsNobody(trust)) return [];
+  const known = new Map(newest.map((one) => [one.header.owner, one]));
+  const found: AnySnapshot[] = [];
+  for (const [owner, ofOwner] of Map.groupBy(listed, (one) => one.owner)) {
+    const one = known.get(owner);
+    const isTrusted = one !== undefined && distrustOf(one, trust) === null;
+    const trusted = isTrusted ? one : await newestTrusted(provider, ofOwner, trust, signal);
+    if (trusted !== null) found.push(trusted);
+  }
+  return found;
 }
 
-/** The newest snapshot of every owner; instead of it what is damaged or locked, where that may be the newest. */
-export async function readNewestOfEach(search: Search): Promise<{
-  readonly snapshots: readonly Snapshot[];
-  readonly damaged: readonly { readonly key: string; readonly error: HoldfastError }[];
-}> {
-  const owners = Map.groupBy(await listCandidates(search, null), ({ owner }) => owner);
-  const read = await readEach(search, [...owners.values()].flatMap(newestCandidates));
-  const snapshots: Snapshot[] = [];
-  const damaged: { key: string; error: HoldfastError }[] = [];
-  for (const results of Map.groupBy(read, ({ listed }) => listed.owner).values()) {
-    const bad = results.flatMap(({ listed, error }) => (error === null ? [] : [{ key: listed.key, error }]));
-    damaged.push(...bad);
-    const newest = newestOf(results.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot])));
-    if (bad.length > 0 || newest === null) continue;
-    const { body, key } = newest;
-    if (body !== null) snapshots.push({ ...newest, body });
-    else damaged.push({ key, error: identityMissing(`snapshot ${newest.name}`) });
+/** Why a snapshot is not trusted, with the newest of its account that is; null where it is. */
+export async function whyDistrusted(
+  search: Search,
+  trust: Trust,
+  snapshot: Pick<AnySnapshot, 'header' | 'signedBy' | 'name'>,
+): Promise<unknown> {
+  const { provider, signal } = search;
+  try {
+    requireTrusted(snapshot, trust);
+    return null;
+  } catch (error) {
+    if (trustsNobody(trust)) return error;
+    const listed = await listCandidates(search, snapshot.header.owner);
+    return withNewestTrusted(error, provider, listed, trust, signal);
   }
-  return { snapshots, damaged };
 }
 
 /**
  * The snapshot that SNAPSHOT and `--account` name.
  *
  * @throws SNAPSHOT_NOT_FOUND, ACCOUNT_NOT_FOUND, IDENTITY_MISSING, IDENTITY_WRONG
+ * @throws SNAPSHOT_UNTRUSTED it is locked, and a stranger's: whatever key it claims to be locked to
  * @throws USAGE `latest` without an account
  */
 export async function resolveSnapshot(
@@ -189,8 +188,17 @@ export async function resolveSnapshot(
   wanted: string,
   account: string | undefined,
 ): Promise<Snapshot> {
-  const { provider, signal } = search;
-  return opened(provider, await resolveAnySnapshot(search, wanted, account), signal);
+  const { provider, trust, signal } = search;
+  const snapshot = await resolveAnySnapshot(search, wanted, account);
+  try {
+    return await opened(provider, snapshot, signal);
+  } catch (error) {
+    if (trust === undefined || trustsNobody(trust)) throw error;
+    const why = await whyDistrusted(search, trust, snapshot);
+    if (!isHoldfastError(why) || !isHoldfastError(error)) throw error;
+    const { code, message, hint = '' } = why;
+    throw new HoldfastError(code, `${message}; besides, ${error.message}`, { cause: error, hint });
+  }
 }
 
 /** As `resolveSnapshot`, for what needs no more than the clear header. */
@@ -201,34 +209,34 @@ export async function resolveAnySnapshot(
 ): Promise<AnySnapshot> {
   const { provider, signal, trust } = search;
   requireAccount(wanted, account);
+  const names = search.state === null ? new Map<string, string>() : ownerNames(search.state);
   if (account !== undefined) {
     const listed = await listCandidates(search, await ownerOf(search, account));
     try {
-      return await findAnySnapshot(provider, listed, wanted, signal, trust);
+      return await findAnySnapshot(provider, listed, wanted, signal, trust, names);
     } catch (error) {
       throw await withNewestTrusted(error, provider, listed, trust, signal);
     }
   }
-  const guess = ownerInId(search.state, wanted);
+  const guess = ownerInId(names, wanted);
   for (const candidates of [
     ...(guess === null ? [] : [() => ofThisServer(search, guess)]),
     () => ofThisServer(search, null),
   ]) {
     try {
-      return await findAnySnapshot(provider, await candidates(), wanted, signal, trust);
+      return await findAnySnapshot(provider, await candidates(), wanted, signal, trust, names);
     } catch (error) {
       const unknown = isHoldfastError(error) && error.code === 'SNAPSHOT_NOT_FOUND';
       if (!unknown) throw error;
     }
   }
-  return findAnySnapshot(provider, await ofAnyServer(search, null), wanted, signal, trust);
+  return findAnySnapshot(provider, await ofAnyServer(search, null), wanted, signal, trust, names);
 }
 
 /** An id begins with its site, and the state may know whose that is now. */
-function ownerInId(state: State | null, wanted: string): string | null {
+function ownerInId(names: ReadonlyMap<string, string>, wanted: string): string | null {
   const site = /^(.+)-\d{8}T/.exec(wanted)?.[1];
-  if (site === undefined || state === null) return null;
-  for (const [uuid, holds] of state.sites()) if (holds === site) return uuid;
+  for (const [uuid, holds] of names) if (holds === site) return uuid;
   return null;
 }
 

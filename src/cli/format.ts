@@ -1,5 +1,7 @@
 /** Numbers and times as people read them. Pure. */
 
+import { isAhead } from '../core/ahead.ts';
+
 const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
 
 /** Decimal units, two significant digits at least: `1.2 GB`. */
@@ -32,14 +34,19 @@ export function durationText(milliseconds: number): string {
   return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
 }
 
-/** One unit, as in a column: `5 min`, `3 h`, `12 d`. */
+/** One unit, as in a column: `5 min`, `3 h`, `12 d`; `5 d ahead` of what a clock that was wrong has dated. */
 export function ageText(milliseconds: number): string {
+  if (isAhead(0, milliseconds)) return `${ageText(-milliseconds)} ahead`;
   const minutes = Math.floor(Math.max(0, milliseconds) / 60_000);
   if (minutes < 1) return '<1 min';
   if (minutes < 120) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
 }
+
+/** `5 min ago`, `5 d ahead of the clock` */
+export const agoText = (milliseconds: number): string =>
+  `${ageText(milliseconds)} ${isAhead(0, milliseconds) ? 'of the clock' : 'ago'}`;
 
 /** `2026-11-21 03:15:00`, UTC. */
 export const instantText = (iso: string): string => iso.slice(0, 19).replace('T', ' ');

@@ -13,29 +13,21 @@ process.umask(0o077);
 useCompileCache();
 
 if (process.argv.length === 3 && process.argv[2] === '--version') {
-  const { holdfastVersion } = await import('../core/jobs/addin.ts');
+  const [{ holdfastVersion }, { errorCodes }] = await Promise.all([
+    import('../core/jobs/addin.ts'),
+    import('../core/errors.ts'),
+  ]);
+  process.stdout.on('error', () => {
+    process.exitCode = errorCodes.OUTPUT_UNWRITABLE.exit;
+  });
   process.stdout.write(`${holdfastVersion}\n`);
 } else {
-  const status = await run();
-  // A pipe takes 64 KiB at once; what its reader has not taken yet would be lost.
-  await Promise.all([process.stdout, process.stderr].map(written));
-  process.exit(status);
-}
-
-/** All that was written has left us, or never will. */
-async function written(stream: NodeJS.WriteStream): Promise<void> {
-  await new Promise<void>((resolve) => {
-    stream.write('', () => resolve());
-  });
+  process.exit(await run());
 }
 
 async function run(): Promise<number> {
   const { randomBytes, randomUUID } = await import('node:crypto');
   const { runCommandLine } = await import('./program.ts');
-  // A reader that has seen enough, as in `holdfast ls … | head`.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-    process.exit(error.code === 'EPIPE' ? 141 : 70),
-  );
   return runCommandLine(process.argv.slice(2), {
     now: Date.now,
     newUuid: randomUUID,
@@ -44,6 +36,8 @@ async function run(): Promise<number> {
     stdout: process.stdout,
     stderr: process.stderr,
     stdin: () => process.stdin,
+    // A reader that has seen enough, as in `holdfast ls … | head`.
+    leave: () => process.exit(141),
     signal: stopSignal(),
   });
 }

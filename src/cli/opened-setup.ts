@@ -8,12 +8,14 @@ import type { AddinRef } from '../core/archive/manifest.ts';
 import type { AddinConfiguration } from '../core/config/load-configuration.ts';
 import { longestKeptDays } from '../core/config/retention-span.ts';
 import { resolveSecrets } from '../core/config/secrets.ts';
+import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { Provider, SetupRequest, Store, StoreSetup } from '../core/index.ts';
 import type { CliContext } from './command.ts';
 import { chooseAddin, chooseCopy, type Loaded, loadConfigured } from './configuration.ts';
 import { definitionOf } from './definition-of.ts';
 import { openStateIfAny, refOf } from './opened.ts';
 import { openSetupOf, openStoreOf } from './opened-store.ts';
+import { checkPresence } from './store-presence.ts';
 import type { World } from './world.ts';
 
 export interface Chosen {
@@ -22,6 +24,8 @@ export interface Chosen {
   readonly addin: AddinConfiguration;
   /** UUID of this server, or null before the first backup. */
   readonly server: string | null;
+  /** Id of the store that this server wrote to under that name before, or null. */
+  readonly remembered: string | null;
 }
 
 export async function choose(
@@ -32,7 +36,12 @@ export async function choose(
   const chosen = chooseAddin(loaded.configuration, name as string | undefined);
   const addin = copy === undefined ? chosen : chooseCopy(chosen, copy as string);
   const state = await openStateIfAny(loaded.configuration, world);
-  return { loaded, addin, server: state?.server.uuid ?? null };
+  return {
+    loaded,
+    addin,
+    server: state?.server.uuid ?? null,
+    remembered: state?.storeId(addin.name) ?? null,
+  };
 }
 
 /** Null where the store has no set-up. Whoever opens it closes it. */
@@ -41,6 +50,31 @@ export const openSetup = (
   { store }: Pick<AddinConfiguration, 'store'>,
   world: Pick<World, 'env'>,
 ): Promise<StoreSetup | null> => openSetupOf(loaded, store, world);
+
+/** Why the place is not the store that this server remembers, or null. One that may only be put to cannot be asked. */
+export async function whyAnotherStore(
+  { loaded, addin, remembered }: Pick<Chosen, 'loaded' | 'addin' | 'remembered'>,
+  world: Pick<World, 'env' | 'signal'>,
+): Promise<HoldfastError | null> {
+  if (remembered === null) return null;
+  const { signal } = world;
+  let store: Store | null = null;
+  try {
+    store = await openStoreOf(loaded, addin.store, world);
+    await checkPresence({ store, addin, remembered, needs: 'any', signal, note: () => {} });
+    return null;
+  } catch (error) {
+    // What else goes wrong the set-up tells better.
+    if (!isHoldfastError(error) || signal.aborted) throw error;
+    if (error.code !== 'STORE_UNAVAILABLE') return error.code === 'STORE_FOREIGN' ? error : null;
+    const message = `the store ${remembered} that this server wrote to cannot be read: ${error.message}`;
+    const hint =
+      'Bring the store back or correct its place; give the configuration a new name to begin anew.';
+    return new HoldfastError(error.code, message, { hint, cause: error });
+  } finally {
+    await store?.close();
+  }
+}
 
 export function setupRequest(
   { retention }: Pick<AddinConfiguration, 'retention'>,

@@ -8,10 +8,11 @@ import { type Remembered, type Ruled, retentionFor } from '../core/config/policy
 import type { Account } from '../core/index.ts';
 import type { PruneRequest } from '../core/jobs/prune/types.ts';
 import { type AccountRecord, present } from '../core/state/account-records.ts';
+import { accountOfDatabases, databasesOwner } from '../core/state/database-owners.ts';
 import type { Search } from './find-snapshot.ts';
 
 /**
- * Retention by account. What the panel cannot say is as it was seen last, or as the newest snapshots tell: an account
+ * Retention by account; the snapshots of its databases have that of the account. What the panel cannot say is as it was seen last, or as the newest snapshots tell: an account
  * keeps its rules when it is deleted, and when its description is damaged.
  *
  * @throws PANEL_UNREADABLE there are rules, and the panel cannot say whom they are for
@@ -32,6 +33,7 @@ export async function retentionsOf(
       if (owner !== null) known.set(owner, described(account, records.get(owner)));
     }
   }
+  for (const [owner, account] of [...known]) known.set(databasesOwner(owner), account);
   return (owner, snapshots) => {
     const told = toldBy(snapshots);
     const { site = told?.site, domain = told?.domain, plan = told?.plan } = known.get(owner) ?? {};
@@ -55,5 +57,5 @@ function toldBy(snapshots: readonly ManifestBody['account'][]): Remembered | nul
   if (site === undefined) return null;
   const last = <K extends 'domain' | 'plan'>(key: K): string | null =>
     snapshots.findLast((one) => one[key] !== null)?.[key] ?? null;
-  return { site, domain: last('domain'), plan: last('plan') };
+  return { site: accountOfDatabases(site) ?? site, domain: last('domain'), plan: last('plan') };
 }

@@ -12,9 +12,10 @@ import { holdfastVersion } from '../core/jobs/addin.ts';
 import { didYouMean } from '../core/near-matches.ts';
 import { printable } from '../core/printable.ts';
 import { knownError } from '../core/system-error.ts';
-import type { CliContext } from './command.ts';
+import type { CliCommand, CliContext } from './command.ts';
 import { type CommandEntry, commandTable, groups } from './command-table.ts';
 import type { ErrorDocument } from './documents/error.ts';
+import { LostOutput, unheardStatus } from './lost-output.ts';
 import { Output } from './output.ts';
 import type { World } from './world.ts';
 
@@ -23,10 +24,18 @@ export async function runCommandLine(words: readonly string[], world: World): Pr
   const argv = inOurSpelling(words);
   const given = (name: string): boolean => argv.includes(name);
   const output = new Output(world, { json: given('--json'), quiet: given('--quiet') });
+  const lost = new LostOutput(world);
   let status = 0;
   try {
-    const program = await programFor(argv, world, output, (ended) => {
-      status = ended;
+    const program = await programFor(argv, {
+      world,
+      output,
+      onBegin: ({ shows }) => {
+        lost.mayLeave = shows === true;
+      },
+      onEnd: (ended) => {
+        status = ended;
+      },
     });
     refuseUnknown(program, argv);
     await program.parseAsync(argv, { from: 'user' });
@@ -34,7 +43,19 @@ export async function runCommandLine(words: readonly string[], world: World): Pr
     status = report(error, output, world.signal);
   }
   output.flush();
-  return status;
+  const unheard = await lost.error();
+  if (unheard === null) return status;
+  // The other stream may still be read.
+  say(unheard, output);
+  await lost.error();
+  return unheardStatus(status);
+}
+
+interface Started {
+  readonly world: World;
+  readonly output: Output;
+  readonly onBegin: (command: CliCommand) => void;
+  readonly onEnd: (status: number) => void;
 }
 
 /** The panel writes `scope:list` for `scope list`. */
@@ -44,12 +65,8 @@ function inOurSpelling(argv: readonly string[]): readonly string[] {
   return verb === undefined ? argv : [...argv.slice(0, at), 'scope', verb, ...argv.slice(at + 1)];
 }
 
-async function programFor(
-  argv: readonly string[],
-  world: World,
-  output: Output,
-  onEnd: (status: number) => void,
-): Promise<Command> {
+async function programFor(argv: readonly string[], started: Started): Promise<Command> {
+  const { world, output } = started;
   const program = new Command('holdfast');
   program
     .description('Backs up the accounts of a hosting panel, and restores them exactly.')
@@ -80,7 +97,7 @@ async function programFor(
     }
     const command = parent.command(second ?? first!).summary(entry.summary);
     command.description(`${entry.summary[0]?.toUpperCase()}${entry.summary.slice(1)}.`);
-    if (argv.includes(first!)) await attach(command, entry, { world, output, onEnd });
+    if (argv.includes(first!)) await attach(command, entry, started);
   }
   return program;
 }
@@ -109,7 +126,7 @@ function refuseUnknown(program: Command, argv: readonly string[]): void {
 async function attach(
   command: Command,
   entry: CommandEntry,
-  { world, output, onEnd }: { world: World; output: Output; onEnd: (status: number) => void },
+  { world, output, onBegin, onEnd }: Started,
 ): Promise<void> {
   const implementation = await entry.load();
   implementation.define(command);
@@ -117,6 +134,7 @@ async function attach(
   command.action(async () => {
     const options = command.optsWithGlobals<{ config: string }>();
     const context: CliContext = { world, output, configDir: options.config, signal: world.signal };
+    onBegin(implementation);
     onEnd(await implementation.run(context, { args: command.processedArgs as string[], options }));
   });
 }
@@ -133,6 +151,7 @@ const always: readonly ErrorCode[] = [
   'CONFIG_INVALID',
   'SECRET_UNUSABLE',
   'STATE_UNWRITABLE',
+  'OUTPUT_UNWRITABLE',
   'INTERNAL',
   'INTERRUPTED',
 ];
@@ -147,11 +166,15 @@ function statusHelp(codes: readonly ErrorCode[]): string {
 function report(error: unknown, output: Output, signal: AbortSignal): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   const shown = asHoldfastError(error, signal);
-  output.note(`holdfast: ${shown.message}`);
-  if (shown.hint !== undefined) output.note(`hint: ${shown.hint}`);
+  say(shown, output);
   const { code, message, hint } = shown;
   output.document<ErrorDocument>({ error: { code, message, hint: hint ?? null } });
   return exitStatusOf(shown);
+}
+
+function say({ message, hint }: HoldfastError, output: Output): void {
+  output.note(`holdfast: ${message}`);
+  if (hint !== undefined) output.note(`hint: ${hint}`);
 }
 
 function asHoldfastError(error: unknown, signal: AbortSignal): HoldfastError {

@@ -12,6 +12,8 @@ export interface World {
   readonly stderr: Writable;
   /** Opened by the first call: most commands read nothing. */
   readonly stdin: () => Readable & { readonly isTTY?: boolean };
+  /** Ends the process at once: nobody reads what it is only there to print. */
+  readonly leave: () => void;
   /** Fires when the user or the system asks to stop. */
   readonly signal: AbortSignal;
 }

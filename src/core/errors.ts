@@ -20,6 +20,7 @@ export const errorCodes = {
   RECIPIENTS_UNUSABLE: { exit: 6, retryable: false },
   ADDIN_REFUSED: { exit: 7, retryable: false },
   STATE_UNWRITABLE: { exit: 8, retryable: true },
+  OUTPUT_UNWRITABLE: { exit: 9, retryable: true },
   ACCOUNT_LOCKED: { exit: 11, retryable: true },
   DAEMON_RUNNING: { exit: 12, retryable: true },
   CONFIG_LOCKED: { exit: 13, retryable: true },

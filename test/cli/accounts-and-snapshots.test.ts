@@ -1,6 +1,6 @@
 /** One panel through every command, without databases: what is printed, and with which status. */
 
-import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccountsDocument } from '../../src/cli/documents/accounts.ts';
@@ -195,6 +195,22 @@ describe('after backups', () => {
     expect(byPath).toEqual(byName);
     expect(everywhere.stdout.trim().split('\n')).toHaveLength(4);
     expect(await site.holdfast('find', 'no such name')).toEqual({ status: 0, stdout: '', stderr: '' });
+  });
+
+  it('find names a damaged snapshot, and searches all others', async () => {
+    const index = join(site.store, 'index');
+    const { owner } = first.snapshots.find(({ account }) => account === 'site1')!;
+    const name = readdirSync(index, { recursive: true, encoding: 'utf8' }).find(
+      (one) => one.includes(owner) && one.endsWith('.idx'),
+    );
+    const whole = readFileSync(join(index, name!));
+    writeFileSync(join(index, name!), Buffer.alloc(whole.length));
+    const result = await site.holdfast('find', 'wp-config.php');
+    writeFileSync(join(index, name!), whole);
+
+    expect(result.status).toBe(errorCodes.OBJECT_DAMAGED.exit);
+    expect(result.stdout.trim().split('\n')).toHaveLength(3);
+    expect(result.stderr).toContain(name);
   });
 
   it('restore brings everything back, and says so', async () => {

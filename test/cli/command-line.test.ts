@@ -80,6 +80,7 @@ describe('the command line', () => {
     [['restore', 'latest', '--account', 'a'], 'not said where to restore to'],
     [['restore', 'latest', '--in-place', '--to', '/x'], '--in-place and --to exclude each other'],
     [['restore', 'latest', '--account', 'a', '--in-place', '--path', ''], 'a path is empty'],
+    [['restore', 'latest', '--account', 'a', '--in-place', '--path-percent', '%2F'], 'a path is empty'],
     [['restore', 'latest', '--to', '/x', '--delete'], '--delete belongs to --in-place'],
     [['ls', 'latest'], '"latest" needs an account'],
     [['snapshots', '--addin', 'nihgtly'], 'there is no addin configuration "nihgtly"'],

@@ -1,12 +1,12 @@
 /** Databases through the command line, with real servers. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BackupDocument, BackupPlanDocument } from '../../src/cli/documents/backup.ts';
 import type { DoctorDocument } from '../../src/cli/documents/doctor.ts';
-import type { RestoreDocument } from '../../src/cli/documents/restore.ts';
+import type { RestoreDocument, RestorePlanDocument } from '../../src/cli/documents/restore.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, treeIn, writeJson } from '../support/cli.ts';
 import { type MariadbServer, startMariadb } from '../support/mariadb.ts';
@@ -105,6 +105,33 @@ describe('databases', () => {
     ).toMatchObject({
       status: errorCodes.PATH_NOT_FOUND.exit,
     });
+  });
+
+  it('are listed, and restored, where the index of their snapshot is lost', async () => {
+    const result = await site.holdfast('backup', '--account', 'site1', '--json');
+    const { id } = documentOf<BackupDocument>('backup', result).snapshots[0]!;
+    const listed = (await site.holdfast('ls', id)).stdout;
+    const databases = listed.split('\n').filter((line) => line.startsWith('database '));
+    const to = ['--to', mkdtempSync(join(site.dir, 'without-index-'))];
+    renameSync(join(site.store, 'index'), join(site.store, 'lost'));
+    try {
+      const top = await site.holdfast('ls', id);
+      const plan = await site.holdfast('restore', id, ...to, '--dry-run', '--json');
+      const one = await site.holdfast('restore', id, '--database', 'exa_wp', ...to, '--dry-run');
+
+      expect([top.status, top.stdout.trim().split('\n')]).toEqual([
+        errorCodes.OBJECT_MISSING.exit,
+        databases,
+      ]);
+      expect(top.stderr).toMatch(/^hint: .*--database/m);
+      expect(plan.status).toBe(errorCodes.RESTORE_INCOMPLETE.exit);
+      const { failures, databases: planned } = documentOf<RestorePlanDocument>('restore-plan', plan);
+      expect(failures.map(({ path }) => path).sort()).toEqual(['info', 'shadow']);
+      expect(planned).toContain('databases/mariadb/exa_wp.sql');
+      expect([one.status, one.stdout]).toEqual([0, expect.stringContaining('databases/mariadb/exa_wp.sql')]);
+    } finally {
+      renameSync(join(site.store, 'lost'), join(site.store, 'index'));
+    }
   });
 
   it('load into empty servers as README.md says', async () => {

@@ -1,6 +1,7 @@
 /** Exports of databases through the command line, with real servers. */
 
 import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import {
   existsSync,
   lstatSync,
@@ -13,9 +14,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { DatabaseExportDocument } from '../../src/cli/documents/database-export.ts';
 import type { DatabaseGrantDocument } from '../../src/cli/documents/database-grant.ts';
+import type { KeyEraseDocument } from '../../src/cli/documents/keys.ts';
+import type { PinDocument } from '../../src/cli/documents/prune.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 import { writeClient } from '../support/clients.ts';
@@ -302,6 +305,8 @@ describe('db export --to-store', () => {
     );
     const latest = await site.holdfast('ls', 'latest', '--account', 'site1', 'shadow');
     const own = await site.holdfast('ls', 'latest', '--account', 'site1.databases');
+    const pinned = await site.holdfast('pin', 'latest', '--account', 'site1', '--reason', 'kept', '--json');
+    const pruned = await site.holdfast('prune', '--account', 'site1');
 
     expect(status).toBe(0);
     expect(namesOf(document)).toEqual(['site1/mariadb/exa_wp', 'site1/postgresql/exa_app']);
@@ -310,7 +315,57 @@ describe('db export --to-store', () => {
     expect(readFileSync(join(to, 'databases/mariadb/exa_wp.sql'), 'utf8')).toContain('CREATE TABLE `posts`');
     expect(latest.status).toBe(0);
     expect(own.stdout).not.toContain('shadow');
+    expect(documentOf<PinDocument>('pin', pinned).databases).toBe(first?.snapshot);
+    expect(pruned.stdout).toMatch(new RegExp(`^${first?.snapshot} +keep +pinned: kept`, 'm'));
     expect((await site.holdfast('status')).status).not.toBe(1);
+  });
+});
+
+describe('what belongs to an account is also its databases in the store', () => {
+  const file = () => join(site.config, 'addins.d/closed.json');
+  afterEach(() => rmSync(file(), { force: true }));
+  const erase = async (addin: string) => {
+    const line = ['key', 'erase', '--account', 'example-1.test', '--addin', addin, '--reason', 'asked'];
+    const result = await site.holdfast(...line, '--apply', '--json');
+    return { ...result, document: documentOf<KeyEraseDocument>('key-erase', result) };
+  };
+
+  it('a legal hold holds it, and an erasure closes it', async () => {
+    const identity = join(site.dir, 'identity');
+    rmSync(identity, { force: true });
+    spawnSync('age-keygen', ['-o', identity]);
+    const recipient = /age1\w+/.exec(readFileSync(identity, 'utf8'))?.[0];
+    // Of its own for each try: the state remembers which store a name had.
+    const addin = `closed-${randomUUID().slice(0, 8)}`;
+    writeJson(file(), {
+      ...{ name: addin, store: { use: 'local', path: join(site.dir, addin) }, provider: { use: 's3-tar' } },
+      ...{ accounts: { include: ['site1'] }, encryption: { recipients: [recipient] } },
+    });
+    const only = ['--account', 'site1', '--database', 'exa_wp', '--addin', addin];
+    const made = await site.holdfast('db', 'export', ...only, '--to-store');
+    const read = () =>
+      site.holdfast(
+        ...['ls', 'latest', '--account', 'site1.databases', '--addin', addin, '--identity', identity],
+      );
+    const before = await read();
+    const pin = ['pin', 'latest', '--account', 'site1', '--addin', addin, '--reason', 'kept', '--json'];
+    const pinned = documentOf<PinDocument>('pin', await site.holdfast(...pin));
+    const hold = ['all', '--account', 'site1', '--addin', addin, '--legal-hold'];
+    await site.holdfast('pin', ...hold, '--reason', 'a case');
+    const held = await erase(addin);
+    await site.holdfast('unpin', ...hold);
+    const erased = await erase(addin);
+    const after = await read();
+
+    expect([made.status, before.status, held.status]).toEqual([0, 0, errorCodes.ERASURE_REFUSED.exit]);
+    expect(pinned).toMatchObject({ databases: null, account: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+    expect(held.document.stores.map(({ holds }) => holds.length)).toEqual([0, 1]);
+    expect(erased.status).toBe(0);
+    expect(erased.document.stores.map((one) => [one.databasesOnly, one.keys, one.closed])).toEqual([
+      [false, 0, 0],
+      [true, 1, 1],
+    ]);
+    expect(after.status).toBe(errorCodes.OBJECT_MISSING.exit);
   });
 });
 

@@ -65,6 +65,23 @@ describe('hooks of a backup', () => {
     });
   });
 
+  it('that could not run are found by doctor beforehand, and those for nobody by every command', async () => {
+    const missing = { on: 'before-run', command: ['/nonexistent/hook'], onFailure: 'stop' };
+    const plain = join(site.dir, 'plain');
+    writeFileSync(plain, '#!/bin/sh\n');
+    configure(hook('before-account'), { on: 'after-run', command: [plain] }, missing);
+    const found = await site.holdfast('doctor');
+    configure({ ...hook('after-run'), addins: ['nigthly'] });
+    const typo = await site.holdfast('accounts');
+
+    expect(found.status).toBe(errorCodes.HOOK_FAILED.exit);
+    expect(found.stdout).toMatch(/^ok +before-account hook /m);
+    expect(found.stdout).toMatch(/^warn +after-run hook +.*\/plain is not executable$/m);
+    expect(found.stdout).toMatch(/^error +before-run hook +\/nonexistent\/hook cannot be found: ENOENT$/m);
+    expect(typo.status).toBe(errorCodes.CONFIG_INVALID.exit);
+    expect(typo.stderr).toMatch(/\/hooks\/0\/addins\/0: there is no addin configuration "nigthly"/);
+  });
+
   it('can keep a run from beginning, and the failure is told', async () => {
     configure(hook('before-run', 'stop', 'before-run'), hook('before-account'), hook('failure'));
     const result = await site.holdfast('backup');

@@ -39,6 +39,7 @@ describe('format', () => {
       '2 h 10 min',
     ]);
     expect([10_000, 300_000, 10_800_000, 1e9].map(ageText)).toEqual(['<1 min', '5 min', '3 h', '11 d']);
+    expect([-60_000, -4e6, -4.5e8].map(ageText)).toEqual(['<1 min', '66 min ahead', '5 d ahead']);
   });
 
   it('counts nouns', () => {

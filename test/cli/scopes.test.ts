@@ -174,10 +174,12 @@ describe('scopes in force', () => {
     await set('backups.enabled', 'false');
     const stopped = await site.holdfast('backup', '--addin', 'nightly');
     const idle = documentOf<ScheduleDocument>('schedule', await site.holdfast('schedule', '--json'));
+    const doctor = await site.holdfast('doctor');
     await set('backups.enabled', 'true');
 
     expect(stopped.status).toBe(errorCodes.BACKUPS_DISABLED.exit);
     expect(idle.schedules).toEqual([]);
+    expect(doctor.stdout).toMatch(/^warn +backups +are switched off by the scope backups\.enabled/m);
     expect((await plan('--addin', 'nightly')).accounts).toHaveLength(2);
   });
 
@@ -197,6 +199,18 @@ describe('scopes in force', () => {
     expect(planned.accounts.map(({ account }) => account)).toEqual(['anna']);
     expect(planned.accounts[0]?.trees[0]?.exclude).toContain('cache');
     expect(schedules).toMatchObject([{ addin: 'weekly', level: 'full', cron: '30 1 * * 6' }]);
+  });
+
+  it('say which accounts there are none of, and that nobody is left', async () => {
+    const some = await site.holdfast('scope', 'set', 'backups.accounts', '[anna, carol]');
+    const none = await site.holdfast('scope', 'set', 'backups.accounts', '[nobody]');
+    const run = await site.holdfast('backup', '--addin', 'nightly');
+    await set('backups.accounts', 'null');
+
+    expect(some.stderr).toBe('note: no account fits "carol"\n');
+    expect(none.stderr).toMatch(/^note: no account fits "nobody"\nwarning: no account is selected any more/);
+    expect(run.status).toBe(errorCodes.ACCOUNT_NOT_FOUND.exit);
+    expect(run.stderr).toContain('hint: Correct the scope backups.accounts');
   });
 
   it('decide what prune keeps, and policy outranks them', async () => {

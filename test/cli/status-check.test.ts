@@ -7,10 +7,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AccountsDocument } from '../../src/cli/documents/accounts.ts';
 import type { SnapshotsDocument, StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import type { StatusCheckDocument } from '../../src/cli/documents/status-check.ts';
 import { compactUtc } from '../../src/core/archive/keys.ts';
 import { decodeManifest, encodeManifest } from '../../src/core/archive/manifest.ts';
+import { errorCodes } from '../../src/core/errors.ts';
 import { openSigner } from '../../src/core/state/signing-key.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
@@ -168,9 +170,19 @@ describe('an alarm', () => {
   it('is not kept silent by snapshots of a clock that was ahead', async () => {
     await makeOld(site.store, -48);
     const { status } = await told();
+    const seen = await site.holdfast('status', '--addin', 'nightly', '--json');
+    const listed = await site.holdfast('accounts', '--json');
+    const shown = await site.holdfast('status', '--addin', 'nightly');
     await makeOld(site.store, 0);
 
     expect(status).toBe('CRITICAL');
+    expect(seen.status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
+    expect(documentOf<StatusDocument>('status', seen).accounts).toMatchObject([
+      { account: 'anna', lastGoodAt: null, findings: [{ code: 'dated-ahead' }] },
+    ]);
+    const { lastGoodAt } = documentOf<AccountsDocument>('accounts', listed).accounts[0]!;
+    expect(Date.parse(lastGoodAt ?? '1970-01-01T00:00:00Z')).toBeLessThan(Date.now() + 3_600_000);
+    expect(shown.stdout).toMatch(/^anna .* (47 h|2 d) ahead +never$/m);
   });
 
   it('is told once a day, however often the schedule is looked at, and again where nobody was reached', async () => {

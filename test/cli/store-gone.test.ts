@@ -1,9 +1,10 @@
 /** A store that is not there, is another, or has lost its identity: no command takes it for one without snapshots. */
 
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StatusDocument } from '../../src/cli/documents/snapshots.ts';
+import type { StoreSetupDocument } from '../../src/cli/documents/store-setup.ts';
 import type { VerifyDocument } from '../../src/cli/documents/verify.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
@@ -81,6 +82,21 @@ describe('after a backup', () => {
 
     expect(status).toBe(foreign);
     expect(stderr).toContain(`the store has the id ${other}`);
+  });
+
+  it('store init makes no new one in its place', async () => {
+    renameSync(site.store, `${site.store}-away`);
+    const look = await site.holdfast('store', 'init', '--json');
+    const { status, stderr } = await site.holdfast('store', 'init', '--apply');
+    const made = existsSync(site.store);
+    renameSync(`${site.store}-away`, site.store);
+
+    expect([look.status, status, made]).toEqual([foreign, foreign, false]);
+    expect(documentOf<StoreSetupDocument>('store-setup', look).findings).toContainEqual(
+      expect.objectContaining({ name: 'identity', state: 'error', code: 'STORE_FOREIGN' }),
+    );
+    expect(stderr).toMatch(/^hint: .* give the configuration a new name to begin anew/m);
+    expect((await site.holdfast('store', 'init')).status).toBe(0);
   });
 
   it('status finds the snapshots again where the state is lost, and warns of an account without', async () => {

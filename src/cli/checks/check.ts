@@ -1,6 +1,7 @@
 /** What a check of `doctor` says, and how errors become one. */
 
-import { type ErrorCode, isHoldfastError } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/errors.ts';
+import { knownError } from '../../core/system-error.ts';
 import type { DoctorDocument } from '../documents/doctor.ts';
 
 export type Check = DoctorDocument['checks'][number];
@@ -37,7 +38,8 @@ export async function attempt(
   try {
     return await action();
   } catch (error) {
-    if (isHoldfastError(error)) return [fault(name, error.code, error.message, error.hint ?? null)];
+    const known = knownError(error);
+    if (known !== null) return [fault(name, known.code, known.message, known.hint ?? null)];
     const message = error instanceof Error ? error.message : String(error);
     return [fault(name, 'INTERNAL', message)];
   }

@@ -31,10 +31,14 @@ export function checkAddins({ configuration: { dir, addins } }: Loaded): Check {
   );
 }
 
-/** Whether anything runs what is scheduled. */
+/** Whether anything runs what is scheduled, and whether anything may run at all. */
 export function checkSchedules({ configuration }: Loaded): readonly Check[] {
   const { kind, pid } = runnerOf(configuration);
-  return configuration.addins
+  const hint = 'Run holdfast scope set backups.enabled true.';
+  const off = configuration.steering.enabled
+    ? []
+    : [caution('backups', 'are switched off by the scope backups.enabled: no backup is begun', hint)];
+  const schedules = configuration.addins
     .filter(({ schedule }) => schedule.length > 0)
     .map(({ name }) => {
       const what = `schedule of ${name}`;
@@ -43,6 +47,7 @@ export function checkSchedules({ configuration }: Loaded): readonly Check[] {
       const hint = 'Call holdfast schedule install, or start holdfast serve.';
       return caution(what, 'nothing runs it: no daemon, no timer and no line for cron', hint);
     });
+  return [...off, ...schedules];
 }
 
 /** Each secret of the configuration by itself, so that all broken ones are told at once. */

@@ -1,5 +1,6 @@
 /** `holdfast accounts`: what the panel has, and when each was last backed up. */
 
+import { isAhead } from '../../core/ahead.ts';
 import { errorCodes, isHoldfastError } from '../../core/errors.ts';
 import type { Account } from '../../core/index.ts';
 import { describePolicy, printPolicies } from '../account-policies.ts';
@@ -12,6 +13,7 @@ import { knownIds } from '../known-ids.ts';
 import { openPanel, openStateIfAny, openStore } from '../opened.ts';
 
 export const accounts: CliCommand = {
+  shows: true,
   exits: ['PANEL_UNREADABLE', 'FINISHED_WITH_WARNINGS'],
 
   define(command) {
@@ -127,13 +129,15 @@ async function lastGoodOf(
 ): Promise<{ lastGood: ReadonlyMap<string, number>; complete: boolean }> {
   const lastGood = new Map<string, number>();
   let complete = true;
+  const nowMs = world.now();
   for (const addin of loaded.configuration.addins) {
     try {
       const { store, provider } = await openStore(loaded, addin, world);
       try {
         const search = { store, provider, state: null, panelAccounts: async () => [], signal };
         for (const { owner, state, atMs } of await listCandidates(search, null)) {
-          if (state === 'complete') lastGood.set(owner, Math.max(lastGood.get(owner) ?? 0, atMs));
+          if (state === 'complete' && !isAhead(atMs, nowMs))
+            lastGood.set(owner, Math.max(lastGood.get(owner) ?? 0, atMs));
         }
       } finally {
         await store.close();

@@ -12,6 +12,7 @@ import type { Output } from '../output.ts';
 import type { Column } from '../table.ts';
 
 export const addinList: CliCommand = {
+  shows: true,
   exits: [],
 
   define(command) {

@@ -10,6 +10,7 @@ import {
   checkState,
   describeProblem,
 } from '../checks/configuration.ts';
+import { checkHooks } from '../checks/hooks.ts';
 import { checkHost, checkPriority } from '../checks/host.ts';
 import { checkIsolation } from '../checks/isolation.ts';
 import { checkPackages } from '../checks/packages.ts';
@@ -39,6 +40,7 @@ export const doctor: CliCommand = {
     'TREE_UNREADABLE',
     'TREE_OVERLAPS',
     'DATABASE_UNREACHABLE',
+    'HOOK_FAILED',
     'STORE_UNAVAILABLE',
     'STORE_DENIED',
     'STORE_FOREIGN',
@@ -83,6 +85,7 @@ async function checkConfiguredParts(
   const { configuration } = loaded;
   add([checkAddins(loaded), ...checkSchedules(loaded)]);
   add(await checkPriority(configuration.limits));
+  add(await checkHooks(configuration));
   add(await checkSecrets(loaded, world));
   add(await attempt('isolation', () => checkIsolation(loaded, world)));
   const { checks, state } = await checkState(loaded, world);

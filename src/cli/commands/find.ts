@@ -1,22 +1,29 @@
 /** `holdfast find`: names or paths in any number of snapshots. */
 
 import type { Entry } from '../../core/archive/entry.ts';
-import { errorCodes } from '../../core/errors.ts';
+import { errorCodes, type HoldfastError, isHoldfastError } from '../../core/errors.ts';
 import { globToRegExp } from '../../core/glob.ts';
-import { opened, type Snapshot } from '../../core/jobs/catalog.ts';
+import { type ListedSnapshot, opened, readSoundSnapshot, type Snapshot } from '../../core/jobs/catalog.ts';
 import { openIndex } from '../../core/jobs/index-reader.ts';
+import { distrustOf, trustsNobody } from '../../core/jobs/trust.ts';
 import type { CliCommand } from '../command.ts';
 import type { MatchDocument } from '../documents/entry.ts';
 import { contentOf, encodedPath, modifiedAt, percentHelp, shown, typeName } from '../entry-view.ts';
-import { listCandidates, ownerOf, readEach, resolveSnapshot, type Search } from '../find-snapshot.ts';
+import { listCandidates, ownerOf, resolveSnapshot, type Search } from '../find-snapshot.ts';
+import { plural } from '../format.ts';
 import { defineKeyOptions } from '../key-input.ts';
 import type { Output } from '../output.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
+/** Of as many snapshots it is said why they could not be searched; an erased account may have any number. */
+const mostNotes = 20;
+
 export const find: CliCommand = {
+  shows: true,
   exits: [
     'ACCOUNT_NOT_FOUND',
     'SNAPSHOT_NOT_FOUND',
+    'SNAPSHOT_UNTRUSTED',
     'OBJECT_DAMAGED',
     'OBJECT_MISSING',
     'STORE_UNAVAILABLE',
@@ -35,7 +42,10 @@ export const find: CliCommand = {
       .option('--snapshot <snapshot>', 'in this one only; latest needs --account')
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', copyHelp)
-      .addHelpText('after', percentHelp);
+      .addHelpText(
+        'after',
+        `${percentHelp}\nA snapshot that is damaged or that nothing opens is named, and the others are searched all the same; the\nstatus is then that of the failure. What nobody signed who is trusted here is searched with --snapshot alone.`,
+      );
     defineKeyOptions(command);
   },
 
@@ -44,24 +54,31 @@ export const find: CliCommand = {
     const account = options['account'] as string | undefined;
     const wanted = options['snapshot'] as string | undefined;
     const matches = matcher(args[0]!);
-    return withStore(context, options, async ({ search }) => {
+    return withStore(context, options, async ({ search, trust }) => {
       if (wanted !== undefined) {
-        await findIn(search, await resolveSnapshot(search, wanted, account), matches, output);
+        const snapshot = await resolveSnapshot(search, wanted, account);
+        const why = distrustOf(snapshot, trust);
+        if (why !== null) output.note(`note: ${snapshot.name} is not trusted: ${why}`);
+        await findIn(search, snapshot, matches, output);
         return 0;
       }
       const owner = account === undefined ? null : await ownerOf(search, account);
-      let damaged = false;
+      const unsearched: HoldfastError[] = [];
+      let untrusted = 0;
       for (const listed of await listCandidates(search, owner)) {
-        const [result] = await readEach(search, [listed]);
-        if (result?.snapshot != null) {
-          const { provider, signal } = search;
-          await findIn(search, await opened(provider, result.snapshot, signal), matches, output);
-        }
-        if (result?.error == null) continue;
-        output.note(`holdfast: ${result.error.message}`);
-        damaged = true;
+        const error = await tryIn(search, listed, matches, output);
+        if (error === 'untrusted') untrusted += 1;
+        if (error === null || error === 'untrusted') continue;
+        unsearched.push(error);
+        if (unsearched.length <= mostNotes) output.note(`holdfast: ${error.message}`);
       }
-      return damaged ? errorCodes.OBJECT_DAMAGED.exit : 0;
+      if (untrusted > 0) {
+        const what = plural(untrusted, 'snapshot');
+        output.note(
+          `note: ${what} not searched, which nobody signed who is trusted here; see holdfast snapshots`,
+        );
+      }
+      return tell(unsearched, output);
     });
   },
 };
@@ -70,6 +87,41 @@ function matcher(pattern: string): (path: string) => boolean {
   const expression = globToRegExp(pattern.replace(/^\/+/, ''));
   if (pattern.includes('/')) return (path) => expression.test(path);
   return (path) => expression.test(path.slice(path.lastIndexOf('/') + 1));
+}
+
+/** @returns why the snapshot was not searched to its end, where that says nothing of any other, or null */
+async function tryIn(
+  search: Search,
+  listed: ListedSnapshot,
+  matches: (path: string) => boolean,
+  output: Output,
+): Promise<HoldfastError | 'untrusted' | null> {
+  const { provider, signal, trust } = search;
+  try {
+    const snapshot = await readSoundSnapshot(provider, listed, signal, trust);
+    // Where nobody is trusted there is nothing else to search.
+    const isJudged = trust !== undefined && !trustsNobody(trust);
+    if (isJudged && distrustOf(snapshot, trust) !== null) return 'untrusted';
+    await findIn(search, await opened(provider, snapshot, signal), matches, output);
+    return null;
+  } catch (error) {
+    const ofOne = isHoldfastError(error) && /^(?:OBJECT|IDENTITY|FORMAT|CHAIN)_/.test(error.code);
+    if (!ofOne || signal.aborted) throw error;
+    return error;
+  }
+}
+
+/** The exit status: that of the failures where they agree. */
+function tell(unsearched: readonly HoldfastError[], output: Output): number {
+  const [first, ...others] = unsearched;
+  if (first === undefined) return 0;
+  const more = unsearched.length - mostNotes;
+  if (more > 0) output.note(`holdfast: and of ${plural(more, 'more snapshot')} as well`);
+  if (first.hint !== undefined) output.note(`hint: ${first.hint}`);
+  const { code } = others.every((one) => one.code === first.code)
+    ? first
+    : { code: 'OBJECT_DAMAGED' as const };
+  return errorCodes[code].exit;
 }
 
 async function findIn(

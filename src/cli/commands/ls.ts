@@ -1,7 +1,8 @@
 /** `holdfast ls`: a directory of a snapshot, like `ls -l`. */
 
 import { type Entry, fileType, typeOf } from '../../core/archive/entry.ts';
-import { HoldfastError } from '../../core/errors.ts';
+import { HoldfastError, isHoldfastError } from '../../core/errors.ts';
+import type { Snapshot } from '../../core/jobs/catalog.ts';
 import { openIndex } from '../../core/jobs/index-reader.ts';
 import { distrustOf } from '../../core/jobs/trust.ts';
 import { quoted } from '../../core/printable.ts';
@@ -10,14 +11,17 @@ import type { EntryDocument } from '../documents/entry.ts';
 import { contentOf, describeEntry, describeExport, entryLine, percentHelp } from '../entry-view.ts';
 import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { defineKeyOptions } from '../key-input.ts';
+import type { Output } from '../output.ts';
 import { failedComponents, notePartial } from '../partial-snapshot.ts';
 import { percentPath, snapshotPath } from '../snapshot-path.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 export const ls: CliCommand = {
+  shows: true,
   exits: [
     'ACCOUNT_NOT_FOUND',
     'SNAPSHOT_NOT_FOUND',
+    'SNAPSHOT_UNTRUSTED',
     'OBJECT_DAMAGED',
     'OBJECT_MISSING',
     'PATH_NOT_FOUND',
@@ -49,9 +53,14 @@ export const ls: CliCommand = {
       if (why !== null) output.note(`note: ${snapshot.name} is not trusted: ${why}`);
       const everything = { paths: [], databases: [], everything: true };
       await notePartial(output, search, snapshot, failedComponents(snapshot, everything));
-      const reader = await openIndex(opened.provider, snapshot, signal);
       const percent = options['pathPercent'] as string | undefined;
       const path = percent === undefined ? snapshotPath(args[1] ?? '') : percentPath(percent);
+      const reader = await openIndex(opened.provider, snapshot, signal).catch((error: unknown) => {
+        // Databases can be had without it.
+        if (path.length === 0 && isHoldfastError(error) && error.code.startsWith('OBJECT_'))
+          showExports(output, snapshot);
+        throw error;
+      });
       const show = async (entry: Entry): Promise<void> => {
         const content = await contentOf(reader, entry);
         if (output.json) output.record<EntryDocument>(describeEntry(entry, content));
@@ -73,15 +82,18 @@ export const ls: CliCommand = {
         if (entry.path.length <= prefix) continue;
         if (options['recursive'] === true || !entry.path.includes(0x2f, prefix)) await show(entry);
       }
-      if (path.length > 0) return 0;
-      for (const component of snapshot.body.components) {
-        const item = describeExport(component);
-        if (item === null) continue;
-        const time = item.modifiedAt?.slice(0, 16).replace('T', ' ') ?? '-';
-        output.line(`${'database'.padEnd(25)} ${String(item.size).padStart(12)} ${time} ${item.path}`);
-        output.record<EntryDocument>(item);
-      }
+      if (path.length === 0) showExports(output, snapshot);
       return 0;
     });
   },
 };
+
+function showExports(output: Output, { body }: Snapshot): void {
+  for (const component of body.components) {
+    const item = describeExport(component);
+    if (item === null) continue;
+    const time = item.modifiedAt?.slice(0, 16).replace('T', ' ') ?? '-';
+    output.line(`${'database'.padEnd(25)} ${String(item.size).padStart(12)} ${time} ${item.path}`);
+    output.record<EntryDocument>(item);
+  }
+}

@@ -77,7 +77,7 @@ async function show(context: CliContext, name: string | undefined): Promise<numb
     items.map(async (item) => {
       const { addin, level, cron, zone, randomDelayMs } = item;
       const due = dueAt(item, states[item.key]!, seed);
-      const [last] = await pastRuns(stateDir, { addin, scheduled: true, limit: 1 });
+      const [last] = await pastRuns(stateDir, { addin, scheduled: true, limit: 1, nowMs });
       return {
         addin,
         level,

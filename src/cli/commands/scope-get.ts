@@ -7,6 +7,7 @@ import type { ScopeValueDocument } from '../documents/scopes.ts';
 import { openScopes } from '../scopes.ts';
 
 export const scopeGet: CliCommand = {
+  shows: true,
   exits: ['PANEL_UNREADABLE'],
 
   define(command) {

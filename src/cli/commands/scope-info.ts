@@ -9,6 +9,7 @@ import type { ScopeDocument } from '../documents/scopes.ts';
 import { openScopes } from '../scopes.ts';
 
 export const scopeInfo: CliCommand = {
+  shows: true,
   exits: ['PANEL_UNREADABLE'],
 
   define(command) {

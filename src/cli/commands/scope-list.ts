@@ -9,6 +9,7 @@ import type { ScopesDocument } from '../documents/scopes.ts';
 import { openScopes } from '../scopes.ts';
 
 export const scopeList: CliCommand = {
+  shows: true,
   exits: ['FINISHED_WITH_WARNINGS'],
 
   define(command) {

@@ -5,12 +5,14 @@ import { Option } from 'commander';
 import { idleExclusions } from '../../core/config/policy.ts';
 import { HoldfastError, isHoldfastError } from '../../core/errors.ts';
 import type { ScopeValue } from '../../core/index.ts';
-import { printable } from '../../core/printable.ts';
+import { type AccountSelection, selectAccounts } from '../../core/jobs/resolve-accounts.ts';
+import { printable, quoted } from '../../core/printable.ts';
 import { parseScopeValue, showScopeValue } from '../../core/scopes/value-grammar.ts';
 import type { CliCommand, CliContext } from '../command.ts';
 import { loadConfigured } from '../configuration.ts';
 import type { ScopeSetDocument } from '../documents/scopes.ts';
-import { openPanel } from '../opened.ts';
+import { openPanel, openStateIfAny } from '../opened.ts';
+import type { Output } from '../output.ts';
 import { idleText } from '../runs/select-accounts.ts';
 import { openScopes } from '../scopes.ts';
 
@@ -44,25 +46,37 @@ export const scopeSet: CliCommand = {
     const { from, to, changed } = await registry.set(name, value, by);
     const shown = printable(showScopeValue(to));
     output.info(changed ? `${name} is ${shown} now` : `${name} was ${shown} already`);
-    if (name === 'backups.exclude') await noteIdle(context);
+    if (name === 'backups.exclude' || (name === 'backups.accounts' && to !== null))
+      await noteUnfit(context, name);
     output.document<ScopeSetDocument>({ name, from, value: to, changed });
     return 0;
   },
 };
 
 /** It is set; where the panel cannot be asked, doctor and the runs tell what is for nothing. */
-async function noteIdle(context: CliContext): Promise<void> {
+async function noteUnfit(context: CliContext, name: string): Promise<void> {
   const { output, world, signal, configDir } = context;
   try {
     const loaded = await loadConfigured(configDir);
     const { panel } = await openPanel(loaded, world);
     const accounts = await panel.accounts({ signal, brief: true });
-    const { steering } = loaded.configuration;
+    const { steering, addins } = loaded.configuration;
+    if (name === 'backups.accounts') {
+      const sites = (await openStateIfAny(loaded.configuration, world))?.sites();
+      return noteUnmatched(output, addins[0] && selectAccounts(accounts, addins[0].accounts, sites));
+    }
     for (const one of idleExclusions(accounts, { policy: [], steering }))
       output.note(`note: ${idleText(one)}`);
   } catch (error) {
     if (!isHoldfastError(error)) throw error;
   }
+}
+
+function noteUnmatched(output: Output, selection: AccountSelection | undefined): void {
+  if (selection === undefined) return;
+  for (const pattern of selection.unmatched) output.note(`note: no account fits ${quoted(pattern)}`);
+  if (selection.accounts.length === 0)
+    output.note('warning: no account is selected any more, so no backup can be made');
 }
 
 /** For cron and services, whose environment names nobody. */

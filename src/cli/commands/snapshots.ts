@@ -5,13 +5,15 @@ import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { utcOf } from '../../core/jobs/catalog.ts';
 import type { SitesByUuid } from '../../core/jobs/resolve-accounts.ts';
 import { distrustOf, type Trust } from '../../core/jobs/trust.ts';
+import { ownerNames } from '../../core/state/database-owners.ts';
 import type { CliCommand } from '../command.ts';
 import { describeAny } from '../documents/locked-snapshot.ts';
 import type { SnapshotItem } from '../documents/snapshot.ts';
 import type { SnapshotsDocument } from '../documents/snapshots.ts';
-import { listCandidates, ownerOf, type ReadResult, readEach } from '../find-snapshot.ts';
+import { listCandidates, ownerOf } from '../find-snapshot.ts';
 import { ageText, bytesText, countText } from '../format.ts';
 import { defineKeyOptions } from '../key-input.ts';
+import { type ReadResult, readEach } from '../read-each.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 const columns = [
@@ -31,6 +33,7 @@ const columns = [
 const parentColumn = { title: 'PARENT' } as const;
 
 export const snapshots: CliCommand = {
+  shows: true,
   exits: ['ACCOUNT_NOT_FOUND', 'OBJECT_DAMAGED', 'STORE_UNAVAILABLE', 'STORE_FOREIGN', 'STORE_DENIED'],
 
   define(command) {
@@ -48,7 +51,7 @@ export const snapshots: CliCommand = {
   async run(context, { options }) {
     const { output, world } = context;
     return withStore(context, options, async ({ addin, search, state, trust }) => {
-      const sites = state?.sites() ?? new Map<string, string>();
+      const sites = state === null ? new Map<string, string>() : ownerNames(state);
       const account = options['account'] as string | undefined;
       const owner = account === undefined ? null : await ownerOf(search, account);
       const results = await readEach(search, newestLast(await listCandidates(search, owner)));

@@ -1,12 +1,12 @@
 /** `holdfast store init`: what the place of a store is like, who may do what there, and setting it up. */
 
-import { type ErrorCode, errorCodes } from '../../core/errors.ts';
+import { type ErrorCode, errorCodes, type HoldfastError } from '../../core/errors.ts';
 import type { SetupAction, SetupFinding, StorePolicy, StoreRight } from '../../core/index.ts';
 import { printable } from '../../core/printable.ts';
 import type { CliCommand } from '../command.ts';
 import type { StoreSetupDocument } from '../documents/store-setup.ts';
 import { openStateOf } from '../opened.ts';
-import { choose, openSetup, setupRequest } from '../opened-setup.ts';
+import { choose, openSetup, setupRequest, whyAnotherStore } from '../opened-setup.ts';
 import type { Output } from '../output.ts';
 
 const help = `
@@ -16,10 +16,12 @@ policies of a writer, a reader and a pruner. Trials are requests that the servic
 carry out; what one makes all the same lies below _verify/ and is removed.
 With --apply it creates what is missing: the directory or bucket, versions, a rule that aborts unfinished
 uploads, and a block of public access, which is taken back where writing fails under it. Nothing that others
-have set is removed. The status is that of the first error; with warnings only, 100.`;
+have set is removed. Where this server has written to another store under the name of the configuration, or to this
+one before it was emptied, nothing is set up: to begin a new store on purpose, give the configuration (or the copy)
+a new name, and take the old one's file out of addins.d or keep it for what it holds. The status is that of the first error; with warnings only, 100.`;
 
 export const storeInit: CliCommand = {
-  exits: ['STORE_UNSOUND', 'STORE_UNAVAILABLE', 'STORE_DENIED', 'FINISHED_WITH_WARNINGS'],
+  exits: ['STORE_UNSOUND', 'STORE_UNAVAILABLE', 'STORE_DENIED', 'STORE_FOREIGN', 'FINISHED_WITH_WARNINGS'],
 
   define(command) {
     command
@@ -31,8 +33,11 @@ export const storeInit: CliCommand = {
 
   async run(context, { options }) {
     const { output, world } = context;
-    const { loaded, addin, server: known } = await choose(context, options);
+    const chosen = await choose(context, options);
+    const { loaded, addin, server: known } = chosen;
     const apply = options['apply'] === true;
+    const another = await whyAnotherStore(chosen, world);
+    if (another !== null && apply) throw another;
     const server = known ?? (apply ? (await openStateOf(loaded.configuration, world)).server.uuid : null);
     const setup = await openSetup(loaded, addin, world);
     if (setup === null) output.info(`the store ${printable(addin.store.use)} has nothing to set up`);
@@ -43,7 +48,7 @@ export const storeInit: CliCommand = {
       printActions(actions, output);
       const inspected = (await setup?.inspect(request)) ?? [];
       const { rights, findings: judged } = (await setup?.tryOut(probing)) ?? { rights: [], findings: [] };
-      const findings = [...inspected, ...judged];
+      const findings = [...(another === null ? [] : [asFinding(another)]), ...inspected, ...judged];
       printFindings(findings, output);
       printRights(rights, output);
       const policies = (await setup?.policies(request)) ?? [];
@@ -65,6 +70,10 @@ export const storeInit: CliCommand = {
       await setup?.close();
     }
   },
+};
+
+const asFinding = ({ code, message, hint }: HoldfastError): SetupFinding => {
+  return { name: 'identity', state: 'error', detail: message, hint: hint ?? null, code, mendable: false };
 };
 
 function printActions(actions: readonly SetupAction[], output: Output): void {

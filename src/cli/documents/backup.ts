@@ -43,6 +43,9 @@ export const backupDocument = document('backup', 'One run of a backup.', {
       name: text('Its name.'),
       copied: count('Snapshots this run copied, those of earlier runs included.'),
       bytes: count('Bytes that were sent.'),
+      untrusted: count(
+        'Snapshots of the main store that nobody signed who is trusted here; they are not copied.',
+      ),
       lacking: countOrNull('Snapshots it still lacks; null where that could not be found out.'),
       failures: list(
         'Snapshots that were tried and not copied.',

@@ -3,14 +3,14 @@
 import type { FromSchema } from 'json-schema-to-ts';
 import { document, flag, instantOrNull, list, record, text, textOrNull } from './schema.ts';
 
-const any = <const D extends string>(description: D) => ({ description }) as const;
+const anything = <const D extends string>(description: D) => ({ description }) as const;
 
 const scope = {
   name: text('`group.kebab-case`.'),
   info: text('What it does.'),
-  value: any('What is in force.'),
-  default: any('What is in force while nothing is set.'),
-  settings: any('Kind of value (bool, int, string, array, mixed), or the list of allowed values.'),
+  value: anything('What is in force.'),
+  default: anything('What is in force while nothing is set.'),
+  settings: anything('Kind of value (bool, int, string, array, mixed), or the list of allowed values.'),
 };
 
 export const scopesDocument = document('scopes', 'Every scope, by name.', {
@@ -27,13 +27,13 @@ export const scopeDocument = document('scope', 'One scope.', {
 
 export const scopeValueDocument = document('scope-value', 'What is in force.', {
   name: text('Name of the scope.'),
-  value: any('Its value.'),
+  value: anything('Its value.'),
 });
 
 export const scopeSetDocument = document('scope-set', 'What setting a scope did.', {
   name: text('Name of the scope.'),
-  from: any('What was in force before.'),
-  value: any('What is in force now.'),
+  from: anything('What was in force before.'),
+  value: anything('What is in force now.'),
   changed: flag('False where it was in force already.'),
 });
 

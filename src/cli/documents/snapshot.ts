@@ -4,6 +4,7 @@ import type { FromSchema } from 'json-schema-to-ts';
 import type { Component, Warning } from '../../core/archive/manifest.ts';
 import { findingCodes, type SnapshotStatistics } from '../../core/archive/statistics.ts';
 import type { Snapshot } from '../../core/jobs/catalog.ts';
+import { contentBytes } from '../../core/jobs/findings/measures.ts';
 import {
   choice,
   count,
@@ -123,7 +124,6 @@ export const snapshotItem = record('A committed snapshot.', {
 export type SnapshotItem = FromSchema<typeof snapshotItem>;
 
 export function describeSnapshot({ name, header, body }: Snapshot): SnapshotItem {
-  const databases = body.components.filter((component) => component.type === 'database');
   return {
     id: name,
     account: body.account.site,
@@ -142,7 +142,7 @@ export function describeSnapshot({ name, header, body }: Snapshot): SnapshotItem
     durationMs: Date.parse(header.committedAt) - Date.parse(header.startedAt),
     entries: body.counts.entries,
     files: body.counts.files,
-    bytes: body.counts.bytes + databases.reduce((sum, { plainBytes }) => sum + plainBytes, 0),
+    bytes: contentBytes(body),
     storedBytes: header.objects.reduce((sum, { size }) => sum + size, 0),
     components: body.components.map(describeComponent),
     statistics: describeStatistics(body.statistics),

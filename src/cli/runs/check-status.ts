@@ -7,10 +7,11 @@
  */
 
 import { rests } from '../../core/config/policy.ts';
-import { isHoldfastError } from '../../core/errors.ts';
+import { HoldfastError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { readPauses } from '../../core/schedule/schedule-file.ts';
 import { knownRuns } from '../../core/state/run-records.ts';
+import { knownError } from '../../core/system-error.ts';
 import type { CliContext } from '../command.ts';
 import { chooseAddin, loadConfigured } from '../configuration.ts';
 import type { StatusCheckDocument } from '../documents/status-check.ts';
@@ -23,12 +24,17 @@ import { runnerOf } from './runner.ts';
 
 const words = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'] as const;
 const shownAccounts = 50;
+/** Monitoring waits for a minute, mostly, and stores are tried for as long: all that do not answer have half of it together. */
+const patienceMs = 30_000;
+const leastPatienceMs = 5000;
 const hourMs = 3_600_000;
 
 type Found = AccountAge & { readonly addin: string; readonly limitHours: number };
 
-const textOf = (error: unknown): string =>
-  isHoldfastError(error) ? `${error.code}: ${error.message}` : String(error);
+const textOf = (error: unknown): string => {
+  const known = knownError(error);
+  return known === null ? String(error) : `${known.code}: ${known.message}`;
+};
 
 export async function checkStatus(context: CliContext, name: string | undefined): Promise<number> {
   const { output } = context;
@@ -60,11 +66,15 @@ async function check(context: CliContext, name: string | undefined): Promise<num
   for (const [index, { name: addin }] of chosen.entries()) {
     const limitHours = limits[index]!;
     try {
-      await withStore(context, { addin, needs: 'any' }, async (session) => {
-        const ages = await agesOf(session, { limitMs: limitHours * hourMs, nowMs });
-        for (const age of ages.accounts) found.push({ ...age, addin, limitHours });
-        doubts.push(...ages.doubts);
-      });
+      const allowedMs = Math.max(leastPatienceMs, patienceMs / chosen.length);
+      await answered(context, allowedMs, (within, begun) =>
+        withStore(within, { addin, needs: 'any' }, async (session) => {
+          begun();
+          const ages = await agesOf(session, { limitMs: limitHours * hourMs, nowMs });
+          for (const age of ages.accounts) found.push({ ...age, addin, limitHours });
+          doubts.push(...ages.doubts);
+        }),
+      );
     } catch (error) {
       // What is overdue elsewhere is told all the same.
       if (context.signal.aborted) throw error;
@@ -117,6 +127,33 @@ async function check(context: CliContext, name: string | undefined): Promise<num
     warnings,
   });
   return status;
+}
+
+/**
+ * What `look` finds; exported for its test.
+ *
+ * @param look says `begun` when the store has answered, and then takes as long as it does
+ * @throws STORE_UNAVAILABLE it has not within that time; what it does later is lost
+ */
+export async function answered<T>(
+  context: CliContext,
+  allowedMs: number,
+  look: (within: CliContext, begun: () => void) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const silence = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const message = `the store has given no answer within ${Math.round(allowedMs / 1000)} s`;
+    silence.reject(new HoldfastError('STORE_UNAVAILABLE', message));
+    stop.abort();
+  }, allowedMs);
+  try {
+    const within = { ...context, signal, world: { ...context.world, signal } };
+    return await Promise.race([look(within, () => clearTimeout(timer)), silence.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function chooseAddins(

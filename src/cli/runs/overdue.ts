@@ -9,11 +9,13 @@
 
 import { hash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
+import { isAhead } from '../../core/ahead.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Account } from '../../core/index.ts';
 import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { eachLimited } from '../../core/jobs/each-limited.ts';
 import { selectAccounts } from '../../core/jobs/resolve-accounts.ts';
+import { erasedAmong } from '../erased-snapshots.ts';
 import { listCandidates } from '../find-snapshot.ts';
 import { type Doubt, SnapshotJudge } from '../judged-snapshots.ts';
 import type { StoreSession } from '../store-session.ts';
@@ -40,8 +42,6 @@ const accountsAtOnce = 16;
 const accountsLookedAt = 16;
 /** Of one account; somebody may have planted any number. */
 const mostPartial = 64;
-/** A snapshot from further ahead was made by a clock that was wrong: it would keep the alarm silent until then. */
-const mostAheadMs = 3_600_000;
 
 /** @throws ACCOUNT_NOT_FOUND the configuration selects no account, which is no reason to be at ease */
 export async function agesOf(
@@ -64,7 +64,9 @@ export async function agesOf(
     ...selected.accounts.filter((account) => isSentHere(account, addin.name, configuration)),
     ...astray.map(({ account }) => account),
   ];
-  const past = candidates.filter(({ atMs }) => atMs <= nowMs + mostAheadMs);
+  // What a clock that was wrong has dated would keep the alarm silent until then; what was erased, for ever.
+  const erased = await erasedAmong(search, trust, addin, candidates);
+  const past = candidates.filter(({ id, atMs }) => !isAhead(atMs, nowMs) && !erased.has(id));
   const byOwner = Map.groupBy(past, ({ owner }) => owner);
   const ages: AccountAge[] = [];
   const doubts: Doubt[] = [];

@@ -2,6 +2,7 @@
 
 import type { RunFigures } from '../../core/index.ts';
 import type { AccountOutcome } from '../../core/jobs/backup/back-up.ts';
+import { contentBytes } from '../../core/jobs/findings/measures.ts';
 
 export class RunTotals {
   /** Accounts that failed and components that are missing, one line each. */
@@ -22,7 +23,7 @@ export class RunTotals {
       partial: partial + (header.state === 'partial' ? 1 : 0),
       failed,
       warnings: warnings + Object.values(body.warningCounts).reduce((sum, count) => sum + count, 0),
-      bytes: bytes + body.counts.bytes,
+      bytes: bytes + contentBytes(body),
     };
     for (const component of body.components) {
       if (component.error === undefined) continue;

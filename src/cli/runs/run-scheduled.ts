@@ -38,7 +38,7 @@ export async function runScheduled(
   output.info(`${addin}: ended, ${how}`);
   if (signal.aborted || end.status === 0) return;
   // Others of the configuration, begun by hand or by the panel, may have begun and ended meanwhile.
-  const since = { addin, scheduled: true, sinceMs: startedAtMs, limit: 1 };
+  const since = { addin, scheduled: true, sinceMs: startedAtMs, limit: 1, nowMs: world.now() };
   if ((await pastRuns(stateDir, since)).length > 0) return;
   // If it had begun, its record says how far it was.
   const runs = await knownRuns(stateDir);

@@ -43,7 +43,7 @@ export async function selectForRun(
   const here = accounts.filter((one) => wanted.has(one) && isMine(one, addin.name, configuration));
   if (here.length === 0 && !(byItself && accounts.length > 0)) {
     throw new HoldfastError('ACCOUNT_NOT_FOUND', `the configuration ${addin.name} selects no account`, {
-      hint: 'Correct "accounts" in the addin configuration; holdfast accounts shows what there is.',
+      hint: 'Correct the scope backups.accounts where it is set, else "accounts" in the addin configuration; holdfast accounts shows what there is.',
     });
   }
   if (here.length === 0) output.note(`note: ${addin.name} has nothing to do: it is not for these accounts`);

@@ -4,6 +4,7 @@
  */
 
 import { createRequire } from 'node:module';
+import { didYouMean } from '../near-matches.ts';
 import { builtinNotifiers, notifierNamed } from '../notify/builtin.ts';
 import { quoted } from '../printable.ts';
 import { nextTime, parseCron } from '../schedule/cron.ts';
@@ -75,6 +76,23 @@ export function operationsProblems(
     problems.push({ file, pointer: `${pointer}/on`, message, hint: 'Remove "on".' });
   }
   return problems;
+}
+
+/** What a hook names that no addin configuration is called. */
+export function hookProblems(
+  file: string,
+  hooks: readonly HookSettings[],
+  configured: readonly { readonly name: string }[],
+): ConfigProblem[] {
+  const names = configured.map(({ name }) => name);
+  return hooks.flatMap(({ addins = [] }, index) =>
+    addins.flatMap((name, at) => {
+      if (names.includes(name)) return [];
+      const message = `there is no addin configuration ${quoted(name)}`;
+      const hint = didYouMean(name, names) ?? `There are: ${names.join(', ')}.`;
+      return [{ file, pointer: `/hooks/${index}/addins/${at}`, message, hint }];
+    }),
+  );
 }
 
 export function timingProblems(

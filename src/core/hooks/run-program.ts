@@ -6,7 +6,7 @@
  */
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { constants, open, realpath, stat } from 'node:fs/promises';
+import { access, constants, open, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { printable } from '../printable.ts';
@@ -31,7 +31,7 @@ export interface ProgramResult {
 
 /** Never rejects. */
 export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
-  const refused = (await whyUnsafe(run.command[0]!)) ?? (await whyNoProgram(run.command[0]!));
+  const refused = await whyNotRun(run.command[0]!);
   if (refused !== null) return { failure: refused, output: '' };
   const [program, ...args] = run.command;
   let child: ChildProcessWithoutNullStreams;
@@ -73,6 +73,10 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
   return { failure, output };
 }
 
+/** Why a program is not run, or null. */
+export const whyNotRun = async (program: string): Promise<string | null> =>
+  (await whyUnsafe(program)) ?? (await whyNotExecutable(program)) ?? (await whyNoProgram(program));
+
 const notStarted = (error: unknown): string =>
   `cannot be started: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`;
 
@@ -112,6 +116,12 @@ async function whyChangeable(path: string): Promise<string | null> {
   const sticky = stats.isDirectory() && (stats.mode & 0o1000) !== 0;
   return sticky || (stats.mode & 0o022) === 0 ? null : 'can be changed by its group or by everybody';
 }
+
+const whyNotExecutable = (program: string): Promise<string | null> =>
+  access(program, constants.X_OK).then(
+    () => null,
+    () => 'is not executable',
+  );
 
 const headBytes = 256;
 

@@ -25,7 +25,7 @@ const helps: Readonly<Record<string, string>> = {
   partial_snapshots: 'Those of them that lack a component.',
   failed_accounts: 'Accounts without a snapshot.',
   warnings: 'Warnings in its snapshots.',
-  bytes: 'Bytes of content in its snapshots.',
+  bytes: 'Plain bytes of files and database exports in its snapshots.',
 };
 
 const waitMs = 20;

@@ -93,7 +93,8 @@ export class Daemon {
       const addin = key.slice(0, key.indexOf(' '));
       if (state.begun === null || busy.has(addin)) continue;
       const { atMs } = state.begun;
-      const since = { addin, scheduled: true, sinceMs: atMs, limit: Number.POSITIVE_INFINITY };
+      const limit = Number.POSITIVE_INFINITY;
+      const since = { addin, scheduled: true, sinceMs: atMs, limit, nowMs: this.#parts.now() };
       const past = await pastRuns(this.#parts.stateDir, since);
       const seen = past.some(({ exitStatus }) => exitStatus !== 130);
       if (seen) this.#states = { ...this.#states, [key]: { ...state, begun: null } };

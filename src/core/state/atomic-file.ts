@@ -32,21 +32,24 @@ export async function readJsonFile(path: string): Promise<ReadJson> {
  *
  * @param options.durable false for what is only a cache: after a loss of power the file may then be cut short or
  *   empty as well, which its reader must notice
+ * @param options.amongOthers true where somebody else may write to the directory: whatever they have put where it is
+ *   written beside is not opened
  * @returns false where `createOnly` and there is such a file already; it is left as it is
  */
 export async function writeJsonFile(
   path: string,
   value: unknown,
-  options: { readonly createOnly?: boolean; readonly durable?: boolean } = {},
+  options: { readonly createOnly?: boolean; readonly durable?: boolean; readonly amongOthers?: boolean } = {},
 ): Promise<boolean> {
   written += 1;
-  const { createOnly = false, durable = true } = options;
+  const { createOnly = false, durable = true, amongOthers = false } = options;
   const directory = dirname(path);
   const temporary = join(directory, `.${basename(path)}.${process.pid}-${written}.tmp`);
-  const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
+  const { O_CREAT, O_EXCL, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
   try {
     // Truncating, since a process of this number may have died here before.
-    const file = await open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+    const anew = amongOthers ? O_EXCL : O_TRUNC;
+    const file = await open(temporary, O_WRONLY | O_CREAT | anew | O_NOFOLLOW, 0o600);
     try {
       await file.writeFile(`${JSON.stringify(value, null, 2)}\n`);
       if (durable) await file.sync();

@@ -7,6 +7,7 @@
 
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isAhead, latestPast } from '../ahead.ts';
 import type { RequestedLevel } from '../contracts/provider.ts';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 import { forgetInterrupted } from './run-records.ts';
@@ -84,18 +85,26 @@ export interface WantedRuns {
   /** Only those that began at or after it. */
   readonly sinceMs?: number;
   readonly limit: number;
+  readonly nowMs: number;
 }
 
-/** Newest first, at most `limit`. */
+/**
+ * Newest first, at most `limit`. One dated ahead of `nowMs`, by a clock that was wrong, comes after all others, and is not
+ * since an instant that is past.
+ */
 export async function pastRuns(
   stateDir: string,
-  { addin, scheduled, sinceMs = 0, limit }: WantedRuns,
+  { addin, scheduled, sinceMs = 0, limit, nowMs }: WantedRuns,
 ): Promise<PastRun[]> {
   const directory = directoryOf(stateDir);
+  const names = (await namesIn(directory)).filter((name) => name.endsWith('.json')).sort();
+  const latest = nameOf(latestPast(nowMs) + 1000, '');
+  const ahead = names.filter((name) => name >= latest);
+  const past = names.slice(0, names.length - ahead.length);
+  const wrongClock = sinceMs === 0 || isAhead(sinceMs, nowMs) ? ahead : [];
   const oldest = nameOf(sinceMs, '');
-  const names = (await namesIn(directory)).filter((name) => name.endsWith('.json') && name >= oldest);
   const found: PastRun[] = [];
-  for (const name of names.sort().reverse()) {
+  for (const name of [...past.reverse(), ...wrongClock.reverse()].filter((one) => one >= oldest)) {
     if (found.length === limit) break;
     const read = await readJsonFile(join(directory, name));
     if (!('value' in read) || !isPastRun(read.value)) continue;

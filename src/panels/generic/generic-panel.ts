@@ -11,6 +11,7 @@ import type { Account, CallOptions, Panel, PanelDefinition, Settings, Tree } fro
 import { HoldfastError, panelContract } from '../../core/index.ts';
 import { throwIfInterrupted } from '../../core/interruption.ts';
 import { printable } from '../../core/printable.ts';
+import { accountOfDatabases } from '../../core/state/database-owners.ts';
 import { exchangeable, expandPath, type FoundDirectory } from './expand-path.ts';
 import { type AccountRule, type GenericSettings, genericSettingsSchema } from './settings.ts';
 
@@ -70,8 +71,9 @@ function describe(rule: AccountRule, found: FoundDirectory, bySite: ReadonlyMap<
   const problems = found.problem === null ? [] : [found.problem];
   const wanted = fill(rule.name);
   let site = wanted;
-  for (let number = 2; bySite.has(site); number += 1) site = `${wanted}~${number}`;
-  if (site !== wanted) problems.push(`the name ${wanted} is taken by ${bySite.get(wanted)}`);
+  const holderOf = (name: string): string | undefined => bySite.get(name) ?? reservedFor(name);
+  for (let number = 2; holderOf(site) !== undefined; number += 1) site = `${wanted}~${number}`;
+  if (site !== wanted) problems.push(`the name ${wanted} is taken by ${holderOf(wanted)}`);
   // Trees of a directory that is gone stay listed: their capture fails where everybody sees it.
   if (found.stat === null) problems.push('its directory is missing');
   const trees: Tree[] = [];
@@ -104,6 +106,12 @@ function describe(rule: AccountRule, found: FoundDirectory, bySite: ReadonlyMap<
     })),
     metadata: { path: found.path },
   };
+}
+
+/** Snapshots of an account's databases only have such names, also of an account that is still to come. */
+function reservedFor(site: string): string | undefined {
+  const account = accountOfDatabases(site);
+  return account === null ? undefined : `the databases of ${account}`;
 }
 
 /** Why the walk to a tree could be led astray by the account, or null. */

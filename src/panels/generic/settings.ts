@@ -63,10 +63,10 @@ export const genericSettingsSchema = {
           trees: {
             type: 'object',
             minProperties: 1,
-            propertyNames: { pattern: '^[a-z][a-z0-9-]{0,31}$' },
+            propertyNames: { pattern: '^(?!databases$)[a-z][a-z0-9-]{0,31}$' },
             default: { files: {} },
             description:
-              'What to capture, by name: lower case, digits, hyphens. The name begins every path inside a snapshot.',
+              'What to capture, by name: lower case, digits, hyphens, and not databases. The name begins every path inside a snapshot.',
             examples: [
               { home: { exclude: ['tmp'] } },
               { www: { path: 'htdocs' }, mail: { path: 'Maildir' } },

@@ -81,6 +81,7 @@ describe('the generic panel', () => {
   it('gives a directory to the first rule that fits, and never one name to two accounts', async () => {
     await mkdir(join(root, 'srv/bob'), { recursive: true });
     await mkdir(join(root, 'srv/_system'), { recursive: true });
+    await mkdir(join(root, 'srv/bob.databases'), { recursive: true });
 
     const accounts = await list([
       { path: `${root}/home/b*`, trees: { first: {} } },
@@ -91,6 +92,7 @@ describe('the generic panel', () => {
     expect(accounts.map(({ site, problem }) => [site, problem])).toEqual([
       ['_system~2', 'the name _system is taken by the files of the server'],
       ['bob', null],
+      ['bob.databases~2', 'the name bob.databases is taken by the databases of bob'],
       ['bob~2', `the name bob is taken by ${root}/home/bob`],
     ]);
     expect(accounts[1]?.trees[0]?.name).toBe('first');
