@@ -38,7 +38,7 @@ export function rcloneNeeds(settings: Settings, env: Environment) {
 }
 
 /** Where rclone looks by itself, in its order. */
-function usualConfig(env: Environment, home: string): string | null {
+export function usualConfig(env: Environment, home: string): string | null {
   const base = env['XDG_CONFIG_HOME'] ?? join(home, '.config');
   const places = [env['RCLONE_CONFIG'], join(base, 'rclone/rclone.conf'), join(home, '.rclone.conf')];
   return places.find((path) => path !== undefined && read(path) !== null) ?? null;

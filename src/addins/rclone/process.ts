@@ -9,6 +9,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { RcloneLost } from './failures.ts';
+import { writableConfig } from './own-config.ts';
 import type { RcloneSettings } from './settings.ts';
 
 /** rclone gets nothing from our input; what follows `--` are its words, taken as they are. */
@@ -99,9 +100,10 @@ function letGo(child: ChildProcess): void {
 
 function environment({ config, configPassword }: RcloneSettings, password: string): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => inherited.test(name));
+  const usable = writableConfig(config, process.env);
   return {
     ...Object.fromEntries(own),
-    ...(config === null ? {} : { RCLONE_CONFIG: config }),
+    ...(usable === null ? {} : { RCLONE_CONFIG: usable }),
     ...(configPassword === null ? {} : { RCLONE_CONFIG_PASS: configPassword }),
     RCLONE_ASK_PASSWORD: 'false',
     RCLONE_RC_ADDR: '127.0.0.1:0',

@@ -11,6 +11,7 @@ import type { Notifier, NotifierMessage } from '../contracts/notifier.ts';
 import { protectionsHere } from './protections.ts';
 import type { Handler, Service } from './serve.ts';
 import { setupHandlers } from './setup-service.ts';
+import { runtimeDirectory } from './store-needs.ts';
 import { storeFacts, storeHandlers } from './store-service.ts';
 
 export interface Opening {
@@ -70,7 +71,8 @@ interface Opened {
 
 async function openPart(opening: Opening): Promise<Opened> {
   const { part, settings, env } = opening;
-  for (const name of Object.keys(process.env)) delete process.env[name];
+  // All that is left: where it has a directory of its own.
+  for (const name of Object.keys(process.env)) if (name !== runtimeDirectory) delete process.env[name];
   Object.assign(process.env, env);
   const definition = await definitionFor(opening);
   if (part === 'notifier' && definition.kind === 'notifier') {

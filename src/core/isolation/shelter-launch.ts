@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import type { Launch } from './addin-process.ts';
 import { nodeArguments } from './plain-launch.ts';
 import { isReachable, planShelter, type ShelterNeeds } from './shelter-plan.ts';
+import { runtimeDirectory } from './store-needs.ts';
 
 /** A directory of its own in the namespace, gone with it. */
 export const shelterHome = '/run/holdfast/addin';
@@ -113,7 +114,8 @@ function launch(
     ...[process.execPath, ...nodeArguments()],
   ];
   const kind = `${namespace ? 'namespace' : 'user'}${alone ? ', alone' : ''}${deathSignal ? '' : ', ends late'}`;
-  const env = { PATH: safePath, ...shelter.env };
+  const own = namespace ? { [runtimeDirectory]: shelterHome } : {};
+  const env = { PATH: safePath, ...own, ...shelter.env };
   if (!namespace || unshare === null) return { kind, command: sh, args: words, env, uid };
   const spaces = ['--mount', '--propagation', 'private', ...(network ? [] : ['--net'])];
   if (!alone) return { kind, command: unshare, args: [...spaces, '--', sh, ...words], env, uid };

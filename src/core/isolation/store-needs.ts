@@ -19,6 +19,9 @@ export interface StoreNeeds {
   readonly network?: boolean;
 }
 
+/** Names a directory that is the process's own, in memory, gone with it; not set where it has none. */
+export const runtimeDirectory = 'XDG_RUNTIME_DIR';
+
 const usual =
   /^(PATH|HOME|USER|LANG|LC_\w+|TZ|TMPDIR|(HTTPS?|NO|ALL)_PROXY|SSL_CERT_\w+|NODE_EXTRA_CA_CERTS)$/i;
 

@@ -1,7 +1,7 @@
 /** The store contract on real remotes of several kinds, each behind its own rclone. */
 
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { placeOfBuiltin } from '../../../src/cli/builtin-places.ts';
@@ -155,7 +155,11 @@ describe('the rclone store in a process of its own', () => {
       expect(Buffer.compare(await read(store, 'data/a'), bytes)).toBe(0);
       expect((await store.list({ prefix: '', signal })).objects.map(({ key }) => key)).toEqual(['data/a']);
       expect(statSync(join(directory, 'data/a')).uid).toBe(owner);
-      expect(statSync(`/proc/${await processOf(store)}`).uid).toBe(65_521);
+      const apart = `/proc/${await processOf(store)}`;
+      expect(statSync(apart).uid).toBe(65_521);
+      // What rclone has found out of a server it could note, in a configuration of its own.
+      const noted = readFileSync(join(apart, 'root/run/holdfast/addin/rclone.conf'), 'utf8');
+      expect(noted.includes('md5sum_command')).toBe(remote.startsWith('ssh'));
     } finally {
       await store.close();
     }
