@@ -21,6 +21,7 @@ export default defineConfig(({ mode }) => ({
     reporters: ['default', './test/support/count-reporter.ts'],
     pool: 'forks',
     env: {
+      HOLDFAST_TEST_MODE: mode,
       // The tests start thousands of threads and processes of ours; compiling costs each a tenth of a second.
       NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/holdfast-compiled'),
       // Debian's own programs, not wrappers of a version manager, which cost several times what they start.

@@ -20,7 +20,7 @@ describe('README.md', () => {
     // The checkout that runs this test has its packages already.
     const here = blocks.join('\n').replaceAll('/tmp/holdfast-tour', tour);
     const script = here.replace(/^npm install.*$/m, '');
-    const { status, stdout, stderr } = spawnSync('bash', ['-euo', 'pipefail', '-c', script], {
+    const { status, stdout, stderr } = spawnSync('bash', ['--norc', '-euo', 'pipefail', '-c', script], {
       encoding: 'utf8',
     });
 
@@ -37,9 +37,13 @@ describe('README.md', () => {
     const lines = text.trim().split('\n').slice(1).join('\n');
     mkdirSync(tour, { recursive: true });
     const script = lines.replaceAll('/opt/holdfast', process.cwd()).replaceAll('/usr/local/bin', tour);
-    const { stdout, status } = spawnSync('bash', ['-euc', `${script}\ncd /; ${tour}/holdfast --version`], {
-      encoding: 'utf8',
-    });
+    const { stdout, status } = spawnSync(
+      'bash',
+      ['--norc', '-euc', `${script}\ncd /; ${tour}/holdfast --version`],
+      {
+        encoding: 'utf8',
+      },
+    );
     clean();
 
     expect(status).toBe(0);

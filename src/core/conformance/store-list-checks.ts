@@ -51,7 +51,8 @@ export const storeListChecks: readonly StoreCheck[] = [
           const after = afterName === null ? undefined : context.prefix + afterName;
           const options = after === undefined ? {} : { after };
           const wanted = keys.filter((key) => key.startsWith(prefix) && (after === undefined || key > after));
-          for (const limit of [2, 1000]) {
+          // Small pages take many requests, and are the same to every prefix that has some.
+          for (const limit of prefixName === '' || prefixName === 'a/' ? [2, 1000] : [1000]) {
             const objects = await probe.listAll(subject, context, prefix, { ...options, limit });
             deepEqual(
               objects.map((object) => object.key),

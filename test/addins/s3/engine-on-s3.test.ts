@@ -26,6 +26,7 @@ import { type S3Server, startS3 } from '../../support/s3.ts';
 import { labSettings, openS3Lab, type S3Lab } from '../../support/s3-lab.ts';
 import { writes } from '../../support/s3-operation.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
+import { isLong } from '../../support/sweeps.ts';
 import { mebibyte, newBucket } from './bench-of-store.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-engine-s3-'));
@@ -69,33 +70,36 @@ async function differences(source: string, lab: S3Lab, name: string): Promise<re
   return found.differences;
 }
 
-describe.each([false, true])('a tree with every kind of entry, encrypted: %s', (encrypted) => {
-  let mounted: MountedFilesystem;
-  let lab: S3Lab;
-  beforeAll(async () => {
-    mounted = mountFilesystem('ext4');
-    await buildFixtureTree(join(mounted.path, 'tree'));
-    lab = await newLab({ encrypted });
-  });
-  afterAll(async () => {
-    await lab.close();
-    mounted.unmount();
-  });
+describe.each(isLong ? [false, true] : [true])(
+  'a tree with every kind of entry, encrypted: %s',
+  (encrypted) => {
+    let mounted: MountedFilesystem;
+    let lab: S3Lab;
+    beforeAll(async () => {
+      mounted = mountFilesystem('ext4');
+      await buildFixtureTree(join(mounted.path, 'tree'));
+      lab = await newLab({ encrypted });
+    });
+    afterAll(async () => {
+      await lab.close();
+      mounted.unmount();
+    });
 
-  it('comes back from a bucket with no difference, by our restore and by rescue.py on a copy', async () => {
-    const source = join(mounted.path, 'tree');
-    const [ours, rescued] = [join(mounted.path, 'ours'), join(mounted.path, 'rescued')];
-    const { exitStatus } = await lab.backUp({ shadow: source });
-    expect(exitStatus).toBe(0);
+    it('comes back from a bucket with no difference, by our restore and by rescue.py on a copy', async () => {
+      const source = join(mounted.path, 'tree');
+      const [ours, rescued] = [join(mounted.path, 'ours'), join(mounted.path, 'rescued')];
+      const { exitStatus } = await lab.backUp({ shadow: source });
+      expect(exitStatus).toBe(0);
 
-    expect((await lab.restore(ours)).exitStatus).toBe(0);
-    expect((await compareTrees(source, join(ours, 'shadow'))).differences).toEqual([]);
-    expect(await lab.fetchCopy()).toEqual([]);
-    const { status, stderr } = await lab.rescue('restore', 'latest', '--account', 'site1', '--to', rescued);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect((await compareTrees(source, join(rescued, 'shadow'))).differences).toEqual([]);
-  });
-});
+      expect((await lab.restore(ours)).exitStatus).toBe(0);
+      expect((await compareTrees(source, join(ours, 'shadow'))).differences).toEqual([]);
+      expect(await lab.fetchCopy()).toEqual([]);
+      const { status, stderr } = await lab.rescue('restore', 'latest', '--account', 'site1', '--to', rescued);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect((await compareTrees(source, join(rescued, 'shadow'))).differences).toEqual([]);
+    });
+  },
+);
 
 describe('damage done by another client', () => {
   let lab: S3Lab;
@@ -147,7 +151,7 @@ describe('damage done by another client', () => {
   });
 });
 
-describe('after ten backups to a bucket were killed at random moments', () => {
+describe('after some backups to a bucket were killed at random moments', () => {
   let lab: S3Lab;
   let bucket: string;
   const uploads = async (): Promise<string[]> => {
@@ -164,11 +168,11 @@ describe('after ten backups to a bucket were killed at random moments', () => {
       startJob('backup', home, { LAB_S3: JSON.stringify({ ...settings, endpoint }) });
     const duration = await durationOf(start());
     let next = start();
-    for (let i = 0; i < 10; i++) {
+    for (let i = 0; i < (isLong ? 30 : 6); i++) {
       const child = next;
       next = start();
       await begin(child);
-      if (i % 5 === 4) await hear(child, 'done');
+      if (i % 3 === 2) await hear(child, 'done');
       await sleep(random() * duration * 0.9);
       await kill(child);
     }

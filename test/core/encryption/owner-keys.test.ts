@@ -89,6 +89,7 @@ describe('key objects', () => {
 
     for (const { file } of [first, second]) {
       const plain = execFileSync('bash', [
+        '--norc',
         '-c',
         'age -d -i <(age -d -i "$0" "$1") "$2"',
         file,

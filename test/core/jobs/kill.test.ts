@@ -12,10 +12,12 @@ import { type Lab, openLab } from '../../support/backup.ts';
 import { begin, durationOf, hear, kill, startJob } from '../../support/backup-process.ts';
 import { compareTrees } from '../../support/compare-trees.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
+import { isLong } from '../../support/sweeps.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-kill-'));
 const tree = join(directory, 'tree');
 const random = seededRandom(40);
+const kills = isLong ? 80 : 16;
 
 beforeAll(() => {
   for (let i = 0; i < 30; i++) {
@@ -30,7 +32,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const start = (job: 'backup' | 'restore') => startJob(job, directory);
 
-describe('after forty backups were killed at random moments', () => {
+describe(`after ${kills} backups were killed at random moments`, () => {
   let lab: Lab;
   beforeAll(async () => {
     // The next one loads its modules while the present one works.
@@ -40,12 +42,12 @@ describe('after forty backups were killed at random moments', () => {
     await kill(next);
     const duration = await durationOf(start('backup'));
     next = start('backup');
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < kills; i++) {
       const child = next;
       next = start('backup');
       await begin(child);
       // Early, anywhere, or in the run after one that got through.
-      if (i % 8 === 7) await hear(child, 'done');
+      if (i % 4 === 3) await hear(child, 'done');
       await sleep(random() * duration * (i % 4 === 0 ? 0.2 : 0.9));
       await kill(child);
     }

@@ -8,14 +8,15 @@ import { openLab } from '../../../support/backup.ts';
 import { begin, durationOf, hear, kill, startJob } from '../../../support/backup-process.ts';
 import { compareTrees } from '../../../support/compare-trees.ts';
 import { RandomTree } from '../../../support/random-tree.ts';
+import { isLong } from '../../../support/sweeps.ts';
 
 const home = mkdtempSync('/dev/shm/holdfast-chain-kill-');
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 describe.each([
-  ['fourteen incrementals', 14, false],
-  ['six encrypted incrementals', 6, true],
-])('after %s were killed at random moments', (name, kills, encrypted) => {
+  ['incrementals', isLong ? 40 : 7, false],
+  ['encrypted incrementals', isLong ? 20 : 4, true],
+])('after some %s were killed at random moments (%i)', (name, kills, encrypted) => {
   it('every listed snapshot is whole, and the next run refers to the last that got through', async () => {
     const directory = join(home, name);
     const tree = new RandomTree(join(directory, 'tree'), 20);
