@@ -149,7 +149,7 @@ describe('the process of a store', () => {
         file: whose === 'own' ? 'root alone may read this' : expect.stringMatching(/^E(ACCES|NOENT)$/),
         accounts: whose === 'own' ? 'ENOENT' : expect.stringMatching(/^E(ACCES|NOENT)$/),
         shadow: 'EACCES',
-        env: ['HOME', 'PATH'],
+        env: ['HOME', 'PATH', 'XDG_RUNTIME_DIR'],
       });
       if (whose === 'strangers') expect(seen.processes).toBe(1);
     }
