@@ -19,6 +19,7 @@ const dot = 0x2e;
 /** Types are `d_type` as one character, from `0` on, which says that the file system does not tell. */
 const firstType = 0x30;
 export const directoryType = '4';
+export const regularType = '8';
 
 /** @throws TREE_UNREADABLE the kernel refuses to list it; RUN_FAILED memory ran out */
 export function listDirectory(fd: number): string[] {

@@ -48,6 +48,7 @@ export const c = {
   fchmod: declare('int fchmod(int fd, uint32_t mode)'),
   ftruncate: declare('int ftruncate(int fd, int64_t length)'),
   read: declare('int64_t read(int fd, void *buf, size_t size)'),
+  fadvise: declare('int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)'),
   lseek: declare('int64_t lseek(int fd, int64_t offset, int whence)'),
   flock: declare('int flock(int fd, int operation)'),
   quotactl: declare('int quotactl(int cmd, const void *special, int id, void *addr)'),

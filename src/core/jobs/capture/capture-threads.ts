@@ -5,6 +5,7 @@
  * third of a second in all, which a short night does not give back. It knows nothing of jobs.
  */
 
+import type { ExpectedWork } from './expected-work.ts';
 import { startThread, type Thread } from './job.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 
@@ -56,7 +57,7 @@ export class CaptureThreads {
   }
 
   /** Work comes: threads for much of it, or one until it is seen that it lasts. */
-  expect(work: 'much' | 'little'): void {
+  expect(work: ExpectedWork): void {
     const { threads, aloneMs } = this.#settings;
     if (work === 'much') this.#wanted = threads;
     else if (this.#wanted < threads) this.#alone ??= setTimeout(() => this.#lasts(), aloneMs).unref();

@@ -6,11 +6,11 @@
  */
 
 import { createHash, hash } from 'node:crypto';
-import { readSync } from 'node:fs';
 import { type Content, hasHoles } from '../../archive/entry.ts';
 import type { DataRange } from '../../archive/tar.ts';
 import { dataRanges } from '../../filesystem/data-ranges.ts';
 import { Stat, statFd } from '../../filesystem/native.ts';
+import { readFully } from './read-ahead.ts';
 
 type Ranges = readonly DataRange[];
 
@@ -115,14 +115,4 @@ export function hashOf(fd: number, stat: Stat, ranges: readonly DataRange[] | nu
     }
   }
   return unchanged(fd, stat) ? digest.digest() : null;
-}
-
-export function readFully(fd: number, buffer: Buffer, at: number, length: number, position: number): number {
-  let done = 0;
-  while (done < length) {
-    const read = readSync(fd, buffer, at + done, length - done, position + done);
-    if (read === 0) break;
-    done += read;
-  }
-  return done;
 }

@@ -10,8 +10,9 @@ import { readSync } from 'node:fs';
 import type { Content, Entry } from '../../archive/entry.ts';
 import { type DataRange, padding, sparseMap } from '../../archive/tar.ts';
 import { errno, type Stat, statFd } from '../../filesystem/native.ts';
-import { hashOf, rangesOf, readFully, unchanged } from './content-hash.ts';
+import { hashOf, rangesOf, unchanged } from './content-hash.ts';
 import type { KnownContents } from './known-contents.ts';
+import { readFully } from './read-ahead.ts';
 import { extentsOf, memberOf, type SegmentWriter } from './segment-writer.ts';
 
 export interface CapturedFile {

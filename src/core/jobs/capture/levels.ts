@@ -14,6 +14,9 @@ export interface Level {
   /** No pattern speaks of what lies in it. */
   readonly takesAll: boolean;
   next: number;
+  /** Names before this one have been asked for, see `askAhead`; the next are asked for when the walk gets to `askAgain`. */
+  asked: number;
+  askAgain: number;
   /** The parent has no such directory, so that all it holds is to be captured. */
   readonly isNew: boolean;
   /** Names from this one on are no directories that could be handed over. */

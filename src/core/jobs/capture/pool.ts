@@ -10,6 +10,7 @@ import { pageTargetBytes } from '../../archive/pages.ts';
 import { type ErrorCode, errorCodes, HoldfastError } from '../../errors.ts';
 import { CaptureThreads } from './capture-threads.ts';
 import { noCounts } from './counts.ts';
+import { expectedWork } from './expected-work.ts';
 import {
   addCounts,
   type CaptureResult,
@@ -66,7 +67,7 @@ export class CapturePool {
     if (request.trees.length === 0) {
       return Promise.resolve({ counts: noCounts(), trees: [], nextNumber: request.firstNumber });
     }
-    this.#threads.expect(request.parent === null ? 'much' : 'little');
+    this.#threads.expect(expectedWork(request.parent));
     const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
     control[jobControl.nextNumber] = request.firstNumber;
     const { promise, resolve, reject } = Promise.withResolvers<CaptureResult>();

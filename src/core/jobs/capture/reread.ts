@@ -6,9 +6,9 @@
 
 import type { CaptureParent } from './messages.ts';
 
-/** Of a path as latin1. */
-export function pathSum(path: string): number {
-  let sum = 0;
+/** Of a path as latin1, or of one that consists of a directory whose sum is `before`, and a name. */
+export function pathSum(path: string, before = 0): number {
+  let sum = before;
   for (let i = 0; i < path.length; i++) sum = (Math.imul(sum, 31) + path.charCodeAt(i)) >>> 0;
   return sum;
 }

@@ -19,6 +19,7 @@ import { captureRegular, captureSpecial, type LeafContext, type Previous } from 
 import { cName, depthOf, depthProblem, isElsewhere, type Level } from './levels.ts';
 import type { CaptureTree } from './messages.ts';
 import { openRoot } from './open-root.ts';
+import { askAhead } from './read-ahead.ts';
 import { pathSum } from './reread.ts';
 import { keepUnchanged } from './unchanged-leaf.ts';
 
@@ -93,6 +94,7 @@ export class TreeCapture {
       this.#stack.pop();
       return;
     }
+    askAhead(level, this.#isToBeRead);
     const name = level.names[level.next++]!;
     if (level.given.size > 0 && level.given.has(name)) {
       this.#context.merge?.skipWithin(this.#log.fullPath(level.prefix + plainName(name)));
@@ -102,6 +104,15 @@ export class TreeCapture {
     if (!keepUnchanged(this.#leaf, level, name))
       this.#capture(level.fd, name, level.prefix + plainName(name));
   }
+
+  /** As far as a name tells: of what the parent has nobody knows which files have changed. */
+  readonly #isToBeRead = (name: string): boolean => {
+    const { isNew, sum, prefix } = this.#stack.at(-1)!;
+    const plain = plainName(name);
+    if (!isNew && !this.#context.isSumDue(pathSum(plain, sum))) return false;
+    const path = prefix + plain;
+    return this.#filter.judge(path, depthOf(path)) === 'take';
+  };
 
   /** One name in an open directory. `name` may carry NUL and its type. */
   #capture(dirfd: number, name: string, path: string): void {
@@ -221,6 +232,8 @@ export class TreeCapture {
       takesAll: this.#context.merge !== null && this.#filter.takesAllAt(depth + 1),
       isNew: before === null,
       next: 0,
+      asked: 0,
+      askAgain: 0,
       searched: names.length,
       given: new Set(),
     });

@@ -11,6 +11,7 @@ import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { leaveNetwork } from '../../filesystem/native-process.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { AccountCapture } from './account-capture.ts';
+import { expectedWork } from './expected-work.ts';
 import {
   type FromWorker,
   isWork,
@@ -85,7 +86,7 @@ function drop(job: number): void {
 function handle(message: ToWorker): void {
   switch (message.type) {
     case 'begin': {
-      expectLittleWork(message.parent !== null);
+      expectLittleWork(expectedWork(message.parent) === 'little');
       const since = message.nowMs - performance.now();
       const now = (): number => since + performance.now();
       const outlet = outletOf(message.control);

@@ -1,0 +1,116 @@
+/** Which files the kernel is told of before they are read, on a file system of which nothing is in memory. */
+
+import { execFileSync } from 'node:child_process';
+import { closeSync, fsyncSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { listDirectory, plainName } from '../../../../src/core/filesystem/directory.ts';
+import { c } from '../../../../src/core/filesystem/libc.ts';
+import type { Level } from '../../../../src/core/jobs/capture/levels.ts';
+import { askAhead, readFully } from '../../../../src/core/jobs/capture/read-ahead.ts';
+import { type MountedFilesystem, mountFilesystem } from '../../../support/filesystems.ts';
+
+const POSIX_FADV_DONTNEED = 4;
+const bytes = 8192;
+const names = Array.from({ length: 50 }, (_, index) => `file-${10 + index}`);
+let mounted: MountedFilesystem;
+let directory = -1;
+let listed: readonly string[] = [];
+
+const at = (name: string): string => join(mounted.path, name);
+const resident = (name: string): number =>
+  Number(
+    execFileSync('fincore', ['--bytes', '--noheadings', '--output', 'RES', at(name)], { encoding: 'utf8' }),
+  );
+const inMemory = (): string[] => names.filter((name) => resident(name) > 0);
+
+function forget(name: string): void {
+  const fd = openSync(at(name), 'r');
+  c['fadvise']!(fd, 0, 0, POSIX_FADV_DONTNEED);
+  closeSync(fd);
+}
+
+const levelOf = (next = 0): Level => ({
+  fd: directory,
+  names: listed,
+  prefix: '',
+  prefixBytes: Buffer.alloc(0),
+  sum: 0,
+  takesAll: true,
+  isNew: true,
+  next,
+  asked: 0,
+  askAgain: 0,
+  searched: 0,
+  given: new Set(),
+});
+
+/** A read of `name` that seems to take a hundred milliseconds. */
+function readSlowly(name: string): void {
+  let now = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 100));
+  const fd = openSync(at(name), 'r');
+  expect(readFully(fd, Buffer.alloc(bytes), 0, bytes, 0)).toBe(bytes);
+  closeSync(fd);
+  clock.mockRestore();
+  forget(name);
+}
+
+beforeAll(() => {
+  mounted = mountFilesystem('ext4');
+  for (const name of names) {
+    const fd = openSync(at(name), 'w');
+    writeSync(fd, Buffer.alloc(bytes, name));
+    fsyncSync(fd);
+    closeSync(fd);
+  }
+  execFileSync('mkfifo', [at('file-10.fifo')]);
+  directory = openSync(mounted.path, 'r');
+  listed = listDirectory(directory);
+});
+afterEach(() => names.forEach(forget));
+afterAll(() => {
+  closeSync(directory);
+  mounted.unmount();
+});
+
+describe('the kernel', () => {
+  it('is asked for nothing while reads need not wait', () => {
+    askAhead(levelOf(), () => true);
+
+    expect(inMemory()).toEqual([]);
+  });
+
+  it('is asked for the next files after a read that had to, and for more when half of them have been passed', async () => {
+    readSlowly(names[0]!);
+    const level = levelOf();
+    askAhead(level, (name) => plainName(name) !== names[3]);
+
+    await expect.poll(inMemory).toEqual(names.slice(0, 33).filter((name) => name !== names[3]));
+    level.next = 10;
+    askAhead(level, () => true);
+    expect(inMemory()).toHaveLength(32);
+    level.next = 18;
+    askAhead(level, () => true);
+    await expect.poll(inMemory).toEqual(names.filter((name) => name !== names[3]));
+  });
+
+  it('is not asked for ever', async () => {
+    for (let asked = 0; asked < 600; asked += 32) askAhead(levelOf(), () => true);
+    await expect.poll(() => inMemory().length).toBeGreaterThan(0);
+    names.forEach(forget);
+    askAhead(levelOf(), () => true);
+
+    expect(inMemory()).toEqual([]);
+  });
+});
+
+it('reads to the end of a file that became shorter', () => {
+  writeFileSync(at('short'), 'abc');
+  const fd = openSync(at('short'), 'r');
+  const buffer = Buffer.alloc(10);
+
+  expect(readFully(fd, buffer, 2, 8, 1)).toBe(2);
+  expect(buffer.toString('latin1', 0, 5)).toBe('\0\0bc\0');
+  closeSync(fd);
+});
