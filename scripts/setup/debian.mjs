@@ -33,6 +33,7 @@ const test = [
   'procps',
   'systemd',
   'util-linux',
+  'util-linux-extra',
   'mount',
   'e2fsprogs',
   'xfsprogs',
