@@ -3,7 +3,8 @@
  * copy, a new revision names it again.
  *
  * What it named before stands in its earlier revisions, which prune leaves for that, and in those of the copies, over
- * which none that lost something is copied.
+ * which none that lost something is copied. Each of its objects is hashed first: what was found damaged is still there,
+ * in its right size.
  */
 
 import type { ObjectRef } from '../../archive/manifest.ts';
@@ -30,6 +31,8 @@ export interface Loss {
   readonly damage: Damage;
   /** Of the objects of present revisions, those that no copy gave back. */
   readonly gone: ReadonlySet<string>;
+  /** What was found wrong with objects that were hashed for others of the account, null of whole ones; more are added. */
+  readonly hashed: Map<string, string | null>;
 }
 
 export interface BroughtBack {
@@ -42,22 +45,26 @@ export interface BroughtBack {
 export async function bringBack(
   request: RepairRequest,
   copies: CopiesAsked,
-  { snapshot, listed, damage, gone }: Loss,
+  { snapshot, listed, damage, gone, hashed }: Loss,
 ): Promise<BroughtBack | null> {
   if (!hasLost(snapshot)) return null;
   const { store, provider, signer, signal, apply } = request;
   const whole = await wholeOf(request, copies, listed);
   if (whole === null) return null;
+  if (namedBy(whole).some(({ key }) => gone.has(key))) return null;
   const present = new Set(namedBy(snapshot).map(({ key }) => key));
   const objects: RepairedObject[] = [];
   for (const ref of namedBy(whole)) {
-    const { key } = ref;
-    if (gone.has(key)) return null;
-    if (present.has(key) || damage.objects.has(key)) continue;
-    const problem = await problemOf(request, ref);
+    const { key, kind } = ref;
+    // Hashed by this run when it looked for damage, or when a copy gave it back.
+    if (damage.objects.has(key) || (present.has(key) && (request.readData || kind === 'index'))) continue;
+    const known = hashed.get(key);
+    const problem = known === undefined ? await problemOf({ ...request, readData: true }, ref) : known;
+    hashed.set(key, problem);
     if (problem === null) continue;
     const copy = await fetchObject(request, copies, ref);
     if (copy === null) return null;
+    hashed.set(key, null);
     objects.push({ key, owner: listed.owner, problem, copy, mended: apply });
   }
   const found = {

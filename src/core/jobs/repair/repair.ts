@@ -83,8 +83,9 @@ async function repairAccount(
   const { objects, damage, missing, damaged } = fetched;
   const snapshots: RepairedSnapshot[] = [];
   const gone = new Set([...missing, ...damaged]);
+  const hashed = new Map<string, string | null>();
   for (const { snapshot, listed: one } of damage.snapshots) {
-    const back = await bringBack(request, copies, { snapshot, listed: one, damage, gone });
+    const back = await bringBack(request, copies, { snapshot, listed: one, damage, gone, hashed });
     if (back !== null) {
       objects.push(...back.objects);
       snapshots.push(back.snapshot);

@@ -38,7 +38,10 @@ export interface RepairRequest {
   readonly isCopy?: boolean;
   /** Those that could not be opened: while there are any, nothing counts as lost. */
   readonly unopened?: readonly UnaskedCopy[];
-  /** Hashes every data object; without it only what is missing or has another size shows. */
+  /**
+   * Hashes every data object; without it only what is missing or has another size shows. What is to be taken back is
+   * hashed in any case.
+   */
   readonly readData: boolean;
   /** False: show only. */
   readonly apply: boolean;

@@ -288,6 +288,24 @@ describe('repair', () => {
     expect((await repairLab(chain.lab)).snapshots).toEqual([]);
   });
 
+  it('takes back nothing that is damaged still, also where data is not read', async () => {
+    const full = await chain.full();
+    const segment = full.header.objects.find(({ kind }) => kind === 'segment')!;
+    const copies = [await copyNow()];
+    flip(segment.key);
+    await repairLab(chain.lab);
+
+    const report = await repairLab(chain.lab, { readData: false });
+    expect(report).toMatchObject({ objects: [], snapshots: [] });
+    expect((await chain.lab.latest()).header).toMatchObject({ revision: 1, lost: true });
+    expect(await repairLab(chain.lab, { readData: false, copies })).toMatchObject({
+      objects: [{ key: segment.key, copy: 'offsite', mended: true }],
+      snapshots: [{ broughtBack: true, published: true }],
+    });
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+    for (const { store } of copies) await store.close();
+  });
+
   // Encrypted, many pages lie in one chunk.
   it.runIf(process.env['LAB_ENCRYPTED'] !== '1')(
     'marks the entries of a page that is lost, and keeps the others',
