@@ -150,6 +150,7 @@ const always: readonly ErrorCode[] = [
   'USAGE',
   'CONFIG_INVALID',
   'SECRET_UNUSABLE',
+  'PREREQUISITE_MISSING',
   'STATE_UNWRITABLE',
   'OUTPUT_UNWRITABLE',
   'INTERNAL',
