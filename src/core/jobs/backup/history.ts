@@ -62,8 +62,8 @@ export async function ownHistory(
     const inDoubt = remembered?.inDoubt ?? false;
     const last = inDoubt ? null : (remembered?.last ?? null);
     const recent = remembered?.recent ?? [];
-    // Without its number nobody knows whether the newest here is the newest there, the only one sure to be whole.
-    const items = last === null ? [] : (cache?.listed() ?? []);
+    // The newest there is the only one sure to be whole, and without its digest nobody knows which that is.
+    const items = last === null ? [] : (cache?.listed(last) ?? []);
     const nextSequence = next(request, last?.sequence ?? 0, []);
     return { items, last, nextSequence, lastEpoch: 0, foreign: [], recent, inDoubt };
   }

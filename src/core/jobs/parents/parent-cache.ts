@@ -2,7 +2,7 @@
  * The snapshots that the next backup of an account may refer to, kept in the state with their indexes: on a
  * server that cannot read its own backups the only parents there are, elsewhere a saving of requests.
  *
- * Holds the newest snapshot, the newest complete one and the newest full, and nothing besides. Losing it
+ * Holds the newest snapshot, and of its lineage the newest complete one and the newest full, and nothing besides. Losing it
  * costs one full where nothing else can be read.
  */
 
@@ -13,6 +13,7 @@ import { parseManifestKey } from '../../archive/keys.ts';
 import { snapshotDigest } from '../../archive/snapshot-digest.ts';
 import { type KeyedProvider, withKeys } from '../../encryption/keyed-provider.ts';
 import { readJsonFile, writeJsonFile } from '../../state/atomic-file.ts';
+import type { LastSnapshot } from '../../state/lineages.ts';
 import type { ListedSnapshot, Snapshot } from '../catalog.ts';
 import { filesOf, IndexFiles, IndexFileWriter } from './index-files.ts';
 
@@ -56,9 +57,14 @@ export class ParentCache {
     return this.snapshots.find(({ header }) => header.id === id) ?? null;
   }
 
-  /** As a store that can be read would list them. */
-  listed(): ListedSnapshot[] {
-    return this.snapshots.map(({ key }) => ({ ...parseManifestKey(key)!, key }));
+  /**
+   * As a store that can be read would list them: those of the lineage of `last`, and none where that one is lost. An older
+   * one is no parent in its place where nobody can ask what prune has left of it.
+   */
+  listed(last: Pick<LastSnapshot, 'lineage' | 'digest'>): ListedSnapshot[] {
+    const own = this.snapshots.filter(({ header }) => header.lineage === last.lineage);
+    if (own.at(-1)?.header.digest !== last.digest) return [];
+    return own.map(({ key }) => ({ ...parseManifestKey(key)!, key }));
   }
 
   /** The provider, with indexes from here where they are. */
@@ -75,7 +81,8 @@ export class ParentCache {
   async remember(snapshot: Snapshot): Promise<void> {
     const directory = this.#directory;
     if (directory === null) return;
-    const all = [...this.snapshots, snapshot];
+    const { lineage } = snapshot.header;
+    const all = [...this.snapshots.filter(({ header }) => header.lineage === lineage), snapshot];
     const kept = new Set([
       snapshot,
       all.findLast(({ header }) => header.state === 'complete'),
