@@ -37,6 +37,7 @@ export interface LeafContext {
 }
 
 export const silentChange = 'has other content although nothing else about it changed; it is stored anew';
+export const tornText = 'changed while it was read, twice; the copy may be torn';
 const targetBuffer = Buffer.alloc(65536);
 const emptyName = Buffer.from([0]);
 
@@ -110,7 +111,7 @@ function captureContent(leaf: LeafContext, fd: number, path: string, previous: P
     if (captured.readError !== null) {
       context.warn('unreadable', path, `${captured.readError} while it was read; the rest is zeros`);
     } else if (captured.changed) {
-      context.warn('changed', path, 'changed while it was read, twice; the copy may be torn');
+      context.warn('changed', path, tornText);
     }
     log.omitted(path, captured.omitted);
     log.emit({ ...captured.entry, flags, content: captured.content });

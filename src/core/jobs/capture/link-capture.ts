@@ -13,7 +13,7 @@ import { hasContent } from './content-hash.ts';
 import { keptUnread } from './entry-log.ts';
 import { captureFile } from './file-capture.ts';
 import type { KnownContents } from './known-contents.ts';
-import { silentChange } from './leaf-capture.ts';
+import { silentChange, tornText } from './leaf-capture.ts';
 import {
   entriesOf,
   findStrangers,
@@ -56,6 +56,8 @@ export function captureLinked(
     context.checkStop();
     const tree = treeOf(entry, context.trees);
     const group = groupOf(groups, entry, tree);
+    // Who restores one name alone must hear of it too.
+    if (group.primary !== null && group.changed !== null) warnOfChange(entry, group.changed, context);
     if (group.primary !== null || group.unreadable) continue;
     if (typeOf(entry) === fileType.regular) {
       const record = captureGroup(group, entry, stat, context);
@@ -90,6 +92,7 @@ export function captureLinked(
 /** Who reads the index tells files by their number alone: no content is better than another file's. */
 const mixedText =
   'was replaced by another file with its inode number while the account was read; the content of both is left out';
+const laterText = 'changed while the account was read; its times may be older than its content';
 /** How much the clock of files may be behind ours. */
 const clockTickMs = 100;
 
@@ -133,14 +136,8 @@ function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkConte
       context.warn('unreadable', tree.name, path, message);
       return null;
     }
-    if (captured.changed || !sameCtime) {
-      context.warn(
-        'changed',
-        tree.name,
-        path,
-        'changed while the account was read; its times may be older than its content',
-      );
-    }
+    group.changed = captured.changed ? tornText : sameCtime ? null : laterText;
+    if (group.changed !== null) warnOfChange(entry, group.changed, context);
     return { device: tree.device, inode: entry.inode, path: entry.path, content: captured.content };
   } catch (error) {
     const { code, errno } = error as NodeJS.ErrnoException;
@@ -178,7 +175,8 @@ export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRec
     const captured = captureFile(fd, stat, describe, { segments, known });
     if (captured.readError !== null) return keepUnread(captured.readError);
     if (captured.content.sha256?.equals(sha256)) return record;
-    context.warn('silent-change', tree.name, relative.toString('latin1'), silentChange);
+    const [code, message] = captured.changed ? ['changed', tornText] : ['silent-change', silentChange];
+    context.warn(code, tree.name, relative.toString('latin1'), message);
     return { ...record, content: captured.content };
   } catch (error) {
     const { code, errno } = error as NodeJS.ErrnoException;
@@ -204,6 +202,11 @@ function writePageOfDirectories(page: FinishedPage, context: LinkContext): void 
   for (const entry of [...entriesOf([page])].reverse()) {
     warnOfOmitted(entry, context.segments.writePlain(entry, '5', null), context);
   }
+}
+
+function warnOfChange(entry: Entry, message: string, context: LinkContext): void {
+  const { name } = treeOf(entry, context.trees);
+  context.warn('changed', name, entry.path.toString('latin1', name.length + 1), message);
 }
 
 function warnOfOmitted(entry: Entry, attributes: readonly string[], context: LinkContext): void {

@@ -22,6 +22,8 @@ export interface Group {
   primary: Buffer | null;
   /** The disk does not give its content back, under whatever name. */
   unreadable: boolean;
+  /** What warnings say of its content where it changed meanwhile; null where it did not. */
+  changed: string | null;
   /** Where the file came to be while the account was read; null for all others. */
   bornAtMs: number | null;
   /** Names that were another file's when the walk met them. */
@@ -94,6 +96,7 @@ export function groupOf(groups: Map<string, Group>, entry: Entry, tree: CaptureT
       firstPath: entry.path.subarray(tree.name.length + 1).toString('latin1'),
       primary: null,
       unreadable: false,
+      changed: null,
       bornAtMs: null,
       strangers: new Set(),
     };

@@ -5,7 +5,7 @@
  * has one name, as far as ownership.ts allows.
  */
 
-import { type Content, type Entry, entryFlags, fileType, typeOf } from '../../archive/entry.ts';
+import { type Content, type Entry, fileType, typeOf } from '../../archive/entry.ts';
 import { closeWritten } from '../../filesystem/flush.ts';
 import {
   AT_REMOVEDIR,
@@ -71,9 +71,6 @@ export class Writer {
     if (tree.layered && isWhiteout(entry)) {
       this.#clear(tree, entry, directory);
       return null;
-    }
-    if ((entry.flags & entryFlags.changed) !== 0) {
-      this.#options.warn('changed', entry.path, 'changed while it was backed up; the copy may be torn');
     }
     const temporary = temporaryName(newId());
     const refused = (code: string, message: string): void => this.#options.warn(code, entry.path, message);

@@ -7,12 +7,10 @@ import { encodeName } from '../../archive/keys.ts';
 import type { DatabaseComponent, Warning } from '../../archive/manifest.ts';
 import type { Snapshot } from '../catalog.ts';
 
-/**
- * Warnings that mean: the snapshot has less than the account had. `changed` is missing, since a restore tells of each
- * such file itself.
- */
+/** Warnings that mean: the snapshot has less than the account had, or something that it never had. */
 const ofTrees = [
   'unreadable',
+  'changed',
   'unstable',
   'other-file-system',
   'too-deep',

@@ -134,9 +134,6 @@ export class EntryRestorer {
         if (fd >= 0) closeFd(fd);
       }
     }
-    if ((entry.flags & entryFlags.changed) !== 0) {
-      outlet.warn('changed', entry.path, 'changed while it was backed up; the copy may be torn');
-    }
     outlet.progress(1, dataBytes(content));
   }
 

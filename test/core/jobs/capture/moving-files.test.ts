@@ -214,6 +214,13 @@ describe('a file with several names', () => {
     expect(contentOf(captured, captured.records[0]!.content)).toBe('shared');
   });
 
+  it('is named in a warning by each of its names where it changed after the walk met it', () => {
+    const captured = capture({ z: () => appendFileSync(file('a'), ' and more') });
+
+    expect(contentOf(captured, captured.records[0]!.content)).toBe('shared and more');
+    expect(captured.warnings).toEqual(['changed a', 'changed b']);
+  });
+
   it('is named in a warning where it vanished under all its names', () => {
     const captured = capture({
       z: () => {
