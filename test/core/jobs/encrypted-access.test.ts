@@ -12,6 +12,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -120,9 +121,11 @@ describe('with credentials that only put', () => {
     // Nobody can ask whether the full is still there: the newest is the parent.
     expect(third.header).toMatchObject({ level: 'incremental', sequence: 3, parents: [second.header.id] });
     expect(third.body.warnings).toEqual([]);
-    rmSync(join(lab.stateDir, 'parents'), { recursive: true });
-    const fourth = (await lab.backUp({ shadow: tree }, { level: 'full' })).snapshot;
+    const parents = join(lab.stateDir, 'parents', lab.addin.id, third.header.owner);
+    truncateSync(join(parents, `${third.header.objectId}.idx`), 100);
+    const fourth = (await lab.backUp({ shadow: tree }, { level: 'incremental' })).snapshot;
     expect(fourth.header).toMatchObject({ level: 'full', sequence: 4, encryption: third.header.encryption! });
+    expect(fourth.body.warnings).toMatchObject([{ code: 'no-usable-parent' }]);
     await lab.close();
 
     const reader = await openLab(join(directory, 'put-only'), { encrypted: true });

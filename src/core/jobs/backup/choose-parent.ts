@@ -53,7 +53,7 @@ export async function chooseParent(choice: ParentChoice): Promise<ChosenParent |
     else if (snapshot.header.addin.id === addin.id) {
       const rereadEvery = choice.checksum ? 1 : (plan.rereadEvery ?? 30);
       if (newest === undefined) await checkObjects(addin.store, snapshot, signal);
-      const provider = cache.over(addin.provider);
+      const provider = cache.over(addin);
       const options = { provider, stateDir, rereadEvery, turn: nextSequence, signal };
       return { ...(await openParent(snapshot, options)), level };
     } else why = 'another addin configuration made it';

@@ -12,8 +12,10 @@ import { join } from 'node:path';
 import { parseManifestKey } from '../../archive/keys.ts';
 import { snapshotDigest } from '../../archive/snapshot-digest.ts';
 import { type KeyedProvider, withKeys } from '../../encryption/keyed-provider.ts';
+import { HoldfastError } from '../../errors.ts';
 import { readJsonFile, writeJsonFile } from '../../state/atomic-file.ts';
 import type { LastSnapshot } from '../../state/lineages.ts';
+import type { OpenAddin } from '../addin.ts';
 import type { ListedSnapshot, Snapshot } from '../catalog.ts';
 import { filesOf, IndexFiles, IndexFileWriter } from './index-files.ts';
 
@@ -67,9 +69,13 @@ export class ParentCache {
     return own.map(({ key }) => ({ ...parseManifestKey(key)!, key }));
   }
 
-  /** The provider, with indexes from here where they are. */
-  over(provider: KeyedProvider): KeyedProvider {
-    const local: NonNullable<KeyedProvider['local']> = (key, range) => this.#files.read(key, range);
+  /** The provider, with indexes from here where they are: on a store that cannot be read there are no others. */
+  over({ provider, store }: Pick<OpenAddin, 'provider' | 'store'>): KeyedProvider {
+    const local: NonNullable<KeyedProvider['local']> = (key, range) => {
+      const found = this.#files.read(key, range);
+      if (found !== null || !store.capabilities.putOnly) return found;
+      throw new HoldfastError('OBJECT_MISSING', `the state no longer has ${key} whole`);
+    };
     return withKeys(provider, { keys: provider.keys ?? null, local });
   }
 
