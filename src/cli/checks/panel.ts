@@ -1,6 +1,6 @@
 /** The panel's accounts, and whether their trees can be captured whole. */
 
-import { statfsSync, statSync } from 'node:fs';
+import { type Stats, statfsSync, statSync } from 'node:fs';
 import type { Account, DatabaseEngine } from '../../core/index.ts';
 import { type OwnDirectory, refuseOwn } from '../../core/jobs/backup/own-directories.ts';
 import { type RefusedTree, refuseRawData } from '../../core/jobs/backup/raw-data.ts';
@@ -23,13 +23,22 @@ export function checkAccounts(accounts: readonly Account[], panel: string): read
   return checks;
 }
 
+/** Undefined for what is missing, and for what an account keeps even from root by a mount of its own. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
 /** One line for each file system: what it keeps of attributes and access lists. */
 export async function checkTrees(accounts: readonly Account[]): Promise<readonly Check[]> {
   const { supportsXattr } = await import('../../core/filesystem/path-xattrs.ts');
   const byDevice = new Map<number, string>();
   const missing: string[] = [];
   for (const { path } of accounts.flatMap(({ trees }) => trees)) {
-    const stat = statSync(path, { throwIfNoEntry: false });
+    const stat = statOf(path);
     if (stat === undefined) missing.push(path);
     else if (!byDevice.has(stat.dev)) byDevice.set(stat.dev, path);
   }
@@ -43,8 +52,15 @@ export async function checkTrees(accounts: readonly Account[]): Promise<readonly
     return caution('trees', `${where} keeps no ${lacks.join(' and no ')}`);
   });
   if (missing.length > 0) {
-    const detail = `${plural(missing.length, 'tree')} missing, first ${printable(missing[0]!, 4096)}`;
-    checks.push(fault('trees', 'TREE_UNREADABLE', detail, 'Mount what belongs there.'));
+    const detail = `${plural(missing.length, 'tree')} missing or unreadable, first ${printable(missing[0]!, 4096)}`;
+    checks.push(
+      fault(
+        'trees',
+        'TREE_UNREADABLE',
+        detail,
+        'Mount what belongs there, and unmount what an account has mounted.',
+      ),
+    );
   }
   return checks;
 }
@@ -60,7 +76,7 @@ export function checkDumpSpace(accounts: readonly Account[]): readonly Check[] {
   );
   const devices = new Map<number, string>();
   for (const path of trees) {
-    const stat = statSync(path, { throwIfNoEntry: false });
+    const stat = statOf(path);
     if (stat !== undefined && !devices.has(stat.dev)) devices.set(stat.dev, path);
   }
   return [...devices.values()].map((path) => {

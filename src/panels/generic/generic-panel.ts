@@ -5,14 +5,13 @@
  * writes where the tree is and nothing follows it.
  */
 
-import { lstatSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Account, CallOptions, Panel, PanelDefinition, Settings, Tree } from '../../core/index.ts';
 import { HoldfastError, panelContract } from '../../core/index.ts';
 import { throwIfInterrupted } from '../../core/interruption.ts';
 import { printable } from '../../core/printable.ts';
 import { accountOfDatabases } from '../../core/state/database-owners.ts';
-import { exchangeable, expandPath, type FoundDirectory } from './expand-path.ts';
+import { exchangeable, expandPath, type FoundDirectory, isAbsent, lookAt } from './expand-path.ts';
 import { type AccountRule, type GenericSettings, genericSettingsSchema } from './settings.ts';
 
 const systemSite = '_system';
@@ -74,8 +73,9 @@ function describe(rule: AccountRule, found: FoundDirectory, bySite: ReadonlyMap<
   const holderOf = (name: string): string | undefined => bySite.get(name) ?? reservedFor(name);
   for (let number = 2; holderOf(site) !== undefined; number += 1) site = `${wanted}~${number}`;
   if (site !== wanted) problems.push(`the name ${wanted} is taken by ${holderOf(wanted)}`);
-  // Trees of a directory that is gone stay listed: their capture fails where everybody sees it.
-  if (found.stat === null) problems.push('its directory is missing');
+  // Trees of a directory that is gone or unreadable stay listed: their capture fails where everybody sees it.
+  if (found.stat === null && found.problem === null)
+    problems.push(found.unreadable ?? 'its directory is missing');
   const trees: Tree[] = [];
   for (const [name, { path, exclude, include }] of found.problem === null ? Object.entries(rule.trees) : []) {
     const problem = unsafeStep(found.path, path);
@@ -118,14 +118,16 @@ function reservedFor(site: string): string | undefined {
 function unsafeStep(home: string, path: string): string | null {
   if (path === '.') return null;
   let parent = home;
+  let above = lookAt(home);
   for (const part of path.split('/')) {
     const step = join(parent, part);
-    const stat = lstatSync(step, { throwIfNoEntry: false });
-    if (stat?.isSymbolicLink()) return `${step} is a symbolic link`;
-    if (stat === undefined) return null;
-    const problem = exchangeable(parent);
-    if (problem !== null) return `${problem}; use "path": "." with "include": ["${path}"]`;
-    parent = step;
+    const look = lookAt(step);
+    if (look.stat?.isSymbolicLink()) return `${step} is a symbolic link`;
+    if (isAbsent(look)) return null;
+    const problem = exchangeable(parent, above);
+    if (problem !== null)
+      return above.stat === null ? problem : `${problem}; use "path": "." with "include": ["${path}"]`;
+    [parent, above] = [step, look];
   }
   return null;
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +24,13 @@ async function open(rules: readonly object[], more: object = {}) {
 }
 const list = async (rules: readonly object[], more: object = {}) =>
   (await open(rules, more)).accounts({ signal });
+
+/** As fusermount does it for whoever owns the directory. */
+async function mountDead(path: string): Promise<void> {
+  await chown(path, 1001, 1001);
+  const options = 'fd=3,rootmode=40000,user_id=1001,group_id=1001';
+  execFileSync('sh', ['-c', 'exec 3<>/dev/fuse; mount -i -t fuse -o "$1" dead "$2"', 'sh', options, path]);
+}
 
 describe('the generic panel', () => {
   it('makes an account of each directory that fits, in natural order, and follows no link', async () => {
@@ -115,6 +123,36 @@ describe('the generic panel', () => {
 
   it('refuses as a whole where a directory of accounts cannot be listed', async () => {
     await expect(list([{ path: `${root}/nowhere/*` }])).rejects.toMatchObject({ code: 'PANEL_UNREADABLE' });
+  });
+
+  it('lists an account that mounted what root may not look at, and the others as ever', async () => {
+    for (const name of ['alice', 'bob']) await mkdir(join(root, 'home', name, 'www'));
+    const dead = [join(root, 'home/alice'), join(root, 'home/bob/www')];
+    for (const path of dead) await mountDead(path);
+    try {
+      const whole = await list([{ path: `${root}/home/*`, trees: { all: {}, www: { path: 'www' } } }]);
+      const below = await list([{ path: `${root}/home/*/www` }]);
+      const deeper = await list([{ path: `${root}/home/*/www/*` }]);
+
+      const refused = (path: string) => `${root}/home/${path} cannot be read: EACCES`;
+      const all = whole.map(({ site, home, trees, problem }) => [site, home !== null, trees.length, problem]);
+      expect(all).toEqual([
+        ['alice', false, 1, `${refused('alice')}; tree www: ${refused('alice')}`],
+        ['bob', true, 2, null],
+        ['user9', true, 2, null],
+        ['user10', true, 2, null],
+      ]);
+      expect(below.map(({ site, trees, problem }) => [site, trees.length, problem])).toEqual([
+        ['alice', 0, refused('alice')],
+        ['bob', 1, refused('bob/www')],
+      ]);
+      expect(deeper.map(({ site, trees, problem }) => [site, trees.length, problem])).toEqual([
+        ['alice', 0, refused('alice')],
+        ['bob', 0, refused('bob/www')],
+      ]);
+    } finally {
+      for (const path of dead) execFileSync('umount', ['--lazy', path]);
+    }
   });
 
   it('has the account _system last where system files are configured', async () => {
