@@ -161,9 +161,6 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: bo
     await request.steps?.after('export', account);
     await request.steps?.before('upload', account);
     trees = await captureTrees(given, request.steps?.budget ?? null);
-  } catch (error) {
-    index.abandon();
-    throw error;
   } finally {
     parent?.remove();
   }

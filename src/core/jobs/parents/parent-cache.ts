@@ -34,6 +34,7 @@ export class ParentCache {
   /** Null where nothing is kept. */
   readonly #directory: string | null;
   readonly #files: IndexFiles;
+  readonly #writers: IndexFileWriter[] = [];
   /** Oldest first. */
   readonly snapshots: readonly Snapshot[];
 
@@ -79,8 +80,11 @@ export class ParentCache {
     return withKeys(provider, { keys: provider.keys ?? null, local });
   }
 
+  /** What it does not finish is dropped by `close`. */
   writer(indexKey: string): IndexFileWriter {
-    return new IndexFileWriter(this.#directory, indexKey);
+    const writer = new IndexFileWriter(this.#directory, indexKey);
+    this.#writers.push(writer);
+    return writer;
   }
 
   /** After the commit: what can no longer be a parent goes. */
@@ -119,6 +123,7 @@ export class ParentCache {
   }
 
   close(): void {
+    for (const writer of this.#writers) writer.abandon();
     this.#files.close();
   }
 }

@@ -7,7 +7,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { memoryStore } from '../../../../src/core/conformance/index.ts';
 import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
 import { ParentCache } from '../../../../src/core/jobs/parents/parent-cache.ts';
-import { ownerUuid, putSnapshot, type SyntheticSnapshot } from '../../../support/synthetic-snapshots.ts';
+import {
+  ownerUuid,
+  putSnapshot,
+  type SyntheticSnapshot,
+  server,
+} from '../../../support/synthetic-snapshots.ts';
 
 const owner = ownerUuid(1);
 let stateDir: string;
@@ -20,6 +25,8 @@ afterEach(() => rmSync(stateDir, { recursive: true }));
 const open = (): Promise<ParentCache> =>
   ParentCache.open({ useful: true, stateDir, addinId: 'a'.repeat(32), owner });
 const directory = (): string => join(stateDir, 'parents', 'a'.repeat(32), owner);
+
+const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
 async function remember(made: Omit<SyntheticSnapshot, 'owner' | 'atMs'>): Promise<Snapshot> {
   const atMs = Date.UTC(2026, 10, made.sequence);
@@ -49,6 +56,18 @@ describe('the cache of parents', () => {
       else writeFileSync(path, damage);
       expect((await open()).listed(last.header)).toEqual([]);
     }
+  });
+
+  it('drops an index that was begun for a snapshot which was never committed', async () => {
+    const cache = await open();
+    const writer = cache.writer(`index/${server}/${owner}/${'0'.repeat(32)}.idx`);
+    writer.write(Buffer.from('index'));
+    expect(readdirSync(directory())).toHaveLength(1);
+    const before = descriptors();
+    cache.close();
+
+    expect(readdirSync(directory())).toEqual([]);
+    expect(descriptors()).toBe(before - 1);
   });
 
   it('keeps nothing of another lineage, whose numbers may be higher', async () => {
