@@ -1,5 +1,6 @@
 /** What a RENAME does not carry over: defaults that name a sequence's database, rights on routines. */
 
+import { inOracleMode } from './import-objects.ts';
 import { renameQualifiers } from './import-rewrite.ts';
 import type { Definer } from './import-statement.ts';
 import { applyEdits, tokenize } from './import-tokens.ts';
@@ -63,6 +64,11 @@ export async function routineGrants(session: Session, database: string): Promise
       `GRANT ${rights.join(', ')} ON ${on} TO ${quoteUser({ user: text(user), host: text(host) })}${option}`,
     ];
   });
+}
+
+/** @param grant as `routineGrants` gives it out */
+export async function giveGrant(session: Session, grant: string): Promise<void> {
+  await (/^GRANT [A-Z, ]+ ON PACKAGE /.test(grant) ? inOracleMode(session, grant) : session.rows(grant));
 }
 
 /** Gives users the rights on `to` that they have on exactly `from`, where a database comes beside another. */

@@ -7,7 +7,7 @@
  */
 
 import type { DatabaseWarning } from '../../contracts/database.ts';
-import { isHoldfastError } from '../../errors.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { printable, quoted } from '../../printable.ts';
 import type { Definition } from './import-read.ts';
 import { redefined } from './import-rewrite.ts';
@@ -20,8 +20,55 @@ export async function dropDefinitions(
   database: string,
   definitions: readonly Pick<Definition, 'kind' | 'name'>[],
 ): Promise<void> {
-  for (const { kind, name } of [...definitions].reverse()) {
-    await session.rows(`DROP ${kind.toUpperCase()} IF EXISTS ${quoteName(database)}.${quoteName(name)}`);
+  for (const one of [...definitions].reverse()) await drop(session, database, one);
+}
+
+/** One that is not there is a success. */
+async function drop(
+  session: Session,
+  database: string,
+  { kind, name }: Pick<Definition, 'kind' | 'name'>,
+): Promise<void> {
+  const sql = `DROP ${kind.toUpperCase()} IF EXISTS ${quoteName(database)}.${quoteName(name)}`;
+  await (kind.startsWith('package') ? inOracleMode(session, sql) : session.rows(sql));
+}
+
+/** A name with a control character, which nobody gives. */
+const nothing = 'holdfast\u0001nothing';
+
+/**
+ * Drops what is not there, of each kind that is: a kind that cannot be dropped has to show while nothing is changed, since
+ * an exchange that has begun cannot end without.
+ *
+ * @throws IMPORT_REFUSED
+ */
+export async function tryDrops(
+  session: Session,
+  database: string,
+  definitions: readonly Pick<Definition, 'kind'>[],
+): Promise<void> {
+  for (const kind of new Set(definitions.map((one) => one.kind))) {
+    try {
+      await drop(session, database, { kind, name: nothing });
+    } catch (error) {
+      if (errorNumber(error) === undefined) throw error;
+      const why = printable((error as Error).message, 500);
+      const message = `database ${quoted(database)} holds a ${printable(kind)}, and the server drops none: ${why}`;
+      throw new HoldfastError('IMPORT_REFUSED', message, {
+        cause: error,
+        hint: 'Drop all of that kind by hand, or leave them out of the dump, then run the command again.',
+      });
+    }
+  }
+}
+
+/** A statement about a package, which MariaDB understands in this mode only. */
+export async function inOracleMode(session: Session, sql: string): Promise<void> {
+  await session.rows("SET SESSION sql_mode = 'ORACLE'");
+  try {
+    await session.rows(sql);
+  } finally {
+    await session.rows("SET SESSION sql_mode = ''");
   }
 }
 
@@ -112,8 +159,7 @@ async function make(
   { from, to }: { readonly from: string; readonly to: string },
 ): Promise<void> {
   const sql = statementOf(one, from, to);
-  const name = `${quoteName(to)}.${quoteName(one.name)}`;
-  await session.rows(`DROP ${one.kind.toUpperCase()} IF EXISTS ${name}`);
+  await drop(session, to, one);
   // The text arrives in our own character set; the other one is kept where both read it alike.
   const same = /^utf8/.test(one.client) || Buffer.byteLength(sql) === sql.length;
   const client = same && one.client !== '' ? one.client : 'utf8mb4';

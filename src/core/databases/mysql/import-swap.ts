@@ -11,11 +11,12 @@ import type { DatabaseWarning } from '../../contracts/database.ts';
 import { HoldfastError } from '../../errors.ts';
 import { printable, quoted } from '../../printable.ts';
 import type { ImportRecord, StepListener } from '../import/types.ts';
-import { fixDefaults, routineGrants, tablesOf } from './import-details.ts';
+import { fixDefaults, giveGrant, routineGrants, tablesOf } from './import-details.ts';
 import {
   dropDefinitions,
   makeDefinitions,
   presentObjects,
+  tryDrops,
   type Unmade,
   unmadeWarnings,
 } from './import-objects.ts';
@@ -38,6 +39,7 @@ export interface Side {
 const attempts = 3;
 const lockWaitSeconds = 2;
 
+/** @throws IMPORT_REFUSED it holds what the server would not drop */
 export async function readSide(
   session: Session,
   database: string,
@@ -45,9 +47,11 @@ export async function readSide(
   slowViews: SlowViews,
 ): Promise<Side> {
   const all = await tablesOf(session, database);
+  const definitions = await readDefinitions(session, database, only, slowViews);
+  await tryDrops(session, database, definitions);
   return {
     from: database,
-    definitions: await readDefinitions(session, database, only, slowViews),
+    definitions,
     tables: only === null ? all : all.filter((name) => only.includes(name)),
     grants: only === null ? await routineGrants(session, database) : [],
   };
@@ -96,7 +100,8 @@ export async function exchange(
   onStep('old-dropped');
   const unmade = await makePatiently(session, incoming.definitions, { from: incoming.from, to: database });
   onStep('replayed');
-  for (const grant of (outgoing ?? incoming).grants) await session.rows(grant).catch(ignoreMissingRoutine);
+  for (const grant of (outgoing ?? incoming).grants)
+    await giveGrant(session, grant).catch(ignoreMissingRoutine);
   onStep('granted');
   await dropEmpty(session, scratch);
   onStep('finished');

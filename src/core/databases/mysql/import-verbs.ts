@@ -20,6 +20,7 @@ const allowed: ReadonlySet<string> = new Set([
   'DROP PROCEDURE',
   'DROP FUNCTION',
   'DROP PACKAGE',
+  'DROP PACKAGE BODY',
   'DROP EVENT',
   'DROP SEQUENCE',
   'ALTER TABLE',

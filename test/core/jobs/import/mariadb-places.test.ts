@@ -13,9 +13,12 @@ import {
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tryDrops } from '../../../../src/core/databases/mysql/import-objects.ts';
+import { openSession } from '../../../../src/core/databases/mysql/session.ts';
 import {
   contextOf,
   exportToFile,
+  importSignal,
   makeImportDirectory,
   runImport,
   runUndo,
@@ -237,6 +240,42 @@ describe('a dump of what is seldom in one', () => {
     const defaults =
       "SELECT COLUMN_DEFAULT FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'exa_seq' AND COLUMN_NAME IN ('id', 'n')";
     expect(await mariadb(server, defaults)).not.toContain('holdfast');
+  });
+
+  it('brings packages back, in the place of others, with the rights on them', async () => {
+    const made = (value: number) => `CREATE OR REPLACE DATABASE exa_pk; USE exa_pk;
+      CREATE TABLE t (a INT); CREATE VIEW v AS SELECT a FROM t; CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.a = ${value};
+      SET sql_mode=ORACLE;\nDELIMITER $$
+      CREATE DEFINER=exaadmin@localhost PACKAGE pk AS FUNCTION f RETURN INT; END $$
+      CREATE DEFINER=exaadmin@localhost PACKAGE BODY pk AS FUNCTION f RETURN INT AS BEGIN RETURN ${value}; END; END $$
+      DELIMITER ;\nGRANT EXECUTE ON PACKAGE pk TO exaadmin@localhost;`;
+    const shown = () =>
+      mariadb(
+        server,
+        'USE exa_pk; SET sql_mode=ORACLE; SELECT pk.f(); INSERT INTO t VALUES (0); SELECT a FROM v',
+      );
+    await mariadb(server, made(1));
+    const dump = join(dir, 'packages.sql');
+    await exportToFile(server.config, 'exa_pk', selector, dump);
+    await mariadb(server, made(2));
+    const context = await contextOf(server.config, selector, mkdtempSync(join(dir, 'packages-')));
+
+    await runImport(context, dump, 'exa_pk', replace);
+    expect(await shown()).toBe('1\n1\n');
+    expect(await mariadb(server, 'SHOW GRANTS FOR exaadmin@localhost')).toContain('PACKAGE `exa_pk`.`pk`');
+    await runUndo(context, 'exa_pk');
+    expect(await shown()).toBe('2\n2\n');
+    await mariadb(server, 'DROP DATABASE exa_pk');
+  });
+
+  it('is refused while nothing is touched where the server drops no objects of some kind', async () => {
+    const session = await openSession(server.config, importSignal);
+    const kinds = [{ kind: 'view' }, { kind: 'package body' }, { kind: 'library' as 'view' }] as const;
+    await expect(tryDrops(session, 'exa_live', kinds)).rejects.toMatchObject({
+      code: 'IMPORT_REFUSED',
+      message: expect.stringMatching(/^database "exa_live" holds a library, and the server drops none: /),
+    });
+    await session.close();
   });
 
   it('takes tables that merge others', async () => {
