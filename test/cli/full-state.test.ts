@@ -34,13 +34,14 @@ function program(name: string, text: string): void {
   chmodSync(join(site.dir, name), 0o755);
 }
 
-const configure = (event: string, name: string): void =>
+const configure = (event: string, name: string, notify: readonly object[] = []): void =>
   writeJson(join(site.config, 'config.json'), {
     panel: { use: 'generic', accounts: [{ path: join(site.dir, 'home/*') }] },
     isolation: 'off',
     concurrency: 1,
     stateDir: join(mounted.path, 'state'),
     hooks: [{ on: event, command: [join(site.dir, name)] }],
+    notify,
   });
 
 it('during a run costs a warning, and no snapshot that is committed', async () => {
@@ -68,4 +69,29 @@ it('before a run is named, and told', async () => {
     event: 'failure',
     exitStatus: 8,
   });
+});
+
+it('keeps the schedule from beginning a run, and that is told', async () => {
+  program('sendmail', `cat >> ${site.dir}/told`);
+  configure('after-run', 'tell', [
+    { use: 'mail', to: ['root@localhost'], sendmail: join(site.dir, 'sendmail'), on: ['failure'] },
+  ]);
+  const key = 'nightly full 0 3 * * *';
+  writeJson(join(mounted.path, 'state/schedule.json'), {
+    version: 1,
+    states: { [key]: { doneThroughMs: 0, begun: null } },
+  });
+  writeJson(join(site.config, 'addins.d/nightly.json'), {
+    name: 'nightly',
+    provider: { use: 's3-tar' },
+    store: { use: 'local', path: site.store },
+    encryption: 'none',
+    schedule: [{ level: 'full', cron: '0 3 * * *' }],
+  });
+  execFileSync(join(site.dir, 'fill'));
+  const serve = await site.holdfast('serve', '--once');
+
+  expect(serve.status).toBe(errorCodes.STATE_UNWRITABLE.exit);
+  expect(serve.stdout).not.toContain('begins');
+  expect(readFileSync(join(site.dir, 'told'), 'utf8')).toContain('STATE_UNWRITABLE');
 });

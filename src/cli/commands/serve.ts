@@ -70,10 +70,14 @@ export const serve: CliCommand = {
           return now.addins;
         },
         run: (order) => runScheduled(context, { order, configuration, server: seed }),
+        onTrouble: (error) => alarms.trouble(error, configuration),
       });
       if (!once) output.info(`holdfast: running the schedules of ${printable(configuration.dir, 4096)}`);
-      await daemon.serve({ once });
-      await alarms.ended();
+      try {
+        await daemon.serve({ once });
+      } finally {
+        await alarms.ended();
+      }
       return 0;
     } finally {
       lock.release();

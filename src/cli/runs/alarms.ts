@@ -1,17 +1,22 @@
 /**
  * Tells notifiers when backups become overdue, and reminds once a day while they are; each hour, where nobody was reached.
+ * So too when the schedule can begin nothing, since the state cannot be read or written.
  *
  * Looks once an hour, whether a daemon stays or a timer begins one every few minutes; in a process of its own, with the
  * command that monitoring uses: what both say is the same. A silent absence is an alarm, so a look that cannot
- * be made is one too.
+ * be made is one too, and a record that cannot be kept costs none.
  */
 
 import { execFile } from 'node:child_process';
 import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 import type { Configuration } from '../../core/config/load-configuration.ts';
+import { errorCodes, type HoldfastError } from '../../core/errors.ts';
+import type { NotifyEvent } from '../../core/index.ts';
 import { shownDetails } from '../../core/notify/message.ts';
+import { printable } from '../../core/printable.ts';
 import { type AlarmRecord, readAlarmRecord, writeAlarmRecord } from '../../core/state/alarm-record.ts';
+import { knownError } from '../../core/system-error.ts';
 import type { CliContext } from '../command.ts';
 import { tell } from './tell.ts';
 
@@ -29,7 +34,9 @@ export class Alarms {
   readonly #parts: AlarmParts;
   /** Null until it was read. */
   #record: AlarmRecord | null = null;
-  #looking: Promise<void> = Promise.resolve();
+  /** One thing after the other; never rejects. */
+  #busy: Promise<void> = Promise.resolve();
+  #troubledAtMs: number | null = null;
 
   constructor(context: CliContext, parts: AlarmParts) {
     this.#context = context;
@@ -43,30 +50,59 @@ export class Alarms {
       ({ use, on }) => use !== 'ping' && use !== 'textfile' && on?.includes('alarm') !== false,
     );
     if (!wanted || isWithin(hourMs, nowMs, this.#record?.lookedAtMs)) return;
-    this.#looking = this.#looking.then(() => this.#check(nowMs, configuration)).catch(() => {});
+    this.#then(() => this.#check(nowMs, configuration));
+  }
+
+  /** The schedule could begin nothing, or note nothing. Notes it at most once an hour. Returns at once. */
+  trouble(error: HoldfastError, configuration: Configuration): void {
+    const nowMs = this.#context.world.now();
+    if (isWithin(hourMs, nowMs, this.#troubledAtMs)) return;
+    this.#troubledAtMs = nowMs;
+    const text = `${error.code}: ${error.message}`;
+    this.#context.output.note(`note: no run can begin or be noted; it is tried again: ${text}`);
+    this.#then(async () => {
+      const { troubleToldAtMs } = await this.#known(configuration);
+      if (isWithin(dayMs, nowMs, troubleToldAtMs)) return;
+      const about = { event: 'failure', exitStatus: errorCodes[error.code].exit, details: [text] } as const;
+      if (await this.#tell(about, nowMs, configuration))
+        await this.#keep({ troubleToldAtMs: nowMs }, configuration);
+    });
   }
 
   async ended(): Promise<void> {
-    await this.#looking;
+    await this.#busy;
   }
 
-  async #check(nowMs: number, { stateDir, notify }: Configuration): Promise<void> {
+  #then(action: () => Promise<void>): void {
+    this.#busy = this.#busy.then(action).catch((error: unknown) => {
+      this.#context.output.note(`note: what notifiers are to hear could not be told: ${textOf(error)}`);
+    });
+  }
+
+  async #known({ stateDir }: Configuration): Promise<AlarmRecord> {
     this.#record ??= await readAlarmRecord(stateDir);
-    const { lookedAtMs, toldAtMs = null } = this.#record ?? {};
+    return this.#record;
+  }
+
+  /** Holds here even where it cannot be written. */
+  async #keep(change: Partial<AlarmRecord>, configuration: Configuration): Promise<void> {
+    this.#record = { ...(await this.#known(configuration)), ...change };
+    await writeAlarmRecord(configuration.stateDir, this.#record).catch((error: unknown) => {
+      this.#context.output.note(`note: when notifiers were told cannot be kept: ${textOf(error)}`);
+    });
+  }
+
+  async #check(nowMs: number, configuration: Configuration): Promise<void> {
+    const { lookedAtMs, toldAtMs } = await this.#known(configuration);
     if (isWithin(hourMs, nowMs, lookedAtMs)) return;
-    const keep = async (record: AlarmRecord): Promise<void> => {
-      this.#record = record;
-      await writeAlarmRecord(stateDir, record);
-    };
-    await keep({ lookedAtMs: nowMs, toldAtMs });
-    const { configDir, signal, output } = this.#context;
-    const { server, command } = this.#parts;
-    const [program, ...args] = [...command, '--config', configDir, 'status', '--check'];
+    await this.#keep({ lookedAtMs: nowMs }, configuration);
+    const { configDir, signal } = this.#context;
+    const [program, ...args] = [...this.#parts.command, '--config', configDir, 'status', '--check'];
     const options = { signal, timeout: hourMs, maxBuffer: 16 * 1024 * 1024 };
     let said: string;
     try {
       await execute(program!, args, options);
-      await keep({ lookedAtMs: nowMs, toldAtMs: null });
+      await this.#keep({ toldAtMs: null }, configuration);
       return;
     } catch (error) {
       const { code, stdout = '', message } = error as { code?: unknown; stdout?: string; message: string };
@@ -75,15 +111,29 @@ export class Alarms {
     }
     if (isWithin(dayMs, nowMs, toldAtMs)) return;
     const details = shownDetails(said.split('\n').map((line) => line.replace(/ \|.*$/, '')));
-    const about = { server, host: hostname(), addin: null, run: null, scheduled: false, atMs: nowMs };
-    const none = { exitStatus: null, durationMs: null, figures: null };
-    const alarm = { event: 'alarm', ...about, ...none, details } as const;
-    const { reached, failures } = await tell(notify, alarm, this.#context);
     // Where nobody could be reached, the next look tells it again.
-    if (reached) await keep({ lookedAtMs: nowMs, toldAtMs: nowMs });
-    for (const failure of failures) output.note(`note: ${failure}`);
+    if (await this.#tell({ event: 'alarm', exitStatus: null, details }, nowMs, configuration))
+      await this.#keep({ toldAtMs: nowMs }, configuration);
+  }
+
+  /** Whether somebody was reached. */
+  async #tell(what: Told, atMs: number, { notify }: Configuration): Promise<boolean> {
+    const { server } = this.#parts;
+    const about = { server, host: hostname(), addin: null, run: null, atMs, durationMs: null, figures: null };
+    const notification = { ...about, ...what, scheduled: what.event === 'failure' };
+    const { reached, failures } = await tell(notify, notification, this.#context);
+    for (const failure of failures) this.#context.output.note(`note: ${failure}`);
+    return reached;
   }
 }
+
+interface Told {
+  readonly event: NotifyEvent;
+  readonly exitStatus: number | null;
+  readonly details: readonly string[];
+}
+
+const textOf = (error: unknown): string => knownError(error)?.message ?? printable(String(error), 300);
 
 /** Also after a clock was set back: what was noted then lies ahead, and is no reason to be silent until then. */
 const isWithin = (ms: number, nowMs: number, atMs: number | null | undefined): boolean =>

@@ -34,7 +34,7 @@ export interface Notification {
   readonly host: string;
   /** Name of the addin configuration; null where it is about several. */
   readonly addin: string | null;
-  /** Twelve hex digits; null for an alarm. */
+  /** Twelve hex digits; null for an alarm, and for a failure where the schedule can begin no run. */
   readonly run: string | null;
   /** Of a run that the schedule began. */
   readonly scheduled: boolean;

@@ -22,7 +22,8 @@ const verdicts: Readonly<Record<NotifyEvent, string>> = {
 function subjectOf({ event, host, addin }: Notification): string {
   const where = printable(host, 100);
   if (event === 'alarm') return `Holdfast on ${where}: backups are overdue`;
-  return `Holdfast on ${where}: backup ${addin ?? ''} ${verdicts[event]}`;
+  if (addin === null) return `Holdfast on ${where}: scheduled backups cannot begin`;
+  return `Holdfast on ${where}: backup ${addin} ${verdicts[event]}`;
 }
 
 function textOf(notification: Notification): string {

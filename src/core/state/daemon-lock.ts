@@ -38,7 +38,11 @@ export async function lockDaemon(stateDir: string): Promise<{ release(): void }>
       hint: 'Leave it running, or stop it first.',
     });
   }
-  writeFileSync(path, `${process.pid}\n`);
+  try {
+    writeFileSync(path, `${process.pid}\n`);
+  } catch {
+    // On a full disk, say. The lock is held all the same.
+  }
   return { release: () => closeFd(fd) };
 }
 

@@ -98,6 +98,9 @@ describe('a daemon', () => {
         run: async ({ forMs }) => {
           runs.push(new Date(forMs).toISOString());
         },
+        onTrouble: (error) => {
+          throw error;
+        },
         everyMs: 1,
       });
       await daemon.serve({ once: true });
