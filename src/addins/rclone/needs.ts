@@ -7,9 +7,9 @@
 
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Settings } from '../../core/index.ts';
-import { readSettings } from './settings.ts';
+import { type RcloneSettings, readSettings } from './settings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Section = Map<string, string>;
@@ -18,9 +18,11 @@ type Sections = Map<string, Section>;
 const wrappers = new Set(['alias', 'crypt', 'chunker', 'compress', 'hasher']);
 
 export function rcloneNeeds(settings: Settings, env: Environment) {
-  const { remote, config, program } = readSettings(settings);
-  const home = env['HOME'] ?? homedir();
-  const files = [config ?? usualConfig(env, home)].filter((path) => path !== null);
+  const read = readSettings(settings);
+  const { remote, program } = read;
+  const home = homeOf(env);
+  const config = configOf(read, env);
+  const files = config === null || config === '' ? [] : [config];
   const sections = withVariables(readSections(files[0]), env);
   const own = behind(remote, sections);
   // Keys of other remotes are none of its business. Which others a union is made of nobody has asked.
@@ -30,24 +32,38 @@ export function rcloneNeeds(settings: Settings, env: Environment) {
   const directory = localDirectory(remote, sections);
   return {
     files,
-    variables: /^(RCLONE_CONFIG_\w+|XDG_CONFIG_HOME)$/,
+    variables: /^(RCLONE_CONFIG(_\w+)?|XDG_CONFIG_HOME)$/,
     ...(program.startsWith('/') ? { directories: [dirname(program)] } : {}),
     ...(directory === null ? {} : { directory }),
     ...(isEncrypted(files[0]) || own.some(isRoots) ? { asRoot: true } : {}),
   };
 }
 
-/** Where rclone looks by itself, in its order. */
-export function usualConfig(env: Environment, home: string): string | null {
-  const base = env['XDG_CONFIG_HOME'] ?? join(home, '.config');
-  const places = [env['RCLONE_CONFIG'], join(base, 'rclone/rclone.conf'), join(home, '.rclone.conf')];
-  return places.find((path) => path !== undefined && read(path) !== null) ?? null;
+/**
+ * Which file the remote is to be found in, told to rclone as well: were each to look for itself, they could come to
+ * two remotes of the same name. What somebody named counts also where it is missing; empty means that there is
+ * none. Null where rclone would find none either.
+ */
+export function configOf({ config, program }: RcloneSettings, env: Environment): string | null {
+  const named = config ?? env['RCLONE_CONFIG'];
+  if (named !== undefined) return named === '' ? '' : resolve(named);
+  const home = homeOf(env);
+  // Where rclone looks by itself, in its order.
+  const places = [
+    ...(program.startsWith('/') ? [join(dirname(program), 'rclone.conf')] : []),
+    ...(env['XDG_CONFIG_HOME'] ? [join(env['XDG_CONFIG_HOME'], 'rclone/rclone.conf')] : []),
+    join(home, '.config/rclone/rclone.conf'),
+    join(home, '.rclone.conf'),
+  ];
+  return places.find((path) => contentOf(path) !== null) ?? null;
 }
+
+const homeOf = (env: Environment): string => env['HOME'] ?? homedir();
 
 function readSections(path: string | undefined): Sections {
   const sections = new Map<string, Map<string, string>>();
   let section = new Map<string, string>();
-  for (const line of (path === undefined ? '' : (read(path) ?? '')).split('\n')) {
+  for (const line of (path === undefined ? '' : (contentOf(path) ?? '')).split('\n')) {
     const name = /^\s*\[(?<name>[^\]]+)\]/.exec(line)?.groups?.['name'];
     const { key, value } = /^\s*(?<key>\w+)\s*=\s*(?<value>.*?)\s*$/.exec(line)?.groups ?? {};
     if (name !== undefined) {
@@ -70,7 +86,7 @@ function withVariables(sections: Sections, env: Environment): Sections {
   return sections;
 }
 
-function read(path: string): string | null {
+function contentOf(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');
   } catch {
@@ -80,11 +96,11 @@ function read(path: string): string | null {
 
 function absolutePaths(value: string, home: string): string[] {
   const path = value.replace(/^~(?=\/)/, home);
-  return path.startsWith('/') && read(path) !== null ? [path] : [];
+  return path.startsWith('/') && contentOf(path) !== null ? [path] : [];
 }
 
 const isEncrypted = (path: string | undefined): boolean =>
-  path !== undefined && /^RCLONE_ENCRYPT_/m.test(read(path) ?? '');
+  path !== undefined && /^RCLONE_ENCRYPT_/m.test(contentOf(path) ?? '');
 
 /**
  * Some services take a token once, and give the next one with their answer: it is written back. And of several

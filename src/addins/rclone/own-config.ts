@@ -6,18 +6,15 @@
  */
 
 import { accessSync, chmodSync, constants, copyFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { usualConfig } from './needs.ts';
 
 /** `config` itself where rclone can write there, or where there is no directory for a copy (`XDG_RUNTIME_DIR`). */
-export function writableConfig(config: string | null, env: NodeJS.ProcessEnv): string | null {
-  const path = config ?? usualConfig(env, env['HOME'] ?? homedir());
+export function writableConfig(config: string, env: NodeJS.ProcessEnv): string {
   const directory = env['XDG_RUNTIME_DIR'];
-  if (path === null || directory === undefined || canReplace(path)) return config;
+  if (config === '' || directory === undefined || canReplace(config)) return config;
   const copy = join(directory, 'rclone.conf');
   try {
-    copyFileSync(path, copy);
+    copyFileSync(config, copy);
     chmodSync(copy, 0o600);
     return copy;
   } catch {

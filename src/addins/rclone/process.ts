@@ -9,6 +9,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { RcloneLost } from './failures.ts';
+import { configOf } from './needs.ts';
 import { writableConfig } from './own-config.ts';
 import type { RcloneSettings } from './settings.ts';
 
@@ -98,12 +99,13 @@ function letGo(child: ChildProcess): void {
   }
 }
 
-function environment({ config, configPassword }: RcloneSettings, password: string): NodeJS.ProcessEnv {
+function environment(settings: RcloneSettings, password: string): NodeJS.ProcessEnv {
+  const { configPassword } = settings;
   const own = Object.entries(process.env).filter(([name]) => inherited.test(name));
-  const usable = writableConfig(config, process.env);
+  const config = configOf(settings, process.env);
   return {
     ...Object.fromEntries(own),
-    ...(usable === null ? {} : { RCLONE_CONFIG: usable }),
+    ...(config === null ? {} : { RCLONE_CONFIG: writableConfig(config, process.env) }),
     ...(configPassword === null ? {} : { RCLONE_CONFIG_PASS: configPassword }),
     RCLONE_ASK_PASSWORD: 'false',
     RCLONE_RC_ADDR: '127.0.0.1:0',
