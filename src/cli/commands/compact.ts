@@ -2,7 +2,7 @@
 
 import { HoldfastError } from '../../core/errors.ts';
 import { compact as compactStore } from '../../core/jobs/compact/compact.ts';
-import type { CompactReport } from '../../core/jobs/compact/types.ts';
+import { type CompactReport, outrun } from '../../core/jobs/compact/types.ts';
 import { printable, quoted } from '../../core/printable.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
 import type { CompactDocument } from '../documents/compact.ts';
@@ -159,6 +159,8 @@ function print({ output }: CliContext, report: CompactReport, applied: boolean):
   );
   for (const { site, problem } of accounts)
     if (problem !== null) output.note(`holdfast: ${printable(site)}: ${printable(problem, 4096)}`);
+  for (const name of accounts.flatMap(outrun))
+    output.note(`note: another machine changed ${name} meanwhile; left for the next run`);
   for (const owner of locked) output.note(`note: another job is working on ${owner}; left for the next run`);
   const objects = accounts.flatMap((one) => one.objects);
   const dead = objects.reduce((sum, one) => sum + one.storedBytes * (1 - one.liveShare), 0);

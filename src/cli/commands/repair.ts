@@ -159,13 +159,14 @@ function print(
       copy === null ? lacking : mended ? `taken from ${named(copy)}` : `${named(copy)} has it whole`;
     output.line(`${key}: ${printable(problem, 4096)}; ${remedy}`);
   }
-  for (const { name, rebuilt, broughtBack, components, lostPaths, paths } of snapshots) {
+  for (const { name, rebuilt, broughtBack, components, lostPaths, paths, published } of snapshots) {
     if (broughtBack) output.line(`${name}: what it had lost is there again`);
     else if (rebuilt) output.line(`${name}: its index is made again from its segments`);
     else
       output.line(
         `${name}: ${plural(lostPaths, 'path')} lost, of ${components.map((one) => printable(one)).join(', ')}`,
       );
+    if (applied && !published) output.note(`note: another machine changed ${name} meanwhile; run it again`);
     for (const path of paths.slice(0, shownPaths)) output.line(`  ${path}`);
     if (lostPaths > shownPaths) output.line(`  and ${countText(lostPaths - shownPaths)} more`);
   }

@@ -6,10 +6,10 @@
  * meanwhile is not brought back.
  */
 
-import { manifestKey, parseManifestKey } from '../archive/keys.ts';
+import { highestRevision, manifestKey, parseManifestKey } from '../archive/keys.ts';
 import { encodeManifest, type ManifestBody, type ManifestHeader } from '../archive/manifest.ts';
+import { nextNumber } from '../archive/next-number.ts';
 import type { Signer } from '../archive/seal.ts';
-import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
 import { pairId } from '../encryption/key-text.ts';
 import type { KeyedProvider } from '../encryption/keyed-provider.ts';
@@ -17,16 +17,19 @@ import { type OwnerEpoch, sharedId } from '../encryption/owner-keys.ts';
 import { isHoldfastError } from '../errors.ts';
 import { bytesOf } from '../streams.ts';
 import { holdfastVersion } from './addin.ts';
-import { type ListedSnapshot, listSnapshots, type Snapshot } from './catalog.ts';
+import { isUnusable, type ListedSnapshot, readAnySnapshot, type Snapshot } from './catalog.ts';
 import { walk } from './prune/walk.ts';
+import { standingOf, type Trust } from './trust.ts';
 
 export interface RevisionPlace {
   readonly store: Store;
-  readonly provider: Provider;
+  readonly provider: KeyedProvider;
   /** Null leaves it unsigned, which no reader with a key trusts. */
   readonly signer: Signer | null;
   /** To which key the body is encrypted; null where it is plain. */
   readonly epoch: OwnerEpoch | null;
+  /** Whose revisions count. Left out: everybody's. */
+  readonly trust?: Trust | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -51,20 +54,12 @@ export async function epochOf(
   return { epoch, publicKey: Buffer.from(found.publicKey) };
 }
 
-/** Keys of the manifests that count now. */
-export async function currentKeys(
-  store: Store,
-  { server, owner }: Pick<ListedSnapshot, 'server' | 'owner'>,
-  signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  return new Set((await listSnapshots(store, { server, owner }, signal)).map(({ key }) => key));
-}
-
 /**
  * Writes the next revision, all of whose objects must be durable.
  *
  * @param change what differs; the digest stays what it was, because the next snapshot names it
  * @returns null where somebody else was first or the snapshot is gone: then nothing was changed
+ * @throws OBJECT_DAMAGED no number is left
  */
 export async function publishRevision(
   place: RevisionPlace,
@@ -75,13 +70,16 @@ export async function publishRevision(
   const { encryption: _, ...rest } = old;
   const encryption =
     epoch === null ? {} : { encryption: { epoch: epoch.epoch, pair: pairId(epoch.publicKey) } };
-  const revision = old.revision + 1;
+  const known = await revisionsOf(place, replaces);
+  if (!(await isLatest(place, known, replaces))) return null;
+  const number = { last: old.revision, highest: highestRevision };
+  const taken = known.map((one) => one.revision);
+  const revision = nextNumber(number, taken, `manifests/${old.server}/${old.owner}/`);
   const header = { ...rest, ...change.header, ...encryption, revision, replaces, writtenBy: holdfastVersion };
   const { server, owner, sequence, level, state, id } = header;
   const atMs = Date.parse(header.startedAt);
   const key = manifestKey({ server, owner, sequence, atMs, level, state, id, revision });
   const bytes = encodeManifest({ header, body: change.body }, signer, epoch?.publicKey ?? null);
-  if ((await store.head({ key: replaces, signal })) === null) return null;
   try {
     const body = bytesOf(bytes);
     await provider.put({ kind: 'manifest', key, body, sizeBytes: bytes.length, createOnly: true, signal });
@@ -89,29 +87,53 @@ export async function publishRevision(
     if (isHoldfastError(error) && error.code === 'OBJECT_EXISTS') return null;
     throw error;
   }
-  if (await standsAlone(store, { key, replaces }, signal)) return key;
+  const others = (await revisionsOf(place, replaces)).filter((one) => one.key !== key);
+  if (await isLatest(place, others, replaces)) return key;
   await store.remove({ key, signal });
   return null;
 }
 
-/**
- * False where what it replaces was pruned in between, so that what it names may be going at this moment, and where
- * somebody else wrote a revision of the same number: of another state it has another key, which no create-only put meets.
- * Where both see each other both take theirs back.
- */
-async function standsAlone(
-  store: Store,
-  { key, replaces }: { readonly key: string; readonly replaces: string },
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { id, revision } = parseManifestKey(key)!;
+/** What has the name of a revision of this snapshot. */
+async function revisionsOf(
+  { store, signal }: Pick<RevisionPlace, 'store' | 'signal'>,
+  replaces: string,
+): Promise<ListedSnapshot[]> {
+  const { id } = parseManifestKey(replaces)!;
   // Up to the sequence, which revisions share.
-  const prefix = key.slice(0, key.indexOf('-', key.lastIndexOf('/')) + 1);
-  let isThere = false;
-  for await (const other of walk(store, prefix, signal)) {
-    if (other.key === replaces) isThere = true;
-    const name = parseManifestKey(other.key);
-    if (other.key !== key && name?.id === id && name.revision === revision) return false;
+  const prefix = replaces.slice(0, replaces.indexOf('-', replaces.lastIndexOf('/')) + 1);
+  const found: ListedSnapshot[] = [];
+  for await (const { key } of walk(store, prefix, signal)) {
+    const name = parseManifestKey(key);
+    if (name?.id === id) found.push({ ...name, key });
   }
-  return isThere;
+  return found;
+}
+
+/**
+ * False where what is to be replaced is gone, so that what it names may be going at this moment, and where somebody else
+ * wrote a revision after it, be it of another state and so of another key, which no create-only put meets. Where both see
+ * each other both take theirs back. What nobody trusted signed keeps nobody from writing.
+ */
+async function isLatest(
+  place: RevisionPlace,
+  revisions: readonly ListedSnapshot[],
+  replaces: string,
+): Promise<boolean> {
+  const own = revisions.find(({ key }) => key === replaces);
+  if (own === undefined) return false;
+  for (const one of revisions) {
+    const isLater = one.key !== replaces && one.revision > own.revision;
+    if (isLater && (await counts(place, one))) return false;
+  }
+  return true;
+}
+
+async function counts({ provider, trust, signal }: RevisionPlace, listed: ListedSnapshot): Promise<boolean> {
+  try {
+    const snapshot = await readAnySnapshot(provider, listed, signal, trust);
+    return trust === undefined || standingOf(snapshot, trust) === 'trusted';
+  } catch (error) {
+    if (!isUnusable(error)) throw error;
+    return error.code === 'FORMAT_UNSUPPORTED';
+  }
 }

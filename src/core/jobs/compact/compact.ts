@@ -13,7 +13,7 @@ import { standingOf } from '../trust.ts';
 import { chooseSparse } from './choose.ts';
 import { rewriteAccount } from './rewrite-account.ts';
 import { scanAccount } from './scan.ts';
-import type { CompactedAccount, CompactReport, CompactRequest } from './types.ts';
+import { type CompactedAccount, type CompactReport, type CompactRequest, outrun } from './types.ts';
 
 /**
  * Safe to repeat, to interrupt, and to run at the same time as anything else.
@@ -46,13 +46,14 @@ export async function compact(request: CompactRequest): Promise<CompactReport> {
     if (account !== null && (account.objects.length > 0 || account.problem !== null)) accounts.push(account);
   }
   const damaged = accounts.some(({ problem }) => problem !== null);
+  const isBusy = locked.length > 0 || accounts.some((one) => outrun(one).length > 0);
   const status = damaged ? errorCodes.OBJECT_DAMAGED.exit : 0;
   return {
     accounts,
     accountsSeen: wanted.length,
     locked,
     budgetSpent,
-    exitStatus: locked.length > 0 && !damaged ? errorCodes.ACCOUNT_LOCKED.exit : status,
+    exitStatus: isBusy && !damaged ? errorCodes.ACCOUNT_LOCKED.exit : status,
   };
 }
 

@@ -8,7 +8,7 @@ import type { ObjectRow } from '../../archive/root.ts';
 import type { OwnerEpoch } from '../../encryption/owner-keys.ts';
 import { SnapshotWriter } from '../backup/snapshot-writer.ts';
 import type { Snapshot } from '../catalog.ts';
-import { currentKeys, epochOf, publishRevision } from '../revision.ts';
+import { epochOf, publishRevision } from '../revision.ts';
 import { ContentMover } from './content-mover.ts';
 import { moveContents } from './move-contents.ts';
 import { type NewIndex, type NewPage, writeNewIndex } from './new-index.ts';
@@ -72,13 +72,11 @@ export async function rewriteAccount(
     written.push(...writer.objects);
     revisions.push({ snapshot, writer, made });
   }
-  const current = await currentKeys(store, { server, owner }, signal);
   const published: string[] = [];
   for (const { snapshot, writer, made } of revisions) {
-    if (!current.has(snapshot.key)) continue;
     const header = { ...namedObjects(snapshot, writer, made, sparse), ...features(snapshot, epoch) };
     const body = { ...snapshot.body, index: made.index };
-    const place = { store, provider, signer: request.signer, epoch, signal };
+    const place = { store, provider, signer: request.signer, epoch, trust: request.trust, signal };
     if ((await publishRevision(place, snapshot, { header, body })) !== null) published.push(snapshot.name);
   }
   const bytes = written.reduce((sum, { size }) => sum + size, 0);

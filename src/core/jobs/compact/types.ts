@@ -1,5 +1,5 @@
 /**
- * What compact is asked, and what it reports. Plain data but for the opened store.
+ * What compact is asked, and what it reports. Plain data but for the opened store, and a rule over it.
  */
 
 import type { Signer } from '../../archive/seal.ts';
@@ -63,6 +63,13 @@ export interface CompactedAccount {
   readonly problem: string | null;
 }
 
+/**
+ * Names of the snapshots for which objects were written in vain, as another machine has just written a revision of them or
+ * removed them.
+ */
+export const outrun = ({ snapshots, published, written }: CompactedAccount): readonly string[] =>
+  written.objects === 0 ? [] : snapshots.filter((name) => !published.includes(name));
+
 export interface CompactReport {
   /** Those of which something is or would be rewritten, and those with a problem. */
   readonly accounts: readonly CompactedAccount[];
@@ -71,6 +78,6 @@ export interface CompactReport {
   readonly locked: readonly string[];
   /** The budget ended the run before all was rewritten. */
   readonly budgetSpent: boolean;
-  /** 0, or that of OBJECT_DAMAGED or ACCOUNT_LOCKED. */
+  /** 0, or that of OBJECT_DAMAGED or ACCOUNT_LOCKED (also where another machine was first). */
   readonly exitStatus: number;
 }

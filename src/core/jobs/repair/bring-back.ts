@@ -48,7 +48,7 @@ export async function bringBack(
   { snapshot, listed, damage, gone, hashed }: Loss,
 ): Promise<BroughtBack | null> {
   if (!hasLost(snapshot)) return null;
-  const { store, provider, signer, signal, apply } = request;
+  const { store, provider, signer, trust, signal, apply } = request;
   const whole = await wholeOf(request, copies, listed);
   if (whole === null) return null;
   if (namedBy(whole).some(({ key }) => gone.has(key))) return null;
@@ -77,7 +77,7 @@ export async function bringBack(
   };
   if (!apply) return { snapshot: { ...found, published: false }, objects };
   const epoch = await epochOf(provider, whole);
-  const place = { store, provider, signer, epoch, signal };
+  const place = { store, provider, signer, epoch, trust, signal };
   const last = { header: { ...whole.header, revision: snapshot.header.revision }, key: snapshot.key };
   const key = await publishRevision(place, last, { header: {}, body: whole.body });
   return { snapshot: { ...found, published: key !== null }, objects };

@@ -70,9 +70,10 @@ export async function markLost(
     references: header.references.filter(stays),
   };
   const change = await withIndex(request, snapshot, lost, { header: base, body: marked });
-  const { store, provider, signer, signal } = request;
+  const { store, provider, signer, trust, signal } = request;
   const epoch = await epochOf(provider, snapshot);
-  const key = await publishRevision({ store, provider, signer, epoch, signal }, snapshot, change);
+  const place = { store, provider, signer, epoch, trust, signal };
+  const key = await publishRevision(place, snapshot, change);
   return { ...found, published: key !== null };
 }
 

@@ -32,7 +32,7 @@ export async function rebuildIndex(
   snapshot: Snapshot,
   { missing, damaged }: Unmendable,
 ): Promise<RepairedSnapshot | null> {
-  const { provider, store, signer, signal, apply } = request;
+  const { provider, store, signer, trust, signal, apply } = request;
   const { header, body, name } = snapshot;
   const segments = header.objects.filter(({ kind }) => kind === 'segment');
   const isBad = (key: string): boolean => missing.has(key) || damaged.has(key);
@@ -82,7 +82,8 @@ export async function rebuildIndex(
       warningCounts: { ...warningCounts, [warning.code]: (warningCounts[warning.code] ?? 0) + 1 },
     },
   };
-  const key = await publishRevision({ store, provider, signer, epoch, signal }, snapshot, change);
+  const place = { store, provider, signer, epoch, trust, signal };
+  const key = await publishRevision(place, snapshot, change);
   return { ...found, published: key !== null };
 }
 

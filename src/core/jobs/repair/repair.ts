@@ -98,7 +98,9 @@ async function repairAccount(
       (await markLost(request, snapshot, { missing, damaged }));
     if (found !== null) snapshots.push(found);
   }
-  return { objects, snapshots, untrusted: damage.untrusted, left: fetched.left };
+  // Another machine wrote a revision meanwhile, or removed the snapshot.
+  const outrun = request.apply && snapshots.some(({ published }) => !published) ? 'ACCOUNT_LOCKED' : null;
+  return { objects, snapshots, untrusted: damage.untrusted, left: fetched.left ?? outrun };
 }
 
 interface Fetched<S extends AnySnapshot> {

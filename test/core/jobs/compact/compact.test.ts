@@ -222,11 +222,15 @@ describe('compact', () => {
     const planted = { ...header, id, objects: objects!, references: [...others!, far] };
     const bytes = encodeManifest({ header: planted, body }, null);
     writeFileSync(join(chain.lab.storePath, key.replace(header.id, id)), bytes);
+    // Nor is one of ours passed by whose next revision he has put.
+    const next = encodeManifest({ header: { ...header, revision: 1 }, body }, null);
+    writeFileSync(join(chain.lab.storePath, key.replace('.manifest', '-r1.manifest')), next);
 
     const trust = await openTrust(chain.lab.stateDir, []);
     const report = only(await compactLab(chain.lab, { trust }));
 
-    expect(report.published.length).toBeGreaterThan(0);
+    expect(report.published).toEqual(report.snapshots);
+    expect(report.published).toContain(last.name);
     const numbers = (await all()).flatMap((one) => (one.header.id === id ? [] : one.header.objects));
     expect(Math.max(...numbers.map(({ number }) => number))).toBeLessThan(1000);
   });

@@ -19,12 +19,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { localStore } from '../../../../src/addins/local/index.ts';
 import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
+import { encodeManifest } from '../../../../src/core/archive/manifest.ts';
 import { withKeys } from '../../../../src/core/encryption/keyed-provider.ts';
 import { errorCodes, HoldfastError } from '../../../../src/core/errors.ts';
 import { listSnapshots, readSnapshot } from '../../../../src/core/jobs/catalog.ts';
 import type { RepairRequest } from '../../../../src/core/jobs/repair/types.ts';
+import { openTrust } from '../../../../src/core/jobs/trust.ts';
 import { compareTrees } from '../../../support/compare-trees.ts';
-import { hookedStore } from '../../../support/hooked-store.ts';
 import { ageStore, pruneLab, repairLab } from '../../../support/upkeep.ts';
 import { type ChainLab, openChainLab } from '../chain/chain-lab.ts';
 
@@ -269,13 +270,32 @@ describe('repair', () => {
     for (const { key, kind } of full.header.objects) if (kind === 'segment') rmSync(stored(key));
     const other = full.key.replace('.manifest', '-r1.manifest');
     // Compact leaves the state as it is, so that its key is another one.
-    const beforeHead = (key: string): void => {
-      if (key === full.key) cpSync(stored(key), stored(other));
+    const { encryption: _, ...header } = full.header;
+    const written = encodeManifest({ header: { ...header, revision: 1 }, body: full.body }, null);
+    const provider = withKeys(chain.lab.provider, { keys: chain.lab.provider.keys ?? null });
+    const put: typeof provider.put = async (request) => {
+      if (request.kind === 'manifest') writeFileSync(stored(other), written);
+      return chain.lab.provider.put(request);
     };
-    const { snapshots } = await repairLab(chain.lab, { store: hookedStore(chain.lab.store, { beforeHead }) });
+    const { snapshots } = await repairLab(chain.lab, { provider: { ...provider, put } });
     expect(snapshots).toMatchObject([{ published: false }]);
     const { objects } = await chain.lab.store.list({ prefix: 'manifests/', signal });
     expect(objects.map(({ key }) => key).sort()).toEqual([full.key, other].sort());
+  });
+
+  it('marks a snapshot also where somebody has planted its next revisions', async () => {
+    const full = await chain.full();
+    for (const { key, kind } of full.header.objects) if (kind === 'segment') rmSync(stored(key));
+    const { encryption: _, ...header } = full.header;
+    const planted = encodeManifest({ header: { ...header, revision: 1 }, body: full.body }, null);
+    writeFileSync(stored(full.key.replace('.manifest', '-r1.manifest')), planted);
+    writeFileSync(stored(full.key.replace('complete', 'partial').replace('.manifest', '-r2.manifest')), 'x');
+    const trust = await openTrust(chain.lab.stateDir, []);
+
+    expect((await repairLab(chain.lab, { trust })).snapshots).toMatchObject([{ published: true }]);
+    const marked = await chain.lab.latest();
+    expect(marked.header).toMatchObject({ revision: 3, replaces: full.key, lost: true });
+    expect((await repairLab(chain.lab, { trust })).snapshots).toEqual([]);
   });
 
   it('marks only the paths in a damaged part of a segment', async () => {
