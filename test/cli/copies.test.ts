@@ -108,6 +108,16 @@ describe('--copy, with the main store gone', () => {
     expect((await compareTrees(join(home, 'anna'), join(target, 'files'))).differences).toEqual([]);
   });
 
+  it('are monitored by themselves', async () => {
+    const main = await site.holdfast('status', '--check');
+    const copy = await site.holdfast('status', '--check', '--copy', 'offsite');
+    const unknown = await site.holdfast('status', '--check', '--copy', 'ofsite');
+
+    expect([main.status, copy.status, unknown.status]).toEqual([3, 0, 3]);
+    expect(copy.stdout).toMatch(/^HOLDFAST OK - 2 accounts/);
+    expect(unknown.stdout).toContain('has no copy "ofsite"');
+  });
+
   it('refuses a name it does not know', async () => {
     const { status, stderr } = await site.holdfast('snapshots', '--copy', 'ofsite');
 

@@ -51,7 +51,7 @@ export const status: CliCommand = {
           'one looks wrong: much smaller than before, ten times the usual changes, no longer compressible, with other ' +
           'exclusions, or dated ahead of the clock. Snapshots whose manifests this server does not remember to have written are read: one that is damaged or ' +
           'not trusted is no good one, and the status is 100.' +
-          '\nWith --check it looks at every addin configuration that does not rest, and an account is critical where a component has no good ' +
+          '\nWith --check it looks at every addin configuration that does not rest, or with --copy at that copy alone, and an account is critical where a component has no good ' +
           'snapshot younger than alertAfterHours.',
       );
     defineKeyOptions(command);
@@ -59,7 +59,7 @@ export const status: CliCommand = {
 
   async run(context, { options }) {
     const { output, world } = context;
-    if (options['check'] === true) return checkStatus(context, options['addin'] as string | undefined);
+    if (options['check'] === true) return checkStatus(context, options);
     return withStore(
       context,
       { ...options, needs: 'any', readsPanel: true },

@@ -17,7 +17,7 @@ import { chooseAddin, loadConfigured } from '../configuration.ts';
 import type { StatusCheckDocument } from '../documents/status-check.ts';
 import { plural } from '../format.ts';
 import type { Doubt } from '../judged-snapshots.ts';
-import { withStore } from '../store-session.ts';
+import { type StoreChoice, withStore } from '../store-session.ts';
 import { interruptedText } from './interrupted.ts';
 import { type AccountAge, agesOf } from './overdue.ts';
 import { runnerOf } from './runner.ts';
@@ -36,10 +36,13 @@ const textOf = (error: unknown): string => {
   return known === null ? String(error) : `${known.code}: ${known.message}`;
 };
 
-export async function checkStatus(context: CliContext, name: string | undefined): Promise<number> {
+/** What of the options of `status` says where to look. */
+export type StatusChoice = Omit<StoreChoice, 'needs' | 'readsPanel'>;
+
+export async function checkStatus(context: CliContext, choice: StatusChoice): Promise<number> {
   const { output } = context;
   try {
-    return await check(context, name);
+    return await check(context, choice);
   } catch (error) {
     const message = textOf(error);
     output.line(`HOLDFAST UNKNOWN - ${line(message)}`);
@@ -54,10 +57,10 @@ export async function checkStatus(context: CliContext, name: string | undefined)
   }
 }
 
-async function check(context: CliContext, name: string | undefined): Promise<number> {
+async function check(context: CliContext, choice: StatusChoice): Promise<number> {
   const { output, world, configDir } = context;
   const { configuration } = await loadConfigured(configDir);
-  const chosen = chooseAddins(configuration, name);
+  const chosen = chooseAddins(configuration, choice);
   const nowMs = world.now();
   const found: Found[] = [];
   const doubts: Doubt[] = [];
@@ -68,10 +71,11 @@ async function check(context: CliContext, name: string | undefined): Promise<num
     try {
       const allowedMs = Math.max(leastPatienceMs, patienceMs / chosen.length);
       await answered(context, allowedMs, (within, begun) =>
-        withStore(within, { addin, needs: 'any' }, async (session) => {
+        withStore(within, { ...choice, addin, needs: 'any' }, async (session) => {
           begun();
+          const { name } = session.addin;
           const ages = await agesOf(session, { limitMs: limitHours * hourMs, nowMs });
-          for (const age of ages.accounts) found.push({ ...age, addin, limitHours });
+          for (const age of ages.accounts) found.push({ ...age, addin: name, limitHours });
           doubts.push(...ages.doubts);
         }),
       );
@@ -156,12 +160,15 @@ export async function answered<T>(
   }
 }
 
+/** @throws USAGE a copy is one of a single configuration, and standard input can be read once */
 function chooseAddins(
   configuration: Parameters<typeof chooseAddin>[0],
-  name: string | undefined,
+  { addin, copy, identity, passphraseFile }: StatusChoice,
 ): Parameters<typeof chooseAddin>[0]['addins'] {
-  if (name !== undefined || configuration.addins.length <= 1) return [chooseAddin(configuration, name)];
-  return configuration.addins.filter((addin) => !rests(addin.name, configuration));
+  const one = addin !== undefined || copy !== undefined || identity === '-' || passphraseFile === '-';
+  if (one || configuration.addins.length <= 1)
+    return [chooseAddin(configuration, addin as string | undefined)];
+  return configuration.addins.filter(({ name }) => !rests(name, configuration));
 }
 
 const doubtsText = (doubts: readonly Doubt[]): string =>

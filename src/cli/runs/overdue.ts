@@ -19,7 +19,7 @@ import { erasedAmong } from '../erased-snapshots.ts';
 import { listCandidates } from '../find-snapshot.ts';
 import { type Doubt, SnapshotJudge } from '../judged-snapshots.ts';
 import type { StoreSession } from '../store-session.ts';
-import { isSentHere, unreached } from './select-accounts.ts';
+import { isOf, isSentHere, unreached } from './select-accounts.ts';
 
 export interface AccountAge {
   readonly account: string;
@@ -59,7 +59,7 @@ export async function agesOf(
     throw new HoldfastError('ACCOUNT_NOT_FOUND', `the configuration ${addin.name} selects no account`);
   }
   // Those that are sent here and that it does not select nobody backs up.
-  const astray = unreached(found, configuration, sites).filter((one) => one.addin === addin.name);
+  const astray = unreached(found, configuration, sites).filter((one) => isOf(one.addin, addin.name));
   const accounts = [
     ...selected.accounts.filter((account) => isSentHere(account, addin.name, configuration)),
     ...astray.map(({ account }) => account),

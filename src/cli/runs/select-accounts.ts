@@ -60,13 +60,16 @@ export async function selectForRun(
 /** Whether no policy sends the account to another addin configuration than this, or the one this is a copy of. */
 export function isFor(account: Account, addin: string, configuration: Configuration): boolean {
   const { value } = policyOf(account, configuration).destination;
-  return value === null || value === addin || addin.startsWith(`${value}/`);
+  return value === null || isOf(value, addin);
 }
 
-/** The same of what is backed up by itself: what no policy sends anywhere goes where backups.destination says, or everywhere. */
+/** Whether an addin configuration is the one that was named, or a copy of it. */
+export const isOf = (sent: string, addin: string): boolean => addin === sent || addin.startsWith(`${sent}/`);
+
+/** As `isFor`, of what is backed up by itself: what no policy sends anywhere goes where backups.destination says, or everywhere. */
 export function isSentHere(account: Account, addin: string, configuration: Configuration): boolean {
   const sent = policyOf(account, configuration).destination.value ?? configuration.steering.destination;
-  return sent === null || sent === addin;
+  return sent === null || isOf(sent, addin);
 }
 
 export interface Astray {
