@@ -1,5 +1,7 @@
 /** Where quotes and comments of PostgreSQL's SQL end, and the words of one statement. Pure. */
 
+import { quoteName } from './names.ts';
+
 /** After the closing quote; -1 where it has not come. */
 export function endOfQuote(bytes: Buffer, start: number, quote: number, escapes: boolean): number {
   for (let at = start + 1; at < bytes.length; at += 1) {
@@ -17,8 +19,9 @@ export function endOfQuote(bytes: Buffer, start: number, quote: number, escapes:
 export function endOfComment(bytes: Buffer, start: number): number {
   if (bytes[start] === 0x2d) {
     if (bytes[start + 1] !== 0x2d) return start + 1;
-    const end = bytes.indexOf(0x0a, start);
-    return end < 0 ? -1 : end;
+    // The server ends it at either of them.
+    for (let at = start; at < bytes.length; at += 1) if (bytes[at] === 0x0a || bytes[at] === 0x0d) return at;
+    return -1;
   }
   if (bytes[start + 1] !== 0x2a) return start + 1;
   // Block comments nest.
@@ -36,18 +39,25 @@ export function endOfComment(bytes: Buffer, start: number): number {
   return -1;
 }
 
-/** `$$` or `$tag$` at this place; null where there is none. */
+/** Bytes of a dollar and the name after it in which its second dollar must come. */
+export const longestTag = 64;
+
+/** `$$` or `$tag$` at this place; null where there is none, `too-long` where it may come later than we look. */
 export function dollarTag(bytes: Buffer, at: number): string | null {
-  return (
-    /^\$(?:[A-Za-z_\u0080-\u00ff][\w\u0080-\u00ff]*)?\$/.exec(bytes.toString('latin1', at, at + 130))?.[0] ??
-    null
-  );
+  const text = bytes.toString('latin1', at, at + longestTag);
+  const [tag] = /^\$(?:[A-Za-z_\u0080-\u00ff][\w\u0080-\u00ff]*)?\$?/.exec(text) ?? [];
+  if (tag === undefined) return null;
+  if (tag.length > 1 && tag.endsWith('$')) return tag;
+  return tag.length === longestTag ? 'too-long' : null;
 }
 
 export interface Word {
   readonly kind: 'word' | 'name' | 'text' | 'sign';
   /** Words in lower case, as the server folds them; names without quotes; signs as they are. */
   readonly value: string;
+  /** Bytes of the text in UTF-8 before it, and up to its end. */
+  readonly start: number;
+  readonly end: number;
 }
 
 /** The first `limit` words of a statement, comments left out. */
@@ -68,23 +78,41 @@ export function words(text: string, limit = Number.POSITIVE_INFINITY): readonly 
       const stop = end < 0 ? bytes.length : end;
       const sign = char === 0x27 ? "'" : '"';
       const value = bytes.toString('utf8', at + 1, stop - 1).replaceAll(sign + sign, sign);
-      found.push({ kind: char === 0x27 ? 'text' : 'name', value });
+      found.push({ kind: char === 0x27 ? 'text' : 'name', value, start: at, end: stop });
       at = stop;
     } else if (tag !== null) {
-      const end = bytes.indexOf(tag, at + tag.length, 'latin1');
-      found.push({ kind: 'text', value: '' });
-      at = end < 0 ? bytes.length : end + tag.length;
+      const close = bytes.indexOf(tag, at + tag.length, 'latin1');
+      const end = close < 0 ? bytes.length : close + tag.length;
+      found.push({ kind: 'text', value: '', start: at, end });
+      at = end;
     } else {
       const match = /^[\w\u0080-\uffff][\w$\u0080-\uffff]*/.exec(bytes.toString('utf8', at, at + 260));
       const value = match?.[0] ?? String.fromCharCode(char);
+      const end = at + Buffer.byteLength(value);
       found.push({
         kind: match === null ? 'sign' : 'word',
         value: match === null ? value : value.toLowerCase(),
+        start: at,
+        end,
       });
-      at += Buffer.byteLength(value);
+      at = end;
     }
   }
   return found;
+}
+
+/** The text with other names in the place of some of its words. */
+export function renamed(text: string, list: readonly Word[], names: ReadonlyMap<string, string>): string {
+  const bytes = Buffer.from(text);
+  const pieces: Buffer[] = [];
+  let at = 0;
+  for (const { value, start, end } of list) {
+    const name = names.get(value);
+    if (name === undefined) continue;
+    pieces.push(bytes.subarray(at, start), Buffer.from(quoteName(name)));
+    at = end;
+  }
+  return Buffer.concat([...pieces, bytes.subarray(at)]).toString();
 }
 
 /** A name in one or two parts at this place, e.g. of a table: schema and name. */

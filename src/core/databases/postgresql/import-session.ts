@@ -11,6 +11,8 @@ import type { Said } from './import-encoding.ts';
 import { addressOf, isConnectionLost, type Row, sqlState, unreachable } from './session.ts';
 
 export interface ImportSession {
+  /** Process id of this session's server process. */
+  readonly backend: number;
   /** @throws IMPORT_FAILED, DATABASE_UNREACHABLE */
   run(statement: string | Said): Promise<void>;
   /** @throws IMPORT_FAILED, DATABASE_UNREACHABLE */
@@ -71,13 +73,13 @@ export async function openImportSession(
     const onAbort = (): void => void client.end().catch(() => {});
     signal.addEventListener('abort', onAbort, { once: true });
     const send = ({ text, bytes }: Said): Promise<unknown> => {
-      if (bytes === null) return client.query(text);
       const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const query = new pg.Query(text, (error) => (error ? reject(error) : resolve()));
+      const query = new pg.Query(alone(text), (error) => (error ? reject(error) : resolve()));
       client.query(inBytes(query, bytes));
       return promise;
     };
     const session: ImportSession = {
+      backend: (client as unknown as { readonly processID: number }).processID,
       async run(statement) {
         throwIfInterrupted(signal, 'the import');
         const said = typeof statement === 'string' ? { text: statement, bytes: null } : statement;
@@ -128,17 +130,33 @@ export async function openImportSession(
   });
 }
 
+/** In messages in which the server takes one statement and no more, wherever it sees its end. The driver's types lack this. */
+const alone = (text: string): { readonly text: string } => {
+  const config = { text, queryMode: 'extended' };
+  return config;
+};
+
 /** The driver writes text as UTF-8; where there are `bytes`, the server gets those in its place. */
 function inBytes<T extends Submittable>(query: T, bytes: Buffer | null): T {
   if (bytes === null) return query;
   const submit = query.submit.bind(query);
   query.submit = (connection) => {
-    const message = Buffer.alloc(bytes.length + 6);
-    message.write('Q', 0, 'latin1');
-    message.writeUInt32BE(bytes.length + 5, 1);
-    bytes.copy(message, 5);
-    const send = { query: { value: () => connection.stream.write(message) } };
+    const write = (message: Buffer): void => void connection.stream.write(message);
+    const end = Buffer.alloc(1);
+    const noTypes = Buffer.alloc(2);
+    const send = {
+      query: { value: () => write(messageOf('Q', [bytes, end])) },
+      parse: { value: () => write(messageOf('P', [end, bytes, end, noTypes])) },
+    };
     submit(Object.create(connection, send) as Connection);
   };
   return query;
+}
+
+function messageOf(type: string, parts: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(parts);
+  const head = Buffer.alloc(5);
+  head.write(type, 0, 'latin1');
+  head.writeUInt32BE(body.length + 4, 1);
+  return Buffer.concat([head, body]);
 }

@@ -6,7 +6,7 @@
  */
 
 import { HoldfastError } from '../../errors.ts';
-import { dollarTag, endOfComment, endOfQuote } from './import-lex.ts';
+import { dollarTag, endOfComment, endOfQuote, longestTag } from './import-lex.ts';
 
 export type Item =
   /** In the encoding of the dump, which is one of those in which every byte of ASCII stands for itself. */
@@ -78,7 +78,7 @@ export class ScriptSplitter {
     if (this.#at === 0 && !this.#skipBetween(final)) return null;
     const bytes = this.#rest;
     // What begins near the end of what has come cannot be told yet.
-    const limit = final ? bytes.length : bytes.length - 64;
+    const limit = final ? bytes.length : bytes.length - longestTag;
     while (this.#at < limit) {
       const end = this.#token(bytes, final);
       if (end < 0) break;
@@ -115,6 +115,7 @@ export class ScriptSplitter {
         return complete(endOfQuote(bytes, at, char, false));
       case 0x24: {
         const tag = isWord(bytes[at - 1]) ? null : dollarTag(bytes, at);
+        if (tag === 'too-long') throw this.#refused('has a dollar quote with a name that is too long');
         if (tag === null) return at + 1;
         const end = bytes.indexOf(tag, at + tag.length);
         return end < 0 ? complete(-1) : end + tag.length;

@@ -67,6 +67,21 @@ describe('cutting a dump', () => {
     for (let size = 1; size < 100; size += 1) expect(split(sql, size), `${size}`).toEqual(whole);
   });
 
+  it('ends a comment where the server ends it, at either end of a line', () => {
+    expect(split('SELECT 1 -- x\r; SELECT 2; -- y\r\nSELECT 3 --z\n;')).toEqual([
+      'SELECT 1 -- x\r',
+      'SELECT 2',
+      'SELECT 3 --z\n',
+    ]);
+  });
+
+  it.each([1, 64, 1000])('refuses a dollar quote whose name it cannot overlook, in pieces of %i', (size) => {
+    const quoted = (length: number) => `$${'a'.repeat(length)}$`;
+    const sql = (length: number) => `SELECT ${quoted(length)};${quoted(length)};\nSELECT 2;`;
+    expect(split(sql(62), size)).toHaveLength(2);
+    expect(() => split(sql(63), size)).toThrow('dollar quote');
+  });
+
   it('hands a row on in pieces and does not look at all of it again for each', () => {
     const splitter = new ScriptSplitter();
     const piece = Buffer.alloc(64 * 1024, 'x');
