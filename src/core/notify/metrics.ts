@@ -3,9 +3,12 @@
  *
  * One file for all of them: those of other configurations are kept as they stand, so only one process at a time
  * reads and writes it. Written beside and renamed, since the collector may read at any time. No figure has a label that an account controls.
+ * The directory may be the collector's: what it has put where we read or write is neither followed nor waited for.
  */
 
-import { chmod, readFile, rename, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Notification } from '../contracts/notifier.ts';
@@ -28,6 +31,8 @@ const helps: Readonly<Record<string, string>> = {
   bytes: 'Plain bytes of files and database exports in its snapshots.',
 };
 
+/** Far more than the figures of any number of configurations. */
+const mostBytes = 2 ** 20;
 const waitMs = 20;
 const waits = 500;
 
@@ -76,7 +81,7 @@ async function writeLocked(path: string, notification: RunEnd): Promise<void> {
     ]),
   );
   const set = (name: string, of: string, value: number): void => gauges.get(name)?.set({ addin: of }, value);
-  const before = await readFile(path, 'utf8').catch(() => '');
+  const before = await figuresIn(path);
   for (const [, name, of, value] of before.matchAll(sample)) {
     set(name!.slice(prefix.length), of!, Number(value));
   }
@@ -90,13 +95,42 @@ async function writeLocked(path: string, notification: RunEnd): Promise<void> {
   set('failed_accounts', addin, figures?.failed ?? 0);
   set('warnings', addin, figures?.warnings ?? 0);
   set('bytes', addin, figures?.bytes ?? 0);
-  const temporary = `${path}.${process.pid}.tmp`;
+  await putInPlace(path, await registry.metrics());
+}
+
+/** Empty where there is no plain file of ours; whatever is there instead is replaced. */
+async function figuresIn(path: string): Promise<string> {
+  const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
   try {
-    await writeFile(temporary, await registry.metrics(), { mode: 0o644 });
-    // Whatever the umask: the collector is not root.
-    await chmod(temporary, 0o644);
+    const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      const stats = await file.stat();
+      return stats.isFile() && stats.size <= mostBytes ? await file.readFile('utf8') : '';
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ELOOP' || code === 'ENXIO') return '';
+    throw unwritable(path, String(code), cause);
+  }
+}
+
+async function putInPlace(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+  try {
+    const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o644);
+    try {
+      await file.writeFile(text);
+      // Whatever the umask: the collector is not root.
+      await file.chmod(0o644);
+    } finally {
+      await file.close();
+    }
     await rename(temporary, path);
   } catch (cause) {
+    await unlink(temporary).catch(() => {}); // it may not be there
     throw unwritable(path, String((cause as NodeJS.ErrnoException).code), cause);
   }
 }

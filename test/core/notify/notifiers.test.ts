@@ -1,8 +1,18 @@
 /** A real HTTP server, a real program in place of sendmail's, real files. */
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -169,6 +179,23 @@ describe('a metrics file', () => {
 
     expect(said.flat()).toEqual([]);
     for (const addin of addins) expect(text).toContain(`holdfast_last_run_exit_status{addin="${addin}"} 26`);
+  });
+
+  it('follows no link and waits for no writer that somebody has put there', async () => {
+    const [path, theirs] = [join(dir, 'planted.prom'), join(dir, 'theirs')];
+    execFileSync('mkfifo', [path]);
+    writeFileSync(theirs, 'theirs', { mode: 0o600 });
+    symlinkSync(theirs, `${path}.${process.pid}.tmp`);
+    const first = await tell({ use: 'textfile', path });
+    const text = readFileSync(path, 'utf8');
+    rmSync(path);
+    symlinkSync(theirs, path);
+    const second = await tell({ use: 'textfile', path });
+
+    expect([first, second]).toEqual([[], []]);
+    expect(readFileSync(path, 'utf8')).toBe(text);
+    expect([readFileSync(theirs, 'utf8'), statSync(theirs).mode & 0o777]).toEqual(['theirs', 0o600]);
+    expect(lstatSync(path).isFile()).toBe(true);
   });
 
   it('is left as it is while another process holds its directory', async () => {
