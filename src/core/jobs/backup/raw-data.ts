@@ -7,13 +7,14 @@
  * backup. So directories of the account's own user are neither searched nor judged.
  */
 
-import { type Dirent, lstatSync, readdirSync, type Stats, statfsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import type { TreeComponent } from '../../archive/manifest.ts';
 import type { Account, Tree } from '../../contracts/panel.ts';
 import { HoldfastError } from '../../errors.ts';
+import type { Stat } from '../../filesystem/native.ts';
 import { PathFilter } from '../../filesystem/patterns.ts';
 import { printable } from '../../printable.ts';
+import { depthOf } from '../capture/levels.ts';
+import { hasName, statOf, TreeLook } from './tree-look.ts';
 
 export interface RefusedTree {
   readonly tree: Tree;
@@ -27,14 +28,19 @@ const harmless = /^(?:mysql-grants.*|backups|.*\.sql(?:\.(?:gz|bz2|xz|zst))?)$/;
 const deepest = 4;
 const mostDirectories = 5_000;
 
-/** The trees that may be captured, and the others with the reason. Reads names and owners only. */
+/** The trees that may be captured, and the others with the reason. Reads names and owners only, and nothing that is mounted below a tree. */
 export function refuseRawData({ trees, owner }: Pick<Account, 'trees' | 'owner'>): {
   readonly trees: readonly Tree[];
   readonly refused: readonly RefusedTree[];
 } {
   const refused = trees.flatMap((tree): RefusedTree[] => {
-    const found = rawDataIn(tree, owner?.uid ?? null);
-    return found === null ? [] : [{ tree, error: refusal(tree, found) }];
+    const look = new TreeLook(tree);
+    try {
+      const found = rawDataIn(tree, look, owner?.uid ?? null);
+      return found === null ? [] : [{ tree, error: refusal(tree, shown(found)) }];
+    } finally {
+      look.close();
+    }
   });
   return { trees: trees.filter((tree) => !refused.some((one) => one.tree === tree)), refused };
 }
@@ -57,131 +63,80 @@ function refusal({ name, path }: Tree, found: string): HoldfastError {
 }
 
 /** Path below the root; empty where the root itself lies in a data directory; null where there is none. */
-function rawDataIn(tree: Tree, uid: number | null): string | null {
+function rawDataIn(tree: Tree, look: TreeLook, uid: number | null): string | null {
   const filter = new PathFilter(tree.exclude, tree.include);
-  if (isInside(tree.path, uid) && (tree.include === undefined || takesRaw(tree, '', filter))) return '';
+  if (isInside(look, uid) && (tree.include === undefined || takesRaw(look, filter))) return '';
   for (const place of usualPlaces) {
-    if (!foreignDirectory(join(tree.path, place), uid)) continue;
-    const entries = namesIn(join(tree.path, place)).filter((name) => !harmless.test(name));
-    if (entries.some((name) => takes(filter, `${place}/${name}`))) {
+    const fd = look.directory(place);
+    if (fd === null || !isOthers(statOf(fd), uid)) continue;
+    const names = look.namesIn(fd).filter((name) => !harmless.test(name));
+    if (names.some((name) => takes(filter, `${place}/${name}`))) {
       // Below PostgreSQL's place lie dumps beside clusters; only what is a cluster counts there.
-      if (place.endsWith('mysql') || findCluster(tree, place, filter, uid) !== null) return place;
+      if (place.endsWith('mysql') || findCluster(look, place, filter, uid) !== null) return place;
     }
   }
-  return findCluster(tree, '', filter, uid);
+  return findCluster(look, '', filter, uid);
 }
 
 /** Breadth first, so that the limits cut off what is deep. */
-function findCluster(tree: Tree, from: string, filter: PathFilter, uid: number | null): string | null {
-  const countedOn = countsDirectories(tree.path);
+function findCluster(look: TreeLook, from: string, filter: PathFilter, uid: number | null): string | null {
   const queue = [{ at: from, isLeaf: false }];
   for (const { at, isLeaf } of queue) {
-    const entries = isLeaf ? [] : entriesIn(join(tree.path, at));
-    const raw = isLeaf ? fileAmong(join(tree.path, at)) : signatureAmong(entries.map(({ name }) => name));
+    const fd = look.directory(at);
+    if (fd === null) continue;
+    const raw = isLeaf ? fileIn(fd) : signatureIn(fd);
     if (raw !== null && at !== '' && takes(filter, `${at}/${raw}`)) return at;
-    if (raw !== null || depthOf(at) >= depthOf(from) + deepest) continue;
-    for (const { name } of entries.filter((entry) => entry.isDirectory())) {
-      const path = at === '' ? name : `${at}/${name}`;
-      const verdict = filter.judge(latin1(path), depthOf(path));
-      if (verdict !== 'take' && verdict !== 'pass') continue;
-      const stat = statOf(join(tree.path, path));
-      if (!isForeignDirectory(stat, uid) || queue.length >= mostDirectories) continue;
-      queue.push({ at: path, isLeaf: stat.nlink === 2 && stat.dev === countedOn });
+    if (raw !== null || isLeaf || levelOf(at) >= levelOf(from) + deepest) continue;
+    const pathOf = (name: string): string => (at === '' ? name : `${at}/${name}`);
+    const isWanted = (name: string): boolean => {
+      const verdict = filter.judge(pathOf(name), depthOf(pathOf(name)));
+      return verdict === 'take' || verdict === 'pass';
+    };
+    for (const found of look.directoriesIn(fd, isWanted)) {
+      if (queue.length >= mostDirectories) break;
+      if (isOthers(found.stat, uid)) queue.push({ at: pathOf(found.name), isLeaf: found.isLeaf });
     }
   }
   return null;
 }
 
-/** Magic numbers of ext4, XFS and tmpfs: the links of a directory there are two and one for each within. */
-const counting: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x01021994]);
+const levelOf = (path: string): number => (path === '' ? 0 : depthOf(path));
 
-/** The device of a path where links tell how many directories there are; null elsewhere. */
-function countsDirectories(path: string): number | null {
-  try {
-    return counting.has(statfsSync(path).type) ? lstatSync(path).dev : null;
-  } catch {
-    return null;
-  }
-}
-
-function takesRaw(tree: Tree, at: string, filter: PathFilter): boolean {
-  const raw = signatureAmong(namesIn(join(tree.path, at)));
+function takesRaw(look: TreeLook, filter: PathFilter): boolean {
+  const fd = look.directory('');
+  const raw = fd === null ? null : signatureIn(fd);
   return raw !== null && takes(filter, raw);
 }
 
-/** The path itself or a directory above it is a data directory. */
-function isInside(path: string, uid: number | null): boolean {
-  for (let at = path; ; at = dirname(at)) {
-    const stat = statOf(at);
-    if (isForeignDirectory(stat, uid) && (at === path ? hasSignature(at) : hadSignature(at, stat)))
-      return true;
-    if (at === dirname(at)) return false;
+/** The root itself or a directory above it is a data directory. */
+function isInside(look: TreeLook, uid: number | null): boolean {
+  for (const { fd, stat } of look.upwards()) {
+    if (isOthers(stat, uid) && signatureIn(fd) !== null) return true;
   }
-}
-
-const hasSignature = (path: string): boolean => signatureAmong(namesIn(path)) !== null;
-
-/** Directories above trees, as they were when their names were read last: thousands of accounts share them. */
-const above = new Map<string, { readonly stat: Stats; readonly has: boolean }>();
-const mostAbove = 64;
-
-function hadSignature(path: string, stat: Stats): boolean {
-  const known = above.get(path);
-  if (known?.stat.ctimeMs === stat.ctimeMs && known.stat.ino === stat.ino && known.stat.dev === stat.dev)
-    return known.has;
-  const has = hasSignature(path);
-  if (above.size >= mostAbove) above.clear();
-  above.set(path, { stat, has });
-  return has;
+  return false;
 }
 
 /** Files that only a data directory holds, also one without directories. */
 const telling = ['ibdata1', 'aria_log_control', 'mysql.ibd'] as const;
 
-/** Of a directory that holds no other: its names, perhaps thousands, need not be read. */
-const fileAmong = (path: string): string | null =>
-  telling.find((name) => statOf(join(path, name)) !== undefined) ?? null;
+/** Names are looked up, never listed: there may be hundreds of thousands. */
+const fileIn = (fd: number): string | null => telling.find((name) => hasName(fd, name)) ?? null;
 
 /** A file that only a data directory holds, or null. */
-function signatureAmong(names: readonly string[]): string | null {
-  const has = (name: string): boolean => names.includes(name);
-  const found = telling.find(has);
-  if (found !== undefined) return found;
-  const cluster = has('PG_VERSION') && has('global') && (has('pg_wal') || has('pg_xlog'));
-  return cluster ? 'PG_VERSION' : null;
+function signatureIn(fd: number): string | null {
+  const has = (name: string): boolean => hasName(fd, name);
+  const cluster = (): boolean => has('PG_VERSION') && has('global') && (has('pg_wal') || has('pg_xlog'));
+  return fileIn(fd) ?? (cluster() ? 'PG_VERSION' : null);
 }
 
-function foreignDirectory(path: string, uid: number | null): boolean {
-  return isForeignDirectory(statOf(path), uid);
-}
+/** Of somebody else than the account, as far as that can be told. */
+const isOthers = ({ uid: owner }: Stat, uid: number | null): boolean =>
+  uid === null || uid === 0 || owner !== uid;
 
-function isForeignDirectory(stat: Stats | undefined, uid: number | null): stat is Stats {
-  return stat?.isDirectory() === true && (uid === null || uid === 0 || stat.uid !== uid);
-}
-
-function statOf(path: string): Stats | undefined {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
-  }
-}
-
-function entriesIn(path: string): readonly Dirent[] {
-  try {
-    return readdirSync(path, { withFileTypes: true });
-  } catch {
-    return [];
-  }
-}
-
-const namesIn = (path: string): readonly string[] => entriesIn(path).map(({ name }) => name);
-
-const latin1 = (path: string): string => Buffer.from(path).toString('latin1');
-const depthOf = (path: string): number => (path === '' ? 0 : path.split('/').length);
+const shown = (path: string): string => Buffer.from(path, 'latin1').toString();
 
 function takes(filter: PathFilter, path: string): boolean {
-  const parts = latin1(path).split('/');
+  const parts = path.split('/');
   // What lies below something left out is left out with it.
   return parts.every((_, i) => {
     const verdict = filter.judge(parts.slice(0, i + 1).join('/'), i + 1);

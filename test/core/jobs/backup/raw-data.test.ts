@@ -1,4 +1,5 @@
-import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -73,6 +74,20 @@ describe('refuseRawData', () => {
   it("cannot be made to refuse by an account's own files", () => {
     lay(tenant, ...innodb('home/u/mysql'), ...cluster('home/u/pg'), 'var/lib/mysql/ibdata1');
     expect(refused()).toEqual([]);
+  });
+
+  it('looks neither through links nor onto what is mounted, of which nothing is captured', () => {
+    lay(server, ...innodb('elsewhere/lib/mysql'), 'tree/srv/mysql/');
+    symlinkSync(join(root, 'elsewhere'), join(root, 'tree/var'));
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', join(root, 'tree/srv/mysql')]);
+    try {
+      lay(server, ...innodb('tree/srv/mysql'));
+
+      expect(refused({ path: join(root, 'tree') })).toEqual([]);
+      expect(refused({ path: join(root, 'tree'), include: ['srv'] })).toHaveLength(1);
+    } finally {
+      execFileSync('umount', [join(root, 'tree/srv/mysql')]);
+    }
   });
 
   it('is content with anything else', () => {
