@@ -2,14 +2,15 @@
  * Decides what becomes of each statement of a dump: run it now, run it after all rows, leave it out, or refuse
  * the dump.
  *
- * This is the first fence. The second is the role that runs what passes: no superuser, and a member of the
- * account's roles only. No text of a dump reaches an administrator's session.
+ * This is the first fence. The second is the role that runs what passes: no superuser, and a member of no role that was
+ * there before. No text of a dump reaches an administrator's session.
  */
 
 import { HoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
 import { qualifiedName, type Word, words } from './import-lex.ts';
 import { type OwnerStatement, ownerStatement } from './import-owner.ts';
+import { granteesOf } from './import-rights.ts';
 
 export type Verdict =
   | { readonly type: 'run' }
@@ -23,12 +24,17 @@ export type Verdict =
   | { readonly type: 'extension'; readonly name: string; readonly schema: string | null }
   /** Nothing but a change of owner, which waits until all is there. */
   | ({ readonly type: 'owner' } & OwnerStatement)
-  | { readonly type: 'grant'; readonly roles: readonly string[] }
-  /** Default privileges of what the roles `of` make; they wait as a change of owner does. */
-  | { readonly type: 'defaults'; readonly of: readonly string[]; readonly roles: readonly string[] }
+  /** Waits as a change of owner does: what an owner takes from himself is taken from whom he is then. */
+  | { readonly type: 'grant'; readonly roles: readonly Word[] }
+  /** Default privileges of what the roles `of` make. */
+  | { readonly type: 'defaults'; readonly of: readonly Word[]; readonly roles: readonly Word[] }
   /** The value of a sequence, which may be an extension's. */
   | { readonly type: 'sequence' }
-  | { readonly type: 'foreign-key' }
+  /** Where new tables and indexes go; empty for the database's own. */
+  | { readonly type: 'tablespace'; readonly name: string }
+  | { readonly type: 'foreign-key'; readonly key: string }
+  /** About a constraint, which may be a foreign key. */
+  | { readonly type: 'constraint-comment'; readonly key: string }
   | { readonly type: 'skip'; readonly what: string | null };
 
 const run: Verdict = { type: 'run' };
@@ -55,7 +61,7 @@ export function judge(text: string, line: number): Verdict {
     case 'select':
       return selectOf(list, refuse);
     case 'copy':
-      return copyOf(list, refuse);
+      return copyOf(text, list, refuse);
     case 'insert':
       return insertOf(list, refuse);
     case 'create':
@@ -63,12 +69,12 @@ export function judge(text: string, line: number): Verdict {
     case 'alter':
       return alterOf(list, refuse);
     case 'comment':
-      return value(2) === 'extension' || value(2) === 'database' || isOperatorClass(list, 2)
-        ? { type: 'skip', what: null }
-        : run;
+      return commentOf(list, refuse);
     case 'grant':
     case 'revoke':
-      return { type: 'grant', roles: granteesOf(list) };
+      return list.some((word) => word.kind === 'word' && word.value === 'on')
+        ? { type: 'grant', roles: granteesOf(list) }
+        : refuse('gives roles to roles');
     case 'refresh':
       return run;
     case 'security':
@@ -103,11 +109,29 @@ function setOf(list: readonly Word[], refuse: Refuse): Verdict {
   if (value(1) === 'session' && value(2) === 'authorization') return { type: 'skip', what: null };
   if (value(1) === 'role' || value(1) === 'session_authorization') return refuse('changes the role');
   const inOrder = list.map((word) => word.value.toLowerCase());
+  if (inOrder[1] === 'default_tablespace') {
+    const tablespace = list[3];
+    return list.length === 4 && tablespace !== undefined && tablespace.kind !== 'sign'
+      ? { type: 'tablespace', name: tablespace.value }
+      : refuse('sets the tablespace in a way of its own');
+  }
   const at = inOrder.findIndex((word) => word === 'client_encoding' || word === 'names');
   if (at < 0) return run;
   const name = list[inOrder[at] === 'names' ? at + 1 : at + 2];
   const whole = at === 1 && name !== undefined && list.at(-1) === name && name.kind !== 'sign';
   return whole ? { type: 'encoding', name: name.value } : refuse('sets the encoding in a way of its own');
+}
+
+/** A comment shares the fate of its object. */
+function commentOf(list: readonly Word[], refuse: Refuse): Verdict {
+  const what = list[2]?.kind === 'word' ? list[2].value : '';
+  if (/^(extension|database|publication|subscription|event)$/.test(what) || isOperatorClass(list, 2))
+    return { type: 'skip', what: null };
+  if (what === 'policy') return { type: 'last' };
+  const ofTable = list[4]?.kind === 'word' && list[4].value === 'on' && list[5]?.value !== 'domain';
+  return what === 'constraint' && ofTable
+    ? { type: 'constraint-comment', key: `${tableAt(list, 5, refuse).table}.${list[3]?.value}` }
+    : run;
 }
 
 function selectOf(list: readonly Word[], refuse: Refuse): Verdict {
@@ -117,6 +141,13 @@ function selectOf(list: readonly Word[], refuse: Refuse): Verdict {
   if (!isCall || name?.kind !== 'word' || !callable.test(name.value)) return refuse('runs a query');
   if (name.value === 'set_config' && first?.value.toLowerCase() === 'client_encoding')
     return refuse('sets the encoding in a way of its own');
+  let depth = 0;
+  const end = list.findIndex(({ kind, value }) => {
+    if (kind === 'sign' && value === '(') depth += 1;
+    if (kind === 'sign' && value === ')') depth -= 1;
+    return kind === 'sign' && value === ')' && depth === 0;
+  });
+  if (end !== list.length - 1) return refuse('runs a query');
   return name.value === 'setval' ? { type: 'sequence' } : run;
 }
 
@@ -137,13 +168,16 @@ function tableAt(
   return { table: `${found.schema ?? 'public'}.${found.name}`, next: found.next };
 }
 
-function copyOf(list: readonly Word[], refuse: Refuse): Verdict {
-  const { table, next } = tableAt(list, 1, refuse);
-  const rest = list.slice(next);
-  const from = rest.findIndex(({ kind, value }) => kind === 'word' && value === 'from');
-  return rest[from + 1]?.value === 'stdin' && from >= 0
-    ? { type: 'copy', table }
-    : refuse('copies from or to somewhere else');
+const name = '(?:"(?:[^"]|"")+"|[A-Za-z0-9_$\\u0080-\\uffff]+)';
+/** As pg_dump writes it. The server gets it in a message that may hold several statements, so nothing else may be in it. */
+const copyStatement = new RegExp(
+  `^COPY[ \\n]+${name}(\\.${name})?[ \\n]*(\\([ \\n]*${name}([ \\n]*,[ \\n]*${name})*[ \\n]*\\))?[ \\n]+FROM[ \\n]+stdin[ \\n]*$`,
+  'i',
+);
+
+function copyOf(text: string, list: readonly Word[], refuse: Refuse): Verdict {
+  if (!copyStatement.test(text)) return refuse('copies in another way than pg_dump does');
+  return { type: 'copy', table: tableAt(list, 1, refuse).table };
 }
 
 function insertOf(list: readonly Word[], refuse: Refuse): Verdict {
@@ -187,36 +221,32 @@ function createOf(list: readonly Word[], refuse: Refuse): Verdict {
   return { type: 'table', table: tableAt(list, at + (exists ? 4 : 1), refuse).table };
 }
 
-const foreignToDatabase = /^(database|role|user|system|tablespace|subscription|group)$/;
+const foreignToDatabase = /^(database|role|user|system|tablespace|group)$/;
 
 function alterOf(list: readonly Word[], refuse: Refuse): Verdict {
   const value = (at: number): string => (list[at]?.kind === 'word' ? list[at].value : '');
   if (foreignToDatabase.test(value(1))) return refuse('alters what is not in the database');
-  if (value(1) === 'event' || value(1) === 'publication' || value(1) === 'extension') {
-    return { type: 'skip', what: null };
-  }
+  if (/^(event|publication|subscription|extension)$/.test(value(1))) return { type: 'skip', what: null };
   if (value(1) === 'default' && value(2) === 'privileges') {
-    if (value(3) !== 'for') return { type: 'grant', roles: granteesOf(list) };
+    // Of the role that loads it, which is gone afterwards.
+    if (value(3) !== 'for') return { type: 'skip', what: null };
     const end = list.findIndex(({ kind, value: v }) => kind === 'word' && /^(in|grant|revoke)$/.test(v));
     const of = list.slice(5, end < 0 ? 5 : end).filter(({ kind }) => kind !== 'sign');
-    return { type: 'defaults', of: of.map((one) => one.value), roles: granteesOf(list) };
+    return { type: 'defaults', of, roles: granteesOf(list) };
   }
   if (isOperatorClass(list, 1)) return { type: 'skip', what: null };
   const owner = ownerStatement(list);
   if (owner !== null) return { type: 'owner', ...owner };
   const inOrder = list.map(({ kind, value }) => (kind === 'word' ? value : '.')).join(' ');
   if (/ (enable|disable|force|no force) row level security$/.test(inOrder)) return { type: 'last' };
-  return / foreign key /.test(inOrder) ? { type: 'foreign-key' } : run;
+  return / foreign key /.test(inOrder) ? { type: 'foreign-key', key: foreignKeyOf(list, refuse) } : run;
 }
 
-/** Roles after the last TO or FROM; PUBLIC is none. */
-function granteesOf(list: readonly Word[]): readonly string[] {
-  const at = list.findLastIndex(({ kind, value }) => kind === 'word' && (value === 'to' || value === 'from'));
-  const grantees = list
-    .slice(at + 1)
-    .filter(({ kind }) => kind === 'name' || kind === 'word')
-    .map(({ value }) => value);
-  return grantees.filter((name) => !/^(public|with|grant|option|cascade|group)$/.test(name));
+/** `ALTER TABLE [ONLY] table ADD CONSTRAINT name FOREIGN KEY`: table and name. */
+function foreignKeyOf(list: readonly Word[], refuse: Refuse): string {
+  const only = list[2]?.kind === 'word' && list[2].value === 'only';
+  const { table, next } = tableAt(list, only ? 3 : 2, refuse);
+  return `${table}.${list[next + 2]?.value}`;
 }
 
 function refused(line: number, why: string): HoldfastError {

@@ -1,24 +1,26 @@
 /**
- * Runs a dump through the driver as the importer, and notes what its stream held. While anything of the dump may run,
- * the importer is a member of no role: what it runs reaches nothing but the scratch database.
+ * Runs a dump through the driver as the importer, and notes what its stream held. The importer is never a member of a role
+ * that was there before: what it runs reaches nothing but the scratch database.
  */
 
-import { isHoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
 import type { ImportedTable } from '../import/types.ts';
+import type { StandIns } from './import-actors.ts';
 import { checkLoaded } from './import-check.ts';
 import { DumpEncoding, type Said } from './import-encoding.ts';
 import { isBare, judge, type Verdict } from './import-filter.ts';
-import { giveToOwners, type OwnerStatement } from './import-owner.ts';
+import { Rights, runIfAllowed, shortened } from './import-rights.ts';
 import type { AccountRoles } from './import-roles.ts';
 import { ExtensionTables, isWanted, noSink, openSink, type Sink } from './import-rows.ts';
 import type { ImportSession } from './import-session.ts';
 import { type Item, ScriptSplitter } from './import-split.ts';
-import { sqlState } from './session.ts';
+import { quoteText } from './names.ts';
 
 export interface LoadedScript {
   readonly counted: readonly ImportedTable[];
-  readonly owners: readonly OwnerStatement[];
+  /** Owners that are none of the account's. */
+  readonly foreignOwners: ReadonlySet<string>;
+  readonly standIns: StandIns;
   /** What only a superuser can have. */
   readonly skipped: ReadonlySet<string>;
   /** What else was left out, and why. */
@@ -28,8 +30,8 @@ export interface LoadedScript {
 
 export interface LoadOptions {
   readonly roles: AccountRoles;
-  /** Makes the importer a member of the account's roles; called once nothing of the dump runs any more. */
-  readonly joinRoles: () => Promise<void>;
+  /** Makes the importer a member of a stand-in for each; called once nothing of the dump runs any more. */
+  readonly standIns: (roles: ReadonlySet<string>) => Promise<StandIns>;
   /** Null: rows of all tables. */
   readonly tables: readonly string[] | null;
   /** As the administrator, where the importer may not and nothing but schemas is there. */
@@ -63,6 +65,7 @@ const leavesBare: ReadonlySet<Verdict['type']> = new Set([
   'skip',
   'owner',
   'last',
+  'grant',
   'defaults',
 ] as const);
 
@@ -80,12 +83,12 @@ class Loading {
   readonly #encoding: DumpEncoding;
   readonly #ofExtensions: ExtensionTables;
   readonly #tables = new Map<string, number>();
-  readonly #owners: (OwnerStatement & { readonly statement: string })[] = [];
-  readonly #defaults: string[] = [];
+  readonly #rights: Rights;
   readonly #last: Said[] = [];
   readonly #skipped = new Set<string>();
   readonly #leftOut = new Set<string>();
-  readonly #missingRoles = new Set<string>();
+  /** Foreign keys that were left out. */
+  readonly #keysLeftOut = new Set<string>();
   /** Nothing is there yet that the dump has made, but for schemas. */
   #bare = true;
   #copy: Copying | null = null;
@@ -95,6 +98,7 @@ class Loading {
     this.#options = options;
     this.#encoding = new DumpEncoding(session);
     this.#ofExtensions = new ExtensionTables(session);
+    this.#rights = new Rights(options.roles);
   }
 
   async take(item: Item): Promise<void> {
@@ -114,26 +118,25 @@ class Loading {
   }
 
   async end(): Promise<LoadedScript> {
-    const [session, { roles, tables, joinRoles }] = [this.#session, this.#options];
+    const [session, { tables }] = [this.#session, this.#options];
     // What a dump leaves open, the end of the session would take back.
     await session.run('COMMIT');
     await session.run('ANALYZE');
     const counted = await this.#encoding.ours(() => checkLoaded(session, this.#tables, tables));
     for (const statement of this.#last) await session.run(statement);
-    await this.#encoding.ours(() =>
-      giveToOwners(session, this.#owners, { roles, joinRoles, defaults: this.#defaults }),
-    );
+    const standIns = await this.#encoding.ours(() => this.#rights.apply(session, this.#options.standIns));
     return {
       counted,
-      owners: this.#owners,
+      standIns,
+      foreignOwners: this.#rights.foreignOwners,
       skipped: this.#skipped,
-      leftOut: this.#leftOut,
-      missingRoles: this.#missingRoles,
+      leftOut: new Set([...this.#leftOut, ...this.#rights.leftOut]),
+      missingRoles: this.#rights.missing,
     };
   }
 
   async #run(said: Said, verdict: Verdict): Promise<void> {
-    const { roles, tables, extension } = this.#options;
+    const { tables, extension } = this.#options;
     switch (verdict.type) {
       case 'encoding':
         return await this.#encoding.set(verdict.name);
@@ -144,26 +147,29 @@ class Loading {
         this.#last.push(said);
         return;
       case 'owner':
-        this.#owners.push({ statement: said.text, role: verdict.role, ofSchema: verdict.ofSchema });
+        this.#rights.owner(said.text, verdict);
         return;
       case 'extension':
         this.#ofExtensions.forget();
         return await extension({ name: verdict.name, schema: verdict.schema, bare: this.#bare });
-      case 'defaults': {
-        const foreign = verdict.of.find((role) => !roles.all.has(role));
-        if (foreign !== undefined) {
-          this.#leftOut.add(`default privileges of ${quoted(foreign)}, which is no role of the account`);
-        } else if (this.#allExist(verdict.roles)) this.#defaults.push(said.text);
+      case 'defaults':
+        this.#rights.defaults(said.text, verdict.of, verdict.roles);
         return;
-      }
       case 'grant':
-        if (this.#allExist(verdict.roles)) await this.#runIfAllowed(said);
+        this.#rights.grant(said.text, verdict.roles);
         return;
       case 'sequence':
-        return await this.#runIfAllowed(said);
+        if (!(await runIfAllowed(this.#session, said))) this.#leftOut.add(shortened(said.text));
+        return;
+      case 'tablespace':
+        return await this.#setTablespace(verdict.name);
       case 'foreign-key':
         // With the rows of some tables only, most keys would lead nowhere.
         if (tables === null) await this.#session.run(said);
+        else this.#keysLeftOut.add(verdict.key);
+        return;
+      case 'constraint-comment':
+        if (!this.#keysLeftOut.has(verdict.key)) await this.#session.run(said);
         return;
       case 'copy':
         this.#copy = await this.#begin(said, verdict.table);
@@ -204,21 +210,14 @@ class Loading {
     this.#tables.set(table, (this.#tables.get(table) ?? 0) + rows);
   }
 
-  #allExist(names: readonly string[]): boolean {
-    const missing = names.filter((role) => !this.#options.roles.existing.has(role));
-    for (const role of missing) this.#missingRoles.add(role);
-    return missing.length === 0;
-  }
-
-  /** For rights and sequences of what the importer has not made: what extensions and the server bring along. */
-  async #runIfAllowed(said: Said): Promise<void> {
-    try {
-      this.#session.passedOverRights();
-      await this.#session.run(said);
-      if (!this.#session.passedOverRights()) return;
-    } catch (error) {
-      if (!isHoldfastError(error) || sqlState(error.cause) !== '42501') throw error;
-    }
-    this.#leftOut.add(quoted(said.text.replace(/\s+/g, ' ').slice(0, 120)));
+  /** That of the database where the account may make nothing in the one that the dump says. */
+  async #setTablespace(name: string): Promise<void> {
+    const [row] = await this.#session.rows(
+      `SELECT pg_catalog.bool_or(pg_catalog.has_tablespace_privilege(oid, 'CREATE')) AS may FROM pg_catalog.pg_tablespace WHERE spcname = $1`,
+      [name],
+    );
+    const may = name === '' || row?.['may'] === true;
+    if (!may) this.#leftOut.add(`tablespace ${quoted(name)}, in which the account may make nothing`);
+    await this.#session.run(`SET default_tablespace = ${quoteText(may ? name : '')}`);
   }
 }

@@ -4,13 +4,9 @@
  */
 
 import type { Word } from './import-lex.ts';
-import type { AccountRoles } from './import-roles.ts';
-import type { ImportSession } from './import-session.ts';
-import { quoteName } from './names.ts';
 
 export interface OwnerStatement {
-  readonly role: string;
-  /** Schemas go last: their owner decides who may make what in them. */
+  readonly role: Word;
   readonly ofSchema: boolean;
 }
 
@@ -62,7 +58,7 @@ export function ownerStatement(list: readonly Word[]): OwnerStatement | null {
   if (kind.shape === 'call' || kind.shape === 'operator') at = endOfArguments(list, at);
   if (at === null) return null;
   const whole = isWord(at, 'owner') && isWord(at + 1, 'to') && isName(at + 2) && list.length === at + 3;
-  return whole ? { role: list[at + 2]!.value, ofSchema: kind.words === 'schema' } : null;
+  return whole ? { role: list[at + 2]!, ofSchema: kind.words === 'schema' } : null;
 }
 
 /** After the closing parenthesis of a signature: names and types only. */
@@ -77,55 +73,4 @@ function endOfArguments(list: readonly Word[], start: number): number | null {
     if (depth === 0) return at + 1;
   }
   return null;
-}
-
-/**
- * Gives objects to those roles of the account that the dump names; the rest goes to the owner of the database later.
- * The server wants that a new owner may create in the schema: for that moment he may. After `joinRoles` nothing is
- * asked or run that could call what the dump has made: no operator, no function but the server's own.
- *
- * @throws IMPORT_FAILED
- */
-export async function giveToOwners(
-  session: ImportSession,
-  owners: readonly (OwnerStatement & { readonly statement: string })[],
-  {
-    roles,
-    joinRoles,
-    defaults,
-  }: {
-    readonly roles: AccountRoles;
-    readonly joinRoles: () => Promise<void>;
-    /** Default privileges of the account's roles. */
-    readonly defaults: readonly string[];
-  },
-): Promise<void> {
-  const wanted = owners.filter(({ role }) => role !== roles.owner && roles.all.has(role));
-  const [given, taken]: [string[], string[]] = [[], []];
-  for (const role of new Set(wanted.map((one) => one.role))) {
-    const may = await session.rows(
-      `SELECT n.nspname AS name FROM pg_catalog.pg_namespace n
-       WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-         AND pg_catalog.pg_has_role(n.nspowner, 'USAGE') AND NOT pg_catalog.has_schema_privilege($1, n.oid, 'CREATE')`,
-      [role],
-    );
-    const places = may.map((row) => `SCHEMA ${quoteName(String(row['name']))}`);
-    for (const place of places) {
-      given.push(`GRANT CREATE ON ${place} TO ${quoteName(role)}`);
-      taken.push(`REVOKE CREATE ON ${place} FROM ${quoteName(role)}`);
-    }
-  }
-  const [row] = await session.rows('SELECT pg_catalog.current_database() AS name');
-  for (const statement of given) await session.run(statement);
-  await joinRoles();
-  for (const statement of defaults) await session.run(statement);
-  for (const { statement, ofSchema } of wanted) if (!ofSchema) await session.run(statement);
-  for (const statement of taken) await session.run(statement);
-  const schemas = wanted.filter(({ ofSchema }) => ofSchema);
-  const database = `DATABASE ${quoteName(String(row?.['name']))}`;
-  for (const { role, statement } of schemas) {
-    await session.run(`GRANT CREATE ON ${database} TO ${quoteName(role)}`);
-    await session.run(statement);
-    await session.run(`REVOKE CREATE ON ${database} FROM ${quoteName(role)}`);
-  }
 }

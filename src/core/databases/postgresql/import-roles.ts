@@ -1,13 +1,9 @@
-/**
- * Whose a database is, and the role that loads it: no superuser, member of nothing while anything of the dump may run,
- * gone when the import ends.
- */
+/** Whose a database is: the roles of its account. */
 
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { HoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
 import { accountNames } from '../account-names.ts';
-import { quoteName, quoteText } from './names.ts';
 import type { Session } from './session.ts';
 
 export interface AccountRoles {
@@ -17,6 +13,7 @@ export interface AccountRoles {
   readonly all: ReadonlySet<string>;
   /** Every role of the server. */
   readonly existing: ReadonlySet<string>;
+  readonly superusers: ReadonlySet<string>;
 }
 
 /**
@@ -55,25 +52,6 @@ export async function accountRoles(
     owner: String(owner['name']),
     all: new Set(mine.map((row) => String(row['name']))),
     existing: new Set(rows.map((row) => String(row['name']))),
+    superusers: new Set(rows.filter((row) => row['rolsuper'] === true).map((row) => String(row['name']))),
   };
-}
-
-export async function createImporter(session: Session, user: string, password: string): Promise<void> {
-  await session.rows(
-    `CREATE ROLE ${quoteName(user)} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD ${quoteText(password)}`,
-  );
-}
-
-/** Once nothing of the dump runs any more: so that it may give them what is theirs. */
-export async function joinRoles(session: Session, user: string, { all }: AccountRoles): Promise<void> {
-  for (const role of all) await session.rows(`GRANT ${quoteName(role)} TO ${quoteName(user)}`);
-}
-
-/** In the maintenance database, after what it owned was handed on. One that is gone is a success. */
-export async function dropImporter(session: Session, user: string): Promise<void> {
-  const [row] = await session.rows('SELECT 1 FROM pg_roles WHERE rolname = $1', [user]);
-  if (row === undefined) return;
-  await session.rows('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1', [user]);
-  await session.rows(`DROP OWNED BY ${quoteName(user)}`);
-  await session.rows(`DROP ROLE IF EXISTS ${quoteName(user)}`);
 }

@@ -14,12 +14,14 @@ import type {
   StepListener,
 } from '../import/types.ts';
 import { type DatabaseInstanceConfig, stallMsOf } from '../types.ts';
+import { closeLogin, createImporter, dropActors, makeStandIns } from './import-actors.ts';
 import { scriptOf } from './import-archive.ts';
 import { carryOver, createLike, databaseNames, dropDatabase, openToAll } from './import-database.ts';
 import { extensionMaker } from './import-extensions.ts';
+import { handOver } from './import-handover.ts';
 import { type LoadedScript, loadScript } from './import-load.ts';
 import { type Begun, beginningOf, localeIn } from './import-locale.ts';
-import { type AccountRoles, accountRoles, createImporter, dropImporter, joinRoles } from './import-roles.ts';
+import { type AccountRoles, accountRoles } from './import-roles.ts';
 import { openImportSession } from './import-session.ts';
 import { exchange, isExchanged } from './import-swap.ts';
 import { quoteName } from './names.ts';
@@ -73,7 +75,7 @@ export class PostgresqlImporter implements DatabaseImporter {
     const said = localeIn(head);
     const { roles, unknown } = await this.#in(maintenanceDatabase, signal, async (session) => {
       const found = await accountRoles(session, selector, origin);
-      await createImporter(session, user, password);
+      await createImporter(session, { user, password }, found.all);
       const wanted = { name: scratch, owner: user, like: origin, said, database: record.database };
       return { roles: found, unknown: await createLike(session, wanted) };
     });
@@ -81,9 +83,13 @@ export class PostgresqlImporter implements DatabaseImporter {
     const importer = await openImportSession({ ...this.#config, user, password }, scratch, signal);
     let loaded: LoadedScript;
     try {
+      await this.#in(maintenanceDatabase, signal, (session) => closeLogin(session, user));
       loaded = await loadScript(importer, script, {
         roles,
-        joinRoles: () => this.#in(maintenanceDatabase, signal, (session) => joinRoles(session, user, roles)),
+        standIns: (names) =>
+          this.#in(maintenanceDatabase, signal, (session) =>
+            makeStandIns(session, { user, scratch, backend: importer.backend }, names),
+          ),
         tables: record.tables,
         extension: extensionMaker(importer, {
           scratch: (work) => this.#in(scratch, signal, work),
@@ -93,14 +99,16 @@ export class PostgresqlImporter implements DatabaseImporter {
     } finally {
       await importer.close();
     }
-    await this.#in(scratch, signal, (session) => handOver(session, user, roles));
+    const weakened = await this.#in(scratch, signal, (session) =>
+      handOver(session, { user, owner: roles.owner }, loaded.standIns),
+    );
     await this.#in(maintenanceDatabase, signal, async (session) => {
       await openToAll(session, scratch);
-      await dropImporter(session, user);
+      await dropActors(session, user, (place, work) => this.#in(place, signal, work));
     });
     return {
       tables: loaded.counted,
-      warnings: [...unknown, ...warningsOf(loaded, roles, record.database)],
+      warnings: [...unknown, ...warningsOf(loaded, { roles, weakened, database: record.database })],
       notes: null,
     };
   }
@@ -125,7 +133,7 @@ export class PostgresqlImporter implements DatabaseImporter {
     await this.#in(maintenanceDatabase, signal, async (session) => {
       const names = await databaseNames(session);
       if (isScratch(record.scratch)) await dropDatabase(session, record.scratch);
-      await dropImporter(session, record.importer.user);
+      await dropActors(session, record.importer.user, (place, work) => this.#in(place, signal, work));
       if (record.phase === 'swapping' && record.kept !== null && names.has(record.database)) {
         await session.rows(`ALTER DATABASE ${quoteName(record.database)} ALLOW_CONNECTIONS true`);
       }
@@ -162,16 +170,16 @@ export class PostgresqlImporter implements DatabaseImporter {
   }
 }
 
-/** The database and all that the importer made and the dump gave to nobody else of the account. Runs no text of a dump. */
-async function handOver(session: Session, user: string, { owner }: AccountRoles): Promise<void> {
-  await session.rows(`REASSIGN OWNED BY ${quoteName(user)} TO ${quoteName(owner)}`);
-  await session.rows(`DROP OWNED BY ${quoteName(user)}`);
-}
-
-function warningsOf(loaded: LoadedScript, roles: AccountRoles, database: string): DatabaseWarning[] {
+function warningsOf(
+  loaded: LoadedScript,
+  {
+    roles,
+    weakened,
+    database,
+  }: { readonly roles: AccountRoles; readonly weakened: readonly string[]; readonly database: string },
+): DatabaseWarning[] {
   const list = (names: Iterable<string>): string => [...names].map((name) => quoted(name)).join(', ');
-  const foreign = new Set(loaded.owners.map(({ role }) => role).filter((role) => !roles.all.has(role)));
-  foreign.delete('pg_database_owner');
+  const foreign = loaded.foreignOwners;
   return [
     ...(loaded.skipped.size === 0
       ? []
@@ -207,6 +215,15 @@ function warningsOf(loaded: LoadedScript, roles: AccountRoles, database: string)
             code: 'owner-replaced',
             database,
             message: `objects of ${list(foreign)} now belong to ${quoted(roles.owner)}`,
+          },
+        ]),
+    ...(weakened.length === 0
+      ? []
+      : [
+          {
+            code: 'definer-replaced',
+            database,
+            message: `these belonged to no role of the account, and act with the rights of who uses them now: ${shortened(weakened.map((name) => printable(name, 200)))}`,
           },
         ]),
   ];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isBare, judge } from '../../../../src/core/databases/postgresql/import-filter.ts';
+import type { Word } from '../../../../src/core/databases/postgresql/import-lex.ts';
 
 describe('a change of owner in a dump', () => {
   it.each([
@@ -13,7 +14,11 @@ describe('a change of owner in a dump', () => {
     ['ALTER LARGE OBJECT 4711 OWNER TO exa_app', 'exa_app'],
     ['ALTER SCHEMA s OWNER TO exa_app', 'exa_app'],
   ])('is known: %s', (text, role) => {
-    expect(judge(text, 1)).toMatchObject({ type: 'owner', role, ofSchema: text.includes('SCHEMA') });
+    expect(judge(text, 1)).toMatchObject({
+      type: 'owner',
+      role: { value: role },
+      ofSchema: text.includes('SCHEMA'),
+    });
   });
 
   it.each([
@@ -69,12 +74,59 @@ describe('what a dump says about its encoding', () => {
   });
 });
 
+describe('what is more than it seems', () => {
+  it.each([
+    ['COPY public.t (a) FROM stdin -- \r; SELECT 1', 'copies in another way'],
+    ["COPY t FROM stdin WITH (FORMAT csv, DELIMITER ';')", 'copies in another way'],
+    ["COPY t FROM '/etc/passwd'", 'copies in another way'],
+    ["SELECT pg_catalog.set_config('a', 'b', false) INTO public.t", 'runs a query'],
+    ["SELECT pg_catalog.setval('s', 1), pg_catalog.setval('s', 2)", 'runs a query'],
+    ['GRANT a TO b', 'gives roles'],
+  ])('is refused: %s', (text, why) => {
+    expect(() => judge(text, 1)).toThrow(why);
+  });
+
+  it.each(['COPY t FROM stdin', 'COPY "a;b".t (x, "y,\n""z)") FROM stdin', 'COPY ONLY_t(x) FROM stdin '])(
+    'is not: %s',
+    (text) => expect(judge(text, 1)).toMatchObject({ type: 'copy' }),
+  );
+
+  it('is a comment that makes no place for the rest of its line', () => {
+    expect(isBare('CREATE SCHEMA s --\r CREATE TABLE t (a int)')).toBe(false);
+  });
+});
+
+describe('a comment', () => {
+  it.each([
+    ["COMMENT ON POLICY p ON t IS 'x'", { type: 'last' }],
+    ["COMMENT ON PUBLICATION p IS 'x'", { type: 'skip', what: null }],
+    ["COMMENT ON EVENT TRIGGER p IS 'x'", { type: 'skip', what: null }],
+    ["COMMENT ON SUBSCRIPTION p IS 'x'", { type: 'skip', what: null }],
+    ['COMMENT ON CONSTRAINT "K" ON s.t IS NULL', { type: 'constraint-comment', key: 's.t.K' }],
+    ['COMMENT ON CONSTRAINT k ON DOMAIN s.d IS NULL', { type: 'run' }],
+    ["COMMENT ON TABLE t IS 'x'", { type: 'run' }],
+  ])('shares the fate of its object: %s', (text, verdict) => {
+    expect(judge(text, 1)).toEqual(verdict);
+  });
+
+  it('finds the foreign key that it is about', () => {
+    const key = 'ALTER TABLE ONLY s.t\n    ADD CONSTRAINT "K" FOREIGN KEY (a) REFERENCES s.u(a)';
+    expect(judge(key, 1)).toEqual({ type: 'foreign-key', key: 's.t.K' });
+  });
+});
+
 describe('what needs more rights than an import has', () => {
+  it('leaves subscriptions out, with what is altered of them', () => {
+    expect(judge('ALTER SUBSCRIPTION s OWNER TO a', 1)).toEqual({ type: 'skip', what: null });
+  });
+
   it.each([
     ['ALTER DEFAULT PRIVILEGES FOR ROLE a, "B" IN SCHEMA s GRANT SELECT ON TABLES TO c', ['a', 'B'], ['c']],
     ['ALTER DEFAULT PRIVILEGES FOR USER a REVOKE ALL ON TABLES FROM PUBLIC', ['a'], []],
   ])('tells whose default privileges: %s', (text, of, roles) => {
-    expect(judge(text, 1)).toEqual({ type: 'defaults', of, roles });
+    const verdict = judge(text, 1);
+    const names = (list: readonly Word[]) => list.map(({ value }) => value);
+    expect(verdict.type === 'defaults' && [names(verdict.of), names(verdict.roles)]).toEqual([of, roles]);
   });
 
   it('leaves operator classes and families out', () => {

@@ -3,7 +3,15 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { contextOf, makeImportDirectory, runImport, selectorOf } from '../../../support/imports.ts';
+import { dropActors, makeStandIns } from '../../../../src/core/databases/postgresql/import-actors.ts';
+import { openSession, type Session } from '../../../../src/core/databases/postgresql/session.ts';
+import {
+  contextOf,
+  importSignal,
+  makeImportDirectory,
+  runImport,
+  selectorOf,
+} from '../../../support/imports.ts';
 import { type PostgresqlServer, psql, startPostgresql } from '../../../support/postgresql.ts';
 
 const selector = selectorOf('postgresql', 'exa_', 'exaadmin');
@@ -101,6 +109,26 @@ describe('a dump that waits for an administrator', () => {
     expect(await psql(postgres, owners, 'exa_bomb')).toBe('evil_admin\n');
   });
 
+  it('gives no foreign role the rights of the account through what that role had put there', async () => {
+    const sql = `CREATE TABLE public.secret (a int);
+      CREATE FUNCTION public.peek() RETURNS bigint SECURITY DEFINER LANGUAGE sql AS 'SELECT count(*) FROM public.secret';
+      CREATE VIEW public.look AS SELECT a FROM public.secret;
+      ALTER FUNCTION public.peek() OWNER TO stranger; ALTER TABLE public.look OWNER TO stranger; GRANT SELECT ON public.look TO stranger;
+      CREATE FUNCTION public.own() RETURNS int SECURITY DEFINER LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION public.own() OWNER TO exa_app;`;
+    expect(await attempt(sql, 'exa_live')).toBe('imported');
+    for (const query of ['SELECT public.peek()', 'SELECT * FROM public.look']) {
+      await expect(psql(postgres, `SET ROLE stranger; ${query}`, 'exa_live')).rejects.toThrow('denied');
+    }
+    const owners =
+      "SELECT proname, pg_get_userbyid(proowner), prosecdef FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1";
+    expect(await psql(postgres, owners, 'exa_live')).toBe('own|exa_app|t\npeek|exaadmin|f\n');
+  });
+
+  it('cannot say two things in one statement, however it is read', async () => {
+    const sql = `SET standard_conforming_strings = off;\nCOMMENT ON SCHEMA public IS '\\''; CREATE TABLE public.smuggled (a int); --';`;
+    expect(await attempt(sql, 'exa_smuggled')).toBe('IMPORT_FAILED');
+  });
+
   it('makes an extension that needs a superuser as pg_dump writes it, where the live database has it', async () => {
     await psql(postgres, 'CREATE EXTENSION IF NOT EXISTS file_fdw', 'exa_live');
     const sql = `SET client_encoding = 'UTF8';\nSELECT pg_catalog.set_config('search_path', '', false);\nCREATE SCHEMA ext;\nALTER SCHEMA ext OWNER TO exa_app;
@@ -119,5 +147,45 @@ describe('a dump that waits for an administrator', () => {
     expect(await attempt(sql, 'exa_watched')).toBe('imported');
     const now = "has_database_privilege('exa_app', current_database(), 'CONNECT')";
     expect(await psql(postgres, `SELECT open, ${now} FROM seen`, 'exa_watched')).toBe('f|t\n');
+  });
+});
+
+describe('the role that loads a dump', () => {
+  const user = 'holdfast_imp_0123456789ab';
+
+  it('lets nobody in, whatever password the dump gives it', async () => {
+    const sql = `CREATE FUNCTION public.f(a int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
+        EXECUTE format('ALTER ROLE %I PASSWORD %L', session_user, 'known');
+        RETURN (SELECT NOT rolcanlogin FROM pg_roles WHERE rolname = session_user); END $$;
+      CREATE TABLE public.t (c int CHECK (public.f(c))); INSERT INTO public.t VALUES (1);`;
+    expect(await attempt(sql, 'exa_in')).toBe('imported');
+  });
+
+  it('is handed no stand-ins where others may act as it, and goes with all that they made in its name', async () => {
+    await psql(
+      postgres,
+      `CREATE ROLE ${user} LOGIN; GRANT ${user} TO stranger; CREATE DATABASE elsewhere OWNER stranger`,
+    );
+    const made = `SET ROLE stranger; CREATE SCHEMA s; GRANT ALL ON SCHEMA s TO ${user}; SET ROLE ${user}; SELECT lo_create(0); CREATE TABLE s.t (a int)`;
+    await psql(postgres, made, 'elsewhere');
+    const inDatabase = async <T>(name: string, work: (session: Session) => Promise<T>): Promise<T> => {
+      const session = await openSession(postgres.config, name, importSignal);
+      return await work(session).finally(() => session.close());
+    };
+    await inDatabase('postgres', async (session) => {
+      const importer = { user, backend: 0, scratch: 'elsewhere' };
+      await expect(makeStandIns(session, importer, ['exa_app'])).rejects.toMatchObject({
+        code: 'IMPORT_REFUSED',
+      });
+      await psql(postgres, `REVOKE ${user} FROM stranger`);
+      expect(await makeStandIns(session, importer, ['exa_app'])).toEqual({
+        of: new Map([['exa_app', `${user}_1`]]),
+        foreign: `${user}_0`,
+      });
+      await psql(postgres, `GRANT ${user} TO stranger`);
+      await dropActors(session, user, inDatabase);
+    });
+    expect(await psql(postgres, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'holdfast%'")).toBe('');
+    expect(await psql(postgres, 'SELECT count(*) FROM pg_largeobject_metadata', 'elsewhere')).toBe('0\n');
   });
 });

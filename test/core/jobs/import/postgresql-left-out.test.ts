@@ -1,7 +1,7 @@
 /** What an import cannot bring back and tells of, and a server that goes away meanwhile. */
 
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -62,6 +62,35 @@ describe('what needs an administrator', () => {
     expect(await psql(postgres, defaults, 'exa_rights')).toBe('exaadmin\n');
   });
 
+  it('is neither a tablespace in which the account may make something, nor a comment on what is left out', async () => {
+    const places = ['open', 'shut'].map((name) => [name, join(postgres.dir, name)] as const);
+    for (const [name, path] of places) {
+      mkdirSync(path);
+      const { uid, gid } = statSync(join(postgres.dir, 'data'));
+      chownSync(path, uid, gid);
+      await psql(postgres, `CREATE TABLESPACE ${name} LOCATION '${path}'`);
+    }
+    await psql(postgres, 'GRANT CREATE ON TABLESPACE open TO exa_app');
+    await anew(
+      'exa_places',
+      `CREATE TABLE a (i int PRIMARY KEY) TABLESPACE open; CREATE TABLE b (i int CONSTRAINT k REFERENCES a) TABLESPACE shut; COMMENT ON CONSTRAINT k ON b IS 'x';
+       CREATE PUBLICATION p FOR TABLE a; COMMENT ON PUBLICATION p IS 'x';
+       CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 dbname=x' PUBLICATION p WITH (connect = false, slot_name = NONE);`,
+    );
+    const file = join(dir, 'places.pgdump');
+    await exportToFile(postgres.config, 'exa_places', selector, file);
+    const context = await contextOf(postgres.config, selector, dir);
+    const { warnings } = await runImport(context, file, 'exa_places', {
+      place: { kind: 'beside' },
+      tables: ['b'],
+    });
+    const told = warnings.map(({ message }) => message).join();
+    expect(told).toMatch(/publications, subscriptions.*tablespace "shut"/s);
+    const where =
+      "SELECT relname, spcname FROM pg_class c LEFT JOIN pg_tablespace t ON t.oid = reltablespace WHERE relname IN ('a', 'b') ORDER BY 1";
+    expect(await psql(postgres, where, 'exa_places_restored')).toBe('a|open\nb|\n');
+  });
+
   it('are rows, sequences and rights of what an extension has made', async () => {
     // As CREATE EXTENSION of one with tables of its own would have left it.
     await anew(
@@ -83,10 +112,11 @@ describe('what needs an administrator', () => {
       owner: 'exaadmin',
       all: new Set(['exaadmin']),
       existing: new Set(['exaadmin', 'exa_app']),
+      superusers: new Set<string>(),
     };
     const loaded = await loadScript(session, chunksOf(script), {
       roles,
-      joinRoles: async () => {},
+      standIns: async () => ({ of: new Map(), foreign: 'loader' }),
       tables: null,
       extension: async () => {},
     });

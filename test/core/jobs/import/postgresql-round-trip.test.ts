@@ -40,7 +40,9 @@ const rich = `
   CREATE TABLE kids (id int REFERENCES facts); CREATE RULE no_del AS ON DELETE TO kids DO INSTEAD (NOTIFY x; NOTIFY y);
   CREATE VIEW v1 AS SELECT id FROM facts; CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int);
   ALTER DEFAULT PRIVILEGES FOR ROLE exaadmin GRANT SELECT ON TABLES TO exa_app; GRANT SELECT ON facts TO exa_app;
-  ALTER TABLE kids OWNER TO exa_app; COMMENT ON TABLE facts IS 'it''s; $$ here';`;
+  ALTER DEFAULT PRIVILEGES FOR ROLE exaadmin REVOKE ALL ON FUNCTIONS FROM PUBLIC; ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON SEQUENCES TO exa_app WITH GRANT OPTION;
+  COMMENT ON POLICY own ON secrets IS 'it is'; REVOKE ALL ON secrets FROM exaadmin; GRANT SELECT ON secrets TO exaadmin;
+  ALTER TABLE kids OWNER TO exa_app; REVOKE UPDATE, DELETE ON kids FROM exa_app; COMMENT ON TABLE facts IS 'it''s; $$ here';`;
 
 beforeAll(async () => {
   [from, to] = await Promise.all([startPostgresql(), startPostgresql()]);
