@@ -94,7 +94,7 @@ const quote = (name: string): string => `\`${name.replaceAll('`', '``')}\``;
 
 /**
  * What a database holds, as text that is equal for equal databases: definitions of everything, rows and
- * checksums. Definers are told apart by `withDefiners`; the database's own name shows as `@`.
+ * checksums. Definers, and whose rights count, are told apart by `withDefiners`; the database's own name shows as `@`.
  */
 export async function describeMariadb(
   server: MariadbServer,
@@ -114,7 +114,7 @@ export async function describeMariadb(
     }
   }
   const objects = await run(
-    `SELECT CONCAT(ROUTINE_TYPE, ' ', ROUTINE_NAME), ROUTINE_DEFINITION, SQL_MODE, SECURITY_TYPE, CHARACTER_SET_CLIENT, COLLATION_CONNECTION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE() ORDER BY 1;
+    `SELECT CONCAT(ROUTINE_TYPE, ' ', ROUTINE_NAME), ROUTINE_DEFINITION, SQL_MODE, ${withDefiners ? 'SECURITY_TYPE, ' : ''}CHARACTER_SET_CLIENT, COLLATION_CONNECTION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE() ORDER BY 1;
      SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, ACTION_ORDER, ACTION_STATEMENT, ACTION_TIMING, SQL_MODE FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() ORDER BY 1;
      SELECT EVENT_NAME, EVENT_DEFINITION, INTERVAL_VALUE, STARTS, STATUS, TIME_ZONE, SQL_MODE FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE() ORDER BY 1;`,
   );
@@ -122,7 +122,8 @@ export async function describeMariadb(
     .join('\n')
     .replaceAll(quote(database), '@')
     .replaceAll(`${database}.`, '@.');
-  return withDefiners ? text : text.replace(/DEFINER=`[^`]*`@`[^`]*` ?/g, '');
+  if (withDefiners) return text;
+  return text.replace(/DEFINER=`[^`]*`@`[^`]*` ?|SQL SECURITY (?:DEFINER|INVOKER) /g, '');
 }
 
 /** The client escapes odd names; their order is the same. */

@@ -1,13 +1,21 @@
 /**
- * As whom the objects of an imported database act: as a user of the account, never as anyone else, least
- * of all as the administrator who imports.
+ * As whom the objects of an imported database act: as who the dump says where that is a user of the account, or where
+ * the live database has the very same object. Else nobody is to gain by it: views and routines act as whoever uses
+ * them, and never as the administrator who imports.
+ *
+ * Triggers and events cannot do that. One whose user exists here and is no administrator would act with more rights
+ * than its author had, so it is left out; all others become a user's of the account.
  */
 
 import type { DatabaseWarning } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
+import { isHoldfastError } from '../../errors.ts';
 import { printable, quoted } from '../../printable.ts';
 import { accountNames } from '../account-names.ts';
+import { invokerDefinition } from './import-invoker.ts';
+import { dropDefinitions, statementOf } from './import-objects.ts';
 import type { Definition } from './import-read.ts';
+import { definerOf } from './import-rewrite.ts';
 import type { Definer } from './import-statement.ts';
 import { type Session, text } from './session.ts';
 
@@ -16,70 +24,140 @@ export interface Defined {
   readonly warnings: readonly DatabaseWarning[];
 }
 
-/** @param written the dump's own definers, by `<kind> <name>` */
-export async function giveDefiners(
-  session: Session,
-  definitions: readonly Definition[],
-  written: Readonly<Record<string, Definer>>,
-  selector: DatabaseSelector,
-  database: string,
-): Promise<Defined> {
-  const users = (await session.rows('SELECT User, Host FROM mysql.user')).map(([user, host]) => ({
-    user: text(user),
-    host: text(host),
-  }));
+export interface DefinersRequest {
+  readonly scratch: string;
+  /** Whose name it is to have. */
+  readonly database: string;
+  /** Of the scratch database. */
+  readonly definitions: readonly Definition[];
+  /** The dump's own definers, by `<kind> <name>`. */
+  readonly written: Readonly<Record<string, Definer>>;
+  /** Of the database that is replaced. */
+  readonly live: readonly Definition[];
+  readonly selector: DatabaseSelector;
+}
+
+/** Changes and drops objects of the scratch database, and nothing else. */
+export async function giveDefiners(session: Session, request: DefinersRequest): Promise<Defined> {
+  const { definitions, written, selector, scratch, database } = request;
+  const users = await readUsers(session);
   const { isUser } = accountNames(selector);
-  const mine = users.filter(({ user }) => isUser(user));
+  const mine = [...users.values()].filter(({ user, host }) => isUser(user) && host !== '');
   const known = new Set(mine.map(fullName));
   const usual = chooseUsual(mine, selector);
-  const replaced = new Set<string>();
-  const given = definitions.map((one) => {
+  const given: Definition[] = [];
+  const changed: Changed = { invoker: new Set(), usual: new Set(), leftOut: [] };
+  for (const one of definitions) {
     const wanted = written[`${one.kind} ${one.name}`];
-    const keeps = wanted !== undefined && known.has(fullName(wanted));
-    if (wanted !== undefined && !keeps) replaced.add(`${wanted.user}@${wanted.host}`);
-    return { ...one, definer: keeps ? wanted : usual };
-  });
-  return { definitions: given, warnings: warningsOf(given, known, replaced, usual, database) };
+    if (wanted === undefined) given.push({ ...one, definer: usual });
+    else if (known.has(fullName(wanted)) || isLive({ ...one, definer: wanted }, request)) {
+      given.push({ ...one, definer: wanted });
+    } else if (one.kind !== 'trigger' && one.kind !== 'event') {
+      changed.invoker.add(shownUser(wanted));
+      given.push({ ...(await invokerDefinition(session, scratch, one)), definer: usual });
+    } else if (users.get(fullName(wanted))?.isAdministrator === false) {
+      changed.leftOut.push({ ...one, definer: wanted });
+    } else {
+      changed.usual.add(shownUser(wanted));
+      given.push({ ...one, definer: usual });
+    }
+  }
+  // A table that has triggers yet cannot be renamed into the live database.
+  await dropDefinitions(session, scratch, changed.leftOut);
+  const absent = given.find(({ definer }) => definer !== null && !users.has(fullName(definer)));
+  return { definitions: given, warnings: warningsOf(changed, absent, usual, database) };
+}
+
+interface User extends Definer {
+  /** May do more with every database than an account with its own. */
+  readonly isAdministrator: boolean;
+}
+
+/** Also roles, which have no host. */
+async function readUsers(session: Session): Promise<ReadonlyMap<string, User>> {
+  const rights = ['Select', 'Insert', 'Update', 'Delete', 'Create', 'Drop', 'Alter', 'Execute', 'Trigger'];
+  const all = rights.map((right) => `${right}_priv = 'Y'`).join(' AND ');
+  const rows = await session.rows(`SELECT User, Host, ${all} FROM mysql.user`);
+  return new Map(
+    rows.map(([user, host, has]) => {
+      const one = { user: text(user), host: text(host), isAdministrator: text(has) === '1' };
+      return [fullName(one), one];
+    }),
+  );
 }
 
 /** Exact, whatever signs stand in it. */
 const fullName = ({ user, host }: Definer): string => JSON.stringify([user, host]);
 
+const shownUser = ({ user, host }: Definer): string =>
+  host === '' ? quoted(user) : `${quoted(user)}@${quoted(host)}`;
+
+/** Whether it would be the very object that is there now, which gives nobody a right. */
+function isLive(one: Definition, { live, scratch, database }: DefinersRequest): boolean {
+  const there = live.find(({ kind, name }) => kind === one.kind && name === one.name);
+  if (there === undefined || there.tooSlow === true) return false;
+  const same = (['sqlMode', 'client', 'collation', 'timeZone'] as const).every(
+    (key) => there[key] === one[key],
+  );
+  const holder = definerOf(there);
+  if (!same || holder === null || one.definer === null || fullName(holder) !== fullName(one.definer)) {
+    return false;
+  }
+  try {
+    const { definer } = one;
+    return statementOf(one, scratch, database) === statementOf({ ...there, definer }, database, database);
+  } catch (error) {
+    if (isHoldfastError(error) && error.code === 'IMPORT_REFUSED') return false;
+    throw error;
+  }
+}
+
 /** One that does not exist can do nothing, which is better than one that can do too much. */
 function chooseUsual(mine: readonly Definer[], { admin, prefix }: DatabaseSelector): Definer {
   const rank = ({ user, host }: Definer): number => (user === admin ? 0 : 2) + (host === 'localhost' ? 0 : 1);
   const best = [...mine].sort((a, b) => rank(a) - rank(b))[0];
-  return best ?? { user: admin ?? `${prefix ?? 'holdfast_'}nobody`, host: 'localhost' };
+  if (best !== undefined) return { user: best.user, host: best.host };
+  return { user: admin ?? `${prefix ?? 'holdfast_'}nobody`, host: 'localhost' };
 }
 
+interface Changed {
+  /** Whose views and routines act as whoever uses them now. */
+  readonly invoker: Set<string>;
+  /** Whose triggers and events act as the account's user now. */
+  readonly usual: Set<string>;
+  readonly leftOut: Definition[];
+}
+
+const mostTold = 20;
+
 function warningsOf(
-  given: readonly Definition[],
-  known: ReadonlySet<string>,
-  replaced: ReadonlySet<string>,
-  usual: Definer,
+  { invoker, usual, leftOut }: Changed,
+  absent: Definition | undefined,
+  user: Definer,
   database: string,
 ): DatabaseWarning[] {
-  const shown = `${quoted(usual.user)}@${quoted(usual.host)}`;
-  const absent = given.find(({ definer }) => definer !== null && !known.has(fullName(definer)));
-  const names = [...replaced].slice(0, 5).map((name) => printable(name));
-  return [
-    ...(replaced.size === 0
-      ? []
-      : [
-          {
-            code: 'definer-replaced',
-            database,
-            message: `objects of ${names.join(', ')} now act as ${shown}, a user of the account`,
-          },
-        ]),
-    ...(absent === undefined
-      ? []
-      : [
-          {
-            code: 'definer-missing',
-            database,
-            message: `${absent.kind} ${quoted(absent.name)} cannot act: there is no user ${quoted(absent.definer?.user ?? '')}@${quoted(absent.definer?.host ?? '')}`,
-          },
-        ]),
-  ];
+  const warning = (code: string, message: string): DatabaseWarning => ({ code, database, message });
+  const first = (names: ReadonlySet<string>): string => [...names].slice(0, 5).join(', ');
+  const warnings = leftOut.slice(0, mostTold).map(({ kind, name, definer, sql }) => {
+    const who = definer === null ? '' : shownUser(definer);
+    const what = `${kind} ${quoted(name)} acted as ${who}, no user of the account, and is left out`;
+    return warning('definer-left-out', `${what}; its text: ${printable(sql, 1000)}`);
+  });
+  if (leftOut.length > mostTold) {
+    const more = `${leftOut.length - mostTold} more triggers or events are left out`;
+    warnings.push(warning('definer-left-out', more));
+  }
+  if (invoker.size > 0) {
+    const message = `views and routines of ${first(invoker)} now act with the rights of whoever uses them`;
+    warnings.push(warning('definer-replaced', message));
+  }
+  if (usual.size > 0) {
+    const message = `triggers and events of ${first(usual)} now act as ${shownUser(user)}, a user of the account`;
+    warnings.push(warning('definer-replaced', message));
+  }
+  if (absent?.definer != null) {
+    const message = `${absent.kind} ${quoted(absent.name)} cannot act: there is no user ${shownUser(absent.definer)}`;
+    warnings.push(warning('definer-missing', message));
+  }
+  return warnings;
 }

@@ -10,8 +10,7 @@ import type { DatabaseWarning } from '../../contracts/database.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { printable, quoted } from '../../printable.ts';
 import type { Definition } from './import-read.ts';
-import { redefined } from './import-rewrite.ts';
-import type { TokenOptions } from './import-tokens.ts';
+import { optionsOf, redefined } from './import-rewrite.ts';
 import { quoteName, quoteText } from './names.ts';
 import { errorNumber, type Session, text } from './session.ts';
 
@@ -144,10 +143,7 @@ const tooSlowToMake = (one: Definition): Unmade => ({
 /** @throws IMPORT_REFUSED it is written so that a change of it could make something else */
 export function statementOf(one: Definition, from: string, to: string): string {
   const { kind, name, definer } = one;
-  const options: TokenOptions = {
-    noBackslashEscapes: one.sqlMode.includes('NO_BACKSLASH_ESCAPES'),
-    ansiQuotes: one.sqlMode.includes('ANSI_QUOTES'),
-  };
+  const options = optionsOf(one);
   // Never by ALTER EVENT, which would make the event ours.
   const enable = kind === 'event' && one.works;
   return redefined(one.sql, { kind, name, from, to, definer, enable, options });

@@ -62,10 +62,15 @@ async function readRoutines(session: Session, database: string): Promise<Definit
   );
   const found: Definition[] = [];
   for (const [name, type] of rows) {
-    const [row] = await session.rows(`SHOW CREATE ${text(type)} ${quoteName(text(name))}`);
-    found.push(definition(text(type).toLowerCase() as ObjectKind, text(name), row, [2, 1, 3, 4]));
+    found.push(await readRoutine(session, text(type).toLowerCase() as ObjectKind, text(name)));
   }
   return found;
+}
+
+/** One of the database in use. */
+export async function readRoutine(session: Session, kind: ObjectKind, name: string): Promise<Definition> {
+  const [row] = await session.rows(`SHOW CREATE ${kind.toUpperCase()} ${quoteName(name)}`);
+  return definition(kind, name, row, [2, 1, 3, 4]);
 }
 
 async function readTriggers(

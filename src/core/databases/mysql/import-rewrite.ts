@@ -8,6 +8,7 @@
 
 import { quoted } from '../../printable.ts';
 import { refused } from './import-framing.ts';
+import type { Definition } from './import-read.ts';
 import { type Definer, headOf, type StatementHead } from './import-statement.ts';
 import { applyEdits, type Edit, nameOf, type Token, type TokenOptions, tokenize } from './import-tokens.ts';
 import { quoteName, quoteUser } from './names.ts';
@@ -100,6 +101,39 @@ export function sqlModeOf(tokens: readonly Token[], usual: TokenOptions): TokenO
   return null;
 }
 
+/** A definition as the server shows it, and the mode that it is read in. */
+type Shown = Pick<Definition, 'sql' | 'sqlMode'>;
+
+export const optionsOf = ({ sqlMode }: Shown): TokenOptions => ({
+  noBackslashEscapes: sqlMode.includes('NO_BACKSLASH_ESCAPES'),
+  ansiQuotes: sqlMode.includes('ANSI_QUOTES'),
+});
+
+export function definerOf(one: Shown): Definer | null {
+  const bytes = Buffer.from(one.sql);
+  return headOf(bytes, tokenize(bytes, optionsOf(one))).definer;
+}
+
+/** A view or a package with the rights of whoever uses it. */
+export function withInvoker(one: Shown): string {
+  const bytes = Buffer.from(one.sql);
+  const tokens = tokenize(bytes, optionsOf(one));
+  const head = headOf(bytes, tokens);
+  const clause = ' SQL SECURITY INVOKER';
+  if (head.verb !== 'CREATE VIEW') {
+    // Of several the last one counts, and what may follow can only be the same.
+    const { end } = tokens[head.next - 1]!;
+    return applyEdits(bytes, [{ start: end, end, text: clause }]).toString('utf8');
+  }
+  const view = tokens.findIndex(({ kind, value }) => kind === 'word' && value === 'VIEW');
+  const said = tokens.findIndex(
+    ({ kind, value }, at) => at < view && kind === 'word' && value === 'SECURITY',
+  );
+  const [first, last] =
+    said < 0 ? [tokens[0]!.end, tokens[0]!.end] : [tokens[said - 2]!.end, tokens[said + 1]!.end];
+  return applyEdits(bytes, [{ start: first, end: last, text: clause }]).toString('utf8');
+}
+
 /** What becomes of a definition that the server shows. */
 export interface Redefinition {
   /** In lower case, e.g. `package body`. */
@@ -129,7 +163,7 @@ export function redefined(sql: string, change: Redefinition): string {
   const edits = renameQualifiers(bytes, tokens, head, from, to);
   if (change.enable) edits.push(...enabledEvent(tokens, head));
   if (definer !== null) {
-    const text = `DEFINER=${quoteUser(definer)}`;
+    const text = `DEFINER=${definer.host === '' ? quoteName(definer.user) : quoteUser(definer)}`;
     const [first, last] = [head.definerTokens[0], head.definerTokens.at(-1)];
     const create = tokens[0];
     if (first !== undefined && last !== undefined) edits.push({ start: first.start, end: last.end, text });

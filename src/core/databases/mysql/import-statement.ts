@@ -4,6 +4,7 @@ import { nameOf, type Token } from './import-tokens.ts';
 
 export interface Definer {
   readonly user: string;
+  /** Empty: the user is a role. */
   readonly host: string;
 }
 
@@ -90,7 +91,7 @@ interface Found {
   readonly definer: Definer | null;
 }
 
-/** `DEFINER = user@host`, quoted or not; `CURRENT_USER`, and a role, have no host. */
+/** `DEFINER = user@host`, quoted or not; a role has no host, and whoever creates it is no definer. */
 function definerAt(bytes: Buffer, tokens: readonly Token[], start: number): Found {
   const user = tokens[start + 2];
   let end = start + 3;
@@ -109,5 +110,7 @@ function definerAt(bytes: Buffer, tokens: readonly Token[], start: number): Foun
           : first.value;
   }
   const name = nameOf(bytes, user) ?? user?.value ?? '';
-  return { tokens: tokens.slice(start, end), definer: host === '' ? null : { user: name, host } };
+  const isCreator =
+    user?.kind === 'word' && host === '' && /^(CURRENT|SESSION)_(USER|ROLE)$/.test(user.value);
+  return { tokens: tokens.slice(start, end), definer: isCreator ? null : { user: name, host } };
 }

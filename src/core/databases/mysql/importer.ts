@@ -104,11 +104,18 @@ export class MysqlImporter implements DatabaseImporter {
         ...one,
         works: one.kind !== 'event' || enabledEvents.includes(one.name),
       }));
-      const { definitions, warnings } = await giveDefiners(session, running, definers, selector, database);
+      const outgoing = kept === null ? null : await readSide(session, database, tables, 'noted');
+      const { definitions, warnings } = await giveDefiners(session, {
+        scratch,
+        database,
+        definitions: running,
+        written: definers,
+        live: outgoing?.definitions ?? [],
+        selector,
+      });
       // Whatever cannot be made again ends the import here, while nothing live is touched.
       for (const one of definitions) statementOf(one, scratch, database);
       const incoming: Side = { ...side, definitions, grants: [] };
-      const outgoing = kept === null ? null : await readSide(session, database, tables, 'noted');
       return { record: { ...record, phase: 'swapping', incoming, outgoing }, warnings };
     });
   }

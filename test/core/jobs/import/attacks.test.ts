@@ -159,6 +159,54 @@ describe('a hostile dump for MariaDB', () => {
     await mariadb(mysql, 'DROP USER exa_corp_admin@localhost, exa_web@localhost');
   });
 
+  it('that holds what a guest of the account has made gives the guest no rights of the account', async () => {
+    await mariadb(
+      mysql,
+      `CREATE USER guest@localhost; CREATE ROLE crew; GRANT EXECUTE, SELECT, INSERT, TRIGGER ON exa_live.* TO guest@localhost;
+       CREATE DATABASE exa_secret; CREATE TABLE exa_secret.s (a TEXT); INSERT INTO exa_secret.s VALUES ('top')`,
+    );
+    const trigger = 'TRIGGER peek BEFORE INSERT ON t FOR EACH ROW SET NEW.a = (SELECT a FROM exa_secret.s)';
+    const sql = `CREATE TABLE t (a TEXT); CREATE DEFINER=guest@localhost ${trigger};
+      CREATE DEFINER=gone@localhost TRIGGER old AFTER INSERT ON t FOR EACH ROW SET @a = 1;
+      CREATE DEFINER=guest@localhost EVENT e ON SCHEDULE EVERY 1 DAY DO INSERT INTO t SELECT a FROM exa_secret.s;
+      CREATE DEFINER=guest@localhost PROCEDURE p() SELECT a FROM exa_secret.s; CREATE DEFINER=crew PROCEDURE r() SELECT a FROM exa_secret.s;
+      CREATE DEFINER=guest@localhost FUNCTION f() RETURNS ENUM('a\nb','top') RETURN (SELECT a FROM exa_secret.s);
+      CREATE DEFINER=guest@localhost SQL SECURITY DEFINER VIEW v AS SELECT a FROM exa_secret.s;
+      SET sql_mode=ORACLE;\nDELIMITER $$
+      CREATE DEFINER=guest@localhost PACKAGE pk AS PROCEDURE p; END$$
+      CREATE DEFINER=guest@localhost PACKAGE BODY pk AS PROCEDURE p AS BEGIN SELECT a FROM exa_secret.s; END; END$$
+      DELIMITER ;\n`;
+    const triggers =
+      'SELECT TRIGGER_NAME, DEFINER FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = "exa_live" ORDER BY 1';
+    try {
+      expect(await attempt('mysql', sql)).toBe('imported');
+      expect(await mariadb(mysql, triggers)).toBe('old\texaadmin@localhost\n');
+      expect(await mariadb(mysql, 'SHOW EVENTS IN exa_live')).toBe('');
+      const guest = await openSession({ ...mysql.config, user: 'guest' }, importSignal);
+      await guest.rows("SET sql_mode = 'ORACLE'");
+      await guest.rows('USE exa_live');
+      for (const peek of ['CALL p()', 'CALL r()', 'SELECT f()', 'SELECT a FROM v', 'CALL pk.p()'])
+        await expect(guest.rows(peek), peek).rejects.toThrow(/denied|lack/);
+      await guest.close();
+      expect(await mariadb(mysql, 'USE exa_live; CALL p(); SELECT a FROM v; SELECT f()')).toBe(
+        'top\n'.repeat(3),
+      );
+
+      // What is there already under that name, word for word, stays as it is.
+      await mariadb(mysql, `CREATE DEFINER=guest@localhost ${trigger}`, 'exa_live');
+      expect(await attempt('mysql', sql)).toBe('imported');
+      expect(await mariadb(mysql, triggers)).toBe('old\texaadmin@localhost\npeek\tguest@localhost\n');
+      await mariadb(
+        mysql,
+        `USE exa_live; DROP TRIGGER peek; CREATE DEFINER=guest@localhost TRIGGER peek BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1`,
+      );
+      expect(await attempt('mysql', sql)).toBe('imported');
+      expect(await mariadb(mysql, triggers)).toBe('old\texaadmin@localhost\n');
+    } finally {
+      await mariadb(mysql, 'DROP USER guest@localhost; DROP ROLE crew; DROP DATABASE exa_secret');
+    }
+  });
+
   it('finds no commands in the client, whatever reaches it', async () => {
     const session = await openSession(mysql.config, importSignal);
     const selector = selectorOf('mysql', 'exa_', 'exaadmin');
