@@ -13,6 +13,7 @@ import {
 import { checkHooks } from '../checks/hooks.ts';
 import { checkHost, checkPriority } from '../checks/host.ts';
 import { checkIsolation } from '../checks/isolation.ts';
+import { checkNotifiers } from '../checks/notifiers.ts';
 import { checkPackages } from '../checks/packages.ts';
 import {
   checkAccounts,
@@ -86,6 +87,7 @@ async function checkConfiguredParts(
   add([checkAddins(loaded), ...checkSchedules(loaded)]);
   add(await checkPriority(configuration.limits));
   add(await checkHooks(configuration));
+  add(await checkNotifiers(configuration));
   add(await checkSecrets(loaded, world));
   add(await attempt('isolation', () => checkIsolation(loaded, world)));
   const { checks, state } = await checkState(loaded, world);

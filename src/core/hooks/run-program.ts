@@ -108,7 +108,8 @@ async function whyUnsafe(program: string): Promise<string | null> {
   }
 }
 
-async function whyChangeable(path: string): Promise<string | null> {
+/** Why others could change what is there, or null; @throws a system error where nothing is. */
+export async function whyChangeable(path: string): Promise<string | null> {
   const stats = await stat(path);
   if (stats.uid !== 0 && stats.uid !== process.getuid?.())
     return `belongs to uid ${stats.uid}, who could change it`;
@@ -117,11 +118,14 @@ async function whyChangeable(path: string): Promise<string | null> {
   return sticky || (stats.mode & 0o022) === 0 ? null : 'can be changed by its group or by everybody';
 }
 
-const whyNotExecutable = (program: string): Promise<string | null> =>
-  access(program, constants.X_OK).then(
+async function whyNotExecutable(program: string): Promise<string | null> {
+  const stats = await stat(program).catch(() => null);
+  if (stats?.isFile() !== true) return 'is no file';
+  return access(program, constants.X_OK).then(
     () => null,
     () => 'is not executable',
   );
+}
 
 const headBytes = 256;
 

@@ -11,11 +11,11 @@ interface MailSettings {
   readonly sendmail?: string;
 }
 
-const usualProgram = '/usr/sbin/sendmail';
+export const usualSendmail = '/usr/sbin/sendmail';
 
 /** @throws PREREQUISITE_MISSING the program is not there, or refused */
 export async function sendMail(settings: Settings, { subject, text }: NotifierMessage): Promise<void> {
-  const { to, from, sendmail = usualProgram } = settings as unknown as MailSettings;
+  const { to, from, sendmail = usualSendmail } = settings as unknown as MailSettings;
   const { createTransport } = await import('nodemailer');
   const transport = createTransport({ sendmail: true, newline: 'unix', path: sendmail });
   try {

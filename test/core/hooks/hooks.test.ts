@@ -108,7 +108,7 @@ describe('a hook', () => {
     chmodSync(shared, 0o777);
     const inside = script('shared/mine', 'exit 0');
     const { hooks, reports } = hooksOf(
-      [open, join(dir, 'none'), inside].map((program) => ({ command: [program] })),
+      [open, join(dir, 'none'), inside, '/usr/bin'].map((program) => ({ command: [program] })),
     );
     await hooks.at('before-account', { addin: null });
 
@@ -116,6 +116,7 @@ describe('a hook', () => {
       'can be changed by its group or by everybody',
       'cannot be found: ENOENT',
       `lies in ${shared}, which can be changed by its group or by everybody`,
+      'is no file',
     ]);
   });
 
