@@ -11,6 +11,9 @@ import type { CheckContext } from './check.ts';
 
 export const mebibyte = 1024 * 1024;
 
+/** More than a store is likely to buffer before it begins to write. */
+export const unfinishedBytes = 9 * mebibyte + 17;
+
 /** Odd sizes, larger and smaller than any buffer a store is likely to use. */
 const oddSizes = [1, 7, 4093, 65_537, 1_048_579] as const;
 
@@ -123,6 +126,19 @@ export async function invisible(store: Store, context: CheckContext, key: string
   equal(await store.head({ key, signal: context.signal }), null, `head finds ${key}`);
   equal((await keysBelow(store, context, key)).includes(key), false, `list shows ${key}`);
   await rejectsWith('OBJECT_MISSING', read(store, context, key), `get of ${key}`);
+}
+
+/** Fails if a put that failed left anything: something to be seen, or a name that cannot be created any more. */
+export async function nothingOf(
+  store: Store,
+  context: CheckContext,
+  { key, createOnly }: { readonly key: string; readonly createOnly: boolean },
+): Promise<void> {
+  await invisible(store, context, key);
+  if (!createOnly) return;
+  const bytes = context.randomBytes(1000);
+  await put(store, context, key, bytes, { createOnly });
+  sameBytes(await read(store, context, key), bytes, `${key}, created again`);
 }
 
 /** Runs the work over all items, so many at a time. */

@@ -7,6 +7,7 @@
 import type { StoreCheck } from './check.ts';
 import * as probe from './probes.ts';
 import { storeBodyChecks } from './store-body-checks.ts';
+import { storeCreateChecks } from './store-create-checks.ts';
 import { storeCrowdChecks } from './store-crowd-checks.ts';
 import { storeFreshChecks } from './store-fresh-checks.ts';
 import { storeGetChecks } from './store-get-checks.ts';
@@ -42,6 +43,7 @@ export const storeChecks: readonly StoreCheck[] = [
   putOnlyCheck,
   ...[
     ...storePutChecks,
+    ...storeCreateChecks,
     ...storeBodyChecks,
     ...storeGetChecks,
     ...storeListChecks,

@@ -1,7 +1,13 @@
 import { AssertionError } from 'node:assert';
 import { describe, expect, it } from 'vitest';
 import { memoryStore, storeChecks, sweep } from '../../../src/core/conformance/index.ts';
-import { HoldfastError, isHoldfastError, type Store } from '../../../src/core/index.ts';
+import {
+  HoldfastError,
+  isHoldfastError,
+  type PutRequest,
+  type PutResult,
+  type Store,
+} from '../../../src/core/index.ts';
 import { checksFor, storeCheckFailure } from '../../support/run-checks.ts';
 import { versionedStore } from './versioned-store.ts';
 
@@ -9,7 +15,7 @@ const { signal } = new AbortController();
 
 async function drain(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
+  for await (const chunk of body) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 }
 
@@ -26,6 +32,12 @@ function defective(change: (sound: Store) => Partial<Store>): () => Store {
     return { ...sound, ...change(sound) };
   };
 }
+
+/** One that is sound wherever it may replace. */
+const creating = (put: (sound: Store, request: PutRequest) => Promise<PutResult>): (() => Store) =>
+  defective((sound) => ({
+    put: (request) => (request.createOnly === true ? put(sound, request) : sound.put(request)),
+  }));
 
 interface Defect {
   readonly defect: string;
@@ -120,6 +132,58 @@ const defects: readonly Defect[] = [
       },
     })),
     check: 'lets exactly one of eight racing puts create an object',
+  },
+  {
+    defect: 'creates in place, and leaves what came before the body broke',
+    store: creating(async (sound, request) => {
+      const chunks: Uint8Array[] = [];
+      try {
+        for await (const chunk of request.body) chunks.push(Buffer.from(chunk));
+      } finally {
+        await sound.put({ ...request, body: once(Buffer.concat(chunks)) });
+      }
+      return { sizeBytes: Buffer.concat(chunks).length, version: null, storedAtMs: null };
+    }),
+    check: 'shows nothing of a put whose body breaks',
+  },
+  {
+    defect: 'creates in place, whatever size was declared',
+    store: creating((sound, { sizeBytes: _, ...request }) => sound.put(request)),
+    check: 'refuses a body shorter than declared and shows nothing of it',
+  },
+  {
+    defect: 'shows what it has not created yet',
+    store: creating(async (sound, request) => {
+      if ((await sound.head(request)) !== null) throw new HoldfastError('OBJECT_EXISTS', request.key);
+      await sound.put({ ...request, body: nothing() });
+      return sound.put({ ...request, createOnly: false });
+    }),
+    check: 'shows an object only when its put has finished',
+  },
+  {
+    defect: 'does not listen to the signal where it creates',
+    store: creating((sound, request) => sound.put({ ...request, signal })),
+    check: 'stops an interrupted put with INTERRUPTED and shows nothing of it',
+  },
+  {
+    defect: 'keeps the name of what could not be created',
+    store: (() => {
+      const taken = new Set<string>();
+      return creating(async (sound, request) => {
+        if (taken.has(request.key)) throw new HoldfastError('OBJECT_EXISTS', request.key);
+        taken.add(request.key);
+        return sound.put(request);
+      });
+    })(),
+    check: 'stops an interrupted put although its body stalls',
+  },
+  {
+    defect: 'creates large objects twice',
+    store: creating(async (sound, request) => {
+      const bytes = await drain(request.body);
+      return sound.put({ ...request, body: once(bytes), createOnly: bytes.length < 5 * 1024 * 1024 });
+    }),
+    check: 'refuses to create an object twice and keeps the first',
   },
   {
     defect: 'replaces an object in two steps',
