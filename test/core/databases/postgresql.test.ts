@@ -208,11 +208,16 @@ describe('exporting PostgreSQL databases', () => {
     expect(await psql(server, bytes, 'odd_bytes2')).toBe('\\xfc81\n');
   });
 
-  it('gives pg_dump no limit that the database has set', async () => {
+  it('gives pg_dump no limit that the database has set, and nothing that changes what its text means', async () => {
     await psql(server, 'DROP DATABASE IF EXISTS odd_limits; CREATE DATABASE odd_limits');
     for (const name of ['statement_timeout', 'lock_timeout'])
       await psql(server, `ALTER DATABASE odd_limits SET ${name} = '77min'`);
-    const script = `psql -XAtc 'SHOW statement_timeout' -c 'SHOW lock_timeout' | grep 77 && exit 9; pg_dump "$@"`;
+    // What pg_dump does not set itself, and text of a dump goes by.
+    await psql(server, "ALTER DATABASE odd_limits SET lc_monetary = 'C.UTF-8'");
+    await psql(server, 'ALTER DATABASE odd_limits SET standard_conforming_strings = off');
+    const shown = ['statement_timeout', 'lock_timeout', 'lc_monetary', 'standard_conforming_strings'];
+    const shows = shown.map((name) => `-c 'SHOW ${name}'`).join(' ');
+    const script = `psql -XAt ${shows} | grep -E '77|UTF|off' && exit 9; pg_dump "$@"`;
     const clientPath = writeClient(scripts, 'unlimited-dump', script);
     const only = await exportOne('odd_limits', { clientPath });
     expect((await readBody(only.body)).length).toBeGreaterThan(100);

@@ -74,6 +74,19 @@ export async function carryOver(session: Session, from: string, to: string): Pro
   for (const setting of await settingsOf(session, from)) await session.rows(settingStatement(setting, to));
 }
 
+/**
+ * Settings of `from` that materialized views may show, which are filled while `to` is loaded. What they mean for the text of
+ * the dump is set otherwise.
+ */
+export async function carryReading(session: Session, from: string, to: string): Promise<void> {
+  for (const setting of await settingsOf(session, from)) {
+    if (setting['role'] === null && reading.test(String(setting['name'])))
+      await session.rows(settingStatement(setting, to));
+  }
+}
+
+const reading = /^(timezone|datestyle|default_text_search_config|lc_time|lc_numeric|extra_float_digits)$/i;
+
 async function grantsOf(session: Session, database: string): Promise<readonly Row[]> {
   return await session.rows(
     `SELECT a.privilege_type, a.is_grantable, CASE WHEN a.grantee = 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END AS grantee

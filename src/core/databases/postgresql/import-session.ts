@@ -8,7 +8,7 @@ import { printable, quoted } from '../../printable.ts';
 import { tlsOptions } from '../tls.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
 import type { Said } from './import-encoding.ts';
-import { addressOf, isConnectionLost, type Row, sqlState, unreachable } from './session.ts';
+import { addressOf, isConnectionLost, type Row, sqlState, textSettings, unreachable } from './session.ts';
 
 export interface ImportSession {
   /** Process id of this session's server process. */
@@ -55,7 +55,7 @@ export async function openImportSession(
         : { ssl: await tlsOptions(config.tls) }),
       connectionTimeoutMillis: 10_000,
       application_name: 'holdfast-import',
-      options: '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0',
+      options: `-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 ${textSettings}`,
     });
     let isOpen = true;
     let passedOver = false;

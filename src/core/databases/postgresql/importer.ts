@@ -16,11 +16,19 @@ import type {
 import { type DatabaseInstanceConfig, stallMsOf } from '../types.ts';
 import { closeLogin, createImporter, dropActors, makeStandIns } from './import-actors.ts';
 import { scriptOf } from './import-archive.ts';
-import { carryOver, createLike, databaseNames, dropDatabase, openToAll } from './import-database.ts';
+import {
+  carryOver,
+  carryReading,
+  createLike,
+  databaseNames,
+  dropDatabase,
+  openToAll,
+} from './import-database.ts';
 import { extensionMaker } from './import-extensions.ts';
 import { handOver } from './import-handover.ts';
 import { type LoadedScript, loadScript } from './import-load.ts';
 import { type Begun, beginningOf, localeIn } from './import-locale.ts';
+import { foreignMoney, moneyWarning } from './import-money.ts';
 import { type AccountRoles, accountRoles } from './import-roles.ts';
 import { openImportSession } from './import-session.ts';
 import { exchange, isExchanged } from './import-swap.ts';
@@ -73,11 +81,13 @@ export class PostgresqlImporter implements DatabaseImporter {
     const user = record.importer.user;
     const password = record.importer.password ?? randomBytes(16).toString('hex');
     const said = localeIn(head);
-    const { roles, unknown } = await this.#in(maintenanceDatabase, signal, async (session) => {
+    const { roles, unknown, locale } = await this.#in(maintenanceDatabase, signal, async (session) => {
       const found = await accountRoles(session, selector, origin);
       await createImporter(session, { user, password }, found.all);
       const wanted = { name: scratch, owner: user, like: origin, said, database: record.database };
-      return { roles: found, unknown: await createLike(session, wanted) };
+      const warnings = await createLike(session, wanted);
+      await carryReading(session, origin, scratch);
+      return { roles: found, unknown: warnings, locale: await foreignMoney(session, origin) };
     });
     const script = format === 'pgdump' ? scriptOf(this.#config, dump, signal) : dump;
     const importer = await openImportSession({ ...this.#config, user, password }, scratch, signal);
@@ -99,16 +109,17 @@ export class PostgresqlImporter implements DatabaseImporter {
     } finally {
       await importer.close();
     }
-    const weakened = await this.#in(scratch, signal, (session) =>
-      handOver(session, { user, owner: roles.owner }, loaded.standIns),
-    );
+    const { weakened, money } = await this.#in(scratch, signal, async (session) => ({
+      weakened: await handOver(session, { user, owner: roles.owner }, loaded.standIns),
+      money: locale === null ? [] : await moneyWarning(session, { locale, database: record.database }),
+    }));
     await this.#in(maintenanceDatabase, signal, async (session) => {
       await openToAll(session, scratch);
       await dropActors(session, user, (place, work) => this.#in(place, signal, work));
     });
     return {
       tables: loaded.counted,
-      warnings: [...unknown, ...warningsOf(loaded, { roles, weakened, database: record.database })],
+      warnings: [...unknown, ...money, ...warningsOf(loaded, { roles, weakened, database: record.database })],
       notes: null,
     };
   }

@@ -56,8 +56,15 @@ export function sqlState(error: unknown): string | undefined {
  * Whatever an account has set for its database, we come as ourselves, without code of its choice, and wait as long as we
  * want: pg_dump lifts these limits too, but not before its first questions.
  */
-const ownSettings =
+const ownLimits =
   '-c role=none -c local_preload_libraries= -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0';
+/**
+ * What text of a dump means, where pg_dump itself does not set it: an amount of `money` written for one country is read
+ * as another amount for the next, without an error. Exports and imports alike go by these.
+ */
+export const textSettings =
+  '-c lc_monetary=C -c standard_conforming_strings=on -c quote_all_identifiers=off -c bytea_output=hex -c IntervalStyle=postgres -c array_nulls=on -c transform_null_equals=off';
+const ownSettings = `${ownLimits} ${textSettings}`;
 const sessionSettings = '-c search_path=pg_catalog';
 /** PostgreSQL 14 and newer; an older one does not know the name. */
 const newerSettings = '-c idle_session_timeout=0';

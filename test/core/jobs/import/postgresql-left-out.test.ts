@@ -6,7 +6,9 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadScript } from '../../../../src/core/databases/postgresql/import-load.ts';
+import { foreignMoney, moneyWarning } from '../../../../src/core/databases/postgresql/import-money.ts';
 import { openImportSession } from '../../../../src/core/databases/postgresql/import-session.ts';
+import { openSession } from '../../../../src/core/databases/postgresql/session.ts';
 import { recoverImports } from '../../../../src/core/jobs/import/recover.ts';
 import type { ImportEvent } from '../../../../src/core/jobs/import/types.ts';
 import {
@@ -136,6 +138,37 @@ describe('what needs an administrator', () => {
 async function* chunksOf(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);
 }
+
+describe('amounts of money', () => {
+  it('are read as exports write them, and told of where the server writes others', async () => {
+    await anew(
+      'exa_money',
+      `ALTER DATABASE exa_money SET lc_monetary = 'C.UTF-8'; ALTER DATABASE exa_money SET timezone = 'Asia/Tokyo'; CREATE TABLE t (m money);
+       CREATE MATERIALIZED VIEW v AS SELECT current_setting('timezone') AS zone, current_setting('lc_monetary') AS money;`,
+    );
+    const file = join(dir, 'money.pgdump');
+    await exportToFile(postgres.config, 'exa_money', selector, file);
+    const context = await contextOf(postgres.config, selector, dir);
+    const { warnings } = await runImport(context, file, 'exa_money', { place: { kind: 'replace' } });
+    expect(warnings.map(({ code }) => code)).not.toContain('money-unsure');
+    expect(await psql(postgres, 'SELECT * FROM v', 'exa_money')).toBe('Asia/Tokyo|C\n');
+
+    // As a server that has that locale keeps it.
+    const setting = "ARRAY['lc_monetary=es_AR.UTF-8']";
+    const of = "(SELECT oid FROM pg_database WHERE datname = 'exa_money')";
+    await psql(
+      postgres,
+      `SET allow_system_table_mods = on; UPDATE pg_db_role_setting SET setconfig = ${setting} WHERE setdatabase = ${of}`,
+    );
+    const session = await openSession(postgres.config, 'exa_money', importSignal);
+    const locale = await foreignMoney(session, 'exa_money');
+    const told = await moneyWarning(session, { locale: locale ?? '', database: 'exa_money' });
+    await session.close();
+    expect(told).toMatchObject([
+      { code: 'money-unsure', message: expect.stringMatching(/es_AR.*public\.t$/) },
+    ]);
+  });
+});
 
 describe('a server that goes away', () => {
   it.each([
