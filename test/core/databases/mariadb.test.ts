@@ -8,6 +8,8 @@ import type { DatabaseExport, ExportSet } from '../../../src/core/contracts/data
 import type { DatabaseSelector } from '../../../src/core/contracts/panel.ts';
 import { type DatabaseInstanceConfig, openDatabaseEngine } from '../../../src/core/databases/index.ts';
 import { forgetLockWait, lockTables, unlockTables } from '../../../src/core/databases/mysql/barrier.ts';
+import { findColumnLosses } from '../../../src/core/databases/mysql/column-losses.ts';
+import { Patience } from '../../../src/core/databases/mysql/patience.ts';
 import { openSession } from '../../../src/core/databases/mysql/session.ts';
 import { clientsBelowUs, readBody, readExports, writeClient } from '../../support/clients.ts';
 import { type MariadbServer, mariadb, startMariadb } from '../../support/mariadb.ts';
@@ -291,6 +293,34 @@ describe('exporting MariaDB databases', () => {
     await readBody(only.body);
     expect((await only.result()).warnings).toEqual([
       { code: 'float-rounded', database: 'floats', message: expect.stringMatching(/: "t\.tiny"$/) },
+    ]);
+  });
+
+  it('counts a FLOAT as rounded whose values take too long to look at', async () => {
+    await mariadb(
+      server,
+      `CREATE OR REPLACE DATABASE slow; USE slow; CREATE TABLE t (a INT, f FLOAT AS (0 * CRC32(REPEAT('x', 16000000))) VIRTUAL);
+       INSERT INTO t (a) SELECT seq FROM seq_1_to_2000`,
+    );
+    const session = await openSession(server.config, signal);
+    const patience = new Patience({ eachSeconds: 0.2, allMs: 60_000, now: () => performance.now() });
+    expect(await findColumnLosses(session, 'slow', patience)).toMatchObject([
+      { code: 'float-rounded', message: expect.stringMatching(/: "t\.f"$/) },
+    ]);
+    await session.close();
+  });
+
+  it('exports a database with a history that the client cannot write, and says that it lacks that', async () => {
+    await mariadb(
+      server,
+      `CREATE OR REPLACE DATABASE aged; USE aged; CREATE TABLE plain (x INT) WITH SYSTEM VERSIONING; CREATE TABLE precise
+       (x INT, a BIGINT UNSIGNED GENERATED ALWAYS AS ROW START, b BIGINT UNSIGNED GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (a, b))
+       WITH SYSTEM VERSIONING; INSERT INTO precise (x) VALUES (1); UPDATE precise SET x = 2`,
+    );
+    const only = await exportOne('aged');
+    expect((await readBody(only.body)).toString()).toMatch(/INSERT INTO `precise` VALUES\s*\(2,/);
+    expect((await only.result()).warnings).toMatchObject([
+      { code: 'history-lost', message: expect.stringContaining('none beside that of "precise"') },
     ]);
   });
 

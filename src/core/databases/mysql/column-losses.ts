@@ -59,7 +59,7 @@ export async function findColumnLosses(
   // Of views only what their tables hold is exported.
   const stored = columns.filter(({ table }) => tables.has(table));
   return [
-    ...(await findFloats(session, database, stored, tables)),
+    ...(await findFloats(session, database, stored, { tables, patience })),
     ...(await findLossyTexts(session, database, stored, { tables, patience })),
   ];
 }
@@ -90,16 +90,22 @@ async function tablesOf(
   );
 }
 
+interface Looked {
+  readonly tables: ReadonlyMap<string, Table>;
+  readonly patience: Patience;
+}
+
 async function findFloats(
   session: Session,
   database: string,
   columns: readonly Column[],
-  tables: ReadonlyMap<string, Table>,
+  { tables, patience }: Looked,
 ): Promise<readonly DatabaseWarning[]> {
   const rounded: Column[] = [];
   for (const column of columns.filter(({ charset }) => charset === null)) {
     const bytes = tables.get(column.table)?.bytes ?? 0;
-    if (bytes > readUpToBytes || (await losesDigits(session, database, column))) rounded.push(column);
+    if (bytes > readUpToBytes || (await losesDigits(session, database, column, patience)))
+      rounded.push(column);
   }
   if (rounded.length === 0) return [];
   return [warning(database, 'float-rounded', 'FLOAT columns are exported with six digits', rounded)];
@@ -109,11 +115,14 @@ async function losesDigits(
   session: Session,
   database: string,
   { table, name: column }: Column,
+  patience: Patience,
 ): Promise<boolean> {
   const [of, name] = [`${quoteName(database)}.${quoteName(table)}`, quoteName(column)];
   try {
-    const sql = `SELECT 1 FROM ${of} WHERE ${name} <> CAST(CONCAT(${name}) AS FLOAT) LIMIT 1`;
-    return (await session.rows(sql)).length > 0;
+    const limit = '/*+ MAX_EXECUTION_TIME(60000) */';
+    const sql = `SELECT ${limit} 1 FROM ${of} WHERE ${name} <> CAST(CONCAT(${name}) AS FLOAT) LIMIT 1`;
+    // A generated column takes as long as its expression does. What takes too long to look at counts.
+    return (await patience.rows(session, sql))?.length !== 0;
   } catch (error) {
     // An old server cannot cast to FLOAT; a broken table shows in its dump.
     if (errorNumber(error) === undefined) throw error;
@@ -128,7 +137,7 @@ async function findLossyTexts(
   session: Session,
   database: string,
   columns: readonly Column[],
-  { tables, patience }: { readonly tables: ReadonlyMap<string, Table>; readonly patience: Patience },
+  { tables, patience }: Looked,
 ): Promise<readonly DatabaseWarning[]> {
   const byTable = Map.groupBy(
     columns.filter(({ charset }) => charset !== null),

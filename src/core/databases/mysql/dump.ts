@@ -6,7 +6,7 @@
  * nothing: the snapshot is open once the first comment after the header's SET statements has come.
  */
 
-import type { BesideText, DatabaseWarning } from '../../contracts/database.ts';
+import type { BesideText } from '../../contracts/database.ts';
 import { ClientDump, type DumpCheck } from '../client-dump.ts';
 import { startClient } from '../client-process.ts';
 import type { ReadAheadOptions } from '../read-ahead.ts';
@@ -15,6 +15,7 @@ import { clientEnvironment, type MysqlClient } from './client.ts';
 import { type DatabaseDefaults, withDefaults } from './defaults.ts';
 import { DumpedTables } from './dumped-tables.ts';
 import type { HeldTables } from './held-tables.ts';
+import { lostHistories, takesHistory } from './history.ts';
 import type { DumpPlan } from './inspect.ts';
 import { optionFileArgument, withOptionFile } from './option-file.ts';
 
@@ -60,11 +61,13 @@ export function startDump(
       },
     ),
     result: () => ({
-      warnings: plans.flatMap((plan) => [
-        ...plan.warnings,
-        ...lostHistory(plan, client.options),
-        ...(plan.outsideWarning === null || held?.intact === true ? [] : [plan.outsideWarning]),
-      ]),
+      warnings: [
+        ...plans.flatMap((plan) => [
+          ...plan.warnings,
+          ...(plan.outsideWarning === null || held?.intact === true ? [] : [plan.outsideWarning]),
+        ]),
+        ...lostHistories(plans, client.options),
+      ],
       besides: [...mergeBesides(plans), ...(grants === null ? [] : [grants])],
       lockedTables: held?.intact === true ? held.tables : [],
     }),
@@ -93,7 +96,7 @@ export function dumpOptions(plans: readonly DumpPlan[], known: ReadonlySet<strin
   if (known.has('set-gtid-purged')) options.push('--set-gtid-purged=OFF');
   if (known.has('column-statistics')) options.push('--column-statistics=0');
   if (known.has('init-command')) options.push('--init-command=SET SESSION net_write_timeout = 86400');
-  if (known.has('dump-history') && plans.some(({ hasHistory }) => hasHistory)) options.push('--dump-history');
+  if (takesHistory(plans, known)) options.push('--dump-history');
   for (const { database, brokenViews } of plans) {
     options.push(...brokenViews.map((view) => `--ignore-table=${database}.${view}`));
   }
@@ -103,12 +106,6 @@ export function dumpOptions(plans: readonly DumpPlan[], known: ReadonlySet<strin
 /** Whether the bytes so far can only have been written inside the open snapshot. */
 export function snapshotIsOpen(head: Buffer): boolean {
   return /\n\/\*!40101 SET [\s\S]*\n--/.test(head.toString('latin1'));
-}
-
-function lostHistory({ hasHistory, database }: DumpPlan, known: ReadonlySet<string>): DatabaseWarning[] {
-  if (!hasHistory || known.has('dump-history')) return [];
-  const message = 'the history of system-versioned tables is left out: the dump client cannot write it';
-  return [{ code: 'history-lost', database, message }];
 }
 
 /** In a joint dump the texts of several databases share one file; each view is named in full there. */

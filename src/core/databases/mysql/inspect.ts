@@ -6,6 +6,7 @@
 import type { BesideText, DatabaseWarning } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { printable, quoted } from '../../printable.ts';
+import { findHistoryByTransaction } from './history.ts';
 import { findLosses } from './losses.ts';
 import { quoteName } from './names.ts';
 import { Patience } from './patience.ts';
@@ -24,6 +25,8 @@ export interface DumpPlan {
   readonly brokenViews: readonly string[];
   /** Holds tables that keep their own history. */
   readonly hasHistory: boolean;
+  /** One of those whose history goes by transactions; null where there is none. */
+  readonly historyByTransaction: string | null;
   readonly warnings: readonly DatabaseWarning[];
   readonly besides: readonly BesideText[];
   /** Why a dump would be short, as the end of a sentence; null where nothing speaks against it. */
@@ -71,6 +74,7 @@ export async function inspectDatabase(
     return refusedPlan(database, 'there is no such database');
   }
   const base = tables.filter(({ type }) => type === 'BASE TABLE' || type === 'SYSTEM VERSIONED');
+  const versioned = base.filter(({ type }) => type === 'SYSTEM VERSIONED').map(({ name }) => name);
   const views = tables.filter(({ type }) => type === 'VIEW').map(({ name }) => name);
   const broken = await findBrokenViews(session, database, views, patience);
   const outside = base.filter(({ engine }) => engine !== '' && !transactional.has(engine.toLowerCase()));
@@ -83,7 +87,8 @@ export async function inspectDatabase(
     outside: [...locked].map(({ name }) => name).sort(),
     outsideWarning: outside.length === 0 ? null : describeOutside(database, outside),
     brokenViews: broken.map(({ name }) => name),
-    hasHistory: base.some(({ type }) => type === 'SYSTEM VERSIONED'),
+    hasHistory: versioned.length > 0,
+    historyByTransaction: await findHistoryByTransaction(session, database, versioned, others),
     warnings: [
       ...broken.map(({ name, why }) => ({
         code: 'view-broken',
@@ -122,7 +127,7 @@ export function refusedPlan(database: string, refusal: string): DumpPlan {
     warnings: [],
     besides: [],
   };
-  return { database, ...nothing, hasHistory: false, refusal };
+  return { database, ...nothing, hasHistory: false, historyByTransaction: null, refusal };
 }
 
 /** By the exact name: the server compares without regard to case. */

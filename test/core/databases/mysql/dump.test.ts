@@ -69,6 +69,7 @@ describe('dumpOptions', () => {
     outsideWarning: null,
     brokenViews: ['v`--x'],
     hasHistory: true,
+    historyByTransaction: null,
     warnings: [],
     besides: [],
     refusal: null,
@@ -80,6 +81,11 @@ describe('dumpOptions', () => {
     expect(dumpOptions([plan], known)).toEqual(
       expect.arrayContaining(['--set-gtid-purged=OFF', '--dump-history']),
     );
+  });
+
+  it('leaves histories out where one of them goes by transactions, which ends the client', () => {
+    const other = { ...plan, historyByTransaction: 'h' };
+    expect(dumpOptions([plan, other], new Set(['dump-history']))).not.toContain('--dump-history');
   });
 
   it('names a view that is left out in one argument', () => {

@@ -278,6 +278,18 @@ describe('a dump of what is seldom in one', () => {
     await session.close();
   });
 
+  it('brings back tables whose history goes by transactions, without that', async () => {
+    await mariadb(
+      server,
+      `CREATE OR REPLACE DATABASE exa_aged; CREATE TABLE exa_aged.t (x INT, a BIGINT UNSIGNED GENERATED ALWAYS AS ROW START, b BIGINT UNSIGNED GENERATED ALWAYS AS ROW END,
+       PERIOD FOR SYSTEM_TIME (a, b)) WITH SYSTEM VERSIONING; INSERT INTO exa_aged.t (x) VALUES (1), (7); UPDATE exa_aged.t SET x = 2 WHERE x = 1`,
+    );
+    const aged = join(dir, 'aged.sql');
+    await exportToFile(server.config, 'exa_aged', selector, aged);
+    await runImport(await contextOf(server.config, selector, dir), aged, 'exa_aged', replace);
+    expect(await mariadb(server, 'SELECT x FROM exa_aged.t FOR SYSTEM_TIME ALL ORDER BY x')).toBe('2\n7\n');
+  });
+
   it('takes tables that merge others', async () => {
     await mariadb(server, 'CREATE OR REPLACE DATABASE exa_merge');
     await load(
