@@ -5,7 +5,7 @@
  * disk is at rest when the clock starts.
  */
 
-import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Contestant } from './contestants/contestant.ts';
 import { type Command, measure, run, type Sample } from './measure.ts';
@@ -25,8 +25,8 @@ export class Arena {
     mkdirSync(this.#dir, { recursive: true });
   }
 
-  /** A full backup of everything into a fresh repository; the former one goes. */
-  backup(contestant: Contestant): Sample {
+  /** A full backup of everything into a fresh repository; the former one goes. `cold`: nothing is in memory. */
+  backup(contestant: Contestant, { cold = false } = {}): Sample {
     const former = this.#places.get(contestant);
     if (former !== undefined) {
       contestant.elsewhere?.remove(former);
@@ -35,6 +35,7 @@ export class Arena {
     const place = this.#fresh(contestant, 'repository');
     contestant.prepare(this.tree, place);
     this.#places.set(contestant, place);
+    if (cold) forgetAll();
     return this.#atRest(contestant.backup(this.tree, place));
   }
 
@@ -101,6 +102,12 @@ export class Arena {
     run(['sync']);
     return measure(commands, { sync: true });
   }
+}
+
+/** Has the kernel give up what it keeps of files: contents, names and inodes. */
+function forgetAll(): void {
+  run(['sync']);
+  writeFileSync('/proc/sys/vm/drop_caches', '3');
 }
 
 const remove = (path: string): void => rmSync(path, { recursive: true, force: true });

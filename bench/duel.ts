@@ -62,6 +62,7 @@ export function measureVersion({ versionCommand }: Holdfast): Measurement {
 /** The arena's part in each duel. */
 export const timings = (arena: Arena): Record<Exclude<MeasurementName, 'version'>, Timed> => ({
   backup: (contestant) => arena.backup(contestant),
+  cold: (contestant) => arena.backup(contestant, { cold: true }),
   encrypted: (contestant) => arena.backup(contestant),
   restore: (contestant) => arena.restore(contestant),
   account: (contestant) => arena.restore(contestant, homeOf(arena.tree.largestAccount)),

@@ -6,7 +6,15 @@ import { parseArgs } from 'node:util';
 
 export const partNames = ['nights', 'files', 'accounts'] as const;
 export type PartName = (typeof partNames)[number];
-export const measurementNames = ['backup', 'encrypted', 'restore', 'account', 'one-file', 'version'] as const;
+export const measurementNames = [
+  'backup',
+  'cold',
+  'encrypted',
+  'restore',
+  'account',
+  'one-file',
+  'version',
+] as const;
 export type MeasurementName = (typeof measurementNames)[number];
 export type PeerName = 'restic' | 'tar' | 'borg' | 'rclone';
 export type StoreName = 'local' | 's3';

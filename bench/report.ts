@@ -8,6 +8,7 @@ import type { Verdict } from './verdicts.ts';
 
 const titles: Record<MeasurementName, string> = {
   backup: 'Full backup of all accounts',
+  cold: 'Full backup, cold cache',
   encrypted: 'Full backup of all accounts, encrypted',
   restore: 'Full restore of all accounts',
   account: 'The largest account back',
@@ -36,7 +37,7 @@ export function measurementTable({ name, duels, ours }: Measurement, stored: Sto
     row('---', '---', '---', '---', '---', '---', '---', '---'),
   ];
   const size = (who: string): string =>
-    name === 'backup' || name === 'encrypted' ? ((stored[who] ?? 0) / 1e6).toFixed(0) : '';
+    ['backup', 'cold', 'encrypted'].includes(name) ? ((stored[who] ?? 0) / 1e6).toFixed(0) : '';
   const us = name === 'encrypted' ? 'holdfast-encrypted' : 'holdfast';
   if (duels.length === 0) lines.push(row(us, ...costs(ours), size(us), '', ''));
   for (const { peer, ours: own, theirs } of duels) {

@@ -1,4 +1,4 @@
-/** What must be reached, on two cores and a warm cache. */
+/** What must be reached, on two cores and a warm cache; with a cold one nothing is asked for. */
 
 import type { MeasurementName, PeerName, StoreName } from './options.ts';
 
