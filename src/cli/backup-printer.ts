@@ -79,6 +79,7 @@ export class BackUpPrinter {
       server: string;
       unmatched: readonly string[];
       copies: readonly CopyReport[];
+      hookProblems: readonly string[];
     },
   ): void {
     this.close();
@@ -112,6 +113,7 @@ export class BackUpPrinter {
         failures: failures.map((one) => ({ snapshot: one.snapshot, error: describeError(one.error) })),
         error: error === null ? null : describeError(error),
       })),
+      hookProblems: [...about.hookProblems],
     });
   }
 

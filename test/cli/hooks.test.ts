@@ -3,6 +3,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { BackupDocument } from '../../src/cli/documents/backup.ts';
 import type { HooksDocument } from '../../src/cli/documents/schedule.ts';
 import type { StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import { errorCodes } from '../../src/core/errors.ts';
@@ -118,11 +119,15 @@ describe('hooks of a backup', () => {
     configure(hook('after-account', 'stop', 'after-account'));
     const stop = await site.holdfast('backup');
     configure(hook('after-account', 'warn', 'after-account'));
-    const warn = await site.holdfast('backup');
+    const warn = await site.holdfast('backup', '--json');
+    const [problem] = documentOf<BackupDocument>('backup', warn).hookProblems;
 
     expect(stop.status).toBe(errorCodes.HOOK_FAILED.exit);
     expect(stop.stdout).toMatch(/^anna .* complete /m);
+    expect(stop.stderr).toContain(`the after-account hook ${program} ended with status 1`);
     expect(warn.status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
+    expect(problem).toBe(`the after-account hook ${program} ended with status 1`);
+    expect(warn.stderr).toContain(problem);
   });
 });
 
@@ -143,8 +148,15 @@ describe('hooks of a restore', () => {
     configure(hook('before-restore', 'stop', 'before-restore'), hook('failure'));
     const refused = await site.holdfast(...to('none'));
 
+    configure(hook('before-restore', 'stop'), hook('after-restore'), hook('failure'));
+    const failed = await site.holdfast(...to('whole'));
+    const [, , , , ...undone] = events();
+
     expect(done.status).toBe(0);
-    expect(events()).toEqual(['before-restore', 'after-restore', 'before-restore', 'failure']);
+    expect(events().slice(0, 4)).toEqual(['before-restore', 'after-restore', 'before-restore', 'failure']);
+    expect(failed.status).toBe(errorCodes.TARGET_NOT_EMPTY.exit);
+    expect(undone).toEqual(['before-restore', 'after-restore', 'failure']);
+    expect(readFileSync(told, 'utf8')).toContain(`"exitStatus":${failed.status},"error":{`);
     expect(refused.status).toBe(errorCodes.HOOK_FAILED.exit);
     expect(existsSync(join(site.dir, 'none'))).toBe(false);
   });

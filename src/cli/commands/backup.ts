@@ -190,7 +190,10 @@ async function runWith(
     const exitStatus = await companion.end(statusWithCopies(report.exitStatus, copies));
     await noteKeyWarnings(output, chooseAddin(configuration, chosen.addin), configuration.stateDir, state);
     const about = { addin: opened.name, server: state.server.uuid, unmatched: selected.unmatched };
-    printer.report({ ...report, exitStatus, endedAtMs: world.now() }, { ...about, copies });
+    printer.report(
+      { ...report, exitStatus, endedAtMs: world.now() },
+      { ...about, copies, hookProblems: companion.hookFailures.problems },
+    );
     return exitStatus;
   } finally {
     printer.close();

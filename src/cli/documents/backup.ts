@@ -57,6 +57,7 @@ export const backupDocument = document('backup', 'One run of a backup.', {
       error: recordOrNull('Why the copy does not have everything, or null.', errorParts),
     }),
   ),
+  hookProblems: texts('Hooks that failed and stopped nothing; those whose failures are ignored left out.'),
 });
 
 export const backupPlanDocument = document('backup-plan', 'What a backup would do; nothing was written.', {

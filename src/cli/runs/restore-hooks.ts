@@ -1,7 +1,8 @@
 /** Puts the hooks before and after a restore around the command that restores; a dry run has none. */
 
-import { isHoldfastError } from '../../core/errors.ts';
+import { errorCodes } from '../../core/errors.ts';
 import { Hooks } from '../../core/hooks/hooks.ts';
+import { knownError } from '../../core/system-error.ts';
 import type { CliCommand } from '../command.ts';
 import { loadConfigured } from '../configuration.ts';
 
@@ -32,16 +33,23 @@ export const withRestoreHooks = (command: CliCommand): CliCommand => ({
       to: options['to'] ?? null,
       inPlace: options['inPlace'] === true,
     };
+    let begun = false;
     try {
       await hooks.at('before-restore', facts);
+      begun = true;
       const exitStatus = await command.run(context, invocation);
+      begun = false;
       await hooks.at('after-restore', { ...facts, exitStatus });
       if (exitStatus > 0 && exitStatus < 100) await hooks.at('failure', { ...facts, exitStatus });
       return exitStatus === 0 && hooks.warnings > 0 ? 100 : exitStatus;
-    } catch (error) {
-      const { code, message } = isHoldfastError(error) ? error : { code: 'INTERNAL', message: 'unforeseen' };
-      await hooks.at('failure', { ...facts, error: { code, message } }).catch(() => {});
-      throw error;
+    } catch (thrown) {
+      const { code, message } = knownError(thrown) ?? { code: 'INTERNAL', message: 'unforeseen' };
+      const { exit } = errorCodes[signal.aborted ? 'INTERRUPTED' : code];
+      const failed = { ...facts, exitStatus: exit, error: { code, message } };
+      // What was stopped before the restore is to run again, however it ended.
+      if (begun) await hooks.at('after-restore', failed).catch(() => {});
+      await hooks.at('failure', failed).catch(() => {});
+      throw thrown;
     }
   },
 });

@@ -7,8 +7,8 @@
 
 import { hostname } from 'node:os';
 import type { AddinConfiguration, Configuration } from '../../core/config/load-configuration.ts';
-import { errorCodes, type HoldfastError, isHoldfastError } from '../../core/errors.ts';
-import { Hooks } from '../../core/hooks/hooks.ts';
+import { errorCodes } from '../../core/errors.ts';
+import { type HookReport, Hooks } from '../../core/hooks/hooks.ts';
 import type { Account, Notification, RequestedLevel, RunFigures } from '../../core/index.ts';
 import type { AccountSteps } from '../../core/jobs/backup/account-steps.ts';
 import type { AccountOutcome } from '../../core/jobs/backup/back-up.ts';
@@ -17,6 +17,7 @@ import { rememberRun } from '../../core/state/run-history.ts';
 import { knownError } from '../../core/system-error.ts';
 import type { CliContext } from '../command.ts';
 import { makeGate } from './gate.ts';
+import { HookFailures } from './hook-failures.ts';
 import { RunTotals } from './run-figures.ts';
 import { RunLog } from './run-log.ts';
 import { tell } from './tell.ts';
@@ -44,8 +45,7 @@ export class RunCompanion implements AccountSteps {
   readonly #totals = new RunTotals();
   /** That the run is to back up; none before they are looked up. */
   #accounts = 0;
-  /** Of hooks that came too late to stop anything. */
-  #hookError: HoldfastError | null = null;
+  readonly hookFailures: HookFailures;
   /** No before-run hook has kept it from beginning: what they did is to be undone. */
   #begun = false;
   #concluded = false;
@@ -64,7 +64,12 @@ export class RunCompanion implements AccountSteps {
     this.#log = parts.log;
     this.#startedAtMs = parts.startedAtMs;
     const { now, env } = world;
-    this.#hooks = new Hooks(hooks, { now, env, signal, onReport: (report) => this.#log.hook(report) });
+    this.hookFailures = new HookFailures((text) => context.output.note(text));
+    const onReport = (report: HookReport): void => {
+      this.#log.hook(report);
+      this.hookFailures.ran(report);
+    };
+    this.#hooks = new Hooks(hooks, { now, env, signal, onReport });
     const maxLoad = limits.maxLoad ?? null;
     this.#gate = makeGate({ untilMs: about.untilMs, maxLoad, now, signal });
   }
@@ -147,7 +152,7 @@ export class RunCompanion implements AccountSteps {
   async end(status: number): Promise<number> {
     await this.#late('after-run', { ...this.#facts(), exitStatus: status, ...this.#figures() });
     let exitStatus = status;
-    if (this.#hookError !== null && !isError(status)) exitStatus = errorCodes.HOOK_FAILED.exit;
+    if (this.hookFailures.late && !isError(status)) exitStatus = errorCodes.HOOK_FAILED.exit;
     else if (status === 0 && this.#hooks.warnings > 0) exitStatus = errorCodes.FINISHED_WITH_WARNINGS.exit;
     await this.#conclude(exitStatus, this.#totals.problems);
     return exitStatus;
@@ -169,11 +174,11 @@ export class RunCompanion implements AccountSteps {
   async #conclude(exitStatus: number, problems: readonly string[]): Promise<void> {
     this.#concluded = true;
     if (isError(exitStatus)) {
-      const facts = { ...this.#facts(), exitStatus, problems: shownDetails(problems) };
-      await this.#late('failure', facts);
+      const said = shownDetails([...problems, ...this.hookFailures.problems]);
+      await this.#late('failure', { ...this.#facts(), exitStatus, problems: said });
     }
     const event = isError(exitStatus) ? 'failure' : exitStatus === 0 ? 'success' : 'warning';
-    await this.#notify(event, exitStatus, problems);
+    await this.#notify(event, exitStatus, [...problems, ...this.hookFailures.problems]);
     const { configuration, addin, level, scheduled } = this.#about;
     const { now } = this.#context.world;
     const { snapshots, partial, failed } = this.#figures();
@@ -194,9 +199,7 @@ export class RunCompanion implements AccountSteps {
     try {
       await this.#hooks.at(event, facts);
     } catch (error) {
-      if (!isHoldfastError(error)) throw error;
-      this.#hookError ??= error;
-      this.#context.output.note(`${error.code}: ${error.message}`);
+      this.hookFailures.cameTooLate(event, error);
     }
   }
 
