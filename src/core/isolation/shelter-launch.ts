@@ -128,11 +128,11 @@ function launch(
 function steps(shelter: Shelter): string[] {
   const { covers, shown, copied } = planShelter(shelter);
   const held = [
-    ...shown.map(({ path, kind }) => ({ path, take: `hold-${kind}`, show: `show-${kind}` })),
-    ...copied.map((path) => ({ path, take: 'copy', show: 'show-file' })),
+    ...shown.map(({ kind, ...view }) => ({ ...view, take: `hold-${kind}`, show: `show-${kind}` })),
+    ...copied.map((view) => ({ ...view, take: 'copy', show: 'show-file' })),
   ];
   return [
-    ...held.flatMap(({ path, take }, index) => [take, String(index), path]),
+    ...held.flatMap(({ from, take }, index) => [take, String(index), from]),
     ...covers.flatMap((path) => ['cover', '-', path]),
     ...held.flatMap(({ path, show }, index) => [show, String(index), path]),
   ];

@@ -3,11 +3,12 @@
  *
  * The accounts' directories are covered by empty ones. What the process needs stays where it is, also below
  * a cover; where a directory on the way is closed to its user (a store below /root, a directory 0700), that
- * directory is covered too and what is needed shown through it, so that paths in settings stay true. Files
- * only root may read (credentials, keys) are shown as copies of their content.
+ * directory is covered too and what is needed shown through it, so that paths in settings stay true: where a
+ * link on the way vanishes below a cover, what it leads to is shown in its place as well. Files only root may
+ * read (credentials, keys) are shown as copies of their content.
  */
 
-import { realpathSync, type Stats, statSync } from 'node:fs';
+import { readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 export interface ShelterNeeds {
@@ -24,12 +25,19 @@ export interface ShelterNeeds {
   readonly shown: readonly string[];
 }
 
+interface View {
+  /** What is shown. */
+  readonly from: string;
+  /** Where the process finds it. */
+  readonly path: string;
+}
+
 export interface ShelterPlan {
   readonly covers: readonly string[];
   /** Shown through a cover as they are. */
-  readonly shown: readonly { readonly path: string; readonly kind: 'directory' | 'file' }[];
+  readonly shown: readonly (View & { readonly kind: 'directory' | 'file' })[];
   /** Shown as copies for the process's user. */
-  readonly copied: readonly string[];
+  readonly copied: readonly View[];
   /** Directories of accounts that cannot be covered, because the system itself lies there. */
   readonly open: readonly string[];
 }
@@ -61,7 +69,9 @@ export function planShelter(needs: ShelterNeeds): ShelterPlan {
   }
   const directories = existing(needs.directories);
   const files = existing(needs.files);
-  for (const path of [...directories, ...files, ...absent(needs.directories)]) {
+  const links = new Map([...needs.directories, ...needs.files].map((path) => [path, linksOn(path)]));
+  const ways = [...links.values()].flatMap((found) => found.map(({ at }) => at));
+  for (const path of [...directories, ...files, ...ways, ...absent(needs.directories)]) {
     const closed = firstClosed(path, needs);
     if (closed !== null && !system.includes(closed)) covers.add(closed);
   }
@@ -69,25 +79,68 @@ export function planShelter(needs: ShelterNeeds): ShelterPlan {
   const outermost = [...covers].filter((path) => ![...covers].some((other) => isBelow(path, other)));
   const covered = (path: string): boolean =>
     outermost.some((cover) => path === cover || isBelow(path, cover));
-  const copied = files.filter((path) => !mayRead(statSync(path), needs));
+  /** Itself, and in the place of the first link on the way to it that is covered. */
+  const views = (from: string, written: readonly string[], always: boolean): View[] => {
+    const inPlace = written.flatMap((path) => {
+      const link = realOf(path) === from ? links.get(path)?.find(({ at }) => covered(at)) : undefined;
+      return link === undefined ? [] : [join(link.at, link.rest)];
+    });
+    const paths = [...(always || covered(from) ? [from] : []), ...inPlace];
+    return [...new Set(paths)].map((path) => ({ from, path }));
+  };
+  const isCopied = (path: string): boolean => !mayRead(statSync(path), needs);
   const shown = [
-    ...directories.filter(covered).map((path) => ({ path, kind: 'directory' as const })),
+    ...directories
+      .flatMap((path) => views(path, needs.directories, false))
+      .map((view) => ({ ...view, kind: 'directory' as const })),
     ...files
-      .filter((path) => covered(path) && !copied.includes(path))
-      .map((path) => ({ path, kind: 'file' as const })),
-    ...reachable.filter(covered).map((path) => ({ path, kind: kindOf(path) })),
+      .filter((path) => !isCopied(path))
+      .flatMap((path) => views(path, needs.files, false))
+      .map((view) => ({ ...view, kind: 'file' as const })),
+    ...reachable.filter(covered).map((path) => ({ from: path, path, kind: kindOf(path) })),
   ];
+  const copied = files.filter(isCopied).flatMap((path) => views(path, needs.files, true));
   return { covers: outermost, shown, copied, open };
 }
 
 /** Whether its user can reach and read all it needs without a plan. */
 export function isReachable(needs: ShelterNeeds): boolean {
-  const directories = existing(needs.directories);
-  const files = existing(needs.files);
+  const written = [...needs.directories, ...needs.files];
+  const ways = written.flatMap((path) => linksOn(path).map(({ at }) => at));
   return (
-    [...directories, ...files].every((path) => firstClosed(path, needs) === null) &&
-    files.every((path) => mayRead(statSync(path), needs))
+    [...existing(written), ...ways].every((path) => firstClosed(path, needs) === null) &&
+    existing(needs.files).every((path) => mayRead(statSync(path), needs))
   );
+}
+
+/** Links on the way along a path, each where it really lies, with what comes after it. */
+function linksOn(path: string): { readonly at: string; readonly rest: string }[] {
+  const links: { at: string; rest: string }[] = [];
+  let at = '/';
+  let parts = path.split('/').filter((part) => part !== '');
+  for (let [name, ...rest] = parts; name !== undefined && links.length < mostLinks; [name, ...rest] = parts) {
+    const step = join(at, name);
+    const target = targetOf(step);
+    if (target === null) at = step;
+    else {
+      links.push({ at: step, rest: rest.join('/') });
+      if (target.startsWith('/')) at = '/';
+    }
+    parts = [...(target ?? '').split('/').filter((part) => part !== ''), ...rest];
+  }
+  return links;
+}
+
+/** As many as the kernel follows. */
+const mostLinks = 40;
+
+/** Null for what is no link, or not there. */
+function targetOf(path: string): string | null {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return null;
+  }
 }
 
 const kindOf = (path: string): 'directory' | 'file' => (statSync(path).isDirectory() ? 'directory' : 'file');

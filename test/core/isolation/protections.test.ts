@@ -155,6 +155,30 @@ describe('the process of a store', () => {
     }
   });
 
+  it('reaches what a link in a closed directory leads to, at the path of its settings', async () => {
+    const [closed, path] = [join(dir, 'closed'), join(dir, 'linked/store')];
+    mkdirSync(path, { recursive: true });
+    mkdirSync(closed, { mode: 0o700 });
+    symlinkSync('../linked', join(closed, 'link'));
+    symlinkSync(join(dir, 'credentials'), join(closed, 'credentials'));
+    const written = join(closed, 'link/store');
+    await using(
+      await openStoreApart(localPlace(written), { use: 'local', path: written }, world()),
+      async (store) => {
+        await store.put({ key: 'data/a', body: one('hello'), signal });
+        expect(readdirSync(`/proc/${await processOf(store)}/root${closed}`)).toEqual(['link']);
+      },
+    );
+    expect(readFileSync(join(path, 'data/a'), 'utf8')).toBe('hello');
+
+    const file = join(closed, 'credentials');
+    const module = join(rootOfCheckout, 'test/core/isolation/bad-stores.ts');
+    const spy = place({ opening: { module, exported: 'spy' }, needs: { files: [file] } });
+    const opened = await openStoreApart(spy, { file, accounts: file }, world());
+    const seen = await using(opened, async (store) => (await store.head({ key: 'a', signal }))!.key);
+    expect(JSON.parse(seen).file).toBe('root alone may read this');
+  });
+
   it('of a package leaves no process behind', async () => {
     const module = join(rootOfCheckout, 'test/core/isolation/bad-stores.ts');
     const seconds = `${86_400 + process.pid}.25`;
