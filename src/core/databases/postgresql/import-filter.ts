@@ -8,9 +8,10 @@
 
 import { HoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
-import { qualifiedName, type Word, words } from './import-lex.ts';
+import { type Word, words } from './import-lex.ts';
 import { type OwnerStatement, ownerStatement } from './import-owner.ts';
 import { granteesOf } from './import-rights.ts';
+import { copyOf, foreignKeyOf, insertOf, type Refuse, tableAt } from './import-tables.ts';
 
 export type Verdict =
   | { readonly type: 'run' }
@@ -102,8 +103,6 @@ export function isBare(text: string): boolean {
   return value(0) === 'create' && value(1) === 'schema' && list.length === at + 1;
 }
 
-type Refuse = (why: string) => never;
-
 function setOf(list: readonly Word[], refuse: Refuse): Verdict {
   const value = (at: number): string => (list[at]?.kind === 'word' ? list[at].value : '');
   if (value(1) === 'session' && value(2) === 'authorization') return { type: 'skip', what: null };
@@ -158,47 +157,6 @@ const isOperatorClass = (list: readonly Word[], at: number): boolean =>
   list[at + 1]?.kind === 'word' &&
   /^(class|family)$/.test(list[at + 1]?.value ?? '');
 
-function tableAt(
-  list: readonly Word[],
-  at: number,
-  refuse: Refuse,
-): { readonly table: string; readonly next: number } {
-  const found = qualifiedName(list, at);
-  if (found === null) return refuse('has a strange name');
-  return { table: `${found.schema ?? 'public'}.${found.name}`, next: found.next };
-}
-
-const name = '(?:"(?:[^"]|"")+"|[A-Za-z0-9_$\\u0080-\\uffff]+)';
-/** As pg_dump writes it. The server gets it in a message that may hold several statements, so nothing else may be in it. */
-const copyStatement = new RegExp(
-  `^COPY[ \\n]+${name}(\\.${name})?[ \\n]*(\\([ \\n]*${name}([ \\n]*,[ \\n]*${name})*[ \\n]*\\))?[ \\n]+FROM[ \\n]+stdin[ \\n]*$`,
-  'i',
-);
-
-function copyOf(text: string, list: readonly Word[], refuse: Refuse): Verdict {
-  if (!copyStatement.test(text)) return refuse('copies in another way than pg_dump does');
-  return { type: 'copy', table: tableAt(list, 1, refuse).table };
-}
-
-function insertOf(list: readonly Word[], refuse: Refuse): Verdict {
-  const { table, next } = tableAt(list, 2, refuse);
-  const rest = list.slice(next);
-  const start = rest.findIndex(
-    ({ kind, value }) => kind === 'word' && (value === 'values' || value === 'select'),
-  );
-  if (rest[start]?.value !== 'values') return refuse('inserts something other than values');
-  let [depth, rows] = [0, 0];
-  for (const { kind, value } of rest.slice(start)) {
-    if (kind !== 'sign') continue;
-    if (value === '(') depth += 1;
-    else if (value === ')') {
-      depth -= 1;
-      if (depth === 0) rows += 1;
-    }
-  }
-  return { type: 'insert', table, rows };
-}
-
 function createOf(list: readonly Word[], refuse: Refuse): Verdict {
   const kinds = list.slice(1, 4).map(({ kind, value }) => (kind === 'word' ? value : ''));
   const [first = '', second = ''] = kinds;
@@ -240,13 +198,6 @@ function alterOf(list: readonly Word[], refuse: Refuse): Verdict {
   const inOrder = list.map(({ kind, value }) => (kind === 'word' ? value : '.')).join(' ');
   if (/ (enable|disable|force|no force) row level security$/.test(inOrder)) return { type: 'last' };
   return / foreign key /.test(inOrder) ? { type: 'foreign-key', key: foreignKeyOf(list, refuse) } : run;
-}
-
-/** `ALTER TABLE [ONLY] table ADD CONSTRAINT name FOREIGN KEY`: table and name. */
-function foreignKeyOf(list: readonly Word[], refuse: Refuse): string {
-  const only = list[2]?.kind === 'word' && list[2].value === 'only';
-  const { table, next } = tableAt(list, only ? 3 : 2, refuse);
-  return `${table}.${list[next + 2]?.value}`;
 }
 
 function refused(line: number, why: string): HoldfastError {
