@@ -7,6 +7,7 @@
 import { dataBytes, type Entry, entryFlags, fileType, typeOf } from '../../archive/entry.ts';
 import { listDirectory } from '../../filesystem/directory.ts';
 import { closeFd, errno, errnoName, O, openAt, Stat, statAt, statFd } from '../../filesystem/native.ts';
+import { isAbsent, openToRead } from '../../filesystem/open-to-read.ts';
 import { lastName } from '../../filesystem/write-entry.ts';
 import { sameMetadata } from './compare.ts';
 import { Comparer, type ComparerOptions } from './comparer.ts';
@@ -108,7 +109,8 @@ export class Decider {
     if (parent === null || fd === -errno.ENOENT) return this.#missing(tree, entry, parent);
     if (fd < 0) throw unwritable(`cannot be looked at: ${errnoName(fd)}`);
     try {
-      statFd(fd, stat);
+      const rc = statFd(fd, stat);
+      if (rc < 0) throw unwritable(`cannot be looked at: ${errnoName(rc)}`);
       const { action, unsure } = this.#compare(tree, entry, fd, parent);
       if (action === null) return same;
       this.#checkChangeable(parent, stat, action);
@@ -134,7 +136,7 @@ export class Decider {
     const parent = tree.look.parentOf(tree.relative(entry.path));
     if (parent === null) return; // its directory is still to be made
     if (live !== null && tree.look.isForeign(live)) throw mountInTheWay();
-    if (live !== null && typeOf(live) === fileType.directory) this.#checkReplaceable(parent, entry);
+    if (live !== null && typeOf(live) === fileType.directory) this.#checkReplaceable(tree, parent, entry);
     if (live !== null) this.#checkChangeable(parent, live, 'replace');
     else statFd(parent, above);
     if (above.unchangeable) throw immutable('its directory');
@@ -168,7 +170,7 @@ export class Decider {
       throw mountInTheWay();
     }
     if (typeOf(stat) !== typeOf(entry)) {
-      if (typeOf(stat) === fileType.directory) this.#checkReplaceable(parent, entry);
+      if (typeOf(stat) === fileType.directory) this.#checkReplaceable(tree, parent, entry);
       if (typeOf(entry) === fileType.directory) this.#warnOfHidden(tree, entry);
       return sure('replace');
     }
@@ -219,10 +221,12 @@ export class Decider {
   }
 
   /** A directory that holds something makes room only where deleting was asked for. */
-  #checkReplaceable(parent: number, entry: Entry): void {
+  #checkReplaceable(tree: LiveTree, parent: number, entry: Entry): void {
     if (this.#options.delete) return;
-    const fd = openAt(parent, lastName(entry.path), O.DIRECTORY | O.NOFOLLOW);
-    if (fd < 0) return;
+    const fd = openToRead(parent, lastName(entry.path), above, (stat) => !tree.look.isForeign(stat));
+    if (isAbsent(fd)) return;
+    if (fd === -errno.EXDEV) throw mountInTheWay();
+    if (fd < 0) throw unwritable(`the directory in its place cannot be opened: ${errnoName(fd)}`);
     try {
       if (listDirectory(fd).length > 0) throw directoryInTheWay();
     } finally {

@@ -8,18 +8,9 @@
 
 import { type Entry, fileType, typeOf } from '../../archive/entry.ts';
 import { HoldfastError } from '../../errors.ts';
-import {
-  AT_FDCWD,
-  closeFd,
-  errno,
-  errnoName,
-  O,
-  openAt,
-  Stat,
-  statFd,
-  zName,
-} from '../../filesystem/native.ts';
+import { AT_FDCWD, closeFd, errnoName, O, openAt, Stat, statFd, zName } from '../../filesystem/native.ts';
 import { componentName, OpenDirectories } from '../../filesystem/open-directories.ts';
+import { isAbsent, openToRead } from '../../filesystem/open-to-read.ts';
 import { displayName } from '../../filesystem/xattrs.ts';
 import { quoted } from '../../printable.ts';
 import type { IndexReader } from '../index-reader.ts';
@@ -88,19 +79,15 @@ export class Side {
   }
 
   #enter(dirfd: number, part: string, depth: number): number {
-    const fd = openAt(dirfd, componentName(part), O.DIRECTORY | O.NOFOLLOW);
-    if (fd === -errno.ENOENT || fd === -errno.ENOTDIR || fd === -errno.ELOOP) throw new Absent();
-    if (fd < 0) throw unwritable(`cannot enter its directory: ${errnoName(fd)}`);
-    statFd(fd, opened);
-    const foreign = this.isForeign(opened);
     const closed = this.#closed.has(dirfd);
-    const expected = closed || !isOurs(opened) || this.#ours.has(this.#parts.slice(0, depth + 1).join('/'));
-    if (foreign || !expected) {
-      closeFd(fd);
-      throw foreign
-        ? mountInTheWay()
-        : unwritable(`${displayName(part)} is a directory of root, and was none`);
-    }
+    const fd = openToRead(dirfd, componentName(part), opened, (stat) => {
+      if (this.isForeign(stat)) throw mountInTheWay();
+      const expected = closed || !isOurs(stat) || this.#ours.has(this.#parts.slice(0, depth + 1).join('/'));
+      if (!expected) throw unwritable(`${displayName(part)} is a directory of root, and was none`);
+      return true;
+    });
+    if (isAbsent(fd)) throw new Absent();
+    if (fd < 0) throw unwritable(`cannot enter its directory: ${errnoName(fd)}`);
     if (closed && isClosedToOthers(opened)) this.#closed.add(fd);
     else this.#closed.delete(fd);
     return fd;

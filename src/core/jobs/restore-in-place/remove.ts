@@ -20,8 +20,9 @@ import {
   unlinkAt,
   zName,
 } from '../../filesystem/native.ts';
+import { openToRead } from '../../filesystem/open-to-read.ts';
 import { isAboveLower, isWhiteoutStat } from './layer.ts';
-import type { LiveTree } from './live-tree.ts';
+import type { LiveTree, Side } from './live-tree.ts';
 import { immutable, mountInTheWay } from './obstacles.ts';
 
 /** Deeper directories are left; each level holds a descriptor or two. */
@@ -128,17 +129,16 @@ function enter(
 ): boolean | null {
   const { tree, why } = removal;
   if (levels.length >= depthLimit) return refuse(removal, path, `lies more than ${depthLimit} levels deep`);
-  const flags = O.DIRECTORY | O.NOFOLLOW;
-  const write = openAt(parent.write, name, flags);
+  const openOn = (side: Side, dirfd: number): number =>
+    openToRead(dirfd, name, new Stat(), (opened) => !side.isForeign(opened));
+  const write = openOn(tree.write, parent.write);
+  if (write === -errno.EXDEV) return refuse(removal, path, mountInTheWay().message);
   if (write < 0) return refuse(removal, path, `cannot be opened: ${errnoName(write)}`);
-  let look = tree.layered ? openAt(parent.look, name, flags) : write;
+  let look = tree.layered ? openOn(tree.look, parent.look) : write;
   // What lower layers alone have is looked at through the mount.
-  if (tree.layered && look < 0 && why === 'in-the-way') look = openAt(parent.write, name, flags);
-  const opened = new Stat();
-  const foreign = statFd(write, opened) < 0 || tree.write.isForeign(opened);
-  if (foreign || look < 0) {
+  if (tree.layered && look < 0 && why === 'in-the-way') look = openOn(tree.write, parent.write);
+  if (look < 0) {
     closeFd(write);
-    if (tree.layered && look >= 0) closeFd(look);
     return refuse(removal, path, mountInTheWay().message);
   }
   let names: string[];

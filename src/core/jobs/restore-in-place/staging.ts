@@ -3,7 +3,6 @@
  * is moved out. Whoever owns the directory around it may rename it or put another of ours in its place, no more.
  */
 
-import { fileType, typeOf } from '../../archive/entry.ts';
 import { listDirectory, plainName } from '../../filesystem/directory.ts';
 import {
   AT_REMOVEDIR,
@@ -17,6 +16,8 @@ import {
   statFd,
   unlinkAt,
 } from '../../filesystem/native.ts';
+import { openToRead } from '../../filesystem/open-to-read.ts';
+import { isElsewhere } from '../capture/levels.ts';
 import { unwritable } from './obstacles.ts';
 import { isOurs } from './ownership.ts';
 
@@ -72,13 +73,11 @@ export function makeDirectory(
 }
 
 function openPrivate(directory: number, name: Buffer): number | null {
-  const fd = openAt(directory, name, O.DIRECTORY | O.NOFOLLOW);
-  if (fd < 0) return null;
-  const seen = statFd(fd, stat);
-  if (seen === 0 && isOurs(stat) && (stat.mode & 0o077) === 0 && typeOf(stat) === fileType.directory)
-    return fd;
-  closeFd(fd);
-  return null;
+  const around = new Stat();
+  statFd(directory, around);
+  const isPrivate = (): boolean => isOurs(stat) && (stat.mode & 0o077) === 0 && !isElsewhere(stat, around);
+  const fd = openToRead(directory, name, stat, isPrivate);
+  return fd < 0 ? null : fd;
 }
 
 /**

@@ -7,7 +7,8 @@
 
 import { type Entry, entryFlags, fileType, typeOf } from '../../archive/entry.ts';
 import { directoryType, listDirectory, listedType, plainName } from '../../filesystem/directory.ts';
-import { closeFd, O, openAt, Stat, statFd, zName } from '../../filesystem/native.ts';
+import { closeFd, errno, errnoName, Stat, zName } from '../../filesystem/native.ts';
+import { isAbsent, openToRead } from '../../filesystem/open-to-read.ts';
 import { sameTime } from './compare.ts';
 import type { LiveTree } from './live-tree.ts';
 import { isClosedToOthers, isOurs } from './ownership.ts';
@@ -116,15 +117,12 @@ function enter(
   options: SweepOptions,
 ): Level | null {
   const tree = above?.tree ?? options.treeOf(path);
-  const fd = openDirectory(tree, path, name, above);
-  if (fd === null) return null;
   const stat = new Stat();
-  statFd(fd, stat);
-  const stray = above?.closed === false && isOurs(stat) && entry !== null && !isOurs(entry);
-  if (tree.look.isForeign(stat) || stray) {
-    closeFd(fd);
-    return null;
-  }
+  const isStray = (): boolean => above?.closed === false && isOurs(stat) && entry !== null && !isOurs(entry);
+  const mayEnter = (): boolean => !tree.look.isForeign(stat) && !isStray();
+  const parent = above?.fd ?? tree.look.directory(tree.relative(path));
+  const fd = openHere(parent, path, above === undefined ? '.' : name, { stat, mayEnter }, options);
+  if (fd === null) return null;
   const closed = above === undefined ? tree.look.isClosedAt(tree.relative(path)) : above.closed;
   const deletes = (above?.deletes ?? options.delete) && !options.keeps(path);
   const hadTime = entry !== null && sameTime(entry, stat);
@@ -146,15 +144,19 @@ function listed(fd: number, path: Buffer, { refused }: SweepOptions): string[] |
   }
 }
 
-/** A descriptor of its own; null where there is no such directory now. */
-function openDirectory(tree: LiveTree, path: Buffer, name: string, above: Level | undefined): number | null {
-  if (above !== undefined) {
-    const fd = openAt(above.fd, zName(Buffer.from(name, 'latin1')), O.DIRECTORY | O.NOFOLLOW);
-    return fd < 0 ? null : fd;
-  }
-  const found = tree.look.directory(tree.relative(path));
-  const fd = found === null ? -1 : openAt(found, zName('.'), O.DIRECTORY | O.NOFOLLOW);
-  return fd < 0 ? null : fd;
+/** A descriptor of its own; null where there is no such directory now, or it is none of ours. Else that is told. */
+function openHere(
+  parent: number | null,
+  path: Buffer,
+  name: string,
+  { stat, mayEnter }: { readonly stat: Stat; readonly mayEnter: () => boolean },
+  { refused }: SweepOptions,
+): number | null {
+  if (parent === null) return null;
+  const fd = openToRead(parent, zName(Buffer.from(name, 'latin1')), stat, mayEnter);
+  if (fd >= 0) return fd;
+  if (!isAbsent(fd) && fd !== -errno.EXDEV) refused(path, `cannot be opened: ${errnoName(fd)}`);
+  return null;
 }
 
 /** Of a leftover directory: it takes as good as nothing. */
@@ -192,7 +194,8 @@ function besides(level: Level, listed: string, options: SweepOptions): boolean {
 
 /** Leftovers of killed runs beside a restored path, in a directory that is not restored itself. */
 export function sweepLeftovers(tree: LiveTree, directory: Buffer, options: SweepOptions): void {
-  const fd = openDirectory(tree, directory, '', undefined);
+  const parent = tree.look.directory(tree.relative(directory));
+  const fd = openHere(parent, directory, '.', { stat: new Stat(), mayEnter: () => true }, options);
   if (fd === null) return;
   const names = listed(fd, directory, options) ?? [];
   const level = { tree, path: directory, fd, names, hadTime: false, closed: false, deletes: false, next: 0 };
