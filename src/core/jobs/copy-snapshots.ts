@@ -12,14 +12,16 @@ import { setTimeout } from 'node:timers/promises';
 import { HoldfastError } from '../errors.ts';
 import { awaitAccount } from './account-lock.ts';
 import { type ListedSnapshot, listSnapshots } from './catalog.ts';
+import { Arrivals } from './copy/arrivals.ts';
 import { copyKeys } from './copy/copy-keys.ts';
 import { type CopyPath, copyOne, lookAgain, type OpenStore, readManifest, siteOf } from './copy/copy-one.ts';
 import { CopyRecord } from './copy/copy-record.ts';
-import { planCopy, rounds } from './copy/plan.ts';
+import { type CopyPlan, planAgain, planCopy, rounds } from './copy/plan.ts';
 import {
   asError,
   type CopyFailure,
   type CopyReport,
+  isDamage,
   isLocked,
   unreadable,
   verdictOn,
@@ -65,6 +67,7 @@ class Copying {
   #troubles = 0;
   /** Of accounts that another job was working on; tried once more at the end. */
   readonly #locked: ListedSnapshot[] = [];
+  readonly #arrivals = new Arrivals();
   /** Copied, and looked at once more at the end. */
   readonly #doubtful: { readonly listed: ListedSnapshot; readonly sinceMs: number }[] = [];
 
@@ -99,7 +102,7 @@ class Copying {
   }
 
   async #copyTo(target: OpenStore): Promise<void> {
-    const { addin, state, stateDir, world, signal, concurrency, trust, lockWaitMs = 0 } = this.#run;
+    const { addin, state, stateDir, world, signal, trust } = this.#run;
     const { name, retention } = this.#target;
     if (addin.store.capabilities.putOnly) throw unreadable();
     const slot = `${addin.name}/${name}`;
@@ -115,26 +118,40 @@ class Copying {
     const judged = trust === undefined ? {} : { trust };
     const planned = { source: addin, target, addin, server, retention, record, nowMs, signal, ...judged };
     try {
-      const { wanted, held } = await planCopy(planned, all);
-      this.#lacking = wanted.length;
+      let plan = await planCopy(planned, all);
+      this.#lacking = plan.wanted.length;
       await copyKeys(this.#path(target), server, record);
-      const copyAll = async (snapshots: readonly ListedSnapshot[], untilMs: number | null): Promise<void> => {
-        // An account's snapshots one after the other, since they may share objects.
-        for (const round of rounds(snapshots)) {
-          await eachLimited(round, concurrency, (listed) =>
-            this.#copy(target, listed, { record, untilMs, held: held.get(listed.owner) ?? new Set() }),
-          );
-        }
-      };
-      await copyAll(wanted, null);
-      const locked = new Set(this.#locked);
-      const left = wanted.filter((listed) => locked.has(listed));
-      await copyAll(left, world.now() + lockWaitMs);
+      await this.#copyPlanned(target, plan, record);
+      for (let owners = this.#arrivals.missedIn(plan); retention !== null && owners.size > 0; ) {
+        plan = await planAgain(planned, all, { owners, missed: this.#arrivals.missed });
+        this.#lacking += plan.wanted.length;
+        await this.#copyPlanned(target, plan, record);
+        owners = this.#arrivals.missedIn(plan);
+      }
       await this.#lookAgain(target);
     } finally {
+      for (const key of this.#arrivals.refused()) record.leftOut.add(key);
       const present = all.flatMap(({ key, earlier = [] }) => [key, ...earlier.map((one) => one.key)]);
       await record.save(new Set(present));
     }
+  }
+
+  async #copyPlanned(target: OpenStore, plan: CopyPlan, record: CopyRecord): Promise<void> {
+    const { concurrency, world, lockWaitMs = 0 } = this.#run;
+    const { wanted, held } = plan;
+    this.#arrivals.expect(plan);
+    const copyAll = async (snapshots: readonly ListedSnapshot[], untilMs: number | null): Promise<void> => {
+      // An account's snapshots one after the other, since they may share objects.
+      for (const round of rounds(snapshots)) {
+        await eachLimited(round, concurrency, (listed) =>
+          this.#copy(target, listed, { record, untilMs, held: held.get(listed.owner) ?? new Set() }),
+        );
+      }
+    };
+    await copyAll(wanted, null);
+    const locked = new Set(this.#locked);
+    const left = wanted.filter((listed) => locked.has(listed));
+    await copyAll(left, world.now() + lockWaitMs);
   }
 
   async #copy(target: OpenStore, listed: ListedSnapshot, { record, untilMs, held }: Attempt): Promise<void> {
@@ -148,6 +165,7 @@ class Copying {
       if (trust !== undefined && standingOf(manifest, trust) !== 'trusted') {
         // Objects of ours could come from it in another's version, before our own snapshot names them.
         this.#untrusted += 1;
+        this.#arrivals.note(listed.key, 'settled');
       } else if (manifest.header.addin.id === addin.id) {
         // Prune on this machine waits, in the copy as in the main store.
         const wait = { untilMs: untilMs ?? Number.NEGATIVE_INFINITY, now: world.now, signal };
@@ -155,27 +173,34 @@ class Copying {
         try {
           const outcome = await copyOne(this.#path(target), manifest, held);
           if (outcome === 'doubtful') this.#doubtful.push({ listed, sinceMs: world.now() });
+          this.#arrivals.note(listed.key, outcome === 'doubtful' ? 'doubtful' : 'settled');
         } finally {
           lock.release();
         }
         if (target.store.capabilities.putOnly) record.sent.add(listed.key);
         this.#copied += 1;
-      } else record.others.add(listed.key);
+      } else {
+        record.others.add(listed.key);
+        this.#arrivals.note(listed.key, 'settled');
+      }
       this.#lacking! -= 1;
       this.#troubles = 0;
     } catch (caught) {
       signal.throwIfAborted();
       const error = asError(caught);
       if (isLocked(error) && untilMs === null) this.#locked.push(listed);
-      else if (await this.#isGone(error, listed)) this.#lacking! -= 1;
-      else this.#failed(name, error);
+      else {
+        if (isDamage(error)) this.#arrivals.note(listed.key, 'missed');
+        if (await this.#isGone(error, listed)) this.#lacking! -= 1;
+        else this.#failed(name, error);
+      }
     }
   }
 
   #failed(snapshot: string, error: HoldfastError): void {
     this.#failures.push({ snapshot, error });
     // Damage and locks concern one account; anything else is likely to meet the next one as well.
-    if (!/^(?:OBJECT|FORMAT)_|^ACCOUNT_LOCKED$/.test(error.code)) this.#troubles += 1;
+    if (!isDamage(error) && !isLocked(error)) this.#troubles += 1;
   }
 
   /** Whether the main store let go of a snapshot since it was listed. */
@@ -200,6 +225,7 @@ class Copying {
         const manifest = await readManifest({ source: target, signal }, listed);
         name = manifest.name;
         await lookAgain(this.#path(target), manifest);
+        this.#arrivals.note(listed.key, 'settled');
       } catch (caught) {
         signal.throwIfAborted();
         this.#copied -= 1;

@@ -1,22 +1,17 @@
 /**
  * Which of the snapshots that a copy lacks it should get: not what was pruned from it, not what its own
  * retention would let go at once, and no revision that lost something which the copy has. A put-only copy gets all else
- * that it was not sent. A revision that somebody put above ours hides none, and what nobody trusted signed takes no place.
+ * that it was not sent. A revision that somebody put above ours, in either store, hides none; what nobody trusted signed, and
+ * what is wanted but never comes, takes no place.
  *
  * Goes account by account and keeps of each manifest only what retention asks for.
  */
 
-import { type ManifestName, parseManifestKey } from '../../archive/keys.ts';
+import { parseManifestKey } from '../../archive/keys.ts';
 import type { Retention } from '../../config/addin-schema.ts';
 import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import { isHoldfastError } from '../../errors.ts';
-import {
-  isUnusable,
-  type ListedSnapshot,
-  listSnapshots,
-  readAnySnapshot,
-  readSoundSnapshot,
-} from '../catalog.ts';
+import { isUnusable, type ListedSnapshot, readAnySnapshot, readSoundSnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { protectionOf, readProtections } from '../events.ts';
 import { hasLost } from '../has-lost.ts';
@@ -27,6 +22,7 @@ import type { RetainedSnapshot } from '../retention/types.ts';
 import { standingOf, type Trust } from '../trust.ts';
 import type { OpenStore } from './copy-one.ts';
 import type { CopyRecord } from './copy-record.ts';
+import { Holding } from './holding.ts';
 
 export interface PlanRequest {
   readonly source: OpenStore;
@@ -35,7 +31,7 @@ export interface PlanRequest {
   readonly server: string;
   /** Null: the copy keeps everything. */
   readonly retention: Retention | null;
-  /** Learns what is left out, so that later runs need not ask again. */
+  /** Learns what is left out for good, so that later runs need not ask again. */
   readonly record: CopyRecord;
   /** Whose events in the copy count, and whose snapshots in both; left out: everybody's. */
   readonly trust?: Trust;
@@ -50,8 +46,13 @@ const clockSlackMs = 3_600_000;
 
 export interface CopyPlan {
   readonly wanted: readonly ListedSnapshot[];
-  /** Ids of the snapshots that the copy has, by their owners. */
+  /** Ids of the snapshots that the copy has, by their owners; empty where it is put-only. */
   readonly held: ReadonlyMap<string, ReadonlySet<string>>;
+  /**
+   * Keys of what its retention would let go at once, by owner. To be left out by later runs once all that is wanted of the
+   * owner has come: it was refused for the sake of that.
+   */
+  readonly refused: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
@@ -59,36 +60,53 @@ export interface CopyPlan {
  * @throws STORE_UNAVAILABLE, STORE_DENIED
  */
 export async function planCopy(request: PlanRequest, all: readonly ListedSnapshot[]): Promise<CopyPlan> {
-  const { target, server, record, nowMs, signal } = request;
-  record.judgeAt(nowMs);
-  if (target.store.capabilities.putOnly) {
-    const sent = [...record.sent].flatMap((key) => parseManifestKey(key) ?? []);
-    const unsent = await lackingOf(request, all, ({ key }) => record.sent.has(key));
-    await leaveOutLosses(request, unsent, sent);
-    return { wanted: unsent.filter(({ key }) => !record.leftOut.has(key)), held: new Map() };
-  }
-  const held = Map.groupBy(await listSnapshots(target.store, { server }, signal), ({ owner }) => owner);
-  // In this revision or a later one.
-  const has = ({ owner, id, revision }: ListedSnapshot): boolean =>
-    held.get(owner)?.some((one) => one.id === id && one.revision >= revision) ?? false;
-  const wanted = await wantedOf(request, await lackingOf(request, all, has), held);
-  const ids = [...held].map(([owner, ofOwner]) => [owner, new Set(ofOwner.map(({ id }) => id))] as const);
-  return { wanted, held: new Map(ids) };
+  request.record.judgeAt(request.nowMs);
+  const holding = await Holding.of(request);
+  return planFor(request, await lackingOf(request, all, holding), holding);
+}
+
+/**
+ * As `planCopy`, of some owners, as if what was missed were not there: it takes no place in the copy, so that others may be
+ * worth keeping. They are judged from the beginning.
+ *
+ * @param missed keys of snapshots that were wanted and did not come
+ * @throws STORE_UNAVAILABLE, STORE_DENIED
+ */
+export async function planAgain(
+  request: PlanRequest,
+  all: readonly ListedSnapshot[],
+  { owners, missed }: { readonly owners: ReadonlySet<string>; readonly missed: ReadonlySet<string> },
+): Promise<CopyPlan> {
+  const { leftOut } = request.record;
+  for (const key of leftOut) if (owners.has(parseManifestKey(key)?.owner ?? '')) leftOut.delete(key);
+  const holding = await Holding.of(request, owners);
+  const ofOwners = all.filter(({ owner }) => owners.has(owner));
+  const lacking = await lackingOf(request, ofOwners, holding);
+  return planFor(
+    request,
+    lacking.filter(({ key }) => !missed.has(key)),
+    holding,
+  );
 }
 
 /** Those of this configuration, as far as that is known, each in the revision that counts. */
 async function lackingOf(
   request: PlanRequest,
   all: readonly ListedSnapshot[],
-  has: (listed: ListedSnapshot) => boolean,
+  holding: Holding,
 ): Promise<ListedSnapshot[]> {
-  const isLacking = (listed: ListedSnapshot): boolean =>
-    !request.record.others.has(listed.key) && !has(listed);
-  const lacking = all.filter(isLacking);
-  await eachLimited([...lacking.keys()], readsAtOnce, async (i) => {
-    lacking[i] = await soundOf(request, lacking[i]!);
+  const isOpen = (listed: ListedSnapshot): boolean =>
+    !request.record.others.has(listed.key) && !holding.lists(listed);
+  const isLacking = async (listed: ListedSnapshot): Promise<boolean> =>
+    isOpen(listed) && !(await holding.has(listed, listed.revision));
+  const open = all.filter(isOpen);
+  const lacking: (ListedSnapshot | null)[] = open.map(() => null);
+  await eachLimited([...open.entries()], readsAtOnce, async ([i, listed]) => {
+    if (!(await isLacking(listed))) return;
+    const sound = await soundOf(request, listed);
+    if (sound === listed || (await isLacking(sound))) lacking[i] = sound;
   });
-  return lacking.filter(isLacking);
+  return lacking.filter((one) => one !== null);
 }
 
 /** Its highest revision that is whole and trusted, where it has several. */
@@ -106,23 +124,32 @@ async function soundOf(
   }
 }
 
-async function wantedOf(
+async function planFor(
   request: PlanRequest,
   lacking: readonly ListedSnapshot[],
-  held: ReadonlyMap<string, readonly ListedSnapshot[]>,
-): Promise<ListedSnapshot[]> {
-  const { leftOut } = request.record;
+  holding: Holding,
+): Promise<CopyPlan> {
+  const { record, target } = request;
+  const { leftOut } = record;
   const open = lacking.filter(({ key }) => !leftOut.has(key));
-  await leaveOutLosses(request, open, [...held.values()].flat());
-  const owners = [...Map.groupBy(open, ({ owner }) => owner)];
+  await leaveOutLosses(request, open, holding);
+  const left = open.filter(({ key }) => !leftOut.has(key));
+  if (target.store.capabilities.putOnly) return { wanted: left, held: new Map(), refused: new Map() };
+  const refused = new Map<string, readonly string[]>();
+  const owners = [...Map.groupBy(left, ({ owner }) => owner)];
   await eachLimited(owners, ownersAtOnce, async ([owner, ofOwner]) => {
     const pruned = await prunedIds(request, owner, ofOwner);
     for (const { id, key } of ofOwner) if (pruned.has(id)) leftOut.add(key);
     const rest = ofOwner.filter(({ id }) => !pruned.has(id));
-    const refused = await refusedIds(request, owner, rest, held.get(owner) ?? []);
-    for (const { id, key } of rest) if (refused.has(id)) leftOut.add(key);
+    const ids = await refusedIds(request, owner, rest, holding.of(owner));
+    refused.set(
+      owner,
+      rest.flatMap(({ id, key }) => (ids.has(id) ? [key] : [])),
+    );
   });
-  return open.filter(({ key }) => !leftOut.has(key));
+  const isWanted = ({ owner, key }: ListedSnapshot): boolean =>
+    !leftOut.has(key) && !(refused.get(owner)?.includes(key) ?? false);
+  return { wanted: left.filter(isWanted), held: holding.ids(), refused };
 }
 
 /**
@@ -132,13 +159,15 @@ async function wantedOf(
 async function leaveOutLosses(
   { source, record, signal }: PlanRequest,
   lacking: readonly ListedSnapshot[],
-  held: readonly ManifestName[],
+  holding: Holding,
 ): Promise<void> {
-  const ids = new Set(held.map(({ owner, id }) => `${owner} ${id}`));
-  const later = lacking.filter(({ owner, id, revision }) => revision > 0 && ids.has(`${owner} ${id}`));
+  const later = lacking.filter(
+    ({ owner, id, revision }) => revision > 0 && holding.of(owner).some((one) => one.id === id),
+  );
   await eachLimited(later, readsAtOnce, async (listed) => {
     try {
-      if (hasLost(await readAnySnapshot(source.provider, listed, signal))) record.leftOut.add(listed.key);
+      const lost = hasLost(await readAnySnapshot(source.provider, listed, signal));
+      if (lost && (await holding.has(listed, 0))) record.leftOut.add(listed.key);
     } catch (error) {
       if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;
     }

@@ -60,6 +60,9 @@ export function verdictOn(
   return fail('ACCOUNT_LOCKED', message, error, 'Wait for the next run, which copies it.');
 }
 
+/** It concerns one snapshot alone. */
+export const isDamage = ({ code }: HoldfastError): boolean => /^(?:OBJECT|FORMAT)_/.test(code);
+
 export const isLocked = ({ code }: HoldfastError): boolean => code === 'ACCOUNT_LOCKED';
 
 export function asError(caught: unknown): HoldfastError {

@@ -7,7 +7,7 @@ import type { Retention } from '../../../../src/core/config/addin-schema.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
 import { writeEvent } from '../../../../src/core/jobs/events.ts';
 import { dayMs, opened, owner, SyntheticCopy, withMethods } from '../../../support/synthetic-copy.ts';
-import { keysIn, signal } from '../../../support/synthetic-snapshots.ts';
+import { keysIn, put, signal } from '../../../support/synthetic-snapshots.ts';
 
 let lab: SyntheticCopy;
 
@@ -56,6 +56,18 @@ describe('what prune removed from a copy', () => {
     await lab.run(null, { copy });
     expect(reads).toBe(4);
     expect(await lab.copied()).toEqual([5, 6, 7]);
+  });
+
+  it('comes back where somebody has put something else under the name of a later revision', async () => {
+    await lab.days(2);
+    await lab.run();
+    const [manifest] = await keysIn(lab.copy, 'manifests/');
+    await lab.copy.remove({ key: manifest!, signal });
+    await put(lab.copy, manifest!.replace('.manifest', '-r9.manifest'), 'x');
+
+    expect(await lab.run()).toMatchObject({ copied: 1, lacking: 0, error: null });
+    expect(await keysIn(lab.copy, 'manifests/')).toContain(manifest);
+    expect(await lab.run()).toMatchObject({ copied: 0, lacking: 0 });
   });
 
   it('comes back where a person removed it, and no event says so', async () => {
@@ -141,6 +153,25 @@ describe('a copy with a retention of its own', () => {
     expect(await lab.run({ keepWithin: '6d' })).toMatchObject({ copied: 5, lacking: 0, error: null });
     expect(await lab.copied()).toEqual([7, 8, 9, 10, 11, 12]);
     expect(await lab.run({ keepWithin: '6d' })).toMatchObject({ copied: 0, lacking: 0 });
+  });
+
+  it('gets in place of one that never comes what it was refused for its sake', async () => {
+    const snapshot = async (sequence: number, databases = { shop: true }) => {
+      lab.nowMs += dayMs;
+      return lab.snapshot({ owner, sequence, databases });
+    };
+    for (const sequence of [1, 2, 3]) await snapshot(sequence);
+    const damaged = await snapshot(4);
+    await lab.main.remove({ key: damaged.manifest.header.objects.at(-1)!.key, signal });
+
+    for (const copied of [1, 0]) {
+      expect(await lab.run({ keepLast: 1 })).toMatchObject({ copied, lacking: 1, failures: [{}] });
+      expect(await lab.copied()).toEqual([3]);
+    }
+    await lab.main.remove({ key: damaged.key, signal });
+    await snapshot(5, { shop: false });
+    expect(await lab.run({ keepLast: 1 })).toMatchObject({ copied: 1, lacking: 0, error: null });
+    expect(await lab.copied()).toEqual([3, 5]);
   });
 
   it('gets the last good one of a database that is no more', async () => {
