@@ -2,7 +2,7 @@
  * The configuration of this invocation, read with no more addins than it names.
  */
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CopyConfiguration } from '../core/config/copies.ts';
 import { effectiveSettings } from '../core/config/effective-settings.ts';
@@ -16,6 +16,7 @@ import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { AddinDefinition } from '../core/index.ts';
 import { didYouMean } from '../core/near-matches.ts';
 import { quoted } from '../core/printable.ts';
+import { readRegularFile } from '../core/regular-file.ts';
 import { readScopeFile, scopeFilePath } from '../core/scopes/scope-file.ts';
 import { type AddinPackages, addinPackages } from './addin-packages.ts';
 import { addinsNamed, allAddins } from './builtin-addins.ts';
@@ -84,7 +85,9 @@ async function checkFiles(dir: string): Promise<Checked> {
 async function namesUsed(dir: string): Promise<string[]> {
   const addins = await readdir(join(dir, 'addins.d')).catch((): string[] => []);
   const files = [join(dir, 'config.json'), ...addins.map((name) => join(dir, 'addins.d', name))];
-  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
+  const texts = await Promise.all(
+    files.map(async (file) => (await readRegularFile(file).catch(() => null))?.toString('utf8') ?? ''),
+  );
   return texts.flatMap((text) => [...text.matchAll(/"use"\s*:\s*"([^"\\]+)"/g)].map(([, name]) => name!));
 }
 

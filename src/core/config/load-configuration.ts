@@ -5,11 +5,11 @@
  * resolves no secret; knows no addin but by the definitions it is given.
  */
 
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { RefusedAddin } from '../addins/refusal.ts';
 import type { AddinDefinition, JsonSchema, Settings } from '../contracts/addin.ts';
 import { printable, quoted } from '../printable.ts';
+import { readRegularFile } from '../regular-file.ts';
 import { addinFiles } from './addin-files.ts';
 import {
   type AddinDocument,
@@ -204,14 +204,15 @@ async function readDocument(
     problems.push({ file, pointer: '', message, hint });
     return null;
   };
-  let bytes: Buffer;
+  let bytes: Buffer | null;
   try {
-    bytes = await readFile(file);
+    bytes = await readRegularFile(file);
   } catch (cause) {
     const code = String((cause as NodeJS.ErrnoException).code);
     if (code !== 'ENOENT') return problem(`cannot be read: ${code}`, 'Let Holdfast read the file.');
     return problem('there is no such file', 'Create it, or name another configuration with --config DIR.');
   }
+  if (bytes === null) return problem('is not a regular file', 'Put a file in its place.');
   if (bytes.length > largestBytes) return problem('is larger than 1 MiB', 'Put the right file in its place.');
   const parsed = parseJson(bytes.toString('utf8').replace(/^\ufeff/, ''));
   if ('fault' in parsed) {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { chainProvider } from '../../../src/addins/chain/index.ts';
 import { s3Store } from '../../../src/addins/s3/index.ts';
 import { s3TarProvider } from '../../../src/addins/s3-tar/index.ts';
+import { checkConfigured } from '../../../src/cli/configuration.ts';
 import { checkConfiguration, loadConfiguration } from '../../../src/core/config/load-configuration.ts';
 import { validate } from '../../../src/core/config/validate.ts';
 import type { AddinDefinition } from '../../../src/core/index.ts';
@@ -204,6 +206,16 @@ describe('loadConfiguration', () => {
       `${dir}/config.json: unknown property "concurency"; did you mean "concurrency"?`,
     );
     expect(String(error)).toContain(`${dir}/addins.d/nightly.json /store/use: there is no store "locall"`);
+  });
+
+  it('does not wait for what is no file', async () => {
+    await write('config.json', config);
+    const fifo = join(dir, 'addins.d/fifo.json');
+    execFileSync('mkfifo', [fifo]);
+
+    for (const check of [problemsOf, async () => (await checkConfigured(dir)).problems]) {
+      expect(JSON.stringify(await check())).toContain('is not a regular file');
+    }
   });
 
   it('says that there is no configuration', async () => {
