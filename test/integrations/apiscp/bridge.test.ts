@@ -1,7 +1,7 @@
 /** The panel's bridge: installed by its role into the likeness of a panel, driven as the panel drives scopes. */
 
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -71,6 +71,26 @@ describe('the bridge to ApisCP', () => {
     expect(second).toMatch(/changed=0 .*failed=0/);
     expect(readFileSync(join(root, 'config/custom/boot.php'), 'utf8')).toContain('// of the administrator');
   }, 180_000);
+
+  it('calls Holdfast where the README puts it', () => {
+    const [, program] = /> (\S+)\nchmod/.exec(readFileSync('README.md', 'utf8'))!;
+
+    expect(readFileSync(`${bridge}/holdfast/defaults/main.yml`, 'utf8')).toContain(`[${program}]`);
+    expect(readFileSync('docs/apiscp.md', 'utf8')).toContain(`["${program}"]`);
+  });
+
+  it('says what holdfast says of a backup that failed', async () => {
+    const copy = join(site.dir, 'bridge');
+    const [php, document] = [join(copy, 'Command.php'), join(copy, 'document.json')];
+    cpSync(`${bridge}/holdfast/files/custom/holdfast`, copy, { recursive: true });
+    const error = { code: 'TREE_UNREADABLE', message: 'no such directory' };
+    writeFileSync(document, JSON.stringify({ failed: [{ error }], snapshots: [], copies: [] }));
+    writeFileSync(join(copy, 'command.json'), JSON.stringify(['/bin/sh', '-c', `cat ${document}; exit 22`]));
+    const code = `require '${php}'; try { Holdfast\\Command::run('backup'); } catch (Exception $e) { echo $e->getMessage(); }`;
+    const { stdout } = await run('php', ['-r', code]);
+
+    expect(stdout).toBe('it ended with status 22; TREE_UNREADABLE: no such directory');
+  });
 
   it('shows every scope of ours but the one that is the panel’s', async () => {
     const { answer } = await panel('list');

@@ -8,6 +8,9 @@ namespace Holdfast;
  */
 final class Command
 {
+	/** Done, or done with warnings. */
+	private const GOOD = [0, 100];
+
 	/**
 	 * The document that was printed.
 	 *
@@ -37,6 +40,22 @@ final class Command
 		if (!is_array($document)) {
 			throw new \RuntimeException("holdfast ended with status $status and printed no JSON");
 		}
+		if (!in_array($status, self::GOOD, true)) {
+			throw new \RuntimeException(implode('; ', ["it ended with status $status", ...self::problems($document)]));
+		}
 		return $document;
+	}
+
+	/** What a backup says of accounts, components and copies that failed. */
+	private static function problems(array $document): array
+	{
+		$components = array_merge([], ...array_column($document['snapshots'] ?? [], 'components'));
+		$errors = [
+			...array_column($document['failed'] ?? [], 'error'),
+			...array_filter(array_column($components, 'error')),
+			...array_filter(array_column($document['copies'] ?? [], 'error')),
+		];
+		$messages = array_map(static fn(array $one): string => $one['code'] . ': ' . $one['message'], $errors);
+		return [...$messages, ...($document['hookProblems'] ?? [])];
 	}
 }
