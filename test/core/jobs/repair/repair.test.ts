@@ -312,7 +312,7 @@ describe('repair', () => {
     const full = await chain.full();
     const segment = full.header.objects.find(({ kind }) => kind === 'segment')!;
     const copies = [await copyNow()];
-    flip(segment.key);
+    flip(segment.key, 30_000);
     await repairLab(chain.lab);
 
     const report = await repairLab(chain.lab, { readData: false });
