@@ -120,7 +120,8 @@ const longestShown = 300;
 
 function shown(text: string): string {
   const plain = text
-    .replace(/(\w+:\/\/)[^\s/@"]*@/g, '$1')
+    // Passwords may hold @ and / as well: rather a host too little is shown than a part of one.
+    .replace(/(\w+:\/\/)[^\s"]*@/g, '$1')
     .replace(/(\w+:\/\/[^\s?"]*)\?[^\s"]*/g, '$1')
     .replace(/[^\x20-\x7e]+/g, ' ')
     .trim();

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { asFailure, RcloneRefusal } from '../../../src/addins/rclone/failures.ts';
 import type { Store } from '../../../src/core/index.ts';
 import { bodyOf, makeRemotes, obscured, type Remotes, read, signal } from './remotes.ts';
 import { startWebdav } from './services.ts';
@@ -254,4 +255,14 @@ describe('a remote that cannot be used is told as such:', () => {
       await expect(remotes.open(remote)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     },
   );
+});
+
+it.each([
+  ['Put "https://user:p@ss@dav.example/x": refused', 'Put "https://dav.example/x": refused'],
+  ['Put "https://user:pa/ss?w@dav.example/x?sig=a%2Fb": refused', 'Put "https://dav.example/x": refused'],
+  ['https://dav.example/x: mail a@b.example', 'https://dav.example/x: mail a@b.example'],
+])('of %s no part of a password is shown', (said, shown) => {
+  const failure = asFailure(new RcloneRefusal(500, said), 'put x', signal);
+
+  expect(failure).toMatchObject({ message: `cannot put x: ${shown}` });
 });
