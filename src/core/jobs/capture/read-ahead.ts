@@ -9,7 +9,10 @@
 import { readSync } from 'node:fs';
 import { regularType } from '../../filesystem/directory.ts';
 import { fetchAhead } from '../../filesystem/fetch-ahead.ts';
-import { cName, type Level } from './levels.ts';
+import type { PathFilter } from '../../filesystem/patterns.ts';
+import type { TreeContext } from './entry-log.ts';
+import { cName, depthOf, type Level } from './levels.ts';
+import { pathSum } from './reread.ts';
 
 /** Asked for at once; the next as many when half of them have been passed. */
 const batch = 32;
@@ -33,6 +36,18 @@ export function readFully(fd: number, buffer: Buffer, at: number, length: number
   }
   if (performance.now() - begun > callMs + length / bytesPerMs) left = patience;
   return done;
+}
+
+/** As far as a name tells: of what the parent has nobody knows which files have changed. */
+export function isToBeRead(
+  { isNew, sum, prefix }: Level,
+  name: string,
+  filter: PathFilter,
+  { isSumDue }: Pick<TreeContext, 'isSumDue'>,
+): boolean {
+  if (!isNew && !isSumDue(pathSum(name, sum))) return false;
+  const path = prefix + name;
+  return filter.judge(path, depthOf(path)) === 'take';
 }
 
 /** @param wants whether a file will be read; asked only where the disk is slow */

@@ -19,7 +19,7 @@ import { captureRegular, captureSpecial, type LeafContext, type Previous } from 
 import { cName, depthOf, depthProblem, isElsewhere, type Level } from './levels.ts';
 import type { CaptureTree } from './messages.ts';
 import { openRoot } from './open-root.ts';
-import { askAhead } from './read-ahead.ts';
+import { askAhead, isToBeRead } from './read-ahead.ts';
 import { pathSum } from './reread.ts';
 import { keepUnchanged } from './unchanged-leaf.ts';
 
@@ -105,14 +105,8 @@ export class TreeCapture {
       this.#capture(level.fd, name, level.prefix + plainName(name));
   }
 
-  /** As far as a name tells: of what the parent has nobody knows which files have changed. */
-  readonly #isToBeRead = (name: string): boolean => {
-    const { isNew, sum, prefix } = this.#stack.at(-1)!;
-    const plain = plainName(name);
-    if (!isNew && !this.#context.isSumDue(pathSum(plain, sum))) return false;
-    const path = prefix + plain;
-    return this.#filter.judge(path, depthOf(path)) === 'take';
-  };
+  readonly #isToBeRead = (name: string): boolean =>
+    isToBeRead(this.#stack.at(-1)!, plainName(name), this.#filter, this.#context);
 
   /** One name in an open directory. `name` may carry NUL and its type. */
   #capture(dirfd: number, name: string, path: string): void {
