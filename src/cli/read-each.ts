@@ -55,6 +55,7 @@ export async function readEach(
 
 export interface Unreadable {
   readonly key: string;
+  readonly owner: string;
   /** Why: what it is, or what keeps it locked. */
   readonly error: HoldfastError;
   /** Where it is sound but for the key. */
@@ -74,13 +75,18 @@ export async function readNewestOfEach(
   const snapshots: Snapshot[] = [];
   const damaged: Unreadable[] = [];
   for (const results of Map.groupBy(read, ({ listed }) => listed.owner).values()) {
-    const bad = results.flatMap(({ listed, error }) => (error === null ? [] : [{ key: listed.key, error }]));
+    const bad = results.flatMap(({ listed, error }) =>
+      error === null ? [] : [{ key: listed.key, owner: listed.owner, error }],
+    );
     damaged.push(...bad);
     const newest = newestOf(results.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot])));
     if (bad.length > 0 || newest === null) continue;
-    const { body, lockedBy, key } = newest;
+    const { body, header, lockedBy, key } = newest;
     if (body !== null) snapshots.push({ ...newest, body });
-    else damaged.push({ key, error: lockedBy ?? identityMissing(`manifest ${key}`), locked: newest });
+    else {
+      const error = lockedBy ?? identityMissing(`manifest ${key}`);
+      damaged.push({ key, owner: header.owner, error, locked: newest });
+    }
   }
   return { snapshots, damaged };
 }

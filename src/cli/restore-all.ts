@@ -8,7 +8,6 @@
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { encodeName } from '../core/archive/keys.ts';
 import { exitStatusOf, HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { Snapshot } from '../core/jobs/catalog.ts';
 import { Erasures } from '../core/jobs/erasures.ts';
@@ -23,7 +22,7 @@ import { bytesText, durationText, plural } from './format.ts';
 import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts';
 import { openProgress } from './progress.ts';
 import { readNewestOfEach, type Unreadable } from './read-each.ts';
-import { resumedSnapshots } from './resumed-snapshots.ts';
+import { type Begun, begunBelow, directoryOf, notesOf, resumedSnapshots } from './resumed-snapshots.ts';
 import type { StoreSession } from './store-session.ts';
 import { withTargetHint } from './target-hint.ts';
 import { requireTrustedSnapshot } from './trusted-snapshot.ts';
@@ -49,19 +48,18 @@ export async function runRestoreAll(
     });
   }
   makeRoot(target);
-  const latest = newest.snapshots.map((snapshot, i) => ({
-    snapshot,
-    target: join(target, nameOf(snapshot, i, newest.snapshots)),
-  }));
-  const resumed = options.resume ? await resumedSnapshots({ search, trust }, latest) : null;
-  const planned = resumed?.planned ?? latest;
-  const damaged = [...newest.damaged, ...(resumed?.refused ?? [])];
-  for (const { target: begun, snapshot, newest: later } of resumed?.older ?? []) {
-    const where = printable(begun, 4096);
-    output.note(
-      `note: ${where} was begun with ${snapshot.name}, and goes on with it; the latest is ${later.name}`,
-    );
-  }
+  const gone = new Set(erased.map(({ owner }) => owner));
+  const begun = options.resume ? begunBelow(target).filter(({ mark }) => !gone.has(mark.owner)) : [];
+  const resumed = await resumedSnapshots({ search, trust }, begun, newest.snapshots);
+  const hasBegun = new Set(begun.map(({ mark }) => mark.owner));
+  const planned = [
+    ...resumed.planned,
+    ...newest.snapshots
+      .filter(({ header }) => !hasBegun.has(header.owner))
+      .map((snapshot) => ({ snapshot, target: targetOf(target, snapshot, newest.snapshots, begun) })),
+  ];
+  const damaged = [...newest.damaged.filter(({ owner }) => !hasBegun.has(owner)), ...resumed.refused];
+  for (const note of notesOf(resumed, newest)) output.note(`note: ${note}`);
   for (const { owner, at, reason } of erased) {
     const why = printable(reason, 500);
     output.note(`note: account ${owner} was erased ${printable(at)} (${why}): nothing of it can be restored`);
@@ -152,17 +150,25 @@ async function withoutUntrusted(
       trusted.push(snapshot);
     } catch (error) {
       if (!isHoldfastError(error) || error.code !== 'SNAPSHOT_UNTRUSTED') throw error;
-      refused.push({ key: snapshot.key, error });
+      refused.push({ key: snapshot.key, owner: snapshot.header.owner, error });
     }
   }
   return { snapshots: trusted, damaged: [...damaged, ...refused] };
 }
 
-/** The site; with the owner's UUID behind it where two accounts had the same site at different times. */
-function nameOf(snapshot: Snapshot, i: number, all: readonly Snapshot[]): string {
+/** By the site; with the owner's UUID behind it where two accounts had the same site at different times. */
+function targetOf(
+  root: string,
+  snapshot: Snapshot,
+  all: readonly Snapshot[],
+  begun: readonly Begun[],
+): string {
   const { site } = snapshot.body.account;
-  const shared = all.some((other, j) => j !== i && other.body.account.site === site);
-  return encodeName(shared ? `${site}-${snapshot.header.owner}` : site);
+  const { owner } = snapshot.header;
+  const plain = join(root, directoryOf(site, owner, false));
+  const shared = all.some((other) => other !== snapshot && other.body.account.site === site);
+  const taken = begun.some(({ target }) => target === plain);
+  return shared || taken ? join(root, directoryOf(site, owner, true)) : plain;
 }
 
 function makeRoot(target: string): void {

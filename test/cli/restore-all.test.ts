@@ -1,10 +1,19 @@
 /** A whole server back in one command. */
 
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RestoreAllDocument } from '../../src/cli/documents/restore-all.ts';
 import { errorCodes } from '../../src/core/errors.ts';
+import type { RestoreMark } from '../../src/core/jobs/restore/restore-mark.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite } from '../support/cli.ts';
 import { compareTrees } from '../support/compare-trees.ts';
 import { buildSamplePanel, type SamplePanel } from '../support/sample-panel.ts';
@@ -76,6 +85,43 @@ describe('restore latest --all', () => {
 
     expect(after.status).toBe(errorCodes.SNAPSHOT_NOT_FOUND.exit);
     expect(after.stderr).toMatch(/failed: \S+\/site1: .*\n {2}hint: /);
+  });
+
+  it('goes on with what was begun where the newest cannot be read, or the account has another name by now', async () => {
+    const dir = makeDirectory();
+    const home = join(dir, 'home');
+    for (const name of ['alice', 'bob']) {
+      mkdirSync(join(home, name), { recursive: true });
+      writeFileSync(join(home, name, 'file'), name);
+    }
+    const accounts = [{ path: `${home}/*`, trees: { files: { path: '.' } } }];
+    const own = makeSite({ panel: { use: 'generic', accounts } }, dir);
+    try {
+      const to = join(dir, 'all');
+      const all = ['restore', 'latest', '--all', '--to', to];
+      await own.holdfast('backup', '--quiet');
+      expect((await own.holdfast(...all)).status).toBe(0);
+      for (const name of ['alice', 'bob']) rmSync(join(to, name, 'files/file'));
+      renameSync(join(home, 'alice'), join(home, 'anna'));
+      await own.holdfast('backup', '--quiet');
+      const manifests = readdirSync(join(own.store, 'manifests'), { recursive: true, withFileTypes: true });
+      const files = manifests.filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name));
+      const ofBob = Map.groupBy(files.sort(), (path) => dirname(path));
+      const bob = JSON.parse(readFileSync(join(to, 'bob/.holdfast-restore.json'), 'utf8')) as RestoreMark;
+      for (const [place, paths] of ofBob) if (place.endsWith(bob.owner)) writeFileSync(paths.at(-1)!, 'x');
+      const result = await own.holdfast(...all, '--resume');
+
+      expect(result.status).toBe(0);
+      expect(readdirSync(to).sort()).toEqual(['alice', 'bob']);
+      for (const name of ['alice', 'bob'])
+        expect(readFileSync(join(to, name, 'files/file'), 'utf8')).toBe(name);
+      expect(result.stderr).toMatch(
+        /alice was begun with alice-\S+ and goes on with it; the latest is anna-/,
+      );
+      expect(result.stderr).toMatch(/bob was begun with bob-\S+ and goes on with it; the latest cannot be/);
+    } finally {
+      own.remove();
+    }
   });
 
   it.each([

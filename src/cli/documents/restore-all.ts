@@ -10,7 +10,9 @@ export const restoreAllDocument = document('restore-all', 'What a restore of all
   accounts: list(
     'One for each account.',
     record('An account.', {
-      snapshot: text('Id of its newest snapshot.'),
+      snapshot: text(
+        'Id of its newest snapshot; of the one that it was begun with where `--resume` went on.',
+      ),
       exitStatus: count('Status of this account.'),
       entries: count('Entries restored.'),
       bytes: count('Plain bytes written.'),
