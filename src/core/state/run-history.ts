@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { isAhead, latestPast } from '../ahead.ts';
 import type { RequestedLevel } from '../contracts/provider.ts';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
-import { forgetInterrupted } from './run-records.ts';
+import { forgetInterrupted, knownRuns } from './run-records.ts';
 
 export interface PastRun {
   /** Twelve hex digits. */
@@ -28,6 +28,8 @@ export interface PastRun {
 }
 
 const mostRuns = 1000;
+/** Fewer that agree on how late it is may all go by a clock that was wrong. */
+const runsToBelieve = 5;
 const dayMs = 86_400_000;
 const nameOf = (startedAtMs: number, id: string): string =>
   `${new Date(startedAtMs).toISOString().replace(/[-:]|\.\d+/g, '')}-${id}`;
@@ -64,18 +66,35 @@ export async function rememberRun(
   }
 }
 
-/** Removes records and logs of runs that began longer ago, and the oldest of too many; interrupted ones too. */
+/**
+ * Removes records and logs of runs that began longer ago than so many days before the fifth last, so that few runs by a
+ * clock that is ahead take nothing with them; interrupted ones too. Of too many, those dated ahead go first, then the
+ * oldest. The log of a run under way stays.
+ */
 export async function forgetRuns(stateDir: string, keepDays: number, nowMs: number): Promise<void> {
   const directory = directoryOf(stateDir);
   const names = await namesIn(directory);
   const ids = [...new Set(names.map((name) => name.replace(/\.[a-z]+$/, '')))].sort();
-  const oldestMs = nowMs - keepDays * dayMs;
+  const latest = nameOf(latestPast(nowMs) + 1000, '');
+  const [past, ahead] = [ids.filter((id) => id < latest), ids.filter((id) => id >= latest)];
+  const fromMs = Math.min(nowMs, startOf(past.at(-runsToBelieve) ?? past[0]) ?? nowMs);
+  const oldestMs = fromMs - keepDays * dayMs;
   await forgetInterrupted(stateDir, oldestMs);
   const oldest = nameOf(oldestMs, '');
-  const gone = new Set(ids.filter((id, index) => id < oldest || index < ids.length - mostRuns));
+  const surplus = [...ahead, ...past].slice(0, Math.max(0, ids.length - mostRuns));
+  const gone = new Set([...past.filter((id) => id < oldest), ...surplus]);
+  for (const { state, startedAtMs, id } of await knownRuns(stateDir)) {
+    if (state === 'running') gone.delete(nameOf(startedAtMs, id));
+  }
   for (const name of names) {
     if (gone.has(name.replace(/\.[a-z]+$/, ''))) await rm(join(directory, name), { force: true });
   }
+}
+
+/** To the second; null for no name. */
+function startOf(name: string | undefined): number | null {
+  if (name === undefined) return null;
+  return Date.parse(name.replace(/^(....)(..)(..T..)(..)(..Z).*$/, '$1-$2-$3:$4:$5'));
 }
 
 export interface WantedRuns {

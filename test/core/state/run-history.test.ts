@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { pastRuns, rememberRun } from '../../../src/core/state/run-history.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { forgetRuns, pastRuns, rememberRun, runLogPath } from '../../../src/core/state/run-history.ts';
+import { beginRun } from '../../../src/core/state/run-records.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'holdfast-history-'));
 afterAll(() => rmSync(stateDir, { recursive: true }));
@@ -36,5 +37,47 @@ describe('runs of the past', () => {
   it('are not since an instant that is past where they are dated ahead', async () => {
     expect(await ids(nowMs - hour)).toBe('b');
     expect(await ids(nowMs + 47 * hour)).toBe('c');
+  });
+});
+
+describe('what is forgotten', () => {
+  const day = 24 * hour;
+  const other = join(stateDir, 'other');
+  const log = async (atMs: number, id: number): Promise<string> => {
+    const path = await runLogPath(other, atMs, id.toString(16).padStart(12, '0'));
+    writeFileSync(path, '');
+    return path;
+  };
+  const left = (): number => readdirSync(join(other, 'run-history')).length;
+  beforeEach(() => mkdirSync(other));
+  afterEach(() => rmSync(other, { recursive: true }));
+
+  it('is what is old, and nothing for a single run by a clock that is ahead', async () => {
+    for (let i = 0; i < 10; i += 1) await log(nowMs - i * day, i);
+    const ancient = await log(nowMs - 100 * day, 100);
+    await forgetRuns(other, 90, nowMs);
+    await log(nowMs + 365 * day, 365);
+    await forgetRuns(other, 90, nowMs + 366 * day);
+
+    expect(existsSync(ancient)).toBe(false);
+    expect(left()).toBe(11);
+  });
+
+  it('of too many is what a clock has dated ahead, then the oldest, but for a run under way', async () => {
+    for (let i = 0; i < 999; i += 1) await log(nowMs + (365 + i) * day, i);
+    const [old, young] = [await log(nowMs - 2 * hour, 2000), await log(nowMs, 2001)];
+    await forgetRuns(other, 90, nowMs);
+    const few = [left(), existsSync(old), existsSync(young)];
+    for (let i = 0; i < 1000; i += 1) await log(nowMs - hour + i, 3000 + i);
+    const run = {
+      id: (2000).toString(16).padStart(12, '0'),
+      addin: 'nightly',
+      startedAtMs: nowMs - 2 * hour,
+    };
+    await beginRun(other, { ...run, accounts: 1 });
+    await forgetRuns(other, 90, nowMs);
+
+    expect(few).toEqual([1000, true, true]);
+    expect([left(), existsSync(old), existsSync(young)]).toEqual([1001, true, true]);
   });
 });
