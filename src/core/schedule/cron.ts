@@ -32,7 +32,7 @@ export function parseCron(expression: string): CronTimes {
   const [anyDate, anyWeekday] = [dateText!.startsWith('*'), weekText!.startsWith('*')];
   return {
     minutes,
-    everyHour: hourText!.startsWith('*'),
+    everyHour: hourText === '*' || hourText === '*/1',
     fitsDay(day) {
       const date = new Date(day * dayMs);
       if (!fields.month.includes(date.getUTCMonth() + 1)) return false;
