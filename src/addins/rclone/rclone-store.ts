@@ -75,7 +75,9 @@ class RcloneStore implements Store {
   }
 
   async list(request: ListRequest): Promise<ListPage> {
-    return this.#tried(`list ${request.prefix}`, request.signal, () => this.#listings.page(request));
+    return this.#tried(`list ${request.prefix || 'everything'}`, request.signal, () =>
+      this.#listings.page(request),
+    );
   }
 
   async remove({ key, version, signal }: RemoveRequest): Promise<void> {

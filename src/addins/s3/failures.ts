@@ -11,6 +11,8 @@ import { type ErrorCode, HoldfastError, isHoldfastError, throwIfInterrupted } fr
 export interface Answer {
   /** The service's error code, else the name or code of a local error. */
   readonly name: string;
+  /** The service gave a code. */
+  readonly coded: boolean;
   /** 0 where no answer came. */
   readonly status: number;
   /** Attempts made, the last included. */
@@ -33,6 +35,7 @@ export function answerOf(error: unknown): Answer {
     name: String(name ?? 'unknown')
       .replace(/[^A-Za-z0-9_.:-]/g, '')
       .slice(0, 80),
+    coded: typeof given.Code === 'string' && given.Code !== '',
     status: given.$metadata?.httpStatusCode ?? 0,
     attempts: given.$metadata?.attempts ?? 1,
   };
@@ -69,6 +72,11 @@ const noRegion: Meaning = {
   code: 'CONFIG_INVALID',
   says: 'no region is known',
   hint: 'Set "region" to that of the bucket.',
+};
+const notS3: Meaning = {
+  code: 'STORE_UNAVAILABLE',
+  says: 'what answers there does not answer like S3',
+  hint: 'Check "endpoint": it may be that of a web server, or lack a part.',
 };
 const expired: Meaning = {
   code: 'STORE_DENIED',
@@ -153,6 +161,8 @@ function meaningOf(error: unknown): Meaning {
   if (answer.status === 507) return full;
   if (answer.status === 416) return meanings['InvalidRange']!;
   if (answer.status === 301 || answer.status === 307) return wrongRegion;
+  // S3 says with a code what is missing, but to HEAD, and who asks that takes a 404 for an answer.
+  if (answer.status === 404 && !answer.coded) return notS3;
   if (isAbsent(error)) return { code: 'OBJECT_MISSING', says: 'there is no such object' };
   if (isDenied(error)) {
     return {

@@ -120,7 +120,7 @@ class S3Store implements Store {
   }
 
   async list(request: ListRequest): Promise<ListPage> {
-    const what = `list ${request.prefix}`;
+    const what = `list ${request.prefix || 'everything'}`;
     return named(this.#bucket, what, request.signal, () => listObjects(this.#bucket, request));
   }
 

@@ -1,6 +1,9 @@
 /** Every fault on the way ends correct or failed with the right code; rclone says what is in the bucket. */
 
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { checkedStore } from '../../../src/core/checked-store.ts';
 import type { Store } from '../../../src/core/index.ts';
@@ -325,6 +328,29 @@ describe('an outage', () => {
     await expectInBucket({ 'data/s/large': large });
     await patient.close();
   });
+
+  it.each(['<html>no such page</html>', 'no such page', ''])(
+    'is no S3 where all it says is %j',
+    async (text) => {
+      const web = createServer((request, response) => {
+        request.resume().on('end', () => response.writeHead(404).end(text));
+      }).listen(0, '127.0.0.1');
+      await once(web, 'listening');
+      const endpoint = `http://127.0.0.1:${(web.address() as AddressInfo).port}`;
+      const wrong = await openStore(server, bucket, { endpoint });
+
+      const work = [read(wrong, 'a'), put(wrong, 'a', small), wrong.list({ prefix: '', signal })];
+      for (const [index, what] of ['get a', 'put a', 'list everything'].entries()) {
+        await expect(work[index]).rejects.toMatchObject({
+          code: 'STORE_UNAVAILABLE',
+          message: `cannot ${what} in bucket ${bucket}: what answers there does not answer like S3`,
+          hint: expect.stringContaining('"endpoint"'),
+        });
+      }
+      await wrong.close();
+      web.close();
+    },
+  );
 
   it('fails with STORE_UNAVAILABLE where it does not end, and opening alone is no error', async () => {
     await server.down();
