@@ -21,7 +21,7 @@ export async function importInPlace(
   const { loaded, opened } = session;
   await requireTrustedSnapshot(session, snapshot);
   const { panel } = await openPanel(loaded, context.world);
-  const account = await liveAccount(context, panel, snapshot, loaded);
+  const { account, owner } = await liveAccount(context, panel, snapshot, loaded);
   // The same one named twice, with its server and without, is imported once: what it replaced is to be kept.
   const works = new Map<string, ImportWork>();
   for (const typed of names) {
@@ -37,6 +37,5 @@ export async function importInPlace(
       kept: null,
     });
   }
-  const { owner } = snapshot.header;
   return runImports(context, { loaded, account, owner, works: [...works.values()], dryRun });
 }

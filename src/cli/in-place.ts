@@ -6,6 +6,7 @@ import type { Snapshot } from '../core/jobs/catalog.ts';
 import { restoreInPlace } from '../core/jobs/restore-in-place/restore-in-place.ts';
 import type { InPlaceEvent, InPlaceReport } from '../core/jobs/restore-in-place/types.ts';
 import { printable } from '../core/printable.ts';
+import { databasesOwner, databasesSite } from '../core/state/database-owners.ts';
 import type { CliContext } from './command.ts';
 import type { RestoreActionDocument, RestoreInPlaceDocument } from './documents/restore-in-place.ts';
 import { describeWarning, type FailedComponent } from './documents/snapshot.ts';
@@ -34,7 +35,12 @@ export async function runInPlace(
   const { loaded, opened, search } = session;
   await requireTrustedSnapshot(session, choice.snapshot);
   const { panel } = await openPanel(loaded, world);
-  const account = await liveAccount(context, panel, choice.snapshot, loaded);
+  const { account, owner } = await liveAccount(context, panel, choice.snapshot, loaded);
+  if (owner !== choice.snapshot.header.owner) {
+    throw new HoldfastError('PATH_NOT_FOUND', `${choice.snapshot.name} holds databases only`, {
+      hint: 'Name them with --database, or a snapshot of the account.',
+    });
+  }
   const { paths } = choice;
   const wanted = { paths, databases: [], everything: paths.length === 0, treesOnly: true };
   const failed = failedComponents(choice.snapshot, wanted);
@@ -84,24 +90,32 @@ export async function runInPlace(
   return exitStatus;
 }
 
+export interface LiveAccount {
+  readonly account: Account;
+  /** Its own UUID, also where the snapshot is of its databases. */
+  readonly owner: string;
+}
+
 /**
  * Found by UUID, since sites are used again.
  *
- * @throws ACCOUNT_NOT_FOUND no account of this server has the snapshot's UUID now
+ * @throws ACCOUNT_NOT_FOUND no account of this server, and the databases of none, have the snapshot's UUID now
  */
 export async function liveAccount(
   { world, signal }: CliContext,
   panel: Panel,
   { header, body, name }: Snapshot,
   { configuration }: StoreSession['loaded'],
-): Promise<Account> {
+): Promise<LiveAccount> {
   const state = await openStateOf(configuration, world);
   const accounts = await panel.accounts({ signal });
-  const likely = [...accounts].sort(
-    (a, b) => Number(b.site === body.account.site) - Number(a.site === body.account.site),
-  );
+  const { site } = body.account;
+  const isLikely = (one: Account): boolean => one.site === site || databasesSite(one.site) === site;
+  const likely = [...accounts].sort((a, b) => Number(isLikely(b)) - Number(isLikely(a)));
   for (const account of likely) {
-    if ((await state.knownAccountId(account)) === header.owner) return account;
+    const owner = await state.knownAccountId(account);
+    if (owner === null) continue;
+    if (owner === header.owner || databasesOwner(owner) === header.owner) return { account, owner };
   }
   const message = `the account of ${name} (${header.owner}) is not on this server`;
   throw new HoldfastError('ACCOUNT_NOT_FOUND', message, {

@@ -59,7 +59,7 @@ export async function restrictionFor(
   const hint = 'Add --owner UID:GID with the ids of the account.';
   try {
     const { panel } = await openPanel(session.loaded, context.world);
-    const account = await liveAccount(context, panel, snapshot, session.loaded);
+    const { account } = await liveAccount(context, panel, snapshot, session.loaded);
     if (account.owner !== null && account.owner.uid > 0 && account.owner.gid > 0) return account.owner;
   } catch (cause) {
     if (!isHoldfastError(cause)) throw cause;

@@ -17,6 +17,7 @@ import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { DatabaseExportDocument } from '../../src/cli/documents/database-export.ts';
 import type { DatabaseGrantDocument } from '../../src/cli/documents/database-grant.ts';
+import type { DatabaseImportDocument } from '../../src/cli/documents/database-import.ts';
 import type { KeyEraseDocument } from '../../src/cli/documents/keys.ts';
 import type { PinDocument } from '../../src/cli/documents/prune.ts';
 import { errorCodes } from '../../src/core/errors.ts';
@@ -303,6 +304,12 @@ describe('db export --to-store', () => {
       '--to',
       to,
     );
+    const back = ['restore', 'latest', '--account', 'site1.databases', '--in-place', '--database', 'exa_wp'];
+    const inPlace = documentOf<DatabaseImportDocument>(
+      'database-import',
+      await site.holdfast(...back, '--json'),
+    );
+    const files = await site.holdfast(...back.slice(0, 5));
     const latest = await site.holdfast('ls', 'latest', '--account', 'site1', 'shadow');
     const own = await site.holdfast('ls', 'latest', '--account', 'site1.databases');
     const pinned = await site.holdfast('pin', 'latest', '--account', 'site1', '--reason', 'kept', '--json');
@@ -313,6 +320,15 @@ describe('db export --to-store', () => {
     expect(first?.snapshot).toMatch(/^site1\.databases-/);
     expect(restored.status).toBe(0);
     expect(readFileSync(join(to, 'databases/mariadb/exa_wp.sql'), 'utf8')).toContain('CREATE TABLE `posts`');
+    expect(inPlace.databases).toMatchObject([{ account: 'site1', database: 'exa_wp', replaced: true }]);
+    expect(files.status).toBe(errorCodes.PATH_NOT_FOUND.exit);
+    expect(files.stderr).toContain('holds databases only');
+    // Whatever keeps two commands from one account, and ends imports of it, knows it by its own UUID.
+    const [record = ''] = readdirSync(join(site.state, 'imports'));
+    const { owner } = JSON.parse(readFileSync(join(site.state, 'imports', record), 'utf8')) as {
+      owner: string;
+    };
+    expect(readFileSync(join(site.state, 'accounts.json'), 'utf8')).toContain(owner);
     expect(latest.status).toBe(0);
     expect(own.stdout).not.toContain('shadow');
     expect(documentOf<PinDocument>('pin', pinned).databases).toBe(first?.snapshot);
