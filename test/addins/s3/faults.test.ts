@@ -339,9 +339,12 @@ describe('an outage', () => {
       const endpoint = `http://127.0.0.1:${(web.address() as AddressInfo).port}`;
       const wrong = await openStore(server, bucket, { endpoint });
 
-      const work = [read(wrong, 'a'), put(wrong, 'a', small), wrong.list({ prefix: '', signal })];
-      for (const [index, what] of ['get a', 'put a', 'list everything'].entries()) {
-        await expect(work[index]).rejects.toMatchObject({
+      for (const [what, work] of [
+        ['get a', () => read(wrong, 'a')],
+        ['put a', () => put(wrong, 'a', small)],
+        ['list everything', () => wrong.list({ prefix: '', signal })],
+      ] as const) {
+        await expect(work()).rejects.toMatchObject({
           code: 'STORE_UNAVAILABLE',
           message: `cannot ${what} in bucket ${bucket}: what answers there does not answer like S3`,
           hint: expect.stringContaining('"endpoint"'),
