@@ -2,7 +2,7 @@
 
 import { readFileSync, readlinkSync } from 'node:fs';
 import { daemonPid } from '../../core/state/daemon-lock.ts';
-import { unitPaths } from './units.ts';
+import { callsFor, unitPaths } from './units.ts';
 
 export interface Runner {
   readonly kind: 'daemon' | 'timer' | 'cron' | 'nothing';
@@ -23,7 +23,7 @@ export function runnerOf({ stateDir, dir }: { readonly stateDir: string; readonl
 
 function names(path: string, configDir: string): boolean {
   try {
-    return readFileSync(path, 'utf8').includes(` ${configDir} `);
+    return callsFor(readFileSync(path, 'utf8'), configDir);
   } catch {
     return false;
   }

@@ -107,6 +107,13 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 `;
 }
 
+/** Whether a unit or a line for cron calls us with this configuration. */
+export function callsFor(text: string, configDir: string): boolean {
+  // Nothing of ours could be written for it.
+  if (/\p{Cc}/u.test(configDir)) return false;
+  return [configDir, unitWord(configDir), cronWord(configDir)].some((word) => text.includes(` ${word} `));
+}
+
 /** A word of ExecStart: quoted, with what systemd would expand or unescape taken literally. */
 function unitWord(word: string): string {
   if (/^[A-Za-z0-9_@:./=-]+$/.test(word)) return word;
