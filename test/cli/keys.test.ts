@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AccountsDocument } from '../../src/cli/documents/accounts.ts';
 import type {
   KeyCheckDocument,
   KeyEraseDocument,
@@ -326,6 +327,7 @@ describe('key erase', () => {
     const whose = ['--account', 'anna', '--identity', at('fresh'), '--json'];
     const verified = await site.holdfast('verify', ...whose);
     const looked = documentOf<StatusDocument>('status', await site.holdfast('status', '--json'));
+    const shown = documentOf<AccountsDocument>('accounts', await site.holdfast('accounts', '--json'));
     const to = mkdtempSync(at('all-'));
     const restored = await site.holdfast(
       ...['restore', 'latest', '--all', '--to', to, '--identity', at('fresh'), '--json'],
@@ -337,6 +339,10 @@ describe('key erase', () => {
     expect(looked.accounts).toMatchObject([
       { account: 'anna', erased: true, lastGoodAt: null },
       { account: 'bert', erased: false },
+    ]);
+    expect(shown.accounts).toMatchObject([
+      { site: 'anna', lastGoodAt: null },
+      { site: 'bert', lastGoodAt: expect.any(String) },
     ]);
     expect(restored).toMatchObject({ status: 0 });
     expect(readdirSync(to)).toEqual(['bert']);

@@ -3,10 +3,12 @@
 import { isAhead } from '../../core/ahead.ts';
 import { errorCodes, isHoldfastError } from '../../core/errors.ts';
 import type { Account } from '../../core/index.ts';
+import { openTrust, trustsNobody } from '../../core/jobs/trust.ts';
 import { describePolicy, printPolicies } from '../account-policies.ts';
 import type { CliCommand, CliContext } from '../command.ts';
 import { type Loaded, loadConfigured } from '../configuration.ts';
 import type { AccountsDocument } from '../documents/accounts.ts';
+import { erasedAmong } from '../erased-snapshots.ts';
 import { listCandidates } from '../find-snapshot.ts';
 import { ageText } from '../format.ts';
 import { knownIds } from '../known-ids.ts';
@@ -130,13 +132,18 @@ async function lastGoodOf(
   const lastGood = new Map<string, number>();
   let complete = true;
   const nowMs = world.now();
+  const { stateDir, trustedSigners } = loaded.configuration;
+  const trust = await openTrust(stateDir, trustedSigners);
+  const trusted = trustsNobody(trust) ? null : trust;
   for (const addin of loaded.configuration.addins) {
     try {
       const { store, provider } = await openStore(loaded, addin, world);
       try {
         const search = { store, provider, state: null, panelAccounts: async () => [], signal };
-        for (const { owner, state, atMs } of await listCandidates(search, null)) {
-          if (state === 'complete' && !isAhead(atMs, nowMs))
+        const listed = await listCandidates(search, null);
+        const erased = await erasedAmong(search, trusted, addin, listed);
+        for (const { id, owner, state, atMs } of listed) {
+          if (state === 'complete' && !isAhead(atMs, nowMs) && !erased.has(id))
             lastGood.set(owner, Math.max(lastGood.get(owner) ?? 0, atMs));
         }
       } finally {
