@@ -131,10 +131,15 @@ describe('holdfast serve', () => {
     const paused = await site.holdfast('schedule', 'pause');
     const idle = await site.holdfast('serve', '--once');
     const count = await snapshots();
+    const alone = await site.holdfast('schedule', 'resume', '--addin', 'nightly');
     await site.holdfast('schedule', 'resume');
     await site.holdfast('serve', '--once');
 
     expect(paused.stdout).toContain('paused');
+    expect(alone.stdout).not.toContain('resumed');
+    expect(alone.stderr).toContain(
+      'nightly has no pause of its own any more, and stays paused as everything is',
+    );
     expect(idle.stdout).toBe('');
     expect(await snapshots()).toBe(count + 2);
   });

@@ -54,8 +54,13 @@ export const schedule: CliCommand = {
     const name = options['addin'] as string | undefined;
     const addin = name === undefined ? null : chooseAddin(configuration, name).name;
     const paused = action === 'pause';
-    await setPause(configuration.stateDir, { addin, paused, nowMs: context.world.now() });
-    context.output.info(`${addin ?? 'every schedule'} is ${paused ? 'paused' : 'resumed'}`);
+    const now = await setPause(configuration.stateDir, { addin, paused, nowMs: context.world.now() });
+    if (addin === null || paused || !isPaused(now, addin))
+      context.output.info(`${addin ?? 'every schedule'} is ${paused ? 'paused' : 'resumed'}`);
+    else
+      context.output.note(
+        `note: ${addin} has no pause of its own any more, and stays paused as everything is; holdfast schedule resume ends that`,
+      );
     return show(context, name);
   },
 };
