@@ -146,6 +146,7 @@ export async function protectedLaunches(
     shown,
     network,
     processes: whose === 'own',
+    bounded: whose === 'strangers',
     memoryMegabytes,
     env: {
       ...(cache === null ? {} : { NODE_COMPILE_CACHE: cache }),

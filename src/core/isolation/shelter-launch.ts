@@ -20,8 +20,9 @@ const script = `set -eu
 umask 022
 ulimit -c 0
 ulimit -d "$1"
-home=$2 user=$3 group=$4
-shift 4
+home=$2 user=$3 group=$4 processes=$5
+shift 5
+[ -z "$processes" ] || prlimit --pid "$$" --nproc="$processes" 2>/dev/null || :
 if [ -n "$home" ]; then
   mount -t tmpfs -o "mode=0700,uid=$user,gid=$group,size=64m,nosuid,nodev,noexec" holdfast "$home"
   mkdir -m 0700 "$home/.held"
@@ -33,6 +34,7 @@ while [ "$1" != run ]; do
     hold-file) : >"$held"; mount --bind "$3" "$held" ;;
     copy) cat <"$3" >"$held"; chmod 0400 "$held"; chown "$user:$group" "$held" ;;
     cover) mount -t tmpfs -o mode=0755,size=1m,nosuid,nodev holdfast "$3" ;;
+    memory) mount -t tmpfs -o mode=1777,size=64m,nosuid,nodev,noexec holdfast "$3" ;;
     show-directory) mkdir -p "$3"; mount --rbind "$held" "$3" ;;
     show-file) [ -e "$3" ] || { mkdir -p "\${3%/*}"; : >"$3"; }; mount --bind "$held" "$3" ;;
   esac
@@ -49,6 +51,10 @@ exec "$@" "$inherited"`;
 const searched = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'];
 const safePath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** Threads count; each process of an addin has about a dozen, and runs may have several at once. */
+const mostProcesses = 1024;
+const sharedMemory = '/dev/shm';
+
 /** Absolute path of a program of the system; null where it is not installed. */
 export function systemProgram(name: string): string | null {
   return searched.map((directory) => join(directory, name)).find((path) => existsSync(path)) ?? null;
@@ -61,6 +67,8 @@ export interface Shelter extends ShelterNeeds {
   readonly network: boolean;
   /** It sees the processes of the system, and what it starts may outlive it. */
   readonly processes: boolean;
+  /** Nothing else runs as its user: that one has a limit of processes, and shared memory of its own. */
+  readonly bounded: boolean;
   /** Variables that must be there when Node starts; nothing secret. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -107,6 +115,7 @@ function launch(
       namespace ? shelterHome : '',
       String(uid),
       String(gid),
+      shelter.bounded ? String(mostProcesses) : '',
     ],
     ...(namespace ? steps(shelter) : []),
     ...['run', setpriv, '--reuid', String(uid), '--regid', String(gid), '--clear-groups', '--no-new-privs'],
@@ -131,7 +140,10 @@ function steps(shelter: Shelter): string[] {
     ...shown.map(({ kind, ...view }) => ({ ...view, take: `hold-${kind}`, show: `show-${kind}` })),
     ...copied.map((view) => ({ ...view, take: 'copy', show: 'show-file' })),
   ];
+  const needed = [...shelter.directories, ...shelter.files].some((path) => path.startsWith(sharedMemory));
+  const own = shelter.bounded && !needed && existsSync(sharedMemory);
   return [
+    ...(own ? ['memory', '-', sharedMemory] : []),
     ...held.flatMap(({ from, take }, index) => [take, String(index), from]),
     ...covers.flatMap((path) => ['cover', '-', path]),
     ...held.flatMap(({ path, show }, index) => [show, String(index), path]),

@@ -179,7 +179,7 @@ describe('the process of a store', () => {
     expect(JSON.parse(seen).file).toBe('root alone may read this');
   });
 
-  it('of a package leaves no process behind', async () => {
+  it('of a package has a limit of processes and shared memory of its own, and leaves no process behind', async () => {
     const module = join(rootOfCheckout, 'test/core/isolation/bad-stores.ts');
     const seconds = `${86_400 + process.pid}.25`;
     const sleeping = () =>
@@ -191,6 +191,11 @@ describe('the process of a store', () => {
     await using(await openStoreApart(stranger, { seconds }, world()), async (store) => {
       expect(await store.head({ key: 'a', signal })).toBeNull();
       expect(sleeping()).toHaveLength(1);
+      const [pid] = sleeping();
+      expect(readFileSync(`/proc/${pid}/limits`, 'utf8')).toMatch(/^Max processes +1024 +1024 /m);
+      expect(readFileSync(`/proc/${pid}/mounts`, 'utf8')).toMatch(
+        /^holdfast \/dev\/shm tmpfs .*size=65536k/m,
+      );
     });
     await vi.waitFor(() => expect(sleeping()).toEqual([]), { timeout: 10_000 });
   });
