@@ -276,6 +276,22 @@ describe('restore in place', () => {
     expect(told).toEqual([['shadow']]);
   });
 
+  it('links names in several trees where they are not one file, and only there', async () => {
+    const other = join(mounted.path, 'other');
+    mkdirSync(other);
+    linkSync(at('a/one'), join(other, 'one'));
+    await lab.backUp({ shadow: tree, other });
+    const trees = [...accountAt(tree).trees, { name: 'other', path: other, exclude: [] }];
+    const account = accountAt(tree, { trees });
+    expect((await inPlace({}, account)).list).toEqual([]);
+
+    unlinkSync(join(other, 'one'));
+    writeFileSync(join(other, 'one'), 'x');
+    expect((await inPlace({}, account)).list).toEqual(['metadata other', 'link other/one']);
+    expect(statSync(join(other, 'one')).ino).toBe(statSync(at('a/one')).ino);
+    rmSync(other, { recursive: true });
+  });
+
   it('gives a shared file a new inode instead of editing it, also where only its metadata differs', async () => {
     await backUp();
     const canary = join(mounted.path, 'canary');

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -189,6 +190,31 @@ describe.each<FilesystemKind>(['ext4', 'xfs'])('restore in place through an over
     expect(list).toContain('delete shadow/var/www/moved');
     expect(existsSync(at('var/www/moved'))).toBe(false);
     expect(warnings.map(({ code, path }) => `${code} ${path}`)).toEqual(['layer-kept shadow/etc/motd']);
+  });
+
+  it('makes a copy of a file that has names in both trees, since no link reaches through the mount, and says so', async () => {
+    const info = join(home, 'info');
+    linkSync(join(home, 'shadow/var/www/index'), join(info, 'index'));
+    const trees = [
+      { name: 'shadow', path: join(home, 'shadow'), exclude: [] },
+      { name: 'info', path: info, exclude: ['work'] },
+    ];
+    await lab.backUp({ shadow: join(home, 'shadow'), info: { path: info, exclude: ['work'] } });
+    const account = accountAt(join(home, 'shadow'), { home, trees });
+    const panel = new ApiscpPanel(root);
+    const restored = (dryRun: boolean) => restoreTreeInPlace(lab, directory, account, { panel, dryRun });
+    expect(await restored(false)).toMatchObject({ list: [], warnings: [], exitStatus: 0 });
+
+    writeFileSync(join(info, 'index'), 'defaced\n');
+    const planned = await restored(true);
+    const { list, warnings, exitStatus } = await restored(false);
+
+    expect(list).toEqual(['replace info/index', 'replace shadow/var/www/index']);
+    expect(warnings.map(({ code, path }) => `${code} ${path}`)).toEqual(['link-lost shadow/var/www/index']);
+    expect({ list: planned.list, warnings: planned.warnings }).toEqual({ list, warnings });
+    expect(exitStatus).toBe(100);
+    for (const path of [at('var/www/index'), join(info, 'index')])
+      expect(readFileSync(path, 'utf8')).toBe('index\n');
   });
 
   it('touches info, and the panel hears of it', async () => {

@@ -14,7 +14,7 @@ import type { Side } from './live-tree.ts';
 const found = new Stat();
 const looked = new Stat();
 
-const isInode = (stat: Stat, { inode, deviceMajor, deviceMinor }: Inode): boolean =>
+export const isInode = (stat: Inode, { inode, deviceMajor, deviceMinor }: Inode): boolean =>
   stat.inode === inode && stat.deviceMajor === deviceMajor && stat.deviceMinor === deviceMinor;
 
 export const isSeen = (stat: Stat, seen: Seen): boolean =>
@@ -29,15 +29,15 @@ export function isAt(side: Side, relative: Buffer, seen: Seen): boolean {
 }
 
 /** `fd`: O_PATH, of the name of a linked file where its tree is written. */
-export function isBase({ tree, path, inode, made }: Base, fd: number): boolean {
-  if (statFd(fd, found) < 0) return false;
+export function isBase({ tree, path, looked: base, made }: Base, fd: number): boolean {
+  if (base === null || statFd(fd, found) < 0) return false;
   if (made !== null) return isInode(found, made);
-  if (!tree.layered) return found.inode === inode;
+  if (!tree.layered) return isInode(found, base);
   const relative = tree.relative(path);
   const parent = tree.look.parentOf(relative);
   const look = parent === null ? -1 : openAt(parent, lastName(relative), O.PATH | O.NOFOLLOW);
   if (look < 0) return false;
-  const known = statFd(look, looked) === 0 && looked.inode === inode;
+  const known = statFd(look, looked) === 0 && isInode(looked, base);
   closeFd(look);
   const same = (['mode', 'uid', 'gid', 'size', 'ctimeSeconds', 'ctimeNanoseconds'] as const).every(
     (field) => found[field] === looked[field],

@@ -3,16 +3,21 @@
  *
  * A live file that is right in everything is kept and the other names are linked to it; else a new one is made.
  * None is ever edited, since somebody may have given it a name elsewhere.
+ *
+ * Names may lie in several trees. No link reaches from one mount to another, so that trees that are written through
+ * different ones have a file each, unless those they are looked at in are one file already.
  */
 
 import { type Content, dataBytes, type Entry, fileType, typeOf } from '../../archive/entry.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import { closeFd, O, openAt, Stat, statAt, statFd } from '../../filesystem/native.ts';
 import { lastName } from '../../filesystem/write-entry.ts';
+import { displayName } from '../../filesystem/xattrs.ts';
 import type { IndexReader } from '../index-reader.ts';
 import { entriesOf } from '../restore/kept-pages.ts';
 import { treeName } from '../restore/paths-wanted.ts';
 import type { Decider, Usage } from './decide.ts';
+import { isInode } from './identity.ts';
 import { isWhiteout } from './layer.ts';
 import type { LiveTree } from './live-tree.ts';
 import { unwritable } from './obstacles.ts';
@@ -33,15 +38,14 @@ export interface LinkWriter {
   link(tree: LiveTree, entry: Entry, base: Base): void;
 }
 
-/** Where a tree is written. */
 export type Inode = Pick<Stat, 'inode' | 'deviceMajor' | 'deviceMinor'>;
 
 export interface Base {
   readonly tree: LiveTree;
   readonly path: Buffer;
-  /** Where the tree is looked at. */
-  readonly inode: bigint;
-  /** Null where it was not made by this run. */
+  /** Where the tree is looked at; null until it is made. */
+  readonly looked: Inode | null;
+  /** Where the tree is written; null where it was not made by this run. */
   readonly made: Inode | null;
 }
 
@@ -72,23 +76,67 @@ export async function* linkSteps(options: LinkGroupOptions): AsyncGenerator<Link
 const deviceOf = (entry: Entry, { reader }: LinkGroupOptions): number =>
   reader.root.trees.find(({ name }) => name === treeName(entry))?.device ?? 0;
 
-const keyOf = (entry: Entry, options: LinkGroupOptions): string =>
-  `${deviceOf(entry, options)}:${entry.inode}`;
+interface Place {
+  readonly group: string;
+  /** Number of the mount through which the name is written, in the order of the entries. */
+  readonly mount: number;
+}
+
+const keyOf = ({ group, mount }: Place): string => `${group}@${mount}`;
+
+/** By group and mount, see `Place`. */
+class Bases {
+  readonly #options: LinkGroupOptions;
+  readonly #bases = new Map<string, Base>();
+  readonly #mounts: string[] = [];
+
+  constructor(options: LinkGroupOptions) {
+    this.#options = options;
+  }
+
+  placeOf(entry: Entry, tree: LiveTree): Place {
+    const { mountId } = tree.write;
+    let mount = this.#mounts.indexOf(mountId);
+    if (mount < 0) mount = this.#mounts.push(mountId) - 1;
+    return { group: `${deviceOf(entry, this.#options)}:${entry.inode}`, mount };
+  }
+
+  get = (place: Place): Base | undefined => this.#bases.get(keyOf(place));
+  set = (place: Place, base: Base): unknown => this.#bases.set(keyOf(place), base);
+  delete = (place: Place): unknown => this.#bases.delete(keyOf(place));
+
+  /** Of the same group, on a mount whose entries come before. */
+  before({ group, mount }: Place): Base | undefined {
+    for (let other = 0; other < mount; other++) {
+      const base = this.get({ group, mount: other });
+      if (base !== undefined) return base;
+    }
+    return undefined;
+  }
+
+  /** @throws TARGET_UNWRITABLE it could not be made */
+  madeAt(place: Place): Base {
+    const base = this.get(place);
+    if (base === undefined || base.looked === null) throw unwritable('its first name could not be restored');
+    return base;
+  }
+}
 
 /** For each group the first name whose live file is right, each file for one group at most. */
-async function findBases(options: LinkGroupOptions): Promise<Map<string, Base>> {
-  const bases = new Map<string, Base>();
-  const claimed = new Set<string>();
+async function findBases(options: LinkGroupOptions): Promise<Bases> {
+  const bases = new Bases(options);
+  const claimed = new Map<string, string>();
   for await (const entry of entriesOf(options.pages, 'forwards')) {
-    const key = keyOf(entry, options);
-    if (bases.has(key)) continue;
     const tree = options.treeOf(entry.path);
+    const place = bases.placeOf(entry, tree);
+    if (bases.get(place) !== undefined) continue;
     const content = await contentOf(entry, options);
-    const inode = content === undefined ? null : rightInode(entry, tree, content, options);
-    const claim = `${tree.name}:${inode}`;
-    if (inode === null || claimed.has(claim)) continue;
-    claimed.add(claim);
-    bases.set(key, { tree, path: entry.path, inode, made: null });
+    const looked = content === undefined ? null : rightInode(entry, tree, content, options);
+    if (looked === null) continue;
+    const claim = `${looked.deviceMajor}:${looked.deviceMinor}:${looked.inode}`;
+    if ((claimed.get(claim) ?? place.group) !== place.group) continue;
+    claimed.set(claim, place.group);
+    bases.set(place, { tree, path: entry.path, looked, made: null });
   }
   return bases;
 }
@@ -104,14 +152,14 @@ function rightInode(
   tree: LiveTree,
   content: Content | null,
   { decider }: LinkGroupOptions,
-): bigint | null {
+): Inode | null {
   try {
     const parent = tree.look.parentOf(tree.relative(entry.path));
     const fd = parent === null ? -1 : openAt(parent, lastName(entry.path), O.PATH | O.NOFOLLOW);
     if (fd < 0) return null;
     try {
       statFd(fd, stat);
-      return decider.comparer.isWanted(tree, entry, content, fd, stat) ? stat.inode : null;
+      return decider.comparer.isWanted(tree, entry, content, fd, stat) ? inodeOf(stat) : null;
     } finally {
       closeFd(fd);
     }
@@ -120,14 +168,8 @@ function rightInode(
   }
 }
 
-async function stepFor(
-  entry: Entry,
-  bases: Map<string, Base>,
-  options: LinkGroupOptions,
-): Promise<LinkStep | null> {
+async function stepFor(entry: Entry, bases: Bases, options: LinkGroupOptions): Promise<LinkStep | null> {
   const tree = options.treeOf(entry.path);
-  const key = keyOf(entry, options);
-  const base = bases.get(key);
   const live = options.decider.liveName(tree, entry);
   const none = { entry, tree, bytes: 0, freed: null };
   // Through a mount there is no linking of whiteouts: each hides its own name.
@@ -135,8 +177,11 @@ async function stepFor(
     const { action } = options.decider.decide(tree, entry);
     return { ...none, action, apply: async (writer) => void (await writer.put(tree, entry, null)) };
   }
+  const place = bases.placeOf(entry, tree);
+  const base = bases.get(place);
   if (base !== undefined) {
-    const right = base.tree === tree && live?.inode === base.inode;
+    if (base.path.equals(entry.path)) warnOfCopy(entry, base, bases.before(place), options);
+    const right = live !== null && base.looked !== null && isInode(live, base.looked);
     if (right) return { ...none, action: null, apply: async () => {} };
     options.decider.checkPlace(tree, entry, live);
     const freed = live === null ? null : options.decider.loses(live);
@@ -144,7 +189,7 @@ async function stepFor(
       ...none,
       freed,
       action: 'link',
-      apply: async (writer) => writer.link(tree, entry, await madeAt(bases, key)),
+      apply: async (writer) => writer.link(tree, entry, bases.madeAt(place)),
     };
   }
   const content = await contentOf(entry, options);
@@ -153,8 +198,9 @@ async function stepFor(
     return null;
   }
   options.decider.checkPlace(tree, entry, live);
-  // The inode becomes known when it is made.
-  bases.set(key, { tree, path: entry.path, inode: -1n, made: null });
+  const toMake: Base = { tree, path: entry.path, looked: null, made: null };
+  warnOfCopy(entry, toMake, bases.before(place), options);
+  bases.set(place, toMake);
   return {
     entry,
     tree,
@@ -162,18 +208,22 @@ async function stepFor(
     bytes: dataBytes(content),
     freed: live === null ? null : options.decider.loses(live),
     async apply(writer) {
-      bases.delete(key);
+      bases.delete(place);
       const made = await writer.put(tree, entry, content);
       const parent = tree.look.parentOf(tree.relative(entry.path));
       if (parent === null || statAt(parent, lastName(entry.path), stat) < 0)
         throw unwritable('was removed meanwhile');
-      bases.set(key, { tree, path: entry.path, inode: stat.inode, made });
+      bases.set(place, { tree, path: entry.path, looked: inodeOf(stat), made });
     },
   };
 }
 
-async function madeAt(bases: ReadonlyMap<string, Base>, key: string): Promise<Base> {
-  const base = bases.get(key);
-  if (base === undefined || base.inode < 0n) throw unwritable('its first name could not be restored');
-  return base;
+function warnOfCopy(entry: Entry, base: Base, before: Base | undefined, { warn }: LinkGroupOptions): void {
+  if (before === undefined) return;
+  const isOne = base.looked !== null && before.looked !== null && isInode(base.looked, before.looked);
+  if (isOne) return;
+  const message = `is one file with ${displayName(before.path)} in the snapshot, and a copy of it here: no link reaches from one mount to another`;
+  warn('link-lost', entry.path, message);
 }
+
+const inodeOf = ({ inode, deviceMajor, deviceMinor }: Inode): Inode => ({ inode, deviceMajor, deviceMinor });

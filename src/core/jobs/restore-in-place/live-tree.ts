@@ -48,6 +48,12 @@ export class Side {
     );
   }
 
+  /** Of the mount that it is on; on file systems that do not tell of mounts, of the device. No link leaves it. */
+  get mountId(): string {
+    const { deviceMajor, deviceMinor, mountLow, mountHigh } = this.#rootStat;
+    return `${deviceMajor}:${deviceMinor}:${mountHigh}:${mountLow}`;
+  }
+
   /** Whether nobody but us can have put there what lies in this open directory. */
   isClosed(directory: number): boolean {
     return this.#closed.has(directory);
