@@ -192,6 +192,17 @@ describe.each<FilesystemKind>(['ext4', 'xfs'])('restore in place through an over
     expect(warnings.map(({ code, path }) => `${code} ${path}`)).toEqual(['layer-kept shadow/etc/motd']);
   });
 
+  it('says in the dry run too that a directory which is deleted goes on hiding one of a lower layer', async () => {
+    rmSync(at('usr/bin'), { recursive: true });
+    mkdirSync(at('usr/bin'));
+    const planned = await inPlace({ delete: true, dryRun: true });
+    const { list, warnings } = await inPlace({ delete: true });
+
+    expect({ list: planned.list, warnings: planned.warnings }).toEqual({ list, warnings });
+    expect(list).toEqual(['delete shadow/usr/bin']);
+    expect(warnings.map(({ path }) => path)).toEqual(['shadow/usr', 'shadow/usr/bin']);
+  });
+
   it('makes a copy of a file that has names in both trees, since no link reaches through the mount, and says so', async () => {
     const info = join(home, 'info');
     linkSync(join(home, 'shadow/var/www/index'), join(info, 'index'));

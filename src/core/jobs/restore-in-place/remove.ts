@@ -168,11 +168,15 @@ function unlink(removal: Removal, parent: Sides, { name, path, stat }: Found, fl
     );
   if (rc < 0 && rc !== -errno.ENOENT) return refuse(removal, path, `cannot be removed: ${errnoName(rc)}`);
   removal.removed(path, stat);
-  if (removal.apply && removal.tree.layered && removal.why === 'extra') {
-    const left = new Stat();
-    if (statAt(parent.look, name, left) === 0) removal.keptLayer(path); // a whiteout: lower layers have it too
-  }
+  if (removal.tree.layered && removal.why === 'extra' && leavesWhiteout(removal, parent, name, path))
+    removal.keptLayer(path);
   return true;
+}
+
+/** Lower layers have it too, and what is removed there hides them. */
+function leavesWhiteout({ apply, tree }: Removal, parent: Sides, name: Buffer, path: Buffer): boolean {
+  if (apply) return statAt(parent.look, name, new Stat()) === 0;
+  return tree.lower !== null && tree.lower.kindOf(tree.relative(path)) !== null;
 }
 
 function isOfLowerLayer({ tree }: Removal, dirfd: number, { name, path, stat }: Found): boolean {
