@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { Option } from 'commander';
+import { strayHooks } from '../../core/config/operations.ts';
 import { policyOf } from '../../core/config/policy.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { type AccountLock, awaitRun, lockRun } from '../../core/jobs/account-lock.ts';
@@ -146,6 +147,8 @@ async function runWith(
   const { configuration } = loaded;
   const selected = await selectForRun(context, { ...loaded, panel, chosen }, state.sites());
   companion.selected(selected.accounts.length);
+  for (const { on, message, hint } of strayHooks(configuration))
+    output.note(`warning: the ${on} hook ${message}; ${hint}`);
   const { twice, problem } = await panelExports(context, loaded);
   if (twice === true) output.note(`warning: ${twiceMessage}; ${twiceHint}`);
   if (problem !== null) output.note(`warning: ${problem}`);

@@ -25,7 +25,6 @@ import { type DatabaseOptions, databaseOptionsOf } from './database-options.ts';
 import { databaseProblems } from './database-problems.ts';
 import { type Isolation, isolationOf } from './isolation.ts';
 import {
-  hookProblems,
   type Operations,
   operationsOf,
   operationsProblems,
@@ -117,10 +116,7 @@ export async function checkConfiguration(
     }
   }
   if (config !== null)
-    problems.push(
-      ...policyProblems(join(home, 'config.json'), config.policy ?? [], addins),
-      ...hookProblems(join(home, 'config.json'), config.hooks, addins),
-    );
+    problems.push(...policyProblems(join(home, 'config.json'), config.policy ?? [], addins));
   if (config === null || problems.length > 0) return { configuration: null, problems };
   const { panel, databases, concurrency, lockWaitMinutes, trustedSigners, policy } = config;
   const stateDir = stateDirOf(home, config.stateDir);

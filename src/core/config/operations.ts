@@ -9,7 +9,7 @@ import { builtinNotifiers, notifierNamed } from '../notify/builtin.ts';
 import { quoted } from '../printable.ts';
 import { nextTime, parseCron } from '../schedule/cron.ts';
 import { checkUse, type Installed } from './check-use.ts';
-import type { AccountBudget, HookSettings, Limits, NotifySettings } from './operations-schema.ts';
+import type { AccountBudget, HookEvent, HookSettings, Limits, NotifySettings } from './operations-schema.ts';
 import type { ConfigProblem } from './problems.ts';
 
 /** Of the server. */
@@ -78,20 +78,25 @@ export function operationsProblems(
   return problems;
 }
 
-/** What a hook names that no addin configuration is called. */
-export function hookProblems(
-  file: string,
-  hooks: readonly HookSettings[],
-  configured: readonly { readonly name: string }[],
-): ConfigProblem[] {
+/**
+ * What hooks name that no addin configuration is called, as sentences with what may have been meant. No problem of the
+ * configuration: a file that is taken out of addins.d is no reason why nothing restores.
+ */
+export function strayHooks({
+  hooks,
+  addins: configured,
+}: {
+  readonly hooks: readonly HookSettings[];
+  readonly addins: readonly { readonly name: string }[];
+}): readonly { readonly on: HookEvent; readonly message: string; readonly hint: string }[] {
   const names = configured.map(({ name }) => name);
-  return hooks.flatMap(({ addins = [] }, index) =>
-    addins.flatMap((name, at) => {
-      if (names.includes(name)) return [];
-      const message = `there is no addin configuration ${quoted(name)}`;
-      const hint = didYouMean(name, names) ?? `There are: ${names.join(', ')}.`;
-      return [{ file, pointer: `/hooks/${index}/addins/${at}`, message, hint }];
-    }),
+  return hooks.flatMap(({ on, addins = [] }) =>
+    addins
+      .filter((name) => !names.includes(name))
+      .map((name) => {
+        const message = `is for an addin configuration ${quoted(name)}, which there is not`;
+        return { on, message, hint: didYouMean(name, names) ?? `There are: ${names.join(', ')}.` };
+      }),
   );
 }
 
