@@ -1,6 +1,6 @@
 /**
  * What the tests need of the machine, checked once before any of them: root with CAP_SYS_ADMIN (owners,
- * `trusted.*` attributes, device nodes, mounts) and loop devices (ext4 and XFS images).
+ * `trusted.*` attributes, device nodes, mounts), loop devices (ext4 and XFS images) and FUSE (file systems that do not answer).
  *
  * A missing one fails the run. Skipping would pass a build whose fidelity nobody looked at.
  */
@@ -27,5 +27,7 @@ function missingPrivileges(): string[] {
 function missingDevices(): string[] {
   if (!existsSync('/dev/loop-control')) return ['no loop devices: run modprobe loop'];
   const free = spawnSync('losetup', ['--find'], { encoding: 'utf8' });
-  return free.status === 0 ? [] : [`no free loop device: ${free.error?.message ?? free.stderr.trim()}`];
+  const loops =
+    free.status === 0 ? [] : [`no free loop device: ${free.error?.message ?? free.stderr.trim()}`];
+  return existsSync('/dev/fuse') ? loops : [...loops, 'no /dev/fuse: run modprobe fuse'];
 }
