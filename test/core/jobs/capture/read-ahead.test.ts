@@ -67,6 +67,7 @@ beforeAll(() => {
   execFileSync('mkfifo', [at('file-10.fifo')]);
   directory = openSync(mounted.path, 'r');
   listed = listDirectory(directory);
+  names.forEach(forget);
 });
 afterEach(() => names.forEach(forget));
 afterAll(() => {
