@@ -3,7 +3,7 @@
  *
  * A thread has one read under way at a time, while a disk answers many in hardly more time than one: with a cold cache
  * a tree of small files is read three times as fast by eight readers as by one. Where everything is in memory asking
- * would cost and bring nothing, so files are asked for only for a while after a read that had to wait.
+ * would cost and bring nothing, so files are asked for only for a while after reads that had to wait.
  */
 
 import { readSync } from 'node:fs';
@@ -16,14 +16,16 @@ import { pathSum } from './reread.ts';
 
 /** Asked for at once; the next as many when half of them have been passed. */
 const batch = 32;
-/** So many are asked for after a read that had to wait. */
-const patience = 512;
-/** From memory a read takes less: so long for the call, and so many bytes a millisecond. */
-const callMs = 0.05;
-const bytesPerMs = 500_000;
+/** So many are asked for after a read that had to wait, and was not the only one of so many reads. */
+const patience = 256;
+const lately = 32;
+/** From memory a read takes less, also into memory that is new: so long for the call, and so many bytes a millisecond. */
+const callMs = 0.1;
+const bytesPerMs = 200_000;
 
 /** Files that are still to be asked for. Of this thread: all of its reads wait for the same disks. */
 let left = 0;
+let readsSinceSlow = lately;
 
 /** Reads from one position, and notes whether that had to wait. Fewer bytes than asked for: the file ends there. */
 export function readFully(fd: number, buffer: Buffer, at: number, length: number, position: number): number {
@@ -34,7 +36,11 @@ export function readFully(fd: number, buffer: Buffer, at: number, length: number
     if (read === 0) break;
     done += read;
   }
-  if (performance.now() - begun > callMs + length / bytesPerMs) left = patience;
+  readsSinceSlow++;
+  if (performance.now() - begun > callMs + length / bytesPerMs) {
+    if (readsSinceSlow <= lately) left = patience;
+    readsSinceSlow = 0;
+  }
   return done;
 }
 

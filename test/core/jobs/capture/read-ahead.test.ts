@@ -82,7 +82,10 @@ describe('the kernel', () => {
     expect(inMemory()).toEqual([]);
   });
 
-  it('is asked for the next files after a read that had to, and for more when half of them have been passed', async () => {
+  it('is asked for the next files after two reads that had to, and for more when half of them have been passed', async () => {
+    readSlowly(names[0]!);
+    askAhead(levelOf(), () => true);
+    expect(inMemory()).toEqual([]);
     readSlowly(names[0]!);
     const level = levelOf();
     askAhead(level, (name) => plainName(name) !== names[3]);
