@@ -26,6 +26,7 @@ import { type Lab, openLab } from '../../support/backup.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-unreadable-'));
 const image = join(directory, 'image');
+const broken = join(directory, 'broken');
 const point = join(directory, 'mount');
 const target = join(directory, 'target');
 const blockBytes = 4096;
@@ -56,11 +57,12 @@ beforeAll(async () => {
   mkdirSync(join(point, 'tree/mail'));
   // More than lies in direct blocks.
   for (let i = 100; i < 500; i++) writeFileSync(join(point, 'tree/mail', `${i}`.repeat(70)), '');
-  // Another process may have the mount in a namespace of its own, and keep it for a while.
+  // Another process may have the mount in a namespace of its own, and keep it for a while: so a copy is mounted next.
   execFileSync('sync', ['--file-system', point]);
   execFileSync('umount', [point]);
+  execFileSync('cp', ['--sparse=always', image, broken]);
   for (const name of ['small', 'large', 'linked', 'linked-large', 'mail']) breakPointers(`/tree/${name}`);
-  execFileSync('mount', ['-o', 'loop,ro,errors=continue', image, point]);
+  execFileSync('mount', ['-o', 'loop,ro,errors=continue', broken, point]);
   lab = await openLab(directory);
 });
 afterAll(async () => {
@@ -71,12 +73,12 @@ afterAll(async () => {
 
 /** Fills the file's indirect block with numbers of blocks that do not exist. */
 function breakPointers(path: string): void {
-  const shown = execFileSync('debugfs', ['-R', `stat ${path}`, image], {
+  const shown = execFileSync('debugfs', ['-R', `stat ${path}`, broken], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const block = Number(/\(IND\):(\d+)/.exec(shown)![1]);
-  const fd = openSync(image, 'r+');
+  const fd = openSync(broken, 'r+');
   writeSync(fd, Buffer.alloc(blockBytes, 0x7f), 0, blockBytes, block * blockBytes);
   closeSync(fd);
 }

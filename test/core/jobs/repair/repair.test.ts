@@ -312,7 +312,8 @@ describe('repair', () => {
     const full = await chain.full();
     const segment = full.header.objects.find(({ kind }) => kind === 'segment')!;
     const copies = [await copyNow()];
-    flip(segment.key, 30_000);
+    // One bit may lie where no file has anything.
+    for (let at = 30_000; at < 34_000; at += 100) flip(segment.key, at);
     await repairLab(chain.lab);
 
     const report = await repairLab(chain.lab, { readData: false });
