@@ -19,10 +19,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { localStore } from '../../../../src/addins/local/index.ts';
 import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
-import { encodeManifest } from '../../../../src/core/archive/manifest.ts';
+import { encodeManifest, type ObjectRef } from '../../../../src/core/archive/manifest.ts';
 import { withKeys } from '../../../../src/core/encryption/keyed-provider.ts';
 import { errorCodes, HoldfastError } from '../../../../src/core/errors.ts';
-import { listSnapshots, readSnapshot } from '../../../../src/core/jobs/catalog.ts';
+import { listSnapshots, readSnapshot, type Snapshot } from '../../../../src/core/jobs/catalog.ts';
 import type { RepairRequest } from '../../../../src/core/jobs/repair/types.ts';
 import { openTrust } from '../../../../src/core/jobs/trust.ts';
 import { compareTrees } from '../../../support/compare-trees.ts';
@@ -45,6 +45,15 @@ const flip = (key: string, at = 100): void => {
   bytes[at]! ^= 1;
   writeFileSync(stored(key), bytes);
 };
+
+/** As many bytes as surely belong to a file: one bit may lie where none has anything. */
+function spoil(key: string): void {
+  for (let at = 30_000; at < 34_000; at += 100) flip(key, at);
+}
+
+/** Each thread that took part wrote one. */
+const largestSegment = ({ header }: Pick<Snapshot, 'header'>): ObjectRef =>
+  header.objects.filter(({ kind }) => kind === 'segment').sort((a, b) => b.size - a.size)[0]!;
 
 /** A copy of the store as it is now. */
 async function copyNow(): Promise<RepairRequest['copies'][number]> {
@@ -300,8 +309,8 @@ describe('repair', () => {
 
   it('marks only the paths in a damaged part of a segment', async () => {
     const full = await chain.full();
-    const segment = full.header.objects.find(({ kind }) => kind === 'segment')!;
-    flip(segment.key, 30_000);
+    const { key } = largestSegment(full);
+    spoil(key);
     const { snapshots } = await repairLab(chain.lab);
     expect(snapshots[0]!.lostPaths).toBeGreaterThan(0);
     expect(snapshots[0]!.published).toBe(true);
@@ -310,10 +319,9 @@ describe('repair', () => {
 
   it('takes back nothing that is damaged still, also where data is not read', async () => {
     const full = await chain.full();
-    const segment = full.header.objects.find(({ kind }) => kind === 'segment')!;
+    const segment = largestSegment(full);
     const copies = [await copyNow()];
-    // One bit may lie where no file has anything.
-    for (let at = 30_000; at < 34_000; at += 100) flip(segment.key, at);
+    spoil(segment.key);
     await repairLab(chain.lab);
 
     const report = await repairLab(chain.lab, { readData: false });
