@@ -15,6 +15,7 @@ import type { Notification } from '../contracts/notifier.ts';
 import { HoldfastError } from '../errors.ts';
 import { AT_FDCWD, closeFd, errnoName, lockExclusive, O, openAt, zName } from '../filesystem/native.ts';
 import { printable } from '../printable.ts';
+import { readRegularFile } from '../regular-file.ts';
 
 const prefix = 'holdfast_last_run_';
 const sample = new RegExp(`^(${prefix}[a-z_]+)\\{addin="([a-z0-9-]+)"\\} ([0-9.e+-]+)$`, 'gm');
@@ -100,15 +101,8 @@ async function writeLocked(path: string, notification: RunEnd): Promise<void> {
 
 /** Empty where there is no plain file of ours; whatever is there instead is replaced. */
 async function figuresIn(path: string): Promise<string> {
-  const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
   try {
-    const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    try {
-      const stats = await file.stat();
-      return stats.isFile() && stats.size <= mostBytes ? await file.readFile('utf8') : '';
-    } finally {
-      await file.close();
-    }
+    return (await readRegularFile(path, { follow: false, mostBytes }))?.toString('utf8') ?? '';
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ELOOP' || code === 'ENXIO') return '';
