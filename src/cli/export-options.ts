@@ -14,6 +14,7 @@ export interface ExportOptions {
   readonly toAccounts?: true;
   readonly toStore?: true;
   readonly addin?: string;
+  readonly allowPlaintext?: true;
   readonly compress?: Compression;
   readonly format: 'pgdump' | 'plain';
   readonly jobs?: string;
@@ -29,6 +30,7 @@ export function checkOptions({
   toAccounts,
   toStore,
   addin,
+  allowPlaintext,
   force,
 }: ExportOptions): void {
   if (all !== true && account === undefined && database === undefined) {
@@ -43,6 +45,9 @@ export function checkOptions({
   }
   if (addin !== undefined && toStore !== true) {
     throw usage('--addin names a store', 'Add --to-store, or leave --addin out.');
+  }
+  if (allowPlaintext === true && toStore !== true) {
+    throw usage('--allow-plaintext is about a store', 'Add --to-store, or leave --allow-plaintext out.');
   }
   if (force === true && to === undefined) {
     throw usage('--force is about the space of a directory', 'Add --to DIR, or leave --force out.');

@@ -41,6 +41,7 @@ export async function exportToStore(
       state: databaseOwners(state, accounts),
       stateDir: configuration.stateDir,
       level: 'auto',
+      allowPlaintext: chosen.allowPlaintext === true,
       concurrency: configuration.concurrency,
       lockWaitMs: configuration.lockWaitMinutes * 60_000,
       pool,

@@ -337,6 +337,22 @@ describe('db export --to-store', () => {
   });
 });
 
+describe('db export --to-store, into a store with encrypted snapshots', () => {
+  it('makes plain ones only where that is said', async () => {
+    const only = ['--account', 'site2', '--database', '*_wp', '--to-store'];
+    expect((await site.holdfast('db', 'export', ...only)).status).toBe(0);
+    const keys = join(site.store, 'keys', readdirSync(join(site.store, 'manifests'))[0]!);
+    mkdirSync(keys, { recursive: true });
+    writeFileSync(join(keys, 'one'), '');
+    const refused = await site.holdfast('db', 'export', ...only);
+    const said = await site.holdfast('db', 'export', ...only, '--allow-plaintext');
+    rmSync(keys, { recursive: true });
+
+    expect([refused.status, said.status]).toEqual([errorCodes.STORE_ENCRYPTED.exit, 0]);
+    expect(refused.stderr).toContain('--allow-plaintext');
+  });
+});
+
 describe('what belongs to an account is also its databases in the store', () => {
   const file = () => join(site.config, 'addins.d/closed.json');
   afterEach(() => rmSync(file(), { force: true }));

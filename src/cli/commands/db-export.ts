@@ -30,6 +30,7 @@ export const dbExport: CliCommand = {
     'DATABASE_NOT_FOUND',
     'EXPORT_FAILED',
     'TARGET_UNWRITABLE',
+    'STORE_ENCRYPTED',
     'FINISHED_WITH_WARNINGS',
   ],
 
@@ -54,6 +55,10 @@ export const dbExport: CliCommand = {
       .option(
         '--addin <name>',
         'addin configuration, for --to-store; may be left out where there is only one',
+      )
+      .option(
+        '--allow-plaintext',
+        'with --to-store and "encryption": "none": make plain snapshots although the store holds encrypted ones',
       )
       .addOption(
         new Option('--compress <how>', 'default: zstd, gzip for --to-accounts').choices(compressions),
