@@ -151,7 +151,7 @@ export class AddinProcess {
       return failed(name, 'was ended: it needed more memory than it may have');
     }
     const last = /^\w*Error\b.*$/m.exec(this.#words)?.[0];
-    const said = last === undefined ? '' : `: ${shown(last, secrets)}`;
+    const said = last === undefined ? '' : `: ${shown(Buffer.from(last, 'latin1').toString(), secrets)}`;
     return failed(name, `ended unexpectedly (${signal ?? `status ${status}`})${said}`);
   }
 

@@ -67,11 +67,41 @@ export function decodeError(value: unknown, { what, secrets, ours, stopped }: Er
   });
 }
 
-/** Without controls and without any of the secrets. Backslashes stay: names in it may be escaped already. */
+/**
+ * Without controls and without any of the secrets, in whatever form a message is likely to have them: as part of a
+ * URL, of JSON, or as base64. Backslashes stay: names in it may be escaped already.
+ */
 export function shown(text: string, secrets: readonly string[]): string {
-  const clean = secrets
+  // The longest first: one secret may be part of another.
+  const forms = secrets
     .filter((secret) => secret.length > 3)
-    .reduce((rest, secret) => rest.replaceAll(secret, '[secret]'), text.slice(0, longest));
+    .flatMap(formsOf)
+    .sort((a, b) => b.length - a.length);
+  const whole = text.length < longest ? text : withoutBegun(text, forms);
+  const clean = forms.reduce((rest, form) => rest.replaceAll(form, '[secret]'), whole).slice(0, longest);
   const parts = clean.split('\\').map((part) => printable(part, longest));
   return parts.join('\\');
+}
+
+function formsOf(secret: string): string[] {
+  const bytes = Buffer.from(secret);
+  const json = JSON.stringify(secret).slice(1, -1);
+  const padding = /=+$/;
+  return [
+    secret,
+    json,
+    encodeURIComponent(secret.toWellFormed()),
+    bytes.toString('base64').replace(padding, ''),
+    bytes.toString('base64url'),
+  ];
+}
+
+/** A long text was cut where it was sent, perhaps within a secret, whose beginning nobody would recognise. */
+function withoutBegun(text: string, forms: readonly string[]): string {
+  const longestForm = forms[0]?.length ?? 0;
+  for (let at = Math.max(0, text.length - longestForm + 1); at < text.length; at += 1) {
+    const end = text.slice(at);
+    if (forms.some((form) => form.startsWith(end))) return text.slice(0, at);
+  }
+  return text;
 }
