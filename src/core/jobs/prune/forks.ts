@@ -6,6 +6,7 @@
  * server took for its newest was long pruned, perhaps. Only that server can begin anew.
  */
 
+import { isAhead } from '../../ahead.ts';
 import type { SnapshotRef } from '../events.ts';
 import { readPruned } from '../prune-events.ts';
 import type { ReadManifest } from './survey.ts';
@@ -45,10 +46,18 @@ function fitsTogether(lineage: readonly ReadManifest[]): boolean {
   });
 }
 
-/** Whether the newest is of such a lineage, so that the next one will be too. */
-export function goesOnFrom(lane: readonly ReadManifest[], forked: ReadonlySet<string>): boolean {
+/**
+ * Whether the newest is of such a lineage, so that the next one will be too. What is dated ahead of the clock does not count as
+ * the newest, unless there is nothing else: it says nothing of its order.
+ */
+export function goesOnFrom(
+  lane: readonly ReadManifest[],
+  forked: ReadonlySet<string>,
+  nowMs: number,
+): boolean {
   if (forked.size === 0) return false;
   const headers = lane.map(({ snapshot }) => snapshot.header);
-  const newest = headers.reduce((a, b) => (b.committedAt > a.committedAt ? b : a));
+  const past = headers.filter(({ committedAt }) => !isAhead(Date.parse(committedAt), nowMs));
+  const newest = (past.length > 0 ? past : headers).reduce((a, b) => (b.committedAt > a.committedAt ? b : a));
   return forked.has(newest.lineage);
 }

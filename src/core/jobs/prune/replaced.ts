@@ -3,7 +3,7 @@
  *
  * Not before the later one has been there for the grace period: somebody may be reading. And not while a server
  * that can only put, and so does not see revisions, may still refer to what they name: the newest snapshot, the
- * newest complete one and the newest full are what a next one refers to.
+ * newest complete one and the newest full of its lineage are what a next one refers to.
  *
  * What has lost something replaces nothing: the earlier one says what was lost, and a copy may have it still.
  */
@@ -49,24 +49,32 @@ export function replacedManifests(
     .map(({ stored }) => stored);
 }
 
-/** What the next backup of an addin configuration may refer to. */
+/**
+ * What the next backup of any lineage may refer to. Which lineages go on nobody knows here, and the server's clock may have been
+ * wrong: its numbers say what came last. They do not where it was put back and gives them twice; there time does.
+ */
 function nextParents(newest: readonly ReadManifest[]): ReadonlySet<ReadManifest> {
   const parents = new Set<ReadManifest>();
-  for (const lane of Map.groupBy(newest, ({ snapshot }) => snapshot.header.addin.id).values()) {
-    const ordered = [...lane].sort(byCommit);
-    const last = [
-      ordered.at(-1),
-      ordered.findLast(({ snapshot }) => snapshot.header.state === 'complete'),
-      ordered.findLast(({ snapshot }) => snapshot.header.level === 'full'),
-    ];
-    for (const one of last) if (one !== undefined) parents.add(one);
+  for (const lineage of Map.groupBy(newest, lineageOf).values()) {
+    for (const order of [bySequence, byCommit]) {
+      const ordered = [...lineage].sort(order);
+      const last = [
+        ordered.at(-1),
+        ordered.findLast(({ snapshot }) => snapshot.header.state === 'complete'),
+        ordered.findLast(({ snapshot }) => snapshot.header.level === 'full'),
+      ];
+      for (const one of last) if (one !== undefined) parents.add(one);
+    }
   }
   return parents;
 }
 
-function byCommit(
-  { snapshot: { header: a } }: ReadManifest,
-  { snapshot: { header: b } }: ReadManifest,
-): number {
-  return a.committedAt < b.committedAt ? -1 : a.committedAt > b.committedAt ? 1 : a.sequence - b.sequence;
+const lineageOf = ({ snapshot: { header } }: ReadManifest): string => `${header.addin.id}/${header.lineage}`;
+
+const bySequence = (a: ReadManifest, b: ReadManifest): number =>
+  a.snapshot.header.sequence - b.snapshot.header.sequence;
+
+function byCommit(a: ReadManifest, b: ReadManifest): number {
+  const [one, other] = [a.snapshot.header.committedAt, b.snapshot.header.committedAt];
+  return one < other ? -1 : one > other ? 1 : bySequence(a, b);
 }

@@ -183,7 +183,7 @@ async function surveyOwner(
     : null;
   const goes = decisions.some(({ keep, erased }) => !keep && erased !== true);
   const unruled = ruled === 'unknown' && goes ? unknownPlan(owner, site) : null;
-  const split = goesOnFrom(lane, forked) ? wasPutBack(owner, site) : null;
+  const split = goesOnFrom(lane, forked, nowMs) ? wasPutBack(owner, site) : null;
   const refusal = split ?? unruled ?? (shrunk === null ? null : looksDamaged(owner, site, shrunk));
   const hindrance = damaged
     ? 'another manifest of the account is damaged'

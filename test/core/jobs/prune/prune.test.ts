@@ -242,6 +242,17 @@ describe('prune', () => {
     ]);
     expect(await expectWhole(store)).toBe(2);
   });
+
+  it('keeps what a server may refer to that sees no revisions, also where its clock was ahead once', async () => {
+    const made = { owner: ownerUuid(1), references: [] };
+    await putSnapshot(store, { ...made, sequence: 1, atMs: start + 400 * day });
+    for (const revision of [0, 1])
+      await putSnapshot(store, { ...made, sequence: 2, atMs: start, level: 'incremental', revision });
+    nowMs += 2 * day;
+    await run({ retention: { keepLast: 1 } });
+
+    expect(await keysIn(store, 'manifests/')).toHaveLength(3);
+  });
 });
 
 it('takes no manifest for gone that the store lists and does not give', async () => {
@@ -284,6 +295,21 @@ describe('a server that was put back from an image and sees no snapshots', () =>
       nowMs - 2 * day,
     ]);
     expect(await expectWhole(store)).toBe(2);
+  });
+
+  it('is not known from what is dated ahead of the clock', async () => {
+    await history(store, 1, 5);
+    await run({ retention: { keepLast: 2 } });
+    const owner = ownerUuid(1);
+    await putSnapshot(store, { owner, sequence: 1, atMs: nowMs + 400 * day, lineage: 'before' });
+    await putSnapshot(store, { owner, sequence: 3, atMs: nowMs, again: true });
+    await putSnapshot(store, { owner, sequence: 4, atMs: nowMs + 500 * day, again: true });
+    nowMs += 2 * day;
+    expect((await run({ retention: { keepLast: 2 } })).refusals).toMatchObject([{ rule: 'forked', owner }]);
+
+    await putSnapshot(store, { owner, sequence: 1, atMs: nowMs, lineage: 'new' });
+    nowMs += 2 * day;
+    expect((await run({ retention: { keepLast: 2 } })).refusals).toEqual([]);
   });
 
   it('is not taken for one whose clock went back', async () => {
