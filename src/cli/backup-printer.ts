@@ -11,6 +11,7 @@ import type { CopyEvent } from '../core/jobs/copy/types.ts';
 import { printable } from '../core/printable.ts';
 import type { BackupDocument } from './documents/backup.ts';
 import { describeSnapshot } from './documents/snapshot.ts';
+import { warnedPlace } from './entry-view.ts';
 import { bytesText, countText, durationText, plural } from './format.ts';
 import type { Output } from './output.ts';
 import type { Progress } from './progress.ts';
@@ -24,6 +25,8 @@ interface Dependencies {
 
 /** Of one copy; the document has them all. */
 const shownFailures = 20;
+/** Of one account, shared out among the codes, so that many of one kind hide none of another; the log of the run has more. */
+const shownWarnings = 10;
 
 export class BackUpPrinter {
   readonly #parts: Dependencies;
@@ -171,10 +174,7 @@ export class BackUpPrinter {
     for (const reason of failuresOf(snapshot)) output.line(`  ${reason}`);
     const findings = snapshot.body.findings ?? [];
     for (const { code, message } of findings) output.line(`  looks wrong: ${code}: ${message}`);
-    for (const [code, count] of Object.entries(snapshot.body.warningCounts)) {
-      if (findings.some((finding) => finding.code === code)) continue;
-      output.info(`  warning: ${code}${count > 1 ? ` (${countText(count)} times)` : ''}`);
-    }
+    for (const line of warningLines(snapshot.body)) output.info(`  warning: ${line}`);
   }
 }
 
@@ -182,6 +182,20 @@ const describeError = ({ code, message, hint }: HoldfastError) => ({ code, messa
 
 const warningsOf = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((sum, count) => sum + count, 0);
+
+/** Where each is, and what. Findings are told by themselves. */
+function warningLines({ warnings, warningCounts, findings = [] }: Snapshot['body']): string[] {
+  const codes = Object.keys(warningCounts).filter((code) => findings.every((one) => one.code !== code));
+  const most = Math.max(1, Math.floor(shownWarnings / codes.length));
+  return codes.flatMap((code) => {
+    const first = warnings.filter((one) => one.code === code).slice(0, most);
+    const more = (warningCounts[code] ?? 0) - first.length;
+    return [
+      ...first.map((one) => `${code}: ${warnedPlace(one)}: ${printable(one.message, 500)}`),
+      ...(more > 0 ? [`${code}: and ${countText(more)} more`] : []),
+    ];
+  });
+}
 
 function failuresOf({ body }: Snapshot): string[] {
   return body.components.flatMap(({ type, name, error }) =>

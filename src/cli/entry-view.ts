@@ -2,9 +2,10 @@
 
 import { type Content, type Entry, entryFlags, fileType, typeOf } from '../core/archive/entry.ts';
 import { encodeName } from '../core/archive/keys.ts';
-import type { Component } from '../core/archive/manifest.ts';
+import type { Component, Warning } from '../core/archive/manifest.ts';
 import { displayName } from '../core/filesystem/xattrs.ts';
 import type { IndexReader } from '../core/jobs/index-reader.ts';
+import { warnedPath } from '../core/jobs/restore/backup-warnings.ts';
 import type { EntryDocument } from './documents/entry.ts';
 
 const typeNames = new Map<number, { readonly name: EntryDocument['type']; readonly letter: string }>([
@@ -108,6 +109,9 @@ export function shown(path: Buffer): string {
   const text = path.toString('utf8');
   return odd.test(text) || misleading.test(text) ? percentEncoded(path) : text;
 }
+
+/** What a warning is about, as `shown`: a path in the snapshot, a tree, a database or `account`. */
+export const warnedPlace = (warning: Warning): string => shown(warnedPath(warning));
 
 export const percentHelp =
   '\nNames with odd bytes or a % are shown percent-encoded, a % as %25. Every path that is shown can be given to\nrestore --path-percent; one without a % also to --path.';

@@ -6,6 +6,10 @@ import type { Account } from '../../core/index.ts';
 import type { AccountOutcome } from '../../core/jobs/backup/back-up.ts';
 import { printable } from '../../core/printable.ts';
 import { runLogPath } from '../../core/state/run-history.ts';
+import { warnedPlace } from '../entry-view.ts';
+
+/** A thousand warnings of an account each night are half a megabyte at most. */
+const longestPlace = 500;
 
 export class RunLog {
   readonly #logger: Logger;
@@ -51,7 +55,12 @@ export class RunLog {
       return;
     }
     const { state, level, id } = snapshot.header;
-    const { warningCounts: warnings, components } = snapshot.body;
+    const { warnings: told, warningCounts: warnings, components } = snapshot.body;
+    // An encrypted manifest cannot be read here: this is where people look what a warning was about.
+    for (const warning of told) {
+      const place = warnedPlace(warning).slice(0, longestPlace);
+      this.#logger.warn({ ...about, code: warning.code, place }, printable(warning.message, 500));
+    }
     const failed = components.flatMap(({ name, error: why }) =>
       why === undefined
         ? []
