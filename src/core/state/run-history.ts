@@ -122,16 +122,33 @@ export async function pastRuns(
   const past = names.slice(0, names.length - ahead.length);
   const wrongClock = sinceMs === 0 || isAhead(sinceMs, nowMs) ? ahead : [];
   const oldest = nameOf(sinceMs, '');
+  const wanted = [...past.reverse(), ...wrongClock.reverse()].filter((one) => one >= oldest);
   const found: PastRun[] = [];
-  for (const name of [...past.reverse(), ...wrongClock.reverse()].filter((one) => one >= oldest)) {
-    if (found.length === limit) break;
-    const read = await readJsonFile(join(directory, name));
-    if (!('value' in read) || !isPastRun(read.value)) continue;
-    const run = read.value;
-    const fits = addin === undefined || run.addin === addin;
-    if (fits && (scheduled ?? run.scheduled) === run.scheduled && run.startedAtMs >= sinceMs) found.push(run);
+  for (const group of sameSecond(wanted)) {
+    if (found.length >= limit) break;
+    const runs: PastRun[] = [];
+    for (const name of group) {
+      const read = await readJsonFile(join(directory, name));
+      if (!('value' in read) || !isPastRun(read.value)) continue;
+      const run = read.value;
+      const fits = addin === undefined || run.addin === addin;
+      if (fits && (scheduled ?? run.scheduled) === run.scheduled && run.startedAtMs >= sinceMs)
+        runs.push(run);
+    }
+    found.push(...runs.sort((a, b) => b.startedAtMs - a.startedAtMs || b.endedAtMs - a.endedAtMs));
   }
-  return found;
+  return found.slice(0, limit);
+}
+
+/** Names have whole seconds, so of those in one their records decide which is newer. */
+function sameSecond(names: readonly string[]): string[][] {
+  const groups: string[][] = [];
+  for (const name of names) {
+    const last = groups.at(-1);
+    if (last !== undefined && startOf(last[0]) === startOf(name)) last.push(name);
+    else groups.push([name]);
+  }
+  return groups;
 }
 
 const namesIn = async (directory: string): Promise<string[]> => {

@@ -40,6 +40,22 @@ describe('runs of the past', () => {
   });
 });
 
+describe('runs of one second', () => {
+  it('come newest first by their records, whatever their ids', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'holdfast-history-'));
+    const run = { addin: 'nightly', level: 'full', scheduled: true, ...counts } as const;
+    const add = (id: string, startedAtMs: number, endedAtMs: number) =>
+      rememberRun(dir, { ...run, id: id.repeat(12), startedAtMs, endedAtMs });
+    await add('c', nowMs, nowMs + 400);
+    await add('a', nowMs + 500, nowMs + 600);
+    await add('b', nowMs, nowMs + 300);
+    const last = await pastRuns(dir, { limit: 2, nowMs: nowMs + hour });
+    rmSync(dir, { recursive: true });
+
+    expect(last.map(({ id }) => id[0]).join('')).toBe('ac');
+  });
+});
+
 describe('what is forgotten', () => {
   const day = 24 * hour;
   const other = join(stateDir, 'other');
