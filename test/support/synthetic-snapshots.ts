@@ -32,6 +32,8 @@ export interface SyntheticSnapshot {
   readonly lineage?: string;
   readonly level?: ManifestHeader['level'];
   readonly references?: readonly ObjectRef[];
+  /** Ids. */
+  readonly parents?: readonly string[];
   /** Databases by name, false for those that failed. */
   readonly databases?: Readonly<Record<string, boolean>>;
   readonly entries?: number;
@@ -165,7 +167,7 @@ export async function putSnapshot(store: Store, made: SyntheticSnapshot): Promis
     objectId,
     level: made.level ?? 'full',
     state,
-    parents: [],
+    parents: made.parents ?? [],
     startedAt: at,
     committedAt: at,
     storeClockAt: at,

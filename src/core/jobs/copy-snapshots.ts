@@ -48,8 +48,6 @@ export async function copySnapshots(run: CopyRun): Promise<readonly CopyReport[]
 
 interface Attempt {
   readonly record: CopyRecord;
-  /** Ids of the account's snapshots that the copy has. */
-  readonly held: ReadonlySet<string>;
   /** Until when an account is waited for that another job works on; null: it is left for the end. */
   readonly untilMs: number | null;
 }
@@ -109,7 +107,9 @@ class Copying {
     const file = await readStoreFile(addin.store, signal);
     if (file === null) throw new HoldfastError('STORE_FOREIGN', 'the main store has lost its holdfast.json');
     const origins = [file.store, ...(file.origins ?? [])] as const;
-    const store = await claimCopy(target.store, state.storeId(slot), origins, { ...world, signal });
+    const { where } = target;
+    const claim = { ...world, signal, ...(where === undefined ? {} : { where }) };
+    const store = await claimCopy(target.store, state.storeId(slot), origins, claim);
     await state.rememberStore(slot, store);
     const record = await CopyRecord.open(stateDir, { addin: addin.name, copy: name, store }, retention);
     const all = await listSnapshots(addin.store, { server: state.server.uuid }, signal);
@@ -138,14 +138,12 @@ class Copying {
 
   async #copyPlanned(target: OpenStore, plan: CopyPlan, record: CopyRecord): Promise<void> {
     const { concurrency, world, lockWaitMs = 0 } = this.#run;
-    const { wanted, held } = plan;
+    const { wanted } = plan;
     this.#arrivals.expect(plan);
     const copyAll = async (snapshots: readonly ListedSnapshot[], untilMs: number | null): Promise<void> => {
       // An account's snapshots one after the other, since they may share objects.
       for (const round of rounds(snapshots)) {
-        await eachLimited(round, concurrency, (listed) =>
-          this.#copy(target, listed, { record, untilMs, held: held.get(listed.owner) ?? new Set() }),
-        );
+        await eachLimited(round, concurrency, (listed) => this.#copy(target, listed, { record, untilMs }));
       }
     };
     await copyAll(wanted, null);
@@ -154,7 +152,7 @@ class Copying {
     await copyAll(left, world.now() + lockWaitMs);
   }
 
-  async #copy(target: OpenStore, listed: ListedSnapshot, { record, untilMs, held }: Attempt): Promise<void> {
+  async #copy(target: OpenStore, listed: ListedSnapshot, { record, untilMs }: Attempt): Promise<void> {
     const { addin, signal, stateDir, world, trust } = this.#run;
     if (this.#troubles >= patience) return;
     let name = listed.key;
@@ -171,7 +169,7 @@ class Copying {
         const wait = { untilMs: untilMs ?? Number.NEGATIVE_INFINITY, now: world.now, signal };
         const lock = await awaitAccount(stateDir, listed.owner, siteOf(manifest), wait);
         try {
-          const outcome = await copyOne(this.#path(target), manifest, held);
+          const outcome = await copyOne(this.#path(target), manifest);
           if (outcome === 'doubtful') this.#doubtful.push({ listed, sinceMs: world.now() });
           this.#arrivals.note(listed.key, outcome === 'doubtful' ? 'doubtful' : 'settled');
         } finally {

@@ -16,9 +16,12 @@ import { eachLimited } from '../each-limited.ts';
 import { walk } from '../prune/walk.ts';
 import type { Trust } from '../trust.ts';
 import { CheckedBody, damaged } from './checked-body.ts';
+import { areNamedByParents } from './named-by-parents.ts';
 
 export interface OpenStore {
   readonly store: Store;
+  /** What errors call it. */
+  readonly where?: () => string;
   readonly provider: Provider;
 }
 
@@ -68,19 +71,14 @@ export async function readManifest(
  * The caller holds the account's lock, which keeps away prune on this machine. One on another machine may
  * have decided already to remove what is found there, so all is looked at once more under the manifest.
  *
- * @param held ids of the owner's snapshots that the target has
  * @returns `doubtful` where such a removal may come even after that look; see `lookAgain`
  * @throws OBJECT_MISSING, OBJECT_DAMAGED the source lacks an object or has a damaged one, or the target
  *   has another one of that name
  * @throws COPY_FAILED objects vanish from the target; its manifest is removed again
  * @throws STORE_UNAVAILABLE, STORE_FULL, STORE_DENIED
  */
-export async function copyOne(
-  path: CopyPath,
-  manifest: FoundManifest,
-  held: ReadonlySet<string>,
-): Promise<'sure' | 'doubtful'> {
-  const { header, listed, bytes } = manifest;
+export async function copyOne(path: CopyPath, manifest: FoundManifest): Promise<'sure' | 'doubtful'> {
+  const { listed, bytes } = manifest;
   const objects = objectsOf(manifest);
   const there = await objectsThere(path, listed);
   await sendAll(path, objects, there);
@@ -89,13 +87,10 @@ export async function copyOne(
   // One that was there before is not ours to remove.
   if (!sent || path.target.store.capabilities.putOnly) return 'sure';
   await lookAgain(path, manifest);
-  // What a parent names is safe, and names what this one refers to, as long as neither was compacted. What else is found there
-  // and old may be left over.
-  const parentIsHeld = header.revision === 0 && header.parents.some((id) => held.has(id));
-  const doubted = parentIsHeld ? header.objects : objects;
+  // What is found there and old may be left over.
   const isOld = (one: ObjectRef): boolean =>
     (there.get(one.key)?.modifiedAtMs ?? Number.POSITIVE_INFINITY) < path.now() - safeAgeMs;
-  return doubted.some(isOld) ? 'doubtful' : 'sure';
+  return (await areNamedByParents(path, manifest, objects.filter(isOld))) ? 'sure' : 'doubtful';
 }
 
 /**

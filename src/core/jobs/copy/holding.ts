@@ -54,12 +54,6 @@ export class Holding {
     return this.#owners.get(owner)?.snapshots ?? [];
   }
 
-  /** Ids of snapshots by owner. */
-  ids(): ReadonlyMap<string, ReadonlySet<string>> {
-    const owners = [...this.#owners];
-    return new Map(owners.map(([owner, { snapshots }]) => [owner, new Set(snapshots.map(({ id }) => id))]));
-  }
-
   lists({ owner, key }: Pick<ListedSnapshot, 'owner' | 'key'>): boolean {
     return this.#owners.get(owner)?.keys.has(key) ?? false;
   }

@@ -46,8 +46,6 @@ const clockSlackMs = 3_600_000;
 
 export interface CopyPlan {
   readonly wanted: readonly ListedSnapshot[];
-  /** Ids of the snapshots that the copy has, by their owners; empty where it is put-only. */
-  readonly held: ReadonlyMap<string, ReadonlySet<string>>;
   /**
    * Keys of what its retention would let go at once, by owner. To be left out by later runs once all that is wanted of the
    * owner has come: it was refused for the sake of that.
@@ -134,7 +132,7 @@ async function planFor(
   const open = lacking.filter(({ key }) => !leftOut.has(key));
   await leaveOutLosses(request, open, holding);
   const left = open.filter(({ key }) => !leftOut.has(key));
-  if (target.store.capabilities.putOnly) return { wanted: left, held: new Map(), refused: new Map() };
+  if (target.store.capabilities.putOnly) return { wanted: left, refused: new Map() };
   const refused = new Map<string, readonly string[]>();
   const owners = [...Map.groupBy(left, ({ owner }) => owner)];
   await eachLimited(owners, ownersAtOnce, async ([owner, ofOwner]) => {
@@ -149,7 +147,7 @@ async function planFor(
   });
   const isWanted = ({ owner, key }: ListedSnapshot): boolean =>
     !leftOut.has(key) && !(refused.get(owner)?.includes(key) ?? false);
-  return { wanted: left.filter(isWanted), held: holding.ids(), refused };
+  return { wanted: left.filter(isWanted), refused };
 }
 
 /**

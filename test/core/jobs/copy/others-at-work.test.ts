@@ -7,8 +7,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { segmentKey } from '../../../../src/core/archive/keys.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
 import { lockAccount } from '../../../../src/core/jobs/account-lock.ts';
-import { dayMs, owner, SyntheticCopy, withMethods } from '../../../support/synthetic-copy.ts';
-import { keysIn, ownerUuid, put, signal } from '../../../support/synthetic-snapshots.ts';
+import { listSnapshots, readAnySnapshot } from '../../../../src/core/jobs/catalog.ts';
+import { dayMs, opened, owner, SyntheticCopy, withMethods } from '../../../support/synthetic-copy.ts';
+import { keysIn, ownerUuid, put, putSnapshot, signal } from '../../../support/synthetic-snapshots.ts';
 
 let lab: SyntheticCopy;
 
@@ -119,6 +120,41 @@ describe('a prune on another machine', () => {
     expect(await lab.run(null, { copy })).toMatchObject({ copied: 1, lacking: 0, error: null });
     expect(looks).toBe(4);
     expect(await lab.copied()).toEqual([1]);
+  });
+
+  it.each([
+    ['is gone', 4],
+    ['lies elsewhere by now', 4],
+    ['is still there', 2],
+  ])('cannot take what a parent in the copy named that %s', async (what, expectedLooks) => {
+    await lab.days(1);
+    await lab.run();
+    lab.nowMs += 2 * dayMs;
+    const [parent] = await listSnapshots(lab.copy, {}, signal);
+    const { header } = await readAnySnapshot((await opened(lab.copy)).provider, parent!, signal);
+    await lab.snapshot({ owner, sequence: 2, references: header.objects, parents: [header.id] });
+    let looks = 0;
+    const copy = withMethods(lab.copy, {
+      put: async (request) => {
+        if (request.key.startsWith('manifests/') && expectedLooks > 2) {
+          await lab.copy.remove({ key: parent!.key, signal });
+          const atMs = Date.parse(header.startedAt);
+          if (what !== 'is gone')
+            await putSnapshot(lab.copy, { server: lab.server, owner, sequence: 1, atMs, revision: 1 });
+        }
+        return lab.copy.put(request);
+      },
+      list: async (request) => {
+        const page = await lab.copy.list(request);
+        if (request.prefix.startsWith('index/') && ++looks === 2 && expectedLooks > 2)
+          for (const { key } of header.objects) await lab.copy.remove({ key, signal });
+        return page;
+      },
+    });
+
+    expect(await lab.run(null, { copy })).toMatchObject({ copied: 1, lacking: 0, error: null });
+    expect(looks).toBe(expectedLooks);
+    expect(await lab.copied()).toContain(2);
   });
 
   it('makes the copy of a snapshot fail whose objects keep vanishing, and nothing is listed', async () => {
