@@ -2,9 +2,10 @@
 
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { whyChangeable } from '../../core/changeable.ts';
 import type { Configuration } from '../../core/config/load-configuration.ts';
 import type { NotifySettings } from '../../core/config/operations-schema.ts';
-import { whyChangeable, whyNotRun } from '../../core/hooks/run-program.ts';
+import { whyNotRun } from '../../core/hooks/run-program.ts';
 import { usualSendmail } from '../../core/notify/mail.ts';
 import { printable } from '../../core/printable.ts';
 import { type Check, caution, ok } from './check.ts';

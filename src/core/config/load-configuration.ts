@@ -18,6 +18,7 @@ import {
   type Retention,
   type ScheduleEntry,
 } from './addin-schema.ts';
+import { changeableFiles } from './changeable-files.ts';
 import { checkUse, type Installed, inlineSecrets } from './check-use.ts';
 import { type ConfigDocument, configSchema, type DatabaseSettings } from './config-schema.ts';
 import { type CopyConfiguration, copiesOf, copyProblems, copyStores } from './copies.ts';
@@ -100,7 +101,9 @@ export async function checkConfiguration(
   const problems: ConfigProblem[] = [];
   const config = await readConfig(join(home, 'config.json'), installed, problems);
   const addins: AddinConfiguration[] = [];
-  for (const file of await addinFiles(home, problems)) {
+  const files = await addinFiles(home, problems);
+  problems.push(...(await changeableFiles(home, files)));
+  for (const file of files) {
     const addin = await readAddinConfiguration(file, installed, problems);
     if (addin === null) continue;
     const other = addins.find(({ name }) => name === addin.name);

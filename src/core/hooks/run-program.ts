@@ -7,8 +7,8 @@
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { access, constants, open, realpath, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findChangeable } from '../changeable.ts';
 import { printable } from '../printable.ts';
 
 const keptBytes = 16 * 1024;
@@ -92,30 +92,13 @@ function killGroup(pid: number | undefined): void {
 /** What root runs must be nobody else's to change or to exchange, on the way to it either. Null where it is fine. */
 async function whyUnsafe(program: string): Promise<string | null> {
   try {
-    const real = await realpath(program);
-    const own = await whyChangeable(real);
-    if (own !== null) return own;
-    for (const from of [program, real]) {
-      for (let at = dirname(from); ; at = dirname(at)) {
-        const why = await whyChangeable(at);
-        if (why !== null) return `lies in ${printable(at, 4096)}, which ${why}`;
-        if (at === dirname(at)) break;
-      }
-    }
-    return null;
+    const found = await findChangeable(program);
+    if (found === null) return null;
+    const { at, why } = found;
+    return at === (await realpath(program)) ? why : `lies in ${printable(at, 4096)}, which ${why}`;
   } catch (error) {
     return `cannot be found: ${printable(String((error as NodeJS.ErrnoException).code))}`;
   }
-}
-
-/** Why others could change what is there, or null; @throws a system error where nothing is. */
-export async function whyChangeable(path: string): Promise<string | null> {
-  const stats = await stat(path);
-  if (stats.uid !== 0 && stats.uid !== process.getuid?.())
-    return `belongs to uid ${stats.uid}, who could change it`;
-  // In a directory such as /tmp nobody can exchange what belongs to somebody else.
-  const sticky = stats.isDirectory() && (stats.mode & 0o1000) !== 0;
-  return sticky || (stats.mode & 0o022) === 0 ? null : 'can be changed by its group or by everybody';
 }
 
 async function whyNotExecutable(program: string): Promise<string | null> {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -121,6 +121,22 @@ describe('loadConfiguration', () => {
         },
       ],
     });
+  });
+
+  it.each([
+    ['config.json', 'belongs to uid 65534, who could change it', (path: string) => chown(path, 65534, 65534)],
+    ['addins.d', 'can be changed by its group or by everybody', (path: string) => chmod(path, 0o777)],
+    ['addins.d/nightly.json', 'can be changed by its group', (path: string) => chmod(path, 0o664)],
+    ['scopes.json', 'can be changed by its group', (path: string) => chmod(path, 0o666)],
+  ])('does not obey as root where others can change %s', async (name, why, open) => {
+    await write('config.json', config);
+    await write('addins.d/nightly.json', nightly);
+    await write('scopes.json', { version: 1, values: {}, last: null });
+    expect(await problemsOf()).toEqual([]);
+
+    await open(join(dir, name));
+
+    expect(await problemsOf()).toEqual([expect.stringContaining(`${name} : ${why}`)]);
   });
 
   it('takes a state directory, database servers and addins in the order of their names', async () => {

@@ -1,0 +1,37 @@
+/** Files of the configuration that others than root could change: what they say is not obeyed as root. */
+
+import { join } from 'node:path';
+import { type Changeable, findChangeable } from '../changeable.ts';
+import { printable } from '../printable.ts';
+import type { ConfigProblem } from './problems.ts';
+
+/**
+ * One problem for each file or directory at fault. None where Holdfast does not run as root: there is nothing to be
+ * gained then.
+ *
+ * @param home resolved
+ * @param files those of `addins.d`
+ */
+export async function changeableFiles(home: string, files: readonly string[]): Promise<ConfigProblem[]> {
+  if (process.getuid?.() !== 0) return [];
+  const paths = [
+    home,
+    ...['config.json', 'scopes.json', 'addins.d'].map((name) => join(home, name)),
+    ...files,
+  ];
+  const found = new Map<string, Changeable>();
+  for (const path of paths) {
+    // What is not there, or cannot be read, is told of where it is needed.
+    const changeable = await findChangeable(path).catch(() => null);
+    if (changeable !== null && !found.has(changeable.at)) found.set(changeable.at, changeable);
+  }
+  return [...found.values()].map(({ at, why }) => {
+    const shown = printable(at, 4096);
+    return {
+      file: at,
+      pointer: '',
+      message: `${why}, and root would do what it says`,
+      hint: `Let root own it and nobody else write to it: chown root ${shown}; chmod go-w ${shown}.`,
+    };
+  });
+}
