@@ -38,6 +38,7 @@ import type { Loaded } from './configuration.ts';
 import { definitionOf } from './definition-of.ts';
 import { openKeys } from './opened-keys.ts';
 import { openStoreOf } from './opened-store.ts';
+import { storeWords } from './store-presence.ts';
 import { unusableEngine } from './unusable-engine.ts';
 import type { World } from './world.ts';
 
@@ -45,6 +46,7 @@ export interface OpenedStore {
   readonly name: string;
   readonly store: Store;
   readonly place: string;
+  readonly where: () => string;
   readonly provider: KeyedProvider;
   readonly encryption: OpenAddin['encryption'];
   readonly storeRef: AddinRef;
@@ -90,7 +92,8 @@ export async function openStore(
   const refs = { storeRef: refOf(storeDefinition), providerRef: refOf(providerDefinition) };
   const keyed = openKeys(addin, { store, provider, world, identities });
   const place = JSON.stringify(placeSettings(loaded, addin.store).map((name) => addin.store[name] ?? null));
-  return { name: addin.name, store, place, provider: keyed, encryption: addin.encryption, ...refs };
+  const where = (): string => storeWords(addin);
+  return { name: addin.name, store, place, where, provider: keyed, encryption: addin.encryption, ...refs };
 }
 
 async function providerOver(

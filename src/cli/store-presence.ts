@@ -5,11 +5,18 @@
  * its `holdfast.json` and nothing else is still read: somebody may need a file back.
  */
 
+import { statSync } from 'node:fs';
 import { storeFileKey } from '../core/archive/keys.ts';
 import type { AddinConfiguration } from '../core/config/load-configuration.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { Store } from '../core/index.ts';
-import { firstKey, readStoreFile } from '../core/jobs/store-identity.ts';
+import {
+  anotherStore,
+  firstKey,
+  lostStore,
+  readStoreFile,
+  type StoreWords,
+} from '../core/jobs/store-identity.ts';
 import { printable } from '../core/printable.ts';
 
 /**
@@ -21,7 +28,7 @@ export type Presence = 'whole' | 'readable' | 'any';
 
 export interface PresenceCheck {
   readonly store: Store;
-  readonly addin: Pick<AddinConfiguration, 'store'>;
+  readonly addin: Pick<AddinConfiguration, 'name' | 'store'>;
   /** Id of the store that this server wrote to before, or null. */
   readonly remembered: string | null;
   readonly needs: Presence;
@@ -32,7 +39,7 @@ export interface PresenceCheck {
 
 /** @throws STORE_FOREIGN no store, or another; OBJECT_DAMAGED, FORMAT_UNSUPPORTED its identity cannot be read, and it has to be whole */
 export async function checkPresence(check: PresenceCheck): Promise<void> {
-  const { store, remembered, needs, signal, note } = check;
+  const { store, addin, remembered, needs, signal, note } = check;
   // Whoever may only put has nothing to look at, and is told so by the reading itself.
   if (store.capabilities.putOnly) return;
   let found: string | null;
@@ -46,10 +53,7 @@ export async function checkPresence(check: PresenceCheck): Promise<void> {
   }
   if (found !== null) {
     if (remembered === null || remembered === found) return;
-    const message = `the store has the id ${found}, this server wrote to ${remembered} before`;
-    throw new HoldfastError('STORE_FOREIGN', message, {
-      hint: 'Correct the store in the addin configuration, or give the configuration a new name.',
-    });
+    throw anotherStore(found, remembered, wordsOf(addin));
   }
   if (needs === 'readable' && (await holdsSnapshots(store, signal))) {
     return note(`warning: the store has lost its ${storeFileKey}; the snapshots are read without it`);
@@ -59,11 +63,7 @@ export async function checkPresence(check: PresenceCheck): Promise<void> {
 
 /** @throws STORE_FOREIGN unless a first backup may still come */
 async function refuseAbsent({ store, addin, remembered, needs, signal }: PresenceCheck): Promise<void> {
-  if (remembered !== null) {
-    throw new HoldfastError('STORE_FOREIGN', `the store ${remembered} has lost its ${storeFileKey}`, {
-      hint: 'Check that the right directory or bucket is mounted; give the configuration a new name to begin anew.',
-    });
-  }
+  if (remembered !== null) throw lostStore(remembered, wordsOf(addin));
   const other = await firstKey(store, signal);
   const place = placeOf(addin.store);
   if (other !== null) {
@@ -80,6 +80,23 @@ async function refuseAbsent({ store, addin, remembered, needs, signal }: Presenc
 
 async function holdsSnapshots(store: Store, signal: AbortSignal): Promise<boolean> {
   return (await store.list({ prefix: 'manifests/', limit: 1, signal })).objects.length > 0;
+}
+
+/** A copy is called `<configuration>/<copy>`, as by `asCopy`. */
+const wordsOf = (addin: PresenceCheck['addin']): StoreWords => ({
+  where: () => storeWords(addin),
+  isCopy: addin.name.includes('/'),
+});
+
+/** E.g. `the store /srv/backup of nightly`, and that there is no directory where that is so. */
+export const storeWords = ({ name, store }: PresenceCheck['addin']): string =>
+  `the store ${placeOf(store)}${lackText(store)} of ${name}`;
+
+function lackText({ path }: AddinConfiguration['store']): string {
+  if (typeof path !== 'string') return '';
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return ' (where nothing is)';
+  return found.isDirectory() ? '' : ' (which is no directory)';
 }
 
 /** As people know it: a path, a bucket with its prefix, a remote. Never a secret. */

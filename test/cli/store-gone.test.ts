@@ -69,7 +69,9 @@ describe('after a backup', () => {
     renameSync(`${site.store}-away`, site.store);
 
     expect(status).toBe(foreign);
-    expect(stderr).toContain('has lost its holdfast.json');
+    expect(stderr).toContain(
+      `the store ${site.store} (where nothing is) of nightly has lost its holdfast.json`,
+    );
   });
 
   it.each([...all, ['status']])('%s refuses another store', async (...args) => {
@@ -81,7 +83,7 @@ describe('after a backup', () => {
     writeFileSync(file, text);
 
     expect(status).toBe(foreign);
-    expect(stderr).toContain(`the store has the id ${other}`);
+    expect(stderr).toContain(`the store ${site.store} of nightly has the id ${other}`);
   });
 
   it('store init makes no new one in its place', async () => {

@@ -76,7 +76,7 @@ async function openByKey(root: string, key: string): Promise<FileHandle> {
   } catch (error) {
     if (isAbsent(error)) throw missing(key);
     if (error instanceof TypeError) throw error;
-    throw storeError(error, `cannot read ${key}`);
+    throw storeError(error, `cannot read ${key} of the store ${root}`);
   }
 }
 

@@ -13,6 +13,8 @@ export interface OpenAddin {
   readonly store: Store;
   /** Where the store is, as far as the configuration says; the same text means the same place. */
   readonly place?: string;
+  /** What errors call the store. */
+  readonly where?: () => string;
   readonly provider: KeyedProvider;
   /** `none` only where the configuration says so. */
   readonly encryption: 'none' | { readonly recipients: readonly string[] };

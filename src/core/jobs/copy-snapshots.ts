@@ -107,8 +107,7 @@ class Copying {
     const file = await readStoreFile(addin.store, signal);
     if (file === null) throw new HoldfastError('STORE_FOREIGN', 'the main store has lost its holdfast.json');
     const origins = [file.store, ...(file.origins ?? [])] as const;
-    const { where } = target;
-    const claim = { ...world, signal, ...(where === undefined ? {} : { where }) };
+    const claim = { ...world, signal, where: target.where };
     const store = await claimCopy(target.store, state.storeId(slot), origins, claim);
     await state.rememberStore(slot, store);
     const record = await CopyRecord.open(stateDir, { addin: addin.name, copy: name, store }, retention);

@@ -10,6 +10,7 @@ import { formatVersion } from '../archive/manifest.ts';
 import type { ListRequest, Store } from '../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { isProbePrefix } from '../key-classes.ts';
+import { printable } from '../printable.ts';
 import { isUuid } from '../state/server-identity.ts';
 import { bytesOf, collect } from '../streams.ts';
 import { isCompanion, mendCompanions, putAllCompanions, readCompanions } from './companions.ts';
@@ -70,7 +71,34 @@ const damaged = (what: string, cause?: unknown): HoldfastError =>
     hint: 'Put back the file from a copy of the store; restores work without it.',
   });
 
-export interface ClaimWorld {
+/** What errors call a store. */
+export interface StoreWords {
+  /** With the place and the configuration, e.g. `the store /srv/backup of nightly`. Looks at what lies there now. */
+  readonly where?: (() => string) | undefined;
+  readonly isCopy?: boolean;
+}
+
+/** The store has an id, and not the one that this server remembers. */
+export function anotherStore(found: string, remembered: string, words: StoreWords): HoldfastError {
+  const message = `${wordsFor(words)} has the id ${found}, this server wrote to ${remembered} before`;
+  return new HoldfastError('STORE_FOREIGN', message, {
+    hint: `Correct the store in the addin configuration, or give the ${namedThing(words)} a new name.`,
+  });
+}
+
+/** This server has written there, and there is no `holdfast.json`. */
+export function lostStore(remembered: string, words: StoreWords): HoldfastError {
+  const message = `${wordsFor(words)} has lost its ${storeFileKey}; this server wrote to ${remembered} before`;
+  return new HoldfastError('STORE_FOREIGN', message, {
+    hint: `Check that the right directory or bucket is mounted; give the ${namedThing(words)} a new name to begin anew.`,
+  });
+}
+
+const wordsFor = ({ where }: StoreWords): string => where?.() ?? 'the store';
+
+const namedThing = ({ isCopy }: StoreWords): string => (isCopy === true ? 'copy' : 'configuration');
+
+export interface ClaimWorld extends StoreWords {
   readonly now: () => number;
   readonly newUuid: () => string;
   readonly signal: AbortSignal;
@@ -116,15 +144,11 @@ export async function claimStore(
   try {
     const found = await readStoreFile(store, signal);
     if (found !== null) {
-      const id = recognised(found, remembered);
+      const id = recognised(found, remembered, world);
       await mendCompanions(store, companions, signal);
       return id;
     }
-    if (looking === null) {
-      throw new HoldfastError('STORE_FOREIGN', `the store ${remembered} has lost its ${storeFileKey}`, {
-        hint: 'Check that the right directory or bucket is mounted; give the configuration a new name to begin anew.',
-      });
-    }
+    if (remembered !== null) throw lostStore(remembered, world);
     const other = await looking;
     if (other === null) return await initialise(store, world, origins);
     // Another server may have made it its own between the two answers.
@@ -132,7 +156,7 @@ export async function claimStore(
     if (meanwhile !== null) return meanwhile.store;
     throw new HoldfastError(
       'STORE_FOREIGN',
-      `the store is not empty and not a store of Holdfast (it holds ${other})`,
+      `${wordsFor(world)} is not empty and not a store of Holdfast (it holds ${printable(other)})`,
       { hint: 'Point the addin configuration at an empty directory, bucket or prefix.' },
     );
   } finally {
@@ -140,13 +164,9 @@ export async function claimStore(
   }
 }
 
-function recognised(found: StoreFile, remembered: string | null): string {
+function recognised(found: StoreFile, remembered: string | null, words: StoreWords): string {
   if (remembered === null || remembered === found.store) return found.store;
-  throw new HoldfastError(
-    'STORE_FOREIGN',
-    `the store has the id ${found.store}, this server wrote to ${remembered} before`,
-    { hint: 'Correct the store in the addin configuration, or give the configuration a new name.' },
-  );
+  throw anotherStore(found.store, remembered, words);
 }
 
 /** Writes what makes an empty store ours, its identity last; another server may have been faster. */
@@ -168,7 +188,7 @@ async function initialise(store: Store, world: ClaimWorld, origins: readonly str
     if (winner !== null) return winner.store;
     throw new HoldfastError(
       'STORE_FOREIGN',
-      'the store belongs to somebody already, and cannot be read to tell whom',
+      `${wordsFor(world)} belongs to somebody already, and cannot be read to tell whom`,
       {
         cause: error,
         hint: 'Run one backup with credentials that can read, so that this server learns the id of its store.',
@@ -190,9 +210,9 @@ export async function claimCopy(
   origins: readonly [string, ...string[]],
   world: ClaimWorld,
 ): Promise<string> {
-  const id = await claimStore(store, remembered, world, origins);
+  const id = await claimStore(store, remembered, { ...world, isCopy: true }, origins);
   if (id === origins[0]) {
-    const message = `the store of the copy has the id ${id} of the store it would copy: it is the same one, or was duplicated by hand`;
+    const message = `${wordsFor(world)} has the id ${id} of the store it would copy: it is the same one, or was duplicated by hand`;
     throw new HoldfastError('STORE_FOREIGN', message, {
       hint: 'Point the copy at an empty directory, bucket or prefix.',
     });

@@ -9,7 +9,7 @@ import { localStore } from '../../../src/addins/local/index.ts';
 import type { Store } from '../../../src/core/contracts/store.ts';
 import { HoldfastError } from '../../../src/core/errors.ts';
 import { companionProblems, readCompanions } from '../../../src/core/jobs/companions.ts';
-import { claimStore } from '../../../src/core/jobs/store-identity.ts';
+import { claimCopy, claimStore } from '../../../src/core/jobs/store-identity.ts';
 
 const world = { now: Date.now, newUuid: randomUUID, signal: new AbortController().signal };
 let path: string;
@@ -63,6 +63,11 @@ describe('an empty store', () => {
     const ours = preceded('list', async () => writeFileSync(join(path, 'strangers-file'), 'x'));
 
     await expect(claimStore(ours, null, world)).rejects.toMatchObject({ code: 'STORE_FOREIGN' });
+    const where = (): string => 'the store /srv/x of nightly/far';
+    await expect(claimCopy(ours, randomUUID(), [randomUUID()], { ...world, where })).rejects.toMatchObject({
+      message: expect.stringContaining('the store /srv/x of nightly/far has lost its holdfast.json'),
+      hint: expect.stringContaining('give the copy a new name'),
+    });
     expect((await store.list({ prefix: '', signal: world.signal })).objects.map(({ key }) => key)).toEqual([
       'strangers-file',
     ]);
