@@ -12,6 +12,7 @@ import { eventSigner } from '../own-signer.ts';
 import { ownersOf } from '../owners-of-account.ts';
 import { retentionsOf } from '../policies.ts';
 import { openProgress } from '../progress.ts';
+import { rememberedBy } from '../remembered-snapshots.ts';
 import { serverOf } from '../server-option.ts';
 import { type StoreSession, withStore } from '../store-session.ts';
 
@@ -21,6 +22,7 @@ interface Options {
   readonly account?: readonly string[];
   readonly server?: string;
   readonly apply?: true;
+  readonly acceptGaps?: true;
 }
 
 const columns = [{ title: 'ID' }, { title: 'ACTION' }, { title: 'WHY', shrinks: true }] as const;
@@ -42,6 +44,7 @@ export const prune: CliCommand = {
       .option('--copy <name>', 'prune this copy by its own retention, not the main store')
       .option('--account <account>', 'site, domain or UUID; may be repeated (default: all)', collected)
       .option('--server <uuid>', 'snapshots of another server in this store (default: of this one)')
+      .option('--accept-gaps', 'snapshots that are missing without a reason are lost: go on without them')
       .option('--apply', 'remove; without it nothing is changed')
       .addHelpText(
         'after',
@@ -74,7 +77,7 @@ async function run(
   context: CliContext,
   session: StoreSession,
   server: string,
-  { account, apply, copy }: Options,
+  { account, apply, copy, acceptGaps }: Options,
 ): Promise<PruneReport> {
   const { output, world, signal } = context;
   const { loaded, addin, opened, search, trust } = session;
@@ -94,7 +97,8 @@ async function run(
       addin: { id: addinId(server, name), name },
       owners: account === undefined ? null : owners,
       retention: addin.retention,
-      ...(copy === undefined ? { retentionOf } : {}),
+      ...(copy === undefined ? { retentionOf, remembered: await rememberedBy(session, null) } : {}),
+      acceptGaps: acceptGaps === true,
       apply: apply === true,
       stateDir: loaded.configuration.stateDir,
       world: { now, newObjectId, signer },

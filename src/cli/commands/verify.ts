@@ -5,16 +5,14 @@ import { errorCodes } from '../../core/errors.ts';
 import { type AnySnapshot, type ListedSnapshot, listSnapshots } from '../../core/jobs/catalog.ts';
 import { companionProblems, readCompanions } from '../../core/jobs/companions.ts';
 import { verify as verifySnapshots } from '../../core/jobs/verify.ts';
-import type { Remembered } from '../../core/jobs/verify-history.ts';
 import { printable } from '../../core/printable.ts';
-import { readLastSnapshots } from '../../core/state/lineages.ts';
 import type { CliCommand } from '../command.ts';
 import type { VerifyDocument } from '../documents/verify.ts';
 import { listCandidates, ownerOf, resolveAnySnapshot, type Search } from '../find-snapshot.ts';
 import { bytesText, durationText, plural } from '../format.ts';
 import { defineKeyOptions } from '../key-input.ts';
-import { addinId } from '../opened.ts';
 import { openProgress } from '../progress.ts';
+import { rememberedBy } from '../remembered-snapshots.ts';
 import { copyHelp, type StoreSession, withStore } from '../store-session.ts';
 
 export const verify: CliCommand = {
@@ -136,7 +134,7 @@ export const verify: CliCommand = {
             message,
           })),
         })),
-        histories: report.histories.map((one) => ({ ...one })),
+        histories: report.histories.map(({ missing: _, ...one }) => one),
         companions: beside.map((one) => ({ ...one })),
       });
       return exitStatus;
@@ -179,17 +177,3 @@ async function revisionsOf({ store, signal }: Search, { header }: AnySnapshot): 
 /** This one under all its UUIDs. */
 const serversOf = ({ state }: StoreSession): readonly string[] =>
   state === null ? [] : [...state.server.previous, state.server].map(({ uuid }) => uuid);
-
-/** What the state knows of snapshots that must be there. `owner` null: of every account. */
-async function rememberedBy(
-  { state, addin, loaded }: StoreSession,
-  owner: string | null,
-): Promise<readonly Remembered[]> {
-  if (state === null) return [];
-  const server = state.server.uuid;
-  const id = addinId(server, addin.name);
-  const lasts = await readLastSnapshots(loaded.configuration.stateDir, id);
-  return [...lasts].flatMap(([one, last]) =>
-    owner === null || owner === one ? [{ server, owner: one, addin: id, last }] : [],
-  );
-}

@@ -50,6 +50,7 @@ export const pruneDocument = document('prune', 'What retention lets go, or what 
         'changed',
         'unknown-plan',
         'forked',
+        'gap',
       ),
       owner: textOrNull('UUID of the account it is about; null where it is about all.'),
       message: text('What prune found.'),

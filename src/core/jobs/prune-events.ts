@@ -12,8 +12,13 @@ import { readEventObject } from './event-object.ts';
 import type { SnapshotRef } from './events.ts';
 import { standingOf, type Trust } from './trust.ts';
 
+/** A snapshot that is known by its number alone. */
+export type MissingRef = Pick<SnapshotRef, 'lineage' | 'sequence'>;
+
 export interface PrunedRefs {
   readonly removed: readonly SnapshotRef[];
+  /** What was missing already, without a reason, when somebody accepted that. */
+  readonly missing: readonly MissingRef[];
   /** Keys of prune events that cannot be read. */
   readonly unreadable: readonly string[];
   /** Keys of prune events that do not count: who signed them is not trusted, or nobody did. */
@@ -40,6 +45,7 @@ export const removalMs = 3_600_000;
 export async function readPruned(request: PruneEventsRequest): Promise<PrunedRefs> {
   const { store, provider, server, owner, sinceMs, trust, signal } = request;
   const removed: SnapshotRef[] = [];
+  const missing: MissingRef[] = [];
   const [unreadable, distrusted]: [string[], string[]] = [[], []];
   const prefix = `events/${server}/${owner}/`;
   let after = sinceMs === undefined ? undefined : `${prefix}${compactUtc(sinceMs)}`;
@@ -54,13 +60,25 @@ export async function readPruned(request: PruneEventsRequest): Promise<PrunedRef
         return;
       }
       const refs = found?.event['removed'];
-      if (Array.isArray(refs)) removed.push(...refs.filter(isRef).map(bare));
-      else unreadable.push(key);
+      if (!Array.isArray(refs)) {
+        unreadable.push(key);
+        return;
+      }
+      const { known = [], numbers = [] } = Object.groupBy(refs.filter(isRef), ({ id }) =>
+        id === '' ? 'numbers' : 'known',
+      );
+      removed.push(...known.map(bare));
+      missing.push(...numbers.map(({ lineage, sequence }) => ({ lineage, sequence })));
     });
     after = page.next ?? undefined;
   } while (after !== undefined);
-  return { removed, unreadable, distrusted };
+  return { removed, missing, unreadable, distrusted };
 }
+
+/** Written beside what was removed: the number is all that is known of it. */
+export const missingRef = ({ lineage, sequence }: MissingRef): SnapshotRef => ({
+  ...{ id: '', lineage, sequence, digest: '' },
+});
 
 const bare = ({ id, lineage, sequence, digest }: SnapshotRef): SnapshotRef => ({
   id,

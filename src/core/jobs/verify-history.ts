@@ -14,7 +14,7 @@ import type { LastSnapshot } from '../state/lineages.ts';
 import type { ListedSnapshot, Snapshot } from './catalog.ts';
 import { eachLimited } from './each-limited.ts';
 import type { SnapshotRef } from './events.ts';
-import { type PrunedRefs, readPruned } from './prune-events.ts';
+import { type MissingRef, type PrunedRefs, readPruned } from './prune-events.ts';
 import { readStoreFile } from './store-identity.ts';
 import type { Trust } from './trust.ts';
 
@@ -25,6 +25,8 @@ export interface HistoryProblem {
   readonly snapshot: string | null;
   readonly kind: 'gap' | 'previous' | 'lost' | 'event' | 'damaged-event' | 'name' | 'key';
   readonly message: string;
+  /** The numbers that are missing, as far as they are known and not more than some thousands. */
+  readonly missing?: readonly MissingRef[];
 }
 
 /** How bad each kind is. */
@@ -65,6 +67,8 @@ export interface HistoryRequest {
   /** The others: they are not missing. */
   readonly unreadable: readonly ListedSnapshot[];
   readonly remembered?: readonly Remembered[];
+  /** Id of the store, as `idOf` tells it; left out: it is asked. */
+  readonly storeId?: string | null;
   /** Whose prune events count; left out: everybody's. */
   readonly trust?: Trust;
   readonly signal: AbortSignal;
@@ -72,6 +76,7 @@ export interface HistoryRequest {
 
 const ownersAtOnce = 4;
 const shownRanges = 5;
+const mostNumbers = 10_000;
 
 export function linkOf({ header, name }: Pick<Snapshot, 'header' | 'name'>): HistoryLink {
   const { id, lineage, sequence, digest, server, owner, store, previous } = header;
@@ -82,7 +87,7 @@ export function linkOf({ header, name }: Pick<Snapshot, 'header' | 'name'>): His
 export async function verifyHistories(request: HistoryRequest): Promise<HistoryProblem[]> {
   const { store, signal } = request;
   if (store.capabilities.putOnly) return [];
-  const storeId = await idOf(store, signal);
+  const { storeId = await idOf(store, signal) } = request;
   const slot = (one: { readonly server: string; readonly owner: string }) => `${one.server}/${one.owner}`;
   const unreadable = Map.groupBy(request.unreadable, slot);
   const found = new Map<string, HistoryProblem[]>();
@@ -95,7 +100,9 @@ export async function verifyHistories(request: HistoryRequest): Promise<HistoryP
     for (const lane of Map.groupBy(ofOwner, ({ addin, lineage }) => `${addin} ${lineage}`).values()) {
       const history = new History(lane, storeId, damaged);
       if (history.hasGaps) read ??= await readPruned({ ...request, server, owner });
-      problems.push(...history.problems(read ?? { removed: [], unreadable: [], distrusted: [] }));
+      problems.push(
+        ...history.problems(read ?? { removed: [], missing: [], unreadable: [], distrusted: [] }),
+      );
     }
     found.set(place, problems);
   });
@@ -124,9 +131,8 @@ async function whatBecameOf(
   const found = lane.filter(({ sequence }) => sequence === last.sequence);
   if (found.some(({ digest }) => digest === last.digest)) return null;
   if (unreadable.some((one) => isTheirs(one) && one.sequence === last.sequence)) return null;
-  const { removed } = await readPruned({ ...request, server, owner });
-  if (removed.some(({ lineage, sequence }) => lineage === last.lineage && sequence === last.sequence))
-    return null;
+  const explained = await explainedIn(last.lineage, { ...request, server, owner });
+  if (explained.includes(last.sequence)) return null;
   const newest = lane.reduce<HistoryLink | null>(
     (best, one) => (best === null || one.sequence > best.sequence ? one : best),
     null,
@@ -136,11 +142,23 @@ async function whatBecameOf(
     found.length > 0
       ? `${what} has been replaced by another`
       : `${what} is missing and no prune event says why; an older state of the store may have been put back`;
-  return { server, owner, snapshot: newest?.name ?? null, kind: 'lost', message };
+  const { lineage, sequence } = last;
+  const known = [...explained, ...unreadable.filter(isTheirs).map((one) => one.sequence)];
+  const ranges = rangesBetween(newest?.sequence ?? sequence - 1, sequence + 1, known.sort(ascending));
+  const missing = numbersOf(lineage, ranges);
+  return { server, owner, snapshot: newest?.name ?? null, kind: 'lost', message, missing };
+}
+
+async function explainedIn(
+  lineage: string,
+  request: HistoryRequest & Pick<Remembered, 'server' | 'owner'>,
+): Promise<number[]> {
+  const { removed, missing } = await readPruned(request);
+  return [...removed, ...missing].filter((one) => one.lineage === lineage).map(({ sequence }) => sequence);
 }
 
 /** Null where the store does not tell, so that nobody knows whether it is a copy. */
-async function idOf(store: Store, signal: AbortSignal): Promise<string | null> {
+export async function idOf(store: Store, signal: AbortSignal): Promise<string | null> {
   try {
     return (await readStoreFile(store, signal))?.store ?? null;
   } catch (error) {
@@ -166,19 +184,20 @@ class History {
     return this.#steps.some(([sequence], i) => sequence !== (this.#steps[i - 1]?.[0] ?? 0) + 1);
   }
 
-  problems({ removed, unreadable, distrusted }: PrunedRefs): HistoryProblem[] {
+  problems({ removed, missing, unreadable, distrusted }: PrunedRefs): HistoryProblem[] {
     const { lineage } = this.#steps[0]![1][0]!;
     const pruned = Map.groupBy(
       removed.filter((ref) => ref.lineage === lineage),
       ({ sequence }) => sequence,
     );
-    const explained = [...pruned.keys(), ...this.#damaged].sort((a, b) => a - b);
+    const accepted = missing.filter((one) => one.lineage === lineage).map(({ sequence }) => sequence);
+    const explained = [...pruned.keys(), ...accepted, ...this.#damaged].sort(ascending);
     const problems: HistoryProblem[] = [];
     let before: readonly [number, readonly HistoryLink[]] = [0, []];
     for (const step of this.#steps) {
       const [sequence, links] = step;
-      const add = (link: HistoryLink, kind: HistoryProblem['kind'], message: string): void => {
-        problems.push({ server: link.server, owner: link.owner, snapshot: link.name, kind, message });
+      const add = (link: HistoryLink, found: Pick<HistoryProblem, 'kind' | 'message' | 'missing'>): void => {
+        problems.push({ server: link.server, owner: link.owner, snapshot: link.name, ...found });
       };
       const gaps = rangesBetween(before[0], sequence, explained);
       if (gaps.length > 0 && [...before[1], ...links].every(({ store }) => store === this.#storeId)) {
@@ -186,14 +205,15 @@ class History {
           ...unreadable.slice(0, 1).map((key) => `; ${key} cannot be read`),
           ...distrusted.slice(0, 1).map((key) => `; ${key} is not trusted`),
         ];
-        add(links[0]!, 'gap', `${gapText(gaps)} and no prune event says why${events.join('')}`);
+        const message = `${gapText(gaps)} and no prune event says why${events.join('')}`;
+        add(links[0]!, { kind: 'gap', message, missing: numbersOf(lineage, gaps) });
       }
       const last = before[0] === sequence - 1 ? before[1] : [];
       const digests = [...last, ...(pruned.get(sequence - 1) ?? [])].map(({ digest }) => digest);
       for (const link of links) {
         const fits = sequence === 1 ? link.previous === null : digests.includes(link.previous ?? '');
         if (fits || (sequence > 1 && digests.length === 0)) continue;
-        add(link, 'previous', previousText(sequence));
+        add(link, { kind: 'previous', message: previousText(sequence) });
       }
       before = step;
     }
@@ -206,6 +226,8 @@ function previousText(sequence: number): string {
   return `its "previous" is not the digest of snapshot ${sequence - 1} of its sequence`;
 }
 
+const ascending = (a: number, b: number): number => a - b;
+
 type Range = readonly [first: number, last: number];
 
 /** The numbers between two that are not among `explained`, which ascends. In few steps, however far apart. */
@@ -217,6 +239,15 @@ function rangesBetween(low: number, high: number, explained: readonly number[]):
     next = number + 1;
   }
   return ranges;
+}
+
+function numbersOf(lineage: string, ranges: readonly Range[]): MissingRef[] {
+  const numbers: MissingRef[] = [];
+  for (const [first, last] of ranges) {
+    for (let sequence = first; sequence <= last && numbers.length < mostNumbers; sequence++)
+      numbers.push({ lineage, sequence });
+  }
+  return numbers;
 }
 
 function gapText(ranges: readonly Range[]): string {

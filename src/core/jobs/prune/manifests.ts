@@ -11,14 +11,17 @@ import { underLock } from '../account-lock.ts';
 import { protectionOf, readProtections, writeEvent } from '../events.ts';
 import { removalMs } from '../prune-events.ts';
 import type { Decision } from '../retention/types.ts';
+import { acceptGaps } from './gaps.ts';
 import type { Remover } from './remover.ts';
 import type { OwnerSurvey } from './survey.ts';
-import type { PrunableSnapshot, PruneRequest } from './types.ts';
+import type { PrunableSnapshot, PruneRequest, StoredKey } from './types.ts';
 import { walk } from './walk.ts';
 
 export interface RemovedManifests {
   /** Names of the snapshots that are gone. */
   readonly gone: ReadonlySet<string>;
+  /** Keys of all manifests that were removed. */
+  readonly keys: Set<string>;
   /** Owners of whom everything went that was to go; objects of others stay for now. */
   readonly finished: ReadonlySet<string>;
   /** Sites that another job is working on. */
@@ -32,31 +35,37 @@ export async function removeManifests(
   owners: Iterable<OwnerSurvey>,
   remover: Remover,
 ): Promise<RemovedManifests> {
-  const [gone, finished] = [new Set<string>(), new Set<string>()];
+  const [gone, finished, keys] = [new Set<string>(), new Set<string>(), new Set<string>()];
   const [locked, changed]: [string[], string[]] = [[], []];
   for (const owner of owners) {
     request.signal.throwIfAborted();
+    if (request.acceptGaps === true) await acceptGaps(request, owner.owner, owner.gaps);
     const going = owner.decisions.filter(({ keep }) => !keep);
     if (going.length === 0 && owner.replaced.length === 0) {
       finished.add(owner.owner);
       continue;
     }
     const outcome = await underLock(request.stateDir, owner.owner, () =>
-      removeOf(request, owner, going, remover, gone),
+      removeOf(request, owner, going, { remover, gone, keys }),
     );
     if (outcome === 'locked') locked.push(owner.site);
     else if (outcome === 'changed') changed.push(owner.site);
     else if (outcome === 'finished') finished.add(owner.owner);
   }
-  return { gone, finished, locked, changed };
+  return { gone, keys, finished, locked, changed };
+}
+
+interface Removal {
+  readonly remover: Remover;
+  readonly gone: Set<string>;
+  readonly keys: Set<string>;
 }
 
 async function removeOf(
   request: PruneRequest,
   { owner, replaced }: OwnerSurvey,
   going: readonly Decision<PrunableSnapshot>[],
-  remover: Remover,
-  gone: Set<string>,
+  { remover, gone, keys }: Removal,
 ): Promise<'finished' | 'unfinished' | 'changed'> {
   const { provider, server, addin, world, signal } = request;
   // What was decided rests on what was pinned then; the next run decides anew.
@@ -70,14 +79,19 @@ async function removeOf(
     await writeEvent(provider, { kind: 'prune', server, owner, addin, removed }, world, signal);
   }
   const untilMs = world.now() + removalMs;
+  const remove = async (stored: StoredKey): Promise<boolean> => {
+    const isGone = await remover.remove(stored);
+    if (isGone) keys.add(stored.key);
+    return isGone;
+  };
   let all = true;
-  for (const stored of replaced) all = (await remover.remove(stored)) && all;
+  for (const stored of replaced) all = (await remove(stored)) && all;
   for (const [i, { snapshot }] of going.entries()) {
     if (world.now() > untilMs) return 'unfinished';
     if (await isPinned(going.slice(i))) return 'changed';
     let whole = true;
     // The lowest revision first: the snapshot exists until the last one goes.
-    for (const stored of snapshot.manifests) whole = whole && (await remover.remove(stored));
+    for (const stored of snapshot.manifests) whole = whole && (await remove(stored));
     if (whole) gone.add(snapshot.name);
     else all = false;
   }

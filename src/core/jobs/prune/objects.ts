@@ -12,10 +12,12 @@ import type { ObjectInfo } from '../../contracts/store.ts';
 import { isProbePrefix } from '../../key-classes.ts';
 import { underLock } from '../account-lock.ts';
 import { eachLimited } from '../each-limited.ts';
+import { acceptGaps, gapsWithoutSnapshots } from './gaps.ts';
 import { KeySet } from './key-set.ts';
+import { hasGap } from './refusals.ts';
 import type { Remover } from './remover.ts';
 import { isOf, keysOf, readGroup, type Survey, type SurveyTimes } from './survey.ts';
-import type { PruneRequest, StoredKey, Tally } from './types.ts';
+import type { PruneRequest, Refusal, StoredKey, Tally } from './types.ts';
 import { walkOwners } from './walk.ts';
 
 const removers = 8;
@@ -32,11 +34,15 @@ export interface PrunedObjects {
   readonly locked: string[];
   /** A manifest that came meanwhile cannot be read; the rest stays. */
   readonly stopped: string | null;
+  /** Of accounts that have nothing but objects: a snapshot that named them may be there. */
+  readonly refusals: readonly Refusal[];
 }
 
 export interface ObjectsTask {
   readonly found: Survey;
   readonly times: SurveyTimes;
+  /** Keys of the manifests that this prune removed; one that is there again is taken out. */
+  readonly gone: Set<string>;
   /** Owners whose manifests are all as the first look left them. Null: of every owner. */
   readonly finished: ReadonlySet<string> | null;
   /** Null: count only. */
@@ -49,12 +55,14 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
   const result = { unneeded: { count: 0, bytes: 0 }, waiting: { count: 0, bytes: 0 } };
   const [unknown, locked]: [string[], string[]] = [[], []];
   const needed = new KeySet();
+  const refusals = new Map<string, Refusal>();
   let stopped: string | null = null;
   // Manifests written since the first look, by any server.
-  if (remover !== null) stopped = await lookAgain(request, found, needed, 'manifests/');
+  if (remover !== null) stopped = await lookAgain(request, task, needed, 'manifests/');
   for (const prefix of prefixes(request)) {
     for await (const { owner, objects } of walkOwners(store, prefix, signal)) {
       const survey = found.owners.get(owner);
+      const site = survey?.site ?? owner;
       const going: StoredKey[] = [];
       const latest = latestOfRuns(objects);
       for (const object of objects) {
@@ -66,17 +74,22 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
         }
         if (survey?.needed.has(key) || found.neededElsewhere.has(key)) continue;
         const isYoung = latest.get(name.objectId)! >= times.graceFromMs;
-        const tally = isYoung ? result.waiting : result.unneeded;
-        tally.count += 1;
-        tally.bytes += sizeBytes;
-        if (tally === result.unneeded) going.push(object);
+        if (!isYoung) going.push(object);
+        else count(result.waiting, sizeBytes);
       }
+      if (going.length === 0 || found.objectsAreUncertain) continue;
+      const gaps = survey?.gaps ?? (await gapsWithoutSnapshots(request, { ...found, owner }));
+      if (gaps.length > 0 && request.acceptGaps !== true) {
+        if (survey === undefined) refusals.set(owner, hasGap(owner, site, gaps[0]!.message));
+        continue;
+      }
+      for (const { sizeBytes } of going) count(result.unneeded, sizeBytes);
       const mayGo = survey === undefined || task.finished === null || task.finished.has(owner);
-      if (remover === null || stopped !== null || going.length === 0 || !mayGo) continue;
-      const site = survey?.site ?? owner;
+      if (remover === null || stopped !== null || !mayGo) continue;
       const outcome = await underLock(request.stateDir, owner, async () => {
+        if (survey === undefined) await acceptGaps(request, owner, gaps);
         for (let i = 0; i < going.length; i += perLook) {
-          stopped = await lookAgain(request, found, needed, `manifests/${server}/${owner}/`);
+          stopped = await lookAgain(request, task, needed, `manifests/${server}/${owner}/`);
           if (stopped !== null) return;
           await eachLimited(going.slice(i, i + perLook), removers, async (stored) => {
             if (!needed.has(stored.key)) await remover.remove(stored);
@@ -86,7 +99,12 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
       if (outcome === 'locked' && !locked.includes(site)) locked.push(site);
     }
   }
-  return { ...result, unknown, locked, stopped };
+  return { ...result, unknown, locked, stopped, refusals: [...refusals.values()] };
+}
+
+function count(tally: Tally, bytes: number): void {
+  tally.count += 1;
+  tally.bytes += bytes;
 }
 
 /** When the store got the newest object of each backup, by what the names of its objects share. */
@@ -104,20 +122,21 @@ function prefixes({ server, owners }: PruneRequest): string[] {
   return ['data', 'index'].flatMap((kind) => below.map((rest) => `${kind}/${server}/${rest}`));
 }
 
-/** Adds what new manifests need. @returns why nothing may be removed, or null */
+/** Adds what new manifests need, and those that somebody has put back. @returns why nothing may be removed, or null */
 async function lookAgain(
   request: PruneRequest,
-  { seen }: Survey,
+  { found: { seen }, gone }: ObjectsTask,
   needed: KeySet,
   prefix: string,
 ): Promise<string | null> {
   for await (const group of walkOwners(request.store, prefix, request.signal)) {
-    const fresh = group.objects.filter(({ key }) => !seen.has(key));
+    const fresh = group.objects.filter(({ key }) => !seen.has(key) || gone.has(key));
     if (fresh.length === 0) continue;
     const { manifests, damaged } = await readGroup(request, { objects: fresh });
     if (damaged[0] !== undefined) return damaged[0].message;
     for (const { snapshot } of manifests) needed.addAll(keysOf(snapshot).filter(isOf(request.server)));
     seen.addAll(fresh.map(({ key }) => key));
+    for (const { key } of fresh) gone.delete(key);
   }
   return null;
 }

@@ -46,10 +46,12 @@ export async function prune(request: PruneRequest): Promise<PruneReport> {
   const objects = await pruneObjects(request, {
     found,
     times,
+    gone: manifests?.keys ?? new Set(),
     finished: manifests?.finished ?? null,
     remover: found.objectsAreUncertain ? null : remover,
   });
   refusals.push(...(manifests?.changed ?? []).map(pinnedMeanwhile));
+  refusals.push(...objects.refusals);
   if (objects.stopped !== null) refusals.push(newDamage(objects.stopped));
   const locked = [...new Set([...(manifests?.locked ?? []), ...objects.locked])];
   const denied = remover?.denied ?? 0;

@@ -27,6 +27,14 @@ export function damagedManifest(owner: string, { message }: { readonly message: 
   };
 }
 
+/** A manifest that is not listed may be there all the same, and need what nothing else does. */
+export const hasGap = (owner: string, site: string, what: string): Refusal => ({
+  rule: 'gap',
+  owner,
+  message: `of ${site} ${what}`,
+  hint: `Run \`holdfast verify\`, and put back what is missing, or find out why the store does not list it; where it is lost for good, add --account ${owner} --accept-gaps.`,
+});
+
 export const wasPutBack = (owner: string, site: string): Refusal => ({
   rule: 'forked',
   owner,

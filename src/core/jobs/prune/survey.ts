@@ -18,11 +18,13 @@ import { decideRetention } from '../retention/decide.ts';
 import { retainedOf } from '../retention/retained.ts';
 import type { Decision } from '../retention/types.ts';
 import { standingOf } from '../trust.ts';
+import { idOf } from '../verify-history.ts';
 import { erasureCheck } from './erased.ts';
 import { forkedLineages, goesOnFrom } from './forks.ts';
+import { type Gap, gapsOf } from './gaps.ts';
 import { KeySet } from './key-set.ts';
 import { sparedByLocks } from './locks.ts';
-import { damagedManifest, looksDamaged, unknownPlan, wasPutBack } from './refusals.ts';
+import { damagedManifest, hasGap, looksDamaged, unknownPlan, wasPutBack } from './refusals.ts';
 import { newestRevisions, replacedManifests } from './replaced.ts';
 import type { PrunableSnapshot, PruneRequest, Refusal, StoredKey } from './types.ts';
 import { type KeyGroup, walkOwners } from './walk.ts';
@@ -40,6 +42,8 @@ export interface OwnerSurvey {
   readonly untrusted: number;
   /** Pins, holds, their ends and erasures that do not count. */
   readonly untrustedEvents: number;
+  /** Snapshots that are missing without a reason: no object of the account goes, unless that was accepted. */
+  readonly gaps: readonly Gap[];
 }
 
 export interface Survey {
@@ -52,6 +56,8 @@ export interface Survey {
   /** A manifest cannot be read, so no object can be proved to be unneeded. */
   readonly objectsAreUncertain: boolean;
   readonly unknownKeys: readonly string[];
+  /** Id of the store; null where it does not tell. */
+  readonly storeId: string | null;
 }
 
 export interface SurveyTimes {
@@ -69,6 +75,7 @@ export async function survey(request: PruneRequest, times: SurveyTimes): Promise
   const refusals: Refusal[] = [];
   const unknownKeys: string[] = [];
   let objectsAreUncertain = false;
+  const storeId = await idOf(store, signal);
   for await (const group of walkOwners(store, 'manifests/', signal)) {
     const { manifests, damaged, unknown } = await readGroup(request, group);
     onEvent({ type: 'read', manifests: manifests.length });
@@ -81,15 +88,15 @@ export async function survey(request: PruneRequest, times: SurveyTimes): Promise
     const ours = group.server === server;
     const chosen = ours && (request.owners === null || request.owners.includes(group.owner));
     if (chosen && manifests.length > 0) {
-      const found = await surveyOwner(request, times, group, manifests, damaged.length > 0);
-      if (found.refusal !== null) refusals.push(found.refusal);
+      const found = await surveyOwner(request, { ...times, storeId }, group, { manifests, damaged });
+      refusals.push(...found.refusals);
       owners.set(group.owner, found.survey);
       neededElsewhere.addAll(found.elsewhere);
     } else {
       for (const { snapshot } of manifests) neededElsewhere.addAll(keysOf(snapshot).filter(isOf(server)));
     }
   }
-  return { owners, neededElsewhere, seen, refusals, objectsAreUncertain, unknownKeys };
+  return { owners, neededElsewhere, seen, refusals, objectsAreUncertain, unknownKeys, storeId };
 }
 
 export interface ReadManifest {
@@ -97,7 +104,7 @@ export interface ReadManifest {
   readonly stored: StoredKey & { readonly modifiedAtMs: number };
 }
 
-interface ReadGroup {
+export interface ReadGroup {
   readonly manifests: readonly ReadManifest[];
   readonly damaged: readonly { readonly key: string; readonly message: string }[];
   readonly unknown: readonly string[];
@@ -147,11 +154,10 @@ export const isOf =
 
 async function surveyOwner(
   request: PruneRequest,
-  { nowMs, graceFromMs }: SurveyTimes,
+  { nowMs, graceFromMs, storeId }: SurveyTimes & Pick<Survey, 'storeId'>,
   { server, owner }: KeyGroup,
-  manifests: readonly ReadManifest[],
-  damaged: boolean,
-): Promise<{ survey: OwnerSurvey; refusal: Refusal | null; elsewhere: readonly string[] }> {
+  { manifests, damaged }: Pick<ReadGroup, 'manifests' | 'damaged'>,
+): Promise<{ survey: OwnerSurvey; refusals: readonly Refusal[]; elsewhere: readonly string[] }> {
   const newest = newestRevisions(manifests);
   const all = newest.filter(({ snapshot }) => snapshot.header.addin.id === request.addin.id);
   // Snapshots that a stranger adds must not make retention let go of ours, nor his revisions replace them.
@@ -159,6 +165,7 @@ async function surveyOwner(
   const isStrange = ({ snapshot }: ReadManifest): boolean =>
     trust !== undefined && standingOf(snapshot, trust) !== 'trusted';
   const lane = all.filter((one) => !isStrange(one));
+  const gaps = await gapsOf(request, { owner, storeId }, newest, { isStrange, damaged });
   const protections =
     lane.length === 0
       ? { standing: [], erasures: [], unreadable: [], distrusted: [] }
@@ -185,12 +192,15 @@ async function surveyOwner(
   const unruled = ruled === 'unknown' && goes ? unknownPlan(owner, site) : null;
   const split = goesOnFrom(lane, forked, nowMs) ? wasPutBack(owner, site) : null;
   const refusal = split ?? unruled ?? (shrunk === null ? null : looksDamaged(owner, site, shrunk));
-  const hindrance = damaged
-    ? 'another manifest of the account is damaged'
-    : ((split ?? unruled)?.message ?? shrunk);
+  const incomplete = request.acceptGaps === true ? [] : gaps.map((gap) => hasGap(owner, site, gap.message));
+  const hindrance =
+    damaged.length > 0
+      ? 'another manifest of the account is damaged'
+      : (incomplete[0]?.message ?? (split ?? unruled)?.message ?? shrunk);
   if (hindrance !== null) decisions = decisions.map((one) => spared(one, hindrance));
   decisions = await sparedByLocks(request, decisions, nowMs);
-  const replaced = damaged || newest.some(isStrange) ? [] : replacedManifests(manifests, newest, graceFromMs);
+  const isUnsure = damaged.length + incomplete.length > 0 || newest.some(isStrange);
+  const replaced = isUnsure ? [] : replacedManifests(manifests, newest, graceFromMs);
   const going = new Set([
     ...decisions
       .filter(({ keep }) => !keep)
@@ -207,8 +217,8 @@ async function surveyOwner(
   const elsewhere = stay.filter((key) => !own(key) && isOf(server)(key));
   const untrusted = all.length - lane.length;
   const untrustedEvents = protections.distrusted.length;
-  const found = { owner, site, decisions, replaced, needed, untrusted, untrustedEvents };
-  return { survey: found, refusal, elsewhere };
+  const found = { owner, site, decisions, replaced, needed, untrusted, untrustedEvents, gaps };
+  return { survey: found, refusals: [...incomplete, ...(refusal === null ? [] : [refusal])], elsewhere };
 }
 
 function spared(decision: Decision<PrunableSnapshot>, why: string): Decision<PrunableSnapshot> {

@@ -10,6 +10,7 @@ import type { Measures } from '../../state/measures.ts';
 import type { EventWorld } from '../events.ts';
 import type { RetainedSnapshot } from '../retention/types.ts';
 import type { Trust } from '../trust.ts';
+import type { Remembered } from '../verify-history.ts';
 
 export interface PruneRequest {
   readonly store: Store;
@@ -39,6 +40,13 @@ export interface PruneRequest {
   readonly onEvent: (event: PruneEvent) => void;
   /** Whose snapshots and events count; left out: everybody's. */
   readonly trust?: Trust;
+  /** What this server made last of its accounts. Not for copies, which may lag behind. */
+  readonly remembered?: readonly Remembered[];
+  /**
+   * Snapshots that are missing without a reason are lost for good: nothing stays because of them, and with `apply` an event
+   * says so. Left out or false: nothing of such an account goes.
+   */
+  readonly acceptGaps?: boolean;
 }
 
 export type PruneEvent =
@@ -76,7 +84,15 @@ export interface PrunedSnapshot {
 
 /** Why prune did not do what the rules say. */
 export interface Refusal {
-  readonly rule: 'share' | 'clock' | 'shrunk' | 'damaged-manifest' | 'changed' | 'unknown-plan' | 'forked';
+  readonly rule:
+    | 'share'
+    | 'clock'
+    | 'shrunk'
+    | 'damaged-manifest'
+    | 'changed'
+    | 'unknown-plan'
+    | 'forked'
+    | 'gap';
   /** UUID of the account it is about; null where it is about all. */
   readonly owner: string | null;
   readonly message: string;

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
+import { storeFileKey } from '../../../../src/core/archive/keys.ts';
 import { decodeManifest } from '../../../../src/core/archive/manifest.ts';
 import { faultyStore, type StoreMethod } from '../../../../src/core/conformance/faulty-store.ts';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
@@ -607,6 +608,8 @@ describe('an interrupted prune', () => {
     'leaves whole snapshots, at any %s, and goes on',
     async (method) => {
       await history(store, 2, 9);
+      const file = { format: 1, store: server, features: [], createdAt: '' };
+      await put(store, storeFileKey, JSON.stringify(file));
       const counting = faultyStore(await copyOf(store));
       await run({ store: counting, retention: relaxed });
       const calls = counting.calls[method];
