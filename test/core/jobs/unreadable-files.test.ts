@@ -121,7 +121,7 @@ describe('a directory that the disk does not list', () => {
     const flags = new Map<string, number>();
     for await (const entry of reader.entries()) flags.set(entry.path.toString(), entry.flags);
 
-    expect(flags.get('shadow/mail')).toBe(entryFlags.contentsLeftOut | entryFlags.racy);
+    expect(flags.get('shadow/mail')! & entryFlags.contentsLeftOut).not.toBe(0);
     expect([...flags.keys()].filter((path) => path.startsWith('shadow/mail/'))).toEqual([]);
     const { snapshot, exitStatus } = await lab.backUp({ shadow: point, info: join(point, 'tree/mail') });
     expect(snapshot.header.state).toBe('partial');
@@ -140,6 +140,8 @@ describe('a linked file that the disk did not give back to the parent snapshot',
     const trees = { shadow: join(point, 'tree') };
     const lost = async (level: 'full' | 'incremental') => {
       const { snapshot } = await chain.backUp(trees, { level });
+      // The directory that cannot be listed is not taken for another.
+      if (level === 'incremental') expect(snapshot.body.statistics?.changes).toMatchObject({ added: 0 });
       expect(snapshot.header.level).toBe(level);
       return snapshot.body.warnings.map(({ path }) => path).filter((path) => path?.startsWith('linked'));
     };

@@ -181,6 +181,24 @@ export class EntryLog {
     return this.#context.merge?.record.entry().content ?? null;
   }
 
+  /**
+   * Writes down a directory without what it holds. Its state says nothing of why, or of its attributes where they are
+   * not looked at: so only a record that comes out the very same is kept.
+   */
+  leaveOut(path: string, stat: Stat, subject: XattrSubject | null): void {
+    const { merge } = this.#context;
+    const entry = this.describe(path, stat, subject, entryFlags.contentsLeftOut);
+    this.#before = null;
+    if (merge?.find(this.fullPath(path)) === true) {
+      if (isSameRecord(merge.record.entry(), entry)) {
+        this.keep();
+        return;
+      }
+      this.#before = merge.take();
+    }
+    this.emit(entry);
+  }
+
   emit(entry: Entry): void {
     const { pages, directories, linked, merge, counts } = this.#context;
     this.#count(entry.mode);
@@ -224,3 +242,11 @@ export class EntryLog {
     this.#context.warn('unreadable', path, `cannot be read: ${why}; it is left out`);
   }
 }
+
+/** Of directories: they have no content to compare. */
+const isSameRecord = (before: Entry, entry: Entry): boolean =>
+  (before.flags & ~entryFlags.xattrs) === entry.flags &&
+  before.inode === entry.inode &&
+  before.ctimeSeconds === entry.ctimeSeconds &&
+  before.ctimeNanoseconds === entry.ctimeNanoseconds &&
+  changedAspects(before, entry, true).length === 0;

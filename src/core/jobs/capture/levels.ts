@@ -17,7 +17,7 @@ export interface Level {
   /** Names before this one have been asked for, see `askAhead`; the next are asked for when the walk gets to `askAgain`. */
   asked: number;
   askAgain: number;
-  /** The parent has no such directory, so that all it holds is to be captured. */
+  /** The parent has nothing of what the directory holds, so that all of it is to be captured. */
   readonly isNew: boolean;
   /** Names from this one on are no directories that could be handed over. */
   searched: number;

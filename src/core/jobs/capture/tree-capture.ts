@@ -127,7 +127,7 @@ export class TreeCapture {
         return;
       }
       if (verdict === 'leave-out') {
-        if (type === fileType.directory) this.#describeClosed(dirfd, name, path, entryFlags.contentsLeftOut);
+        if (type === fileType.directory) this.#leaveOut(dirfd, name, path);
         return;
       }
       if (type !== fileType.directory && attempt === 0) {
@@ -166,20 +166,19 @@ export class TreeCapture {
   /** Something mounted here belongs to another file system: its entry is kept, nothing on it is opened. */
   #foreign(path: string, type: number): void {
     this.#context.warn('other-file-system', path, 'is on another file system; what it holds is left out');
-    if (type !== fileType.directory) return;
-    this.#log.emit(this.#log.describe(path, this.#stat, null, entryFlags.contentsLeftOut));
+    if (type === fileType.directory) this.#log.leaveOut(path, this.#stat, null);
   }
 
-  #describeClosed(dirfd: number, name: string, path: string, flags: number): void {
+  /** An excluded directory: there, but without what it holds. */
+  #leaveOut(dirfd: number, name: string, path: string): void {
     const fd = openAt(dirfd, cName(name), O.DIRECTORY | O.NOFOLLOW);
     if (fd < 0) {
       this.#log.lost(path, fd);
       return;
     }
     statFd(fd, this.#stat);
-    const entry = this.#log.describe(path, this.#stat, fd, flags);
+    this.#log.leaveOut(path, this.#stat, fd);
     closeFd(fd);
-    this.#log.emit(entry);
   }
 
   /** @returns false where it is no directory any more */
@@ -206,17 +205,18 @@ export class TreeCapture {
     const tooDeep = depthProblem(path, depth);
     this.#context.checkStop();
     const names = tooDeep === null ? this.#list(fd, path) : null;
-    // Its contents are unknown, which is not the same as none.
-    const flags = names === null ? entryFlags.contentsLeftOut : 0;
     this.#context.flushPages(false);
-    const before = this.#log.meet(path, this.#stat);
-    if (before === 'same' && flags === 0) this.#log.keep();
-    else this.#log.emit(this.#log.describe(path, this.#stat, fd, flags));
     if (names === null) {
+      // Its contents are unknown, which is not the same as none.
+      this.#log.leaveOut(path, this.#stat, fd);
       closeFd(fd);
       if (tooDeep !== null) this.#context.warn('too-deep', path, tooDeep);
       return;
     }
+    const before = this.#log.meet(path, this.#stat);
+    const isNew = before === null || (before !== 'same' && (before.flags & entryFlags.contentsLeftOut) !== 0);
+    if (before === 'same') this.#log.keep();
+    else this.#log.emit(this.#log.describe(path, this.#stat, fd, 0));
     this.#stack.push({
       fd,
       names,
@@ -224,7 +224,7 @@ export class TreeCapture {
       prefixBytes: Buffer.from(`${this.#log.fullPath(path)}/`, 'latin1'),
       sum: pathSum(prefix),
       takesAll: this.#context.merge !== null && this.#filter.takesAllAt(depth + 1),
-      isNew: before === null,
+      isNew,
       next: 0,
       asked: 0,
       askAgain: 0,
