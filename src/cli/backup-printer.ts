@@ -82,6 +82,7 @@ export class BackUpPrinter {
       server: string;
       unmatched: readonly string[];
       copies: readonly CopyReport[];
+      upkeepProblems: readonly string[];
       hookProblems: readonly string[];
     },
   ): void {
@@ -116,6 +117,7 @@ export class BackUpPrinter {
         failures: failures.map((one) => ({ snapshot: one.snapshot, error: describeError(one.error) })),
         error: error === null ? null : describeError(error),
       })),
+      upkeepProblems: [...about.upkeepProblems],
       hookProblems: [...about.hookProblems],
     });
   }

@@ -28,6 +28,7 @@ import { isForNone } from '../runs/nothing-to-do.ts';
 import { RunCompanion } from '../runs/run-companion.ts';
 import { type RunAsked, type RunOptions, type RunParts, withOpened } from '../runs/run-parts.ts';
 import { selectForRun } from '../runs/select-accounts.ts';
+import { doUpkeep, statusWithUpkeep } from '../runs/upkeep.ts';
 
 export const backup: CliCommand = {
   exits: [
@@ -161,6 +162,7 @@ async function runWith(
     progress: await openProgress(output, world.now),
   });
   const addin = { ...opened, id: addinId(state.server.uuid, opened.name) };
+  const configured = chooseAddin(configuration, chosen.addin);
   try {
     const report = await backUp({
       addin,
@@ -190,12 +192,14 @@ async function runWith(
     });
     if (!signal.aborted) await dropReplaced(context, loaded);
     const copies = signal.aborted ? [] : await copyAll(context, { loaded, addin, state, printer, chosen });
-    const exitStatus = await companion.end(statusWithCopies(report.exitStatus, copies));
-    await noteKeyWarnings(output, chooseAddin(configuration, chosen.addin), configuration.stateDir, state);
+    const upkeep = await doUpkeep(context, { configuration, addin: configured, chosen });
+    const status = statusWithUpkeep(statusWithCopies(report.exitStatus, copies), upkeep);
+    const exitStatus = await companion.end(status, upkeep.problems);
+    await noteKeyWarnings(output, configured, configuration.stateDir, state);
     const about = { addin: opened.name, server: state.server.uuid, unmatched: selected.unmatched };
     printer.report(
       { ...report, exitStatus, endedAtMs: world.now() },
-      { ...about, copies, hookProblems: companion.hookFailures.problems },
+      { ...about, copies, upkeepProblems: upkeep.problems, hookProblems: companion.hookFailures.problems },
     );
     return exitStatus;
   } finally {
@@ -229,7 +233,6 @@ async function dryRun(
   const opened = await opening;
   const { planBackUp, printPlan } = await import('../backup-plan.ts');
   const { stateDir, trustedSigners } = loaded.configuration;
-  const { level } = chosen;
   const plan = await planBackUp({
     ...selected,
     opened,
@@ -237,7 +240,7 @@ async function dryRun(
     state,
     stateDir,
     trustedSigners,
-    level,
+    level: chosen.level,
     fullEveryDays: (account) => policyOf(account, loaded.configuration).fullEveryDays.value,
     ...context,
   });

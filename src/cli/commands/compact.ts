@@ -23,6 +23,9 @@ interface Options extends KeyOptions {
   readonly apply?: true;
 }
 
+/** Share of a segment that is still needed below which it is worth rewriting. */
+export const defaultThreshold = 0.5;
+
 const columns = [
   { title: 'ACCOUNT' },
   { title: 'OBJECT', shrinks: true },
@@ -49,7 +52,7 @@ export const compact: CliCommand = {
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--account <account>', 'site, domain or UUID; may be repeated (default: all)', collected)
       .option('--server <uuid>', 'snapshots of another server in this store (default: of this one)')
-      .option('--threshold <share>', 'rewrite what is alive to a smaller share', shareOf, 0.5)
+      .option('--threshold <share>', 'rewrite what is alive to a smaller share', shareOf, defaultThreshold)
       .option('--max-bytes <size>', 'rewrite at most so much in this run, e.g. 20G', bytesOfText)
       .option('--apply', 'rewrite; without it nothing is changed')
       .addHelpText(

@@ -57,6 +57,7 @@ export const backupDocument = document('backup', 'One run of a backup.', {
       error: recordOrNull('Why the copy does not have everything, or null.', errorParts),
     }),
   ),
+  upkeepProblems: texts('What pruning and compacting after the run said, where it was not done or refused.'),
   hookProblems: texts('Hooks that failed and stopped nothing; those whose failures are ignored left out.'),
 });
 

@@ -27,7 +27,14 @@ export async function isForNone(
     progress: await openProgress(output, world.now),
   });
   const { name } = chooseAddin(loaded.configuration, chosen.addin);
-  const about = { addin: name, server: state.server.uuid, unmatched: [], copies: [], hookProblems: [] };
+  const about = {
+    addin: name,
+    server: state.server.uuid,
+    unmatched: [],
+    copies: [],
+    upkeepProblems: [],
+    hookProblems: [],
+  };
   printer.report({ runId, startedAtMs: nowMs, endedAtMs: nowMs, exitStatus: 0 }, about);
   return true;
 }

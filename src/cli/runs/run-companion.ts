@@ -148,13 +148,18 @@ export class RunCompanion implements AccountSteps {
     await this.#late('after-account', facts);
   }
 
-  /** The exit status of the process, hooks included. */
-  async end(status: number): Promise<number> {
+  /**
+   * The exit status of the process, hooks included.
+   *
+   * @param problems what went wrong beside the accounts, for those who are told
+   */
+  async end(status: number, problems: readonly string[] = []): Promise<number> {
+    for (const problem of problems) this.#log.warn(problem);
     await this.#late('after-run', { ...this.#facts(), exitStatus: status, ...this.#figures() });
     let exitStatus = status;
     if (this.hookFailures.late && !isError(status)) exitStatus = errorCodes.HOOK_FAILED.exit;
     else if (status === 0 && this.#hooks.warnings > 0) exitStatus = errorCodes.FINISHED_WITH_WARNINGS.exit;
-    await this.#conclude(exitStatus, this.#totals.problems);
+    await this.#conclude(exitStatus, [...this.#totals.problems, ...problems]);
     return exitStatus;
   }
 

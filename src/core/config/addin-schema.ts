@@ -7,6 +7,7 @@
 
 import type { FromSchema } from 'json-schema-to-ts';
 import { timingProperties } from './operations-schema.ts';
+import { upkeepProperties } from './upkeep-schema.ts';
 
 const keep = (what: string, example: number) =>
   ({ type: 'integer', minimum: 1, maximum: 100_000, description: what, examples: [example] }) as const;
@@ -144,6 +145,7 @@ export const addinConfigurationSchema = {
       },
     },
     ...timingProperties,
+    ...upkeepProperties,
     retention,
     copies: {
       type: 'array',

@@ -11,6 +11,7 @@ import { nextTime, parseCron } from '../schedule/cron.ts';
 import { checkUse, type Installed } from './check-use.ts';
 import type { AccountBudget, HookEvent, HookSettings, Limits, NotifySettings } from './operations-schema.ts';
 import type { ConfigProblem } from './problems.ts';
+import type { Upkeep } from './upkeep-schema.ts';
 
 /** Of the server. */
 export interface Operations {
@@ -31,6 +32,8 @@ export interface Timing {
   readonly window: string | null;
   readonly randomDelayMinutes: number;
   readonly budget: AccountBudget | null;
+  /** Null: somebody else calls prune and compact. */
+  readonly upkeep: Upkeep | null;
 }
 
 type TimingDocument = { readonly [K in keyof Timing]?: Timing[K] | undefined };
@@ -46,12 +49,14 @@ export const timingOf = ({
   window,
   randomDelayMinutes,
   budget,
+  upkeep,
 }: TimingDocument): Timing => ({
   timeZone: timeZone ?? null,
   alertAfterHours: alertAfterHours ?? null,
   window: window ?? null,
   randomDelayMinutes: randomDelayMinutes ?? 0,
   budget: budget ?? null,
+  upkeep: upkeep ?? null,
 });
 
 export function operationsProblems(

@@ -115,6 +115,7 @@ describe('loadConfiguration', () => {
           randomDelayMinutes: 0,
           alertAfterHours: null,
           budget: null,
+          upkeep: null,
           retention: null,
           copies: [],
           encryption: 'none',

@@ -1,0 +1,97 @@
+/** What scheduled runs do with the store afterwards, through the command line. */
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BackupDocument } from '../../../src/cli/documents/backup.ts';
+import type { SnapshotsDocument } from '../../../src/cli/documents/snapshots.ts';
+import { errorCodes } from '../../../src/core/errors.ts';
+import { lastUpkeep, rememberUpkeep } from '../../../src/core/state/upkeep-record.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../../support/cli.ts';
+
+const dayMs = 86_400_000;
+let site: CliSite;
+let told: string;
+
+const configure = (settings: Readonly<Record<string, unknown>>): void =>
+  writeJson(join(site.config, 'addins.d/nightly.json'), {
+    name: 'nightly',
+    provider: { use: 'chain' },
+    store: { use: 'local', path: site.store },
+    copies: [{ store: { use: 'local', path: join(site.dir, 'copy') }, retention: { keepLast: 3 } }],
+    encryption: 'none',
+    ...settings,
+  });
+
+async function backUp(...args: readonly string[]): Promise<BackupDocument> {
+  const result = await site.holdfast('backup', ...args, '--level', 'full', '--json');
+  return documentOf<BackupDocument>('backup', result);
+}
+
+async function countOf(...args: readonly string[]): Promise<number> {
+  const listed = await site.holdfast('snapshots', ...args, '--json');
+  return documentOf<SnapshotsDocument>('snapshots', listed).snapshots.length;
+}
+
+const ago = (days: number): Promise<void> => rememberUpkeep(site.state, 'nightly', Date.now() - days * dayMs);
+
+beforeAll(async () => {
+  const dir = makeDirectory();
+  told = join(dir, 'told');
+  mkdirSync(join(dir, 'home/anna'), { recursive: true });
+  writeFileSync(join(dir, 'home/anna/page.html'), 'one');
+  site = makeSite(
+    {
+      panel: { use: 'generic', accounts: [{ path: join(dir, 'home/*') }] },
+      hooks: [{ on: 'failure', command: ['/bin/sh', '-c', `cat > ${told}`] }],
+    },
+    dir,
+  );
+  configure({});
+  for (let i = 0; i < 3; i++) await backUp('--scheduled');
+});
+afterAll(() => site.remove());
+
+describe('the upkeep of a scheduled run', () => {
+  it('is nothing where none is configured, nor of a run by hand or of one account', async () => {
+    expect(await lastUpkeep(site.state, 'nightly')).toBeNull();
+    configure({ retention: { keepLast: 3 }, upkeep: { prune: true } });
+    await backUp();
+    await backUp('--scheduled', '--account', 'anna');
+
+    expect(await countOf()).toBe(5);
+  });
+
+  it('carries out the retention of the store and of its copies', async () => {
+    const { exitStatus, upkeepProblems } = await backUp('--scheduled');
+
+    expect({ exitStatus, upkeepProblems }).toEqual({ exitStatus: 0, upkeepProblems: [] });
+    expect([await countOf(), await countOf('--copy', 'copy')]).toEqual([3, 3]);
+    expect(await lastUpkeep(site.state, 'nightly')).toBeGreaterThan(Date.now() - dayMs);
+  });
+
+  it('waits for as many days as it is told', async () => {
+    configure({ retention: { keepLast: 2 }, upkeep: { prune: true, compact: true, everyDays: 7 } });
+    await ago(6);
+    await backUp('--scheduled');
+    expect(await countOf()).toBe(4);
+
+    await ago(7);
+    expect((await backUp('--scheduled')).exitStatus).toBe(0);
+    expect(await countOf()).toBe(2);
+  });
+
+  it('is an error of the run where it is refused, told to those who are told, and due again', async () => {
+    configure({ retention: { keepLast: 1, maxRemoveShare: 0.1 }, upkeep: { prune: true } });
+    await ago(30);
+    for (let i = 0; i < 4; i++) await backUp();
+    const { exitStatus, snapshots, upkeepProblems } = await backUp('--scheduled');
+
+    expect(exitStatus).toBe(errorCodes.PRUNE_REFUSED.exit);
+    expect(snapshots).toHaveLength(1);
+    expect(upkeepProblems[0]).toContain('upkeep: prune: prune refuses: ');
+    expect(readFileSync(told, 'utf8')).toContain('prune refuses');
+    expect(await countOf()).toBe(7);
+    expect(await lastUpkeep(site.state, 'nightly')).toBeLessThan(Date.now() - dayMs);
+  });
+});
