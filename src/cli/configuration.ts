@@ -8,10 +8,11 @@ import type { CopyConfiguration } from '../core/config/copies.ts';
 import { effectiveSettings } from '../core/config/effective-settings.ts';
 import {
   type AddinConfiguration,
+  type CheckedConfiguration,
   type Configuration,
   checkConfiguration,
 } from '../core/config/load-configuration.ts';
-import { type ConfigProblem, configInvalid } from '../core/config/problems.ts';
+import { configInvalid } from '../core/config/problems.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { AddinDefinition } from '../core/index.ts';
 import { didYouMean } from '../core/near-matches.ts';
@@ -34,15 +35,10 @@ export interface Loaded {
  * @throws CONFIG_INVALID the message names every problem
  */
 export async function loadConfigured(dir: string): Promise<Loaded> {
-  const { configuration, problems, ...rest } = await checkConfigured(dir);
-  if (configuration === null) throw configInvalid(problems);
-  return { configuration, ...rest };
+  return valid(await checkConfigured(dir));
 }
 
-interface Checked extends Omit<Loaded, 'configuration'> {
-  readonly configuration: Configuration | null;
-  readonly problems: readonly ConfigProblem[];
-}
+type Checked = Omit<Loaded, 'configuration'> & CheckedConfiguration;
 
 export async function checkConfigured(dir: string): Promise<Checked> {
   const checked = await checkFiles(dir);
@@ -65,9 +61,12 @@ export async function checkConfigured(dir: string): Promise<Checked> {
  * @throws CONFIG_INVALID the message names every problem
  */
 export async function loadFiles(dir: string): Promise<Loaded> {
-  const { configuration, problems, ...rest } = await checkFiles(dir);
+  return valid(await checkFiles(dir));
+}
+
+function valid({ configuration, problems, definitions, packages }: Checked): Loaded {
   if (configuration === null) throw configInvalid(problems);
-  return { configuration, ...rest };
+  return { configuration, definitions, packages };
 }
 
 async function checkFiles(dir: string): Promise<Checked> {

@@ -1,5 +1,5 @@
 /**
- * Where a new identity may not lie: beside what it opens, or where an account can reach it.
+ * Where an identity may not lie: beside what it opens, or where an account can reach it.
  *
  * Knows only what this machine's configuration tells; without one, a store is recognised by what lies in it.
  */
@@ -7,49 +7,71 @@
 import { access, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { storeFileKey } from '../core/archive/keys.ts';
+import { resolveSecrets } from '../core/config/secrets.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
+import type { Account } from '../core/index.ts';
+import type { OwnDirectory } from '../core/jobs/backup/own-directories.ts';
 import { quoted } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
-import { type Loaded, perStore } from './configuration.ts';
-import { openPanel } from './opened.ts';
+import { type ConfiguredPlaces, configuredPlaces } from './configured-places.ts';
+import { definitionOf } from './definition-of.ts';
 
-/** @throws USAGE the file would lie inside a store, the state or an account */
-export async function checkKeyPlace(context: CliContext, loaded: Loaded | null, file: string): Promise<void> {
-  const path = await resolved(file);
-  const store = await storeAround(dirname(path));
-  if (store !== null) throw refused(path, `inside the store ${quoted(store, 4096)}`);
-  if (loaded === null) return;
-  const { configuration } = loaded;
-  for (const { name, store: settings } of configuration.addins.flatMap(perStore)) {
-    const root = settings['path'];
-    if (typeof root === 'string' && isWithin(path, await resolved(root))) {
-      throw refused(path, `inside the store of ${name}`);
-    }
+/**
+ * Warns of what cannot be judged.
+ *
+ * @throws USAGE one of the files would lie inside a store, the state or an account
+ */
+export async function checkKeyPlaces(context: CliContext, files: readonly string[]): Promise<void> {
+  if (files.length === 0) return;
+  const places = await configuredPlaces(context.configDir);
+  const accounts = await accountsOf(places, context);
+  for (const file of files) {
+    const where = await whereExposed(file, places.own, accounts);
+    if (where === null) continue;
+    const shown = quoted(await resolved(file), 4096);
+    const message = `an identity does not belong there: ${shown} lies ${where}`;
+    throw new HoldfastError('USAGE', message, {
+      hint: 'Name a file that neither backups nor accounts reach, best on another machine.',
+    });
   }
-  if (isWithin(path, await resolved(configuration.stateDir)))
-    throw refused(path, 'inside the state directory');
-  const site = await accountAround(context, loaded, path);
-  if (site !== null) throw refused(path, `inside the account ${quoted(site)}`);
+  for (const what of places.unknown) context.output.note(`warning: it is not known ${what}`);
 }
 
-async function accountAround(
-  { world, signal, output }: CliContext,
-  loaded: Loaded,
-  path: string,
+/** `inside the store of nightly`, or null. */
+export async function whereExposed(
+  file: string,
+  own: readonly OwnDirectory[],
+  accounts: readonly Account[],
 ): Promise<string | null> {
-  try {
-    const { panel } = await openPanel(loaded, world);
-    for (const { site, home, trees } of await panel.accounts({ signal })) {
-      const roots = [...(home === null ? [] : [home]), ...trees.map((tree) => tree.path)];
-      // Files of the system itself are an account as well, and the only place left for a key.
-      if (site === '_system') continue;
-      for (const root of roots) if (isWithin(path, await resolved(root))) return site;
+  const path = await resolved(file);
+  const store = await storeAround(dirname(path));
+  if (store !== null) return `inside the store ${quoted(store, 4096)}`;
+  for (const { path: root, what } of own) if (isWithin(path, await resolved(root))) return `inside ${what}`;
+  for (const { site, home, trees } of accounts) {
+    const roots = [...(home === null ? [] : [home]), ...trees.map((tree) => tree.path)];
+    // Files of the system itself are an account as well, and the only place left for a key.
+    if (site === '_system') continue;
+    for (const root of roots) {
+      if (isWithin(path, await resolved(root))) return `inside the account ${quoted(site)}`;
     }
+  }
+  return null;
+}
+
+async function accountsOf(
+  { panel: settings, definitions }: ConfiguredPlaces,
+  { world, signal, output }: CliContext,
+): Promise<readonly Account[]> {
+  if (settings === null) return [];
+  try {
+    const definition = definitionOf(definitions, 'panel', settings.use);
+    const panel = await definition.open(await resolveSecrets(settings, definition.settingsSchema, world));
+    return await panel.accounts({ signal, brief: true });
   } catch (error) {
     if (!isHoldfastError(error)) throw error;
     output.note(`warning: it is not known whether an account can reach the file: ${error.message}`);
+    return [];
   }
-  return null;
 }
 
 /** As the kernel will see it: the file need not exist yet, its directory may be a link. */
@@ -76,13 +98,3 @@ async function storeAround(directory: string): Promise<string | null> {
 
 const isWithin = (path: string, root: string): boolean =>
   path === root || path.startsWith(root === '/' ? '/' : `${root}/`);
-
-function refused(path: string, where: string): HoldfastError {
-  return new HoldfastError(
-    'USAGE',
-    `an identity does not belong there: ${quoted(path, 4096)} lies ${where}`,
-    {
-      hint: 'Name a file that neither backups nor accounts reach, best on another machine.',
-    },
-  );
-}

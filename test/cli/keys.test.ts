@@ -118,6 +118,21 @@ describe('key generate', () => {
     expect(result.stderr).toContain('an identity does not belong there');
   });
 
+  it('refuses so too where the configuration still lacks the key, and says what it cannot judge', async () => {
+    const file = join(site.config, 'addins.d/nightly.json');
+    const complete = readFileSync(file);
+    writeJson(file, { name: 'nightly', store: { use: 'local', path: site.store }, copies: [] });
+    for (const place of ['store', 'config/state', 'home/anna']) {
+      const result = await site.holdfast('key', 'generate', '--to', at(`${place}/key`), '--sheet', at('s'));
+      expect(result, place).toMatchObject({ status: 2 });
+    }
+    writeFileSync(file, '{');
+    const made = await site.holdfast('key', 'generate', '--to', at('first'), '--sheet', at('first.sheet'));
+    expect(made.status).toBe(0);
+    expect(made.stderr).toContain(`it is not known whether the file lies in a store of "${file}"`);
+    writeFileSync(file, complete);
+  });
+
   it('refuses to replace a file', async () => {
     expect(await site.holdfast('key', 'generate', '--to', at('admin'))).toMatchObject({
       status: 60,

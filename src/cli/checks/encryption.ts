@@ -3,7 +3,11 @@
 import type { AddinConfiguration } from '../../core/config/load-configuration.ts';
 import { readSecret } from '../../core/config/secrets.ts';
 import { checkRecipients } from '../../core/encryption/recipients.ts';
+import type { Account } from '../../core/index.ts';
+import type { OwnDirectory } from '../../core/jobs/backup/own-directories.ts';
+import { printable } from '../../core/printable.ts';
 import { plural } from '../format.ts';
+import { whereExposed } from '../key-place.ts';
 import { keyWarnings } from '../key-warnings.ts';
 import type { World } from '../world.ts';
 import { attempt, type Check, caution, ok } from './check.ts';
@@ -25,4 +29,23 @@ export async function checkEncryption(
   });
   const warnings = await keyWarnings(addin, stateDir, storeId);
   return [...checks, ...warnings.map(({ message, hint }) => caution(`keys of ${name}`, message, hint))];
+}
+
+/** Whether an identity lies beside what it opens, or where an account can reach it. */
+export async function checkIdentityPlaces(
+  addins: readonly AddinConfiguration[],
+  own: readonly OwnDirectory[],
+  accounts: readonly Account[],
+): Promise<readonly Check[]> {
+  const hint = 'Move the identity to a file that neither backups nor accounts reach, and name that one.';
+  const checks: Check[] = [];
+  for (const { name, encryption } of addins) {
+    const identity = encryption === 'none' ? undefined : encryption.identity;
+    if (identity?.startsWith('file:') !== true) continue;
+    const file = identity.slice('file:'.length);
+    const where = await whereExposed(file, own, accounts);
+    if (where === null) continue;
+    checks.push(caution(`identity of ${name}`, `${printable(file, 4096)} lies ${where}`, hint));
+  }
+  return checks;
 }

@@ -10,6 +10,7 @@ import {
   checkState,
   describeProblem,
 } from '../checks/configuration.ts';
+import { checkIdentityPlaces } from '../checks/encryption.ts';
 import { checkHooks } from '../checks/hooks.ts';
 import { checkHost, checkPriority } from '../checks/host.ts';
 import { checkIsolation } from '../checks/isolation.ts';
@@ -21,6 +22,7 @@ import {
   checkDumpSpace,
   checkOwn,
   checkRawData,
+  checkSelections,
   checkTrees,
 } from '../checks/panel.ts';
 import { checkReach } from '../checks/reach.ts';
@@ -37,6 +39,7 @@ import { panelExports, twiceHint, twiceMessage } from '../panel-exports.ts';
 export const doctor: CliCommand = {
   exits: [
     'PREREQUISITE_MISSING',
+    'ACCOUNT_NOT_FOUND',
     'PANEL_UNREADABLE',
     'TREE_UNREADABLE',
     'TREE_OVERLAPS',
@@ -100,6 +103,7 @@ async function checkConfiguredParts(
       return checkAccounts(accounts, panel.name);
     }),
   );
+  add(checkSelections(accounts, configuration, state?.sites() ?? new Map()));
   add(checkReach(accounts, configuration, state?.sites() ?? new Map()));
   add(await attempt('trees', () => checkTrees(accounts)));
   const { twice, problem } = await panelExports({ configDir, world }, loaded);
@@ -107,7 +111,9 @@ async function checkConfiguredParts(
   if (problem !== null) add([caution('exports', problem)]);
   add(checkRawData(accounts));
   add(await attempt('dumps', async () => checkDumpSpace(accounts)));
-  add(checkOwn(accounts, ownDirectories(loaded)));
+  const own = ownDirectories(loaded);
+  add(checkOwn(accounts, own));
+  add(await checkIdentityPlaces(configuration.addins, own, accounts));
   let engines: readonly DatabaseEngine[] = [];
   try {
     add(

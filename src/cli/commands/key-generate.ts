@@ -13,7 +13,7 @@ import type { CliCommand, CliContext } from '../command.ts';
 import { type Loaded, loadConfigured, perStore } from '../configuration.ts';
 import type { KeyGenerateDocument } from '../documents/keys.ts';
 import { readKeyOptions, readPassphrase } from '../key-input.ts';
-import { checkKeyPlace } from '../key-place.ts';
+import { checkKeyPlaces } from '../key-place.ts';
 import { openStateIfAny } from '../opened.ts';
 import { refuseExisting, writePrivateFile } from '../private-file.ts';
 import { placeOf } from '../store-presence.ts';
@@ -59,11 +59,9 @@ export const keyGenerate: CliCommand = {
       if (isHoldfastError(error)) return null;
       throw error;
     });
-    for (const file of [to, sheet]) {
-      if (file === undefined) continue;
-      await checkKeyPlace(context, loaded, file);
-      await refuseExisting(file);
-    }
+    const files = [to, sheet].filter((file) => file !== undefined);
+    await checkKeyPlaces(context, files);
+    for (const file of files) await refuseExisting(file);
     const passphrase = await passphraseOf(context, protection);
     const identity = fromSheet === undefined ? await newIdentity() : await fromPaper(context, fromSheet);
     const madeAt = new Date(world.now()).toISOString();

@@ -90,12 +90,19 @@ export async function loadConfiguration(
   return configuration;
 }
 
+export interface CheckedConfiguration {
+  readonly configuration: Configuration | null;
+  /** `config.json` by itself, also where something else is wrong. */
+  readonly config: ConfigDocument | null;
+  readonly problems: readonly ConfigProblem[];
+}
+
 /** As `loadConfiguration`, but hands back the problems: for `doctor` and `addin validate`. */
 export async function checkConfiguration(
   dir: string,
   definitions: readonly AddinDefinition[],
   refused: readonly RefusedAddin[] = [],
-): Promise<{ configuration: Configuration | null; problems: readonly ConfigProblem[] }> {
+): Promise<CheckedConfiguration> {
   const home = resolve(dir);
   const installed = { definitions, refused };
   const problems: ConfigProblem[] = [];
@@ -120,7 +127,7 @@ export async function checkConfiguration(
   }
   if (config !== null)
     problems.push(...policyProblems(join(home, 'config.json'), config.policy ?? [], addins));
-  if (config === null || problems.length > 0) return { configuration: null, problems };
+  if (config === null || problems.length > 0) return { configuration: null, config, problems };
   const { panel, databases, concurrency, lockWaitMinutes, trustedSigners, policy } = config;
   const stateDir = stateDirOf(home, config.stateDir);
   addins.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -135,7 +142,7 @@ export async function checkConfiguration(
     ...databaseOptionsOf(config),
     ...operationsOf(config),
   };
-  return { configuration: { dir: home, stateDir, panel, databases, ...rest, addins }, problems };
+  return { configuration: { dir: home, stateDir, panel, databases, ...rest, addins }, config, problems };
 }
 
 /** One addin configuration, or null with what is wrong added to `problems`. */
