@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '../errors.ts';
 import type { Extent, Xattr } from './entry.ts';
+import { hashRange } from './hash-range.ts';
 import { blockBytes, type DataRange, padding } from './tar.ts';
 
 export interface ReadMember {
@@ -124,18 +125,11 @@ async function contentOf(
   for (const { offset, length } of ranges) {
     if (length === 0) continue;
     extents.push({ offset, length, tarOffset: source.offset });
-    if (covered < size) digest.update(placeOf({ offset, length }));
+    if (covered < size) hashRange(digest, offset, length);
     await source.each(length, (piece) => digest.update(piece));
   }
   await source.take(padding(source.offset - start));
   return { size, sha256: size === 0 ? null : digest.digest(), extents };
-}
-
-function placeOf({ offset, length }: DataRange): Buffer {
-  const place = Buffer.alloc(16);
-  place.writeBigUInt64LE(BigInt(offset), 0);
-  place.writeBigUInt64LE(BigInt(length), 8);
-  return place;
 }
 
 /** The map before the data: decimal lines, padded. Adjacent ranges are one. */

@@ -7,6 +7,7 @@
 
 import { createHash, hash } from 'node:crypto';
 import { type Content, hasHoles } from '../../archive/entry.ts';
+import { hashRange } from '../../archive/hash-range.ts';
 import type { DataRange } from '../../archive/tar.ts';
 import { dataRanges } from '../../filesystem/data-ranges.ts';
 import { Stat, statFd } from '../../filesystem/native.ts';
@@ -100,13 +101,8 @@ export function hashOf(fd: number, stat: Stat, ranges: readonly DataRange[] | nu
     return hash('sha256', scanBuffer.subarray(0, size), 'buffer');
   }
   const digest = createHash('sha256');
-  const place = Buffer.alloc(16);
   for (const { offset, length } of ranges ?? [{ offset: 0, length: size }]) {
-    if (ranges !== null) {
-      place.writeBigUInt64LE(BigInt(offset), 0);
-      place.writeBigUInt64LE(BigInt(length), 8);
-      digest.update(place);
-    }
+    if (ranges !== null) hashRange(digest, offset, length);
     for (let at = 0; at < length; ) {
       const part = Math.min(length - at, scanBuffer.length);
       if (readFully(fd, scanBuffer, 0, part, offset + at) < part) return null;

@@ -8,6 +8,7 @@
 import { createHash, hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import type { Content, Entry } from '../../archive/entry.ts';
+import { hashRange } from '../../archive/hash-range.ts';
 import { type DataRange, padding, sparseMap } from '../../archive/tar.ts';
 import { errno, type Stat, statFd } from '../../filesystem/native.ts';
 import { hashOf, rangesOf, unchanged } from './content-hash.ts';
@@ -143,15 +144,10 @@ function captureLarge(
   if (map !== null) frames.write(map);
   const tarOffset = frames.position;
   const digest = createHash('sha256');
-  const place = Buffer.alloc(16);
   let short = false;
   let readError: string | null = null;
   for (const { offset, length } of stored) {
-    if (ranges !== null) {
-      place.writeBigUInt64LE(BigInt(offset), 0);
-      place.writeBigUInt64LE(BigInt(length), 8);
-      digest.update(place);
-    }
+    if (ranges !== null) hashRange(digest, offset, length);
     for (let at = 0; at < length; ) {
       const part = Math.min(length - at, frames.room);
       let read = 0;

@@ -5,9 +5,10 @@
 import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { type Content, type Entry, hasHoles, type Xattr } from '../../archive/entry.ts';
+import { hashRange } from '../../archive/hash-range.ts';
 import type { DataRange } from '../../archive/tar.ts';
 import { dataRanges } from '../../filesystem/data-ranges.ts';
-import { AT_FDCWD, closeFd, errnoName, O, openAt, type Stat } from '../../filesystem/native.ts';
+import { AT_FDCWD, closeFd, errno, errnoName, O, openAt, type Stat } from '../../filesystem/native.ts';
 import { isAlwaysKept, magicPath } from '../../filesystem/xattrs.ts';
 import { unwritable } from './obstacles.ts';
 
@@ -41,6 +42,7 @@ export function sameContent(fd: number, content: Content): boolean {
   if (content.size === 0) return true;
   if (content.sha256 === null) return false;
   const opened = openAt(AT_FDCWD, magicPath(fd), O.RDONLY | O.NONBLOCK | O.NOATIME);
+  if (opened === -errno.EAGAIN) return false; // whoever has a lease on it may change it as they like
   if (opened < 0) throw unwritable(`cannot be read: ${errnoName(opened)}`);
   try {
     return hashOf(opened, content)?.equals(content.sha256) ?? false;
@@ -60,12 +62,9 @@ function hashOf(fd: number, content: Content): Buffer | null {
   const wanted = joined(content);
   const found = dataRanges(fd, content.size);
   if (found === null || found.length !== wanted.length) return null;
-  const place = Buffer.alloc(16);
   for (const [i, { offset, length }] of wanted.entries()) {
     if (found[i]!.offset !== offset || found[i]!.length !== length) return null;
-    place.writeBigUInt64LE(BigInt(offset), 0);
-    place.writeBigUInt64LE(BigInt(length), 8);
-    digest.update(place);
+    hashRange(digest, offset, length);
     if (!update(fd, offset, length)) return null;
   }
   return digest.digest();

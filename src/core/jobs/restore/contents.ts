@@ -4,6 +4,7 @@
 
 import { createHash, hash } from 'node:crypto';
 import { type Content, hasHoles } from '../../archive/entry.ts';
+import { hashRange } from '../../archive/hash-range.ts';
 import type { Frames } from './frames.ts';
 
 /**
@@ -29,16 +30,13 @@ export async function eachRange(
     }
   }
   const digest = createHash('sha256');
-  const place = Buffer.alloc(16);
   let rangeEnd = -1;
   for (const [i, { object, tarOffset, length, offset }] of content.extents.entries()) {
     if (sparse && offset !== rangeEnd) {
       let whole = length;
       for (let j = i + 1; content.extents[j]?.offset === offset + whole; j++)
         whole += content.extents[j]!.length;
-      place.writeBigUInt64LE(BigInt(offset), 0);
-      place.writeBigUInt64LE(BigInt(whole), 8);
-      digest.update(place);
+      hashRange(digest, offset, whole);
     }
     rangeEnd = offset + length;
     for (const ref of frames.covering(object, tarOffset, length)) {
