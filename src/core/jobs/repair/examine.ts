@@ -3,7 +3,8 @@
  * store does not have as they say. Index objects are always read whole; they are small.
  *
  * What a manifest says that nobody trusted signed is no reason to call anything damaged: it may name an object of ours
- * with another size.
+ * with another size. Nor is anything of a snapshot that prune elsewhere removes meanwhile: brought back it would lack what
+ * goes after it.
  */
 
 import { createHash } from 'node:crypto';
@@ -13,6 +14,7 @@ import { atMost } from '../../streams.ts';
 import { type AnySnapshot, type ListedSnapshot, readSoundSnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { standingOf } from '../trust.ts';
+import { wasPruned } from '../was-pruned.ts';
 import type { RepairRequest } from './types.ts';
 
 const atOnce = 8;
@@ -48,18 +50,32 @@ export async function examine<S extends AnySnapshot>(
       else snapshots.push({ snapshot: await open(found), listed: one });
     } catch (error) {
       if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
+      if (error.code === 'OBJECT_MISSING' && (await wasPruned(request, one))) continue;
       manifests.push({ listed: one, problem: error.message });
     }
   }
-  const refs = new Map<string, ObjectRef>();
-  for (const { header } of snapshots.map(({ snapshot }) => snapshot))
-    for (const ref of [...header.objects, ...header.references]) refs.set(ref.key, ref);
+  const refs = refsOf(snapshots);
   const objects = new Map<string, { ref: ObjectRef; problem: string }>();
   await eachLimited([...refs.values()], atOnce, async (ref) => {
     const problem = await problemOf(request, ref);
     if (problem !== null) objects.set(ref.key, { ref, problem });
   });
-  return { snapshots, manifests, objects, untrusted };
+  if (objects.size === 0) return { snapshots, manifests, objects, untrusted };
+  const left: typeof snapshots = [];
+  for (const one of snapshots) {
+    const suffers = [...refsOf([one]).keys()].some((key) => objects.has(key));
+    if (!suffers || !(await wasPruned(request, one.listed))) left.push(one);
+  }
+  const needed = refsOf(left);
+  for (const key of objects.keys()) if (!needed.has(key)) objects.delete(key);
+  return { snapshots: left, manifests, objects, untrusted };
+}
+
+function refsOf(snapshots: readonly { readonly snapshot: AnySnapshot }[]): Map<string, ObjectRef> {
+  const refs = new Map<string, ObjectRef>();
+  for (const { header } of snapshots.map(({ snapshot }) => snapshot))
+    for (const ref of [...header.objects, ...header.references]) refs.set(ref.key, ref);
+  return refs;
 }
 
 /** In plain words; null where the object is as its manifest says. */

@@ -23,7 +23,8 @@ import type { RepairedObject, RepairedSnapshot, RepairReport, RepairRequest } fr
 interface AccountOutcome {
   readonly objects: RepairedObject[];
   readonly snapshots: RepairedSnapshot[];
-  /** Snapshots that were left alone. */
+  /** Snapshots there are, and how many of them were left alone. */
+  readonly seen: number;
   readonly untrusted: number;
   /** Something is missing or damaged still. */
   readonly left: ErrorCode | null;
@@ -44,15 +45,18 @@ export async function repair(request: RepairRequest): Promise<RepairReport> {
   const copies = await CopiesAsked.of(request);
   const outcomes: AccountOutcome[] = [];
   const locked: string[] = [];
+  let snapshotsSeen = 0;
   for (const [owner, ofOwner] of wanted) {
     signal.throwIfAborted();
-    const work = () => repairAccount(request, copies, ofOwner);
+    // Once more under the lock: prune may have been there since, and its work is no damage.
+    const work = async () =>
+      repairAccount(request, copies, await listSnapshots(store, { server, owner }, signal));
     const outcome = await (request.apply ? underLock(request.stateDir, owner, work) : work());
+    snapshotsSeen += outcome === 'locked' ? ofOwner.length : outcome.seen;
     if (outcome === 'locked') locked.push(owner);
     else outcomes.push(outcome);
   }
   const left = outcomes.find((one) => one.left !== null)?.left ?? null;
-  const snapshotsSeen = wanted.reduce((sum, [, ofOwner]) => sum + ofOwner.length, 0);
   const untrusted = outcomes.reduce((sum, one) => sum + one.untrusted, 0);
   // One of a stranger's among ours is for verify to tell; where there is nothing else, nothing was looked at.
   const strange = untrusted > 0 && untrusted === snapshotsSeen ? 'SNAPSHOT_UNTRUSTED' : null;
@@ -74,9 +78,11 @@ async function repairAccount(
   copies: CopiesAsked,
   listed: readonly ListedSnapshot[],
 ): Promise<AccountOutcome> {
+  const seen = listed.length;
+  if (seen === 0) return { objects: [], snapshots: [], seen, untrusted: 0, left: null };
   if (request.isCopy === true) {
     const { objects, damage, left } = await fetchAll(request, copies, listed, async (found) => found);
-    return { objects, snapshots: [], untrusted: damage.untrusted, left };
+    return { objects, snapshots: [], seen, untrusted: damage.untrusted, left };
   }
   const { provider, signal } = request;
   const fetched = await fetchAll(request, copies, listed, (found) => opened(provider, found, signal));
@@ -100,7 +106,7 @@ async function repairAccount(
   }
   // Another machine wrote a revision meanwhile, or removed the snapshot.
   const outrun = request.apply && snapshots.some(({ published }) => !published) ? 'ACCOUNT_LOCKED' : null;
-  return { objects, snapshots, untrusted: damage.untrusted, left: fetched.left ?? outrun };
+  return { objects, snapshots, seen, untrusted: damage.untrusted, left: fetched.left ?? outrun };
 }
 
 interface Fetched<S extends AnySnapshot> {

@@ -368,6 +368,25 @@ describe('prune beside other jobs', () => {
     expect(await expectWhole(store)).toBe(2);
   });
 
+  it('sees a manifest that somebody has put back since it removed it', async () => {
+    const [written] = await history(store, 1, 5);
+    const { key } = written!;
+    const text = (await collect(store.get({ key, signal }), 1e6)).toString();
+    let looks = 0;
+    const racing: Store = {
+      ...store,
+      capabilities: store.capabilities,
+      list: async (request) => {
+        if (request.prefix === 'manifests/' && ++looks === 2) await put(store, key, text);
+        return store.list(request);
+      },
+    };
+    await run({ store: racing });
+
+    expect(await keysIn(store, 'manifests/')).toContain(key);
+    expect(await expectWhole(store)).toBe(4);
+  });
+
   it('lets go of nothing that was pinned since its first look', async () => {
     const written = await history(store, 1, 6);
     const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
