@@ -20,7 +20,7 @@ import { findAnySnapshot } from '../core/jobs/find-snapshot.ts';
 import { newestTrusted, withNewestTrusted } from '../core/jobs/newest-trusted.ts';
 import { resolveAccount } from '../core/jobs/resolve-accounts.ts';
 import { distrustOf, requireTrusted, type Trust, trustsNobody } from '../core/jobs/trust.ts';
-import { quoted } from '../core/printable.ts';
+import { printable, quoted } from '../core/printable.ts';
 import { present } from '../core/state/account-records.ts';
 import { accountOfDatabases, databasesOwner, ownerNames } from '../core/state/database-owners.ts';
 import { isUuid } from '../core/state/server-identity.ts';
@@ -35,6 +35,10 @@ export interface Search {
   readonly state: State | null;
   /** Rejects where the panel cannot be read. */
   readonly panelAccounts: () => Promise<readonly Account[]>;
+  /** By which what is dated ahead is not the latest; left out: nothing is ahead. */
+  readonly nowMs?: number;
+  /** Takes one line for people. */
+  readonly note?: (text: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -201,19 +205,29 @@ export async function resolveSnapshot(
   }
 }
 
+/** What to tell of snapshots that are not the latest for their date alone. */
+export const notesOfAhead = ({ name, ahead = [] }: Pick<AnySnapshot, 'name' | 'ahead'>): string[] =>
+  ahead.map(
+    (one) =>
+      `note: ${printable(one.name, 500)} is dated ahead of the clock, so the latest is ${printable(name, 500)}; name the other where it is meant`,
+  );
+
 /** As `resolveSnapshot`, for what needs no more than the clear header. */
 export async function resolveAnySnapshot(
   search: Search,
   wanted: string,
   account: string | undefined,
 ): Promise<AnySnapshot> {
-  const { provider, signal, trust } = search;
+  const { provider, signal, trust, nowMs } = search;
   requireAccount(wanted, account);
   const names = search.state === null ? new Map<string, string>() : ownerNames(search.state);
+  const finding = { trust, names, nowMs };
   if (account !== undefined) {
     const listed = await listCandidates(search, await ownerOf(search, account));
     try {
-      return await findAnySnapshot(provider, listed, wanted, signal, trust, names);
+      const found = await findAnySnapshot(provider, listed, wanted, signal, finding);
+      for (const note of notesOfAhead(found)) search.note?.(note);
+      return found;
     } catch (error) {
       throw await withNewestTrusted(error, provider, listed, trust, signal);
     }
@@ -224,13 +238,13 @@ export async function resolveAnySnapshot(
     () => ofThisServer(search, null),
   ]) {
     try {
-      return await findAnySnapshot(provider, await candidates(), wanted, signal, trust, names);
+      return await findAnySnapshot(provider, await candidates(), wanted, signal, finding);
     } catch (error) {
       const unknown = isHoldfastError(error) && error.code === 'SNAPSHOT_NOT_FOUND';
       if (!unknown) throw error;
     }
   }
-  return findAnySnapshot(provider, await ofAnyServer(search, null), wanted, signal, trust, names);
+  return findAnySnapshot(provider, await ofAnyServer(search, null), wanted, signal, finding);
 }
 
 /** An id begins with its site, and the state may know whose that is now. */

@@ -12,10 +12,10 @@ import {
   readSoundSnapshot,
   type Snapshot,
 } from '../core/jobs/catalog.ts';
-import { newestCandidates, newestOf } from '../core/jobs/newest-snapshot.ts';
+import { aheadOf, newestCandidates, newestOf } from '../core/jobs/newest-snapshot.ts';
 import type { Search } from './find-snapshot.ts';
 
-type Reading = Pick<Search, 'provider' | 'trust' | 'signal'>;
+type Reading = Pick<Search, 'provider' | 'trust' | 'nowMs' | 'signal'>;
 
 export interface ReadResult {
   readonly listed: ListedSnapshot;
@@ -70,8 +70,10 @@ export async function readNewestOfEach(
   readonly snapshots: readonly Snapshot[];
   readonly damaged: readonly Unreadable[];
 }> {
-  const owners = Map.groupBy(listed, ({ owner }) => owner);
-  const read = await readEach(reading, [...owners.values()].flatMap(newestCandidates));
+  const { nowMs = Number.POSITIVE_INFINITY } = reading;
+  const owners = [...Map.groupBy(listed, ({ owner }) => owner).values()];
+  const candidates = owners.flatMap((ofOwner) => newestCandidates(ofOwner, nowMs));
+  const read = await readEach(reading, candidates);
   const snapshots: Snapshot[] = [];
   const damaged: Unreadable[] = [];
   for (const results of Map.groupBy(read, ({ listed }) => listed.owner).values()) {
@@ -79,10 +81,11 @@ export async function readNewestOfEach(
       error === null ? [] : [{ key: listed.key, owner: listed.owner, error }],
     );
     damaged.push(...bad);
-    const newest = newestOf(results.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot])));
+    const found = results.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot]));
+    const newest = newestOf(found, nowMs);
     if (bad.length > 0 || newest === null) continue;
     const { body, header, lockedBy, key } = newest;
-    if (body !== null) snapshots.push({ ...newest, body });
+    if (body !== null) snapshots.push({ ...newest, body, ahead: aheadOf(newest, found, nowMs) });
     else {
       const error = lockedBy ?? identityMissing(`manifest ${key}`);
       damaged.push({ key, owner: header.owner, error, locked: newest });

@@ -17,7 +17,7 @@ import { printable, quoted } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import type { RestoreAllDocument } from './documents/restore-all.ts';
 import type { FailedComponent } from './documents/snapshot.ts';
-import { listCandidates } from './find-snapshot.ts';
+import { listCandidates, notesOfAhead } from './find-snapshot.ts';
 import { bytesText, durationText, plural } from './format.ts';
 import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts';
 import { openProgress } from './progress.ts';
@@ -60,6 +60,7 @@ export async function runRestoreAll(
   ];
   const damaged = [...newest.damaged.filter(({ owner }) => !hasBegun.has(owner)), ...resumed.refused];
   for (const note of notesOf(resumed, newest)) output.note(`note: ${note}`);
+  for (const note of newest.snapshots.flatMap(notesOfAhead)) output.note(note);
   for (const { owner, at, reason } of erased) {
     const why = printable(reason, 500);
     output.note(`note: account ${owner} was erased ${printable(at)} (${why}): nothing of it can be restored`);

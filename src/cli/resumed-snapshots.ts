@@ -96,13 +96,9 @@ async function begunWith(
   { owner, id }: RestoreMark,
 ): Promise<Snapshot> {
   const { provider, signal, trust } = session.search;
-  const found = await findAnySnapshot(
-    provider,
-    await listCandidates(session.search, owner),
-    id,
-    signal,
+  const found = await findAnySnapshot(provider, await listCandidates(session.search, owner), id, signal, {
     trust,
-  );
+  });
   await requireTrustedSnapshot(session, found);
   return opened(provider, found, signal);
 }

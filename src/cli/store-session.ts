@@ -68,7 +68,11 @@ export async function withStore<T>(
       opened,
       state,
       trust,
-      search: { store, provider, trust, state, panelAccounts: () => early ?? readPanel(), signal },
+      search: {
+        ...{ store, provider, trust, state, signal, nowMs: world.now() },
+        panelAccounts: () => early ?? readPanel(),
+        note: (text) => output.note(text),
+      },
     });
   } finally {
     await (await opening.catch(() => null))?.store.close();

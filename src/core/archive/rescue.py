@@ -614,14 +614,29 @@ def is_account(snapshot, wanted):
 
 def newest(snapshots):
     """The highest sequence of each lineage, and of those the one committed last (sequences of two lineages, as two
-    addin configurations have them, cannot be compared)."""
-    last = {}
+    addin configurations have them, cannot be compared). One that is dated ahead of the clock counts as committed
+    when the newest before it in its lineage was. Also what is passed over for that."""
+    last, past = {}, {}
     for snapshot in snapshots:
         lineage = (snapshot.header['addin']['id'], snapshot.header['lineage'])
         rank = (snapshot.sequence, snapshot.header['committedAt'])
         if lineage not in last or (last[lineage].sequence, last[lineage].header['committedAt']) < rank:
             last[lineage] = snapshot
-    return max(last.values(), key=lambda s: (s.header['committedAt'], s.sequence))
+        if not is_ahead(snapshot):
+            past[lineage] = max(past.get(lineage, ''), rank[1])
+
+    def place(lineage):
+        snapshot = last[lineage]
+        committed = snapshot.header['committedAt']
+        return (past.get(lineage, '') if is_ahead(snapshot) else committed, committed, snapshot.sequence)
+
+    found = last[max(last, key=place)]
+    return found, [s for s in last.values() if is_ahead(s) and s.header['committedAt'] > found.header['committedAt']]
+
+
+def is_ahead(snapshot):
+    """By more than clocks differ: only a clock that was wrong can have seen that instant."""
+    return snapshot.header['startedAt'] > time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(time.time() + 3600))
 
 
 def of_account(snapshots, wanted):
@@ -631,7 +646,7 @@ def of_account(snapshots, wanted):
         places[snapshot.server, snapshot.owner].append(snapshot)
     fitting = [p for p in places if any(is_account(s, wanted) for s in places[p])]
     if len(fitting) > 1:
-        fitting = [p for p in fitting if is_account(newest(places[p]), wanted)] or fitting
+        fitting = [p for p in fitting if is_account(newest(places[p])[0], wanted)] or fitting
     if len(fitting) > 1:
         raise Stop('%s fits several accounts, use one of: --account %s'
                    % (show(wanted), ', --account '.join('%s/%s' % p for p in fitting)))
@@ -648,7 +663,11 @@ def choose(store, wanted, account):
     if wanted == 'latest':
         if not account:
             raise Stop('latest needs --account')
-        fitting = [newest(candidates)]
+        found, ahead = newest(candidates)
+        fitting = [found]
+        for other in ahead:
+            note('%s is dated ahead of the clock, so the latest is %s; name the other where it is meant' % (
+                show(id_of(other)), show(id_of(found))))
     else:
         fitting = [s for s in candidates if wanted in (id_of(s), s.short)]
         fitting = fitting or [s for s in candidates if id_of(s).startswith(wanted)]

@@ -37,6 +37,8 @@ export interface Snapshot extends SealedManifest {
   readonly key: string;
   /** Left out where it is the highest. */
   readonly passedOver?: readonly PassedOver[];
+  /** Where it was found as the newest of its account: what would be newer, but for its date ahead of the clock. */
+  readonly ahead?: readonly { readonly name: string }[];
   /** `<site>-<UTC>-<12 hex>` */
   readonly name: string;
 }

@@ -17,8 +17,17 @@ import {
   snapshotName,
   utcOf,
 } from './catalog.ts';
-import { newestCandidates, newestOf } from './newest-snapshot.ts';
+import { aheadOf, newestCandidates, newestOf } from './newest-snapshot.ts';
 import { distrustOf, type Trust } from './trust.ts';
+
+export interface Finding {
+  /** Whose word counts: a revision that is not trusted is passed over where one below it is. */
+  readonly trust?: Trust | undefined;
+  /** Sites by owner, as far as they are known: a locked snapshot has no other. */
+  readonly names?: ReadonlyMap<string, string>;
+  /** By which `latest` tells what is dated ahead; left out: nothing is. */
+  readonly nowMs?: number | undefined;
+}
 
 /**
  * The newest of one owner's snapshots, partial ones included; null where there are none.
@@ -29,12 +38,12 @@ async function readNewest(
   provider: KeyedProvider,
   listed: readonly ListedSnapshot[],
   signal: AbortSignal,
-  trust?: Trust,
+  { trust, nowMs = Number.POSITIVE_INFINITY }: Finding,
 ): Promise<AnySnapshot | null> {
-  const candidates = newestCandidates(listed);
-  return newestOf(
-    await Promise.all(candidates.map((one) => readSoundSnapshot(provider, one, signal, trust))),
-  );
+  const candidates = newestCandidates(listed, nowMs);
+  const read = await Promise.all(candidates.map((one) => readSoundSnapshot(provider, one, signal, trust)));
+  const newest = newestOf(read, nowMs);
+  return newest === null ? null : { ...newest, ahead: aheadOf(newest, read, nowMs) };
 }
 
 const fullName = /^(.+)-(\d{8}T\d{6}Z)-([0-9a-f]{12})$/;
@@ -51,8 +60,7 @@ export async function findSnapshot(
 
 /**
  * The one snapshot that `wanted` names: its id, a unique beginning of it, its twelve hex digits, or
- * `latest` (partial ones included), which needs a list of one owner. With `trust` a revision that is not trusted
- * is passed over where one below it is. `names` are sites by owner, as far as they are known: a locked one has no other.
+ * `latest` (partial ones included), which needs a list of one owner.
  *
  * @throws SNAPSHOT_NOT_FOUND none or several fit
  */
@@ -61,11 +69,11 @@ export async function findAnySnapshot(
   candidates: readonly ListedSnapshot[],
   wanted: string,
   signal: AbortSignal,
-  trust?: Trust,
-  names: ReadonlyMap<string, string> = new Map(),
+  finding: Finding = {},
 ): Promise<AnySnapshot> {
+  const { trust, names = new Map() } = finding;
   if (wanted === 'latest') {
-    const latest = await readNewest(provider, candidates, signal, trust);
+    const latest = await readNewest(provider, candidates, signal, finding);
     if (latest === null)
       throw notFound('there is no snapshot of this account', 'Run `holdfast backup` first.');
     return latest;

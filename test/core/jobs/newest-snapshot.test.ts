@@ -8,7 +8,7 @@ import { localStore } from '../../../src/addins/local/index.ts';
 import { s3TarProvider } from '../../../src/addins/s3-tar/index.ts';
 import type { Provider } from '../../../src/core/contracts/provider.ts';
 import { listSnapshots } from '../../../src/core/jobs/catalog.ts';
-import { findSnapshot } from '../../../src/core/jobs/find-snapshot.ts';
+import { findAnySnapshot } from '../../../src/core/jobs/find-snapshot.ts';
 import { newestCandidates } from '../../../src/core/jobs/newest-snapshot.ts';
 import { runRescue } from '../../support/backup.ts';
 import {
@@ -21,7 +21,9 @@ import {
 
 const owner = ownerUuid(1);
 const day = 86_400_000;
-const start = Date.UTC(2026, 10, 1, 3);
+const start = Date.UTC(2020, 10, 1, 3);
+/** No clock has been there yet. */
+const ahead = (Date.now() - start) / day + 400;
 const weekly = { id: 'b'.repeat(32), name: 'weekly' };
 const directories: string[] = [];
 afterEach(() => {
@@ -55,7 +57,7 @@ async function latestOf(snapshots: readonly Case[]): Promise<{ both: string; rea
     },
   };
   const listed = await listSnapshots(store, {}, signal);
-  const { header, name } = await findSnapshot(counting, listed, 'latest', signal);
+  const { header, name } = await findAnySnapshot(counting, listed, 'latest', signal, { nowMs: Date.now() });
   copyFileSync(new URL('../../../src/core/archive/rescue.py', import.meta.url), join(directory, 'rescue.py'));
   const { stdout, stderr } = await runRescue(directory, ['verify', 'latest', '--account', 'site1']);
   await store.close();
@@ -96,6 +98,18 @@ describe('the latest snapshot', () => {
     expect((await latestOf([...back, after])).both).toBe('weekly 1');
   });
 
+  it('is not what a clock has dated ahead where there is another lineage', async () => {
+    const once = { sequence: 50, at: ahead, addin: weekly };
+    expect(await latestOf([once, ...nights(1, 3)])).toEqual({ both: 'nightly 3', reads: 2 });
+    expect((await latestOf([once, { sequence: 1, at: ahead - 1 }])).both).toBe('weekly 50');
+  });
+
+  it('is dated ahead where it surely came after what is not', async () => {
+    const last = [...nights(1, 9), { sequence: 10, at: ahead }];
+    expect((await latestOf([...last, { sequence: 1, at: 5.5, addin: weekly }])).both).toBe('nightly 10');
+    expect((await latestOf([...last, { sequence: 1, at: 9.5, addin: weekly }])).both).toBe('weekly 1');
+  });
+
   it('is the newer commit of one second', async () => {
     const one = { sequence: 5, at: 1 };
     const other = { sequence: 3, at: 1 + 1 / day, addin: weekly };
@@ -107,6 +121,6 @@ describe('the latest snapshot', () => {
     const key = (sequence: number, atMs: number) => ({ ...name, id: '', key: `${sequence}`, sequence, atMs });
     const many = nights(300, 800).map(({ sequence, at }) => key(sequence, at * day));
     const few = nights(1, 500).map(({ sequence, at }) => key(sequence, (at + 1.5) * day));
-    expect(newestCandidates([...many, ...few]).length).toBeLessThanOrEqual(3);
+    expect(newestCandidates([...many, ...few], Date.now()).length).toBeLessThanOrEqual(3);
   });
 });

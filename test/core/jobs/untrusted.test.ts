@@ -252,7 +252,7 @@ describe('a manifest', () => {
     writeFileSync(join(lab.storePath, keys[2]!.replace('00000003', '00000009')), 'garbage');
     const listed = await listSnapshots(lab.store, {}, signal);
     for (const wanted of [names[2]!, header.id]) {
-      const found = await findAnySnapshot(lab.provider, listed, wanted, signal, await trust());
+      const found = await findAnySnapshot(lab.provider, listed, wanted, signal, { trust: await trust() });
 
       expect(found).toMatchObject({ key: keys[2], header: { revision: 0 } });
       expect(found.passedOver?.map(({ key, code }) => [key, code])).toEqual([

@@ -81,7 +81,7 @@ async function checkAccount(
   listed: readonly ListedSnapshot[],
 ): Promise<CheckedAccount> {
   const { provider } = request;
-  const last = newestCandidates(listed).at(-1)!;
+  const last = newestCandidates(listed, request.nowMs).at(-1)!;
   const about = { server: last.server, owner: last.owner, site: null, snapshot: last.id, epoch: null };
   try {
     const { snapshot, passedOver } = await newestSound(request, withKeys(provider, { keys }), listed);
@@ -102,7 +102,7 @@ async function checkAccount(
  * @throws OBJECT_DAMAGED, OBJECT_MISSING, FORMAT_UNSUPPORTED none can be read
  */
 async function newestSound(
-  { trust, signal }: CheckKeysRequest,
+  { trust, nowMs, signal }: CheckKeysRequest,
   provider: KeyedProvider,
   listed: readonly ListedSnapshot[],
 ): Promise<{ readonly snapshot: AnySnapshot; readonly passedOver: boolean }> {
@@ -111,7 +111,7 @@ async function newestSound(
   let failure: unknown = null;
   while (rest.size > 0) {
     const read: (readonly [string, AnySnapshot])[] = [];
-    const candidates = newestCandidates([...rest.values()]);
+    const candidates = newestCandidates([...rest.values()], nowMs);
     for (const one of candidates) {
       try {
         read.push([one.key, await readSoundSnapshot(provider, one, signal, trust)]);
@@ -121,7 +121,10 @@ async function newestSound(
         rest.delete(one.key);
       }
     }
-    const snapshot = newestOf(read.map(([, one]) => one));
+    const snapshot = newestOf(
+      read.map(([, one]) => one),
+      nowMs,
+    );
     // Without those that cannot be read others may be the newest.
     if (snapshot === null || read.length < candidates.length) continue;
     if (trust === undefined || trust.keys.size === 0 || standingOf(snapshot, trust) === 'trusted') {
