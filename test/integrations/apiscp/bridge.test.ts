@@ -139,6 +139,16 @@ describe('the bridge to ApisCP', () => {
     expect(strange.stderr).toContain('this is no site');
   }, 120_000);
 
+  it('says what is wrong with the configuration instead of doing nothing', async () => {
+    writeFileSync(join(site.config, 'addins.d/half.json'), '{');
+
+    const { stderr } = await run('php', [join(root, 'config/custom/hooks/deleteDomain.php'), 'site1']);
+
+    expect(stderr).toContain('half.json : line 1, column 2:');
+    expect(stderr).toContain('nothing is backed up or pinned');
+    rmSync(join(site.config, 'addins.d/half.json'));
+  });
+
   it('is taken away again, but for what is not ours', async () => {
     const removed = await play('-e', '{"holdfast_enabled": false}');
 

@@ -21,12 +21,18 @@ return static function (string $event, string $site): void {
 		return;
 	}
 	try {
-		$names = array_column(Command::run('addin', 'list')['configurations'], 'name');
+		['configurations' => $configurations, 'problems' => $problems] = Command::run('addin', 'list');
 	} catch (\Exception $e) {
 		$log($e->getMessage());
 		return;
 	}
-	foreach ($names as $name) {
+	foreach ($problems as $problem) {
+		$log("{$problem['file']} {$problem['pointer']}: {$problem['message']}. {$problem['hint']}");
+	}
+	if ($configurations === []) {
+		$log('nothing is backed up or pinned: there is no valid configuration; run holdfast doctor');
+	}
+	foreach (array_column($configurations, 'name') as $name) {
 		try {
 			if ($event === 'delete') {
 				$reason = 'the account was deleted in the panel';
