@@ -12,7 +12,7 @@ export function unusableEngine({ name, engine }: DatabaseSettings, error: Holdfa
     instance: name,
     engine,
     family: engine === 'postgresql' ? 'postgresql' : 'mysql',
-    check: async () => [{ name: 'secret', state: 'error', detail: error.message }],
+    check: async () => [{ name: 'secret', state: 'error', detail: error.message, code: error.code }],
     discover: () => Promise.reject(error),
     exports: () => Promise.reject(error),
     close: async () => {},

@@ -1,16 +1,21 @@
 /** The panel's accounts, and whether their trees can be captured whole. */
 
 import { type Stats, statfsSync, statSync } from 'node:fs';
+import type { Configuration } from '../../core/config/load-configuration.ts';
 import type { Account, DatabaseEngine } from '../../core/index.ts';
 import { type OwnDirectory, refuseOwn } from '../../core/jobs/backup/own-directories.ts';
 import { type RefusedTree, refuseRawData } from '../../core/jobs/backup/raw-data.ts';
+import { type SitesByUuid, selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import { printable } from '../../core/printable.ts';
 import { plural } from '../format.ts';
+import { noAccountHint, noAccountText, noneSelectedHint } from '../runs/select-accounts.ts';
 import { type Check, caution, fault, ok } from './check.ts';
 
 const named = 5;
 
 export function checkAccounts(accounts: readonly Account[], panel: string): readonly Check[] {
+  if (accounts.length === 0)
+    return [fault('panel', 'ACCOUNT_NOT_FOUND', noAccountText(panel), noAccountHint)];
   const troubled = accounts.filter(({ problem }) => problem !== null);
   const checks = [ok('panel', `${panel}: ${plural(accounts.length, 'account')}`)];
   for (const { site, problem } of troubled.slice(0, named)) {
@@ -21,6 +26,25 @@ export function checkAccounts(accounts: readonly Account[], panel: string): read
     checks.push(caution('panel', more, 'Run holdfast accounts to see them all.'));
   }
   return checks;
+}
+
+/** One that is for nobody ends with ACCOUNT_NOT_FOUND whenever it runs. */
+export function checkSelections(
+  accounts: readonly Account[],
+  { addins }: Configuration,
+  sites: SitesByUuid,
+): readonly Check[] {
+  if (accounts.length === 0) return [];
+  const idle = addins.filter(
+    (addin) => selectAccounts(accounts, addin.accounts, sites).accounts.length === 0,
+  );
+  return idle.map(({ name }) =>
+    caution(
+      `accounts of ${name}`,
+      `it selects none of ${plural(accounts.length, 'account')}`,
+      noneSelectedHint,
+    ),
+  );
 }
 
 /** Undefined for what is missing, and for what an account keeps even from root by a mount of its own. */
@@ -126,12 +150,10 @@ export async function checkDatabases(
   const checks = await Promise.all(
     engines.map(async (engine) => {
       const results = await engine.check({ signal });
-      return results.map(({ name, state, detail }): Check => {
+      return results.map(({ name, state, detail, code = 'DATABASE_UNREACHABLE' }): Check => {
         const what = `database ${engine.instance}: ${name}`;
         if (state === 'ok') return ok(what, detail);
-        return state === 'warning'
-          ? caution(what, detail)
-          : fault(what, 'DATABASE_UNREACHABLE', detail, hints[name] ?? null);
+        return state === 'warning' ? caution(what, detail) : fault(what, code, detail, hints[name] ?? null);
       });
     }),
   );

@@ -11,7 +11,7 @@ import {
   describeProblem,
 } from '../checks/configuration.ts';
 import { checkIdentityPlaces } from '../checks/encryption.ts';
-import { checkHooks } from '../checks/hooks.ts';
+import { checkHooks, checkPanelExport } from '../checks/hooks.ts';
 import { checkHost, checkPriority } from '../checks/host.ts';
 import { checkIsolation } from '../checks/isolation.ts';
 import { checkNotifiers } from '../checks/notifiers.ts';
@@ -45,6 +45,7 @@ export const doctor: CliCommand = {
     'TREE_OVERLAPS',
     'DATABASE_UNREACHABLE',
     'HOOK_FAILED',
+    'EXPORT_FAILED',
     'STORE_UNAVAILABLE',
     'STORE_DENIED',
     'STORE_FOREIGN',
@@ -90,6 +91,7 @@ async function checkConfiguredParts(
   add([checkAddins(loaded), ...checkSchedules(loaded)]);
   add(await checkPriority(configuration.limits));
   add(await checkHooks(configuration));
+  add(await checkPanelExport(configuration));
   add(await checkNotifiers(configuration));
   add(await checkSecrets(loaded, world));
   add(await attempt('isolation', () => checkIsolation(loaded, world)));

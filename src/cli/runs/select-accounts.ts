@@ -26,6 +26,12 @@ interface Parts {
 
 const shown = 5;
 
+export const noAccountText = (panel: string): string => `the panel ${panel} has no account`;
+export const noAccountHint =
+  'Correct "panel" in config.json: what it names fits nothing on this server. A new one may have no account yet.';
+export const noneSelectedHint =
+  'Correct the scope backups.accounts where it is set, else "accounts" in the addin configuration; holdfast accounts shows what there is.';
+
 /** @throws ACCOUNT_NOT_FOUND nothing is left to back up, although it was not only asked for what belongs here */
 export async function selectForRun(
   { output, signal }: CliContext,
@@ -33,6 +39,8 @@ export async function selectForRun(
   sites: SitesByUuid,
 ): Promise<AccountSelection> {
   const all = await panel.accounts({ signal });
+  if (all.length === 0)
+    throw new HoldfastError('ACCOUNT_NOT_FOUND', noAccountText(panel.name), { hint: noAccountHint });
   const { account: named, selected, scheduled } = chosen;
   const wanted = new Set(named === undefined ? all : resolveAccounts(all, named, sites));
   if (named !== undefined && selected !== true) return { accounts: [...wanted], unmatched: [] };
@@ -43,7 +51,7 @@ export async function selectForRun(
   const here = accounts.filter((one) => wanted.has(one) && isMine(one, addin.name, configuration));
   if (here.length === 0 && !(byItself && accounts.length > 0)) {
     throw new HoldfastError('ACCOUNT_NOT_FOUND', `the configuration ${addin.name} selects no account`, {
-      hint: 'Correct the scope backups.accounts where it is set, else "accounts" in the addin configuration; holdfast accounts shows what there is.',
+      hint: noneSelectedHint,
     });
   }
   if (here.length === 0) output.note(`note: ${addin.name} has nothing to do: it is not for these accounts`);

@@ -10,6 +10,7 @@
  * Concurrency: methods may overlap; the bodies of one `ExportSet` must be read side by side.
  */
 
+import type { ErrorCode } from '../errors.ts';
 import type { DatabaseSelector } from './panel.ts';
 import type { CallOptions } from './store.ts';
 
@@ -106,6 +107,8 @@ export interface EngineCheck {
   readonly name: string;
   readonly state: 'ok' | 'warning' | 'error';
   readonly detail: string;
+  /** Of an error: what an export would end with. DATABASE_UNREACHABLE where it is absent. */
+  readonly code?: ErrorCode;
 }
 
 export interface DatabaseEngine {

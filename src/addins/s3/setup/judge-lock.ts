@@ -17,7 +17,8 @@ export function objectLockOf({ objectLock }: Facts, settings: S3Settings): reado
     if (wanted === undefined) return [finding(name, 'ok', 'is off; only a new bucket can have it')];
     const detail = 'is set in the configuration, and the bucket has none: nothing can be put';
     const hint = 'Name a new bucket and run holdfast store init --apply, or remove "objectLock".';
-    return [mendable({ ...finding(name, 'error', detail, hint) })];
+    // As whatever is put there ends.
+    return [mendable({ ...finding(name, 'error', detail, hint), code: 'CONFIG_INVALID' })];
   }
   const byDefault = defaultOf(lock);
   if (wanted === undefined) {

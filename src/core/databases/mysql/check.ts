@@ -1,6 +1,7 @@
 /** What `doctor` shows of a MariaDB or MySQL server. */
 
 import type { EngineCheck } from '../../contracts/database.ts';
+import { isHoldfastError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
 import { probeClient } from './client.ts';
@@ -132,5 +133,6 @@ function failed(name: string, error: unknown): EngineCheck {
     name,
     state: 'error',
     detail: printable(error instanceof Error ? error.message : String(error), 500),
+    ...(isHoldfastError(error) ? { code: error.code } : {}),
   };
 }

@@ -1,6 +1,7 @@
 /** What `doctor` shows of a PostgreSQL server. */
 
 import type { EngineCheck } from '../../contracts/database.ts';
+import { isHoldfastError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
 import { findClients, versionOf } from './clients.ts';
@@ -83,5 +84,6 @@ function failed(name: string, error: unknown): EngineCheck {
     name,
     state: 'error',
     detail: printable(error instanceof Error ? error.message : String(error), 500),
+    ...(isHoldfastError(error) ? { code: error.code } : {}),
   };
 }
