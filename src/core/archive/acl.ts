@@ -1,5 +1,5 @@
 /**
- * POSIX ACLs: from the kernel's xattr form (linux/posix_acl_xattr.h) to the text that tar archives carry.
+ * POSIX ACLs in the kernel's xattr form (linux/posix_acl_xattr.h): as the text that tar archives carry, and beside modes.
  *
  * Ids stay numeric: a name would be looked up on the machine that extracts, not on the one that was saved.
  */
@@ -27,4 +27,29 @@ export function aclText(value: Buffer): string | null {
     lines.push(`${name}${id}:${bits}`);
   }
   return lines.join(',');
+}
+
+/**
+ * The access ACL that says what a mode says. Setting it takes away any other, and changes the mode in the same instant.
+ */
+export function aclOfMode(mode: number): Buffer {
+  const entries = [1, mode >> 6, 4, mode >> 3, 32, mode] as const;
+  const value = Buffer.alloc(4 + 3 * 8, 0xff);
+  value.writeUInt32LE(2, 0);
+  for (let i = 0; i < 3; i++) {
+    value.writeUInt16LE(entries[i * 2]!, 4 + i * 8);
+    value.writeUInt16LE(entries[i * 2 + 1]! & 7, 6 + i * 8);
+  }
+  return value;
+}
+
+/**
+ * The mode of an entry with an access ACL, where the ACL cannot be had: its bits of the group are the mask of the ACL,
+ * and may hold more than the owning group's own rights.
+ */
+export function modeWithoutAcl(mode: number, value: Buffer): number {
+  for (let at = 4; at + 8 <= value.length; at += 8) {
+    if (value.readUInt16LE(at) === 4) return mode & (~0o070 | ((value.readUInt16LE(at + 2) & 7) << 3));
+  }
+  return mode & ~0o070;
 }

@@ -1,11 +1,32 @@
 /**
- * Errors that say something of this machine and nothing of the file: they must never cost single files.
+ * Errors that say something of this machine or of a target and nothing of the file: they must never cost single files.
  */
 
 import { HoldfastError } from '../errors.ts';
 import { errno, errnoName } from './native.ts';
 
 const exhausted: readonly number[] = [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS];
+
+/** Of a file system that takes nothing more. */
+const ofTarget: readonly number[] = [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO];
+
+/** `number`: an errno of either sign, of writing. */
+export const isOfTarget = (number: number): boolean => ofTarget.includes(Math.abs(number));
+
+/** Whether the message of an error ends in such an errno's name. */
+export const endsOfTarget = (message: string): boolean =>
+  ofTarget.some((number) => message.endsWith(errnoName(number)));
+
+/** @param message ends in the name of the errno `number` */
+export function targetRefuses(message: string, number: number, cause?: unknown): HoldfastError {
+  const full = [errno.ENOSPC, errno.EDQUOT].includes(Math.abs(number));
+  return new HoldfastError('TARGET_UNWRITABLE', message, {
+    cause,
+    hint: full
+      ? 'Make room (or raise the quota) and go on with --resume.'
+      : 'Check that the target file system is writable and supports this kind of entry.',
+  });
+}
 
 /** Enough for a process that holds a lease and is told to give it up, as file servers do. */
 const leaseWaitMs = 100;

@@ -2,13 +2,16 @@
  * Makes one entry of a tree, with every attribute exactly as it was captured.
  *
  * Everything goes through descriptors; a name is only ever used together with its directory's descriptor.
- * Order matters: content, owner (which clears setuid bits and capabilities), mode, xattrs and ACLs, times.
+ * Order matters: content, owner (which clears setuid bits and capabilities), xattrs and ACLs, mode, times. What a
+ * directory hands down as an ACL is without effect in a private file, until chmod makes the bits of the group its mask.
  */
 
 import { chmodSync } from 'node:fs';
-import { type Entry, fileType, typeOf, type Xattr } from '../archive/entry.ts';
+import { type Entry, fileType, typeOf } from '../archive/entry.ts';
 import { decimalTime } from '../archive/tar.ts';
 import { HoldfastError } from '../errors.ts';
+import { applyXattrs, type Refused } from './apply-xattrs.ts';
+import { isOfTarget, targetRefuses } from './exhaustion.ts';
 import {
   chmodFd,
   chownFd,
@@ -27,27 +30,12 @@ import {
   unlinkAt,
   zName,
 } from './native.ts';
-import {
-  displayName,
-  isAlwaysKept,
-  magicPath,
-  type XattrBackend,
-  XattrError,
-  type XattrSubject,
-} from './xattrs.ts';
+import { displayName, magicPath, type XattrBackend, XattrError, type XattrSubject } from './xattrs.ts';
 
 const present = new Stat();
 
-/** Hears of what the target refused; the rest of the entry is restored all the same. */
-export type Refused = (code: string, message: string) => void;
-
 function fail(what: string, rc: number): never {
-  const full = rc === -errno.ENOSPC || rc === -errno.EDQUOT;
-  throw new HoldfastError('TARGET_UNWRITABLE', `${what}: ${errnoName(rc)}`, {
-    hint: full
-      ? 'Make room (or raise the quota) and go on with --resume.'
-      : 'Check that the target file system is writable and supports this kind of entry.',
-  });
+  throw targetRefuses(`${what}: ${errnoName(rc)}`, rc);
 }
 
 /** A new, empty, private file. An existing entry of that name is removed first where `replace`. */
@@ -62,13 +50,50 @@ export function createFile(dirfd: number, name: Buffer, replace: boolean): numbe
   return fd;
 }
 
-/** Owner, mode, xattrs and mtime of an open file or directory. */
+/** An inode, as the calls that change it take it. */
+interface Reached {
+  readonly fd: number;
+  readonly subject: XattrSubject;
+  readonly chown: (fd: number, uid: number, gid: number) => number;
+  readonly chmod: (fd: number, mode: number) => number;
+}
+
+/**
+ * Owner, xattrs, mode and mtime of an open file or directory.
+ *
+ * @throws TARGET_UNWRITABLE the target is full or fails; some of it may be applied
+ */
 export function applyToDescriptor(fd: number, entry: Entry, xattrs: XattrBackend, refused: Refused): void {
-  const mode = modeFor(entry, chownFd(fd, entry.uid, entry.gid), refused);
-  const rc = chmodFd(fd, mode);
-  if (rc < 0) refused('mode-refused', `mode ${mode.toString(8)}: ${errnoName(rc)}`);
-  applyXattrs(fd, entry.xattrs, xattrs, refused);
-  applyTime(fd, fd, entry, refused);
+  apply({ fd, subject: fd, chown: chownFd, chmod: chmodFd }, entry, xattrs, refused);
+}
+
+/**
+ * As `applyToDescriptor`, by an O_PATH descriptor, of whatever it stands for. Nothing is opened, for which somebody
+ * who has a lease on a file would have to be waited for.
+ */
+export function applyToInode(fd: number, entry: Entry, xattrs: XattrBackend, refused: Refused): void {
+  apply({ fd, subject: magicPath(fd), chown: chownInode, chmod: chmodInode }, entry, xattrs, refused);
+}
+
+function apply(
+  { fd, subject, chown, chmod }: Reached,
+  entry: Entry,
+  xattrs: XattrBackend,
+  refused: Refused,
+): void {
+  const mode = modeFor(entry, chown(fd, entry.uid, entry.gid), refused);
+  const given = applyXattrs(subject, entry.xattrs, mode, xattrs, refused);
+  if (typeOf(entry) !== fileType.link) {
+    const rc = chmod(fd, given);
+    if (rc < 0) refuse(refused, 'mode-refused', `mode ${given.toString(8)}`, rc);
+  }
+  applyTime(subject, fd, entry, refused);
+}
+
+/** @throws TARGET_UNWRITABLE it is not this entry alone that the target cannot hold */
+function refuse(refused: Refused, code: string, what: string, rc: number, result = ''): void {
+  if (isOfTarget(rc)) fail(`cannot set ${what}`, rc);
+  refused(code, `${what}: ${errnoName(rc)}${result}`);
 }
 
 /** What runs with the rights of its owner must not run with those of another. @param rc of setting the owner */
@@ -77,7 +102,7 @@ function modeFor(entry: Entry, rc: number, refused: Refused): number {
   if (rc >= 0) return mode;
   const dropped =
     (mode & 0o6000) === 0 || typeOf(entry) === fileType.link ? '' : ', so setuid and setgid are dropped';
-  refused('owner-refused', `owner ${entry.uid}:${entry.gid}: ${errnoName(rc)}${dropped}`);
+  refuse(refused, 'owner-refused', `owner ${entry.uid}:${entry.gid}`, rc, dropped);
   return mode & 0o1777;
 }
 
@@ -85,38 +110,13 @@ function modeFor(entry: Entry, rc: number, refused: Refused): number {
 function applyTime(subject: XattrSubject, fd: number, entry: Entry, refused: Refused): void {
   const { mtimeSeconds: seconds, mtimeNanoseconds: nanoseconds } = entry;
   const rc = setMtime(subject, seconds, nanoseconds);
-  if (rc < 0) refused('time-refused', `modification time: ${errnoName(rc)}`);
+  if (rc < 0) refuse(refused, 'time-refused', 'modification time', rc);
   else if (seconds < 0 || seconds > 0x7fffffff) {
     statFd(fd, present);
     if (present.mtimeSeconds !== seconds || present.mtimeNanoseconds !== nanoseconds) {
       refused('time-refused', `modification time ${decimalTime(seconds, nanoseconds)}: cannot be held here`);
     }
   }
-}
-
-/** Sets what was captured and removes what is there besides, such as inherited ACLs. */
-function applyXattrs(
-  subject: XattrSubject,
-  wanted: readonly Xattr[],
-  xattrs: XattrBackend,
-  refused: Refused,
-): void {
-  const attempt = (action: () => void): void => {
-    try {
-      action();
-    } catch (error) {
-      if (!(error instanceof XattrError)) throw error;
-      refused('xattr-refused', error.message);
-    }
-  };
-  attempt(() => {
-    for (const { name } of xattrs.read(subject)) {
-      const label = name.toString('latin1');
-      if (isAlwaysKept(label)) continue;
-      if (!wanted.some((one) => one.name.equals(name))) attempt(() => xattrs.remove(subject, name));
-    }
-  });
-  for (const { name, value } of wanted) attempt(() => xattrs.set(subject, name, value));
 }
 
 /** A symbolic link, FIFO, socket or device. */
@@ -154,22 +154,19 @@ function applyToSpecial(
     if ((present.mode & fileType.mask) !== typeOf(entry) || present.nlink !== 1) {
       fail('the entry just made was replaced', -errno.ESTALE);
     }
-    const subject = magicPath(fd);
-    const mode = modeFor(entry, chownInode(fd, entry.uid, entry.gid), refused);
-    if (typeOf(entry) !== fileType.link) applyMode(fd, mode, refused);
-    applyXattrs(subject, entry.xattrs, xattrs, refused);
-    applyTime(subject, fd, entry, refused);
+    applyToInode(fd, entry, xattrs, refused);
   } finally {
     closeFd(fd);
   }
 }
 
-function applyMode(fd: number, mode: number, refused: Refused): void {
+/** Of the inode that a descriptor stands for, also an O_PATH one, but no symbolic link. @returns 0, or the negated errno */
+export function chmodInode(fd: number, mode: number): number {
   try {
     chmodSync(`/proc/self/fd/${fd}`, mode);
+    return 0;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    refused('mode-refused', `mode ${mode.toString(8)}: ${code}`);
+    return (error as NodeJS.ErrnoException).errno ?? -errno.EIO;
   }
 }
 

@@ -82,9 +82,11 @@ describe('a file system without extended attributes', () => {
       );
       expect([...new Set(differences.map(({ path, field }) => `${path} ${field}`))]).toEqual([
         'attributes xattr',
+        'data mode', // its group has no more than the ACL gave it
         'data xattr',
         'sparse holes', // not told by ramfs
       ]);
+      expect(statSync(join(point, 'target/shadow/data')).mode & 0o777).toBe(0o755);
     });
   });
 });

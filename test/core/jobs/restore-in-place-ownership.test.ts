@@ -24,6 +24,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Lab, openLab } from '../../support/backup.ts';
 import { accountAt, restoreTreeInPlace } from '../../support/in-place.ts';
+import { holdLeases } from '../../support/lease.ts';
 
 const account = 1234;
 
@@ -102,6 +103,19 @@ describe('restore in place over what is not the account’s', () => {
       { path: 'shadow/www/b', message: expect.stringContaining('changed or replaced meanwhile') },
     ]);
     expect(rights(at('www/b'))).toEqual(before);
+  });
+
+  it('waits for nobody who has a lease on a file: it describes that one, or makes it anew', async () => {
+    writeFileSync(at('www/a'), 'A-public');
+    chmodSync(at('www/b'), 0o777);
+    const holder = await holdLeases(60, at('www/a'), at('www/b'));
+    const { list, failures } = await inPlace();
+    holder.kill('SIGKILL');
+
+    expect(failures).toEqual([]);
+    expect(list).toEqual(['content shadow/www/a', 'metadata shadow/www/b']);
+    expect(readFileSync(at('www/a'), 'utf8')).toBe('a-public');
+    expect(statSync(at('www/b')).mode & 0o7777).toBe(0o644);
   });
 
   it('neither opens nor enters a directory of root in the place of one of the account', async () => {

@@ -3,9 +3,8 @@
  */
 
 import { type Entry, fileType, typeOf } from '../../archive/entry.ts';
-import { AT_FDCWD, closeFd, errnoName, O, openAt, Stat, setMtime, statFd } from '../../filesystem/native.ts';
-import { lastName } from '../../filesystem/write-entry.ts';
-import { magicPath } from '../../filesystem/xattrs.ts';
+import { closeFd, errnoName, O, openAt, Stat, setMtime, statFd } from '../../filesystem/native.ts';
+import { chmodInode, lastName } from '../../filesystem/write-entry.ts';
 import type { Seen } from './decide.ts';
 import { isAt, isSeen } from './identity.ts';
 import type { LiveTree } from './live-tree.ts';
@@ -14,7 +13,10 @@ import { mayDescribe, mayDescribeDirectory, sameButTime, strangersDirectory } fr
 
 const stat = new Stat();
 
-/** @throws TARGET_UNWRITABLE it is another inode by now, is not as it was, or is shared */
+/**
+ * @param apply is given an O_PATH descriptor: somebody's lease on the file holds up whoever opens it
+ * @throws TARGET_UNWRITABLE it is another inode by now, is not as it was, or is shared
+ */
 export function describeFile(tree: LiveTree, entry: Entry, seen: Seen, apply: (fd: number) => void): void {
   const parent = tree.writableParent(entry.path);
   const path = openAt(parent, lastName(entry.path), O.PATH | O.NOFOLLOW);
@@ -25,15 +27,8 @@ export function describeFile(tree: LiveTree, entry: Entry, seen: Seen, apply: (f
     const right = tree.layered ? isAt(tree.look, tree.relative(entry.path), seen) : isSeen(stat, seen);
     if (!plain || !right || !mayDescribe(entry, stat, tree.write.isClosed(parent)))
       throw unwritable('was changed or replaced meanwhile');
-    const fd = openAt(AT_FDCWD, magicPath(path), O.RDONLY | O.NONBLOCK);
-    if (fd < 0) throw unwritable(`cannot be opened: ${errnoName(fd)}`);
-    try {
-      statFd(fd, stat);
-      if (stat.nlink !== 1) throw unwritable('got another name meanwhile');
-      apply(fd);
-    } finally {
-      closeFd(fd);
-    }
+    closeToGroups(path, entry);
+    apply(path);
   } finally {
     closeFd(path);
   }
@@ -46,7 +41,14 @@ export function describeDirectory(tree: LiveTree, entry: Entry, apply: (fd: numb
   const closed = relative.length === 0 || (parent !== null && tree.write.isClosed(parent));
   const fd = tree.writableDirectory(entry.path);
   statFd(fd, stat);
-  if (mayDescribeDirectory(entry, stat, closed)) apply(fd);
-  else if (!sameButTime(entry, stat)) throw strangersDirectory(entry, stat);
+  if (mayDescribeDirectory(entry, stat, closed)) {
+    closeToGroups(fd, entry);
+    apply(fd);
+  } else if (!sameButTime(entry, stat)) throw strangersDirectory(entry, stat);
   else setMtime(fd, entry.mtimeSeconds, entry.mtimeNanoseconds);
+}
+
+/** What `stat` shows is to get another group, which must not have the rights of the one before for a moment. Where this is refused, so is that. */
+function closeToGroups(fd: number, { gid }: Entry): void {
+  if (gid !== stat.gid) chmodInode(fd, stat.mode & 0o7707);
 }

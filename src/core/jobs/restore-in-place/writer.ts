@@ -22,7 +22,13 @@ import {
   unlinkAt,
   zName,
 } from '../../filesystem/native.ts';
-import { applyToDescriptor, createFile, createSpecial, lastName } from '../../filesystem/write-entry.ts';
+import {
+  applyToDescriptor,
+  applyToInode,
+  createFile,
+  createSpecial,
+  lastName,
+} from '../../filesystem/write-entry.ts';
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
 import type { Frames } from '../restore/frames.ts';
 import { writeContent } from '../restore/write-content.ts';
@@ -154,7 +160,7 @@ export class Writer {
 
   /** Metadata of a file that is otherwise right, and of which `seen` was right. @throws TARGET_UNWRITABLE */
   describe(tree: LiveTree, entry: Entry, seen: Seen): void {
-    describeFile(tree, entry, seen, (fd) => this.#apply(tree, fd, entry));
+    describeFile(tree, entry, seen, (fd) => this.#apply(tree, fd, entry, applyToInode));
   }
 
   /** Metadata of a directory, once nothing below it changes any more. @throws TARGET_UNWRITABLE it is not the account's */
@@ -173,11 +179,9 @@ export class Writer {
     }
   }
 
-  #apply(tree: LiveTree, fd: number, entry: Entry): void {
+  #apply(tree: LiveTree, fd: number, entry: Entry, apply = applyToDescriptor): void {
     const wanted = tree.layered ? withoutLayerXattrs(entry) : entry;
-    applyToDescriptor(fd, wanted, this.#options.xattrs, (code, message) =>
-      this.#options.warn(code, entry.path, message),
-    );
+    apply(fd, wanted, this.#options.xattrs, (code, message) => this.#options.warn(code, entry.path, message));
   }
 
   #moveIn(

@@ -15,6 +15,7 @@ import {
   typeOf,
 } from '../../archive/entry.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { endsOfTarget } from '../../filesystem/exhaustion.ts';
 import { closeWritten } from '../../filesystem/flush.ts';
 import { closeFd, errno, errnoName, linkAt, unlinkAt } from '../../filesystem/native.ts';
 import { OpenDirectories } from '../../filesystem/open-directories.ts';
@@ -48,10 +49,8 @@ export interface RestorerOptions {
 /** What stops the whole restore instead of costing one entry. */
 export function isFatal(error: unknown): boolean {
   if (!isHoldfastError(error)) return true;
-  const codes = [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO].map(errnoName);
-  const full = error.code === 'TARGET_UNWRITABLE' && codes.some((code) => error.message.endsWith(code));
   return (
-    full ||
+    (error.code === 'TARGET_UNWRITABLE' && endsOfTarget(error.message)) ||
     error.code === 'INTERRUPTED' ||
     error.code === 'STORE_UNAVAILABLE' ||
     error.code === 'STORE_DENIED'

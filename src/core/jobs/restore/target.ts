@@ -181,8 +181,8 @@ function takeOver(fd: number): void {
 
 function giveBack(fd: number, { uid, gid, mode, acls }: Access): void {
   chownFd(fd, uid, gid);
-  chmodFd(fd, mode);
   for (const [name, value] of Object.entries(acls)) setXattrFd(fd, zName(name), Buffer.from(value, 'base64'));
+  chmodFd(fd, mode);
 }
 
 function unwritable(path: string, code: string, cause?: unknown): HoldfastError {

@@ -1,6 +1,6 @@
 /** What says something of this machine and not of a file: no descriptor left, and a lease that somebody has. */
 
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openLab } from '../../../support/backup.ts';
+import { holdLeases } from '../../../support/lease.ts';
 
 /** One thread, so that all levels of the walk are its own. Prints what came of the backup. */
 const backup = `
@@ -24,18 +25,6 @@ beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'holdfast-exhausted-'));
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
-/** Takes a lease for writing, and gives it up a moment after the kernel asks for it. */
-const leaseHolder = `
-import fcntl, os, signal, sys, time
-fd = os.open(sys.argv[1], os.O_RDWR)
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
-fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-print('held', flush=True)
-signal.sigwait([signal.SIGIO])
-time.sleep(0.02)
-fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-`;
 
 describe('a machine without descriptors', () => {
   it('fails the account, which is to be run again, and leaves out no file in silence', async () => {
@@ -61,8 +50,7 @@ describe('a file on which somebody has a lease', () => {
     mkdirSync(join(place, 'tree'), { recursive: true });
     const file = join(place, 'tree', 'file');
     writeFileSync(file, 'content');
-    const holder = spawn('python3', ['-c', leaseHolder, file], { stdio: ['ignore', 'pipe', 'inherit'] });
-    await once(holder.stdout, 'data');
+    const holder = await holdLeases(0.02, file);
     const lab = await openLab(place);
     const { snapshot, exitStatus } = await lab.backUp({ shadow: join(place, 'tree') });
     await lab.close();
@@ -80,9 +68,7 @@ describe('a file on which somebody has a lease', () => {
     writeFileSync(file, 'content');
     const lab = await openLab(place, { chain: {}, now: () => Date.now() + 60_000 });
     await lab.backUp({ shadow: join(place, 'tree') });
-    const stubborn = leaseHolder.replace('time.sleep(0.02)', 'time.sleep(60)');
-    const holder = spawn('python3', ['-c', stubborn, file], { stdio: ['ignore', 'pipe', 'inherit'] });
-    await once(holder.stdout, 'data');
+    const holder = await holdLeases(60, file);
     const { snapshot } = await lab.backUp({ shadow: join(place, 'tree') }, { checksum: true });
     holder.kill('SIGKILL');
     await lab.close();
