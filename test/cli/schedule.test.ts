@@ -240,6 +240,16 @@ describe('holdfast serve', () => {
     expect(lines.filter(({ msg }) => msg === 'account done')).toHaveLength(2);
   });
 
+  it('ends with the status of a run that failed', async () => {
+    configure({ budget: { inodes: 1 } });
+    owe(3);
+    const failed = await site.holdfast('serve', '--once');
+    configure({});
+
+    expect(failed.status).toBe(errorCodes.RUN_FAILED.exit);
+    expect((await site.holdfast('serve', '--once', '--json')).status).toBe(errorCodes.USAGE.exit);
+  });
+
   it('tells of a run that cannot tell itself, once, and of no other', async () => {
     const [told, tell] = [join(site.dir, 'told'), join(site.dir, 'tell')];
     writeFileSync(

@@ -1,7 +1,7 @@
 /** `holdfast serve`: runs schedules, until it is stopped. */
 
 import type { Configuration } from '../../core/config/load-configuration.ts';
-import { isHoldfastError } from '../../core/errors.ts';
+import { HoldfastError, isHoldfastError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { Daemon } from '../../core/schedule/daemon.ts';
 import { lockDaemon } from '../../core/state/daemon-lock.ts';
@@ -23,13 +23,14 @@ export const serve: CliCommand = {
       .option('--once', 'run what is owed now, then end: for a timer or cron')
       .addHelpText(
         'after',
-        '\nEach run is a process of its own. SIGTERM stops the runs under way, which are begun again at the\nnext start. Changes of the configuration are seen within a minute; a broken one changes nothing.\nWith --once, another one at work is no error: this one ends with 0.',
+        '\nEach run is a process of its own. SIGTERM stops the runs under way, which are begun again at the\nnext start. Changes of the configuration are seen within a minute; a broken one changes nothing.\nWith --once it ends with the status of the run that failed worst, or of one with warnings;\nanother one at work is no error: this one ends with 0.',
       );
   },
 
   async run(context, { options }) {
     const { output, world, signal } = context;
     const once = options['once'] === true;
+    if (output.json) throw noDocument();
     let { configuration } = await loadConfigured(context.configDir);
     const { stateDir } = configuration;
     let lock: Awaited<ReturnType<typeof lockDaemon>>;
@@ -56,6 +57,7 @@ export const serve: CliCommand = {
         }
         return configuration;
       };
+      let worst = 0;
       const alarms = new Alarms(context, { server: seed, command: ourselves() });
       const daemon = new Daemon({
         stateDir,
@@ -69,7 +71,9 @@ export const serve: CliCommand = {
           await tellInterrupted(context, now, seed);
           return now.addins;
         },
-        run: (order) => runScheduled(context, { order, configuration, server: seed }),
+        run: async (order) => {
+          worst = worse(worst, await runScheduled(context, { order, configuration, server: seed }));
+        },
         onTrouble: (error) => alarms.trouble(error, configuration),
       });
       if (!once) output.info(`holdfast: running the schedules of ${printable(configuration.dir, 4096)}`);
@@ -78,9 +82,22 @@ export const serve: CliCommand = {
       } finally {
         await alarms.ended();
       }
-      return 0;
+      // Runs that were stopped with it are begun again.
+      return once && !signal.aborted ? worst : 0;
     } finally {
       lock.release();
     }
   },
 };
+
+/** Warnings, 100 to 127, are less than any error. */
+function worse(a: number, b: number): number {
+  const weight = (status: number): number => (status >= 100 && status < 128 ? status - 127 : status);
+  if (a === 0 || b === 0) return a + b;
+  return weight(a) >= weight(b) ? a : b;
+}
+
+const noDocument = (): HoldfastError =>
+  new HoldfastError('USAGE', 'serve has no document to print: its runs report to notifiers and logs', {
+    hint: 'Leave out --json; holdfast status --json tells how runs ended.',
+  });

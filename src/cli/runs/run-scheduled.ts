@@ -23,11 +23,11 @@ export interface ScheduledRun {
   readonly server: string;
 }
 
-/** Resolves when the run has ended, however it did. */
+/** Resolves when the run has ended, however it did, with its exit status; INTERNAL where it has none. */
 export async function runScheduled(
   context: CliContext,
   { order, configuration, server }: ScheduledRun,
-): Promise<void> {
+): Promise<number> {
   const { output, world, signal, configDir } = context;
   const { stateDir, limits } = configuration;
   const { addin, level } = order.item;
@@ -36,22 +36,23 @@ export async function runScheduled(
   const end = await runProcess({ order, configDir, limits, signal });
   const how = end.failure ?? end.signal ?? `status ${end.status}`;
   output.info(`${addin}: ended, ${how}`);
-  if (signal.aborted || end.status === 0) return;
+  const exitStatus = end.status ?? errorCodes.INTERNAL.exit;
+  if (signal.aborted || exitStatus === 0) return exitStatus;
   // Others of the configuration, begun by hand or by the panel, may have begun and ended meanwhile.
   const since = { addin, scheduled: true, sinceMs: startedAtMs, limit: 1, nowMs: world.now() };
-  if ((await pastRuns(stateDir, since)).length > 0) return;
+  if ((await pastRuns(stateDir, since)).length > 0) return exitStatus;
   // If it had begun, its record says how far it was.
   const runs = await knownRuns(stateDir);
   if (runs.some((one) => one.silent && one.addin === addin && one.startedAtMs >= startedAtMs)) {
     await tellInterrupted(context, configuration, server);
-    return;
+    return exitStatus;
   }
   const about = { configuration, addin: chooseAddin(configuration, addin), server, level };
-  const exitStatus = end.status ?? errorCodes.INTERNAL.exit;
   const problem = `the run ended before it could report: ${how}`;
   await RunCompanion.unreported(
     context,
     { ...about, scheduled: true, untilMs: order.untilMs },
     { startedAtMs, exitStatus, problem },
   ).catch((error: unknown) => output.note(`note: that cannot be told: ${printable(String(error), 300)}`));
+  return exitStatus;
 }

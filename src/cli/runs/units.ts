@@ -53,7 +53,7 @@ Type=${daemon ? 'simple' : 'oneshot'}
 ExecStart=${words.map(unitWord).join(' ')}
 # Secrets of the configuration that are "env:NAME".
 EnvironmentFile=-${environmentFile}
-${daemon ? 'Restart=on-failure\nRestartSec=60\n' : ''}# Runs hear of a stop from their parent; a second signal would end them at once.
+${daemon ? 'Restart=on-failure\nRestartSec=60\n' : '# Done, with warnings.\nSuccessExitStatus=100\n'}# Runs hear of a stop from their parent; a second signal would end them at once.
 KillMode=mixed
 TimeoutStartSec=infinity
 TimeoutStopSec=10min
