@@ -14,6 +14,8 @@ import { headObject } from './metadata.ts';
 import type { S3Settings } from './settings.ts';
 
 const dayMs = 86_400_000;
+/** The service tells its clock in seconds, and some time ago. */
+const slackMs = 60_000;
 /** Into so many steps the time of a lock is divided. */
 const steps = 8;
 
@@ -94,8 +96,11 @@ export async function extendLock(bucket: Bucket, request: ExtendLockRequest): Pr
   const days = lockedDays(settings, key);
   if (days === null) return;
   refuseWithoutLock(bucket, key);
-  const wantedMs = lockEndMs(days, clock.now());
-  if (lockedAtMs !== null && lockEndMs(days, lockedAtMs) >= wantedMs) return;
+  const nowMs = clock.now();
+  const wantedMs = lockEndMs(days, nowMs);
+  // What lies ahead of the service's clock was told by a wrong one.
+  const isKnown = lockedAtMs !== null && lockedAtMs <= nowMs + slackMs;
+  if (isKnown && lockEndMs(days, lockedAtMs) >= wantedMs) return;
   const Retention = { Mode: modeOf(settings), RetainUntilDate: new Date(wantedMs) };
   const call = { abortSignal: signal };
   try {

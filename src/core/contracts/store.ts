@@ -114,7 +114,10 @@ export interface RemoveRequest extends CallOptions {
 
 export interface ExtendLockRequest extends CallOptions {
   readonly key: string;
-  /** When the object was last put or extended at the earliest, by the caller's clock; null: not known. */
+  /**
+   * When the object was last put or extended at the earliest, by the clock of the store as far as the caller knows it, else by its
+   * own; null: not known. An instant that has not come yet says nothing.
+   */
   readonly lockedAtMs: number | null;
 }
 

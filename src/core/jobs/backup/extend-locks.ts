@@ -2,11 +2,11 @@
  * Keeps what a new snapshot refers to locked for as long as what it stores anew, in stores with object lock.
  *
  * A store that refuses costs a warning, not the backup. The parent did the same when it was made, so the
- * instant it began tells a store whether anything is due.
+ * instant it began tells a store whether anything is due: by the store's own clock, since ours may have been wrong then.
  */
 
 import { type OwnerKeyName, ownerKeyKey } from '../../archive/keys.ts';
-import type { ObjectRef } from '../../archive/manifest.ts';
+import type { ManifestHeader, ObjectRef } from '../../archive/manifest.ts';
 import { pairId } from '../../encryption/key-text.ts';
 import { listKeys, type OwnerEpoch } from '../../encryption/owner-keys.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
@@ -45,7 +45,7 @@ export async function extendLocks(
   // Credentials that can only put cannot tell whether there are locks.
   if (store.extendLock === undefined || !(objectLock || putOnly)) return;
   const sure = parent !== null && (parent.body.warningCounts[code] ?? 0) === 0;
-  const lockedAtMs = sure ? Date.parse(parent.header.startedAt) : null;
+  const lockedAtMs = sure ? begunMs(parent.header) : null;
   const extend = async (key: string, sinceMs: number | null, needed: boolean): Promise<void> => {
     try {
       await store.extendLock?.({ key, lockedAtMs: sinceMs, signal });
@@ -71,6 +71,13 @@ export async function extendLocks(
   const revisions = { server, owner, epoch: epoch.epoch, pair };
   if (await extendUnseen(context, revisions)) return;
   await extend(ownerKeyKey({ ...revisions, revision: 0 }), null, false);
+}
+
+/** The store told its clock with the last put, before the commit; how long it all took our clock knows. */
+function begunMs({ startedAt, committedAt, storeClockAt }: ManifestHeader): number {
+  const startedMs = Date.parse(startedAt);
+  if (storeClockAt === null) return startedMs;
+  return Date.parse(storeClockAt) - Math.max(0, Date.parse(committedAt) - startedMs);
 }
 
 /** So many revisions are asked for where none can be listed. */

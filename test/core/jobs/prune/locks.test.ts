@@ -106,6 +106,20 @@ describe('a backup to a store with object lock', () => {
     ]);
   });
 
+  it('goes by the clock of the store, whatever its own was when the parent was made', async () => {
+    const parent = await backUp('full');
+    const asked: (number | null)[] = [];
+    const at = (hours: number): string => new Date(nowMs + 40 * dayMs + hours * 3_600_000).toISOString();
+    const { server, owner } = parent.header;
+    await extendLocks([{ key: 'of the parent' }], {
+      addin: { store: { ...store, extendLock: async ({ lockedAtMs }) => void asked.push(lockedAtMs) } },
+      ...{ server, owner, epoch: null, takenOver: [], warnings: new WarningList(), signal },
+      parent: { ...parent, header: { ...parent.header, startedAt: at(0), committedAt: at(2) } },
+    });
+
+    expect(asked).toEqual([Date.parse(parent.header.storeClockAt!) - 2 * 3_600_000]);
+  });
+
   it('asks for every revision of its keys, since only an identity tells which of them opens', async () => {
     const parent = await backUp('full');
     const { server, owner } = parent.header;
