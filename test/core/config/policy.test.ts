@@ -162,6 +162,11 @@ describe('levelDue', () => {
     expect(levelDue({ ...asked, fullEveryDays: () => 1 }, full(99.6))).toBe('auto');
   });
 
+  it('is a full whatever a clock that was ahead has dated', () => {
+    expect(levelDue(asked, full(500))).toBe('full');
+    expect(levelDue(asked, [...full(500), ...full(99)])).toBe('auto');
+  });
+
   it('is what was asked for by name, and without a policy', () => {
     expect(levelDue({ ...asked, level: 'incremental' }, [])).toBe('incremental');
     expect(levelDue({ ...asked, fullEveryDays: () => null }, [])).toBe('auto');

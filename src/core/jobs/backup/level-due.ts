@@ -1,5 +1,6 @@
 /** Which level to ask a provider for, where a policy wants a full from time to time. */
 
+import { isAhead } from '../../ahead.ts';
 import type { Account } from '../../contracts/panel.ts';
 import type { RequestedLevel } from '../../contracts/provider.ts';
 
@@ -21,6 +22,8 @@ export function levelDue(
 ): RequestedLevel {
   const days = level === 'auto' ? (fullEveryDays?.(account) ?? null) : null;
   if (days === null) return level;
-  const sinceMs = world.now() - days * dayMs + slackMs;
-  return history.some((one) => one.level === 'full' && one.atMs > sinceMs) ? level : 'full';
+  const nowMs = world.now();
+  const sinceMs = nowMs - days * dayMs + slackMs;
+  const isRecent = (atMs: number): boolean => atMs > sinceMs && !isAhead(atMs, nowMs);
+  return history.some((one) => one.level === 'full' && isRecent(one.atMs)) ? level : 'full';
 }
