@@ -1,5 +1,6 @@
-/** Whether the programs of hooks can be run. */
+/** Whether the programs of hooks, and the panel's exporter, can be run. */
 
+import { access, constants } from 'node:fs/promises';
 import type { Configuration } from '../../core/config/load-configuration.ts';
 import { strayHooks } from '../../core/config/operations.ts';
 import { whyNotRun } from '../../core/hooks/run-program.ts';
@@ -24,4 +25,29 @@ export async function checkHooks({
     }),
   );
   return [...programs, ...stray.map(({ on, message, hint }) => caution(`${on} hook`, message, hint))];
+}
+
+/** Says who exports, too: engines say only that their servers answer. */
+export async function checkPanelExport({
+  export: way,
+  panelExport,
+}: Pick<Configuration, 'export' | 'panelExport'>): Promise<readonly Check[]> {
+  if (way !== 'panel') return [];
+  const name = 'panel export';
+  if (panelExport === null) {
+    const hint = 'Add "panelExport": { "command": [...] }, or set "export" to "direct".';
+    return [fault(name, 'CONFIG_INVALID', '"export" is "panel" and "panelExport" is missing', hint)];
+  }
+  const program = panelExport.command[0]!;
+  const shown = printable(program, 4096);
+  const failure = await whyNotRun(program);
+  if (failure === null) return [ok(name, `databases are exported by the panel: ${shown} can be run`)];
+  const hint = 'Mend the program or its place, or set "export" to "direct".';
+  const detail = `databases are exported by the panel, and ${shown} ${failure}`;
+  // One that others can change is run all the same.
+  const runs = await access(program, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  return [runs ? caution(name, detail, hint) : fault(name, 'EXPORT_FAILED', detail, hint)];
 }
