@@ -8,7 +8,7 @@ import { readSecret, secretsIn } from '../../core/config/secrets.ts';
 import type { JsonSchema, Settings } from '../../core/index.ts';
 import { notifierNamed } from '../../core/notify/builtin.ts';
 import { printable } from '../../core/printable.ts';
-import { ownSigners } from '../../core/state/signing-key.ts';
+import { openSigner, ownSigners } from '../../core/state/signing-key.ts';
 import type { State } from '../../core/state/state.ts';
 import { placeOf } from '../config-place.ts';
 import { type Loaded, perStore } from '../configuration.ts';
@@ -101,6 +101,8 @@ export async function checkState(
     const count = state.accounts().length;
     const { uuid } = state.server;
     const signers = (await ownSigners(stateDir)).filter(({ server }) => server === uuid);
+    // Finds as a backup would that it is damaged, or known to others; it is there, so none is made.
+    if (signers.length > 0) await openSigner(stateDir, uuid);
     const keys = signers.map(({ publicKey }) => ok('signing key', publicKey));
     return [ok('state', `${shown}: server ${uuid}, ${count} accounts seen`), ...keys, ...notes];
   });

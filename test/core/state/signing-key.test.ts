@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -44,6 +53,20 @@ describe('the signing key of a server', () => {
     await expect(openSigner(stateDir, server)).rejects.toMatchObject({ code: 'PREREQUISITE_MISSING' });
     writeFileSync(path, 'torn');
     await expect(openSigner(stateDir, server)).rejects.toMatchObject({ code: 'PREREQUISITE_MISSING' });
+  });
+
+  it('is not used where others can read it, nor trusted where they can exchange it', async () => {
+    await openSigner(stateDir, server);
+    const path = join(stateDir, 'signing', `${server}.json`);
+    chmodSync(path, 0o640);
+    const told = { code: 'PREREQUISITE_MISSING', message: expect.stringContaining('has mode 0640') };
+    await expect(openSigner(stateDir, server)).rejects.toMatchObject(told);
+    expect(await ownSigners(stateDir)).toHaveLength(1);
+    chmodSync(path, 0o600);
+
+    chmodSync(join(stateDir, 'signing'), 0o777);
+    await expect(openSigner(stateDir, server)).rejects.toMatchObject({ code: 'PREREQUISITE_MISSING' });
+    await expect(ownSigners(stateDir)).rejects.toMatchObject({ code: 'PREREQUISITE_MISSING' });
   });
 
   it('is not made by looking for it', async () => {
