@@ -27,6 +27,8 @@ export interface Invocation {
 export interface CliCommand {
   /** What it prints is all it is for: it may be ended where nobody reads on. Any other goes on without being heard. */
   readonly shows?: true;
+  /** With `--json` it prints JSON Lines, an error among them. */
+  readonly jsonLines?: true;
   /** Codes whose exit statuses the help text lists, besides those that any command may end with. */
   readonly exits: readonly ErrorCode[];
   /** Adds arguments, options and help to the parser. */

@@ -27,7 +27,7 @@ export async function keyWarnings(
     found.push({
       code: 'identity-unconfirmed',
       message: `nobody has shown to hold an identity that opens the backups of ${name}`,
-      hint: 'Run holdfast key check --confirm with the identity file, or with the recovery sheet typed back.',
+      hint: `Run holdfast key check --addin ${name} --confirm with the identity file, or with the recovery sheet typed back.`,
     });
   }
   const wanted = [...encryption.recipients].sort().join();
@@ -37,7 +37,7 @@ export async function keyWarnings(
     found.push({
       code: 'recipients-changed',
       message: `the keys of ${differ} accounts of ${name} are for other recipients than the configuration names`,
-      hint: 'Run holdfast key rotate, or with credentials that can only put holdfast key rotate --epoch.',
+      hint: `Run holdfast key rotate --addin ${name}, or with credentials that can only put holdfast key rotate --addin ${name} --epoch.`,
     });
   }
   for (const copy of copies) {

@@ -6,7 +6,6 @@
  * where they are many.
  */
 
-import { printable } from '../core/printable.ts';
 import { type Column, table } from './table.ts';
 import type { World } from './world.ts';
 
@@ -34,6 +33,8 @@ export class Output {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly stdout: World['stdout'];
+  /** What `--json` prints are lines, each a document. */
+  jsonLines = false;
   /** Takes whole lines instead of stdout, while a progress bar owns the terminal. */
   interceptor: ((lines: string) => void) | null = null;
   readonly #stderr: World['stderr'];
@@ -67,9 +68,9 @@ export class Output {
     for (const line of table(columns, rows, width)) this.line(line);
   }
 
-  /** The one document of `--json`. */
+  /** The one document of `--json`; a line like the others where they are JSON Lines. */
   document<T>(value: T): void {
-    if (this.json) this.#write(`${safeJson(value, 2)}\n`);
+    if (this.json) this.#write(`${safeJson(value, this.jsonLines ? undefined : 2)}\n`);
   }
 
   /** A line of JSON Lines. */
@@ -106,6 +107,3 @@ export class Output {
     else this.#timer ??= setImmediate(() => this.flush());
   }
 }
-
-/** Paths that hold odd bytes, for people. */
-export const shownPath = (path: string): string => printable(path, 4096);

@@ -15,6 +15,7 @@ import { knownError } from '../core/system-error.ts';
 import type { CliCommand, CliContext } from './command.ts';
 import { type CommandEntry, commandTable, groups } from './command-table.ts';
 import type { ErrorDocument } from './documents/error.ts';
+import { withAddin } from './hint-commands.ts';
 import { LostOutput, unheardStatus } from './lost-output.ts';
 import { Output } from './output.ts';
 import type { World } from './world.ts';
@@ -26,12 +27,15 @@ export async function runCommandLine(words: readonly string[], world: World): Pr
   const output = new Output(world, { json: given('--json'), quiet: given('--quiet') });
   const lost = new LostOutput(world);
   let status = 0;
+  let addin: string | null = null;
   try {
     const program = await programFor(argv, {
       world,
       output,
-      onBegin: ({ shows }) => {
+      onBegin: ({ shows, jsonLines }, named) => {
         lost.mayLeave = shows === true;
+        output.jsonLines = jsonLines === true;
+        addin = named;
       },
       onEnd: (ended) => {
         status = ended;
@@ -40,7 +44,7 @@ export async function runCommandLine(words: readonly string[], world: World): Pr
     refuseUnknown(program, argv);
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
-    status = report(error, output, world.signal);
+    status = report(error, output, { signal: world.signal, addin });
   }
   output.flush();
   const unheard = await lost.error();
@@ -54,7 +58,7 @@ export async function runCommandLine(words: readonly string[], world: World): Pr
 interface Started {
   readonly world: World;
   readonly output: Output;
-  readonly onBegin: (command: CliCommand) => void;
+  readonly onBegin: (command: CliCommand, addin: string | null) => void;
   readonly onEnd: (status: number) => void;
 }
 
@@ -132,9 +136,9 @@ async function attach(
   implementation.define(command);
   command.addHelpText('after', () => globalHelp + statusHelp(implementation.exits));
   command.action(async () => {
-    const options = command.optsWithGlobals<{ config: string }>();
+    const options = command.optsWithGlobals<{ config: string; addin?: string }>();
     const context: CliContext = { world, output, configDir: options.config, signal: world.signal };
-    onBegin(implementation);
+    onBegin(implementation, options.addin ?? null);
     onEnd(await implementation.run(context, { args: command.processedArgs as string[], options }));
   });
 }
@@ -164,16 +168,24 @@ function statusHelp(codes: readonly ErrorCode[]): string {
 }
 
 /** Prints what went wrong; the exit status for it. */
-function report(error: unknown, output: Output, signal: AbortSignal): number {
+function report(
+  error: unknown,
+  output: Output,
+  { signal, addin }: { readonly signal: AbortSignal; readonly addin: string | null },
+): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const shown = asHoldfastError(error, signal);
-  say(shown, output);
-  const { code, message, hint } = shown;
+  const known = asHoldfastError(error, signal);
+  const { code, message } = known;
+  const hint = known.hint === undefined ? undefined : withAddin(known.hint, addin);
+  say({ message, hint }, output);
   output.document<ErrorDocument>({ error: { code, message, hint: hint ?? null } });
-  return exitStatusOf(shown);
+  return exitStatusOf(known);
 }
 
-function say({ message, hint }: HoldfastError, output: Output): void {
+function say(
+  { message, hint }: { readonly message: string; readonly hint?: string | undefined },
+  output: Output,
+): void {
   output.note(`holdfast: ${message}`);
   if (hint !== undefined) output.note(`hint: ${hint}`);
 }

@@ -15,6 +15,7 @@ const signs = { added: '+', removed: '-', changed: 'M', renamed: 'R' } as const;
 
 export const diff: CliCommand = {
   shows: true,
+  jsonLines: true,
   exits: [
     'ACCOUNT_NOT_FOUND',
     'SNAPSHOT_NOT_FOUND',

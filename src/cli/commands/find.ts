@@ -20,6 +20,7 @@ const mostNotes = 20;
 
 export const find: CliCommand = {
   shows: true,
+  jsonLines: true,
   exits: [
     'ACCOUNT_NOT_FOUND',
     'SNAPSHOT_NOT_FOUND',

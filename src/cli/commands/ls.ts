@@ -18,6 +18,7 @@ import { copyHelp, withStore } from '../store-session.ts';
 
 export const ls: CliCommand = {
   shows: true,
+  jsonLines: true,
   exits: [
     'ACCOUNT_NOT_FOUND',
     'SNAPSHOT_NOT_FOUND',

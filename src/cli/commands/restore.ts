@@ -81,6 +81,8 @@ export const restore: CliCommand = {
     const to = targetOf(chosen);
     checkRestricted(chosen);
     const paths = pathsOf(chosen);
+    const planned = chosen.inPlace === true && chosen.dryRun === true;
+    context.output.jsonLines = planned && chosen.database === undefined;
     if (chosen.all === true) checkAll(args[0]!, chosen);
     else requireAccount(args[0]!, chosen.account);
     return withStore(context, chosen, async (session) => {
