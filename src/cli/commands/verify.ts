@@ -88,6 +88,8 @@ export const verify: CliCommand = {
       for (const { snapshot, owner: whose, message } of report.histories) {
         output.line(`${snapshot ?? whose}: ${message}`);
       }
+      if (report.pruned > 0)
+        output.note(`note: prune removed ${plural(report.pruned, 'snapshot')} meanwhile; left out`);
       const beside = only === null ? companionProblems(await readCompanions(store, signal)) : [];
       for (const { message } of beside) output.line(message);
       if (beside.length > 0) output.note(`note: run ${companionAdvice}`);
@@ -121,6 +123,7 @@ export const verify: CliCommand = {
         exitStatus,
         objectsChecked: report.objectsChecked,
         bytesRead: report.bytesRead,
+        pruned: report.pruned,
         snapshots: report.snapshots.map(({ name, key, locked, erased, problems }) => ({
           id: name,
           key,

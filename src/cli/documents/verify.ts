@@ -9,6 +9,7 @@ export const verifyDocument = document('verify', 'Whether snapshots can be resto
   exitStatus: count('Status of the process.'),
   objectsChecked: count('Objects looked at.'),
   bytesRead: count('Bytes read from the store.'),
+  pruned: count('Snapshots that prune removed after they were listed: left out.'),
   snapshots: list(
     'Each with its problems.',
     record('A snapshot.', {

@@ -27,6 +27,8 @@ export interface VerifiedSnapshot {
 
 export interface VerifyReport {
   readonly snapshots: readonly VerifiedSnapshot[];
+  /** How many others prune removed since they were listed. */
+  readonly pruned: number;
   /** Snapshots that are missing or do not follow the one before; none where that was not asked. */
   readonly histories: readonly HistoryProblem[];
   readonly objectsChecked: number;

@@ -28,6 +28,7 @@ import { verifyNames } from './verify-names.ts';
 import { checkBytes, checkExport, checkSize, componentOf, indexKeyOf } from './verify-objects.ts';
 import { checkPages } from './verify-pages.ts';
 import type { VerifiedSnapshot, VerifyProblem, VerifyReport, VerifyRequest } from './verify-types.ts';
+import { wasPruned } from './was-pruned.ts';
 
 /**
  * @throws STORE_UNAVAILABLE, STORE_DENIED, INTERRUPTED; everything about contents is in the report
@@ -47,9 +48,19 @@ export async function verify(request: VerifyRequest): Promise<VerifyReport> {
     wrongKey: null,
   };
   const snapshots: VerifiedSnapshot[] = [];
+  let pruned = 0;
   const pool = request.pool ?? new RestoreThreads(request.threads);
   try {
-    for (const listed of request.snapshots) snapshots.push(await verifyOne(request, listed, pool, totals));
+    for (const listed of request.snapshots) {
+      const wrong = new Set<ErrorCode>();
+      const one = await verifyOne(request, listed, { pool, wrong }, totals);
+      if (wrong.size > 0 && (await wasPruned(request, listed))) {
+        pruned += 1;
+        continue;
+      }
+      for (const code of wrong) totals.wrong.add(code);
+      snapshots.push(one);
+    }
   } finally {
     if (request.pool === undefined) await pool.close();
   }
@@ -67,6 +78,7 @@ export async function verify(request: VerifyRequest): Promise<VerifyReport> {
   const { objectsChecked, bytesRead } = totals;
   return {
     snapshots,
+    pruned,
     histories,
     objectsChecked,
     bytesRead,
@@ -94,12 +106,12 @@ interface Totals {
 async function verifyOne(
   request: VerifyRequest,
   listed: ListedSnapshot,
-  pool: RestoreThreads,
+  { pool, wrong: codes }: { readonly pool: RestoreThreads; readonly wrong: Set<ErrorCode> },
   totals: Totals,
 ): Promise<VerifiedSnapshot> {
   const problems: VerifyProblem[] = [];
   const add = (problem: Partial<VerifyProblem> & { readonly message: string }, code?: ErrorCode): void => {
-    totals.wrong.add(worstFirst.find((one) => one === code) ?? 'OBJECT_DAMAGED');
+    codes.add(worstFirst.find((one) => one === code) ?? 'OBJECT_DAMAGED');
     problems.push({ object: null, component: null, path: null, ...problem });
   };
   const attempt = async (

@@ -10,6 +10,7 @@ import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
 import { underLock } from '../account-lock.ts';
 import { type ListedSnapshot, listSnapshots, opened, readSoundSnapshot, type Snapshot } from '../catalog.ts';
 import { standingOf } from '../trust.ts';
+import { wasPruned } from '../was-pruned.ts';
 import { chooseSparse } from './choose.ts';
 import { rewriteAccount } from './rewrite-account.ts';
 import { scanAccount } from './scan.ts';
@@ -31,9 +32,9 @@ export async function compact(request: CompactRequest): Promise<CompactReport> {
   const locked: string[] = [];
   let left = request.maxBytes;
   let budgetSpent = false;
-  for (const [owner, ofOwner] of wanted) {
+  for (const [owner] of wanted) {
     signal.throwIfAborted();
-    const work = () => compactAccount(request, ofOwner, left);
+    const work = () => compactAccount(request, owner, left);
     const done = await (request.apply ? underLock(request.stateDir, owner, work) : work());
     request.onEvent({ type: 'account', owner });
     if (done === 'locked') {
@@ -73,11 +74,13 @@ const nothing = {
 
 async function compactAccount(
   request: CompactRequest,
-  listed: readonly ListedSnapshot[],
+  owner: string,
   budgetBytes: number | null,
+  isAgain = false,
 ): Promise<Outcome> {
-  const { provider, signal } = request;
-  const { owner } = listed[0]!;
+  const { store, provider, server, signal } = request;
+  // Once more under the lock: prune may have been there since.
+  const listed = await listSnapshots(store, { server, owner }, signal);
   let site = owner;
   try {
     const snapshots = await readTrusted(request, listed);
@@ -95,6 +98,9 @@ async function compactAccount(
     return { account: { ...account, ...done }, rewriteBytes, budgetSpent };
   } catch (error) {
     if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;
+    // Prune elsewhere was faster, and what is left may be whole.
+    for (const one of isAgain ? [] : listed)
+      if (await wasPruned(request, one)) return compactAccount(request, owner, budgetBytes, true);
     const account = { ...nothing, owner, site, problem: error.message };
     return { account, rewriteBytes: 0, budgetSpent: false };
   }
