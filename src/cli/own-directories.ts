@@ -4,7 +4,10 @@ import type { OwnDirectory } from '../core/jobs/backup/own-directories.ts';
 import { type Loaded, perStore } from './configuration.ts';
 import { definitionOf } from './definition-of.ts';
 
-export function ownDirectories({ configuration, definitions }: Loaded): readonly OwnDirectory[] {
+export function ownDirectories({
+  configuration,
+  definitions,
+}: Pick<Loaded, 'configuration' | 'definitions'>): readonly OwnDirectory[] {
   const stores = configuration.addins.flatMap(perStore).flatMap(({ name, store }) => {
     const paths = definitionOf(definitions, 'store', store.use).directories?.(store) ?? [];
     return paths.map((path): OwnDirectory => ({ path, what: `the store of ${name}` }));

@@ -19,6 +19,7 @@ import type { DatabaseItem } from '../documents/database-export.ts';
 import { checkImports } from '../end-imports.ts';
 import { checkOptions, type ExportOptions, jobsOf, noEngine, usage } from '../export-options.ts';
 import { openEngines, openPanel, openStateIfAny } from '../opened.ts';
+import { refuseOwnTarget } from '../own-target.ts';
 import { openProgress } from '../progress.ts';
 
 export const dbExport: CliCommand = {
@@ -78,6 +79,7 @@ export const dbExport: CliCommand = {
     const chosen = options as unknown as ExportOptions;
     checkOptions(chosen);
     const loaded = await loadConfigured(context.configDir);
+    if (chosen.to !== undefined) await refuseOwnTarget(chosen.to, loaded);
     const { panel } = await openPanel(loaded, context.world);
     const accounts = await selectAccounts(context, loaded, panel, chosen);
     for (const { detail, hint } of await checkImports(loaded))

@@ -12,6 +12,7 @@ import { describeWarning, type FailedComponent } from '../documents/snapshot.ts'
 import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { bytesText, countText, durationText, plural } from '../format.ts';
 import { defineKeyOptions } from '../key-input.ts';
+import { refuseOwnTarget } from '../own-target.ts';
 import { failedComponents, notePartial, statusWith } from '../partial-snapshot.ts';
 import { openProgress } from '../progress.ts';
 import { checkAll, pathsOf, type RestoreOptions, targetOf } from '../restore-target.ts';
@@ -87,6 +88,7 @@ export const restore: CliCommand = {
     else requireAccount(args[0]!, chosen.account);
     return withStore(context, chosen, async (session) => {
       const { search, opened } = session;
+      if (to !== null) await refuseOwnTarget(to, session.loaded);
       if (chosen.all === true && to !== null) {
         const { runRestoreAll } = await import('../restore-all.ts');
         return runRestoreAll(context, session, { to, resume: chosen.resume === true });
