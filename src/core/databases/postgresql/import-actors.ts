@@ -12,11 +12,11 @@ import { HoldfastError } from '../../errors.ts';
 import { quoteName, quoteText } from './names.ts';
 import { type Row, type Session, sqlState } from './session.ts';
 
-/** Roles by whom they stand in for. */
 export interface StandIns {
+  /** By the role of the account that they stand in for. */
   readonly of: ReadonlyMap<string, string>;
-  /** For all owners that are none of the account's. */
-  readonly foreign: string;
+  /** For owners that are none of the account's. */
+  readonly guests: readonly string[];
 }
 
 /** May log in once, and make objects in those tablespaces in which one of `roles` may. */
@@ -38,7 +38,61 @@ export async function createImporter(
   }
 }
 
-/** Once the importer's session is open, before anything of the dump runs. No role can give itself these back. */
+/**
+ * In the scratch database: he may make things in it, and is not its owner. An owner's settings, rights and limits of a
+ * database outlive him, and whoever's function a dump calls while it is loaded would set them.
+ */
+export async function admitImporter(
+  session: Session,
+  { user, scratch }: { readonly user: string; readonly scratch: string },
+): Promise<void> {
+  await session.rows(
+    `GRANT CONNECT, CREATE, TEMPORARY ON DATABASE ${quoteName(scratch)} TO ${quoteName(user)}`,
+  );
+  const [lent] = await session.rows(
+    `SELECT 1 AS one FROM pg_namespace WHERE oid = ${publicSchema} AND pg_get_userbyid(nspowner) = 'pg_database_owner'`,
+  );
+  if (lent !== undefined) await session.rows(`ALTER SCHEMA public OWNER TO ${quoteName(user)}`);
+}
+
+/** As every server numbers the schema that it makes with a database. */
+export const publicSchema = 2200;
+
+/**
+ * A stand-in for an owner who is none of the account's, from his first object on. The importer is a member of it, and it
+ * of nothing.
+ */
+export async function createGuest(
+  session: Session,
+  { user, scratch }: { readonly user: string; readonly scratch: string },
+  at: number,
+): Promise<string> {
+  const name = `${user}_g${at}`;
+  await session.rows(`CREATE ROLE ${quoteName(name)} NOLOGIN CONNECTION LIMIT 1`);
+  await session.rows(`GRANT ${quoteName(name)} TO ${quoteName(user)}`);
+  await session.rows(`GRANT CONNECT ON DATABASE ${quoteName(scratch)} TO ${quoteName(name)}`);
+  return name;
+}
+
+/** Whether the importer has none of the guest's rights. */
+export async function partFrom(
+  session: Session,
+  { user, guest }: { readonly user: string; readonly guest: string },
+  parted: boolean,
+): Promise<void> {
+  await session.rows(
+    parted
+      ? `REVOKE ${quoteName(guest)} FROM ${quoteName(user)}`
+      : `GRANT ${quoteName(guest)} TO ${quoteName(user)}`,
+  );
+}
+
+/** For one session. */
+export async function openLogin(session: Session, user: string, password: string): Promise<void> {
+  await session.rows(`ALTER ROLE ${quoteName(user)} LOGIN PASSWORD ${quoteText(password)}`);
+}
+
+/** Once the session is open, before anything of the dump runs in it. No role can give itself these back. */
 export async function closeLogin(session: Session, user: string): Promise<void> {
   await session.rows(`ALTER ROLE ${quoteName(user)} NOLOGIN PASSWORD NULL`);
 }
@@ -46,26 +100,35 @@ export async function closeLogin(session: Session, user: string): Promise<void> 
 const longestEndMs = 5_000;
 const pauseMs = 50;
 
+interface Loaders {
+  readonly user: string;
+  /** Process id of the importer's own session. */
+  readonly backend: number;
+  readonly scratch: string;
+  /** Stand-ins whose sessions have ended. */
+  readonly guests: readonly string[];
+}
+
 /**
  * Once nothing of the dump runs any more, with nobody else in the scratch database: the importer becomes a member of each.
  *
- * @param backend process id of the importer's own session
- * @throws IMPORT_REFUSED others may act as the importer
+ * @throws IMPORT_REFUSED others may act as the importer or a guest
  */
 export async function makeStandIns(
   session: Session,
-  { user, backend, scratch }: { readonly user: string; readonly backend: number; readonly scratch: string },
+  { user, backend, scratch, guests }: Loaders,
   roles: Iterable<string>,
 ): Promise<StandIns> {
+  const actors = { users: [user, ...guests], backend, scratch };
   // Whoever was a member may have become the importer and left again: members first, then sessions.
   const stop = performance.now() + longestEndMs;
-  let others = await endOthers(session, { user, backend, scratch });
+  let others = await endOthers(session, actors);
   while (others > 0 && performance.now() < stop) {
     await sleep(pauseMs);
-    others = await endOthers(session, { user, backend, scratch });
+    others = await endOthers(session, actors);
   }
-  const members = await membersOf(session, [user]);
-  others = await endOthers(session, { user, backend, scratch });
+  const members = await membersOf(session, actors.users);
+  others = await endOthers(session, actors);
   if (members.length > 0 || others > 0) {
     throw new HoldfastError('IMPORT_REFUSED', 'the dump lets others act as the role that loads it', {
       hint: 'Look at its functions that CHECK constraints, indexes and materialized views call, or restore another snapshot.',
@@ -75,23 +138,28 @@ export async function makeStandIns(
     const name = `${user}_${at}`;
     await session.rows(`CREATE ROLE ${quoteName(name)} NOLOGIN`);
     await session.rows(`GRANT ${quoteName(name)} TO ${quoteName(user)}`);
+    // What the server wants of the new owner of a schema. Goes with the stand-ins.
+    await session.rows(`GRANT CREATE ON DATABASE ${quoteName(scratch)} TO ${quoteName(name)}`);
     return name;
   };
-  const foreign = await create(0);
   const of = new Map<string, string>();
   for (const role of roles) of.set(role, await create(of.size + 1));
-  return { of, foreign };
+  return { of, guests };
 }
 
-/** Ends what else is there as the importer or in the scratch database, but for superusers; how many that were. */
+/** Ends what else is there as one of them or in the scratch database, but for superusers; how many that were. */
 async function endOthers(
   session: Session,
-  { user, backend, scratch }: { readonly user: string; readonly backend: number; readonly scratch: string },
+  {
+    users,
+    backend,
+    scratch,
+  }: { readonly users: readonly string[]; readonly backend: number; readonly scratch: string },
 ): Promise<number> {
   const ended = await session.rows(
     `SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
-     WHERE NOT r.rolsuper AND a.pid <> $1 AND (a.usename = $2 OR a.datname = $3)`,
-    [backend, user, scratch],
+     WHERE NOT r.rolsuper AND a.pid <> $1 AND (a.usename = ANY ($2) OR a.datname = $3)`,
+    [backend, users, scratch],
   );
   return ended.length;
 }
@@ -115,7 +183,7 @@ const attempts = 4;
  */
 export async function dropActors(session: Session, user: string, inDatabase: In): Promise<void> {
   const rows = await session.rows(
-    "SELECT rolname AS name FROM pg_roles WHERE rolname = $1 OR rolname ~ ('^' || $1 || '_[0-9]+$')",
+    "SELECT rolname AS name FROM pg_roles WHERE rolname = $1 OR rolname ~ ('^' || $1 || '_g?[0-9]+$')",
     [user],
   );
   const roles = rows.map(({ name }) => String(name));

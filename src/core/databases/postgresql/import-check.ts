@@ -1,6 +1,6 @@
 /**
- * Whether tables and rows in the scratch database are those of the dump. Asked by the importer: the server evaluates
- * what the account wrote into its indexes already when it plans a count.
+ * Whether tables and rows in the scratch database are those of the dump. Asked as whoever loaded them: the server evaluates
+ * what they wrote into their indexes already when it plans a count.
  */
 
 import { HoldfastError } from '../../errors.ts';
@@ -13,7 +13,13 @@ import { quoteName } from './names.ts';
 export async function checkLoaded(
   session: ImportSession,
   tables: ReadonlyMap<string, number>,
-  wanted: readonly string[] | null,
+  {
+    wanted,
+    sessionOf,
+  }: {
+    readonly wanted: readonly string[] | null;
+    readonly sessionOf: (table: string) => Promise<ImportSession>;
+  },
 ): Promise<readonly ImportedTable[]> {
   for (const name of wanted ?? []) {
     const found = [...tables.keys()].some((table) => table === name || table.endsWith(`.${name}`));
@@ -38,7 +44,8 @@ export async function checkLoaded(
     const path = `${quoteName(String(row['schema']))}.${quoteName(String(row['name']))}`;
     // A partitioned table has no rows but those of its parts, which are counted by themselves.
     const only = row['kind'] === 'p' && expected > 0 ? '' : 'ONLY ';
-    const [count] = await session.rows(`SELECT pg_catalog.count(*) AS count FROM ${only}${path}`);
+    const owner = await sessionOf(name);
+    const [count] = await owner.rows(`SELECT pg_catalog.count(*) AS count FROM ${only}${path}`);
     const arrived = Number(count?.['count']);
     if (arrived !== expected) {
       throw failed(`table ${quoted(name)} has ${arrived} rows and not the ${expected} of the dump`);

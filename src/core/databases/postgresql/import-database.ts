@@ -7,7 +7,6 @@ import type { Row, Session } from './session.ts';
 
 export interface NewDatabase {
   readonly name: string;
-  readonly owner: string;
   /** Its encoding, locale and tablespace (which the panel's quota counts) count, if there is such a database. */
   readonly like: string;
   /** Else what the dump says. */
@@ -16,17 +15,19 @@ export interface NewDatabase {
   readonly database: string;
 }
 
-/** Without objects, open to its owner only. Warnings where encoding and locale are not known. */
+/**
+ * Without objects, the administrator's, and open to nobody else. Warnings where encoding and locale are not known.
+ */
 export async function createLike(
   session: Session,
-  { name, owner, like, said, database }: NewDatabase,
+  { name, like, said, database }: NewDatabase,
 ): Promise<readonly DatabaseWarning[]> {
   const [row] = await session.rows(
     `SELECT to_jsonb(d) AS d, pg_encoding_to_char(d.encoding) AS encoding, t.spcname
      FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = $1`,
     [like],
   );
-  const options = [`OWNER ${quoteName(owner)}`, 'TEMPLATE template0', 'ALLOW_CONNECTIONS false'];
+  const options = ['TEMPLATE template0', 'ALLOW_CONNECTIONS false'];
   let warnings: readonly DatabaseWarning[] = [];
   if (row === undefined) warnings = await createSaid(session, { name, common: options, database }, said);
   else {
@@ -48,8 +49,9 @@ export async function createLike(
   return warnings;
 }
 
-/** As a database is open by itself. */
-export async function openToAll(session: Session, name: string): Promise<void> {
+/** With its owner, open as a database is by itself. */
+export async function giveTo(session: Session, name: string, owner: string): Promise<void> {
+  await session.rows(`ALTER DATABASE ${quoteName(name)} OWNER TO ${quoteName(owner)}`);
   await session.rows(`GRANT CONNECT, TEMPORARY ON DATABASE ${quoteName(name)} TO PUBLIC`);
 }
 

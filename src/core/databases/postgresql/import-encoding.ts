@@ -30,8 +30,13 @@ export class DumpEncoding {
     this.#session = session;
   }
 
-  /** As the dump's own `SET client_encoding` says it. @throws IMPORT_REFUSED */
-  async set(name: string): Promise<void> {
+  /**
+   * As the dump's own `SET client_encoding` says it.
+   *
+   * @returns what sets it in other sessions too
+   * @throws IMPORT_REFUSED
+   */
+  async set(name: string): Promise<string> {
     const [row] = await this.#session.rows(
       'SELECT pg_catalog.pg_encoding_to_char(pg_catalog.pg_char_to_encoding($1)) AS name',
       [name],
@@ -40,6 +45,7 @@ export class DumpEncoding {
     if (!readable.test(known)) throw refused(`is in the encoding ${quoted(name)}`);
     this.#name = known;
     await this.#speak(known);
+    return speaking(known);
   }
 
   /** @throws IMPORT_REFUSED it is not in the encoding that the dump says */
@@ -72,9 +78,11 @@ export class DumpEncoding {
   }
 
   async #speak(name: string): Promise<void> {
-    await this.#session.run({ text: `SET client_encoding TO ${quoteText(name)}`, bytes: null });
+    await this.#session.run(speaking(name));
   }
 }
+
+const speaking = (name: string): string => `SET client_encoding TO ${quoteText(name)}`;
 
 function refused(why: string): HoldfastError {
   return new HoldfastError('IMPORT_REFUSED', `the dump ${why}`, {

@@ -11,10 +11,13 @@ import { quoted } from '../../printable.ts';
 import { type Word, words } from './import-lex.ts';
 import { type OwnerStatement, ownerStatement } from './import-owner.ts';
 import { granteesOf } from './import-rights.ts';
-import { copyOf, foreignKeyOf, insertOf, type Refuse, tableAt } from './import-tables.ts';
+import { alterTableOf, copyOf, type ForeignKey, insertOf, type Refuse, tableAt } from './import-tables.ts';
 
 export type Verdict =
   | { readonly type: 'run' }
+  /** Of the session. */
+  | { readonly type: 'setting' }
+  | { readonly type: 'transaction'; readonly begins: boolean }
   /** Of the dump's own text. */
   | { readonly type: 'encoding'; readonly name: string }
   /** Needs all rows, and must not hide any before materialized views are filled. */
@@ -33,7 +36,9 @@ export type Verdict =
   | { readonly type: 'sequence' }
   /** Where new tables and indexes go; empty for the database's own. */
   | { readonly type: 'tablespace'; readonly name: string }
-  | { readonly type: 'foreign-key'; readonly key: string }
+  /** Looks at rows, perhaps. */
+  | { readonly type: 'alter-table'; readonly table: string }
+  | ({ readonly type: 'foreign-key' } & ForeignKey)
   /** About a constraint, which may be a foreign key. */
   | { readonly type: 'constraint-comment'; readonly key: string }
   | { readonly type: 'skip'; readonly what: string | null };
@@ -58,7 +63,7 @@ export function judge(text: string, line: number): Verdict {
       return value(1) === 'session' ? { type: 'skip', what: null } : refuse('resets settings');
     case 'begin':
     case 'commit':
-      return run;
+      return { type: 'transaction', begins: value(0) === 'begin' };
     case 'select':
       return selectOf(list, refuse);
     case 'copy':
@@ -115,7 +120,7 @@ function setOf(list: readonly Word[], refuse: Refuse): Verdict {
       : refuse('sets the tablespace in a way of its own');
   }
   const at = inOrder.findIndex((word) => word === 'client_encoding' || word === 'names');
-  if (at < 0) return run;
+  if (at < 0) return { type: 'setting' };
   const name = list[inOrder[at] === 'names' ? at + 1 : at + 2];
   const whole = at === 1 && name !== undefined && list.at(-1) === name && name.kind !== 'sign';
   return whole ? { type: 'encoding', name: name.value } : refuse('sets the encoding in a way of its own');
@@ -147,6 +152,7 @@ function selectOf(list: readonly Word[], refuse: Refuse): Verdict {
     return kind === 'sign' && value === ')' && depth === 0;
   });
   if (end !== list.length - 1) return refuse('runs a query');
+  if (name.value === 'set_config') return { type: 'setting' };
   return name.value === 'setval' ? { type: 'sequence' } : run;
 }
 
@@ -195,9 +201,7 @@ function alterOf(list: readonly Word[], refuse: Refuse): Verdict {
   if (isOperatorClass(list, 1)) return { type: 'skip', what: null };
   const owner = ownerStatement(list);
   if (owner !== null) return { type: 'owner', ...owner };
-  const inOrder = list.map(({ kind, value }) => (kind === 'word' ? value : '.')).join(' ');
-  if (/ (enable|disable|force|no force) row level security$/.test(inOrder)) return { type: 'last' };
-  return / foreign key /.test(inOrder) ? { type: 'foreign-key', key: foreignKeyOf(list, refuse) } : run;
+  return value(1) === 'table' ? alterTableOf(list, refuse) : run;
 }
 
 function refused(line: number, why: string): HoldfastError {

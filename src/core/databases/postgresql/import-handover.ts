@@ -3,7 +3,7 @@
  * from text of the dump; nothing that is run here calls what the dump has made.
  */
 
-import type { StandIns } from './import-actors.ts';
+import { publicSchema, type StandIns } from './import-actors.ts';
 import { quoteName } from './names.ts';
 import type { Session } from './session.ts';
 
@@ -11,33 +11,39 @@ import type { Session } from './session.ts';
 export async function handOver(
   session: Session,
   { user, owner }: { readonly user: string; readonly owner: string },
-  { of, foreign }: StandIns,
+  { of, guests }: StandIns,
 ): Promise<readonly string[]> {
-  const weakened = await withoutOwnersRights(session, foreign);
+  const weakened = await withoutOwnersRights(session, guests);
+  const lent = await session.rows(
+    `SELECT oid::regnamespace::text AS name FROM pg_namespace WHERE oid = ${publicSchema} AND pg_get_userbyid(nspowner) = $1`,
+    [user],
+  );
+  for (const { name } of lent) await session.rows(`ALTER SCHEMA ${name} OWNER TO pg_database_owner`);
   const roles = new Map([...of].map(([role, standIn]) => [standIn, role]));
-  for (const [standIn, role] of [...roles, [foreign, owner], [user, owner]] as const) {
+  const heirs = [...guests, user].map((standIn) => [standIn, owner] as const);
+  for (const [standIn, role] of [...roles, ...heirs]) {
     await session.rows(`REASSIGN OWNED BY ${quoteName(standIn)} TO ${quoteName(role)}`);
     await copyDefaults(session, standIn, roles);
   }
   // Not at once: the server stumbles over default privileges that two of them share.
-  for (const role of [...roles.keys(), foreign, user]) {
+  for (const role of [...roles.keys(), ...guests, user]) {
     await session.rows(`DROP OWNED BY ${quoteName(role)}`);
   }
   return weakened;
 }
 
 /** They would act with those of the account's owner else, who never had a say in them. */
-async function withoutOwnersRights(session: Session, role: string): Promise<readonly string[]> {
+async function withoutOwnersRights(session: Session, roles: readonly string[]): Promise<readonly string[]> {
   const routines = await session.rows(
-    'SELECT oid::regprocedure::text AS name FROM pg_proc WHERE prosecdef AND pg_get_userbyid(proowner) = $1',
-    [role],
+    'SELECT oid::regprocedure::text AS name FROM pg_proc WHERE prosecdef AND pg_get_userbyid(proowner) = ANY ($1)',
+    [roles],
   );
   for (const { name } of routines) await session.rows(`ALTER ROUTINE ${name} SECURITY INVOKER`);
   const views = await session.rows(
     `SELECT oid::regclass::text AS name, current_setting('server_version_num')::int >= 150000 AS invokes,
             ARRAY(SELECT DISTINCT CASE WHEN grantee = 0 THEN NULL ELSE pg_get_userbyid(grantee)::text END FROM aclexplode(relacl)) AS grantees
-     FROM pg_class WHERE relkind = 'v' AND pg_get_userbyid(relowner) = $1`,
-    [role],
+     FROM pg_class WHERE relkind = 'v' AND pg_get_userbyid(relowner) = ANY ($1)`,
+    [roles],
   );
   for (const { name, invokes, grantees } of views) {
     if (invokes === true) await session.rows(`ALTER VIEW ${name} SET (security_invoker = true)`);

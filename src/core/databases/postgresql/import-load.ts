@@ -1,6 +1,7 @@
 /**
  * Runs a dump through the driver as the importer, and notes what its stream held. The importer is never a member of a role
- * that was there before: what it runs reaches nothing but the scratch database.
+ * that was there before: what it runs reaches nothing but the scratch database. What belongs to nobody of the account is
+ * loaded as whoever stands in for its owner.
  */
 
 import { quoted } from '../../printable.ts';
@@ -9,9 +10,10 @@ import type { StandIns } from './import-actors.ts';
 import { checkLoaded } from './import-check.ts';
 import { DumpEncoding, type Said } from './import-encoding.ts';
 import { isBare, judge, type Verdict } from './import-filter.ts';
+import { type GuestDoor, Guests } from './import-guests.ts';
 import { Rights, runIfAllowed, shortened } from './import-rights.ts';
 import type { AccountRoles } from './import-roles.ts';
-import { ExtensionTables, isWanted, noSink, openSink, type Sink } from './import-rows.ts';
+import { LoadedRows } from './import-rows.ts';
 import type { ImportSession } from './import-session.ts';
 import { type Item, ScriptSplitter } from './import-split.ts';
 import { quoteText } from './names.ts';
@@ -32,6 +34,7 @@ export interface LoadOptions {
   readonly roles: AccountRoles;
   /** Makes the importer a member of a stand-in for each; called once nothing of the dump runs any more. */
   readonly standIns: (roles: ReadonlySet<string>) => Promise<StandIns>;
+  readonly guests: GuestDoor;
   /** Null: rows of all tables. */
   readonly tables: readonly string[] | null;
   /** As the administrator, where the importer may not and nothing but schemas is there. */
@@ -54,9 +57,13 @@ export async function loadScript(
 ): Promise<LoadedScript> {
   const splitter = new ScriptSplitter();
   const loading = new Loading(session, options);
-  for await (const chunk of script) for (const item of splitter.feed(chunk)) await loading.take(item);
-  for (const item of splitter.end()) await loading.take(item);
-  return await loading.end();
+  try {
+    for await (const chunk of script) for (const item of splitter.feed(chunk)) await loading.take(item);
+    for (const item of splitter.end()) await loading.take(item);
+    return await loading.end();
+  } finally {
+    await loading.close();
+  }
 }
 
 /** Not run, not run yet, or nothing that the dump has written. */
@@ -69,21 +76,13 @@ const leavesBare: ReadonlySet<Verdict['type']> = new Set([
   'defaults',
 ] as const);
 
-interface Copying {
-  readonly table: string;
-  readonly sink: Sink;
-  /** What becomes of the rows. */
-  readonly as: 'counted' | 'passed-over' | 'left-out' | 'uncounted';
-  rows: number;
-}
-
 class Loading {
   readonly #session: ImportSession;
   readonly #options: LoadOptions;
   readonly #encoding: DumpEncoding;
-  readonly #ofExtensions: ExtensionTables;
-  readonly #tables = new Map<string, number>();
+  readonly #rows: LoadedRows;
   readonly #rights: Rights;
+  readonly #guests: Guests;
   readonly #last: Said[] = [];
   readonly #skipped = new Set<string>();
   readonly #leftOut = new Set<string>();
@@ -91,25 +90,22 @@ class Loading {
   readonly #keysLeftOut = new Set<string>();
   /** Nothing is there yet that the dump has made, but for schemas. */
   #bare = true;
-  #copy: Copying | null = null;
+  /** Between BEGIN and COMMIT. */
+  #inTransaction = false;
 
   constructor(session: ImportSession, options: LoadOptions) {
     this.#session = session;
     this.#options = options;
     this.#encoding = new DumpEncoding(session);
-    this.#ofExtensions = new ExtensionTables(session);
     this.#rights = new Rights(options.roles);
+    this.#guests = new Guests(session, options.guests);
+    this.#rows = new LoadedRows(session, options.tables, (table) => this.#sessionOf(table));
   }
 
   async take(item: Item): Promise<void> {
-    if (item.type === 'rows') {
-      await this.#copy?.sink.write(item.bytes);
-      if (this.#copy !== null) this.#copy.rows += item.rows;
-    } else if (item.type === 'rows-end') {
-      await this.#copy?.sink.end();
-      if (this.#copy !== null) this.#noteRows(this.#copy);
-      this.#copy = null;
-    } else {
+    if (item.type === 'rows') await this.#rows.write(item);
+    else if (item.type === 'rows-end') await this.#rows.end();
+    else {
       const said = await this.#encoding.read(item.bytes, item.line);
       const verdict = judge(said.text, item.line);
       await this.#run(said, verdict);
@@ -122,24 +118,33 @@ class Loading {
     // What a dump leaves open, the end of the session would take back.
     await session.run('COMMIT');
     await session.run('ANALYZE');
-    const counted = await this.#encoding.ours(() => checkLoaded(session, this.#tables, tables));
+    await this.#guests.set("SET client_encoding TO 'UTF8'");
+    const sessionOf = (table: string): Promise<ImportSession> => this.#guests.sessionOf(table);
+    const counted = await this.#encoding.ours(() =>
+      checkLoaded(session, this.#rows.counted, { wanted: tables, sessionOf }),
+    );
+    await this.#guests.close();
     for (const statement of this.#last) await session.run(statement);
     const standIns = await this.#encoding.ours(() => this.#rights.apply(session, this.#options.standIns));
     return {
       counted,
       standIns,
-      foreignOwners: this.#rights.foreignOwners,
+      foreignOwners: this.#guests.names,
       skipped: this.#skipped,
-      leftOut: new Set([...this.#leftOut, ...this.#rights.leftOut]),
+      leftOut: new Set([...this.#rows.leftOut, ...this.#leftOut, ...this.#rights.leftOut]),
       missingRoles: this.#rights.missing,
     };
+  }
+
+  async close(): Promise<void> {
+    await this.#guests.close();
   }
 
   async #run(said: Said, verdict: Verdict): Promise<void> {
     const { tables, extension } = this.#options;
     switch (verdict.type) {
       case 'encoding':
-        return await this.#encoding.set(verdict.name);
+        return await this.#guests.set(await this.#encoding.set(verdict.name));
       case 'skip':
         if (verdict.what !== null) this.#skipped.add(verdict.what);
         return;
@@ -147,10 +152,9 @@ class Loading {
         this.#last.push(said);
         return;
       case 'owner':
-        this.#rights.owner(said.text, verdict);
-        return;
+        return await this.#own(said.text, verdict);
       case 'extension':
-        this.#ofExtensions.forget();
+        this.#rows.forget();
         return await extension({ name: verdict.name, schema: verdict.schema, bare: this.#bare });
       case 'defaults':
         this.#rights.defaults(said.text, verdict.of, verdict.roles);
@@ -165,49 +169,52 @@ class Loading {
         return await this.#setTablespace(verdict.name);
       case 'foreign-key':
         // With the rows of some tables only, most keys would lead nowhere.
-        if (tables === null) await this.#session.run(said);
-        else this.#keysLeftOut.add(verdict.key);
+        if (tables !== null) this.#keysLeftOut.add(verdict.key);
+        else {
+          await this.#endTransaction(verdict.table);
+          await this.#endTransaction(verdict.target);
+          await this.#guests.addKey(said, verdict);
+        }
         return;
+      case 'alter-table':
+        return await (await this.#sessionOf(verdict.table)).run(said);
+      case 'setting':
+        await this.#session.run(said);
+        return await this.#guests.set(said);
+      case 'transaction':
+        this.#inTransaction = verdict.begins;
+        return await this.#session.run(said);
       case 'constraint-comment':
         if (!this.#keysLeftOut.has(verdict.key)) await this.#session.run(said);
         return;
       case 'copy':
-        this.#copy = await this.#begin(said, verdict.table);
-        return;
-      case 'insert': {
-        const fate = await this.#fateOf(verdict.table);
-        if (fate === 'counted' || fate === 'uncounted') await this.#session.run(said);
-        this.#noteRows({ table: verdict.table, as: fate, rows: verdict.rows });
-        return;
-      }
+        return await this.#rows.begin(said, verdict.table);
+      case 'insert':
+        return await this.#rows.insert(said, verdict);
       default:
-        if (verdict.type === 'table') this.#count(verdict.table, 0);
+        if (verdict.type === 'table') this.#rows.made(verdict.table);
         await this.#session.run(said);
     }
   }
 
-  async #begin(said: Said, table: string): Promise<Copying> {
-    const as = await this.#fateOf(table);
-    const isSent = as === 'counted' || as === 'uncounted';
-    return { table, as, rows: 0, sink: isSent ? await openSink(this.#session, said) : noSink };
+  async #own(text: string, statement: Extract<Verdict, { readonly type: 'owner' }>): Promise<void> {
+    const { all, superusers } = this.#options.roles;
+    const role = statement.role.value;
+    const isGuest = !all.has(role) && !superusers.has(role) && role !== 'pg_database_owner';
+    if (isGuest && !statement.ofSchema) await this.#guests.own(text, statement);
+    else this.#rights.owner(text, statement);
   }
 
-  async #fateOf(table: string): Promise<Copying['as']> {
-    if (!isWanted(table, this.#options.tables)) return 'passed-over';
-    const right = await this.#ofExtensions.rightOn(table);
-    return right === 'none' ? 'counted' : right === 'may' ? 'uncounted' : 'left-out';
+  async #sessionOf(table: string): Promise<ImportSession> {
+    await this.#endTransaction(table);
+    return await this.#guests.sessionOf(table);
   }
 
-  #noteRows({ table, as, rows }: Pick<Copying, 'table' | 'as' | 'rows'>): void {
-    if (as === 'counted') this.#count(table, rows);
-    else if (as === 'passed-over' && this.#tables.has(table)) this.#count(table, 0);
-    else if (as === 'left-out' && rows > 0) {
-      this.#leftOut.add(`rows of ${quoted(table)}, which an extension has made`);
-    }
-  }
-
-  #count(table: string, rows: number): void {
-    this.#tables.set(table, (this.#tables.get(table) ?? 0) + rows);
+  /** Another session would wait for its end. */
+  async #endTransaction(table: string): Promise<void> {
+    if (!this.#inTransaction || !this.#guests.has(table)) return;
+    await this.#session.run('COMMIT');
+    this.#inTransaction = false;
   }
 
   /** That of the database where the account may make nothing in the one that the dump says. */

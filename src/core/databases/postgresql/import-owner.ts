@@ -8,6 +8,10 @@ import type { Word } from './import-lex.ts';
 export interface OwnerStatement {
   readonly role: Word;
   readonly ofSchema: boolean;
+  /** In which the object is; null where it is in none, or its name does not say. */
+  readonly schema: string | null;
+  /** `schema.name` of what has rows or may be asked for some. */
+  readonly relation: string | null;
 }
 
 /** What may follow ALTER, and what its name looks like. */
@@ -45,6 +49,8 @@ export function ownerStatement(list: readonly Word[]): OwnerStatement | null {
   if (kind === undefined) return null;
   let at: number | null = 1 + kind.words.split(' ').length;
   if (kind.words === 'table' && isWord(at, 'only')) at += 1;
+  const name = isSign(at + 1, '.') ? list[at + 2]?.value : list[at]?.value;
+  const schema = isSign(at + 1, '.') ? list[at]!.value : null;
   if (kind.shape === 'operator') {
     if (isName(at) && isSign(at + 1, '.')) at += 2;
     const start = at;
@@ -58,7 +64,14 @@ export function ownerStatement(list: readonly Word[]): OwnerStatement | null {
   if (kind.shape === 'call' || kind.shape === 'operator') at = endOfArguments(list, at);
   if (at === null) return null;
   const whole = isWord(at, 'owner') && isWord(at + 1, 'to') && isName(at + 2) && list.length === at + 3;
-  return whole ? { role: list[at + 2]!, ofSchema: kind.words === 'schema' } : null;
+  if (!whole) return null;
+  const relation = kind.shape === 'plain' && /table|view|sequence/.test(kind.words);
+  return {
+    role: list[at + 2]!,
+    ofSchema: kind.words === 'schema',
+    schema,
+    relation: relation ? `${schema ?? 'public'}.${name}` : null,
+  };
 }
 
 /** After the closing parenthesis of a signature: names and types only. */

@@ -33,7 +33,7 @@ interface Waiting {
 
 export class Rights {
   readonly #roles: AccountRoles;
-  readonly #owners: (Waiting & { readonly role: string; readonly ofSchema: boolean })[] = [];
+  readonly #owners: Waiting[] = [];
   readonly #grants: Waiting[] = [];
   readonly #defaults: Waiting[] = [];
   readonly #named = new Set<string>();
@@ -46,17 +46,10 @@ export class Rights {
     this.#roles = roles;
   }
 
-  /** Owners that are none of the account's. */
-  get foreignOwners(): ReadonlySet<string> {
-    const foreign = new Set(
-      this.#owners.map(({ role }) => role).filter((role) => !this.#roles.all.has(role)),
-    );
-    foreign.delete('pg_database_owner');
-    return foreign;
-  }
-
-  owner(text: string, { role, ofSchema }: OwnerStatement): void {
-    this.#owners.push({ text, names: [role], role: role.value, ofSchema });
+  /** What does not belong to a role of the account stays the importer's. */
+  owner(text: string, { role }: OwnerStatement): void {
+    if (!this.#roles.all.has(role.value)) return;
+    this.#owners.push({ text, names: [role] });
     this.#note(role);
   }
 
@@ -84,15 +77,14 @@ export class Rights {
     session: ImportSession,
     makeStandIns: (roles: ReadonlySet<string>) => Promise<StandIns>,
   ): Promise<StandIns> {
-    const places = await placesToCreate(session);
-    const { of, foreign } = await makeStandIns(this.#named);
+    const schemas = await schemasOf(session);
+    const standIns = await makeStandIns(this.#named);
+    const { of } = standIns;
     // What the server wants of a new owner. Goes with the stand-ins.
-    const to = [...of.values(), foreign].map(quoteName).join(', ');
-    for (const place of places) await session.run(`GRANT CREATE ON ${place} TO ${to}`);
-    for (const { text, names, role, ofSchema } of this.#owners) {
-      const standIn = of.get(role) ?? (ofSchema || this.#roles.superusers.has(role) ? undefined : foreign);
-      if (standIn !== undefined) await session.run(renamed(text, names, new Map([[role, standIn]])));
-    }
+    const to = [...of.values()].map(quoteName).join(', ');
+    if (of.size > 0)
+      for (const schema of schemas) await session.run(`GRANT CREATE ON SCHEMA ${schema} TO ${to}`);
+    for (const { text, names } of this.#owners) await session.run(renamed(text, names, of));
     for (const { text, names } of this.#grants) {
       await this.#runIfAllowed(session, text);
       // Who owns the object is not known: what a stand-in that does not is given, goes with it.
@@ -100,7 +92,7 @@ export class Rights {
         await this.#runIfAllowed(session, renamed(text, names, of));
     }
     for (const { text, names } of this.#defaults) await session.run(renamed(text, names, of));
-    return { of, foreign };
+    return standIns;
   }
 
   /** For rights on what the importer has not made: what extensions and the server bring along. */
@@ -134,14 +126,11 @@ export async function runIfAllowed(session: ImportSession, statement: string | S
   }
 }
 
-async function placesToCreate(session: ImportSession): Promise<readonly string[]> {
-  const [database] = await session.rows('SELECT pg_catalog.current_database() AS name');
+/** Those that are the importer's, quoted. */
+export async function schemasOf(session: ImportSession): Promise<readonly string[]> {
   const schemas = await session.rows(
     `SELECT n.nspname AS name FROM pg_catalog.pg_namespace n
      WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND pg_catalog.pg_has_role(n.nspowner, 'USAGE')`,
   );
-  return [
-    `DATABASE ${quoteName(String(database?.['name']))}`,
-    ...schemas.map(({ name }) => `SCHEMA ${quoteName(String(name))}`),
-  ];
+  return schemas.map(({ name }) => quoteName(String(name)));
 }

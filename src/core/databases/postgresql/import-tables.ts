@@ -2,6 +2,7 @@
 
 import type { Verdict } from './import-filter.ts';
 import { qualifiedName, type Word } from './import-lex.ts';
+import { quoteName } from './names.ts';
 
 export type Refuse = (why: string) => never;
 
@@ -50,9 +51,47 @@ export function insertOf(list: readonly Word[], refuse: Refuse): Verdict {
   return { type: 'insert', table, rows };
 }
 
-/** `ALTER TABLE [ONLY] table ADD CONSTRAINT name FOREIGN KEY`: table and name. */
-export function foreignKeyOf(list: readonly Word[], refuse: Refuse): string {
-  const only = list[2]?.kind === 'word' && list[2].value === 'only';
-  const { table, next } = tableAt(list, only ? 3 : 2, refuse);
-  return `${table}.${list[next + 2]?.value}`;
+export interface ForeignKey {
+  /** Table and name. */
+  readonly key: string;
+  readonly table: string;
+  /** The table that it leads to, also as SQL. */
+  readonly target: string;
+  readonly quotedTarget: string;
+}
+
+/** `ALTER TABLE [ONLY] table ADD CONSTRAINT name FOREIGN KEY … REFERENCES target` */
+export function foreignKeyOf(list: readonly Word[], refuse: Refuse): ForeignKey {
+  const { table, next } = alteredTable(list, refuse);
+  const at = list.findIndex(({ kind, value }) => kind === 'word' && value === 'references');
+  const to = qualifiedName(list, at + 1);
+  if (at < 0 || to === null) return refuse('has a foreign key that leads nowhere');
+  const { schema, name: leaf } = to;
+  return {
+    key: `${table}.${list[next + 2]?.value}`,
+    table,
+    target: `${schema ?? 'public'}.${leaf}`,
+    quotedTarget: `${schema === null ? '' : `${quoteName(schema)}.`}${quoteName(leaf)}`,
+  };
+}
+
+/** `ALTER TABLE [IF EXISTS] [ONLY] table` */
+function alteredTable(list: readonly Word[], refuse: Refuse): ReturnType<typeof tableAt> {
+  const isWord = (at: number, value: string): boolean =>
+    list[at]?.kind === 'word' && list[at]?.value === value;
+  const exists = isWord(2, 'if') && isWord(3, 'exists') ? 4 : 2;
+  return tableAt(list, isWord(exists, 'only') ? exists + 1 : exists, refuse);
+}
+
+/** What makes an index or a sequence: the importer may, and the server looks at the rows as their owner. */
+const making = / add (constraint \S+ )?(primary key|unique|exclude|generated) ?| add generated /;
+
+/** Where the statement may look at the rows: it runs as whoever they belong to. */
+export function alterTableOf(list: readonly Word[], refuse: Refuse): Verdict {
+  const inOrder = list.map(({ kind, value }) => (kind === 'word' ? value : '.')).join(' ');
+  if (/ (enable|disable|force|no force) row level security$/.test(inOrder)) return { type: 'last' };
+  if (/ foreign key /.test(inOrder)) return { type: 'foreign-key', ...foreignKeyOf(list, refuse) };
+  return making.test(inOrder)
+    ? { type: 'run' }
+    : { type: 'alter-table', table: alteredTable(list, refuse).table };
 }

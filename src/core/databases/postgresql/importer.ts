@@ -13,7 +13,16 @@ import type {
   StepListener,
 } from '../import/types.ts';
 import { type DatabaseInstanceConfig, stallMsOf } from '../types.ts';
-import { closeLogin, createImporter, dropActors, makeStandIns } from './import-actors.ts';
+import {
+  admitImporter,
+  closeLogin,
+  createGuest,
+  createImporter,
+  dropActors,
+  makeStandIns,
+  openLogin,
+  partFrom,
+} from './import-actors.ts';
 import { scriptOf } from './import-archive.ts';
 import {
   carryOver,
@@ -21,7 +30,7 @@ import {
   createLike,
   databaseNames,
   dropDatabase,
-  openToAll,
+  giveTo,
 } from './import-database.ts';
 import { extensionMaker } from './import-extensions.ts';
 import { handOver } from './import-handover.ts';
@@ -29,7 +38,7 @@ import { type LoadedScript, loadScript } from './import-load.ts';
 import { type Begun, beginningOf, localeIn } from './import-locale.ts';
 import { foreignMoney, moneyWarning } from './import-money.ts';
 import { accountRoles } from './import-roles.ts';
-import { openImportSession } from './import-session.ts';
+import { type ImportSession, openImportSession } from './import-session.ts';
 import { exchange, isExchanged } from './import-swap.ts';
 import { warningsOf } from './import-warnings.ts';
 import { quoteName } from './names.ts';
@@ -84,22 +93,36 @@ export class PostgresqlImporter implements DatabaseImporter {
     const { roles, unknown, locale } = await this.#in(maintenanceDatabase, signal, async (session) => {
       const found = await accountRoles(session, selector, origin);
       await createImporter(session, { user, password }, found.all);
-      const wanted = { name: scratch, owner: user, like: origin, said, database: record.database };
+      const wanted = { name: scratch, like: origin, said, database: record.database };
       const warnings = await createLike(session, wanted);
       await carryReading(session, origin, scratch);
       return { roles: found, unknown: warnings, locale: await foreignMoney(session, origin) };
     });
+    await this.#in(scratch, signal, (session) => admitImporter(session, { user, scratch }));
     const script = format === 'pgdump' ? scriptOf(this.#config, dump, signal) : dump;
     const importer = await openImportSession({ ...this.#config, user, password }, scratch, signal);
+    const guests: string[] = [];
+    const inServer = <T>(work: (session: Session) => Promise<T>): Promise<T> =>
+      this.#in(maintenanceDatabase, signal, work);
     let loaded: LoadedScript;
     try {
-      await this.#in(maintenanceDatabase, signal, (session) => closeLogin(session, user));
+      await inServer((session) => closeLogin(session, user));
       loaded = await loadScript(importer, script, {
         roles,
         standIns: (names) =>
-          this.#in(maintenanceDatabase, signal, (session) =>
-            makeStandIns(session, { user, scratch, backend: importer.backend }, names),
+          inServer((session) =>
+            makeStandIns(session, { user, scratch, guests, backend: importer.backend }, names),
           ),
+        guests: {
+          create: () =>
+            inServer(async (session) => {
+              const guest = await createGuest(session, { user, scratch }, guests.length);
+              guests.push(guest);
+              return guest;
+            }),
+          open: (guest) => this.#openGuest(guest, scratch, signal),
+          part: (guest, parted) => inServer((session) => partFrom(session, { user, guest }, parted)),
+        },
         tables: record.tables,
         extension: extensionMaker(importer, {
           scratch: (work) => this.#in(scratch, signal, work),
@@ -114,7 +137,7 @@ export class PostgresqlImporter implements DatabaseImporter {
       money: locale === null ? [] : await moneyWarning(session, { locale, database: record.database }),
     }));
     await this.#in(maintenanceDatabase, signal, async (session) => {
-      await openToAll(session, scratch);
+      await giveTo(session, scratch, roles.owner);
       await dropActors(session, user, (place, work) => this.#in(place, signal, work));
     });
     return {
@@ -122,6 +145,19 @@ export class PostgresqlImporter implements DatabaseImporter {
       warnings: [...unknown, ...money, ...warningsOf(loaded, { roles, weakened, database: record.database })],
       notes: null,
     };
+  }
+
+  async #openGuest(user: string, scratch: string, signal: AbortSignal): Promise<ImportSession> {
+    const password = randomBytes(16).toString('hex');
+    await this.#in(maintenanceDatabase, signal, (session) => openLogin(session, user, password));
+    const guest = await openImportSession({ ...this.#config, user, password }, scratch, signal);
+    try {
+      await this.#in(maintenanceDatabase, signal, (session) => closeLogin(session, user));
+    } catch (error) {
+      await guest.close();
+      throw error;
+    }
+    return guest;
   }
 
   async prepare(record: ImportRecord, _notes: unknown, signal: AbortSignal): Promise<PreparedImport> {

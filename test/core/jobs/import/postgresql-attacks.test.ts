@@ -124,6 +124,44 @@ describe('a dump that waits for an administrator', () => {
     expect(await psql(postgres, owners, 'exa_live')).toBe('own|exa_app|t\npeek|exaadmin|f\n');
   });
 
+  it('acts as its author where a guest of the database has put his code, not as whoever loads it', async () => {
+    const grab = [
+      `format('ALTER DATABASE %I SET search_path = guest', current_database())`,
+      `format('GRANT ALL ON DATABASE %I TO stranger', current_database())`,
+      `format('ALTER DATABASE %I IS_TEMPLATE true', current_database())`,
+      `'GRANT ALL ON public.secret TO stranger'`,
+      `'CREATE FUNCTION guest.planted() RETURNS int SECURITY DEFINER LANGUAGE sql AS $f$ SELECT 1 $f$'`,
+      `'CREATE TABLE guest.planted (a int)'`,
+    ];
+    const sql = `CREATE SCHEMA guest;
+      CREATE FUNCTION guest.x(a int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+        ${grab.map((one) => `BEGIN EXECUTE ${one}; EXCEPTION WHEN OTHERS THEN NULL; END;`).join('\n')}
+        RETURN a; END $$;
+      ALTER FUNCTION guest.x(a integer) OWNER TO stranger;
+      CREATE TABLE public.secret (a int); ALTER TABLE public.secret OWNER TO exaadmin;
+      CREATE TABLE guest.t (a int CHECK (guest.x(a) > 0), b text); ALTER TABLE guest.t OWNER TO stranger;
+      CREATE TABLE guest.u (a int CHECK (guest.x(a) > 0)); ALTER TABLE guest.u OWNER TO bob;
+      CREATE MATERIALIZED VIEW guest.m AS SELECT guest.x(a) AS a FROM guest.t WITH NO DATA; ALTER TABLE guest.m OWNER TO stranger;
+      COPY public.secret (a) FROM stdin;\n1\n\\.\nBEGIN;\nCOPY guest.t (a, b) FROM stdin;\n1\tö\n\\.\nCOMMIT;\nINSERT INTO guest.u VALUES (1);
+      CREATE INDEX i ON guest.t (guest.x(a)) WHERE guest.x(1) > 0;
+      ALTER TABLE ONLY guest.t ADD CONSTRAINT k PRIMARY KEY (a); ALTER TABLE ONLY public.secret ADD CONSTRAINT k PRIMARY KEY (a);
+      ALTER TABLE guest.t ADD CONSTRAINT late CHECK (guest.x(a) > 0);
+      ALTER TABLE ONLY public.secret ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES guest.t(a);
+      ALTER TABLE ONLY guest.t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES public.secret(a);
+      ALTER TABLE ONLY guest.u ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES guest.t(a);
+      REFRESH MATERIALIZED VIEW guest.m;`;
+    expect(await attempt(sql, 'exa_guests')).toBe('imported');
+    const database =
+      "SELECT datacl, datistemplate, (SELECT count(*) FROM pg_db_role_setting WHERE setdatabase = d.oid) FROM pg_database d WHERE datname = 'exa_guests'";
+    expect(await psql(postgres, database)).toBe('{exaadmin=CTc/exaadmin,=Tc/exaadmin}|f|0\n');
+    const objects = `SELECT (SELECT relacl::text FROM pg_class WHERE oid = 'public.secret'::regclass), (SELECT count(*) FROM pg_proc WHERE proname = 'planted'),
+      (SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated), (SELECT string_agg(DISTINCT pg_get_userbyid(relowner), ',') FROM pg_class WHERE relnamespace = 'guest'::regnamespace),
+      (SELECT b FROM guest.t), (SELECT a FROM guest.m), (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'public')`;
+    expect(await psql(postgres, objects, 'exa_guests')).toBe(
+      '{exaadmin=arwdDxt/exaadmin}|0|3|exaadmin|ö|1|pg_database_owner\n',
+    );
+  });
+
   it('cannot say two things in one statement, however it is read', async () => {
     const sql = `SET standard_conforming_strings = off;\nCOMMENT ON SCHEMA public IS '\\''; CREATE TABLE public.smuggled (a int); --';`;
     expect(await attempt(sql, 'exa_smuggled')).toBe('IMPORT_FAILED');
@@ -173,14 +211,14 @@ describe('the role that loads a dump', () => {
       return await work(session).finally(() => session.close());
     };
     await inDatabase('postgres', async (session) => {
-      const importer = { user, backend: 0, scratch: 'elsewhere' };
+      const importer = { user, backend: 0, scratch: 'elsewhere', guests: [] };
       await expect(makeStandIns(session, importer, ['exa_app'])).rejects.toMatchObject({
         code: 'IMPORT_REFUSED',
       });
       await psql(postgres, `REVOKE ${user} FROM stranger`);
       expect(await makeStandIns(session, importer, ['exa_app'])).toEqual({
         of: new Map([['exa_app', `${user}_1`]]),
-        foreign: `${user}_0`,
+        guests: [],
       });
       await psql(postgres, `GRANT ${user} TO stranger`);
       await dropActors(session, user, inDatabase);
