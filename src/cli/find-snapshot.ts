@@ -17,14 +17,15 @@ import {
   type Snapshot,
 } from '../core/jobs/catalog.ts';
 import { findAnySnapshot } from '../core/jobs/find-snapshot.ts';
-import { newestTrusted, withNewestTrusted } from '../core/jobs/newest-trusted.ts';
+import { newestTrustedOfEach, withNewestTrusted } from '../core/jobs/newest-trusted.ts';
 import { resolveAccount } from '../core/jobs/resolve-accounts.ts';
-import { distrustOf, requireTrusted, type Trust, trustsNobody } from '../core/jobs/trust.ts';
-import { printable, quoted } from '../core/printable.ts';
+import { requireTrusted, type Trust, trustsNobody } from '../core/jobs/trust.ts';
+import { quoted } from '../core/printable.ts';
 import { present } from '../core/state/account-records.ts';
 import { accountOfDatabases, databasesOwner, ownerNames } from '../core/state/database-owners.ts';
 import { isUuid } from '../core/state/server-identity.ts';
 import type { State } from '../core/state/state.ts';
+import { notesOfAhead } from './ahead-notes.ts';
 import { readNewestOfEach } from './read-each.ts';
 
 export interface Search {
@@ -132,7 +133,7 @@ async function fromManifests(search: Search, wanted: string): Promise<string> {
     const names = domains.map((one) => one.toLowerCase());
     return site === wanted || names.includes(name) ? [snapshot.header.owner] : [];
   };
-  const sound = (await trustedOf(search, listed, snapshots)).flatMap(fits);
+  const sound = (await newestTrustedOfEach(search, listed, snapshots)).flatMap(fits);
   const found = sound.length > 0 ? sound : snapshots.flatMap(fits);
   if (found.length === 1) return found[0]!;
   if (found.length === 0) {
@@ -143,24 +144,6 @@ async function fromManifests(search: Search, wanted: string): Promise<string> {
   throw new HoldfastError('USAGE', `${quoted(wanted)} fits several accounts: ${found.join(', ')}`, {
     hint: 'Name the account by its UUID.',
   });
-}
-
-/** The newest of each owner that is trusted; none where nobody is. */
-async function trustedOf(
-  { provider, trust, signal }: Search,
-  listed: readonly ListedSnapshot[],
-  newest: readonly Snapshot[],
-): Promise<AnySnapshot[]> {
-  if (trust === undefined || trustsNobody(trust)) return [];
-  const known = new Map(newest.map((one) => [one.header.owner, one]));
-  const found: AnySnapshot[] = [];
-  for (const [owner, ofOwner] of Map.groupBy(listed, (one) => one.owner)) {
-    const one = known.get(owner);
-    const isTrusted = one !== undefined && distrustOf(one, trust) === null;
-    const trusted = isTrusted ? one : await newestTrusted(provider, ofOwner, trust, signal);
-    if (trusted !== null) found.push(trusted);
-  }
-  return found;
 }
 
 /** Why a snapshot is not trusted, with the newest of its account that is; null where it is. */
@@ -204,13 +187,6 @@ export async function resolveSnapshot(
     throw new HoldfastError(code, `${message}; besides, ${error.message}`, { cause: error, hint });
   }
 }
-
-/** What to tell of snapshots that are not the latest for their date alone. */
-export const notesOfAhead = ({ name, ahead = [] }: Pick<AnySnapshot, 'name' | 'ahead'>): string[] =>
-  ahead.map(
-    (one) =>
-      `note: ${printable(one.name, 500)} is dated ahead of the clock, so the latest is ${printable(name, 500)}; name the other where it is meant`,
-  );
 
 /** As `resolveSnapshot`, for what needs no more than the clear header. */
 export async function resolveAnySnapshot(

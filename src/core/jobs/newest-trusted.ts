@@ -5,7 +5,13 @@
 
 import type { KeyedProvider } from '../encryption/keyed-provider.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
-import { type AnySnapshot, isUnusable, type ListedSnapshot, readSoundSnapshot } from './catalog.ts';
+import {
+  type AnySnapshot,
+  isUnusable,
+  type ListedSnapshot,
+  readSoundSnapshot,
+  type Snapshot,
+} from './catalog.ts';
 import { distrustOf, type Trust, trustsNobody } from './trust.ts';
 
 /** Somebody may have planted any number above it. */
@@ -28,6 +34,28 @@ export async function newestTrusted(
     }
   }
   return null;
+}
+
+/** The newest of each owner that is trusted; none where nobody is. @param newest of some of the owners the newest, whoever signed it */
+export async function newestTrustedOfEach(
+  {
+    provider,
+    trust,
+    signal,
+  }: { readonly provider: KeyedProvider; readonly trust?: Trust; readonly signal: AbortSignal },
+  listed: readonly ListedSnapshot[],
+  newest: readonly Snapshot[],
+): Promise<AnySnapshot[]> {
+  if (trust === undefined || trustsNobody(trust)) return [];
+  const known = new Map(newest.map((one) => [one.header.owner, one]));
+  const found: AnySnapshot[] = [];
+  for (const [owner, ofOwner] of Map.groupBy(listed, (one) => one.owner)) {
+    const one = known.get(owner);
+    const isTrusted = one !== undefined && distrustOf(one, trust) === null;
+    const trusted = isTrusted ? one : await newestTrusted(provider, ofOwner, trust, signal);
+    if (trusted !== null) found.push(trusted);
+  }
+  return found;
 }
 
 /** `error` is about one of `listed`: the same with the name of the newest that can be taken, where there is one. */
