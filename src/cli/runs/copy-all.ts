@@ -11,7 +11,7 @@ import { openStore } from '../opened.ts';
 
 interface CopyParts {
   readonly loaded: Loaded;
-  readonly chosen: { readonly addin?: string };
+  readonly chosen: { readonly addin?: string; readonly allowPlaintext?: true };
   readonly addin: OpenAddin;
   readonly state: State;
   readonly printer: BackUpPrinter;
@@ -36,6 +36,7 @@ export async function copyAll(
     })),
     state,
     stateDir: configuration.stateDir,
+    allowPlaintext: chosen.allowPlaintext === true,
     trust: await openTrust(configuration.stateDir, configuration.trustedSigners),
     concurrency: configuration.concurrency,
     lockWaitMs: configuration.lockWaitMinutes * 60_000,

@@ -13,7 +13,7 @@ import { HoldfastError } from '../errors.ts';
 import { awaitAccount } from './account-lock.ts';
 import { type ListedSnapshot, listSnapshots } from './catalog.ts';
 import { Arrivals } from './copy/arrivals.ts';
-import { copyKeys } from './copy/copy-keys.ts';
+import { checkPlain, copyKeys } from './copy/copy-keys.ts';
 import { type CopyPath, copyOne, lookAgain, type OpenStore, readManifest, siteOf } from './copy/copy-one.ts';
 import { CopyRecord } from './copy/copy-record.ts';
 import { type CopyPlan, planAgain, planCopy, rounds } from './copy/plan.ts';
@@ -100,7 +100,7 @@ class Copying {
   }
 
   async #copyTo(target: OpenStore): Promise<void> {
-    const { addin, state, stateDir, world, signal, trust } = this.#run;
+    const { addin, state, stateDir, world, signal, trust, allowPlaintext = false } = this.#run;
     const { name, retention } = this.#target;
     if (addin.store.capabilities.putOnly) throw unreadable();
     const slot = `${addin.name}/${name}`;
@@ -119,6 +119,8 @@ class Copying {
     try {
       let plan = await planCopy(planned, all);
       this.#lacking = plan.wanted.length;
+      if (addin.encryption === 'none' && plan.wanted.length > 0 && !allowPlaintext)
+        await checkPlain(this.#path(target), { server, addin: addin.name }, record);
       await copyKeys(this.#path(target), server, record);
       await this.#copyPlanned(target, plan, record);
       for (let owners = this.#arrivals.missedIn(plan); retention !== null && owners.size > 0; ) {

@@ -7,6 +7,7 @@
 
 import { isAhead } from '../../ahead.ts';
 import type { Store } from '../../contracts/store.ts';
+import { holdsKeys } from '../../encryption/owner-keys.ts';
 import { listByOwner } from '../list-by-owner.ts';
 
 export interface EarlyReads {
@@ -31,7 +32,7 @@ export function readEarly(
   const lastGood = putOnly
     ? Promise.resolve(new Map<string, number>())
     : readLastGood(store, { server, nowMs: wanted.nowMs }, both);
-  const hasKeys = putOnly || !wanted.keys ? Promise.resolve(null) : readKeys(store, server, both);
+  const hasKeys = putOnly || !wanted.keys ? Promise.resolve(null) : holdsKeys(store, server, both);
   // Failures belong to whoever asks for the answers.
   for (const read of [lastGood, hasKeys]) read.catch(() => {});
   return { lastGood, hasKeys, abandon: () => stop.abort() };
@@ -48,9 +49,4 @@ async function readLastGood(
     if (good !== undefined) lastGood.set(good.owner, good.atMs);
   }
   return lastGood;
-}
-
-async function readKeys(store: Store, server: string, signal: AbortSignal): Promise<boolean> {
-  const { objects } = await store.list({ prefix: `keys/${server}/`, limit: 1, signal });
-  return objects.length > 0;
 }

@@ -76,9 +76,12 @@ export async function checkEncryption(
   }
   if (allowPlaintext) return;
   if (!((await hasKeys) ?? (await hasEpochs(stateDir, storeId)))) return;
-  throw new HoldfastError(
-    'STORE_ENCRYPTED',
-    `the store holds encrypted snapshots of this server, and ${addin.name} would add plain ones`,
-    { hint: 'Name recipients under "encryption", or add --allow-plaintext where plain backups are meant.' },
-  );
+  throw storeEncrypted('the store', addin.name);
+}
+
+export function storeEncrypted(what: string, addin: string): HoldfastError {
+  const message = `${what} holds encrypted snapshots of this server, and ${addin} would add plain ones`;
+  return new HoldfastError('STORE_ENCRYPTED', message, {
+    hint: 'Name recipients under "encryption", or add --allow-plaintext where plain backups are meant.',
+  });
 }

@@ -7,14 +7,37 @@
  * keys do not open.
  */
 
-import { isKeyFile, keyLimitBytes, type ListedKey, listKeys, pairSlot } from '../../encryption/owner-keys.ts';
+import {
+  holdsKeys,
+  isKeyFile,
+  keyLimitBytes,
+  type ListedKey,
+  listKeys,
+  pairSlot,
+} from '../../encryption/owner-keys.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { bytesOf, collect } from '../../streams.ts';
+import { storeEncrypted } from '../backup/owner-epoch.ts';
 import { eachLimited } from '../each-limited.ts';
 import type { CopyPath } from './copy-one.ts';
 import type { CopyRecord } from './copy-record.ts';
 
 const pairsAtOnce = 4;
+
+/**
+ * Before the first plain snapshot goes to a copy. Asks before keys of the main store come there: of those its own backups have been asked.
+ *
+ * @throws STORE_ENCRYPTED the copy holds keys of this server; a put-only one: was sent some
+ */
+export async function checkPlain(
+  { target, signal }: Pick<CopyPath, 'target' | 'signal'>,
+  { server, addin }: { readonly server: string; readonly addin: string },
+  { keys }: Pick<CopyRecord, 'keys'>,
+): Promise<void> {
+  const { putOnly } = target.store.capabilities;
+  if (putOnly ? keys.size > 0 : await holdsKeys(target.store, server, signal))
+    throw storeEncrypted('it', addin);
+}
 
 /**
  * Notes in the record of how many accounts the copy holds revisions that a rotation has replaced in the main store: whoever

@@ -25,6 +25,8 @@ export interface CopyRun {
   readonly stateDir: string;
   /** Whose snapshots are copied, and whose events in the copies count; left out: everybody's. */
   readonly trust?: Trust;
+  /** Plain snapshots may go to a copy that holds encrypted ones; left out: they may not. */
+  readonly allowPlaintext?: boolean;
   /** Snapshots under way at once. */
   readonly concurrency: number;
   /**

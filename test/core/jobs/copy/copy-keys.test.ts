@@ -4,7 +4,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
 import type { Provider } from '../../../../src/core/contracts/provider.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
-import { copyKeys } from '../../../../src/core/jobs/copy/copy-keys.ts';
+import { checkPlain, copyKeys } from '../../../../src/core/jobs/copy/copy-keys.ts';
+import { SyntheticCopy, withMethods } from '../../../support/synthetic-copy.ts';
 import { keysIn, ownerUuid, put, server, signal } from '../../../support/synthetic-snapshots.ts';
 
 const keyOf = (revision: number): string => `keys/${server}/${ownerUuid(1)}/00001-${revision}-0123abcd.age`;
@@ -68,5 +69,38 @@ describe('a copy', () => {
     await target.remove({ key: keyOf(0), signal });
 
     expect(await copy()).toEqual([keyOf(0)]);
+  });
+});
+
+describe('a copy that holds encrypted snapshots', () => {
+  it('gets plain ones only where that is said', async () => {
+    const lab = await SyntheticCopy.open();
+    try {
+      await lab.days(1);
+      await lab.run();
+      await put(lab.copy, `keys/${lab.server}/${ownerUuid(1)}/00001-0-0123abcd.age`, file);
+      expect(await lab.run()).toMatchObject({ lacking: 0, error: null });
+      await lab.days(1, { first: 2 });
+      const refused = await lab.run();
+
+      expect(refused).toMatchObject({ copied: 0, lacking: 1, error: { code: 'COPY_FAILED' } });
+      expect(refused.error).toMatchObject({
+        message: expect.stringContaining('it holds encrypted snapshots of this server'),
+        hint: expect.stringContaining('--allow-plaintext'),
+      });
+      expect(await lab.run(null, { allowPlaintext: true })).toMatchObject({ copied: 1, error: null });
+    } finally {
+      lab.close();
+    }
+  });
+
+  it('is known by what it was sent where it is put-only', async () => {
+    const capabilities = { ...target.capabilities, putOnly: true };
+    const path = { target: opened(withMethods(target, { capabilities })), signal };
+    const check = (keys: readonly string[]) =>
+      checkPlain(path, { server, addin: 'nightly' }, { keys: new Set(keys) });
+
+    await expect(check([])).resolves.toBeUndefined();
+    await expect(check([keyOf(0)])).rejects.toMatchObject({ code: 'STORE_ENCRYPTED' });
   });
 });
