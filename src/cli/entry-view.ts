@@ -1,8 +1,7 @@
 /** Entries of a snapshot as `ls` and `find` show them. */
 
 import { type Content, type Entry, entryFlags, fileType, typeOf } from '../core/archive/entry.ts';
-import { encodeName } from '../core/archive/keys.ts';
-import type { Component, Warning } from '../core/archive/manifest.ts';
+import type { Warning } from '../core/archive/manifest.ts';
 import { displayName } from '../core/filesystem/xattrs.ts';
 import type { IndexReader } from '../core/jobs/index-reader.ts';
 import { warnedPath } from '../core/jobs/restore/backup-warnings.ts';
@@ -128,29 +127,4 @@ function permissions(mode: number): string {
     return `${(bits & 4) === 0 ? '-' : 'r'}${(bits & 2) === 0 ? '-' : 'w'}${last}`;
   };
   return `${letter}${three(6, 0o4000, 's')}${three(3, 0o2000, 's')}${three(0, 0o1000, 't')}`;
-}
-
-/** The exports of a snapshot, as the entries they become when restored. */
-export function describeExport(component: Component): EntryDocument | null {
-  if (component.type !== 'database' || component.state !== 'complete') return null;
-  const { instance, databases, format, plainBytes, instant } = component;
-  const name = databases.length === 1 ? encodeName(databases[0]!) : '_joint';
-  const at = instant === null ? 0 : Date.parse(instant);
-  return {
-    path: `databases/${instance}/${name}.${format}`,
-    pathEncoding: null,
-    type: 'database',
-    mode: null,
-    uid: null,
-    gid: null,
-    size: plainBytes,
-    modifiedAt: instant,
-    mtimeSeconds: Math.floor(at / 1000),
-    mtimeNanoseconds: (at % 1000) * 1e6,
-    target: null,
-    sha256: component.sha256,
-    linked: false,
-    changed: false,
-    xattrs: [],
-  };
 }

@@ -2,16 +2,15 @@
 
 import { type Entry, fileType, typeOf } from '../../core/archive/entry.ts';
 import { HoldfastError, isHoldfastError } from '../../core/errors.ts';
-import type { Snapshot } from '../../core/jobs/catalog.ts';
 import { openIndex } from '../../core/jobs/index-reader.ts';
 import { distrustOf } from '../../core/jobs/trust.ts';
 import { quoted } from '../../core/printable.ts';
 import type { CliCommand } from '../command.ts';
 import type { EntryDocument } from '../documents/entry.ts';
-import { contentOf, describeEntry, describeExport, entryLine, percentHelp } from '../entry-view.ts';
+import { contentOf, describeEntry, entryLine, percentHelp } from '../entry-view.ts';
+import { describeExports, isOfExports, showExports } from '../export-view.ts';
 import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { defineKeyOptions } from '../key-input.ts';
-import type { Output } from '../output.ts';
 import { failedComponents, notePartial } from '../partial-snapshot.ts';
 import { percentPath, snapshotPath } from '../snapshot-path.ts';
 import { copyHelp, withStore } from '../store-session.ts';
@@ -35,7 +34,7 @@ export const ls: CliCommand = {
   define(command) {
     command
       .argument('<snapshot>', 'id, a unique beginning of it, or latest')
-      .argument('[path]', 'begins with the tree, e.g. shadow/var/www; without it: trees and databases')
+      .argument('[path]', 'begins with the tree, e.g. shadow/var/www, or is databases; without it: both')
       .option('--account <account>', 'site, domain or UUID; needed with latest')
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', copyHelp)
@@ -56,10 +55,26 @@ export const ls: CliCommand = {
       await notePartial(output, search, snapshot, failedComponents(snapshot, everything));
       const percent = options['pathPercent'] as string | undefined;
       const path = percent === undefined ? snapshotPath(args[1] ?? '') : percentPath(percent);
+      const notFound = (): HoldfastError => {
+        const typed = percent ?? args[1]!;
+        const encoded =
+          percent === undefined && typed.includes('%')
+            ? 'Give names as they are shown by --path-percent. '
+            : '';
+        return new HoldfastError('PATH_NOT_FOUND', `${snapshot.name} holds no ${quoted(typed, 4096)}`, {
+          hint: `${encoded}Paths begin with the tree; run holdfast ls ${snapshot.name} to see them.`,
+        });
+      };
+      if (isOfExports(path)) {
+        const exports = describeExports(snapshot, path.toString());
+        if (exports.length === 0) throw notFound();
+        showExports(output, exports);
+        return 0;
+      }
       const reader = await openIndex(opened.provider, snapshot, signal).catch((error: unknown) => {
         // Databases can be had without it.
         if (path.length === 0 && isHoldfastError(error) && error.code.startsWith('OBJECT_'))
-          showExports(output, snapshot);
+          showExports(output, describeExports(snapshot));
         throw error;
       });
       const show = async (entry: Entry): Promise<void> => {
@@ -68,12 +83,7 @@ export const ls: CliCommand = {
         else output.line(entryLine(entry, content));
       };
       const top = path.length === 0 ? null : await reader.lookup(path);
-      if (path.length > 0 && top === null) {
-        const message = `${snapshot.name} holds no ${quoted(percent ?? args[1]!, 4096)}`;
-        throw new HoldfastError('PATH_NOT_FOUND', message, {
-          hint: `Paths begin with the tree; run holdfast ls ${snapshot.name} to see them.`,
-        });
-      }
+      if (path.length > 0 && top === null) throw notFound();
       if (top !== null && typeOf(top) !== fileType.directory) {
         await show(top);
         return 0;
@@ -83,18 +93,8 @@ export const ls: CliCommand = {
         if (entry.path.length <= prefix) continue;
         if (options['recursive'] === true || !entry.path.includes(0x2f, prefix)) await show(entry);
       }
-      if (path.length === 0) showExports(output, snapshot);
+      if (path.length === 0) showExports(output, describeExports(snapshot));
       return 0;
     });
   },
 };
-
-function showExports(output: Output, { body }: Snapshot): void {
-  for (const component of body.components) {
-    const item = describeExport(component);
-    if (item === null) continue;
-    const time = item.modifiedAt?.slice(0, 16).replace('T', ' ') ?? '-';
-    output.line(`${'database'.padEnd(25)} ${String(item.size).padStart(12)} ${time} ${item.path}`);
-    output.record<EntryDocument>(item);
-  }
-}

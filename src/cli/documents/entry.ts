@@ -17,7 +17,7 @@ import {
 const path = text('Path in the snapshot; begins with the tree.');
 const encoding = choice('`percent` where path and target are percent-encoded.', 'percent', null);
 const type = choice(
-  'What it is; `database` stands for an export.',
+  'What it is; `database` stands for an export, or for what lies beside one, as grants do.',
   'file',
   'directory',
   'symlink',

@@ -40,10 +40,16 @@ export async function pathsWanted(reader: IndexReader, wanted: WantedPaths): Pro
     }
     if ((await reader.lookup(path)) === null) {
       const message = `there is no ${displayName(path)} in ${wanted.snapshot.name}`;
+      if (/^databases(?:\/|$)/.test(path.toString('latin1'))) {
+        throw new HoldfastError('PATH_NOT_FOUND', message, {
+          hint: 'Exports are no paths: name the database with --database <instance>/<name>, as holdfast ls shows it.',
+        });
+      }
       // What a terminal or a program cannot read as UTF-8 arrives as U+FFFD.
       const odd = path.includes('\ufffd') ? 'Give names that are not UTF-8 by --path-percent. ' : '';
+      const encoded = path.includes('%') ? 'Give names as holdfast ls shows them by --path-percent. ' : '';
       throw new HoldfastError('PATH_NOT_FOUND', message, {
-        hint: `${odd}Begin paths with the tree (here ${treesText(reader)}), and see with holdfast ls what is there.`,
+        hint: `${odd}${encoded}Begin paths with the tree (here ${treesText(reader)}), and see with holdfast ls what is there.`,
       });
     }
   }
