@@ -30,8 +30,8 @@ const shownWarnings = 10;
 
 export class BackUpPrinter {
   readonly #parts: Dependencies;
-  /** When each account under way began. */
-  readonly #underWay = new Map<string, number>();
+  /** When each account under way began, and how far it is; null where nobody knows. */
+  readonly #underWay = new Map<string, { readonly startedAtMs: number; share: number | null }>();
   #bytes = 0;
   #done = 0;
   #sent = 0;
@@ -45,8 +45,9 @@ export class BackUpPrinter {
   }
 
   event(event: BackUpEvent): void {
-    if (event.type === 'started') this.#underWay.set(event.site, this.#parts.now());
-    if (event.type === 'bytes') this.#bytes += event.bytes;
+    if (event.type === 'started')
+      this.#underWay.set(event.site, { startedAtMs: this.#parts.now(), share: null });
+    if (event.type === 'bytes') this.#read(event);
     if (event.type === 'ended') this.#ended(event.outcome);
     if (event.type === 'waiting') this.#waiting(event.sites);
     if (event.type === 'unkept')
@@ -54,7 +55,21 @@ export class BackUpPrinter {
     const { total, progress } = this.#parts;
     const sites = [...this.#underWay.keys()].map((site) => printable(site, 40)).join(', ');
     const detail = `${this.#done}/${total} accounts  ${sites}`;
-    progress.show({ share: total === 1 ? null : this.#done / total, bytes: this.#bytes, detail });
+    progress.show({ share: this.#share(), bytes: this.#bytes, detail });
+  }
+
+  #read({ site, bytes, share }: Extract<BackUpEvent, { type: 'bytes' }>): void {
+    this.#bytes += bytes;
+    const account = this.#underWay.get(site);
+    if (account !== undefined) account.share = share;
+  }
+
+  /** Each account counts as one, and those under way as far as they are. */
+  #share(): number | null {
+    const shares = [...this.#underWay.values()].map(({ share }) => share);
+    const { total } = this.#parts;
+    if (total === 1 && this.#done === 0 && shares.every((share) => share === null)) return null;
+    return shares.reduce<number>((sum, share) => sum + (share ?? 0), this.#done) / total;
   }
 
   #waiting(sites: readonly string[]): void {
@@ -146,7 +161,7 @@ export class BackUpPrinter {
 
   #ended({ account, snapshot, error }: AccountOutcome): void {
     const { output, now } = this.#parts;
-    const startedAtMs = this.#underWay.get(account.site) ?? now();
+    const startedAtMs = this.#underWay.get(account.site)?.startedAtMs ?? now();
     this.#underWay.delete(account.site);
     this.#done += 1;
     const name = `${printable(account.site)}  ${printable(account.domain ?? '-')}`;

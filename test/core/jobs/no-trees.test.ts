@@ -17,6 +17,7 @@ it('captures no trees without waiting for anything', async () => {
   };
   const sink = {
     segment: never,
+    progress: never,
     segmentDone: never,
     page: never,
     reuse: never,

@@ -18,6 +18,7 @@ import type { CapturePool } from '../capture/pool.ts';
 import type { Snapshot } from '../catalog.ts';
 import { ParentCache } from '../parents/parent-cache.ts';
 import type { Trust } from '../trust.ts';
+import { type OnBytes, progressOf } from './account-progress.ts';
 import type { AccountSteps } from './account-steps.ts';
 import { type CapturedTrees, captureTrees } from './capture-trees.ts';
 import { chooseParent } from './choose-parent.ts';
@@ -69,7 +70,7 @@ export interface BackUpAccount {
   readonly signal: AbortSignal;
   /** Directories of ours, which are part of no backup. */
   readonly own?: readonly OwnDirectory[];
-  readonly onBytes: (bytes: number) => void;
+  readonly onBytes: OnBytes;
   /** Resolves when the account may be read; what it refers to is known by then. */
   readonly begin?: () => Promise<void>;
   /** Everything has been read; only the store is still at work. */
@@ -137,7 +138,9 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: bo
   if (account.problem !== null) {
     warnings.add({ code: 'panel-problem', component: 'account', message: account.problem });
   }
-  const { engines, pool, onBytes } = request;
+  const { engines, pool } = request;
+  const progress = progressOf(request.onBytes, reading, before);
+  const onBytes = (bytes: number): void => progress.exported(bytes);
   const common = { account, engines, writer, warnings, onBytes };
   let databases: Awaited<ReturnType<typeof exportDatabases>>;
   let trees: CapturedTrees;
@@ -157,7 +160,7 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: bo
     }
     const { now } = world;
     const keepIndex = (payload: Buffer): void => index.write(payload);
-    const given = { trees: whole.trees, parent, pool, writer, warnings, now, onBytes, keepIndex };
+    const given = { trees: whole.trees, parent, pool, writer, warnings, now, progress, keepIndex };
     await request.steps?.after('export', account);
     await request.steps?.before('upload', account);
     trees = await captureTrees(given, request.steps?.budget ?? null);

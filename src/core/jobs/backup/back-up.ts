@@ -73,8 +73,8 @@ export type BackUpEvent =
   | { readonly type: 'started'; readonly site: string }
   /** All others are done, or under way. */
   | { readonly type: 'waiting'; readonly sites: readonly string[] }
-  /** Plain bytes taken in since the last event. */
-  | { readonly type: 'bytes'; readonly site: string; readonly bytes: number }
+  /** Plain bytes taken in since the last event, and the share of the account that is done; null where nobody knows. */
+  | { readonly type: 'bytes'; readonly site: string; readonly bytes: number; readonly share: number | null }
   | { readonly type: 'ended'; readonly outcome: AccountOutcome }
   /** The state could not take what the run found, which costs the next one time; all snapshots are committed. */
   | { readonly type: 'unkept'; readonly message: string };
@@ -204,7 +204,7 @@ async function one(
         onCaptured();
       },
       server: run.state.server.uuid,
-      onBytes: (bytes) => run.onEvent({ type: 'bytes', site, bytes }),
+      onBytes: (bytes, share) => run.onEvent({ type: 'bytes', site, bytes, share }),
     });
     return { account, snapshot, error: null };
   } catch (cause) {

@@ -13,6 +13,7 @@ import { noCounts } from '../capture/counts.ts';
 import { addCounts } from '../capture/job.ts';
 import type { CaptureTree } from '../capture/messages.ts';
 import type { CapturePool, CaptureResult } from '../capture/pool.ts';
+import type { AccountProgress } from './account-progress.ts';
 import { IndexStream } from './index-stream.ts';
 import type { ParentSnapshot } from './parent-snapshot.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
@@ -37,14 +38,14 @@ export interface TreesContext {
   readonly keepIndex: (payload: Buffer) => void;
   readonly warnings: WarningList;
   readonly now: () => number;
-  readonly onBytes: (bytes: number) => void;
+  readonly progress: AccountProgress;
 }
 
 export async function captureTrees(
   context: TreesContext,
   allowed: AccountBudget | null = null,
 ): Promise<CapturedTrees> {
-  const { pool, writer, warnings } = context;
+  const { pool, writer, warnings, progress } = context;
   const trees = numberDevices(context.trees);
   const parent = context.parent?.usableFor(trees) === true ? context.parent : null;
   const startedAt = new Date(context.now()).toISOString();
@@ -65,21 +66,24 @@ export async function captureTrees(
       { trees, parent: forWorkers, publicKey, firstNumber: writer.nextNumber, signal },
       {
         segment: (number, body) => writer.start('segment', writer.segmentKey(number), body),
+        progress: (bytes) => progress.stored(bytes),
         segmentDone(done) {
           tarBytes += done.plainBytes;
-          context.onBytes(done.plainBytes);
           budget.addBytes(done.plainBytes);
           if (budget.exceeded === null) writer.addSegment(done);
         },
         page(page, part) {
           budget.addInodes(page.count);
+          progress.passed(page.count);
           writer.journal?.page(page, false);
           if (part !== null) index.parts.push({ ...part, page });
           else index.addPage(page);
         },
         reuse(row, objects) {
-          budget.addInodes(parent!.rows[row]!.count);
-          index.reuse(parent!.rows[row]!, objects);
+          const known = parent!.rows[row]!;
+          budget.addInodes(known.count);
+          progress.passed(known.count);
+          index.reuse(known, objects);
         },
         reuseLinks: (row, objects) => index.reuseLinks(parent!.linkRows[row]!, objects),
         linkPage(page) {

@@ -79,7 +79,8 @@ export class AccountCapture {
     this.#linked = new PageWriter(world.pageBytes);
     const sink = {
       nextNumber: () => Atomics.add(control, jobControl.nextNumber, 1),
-      bytes: (number: number, bytes: Buffer) => outlet.sendBytes(job, number, bytes),
+      bytes: (number: number, bytes: Buffer, plainBytes: number) =>
+        outlet.sendBytes(job, number, bytes, plainBytes),
       done: (done: SegmentDone) => outlet.send({ type: 'segment', job, done }),
     };
     this.segments = new SegmentWriter(sink, publicKey);

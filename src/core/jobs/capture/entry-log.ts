@@ -7,7 +7,7 @@ import type { PageWriter } from '../../archive/pages.ts';
 import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
 import { errno, errnoName, type Stat } from '../../filesystem/native.ts';
 import { type XattrBackend, XattrError, type XattrSubject } from '../../filesystem/xattrs.ts';
-import { changedAspects, sameContent } from '../diff/compare-entries.ts';
+import { changedAspects, isSameRecord, sameContent } from '../diff/compare-entries.ts';
 import type { KnownContents } from './known-contents.ts';
 import type { CaptureCounts, CaptureTree } from './messages.ts';
 import type { ParentMerge } from './parent-merge.ts';
@@ -242,11 +242,3 @@ export class EntryLog {
     this.#context.warn('unreadable', path, `cannot be read: ${why}; it is left out`);
   }
 }
-
-/** Of directories: they have no content to compare. */
-const isSameRecord = (before: Entry, entry: Entry): boolean =>
-  (before.flags & ~entryFlags.xattrs) === entry.flags &&
-  before.inode === entry.inode &&
-  before.ctimeSeconds === entry.ctimeSeconds &&
-  before.ctimeNanoseconds === entry.ctimeNanoseconds &&
-  changedAspects(before, entry, true).length === 0;

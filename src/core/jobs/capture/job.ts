@@ -23,6 +23,8 @@ import type {
 export interface CaptureSink {
   /** A segment begins; its bytes follow in `body`, which must be read to its end or abandoned. */
   segment(number: number, body: ByteQueue): void;
+  /** So many bytes of tar are done, of any segment. */
+  progress(plainBytes: number): void;
   segmentDone(done: SegmentDone): void;
   page(page: FinishedPage, part: PagePart | null): void;
   /** The parent's page with this row, which refers to these objects. */

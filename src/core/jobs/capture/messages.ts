@@ -117,7 +117,14 @@ export interface TreeFailure {
 
 export type FromWorker =
   | { readonly type: 'ready' }
-  | { readonly type: 'bytes'; readonly job: number; readonly number: number; readonly bytes: Uint8Array }
+  | {
+      readonly type: 'bytes';
+      readonly job: number;
+      readonly number: number;
+      readonly bytes: Uint8Array;
+      /** Of the tar, which are done with these bytes. */
+      readonly plainBytes: number;
+    }
   | { readonly type: 'segment'; readonly job: number; readonly done: SegmentDone }
   | {
       readonly type: 'page';
@@ -167,7 +174,7 @@ export type FromWorker =
 export interface JobOutlet {
   send(message: FromWorker): void;
   /** Sends bytes, after waiting until the main thread has taken enough of what was sent before. */
-  sendBytes(job: number, number: number, bytes: Buffer): void;
+  sendBytes(job: number, number: number, bytes: Buffer, plainBytes: number): void;
   wantsHandOver(): boolean;
   claimHandOver(): boolean;
   /** @throws INTERRUPTED the job was stopped */

@@ -175,6 +175,7 @@ export class CapturePool {
     switch (message.type) {
       case 'bytes':
         takeBytes(thread, job, message.number, message.bytes);
+        job.sink.progress(message.plainBytes);
         return;
       case 'hand-over':
         job.queue.push({ tree: message.tree, path: message.path });

@@ -14,7 +14,8 @@ import { type SegmentDone, segmentLimitBytes } from './messages.ts';
 export interface SegmentSink {
   /** Takes the next object number of the snapshot. */
   nextNumber(): number;
-  bytes(number: number, bytes: Buffer): void;
+  /** `plainBytes` of the tar are done with these bytes. */
+  bytes(number: number, bytes: Buffer, plainBytes: number): void;
   done(segment: SegmentDone): void;
 }
 
@@ -50,7 +51,12 @@ export class SegmentWriter {
     if (this.#frames === null) {
       const number = this.#sink.nextNumber();
       this.#number = number;
-      this.#frames = new FrameWriter((bytes) => this.#sink.bytes(number, bytes), this.#publicKey);
+      let told = 0;
+      const frames = new FrameWriter((bytes) => {
+        this.#sink.bytes(number, bytes, frames.plainBytes - told);
+        told = frames.plainBytes;
+      }, this.#publicKey);
+      this.#frames = frames;
     }
     return this.#frames;
   }

@@ -40,7 +40,7 @@ function outletOf(control: Int32Array): JobOutlet {
   return {
     send,
     checkStop,
-    sendBytes(job, number, bytes) {
+    sendBytes(job, number, bytes, plainBytes) {
       for (;;) {
         const waiting = Atomics.load(underWay, 0);
         if (waiting < windowBytes) break;
@@ -48,7 +48,7 @@ function outletOf(control: Int32Array): JobOutlet {
         Atomics.wait(underWay, 0, waiting, 1000);
       }
       Atomics.add(underWay, 0, bytes.length);
-      const message: FromWorker = { type: 'bytes', job, number, bytes };
+      const message: FromWorker = { type: 'bytes', job, number, bytes, plainBytes };
       // A frame owns its memory, which moves; small pieces may lie in Node's pool and are copied.
       port.postMessage(message, bytes.length > 65536 ? [bytes.buffer as ArrayBuffer] : []);
     },

@@ -51,6 +51,14 @@ export function changedAspects(a: Entry, b: Entry, contentIsSame: boolean): Aspe
   return aspects;
 }
 
+/** Whether the index says the same of two entries without content, to the inode. */
+export const isSameRecord = (a: Entry, b: Entry): boolean =>
+  (a.flags & ~entryFlags.xattrs) === (b.flags & ~entryFlags.xattrs) &&
+  a.inode === b.inode &&
+  a.ctimeSeconds === b.ctimeSeconds &&
+  a.ctimeNanoseconds === b.ctimeNanoseconds &&
+  changedAspects(a, b, true).length === 0;
+
 export function sameContent(a: Content | null, b: Content | null): boolean {
   return (a?.size ?? 0) === (b?.size ?? 0) && sameBytes(a?.sha256 ?? null, b?.sha256 ?? null);
 }

@@ -45,6 +45,7 @@ async function capture(pool: CapturePool, provider: Provider): Promise<void> {
     { trees, parent: null, firstNumber: 0, signal: writer.signal },
     {
       segment: (number, body) => writer.start('segment', writer.segmentKey(number), body),
+      progress: () => {},
       segmentDone: () => {},
       page: () => {},
       reuse: () => {},

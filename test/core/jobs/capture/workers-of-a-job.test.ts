@@ -11,6 +11,7 @@ import { CapturePool } from '../../../../src/core/jobs/capture/pool.ts';
 
 const sinkOf = (bodies: ByteQueue[]): CaptureSink => ({
   segment: (_, body) => bodies.push(body),
+  progress: () => {},
   segmentDone: () => {},
   page: () => {},
   reuse: () => {},
