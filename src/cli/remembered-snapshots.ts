@@ -1,4 +1,4 @@
-/** What the state knows of snapshots that must be in the main store of an addin configuration. */
+/** What the state knows of snapshots that must be in the main store of an addin configuration, also of others that share it. */
 
 import type { Remembered } from '../core/jobs/verify-history.ts';
 import { readLastSnapshots } from '../core/state/lineages.ts';
@@ -12,9 +12,16 @@ export async function rememberedBy(
 ): Promise<readonly Remembered[]> {
   if (state === null) return [];
   const server = state.server.uuid;
-  const id = addinId(server, addin.name);
-  const lasts = await readLastSnapshots(loaded.configuration.stateDir, id);
-  return [...lasts].flatMap(([one, last]) =>
-    owner === null || owner === one ? [{ server, owner: one, addin: id, last }] : [],
+  const { addins, stateDir } = loaded.configuration;
+  const store = state.storeId(addin.name);
+  const sharing = addins.filter(
+    ({ name }) => name === addin.name || (store !== null && state.storeId(name) === store),
   );
+  const remembered: Remembered[] = [];
+  for (const { name } of sharing) {
+    const id = addinId(server, name);
+    for (const [one, last] of await readLastSnapshots(stateDir, id))
+      if (owner === null || owner === one) remembered.push({ server, owner: one, addin: id, last });
+  }
+  return remembered;
 }

@@ -15,6 +15,7 @@ import type { ListedSnapshot, Snapshot } from './catalog.ts';
 import { eachLimited } from './each-limited.ts';
 import type { SnapshotRef } from './events.ts';
 import { type MissingRef, type PrunedRefs, readPruned } from './prune-events.ts';
+import { ascending, gapText, numbersIn, rangesBetween } from './sequence-ranges.ts';
 import { readStoreFile } from './store-identity.ts';
 import type { Trust } from './trust.ts';
 
@@ -75,8 +76,6 @@ export interface HistoryRequest {
 }
 
 const ownersAtOnce = 4;
-const shownRanges = 5;
-const mostNumbers = 10_000;
 
 export function linkOf({ header, name }: Pick<Snapshot, 'header' | 'name'>): HistoryLink {
   const { id, lineage, sequence, digest, server, owner, store, previous } = header;
@@ -145,7 +144,7 @@ async function whatBecameOf(
   const { lineage, sequence } = last;
   const known = [...explained, ...unreadable.filter(isTheirs).map((one) => one.sequence)];
   const ranges = rangesBetween(newest?.sequence ?? sequence - 1, sequence + 1, known.sort(ascending));
-  const missing = numbersOf(lineage, ranges);
+  const missing = numbersIn(ranges).map((sequence) => ({ lineage, sequence }));
   return { server, owner, snapshot: newest?.name ?? null, kind: 'lost', message, missing };
 }
 
@@ -206,7 +205,11 @@ class History {
           ...distrusted.slice(0, 1).map((key) => `; ${key} is not trusted`),
         ];
         const message = `${gapText(gaps)} and no prune event says why${events.join('')}`;
-        add(links[0]!, { kind: 'gap', message, missing: numbersOf(lineage, gaps) });
+        add(links[0]!, {
+          kind: 'gap',
+          message,
+          missing: numbersIn(gaps).map((sequence) => ({ lineage, sequence })),
+        });
       }
       const last = before[0] === sequence - 1 ? before[1] : [];
       const digests = [...last, ...(pruned.get(sequence - 1) ?? [])].map(({ digest }) => digest);
@@ -224,38 +227,4 @@ class History {
 function previousText(sequence: number): string {
   if (sequence === 1) return 'its "previous" names a snapshot, but it is the first of its sequence';
   return `its "previous" is not the digest of snapshot ${sequence - 1} of its sequence`;
-}
-
-const ascending = (a: number, b: number): number => a - b;
-
-type Range = readonly [first: number, last: number];
-
-/** The numbers between two that are not among `explained`, which ascends. In few steps, however far apart. */
-function rangesBetween(low: number, high: number, explained: readonly number[]): Range[] {
-  const ranges: Range[] = [];
-  let next = low + 1;
-  for (const number of [...explained.filter((one) => one > low && one < high), high]) {
-    if (number > next) ranges.push([next, number - 1]);
-    next = number + 1;
-  }
-  return ranges;
-}
-
-function numbersOf(lineage: string, ranges: readonly Range[]): MissingRef[] {
-  const numbers: MissingRef[] = [];
-  for (const [first, last] of ranges) {
-    for (let sequence = first; sequence <= last && numbers.length < mostNumbers; sequence++)
-      numbers.push({ lineage, sequence });
-  }
-  return numbers;
-}
-
-function gapText(ranges: readonly Range[]): string {
-  const texts = ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
-  const shown = texts.slice(0, shownRanges).join(', ');
-  const more = texts.length > shownRanges ? ' and more' : '';
-  const one = ranges.length === 1 && ranges[0]![0] === ranges[0]![1];
-  return one
-    ? `snapshot ${shown} of its sequence is missing,`
-    : `snapshots ${shown}${more} of its sequence are missing,`;
 }

@@ -31,7 +31,7 @@ export function damagedManifest(owner: string, { message }: { readonly message: 
 export const hasGap = (owner: string, site: string, what: string): Refusal => ({
   rule: 'gap',
   owner,
-  message: `of ${site} ${what}`,
+  message: `${site}: ${what}`,
   hint: `Run \`holdfast verify\`, and put back what is missing, or find out why the store does not list it; where it is lost for good, add --account ${owner} --accept-gaps.`,
 });
 
