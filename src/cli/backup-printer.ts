@@ -35,6 +35,8 @@ export class BackUpPrinter {
   #bytes = 0;
   #done = 0;
   #sent = 0;
+  /** Snapshots that each copy lacked, at most. */
+  readonly #lacking = new Map<string, number>();
   readonly #totals = { snapshots: 0, partial: 0, failed: 0, warnings: 0, bytes: 0 };
   /** For the document alone. */
   readonly #snapshots: BackupDocument['snapshots'][number][] = [];
@@ -81,8 +83,13 @@ export class BackUpPrinter {
   copyEvent(event: CopyEvent): void {
     const { progress } = this.#parts;
     if (event.type === 'sent') {
-      this.#sent += event.bytes;
-      progress.show({ share: null, bytes: this.#sent, detail: `copying to ${event.copy}` });
+      const { copy, bytes, lacking } = event;
+      this.#sent += bytes;
+      const most = Math.max(this.#lacking.get(copy) ?? 0, lacking);
+      this.#lacking.set(copy, most);
+      // Of a single one nobody knows how far it is.
+      const share = most > 1 ? 1 - lacking / most : null;
+      progress.show({ share, bytes: this.#sent, detail: `copying to ${copy}` });
     } else this.#copied(event.report);
   }
 

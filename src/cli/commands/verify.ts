@@ -51,7 +51,7 @@ export const verify: CliCommand = {
       const states = new Map(snapshots.map(({ key, state }) => [key, state]));
       const startedAtMs = world.now();
       const progress = await openProgress(output, world.now);
-      let bytes = 0;
+      const seen = { bytes: 0, snapshots: 0 };
       const report = await verifySnapshots({
         provider,
         store,
@@ -65,8 +65,11 @@ export const verify: CliCommand = {
         threads: availableParallelism(),
         signal,
         onEvent: (event) => {
-          bytes += event.bytes;
-          progress.show({ share: null, bytes, detail: plural(snapshots.length, 'snapshot') });
+          if (event.type === 'bytes') seen.bytes += event.bytes;
+          else seen.snapshots += 1;
+          const all = snapshots.length;
+          const share = all > 1 ? seen.snapshots / all : null;
+          progress.show({ share, bytes: seen.bytes, detail: plural(all, 'snapshot') });
         },
       }).finally(() => progress.close());
       signal.throwIfAborted();

@@ -239,7 +239,7 @@ class Copying {
     const onSent = (bytes: number): void => {
       this.#objects += 1;
       this.#bytes += bytes;
-      onEvent({ type: 'sent', copy: this.#target.name, bytes });
+      onEvent({ type: 'sent', copy: this.#target.name, bytes, lacking: this.#lacking ?? 0 });
     };
     return { source: addin, target, now: world.now, signal, onSent };
   }

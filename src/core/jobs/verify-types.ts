@@ -59,5 +59,10 @@ export interface VerifyRequest {
   /** Threads to borrow instead of starting and ending some. */
   readonly pool?: RestoreThreads;
   readonly signal: AbortSignal;
-  readonly onEvent: (event: { readonly type: 'bytes'; readonly bytes: number }) => void;
+  readonly onEvent: (event: VerifyEvent) => void;
 }
+
+export type VerifyEvent =
+  | { readonly type: 'bytes'; readonly bytes: number }
+  /** One of the snapshots is done. */
+  | { readonly type: 'snapshot' };

@@ -54,6 +54,7 @@ export async function verify(request: VerifyRequest): Promise<VerifyReport> {
     for (const listed of request.snapshots) {
       const wrong = new Set<ErrorCode>();
       const one = await verifyOne(request, listed, { pool, wrong }, totals);
+      request.onEvent({ type: 'snapshot' });
       if (wrong.size > 0 && (await wasPruned(request, listed))) {
         pruned += 1;
         continue;

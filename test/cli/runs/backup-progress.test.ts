@@ -6,7 +6,10 @@ import { BackUpPrinter } from '../../../src/cli/backup-printer.ts';
 import { Output } from '../../../src/cli/output.ts';
 import { AccountProgress } from '../../../src/core/jobs/backup/account-progress.ts';
 
-function shares(total: number, act: (account: (site: string) => AccountProgress) => void) {
+function shares(
+  total: number,
+  act: (account: (site: string) => AccountProgress, printer: BackUpPrinter) => void,
+) {
   const shown: (number | null)[] = [];
   const output = new Output(
     { stdout: new PassThrough(), stderr: new PassThrough() },
@@ -17,7 +20,7 @@ function shares(total: number, act: (account: (site: string) => AccountProgress)
   act((site) => {
     printer.event({ type: 'started', site });
     return new AccountProgress((bytes, share) => printer.event({ type: 'bytes', site, bytes, share }));
-  });
+  }, printer);
   return shown;
 }
 
@@ -44,4 +47,17 @@ it('an incremental goes by entries, and the accounts of a run by those that are 
     other.exported(5 * 2_048 - 5);
   });
   expect(seen.slice(2)).toEqual([0, 0.125, 0.125, 0.25]);
+});
+
+it('copies go by the snapshots that are still lacking, where there are several', () => {
+  const seen = shares(1, (_, printer) => {
+    for (const [copy, lacking] of [
+      ['far', 4],
+      ['far', 1],
+      ['near', 1],
+      ['far', 6],
+    ] as const)
+      printer.copyEvent({ type: 'sent', copy, bytes: 1, lacking });
+  });
+  expect(seen).toEqual([0, 0.75, null, 0]);
 });

@@ -42,5 +42,6 @@ export interface CopyRun {
 }
 
 export type CopyEvent =
-  | { readonly type: 'sent'; readonly copy: string; readonly bytes: number }
+  /** `lacking` snapshots are still to be copied, those under way included. */
+  | { readonly type: 'sent'; readonly copy: string; readonly bytes: number; readonly lacking: number }
   | { readonly type: 'ended'; readonly report: CopyReport };
