@@ -512,7 +512,7 @@ describe('the barrier', () => {
     // A server that refuses while the connection lives keeps the locks until that ends.
     const close = vi.fn(async () => {});
     const rows = async () => Promise.reject(new Error('refused'));
-    expect(await unlockTables({ isOpen: true, rows, close })).toBe(false);
+    expect(await unlockTables({ isOpen: true, rows, close, bytes: rows })).toBe(false);
     expect(close).toHaveBeenCalledOnce();
   });
 

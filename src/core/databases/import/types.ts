@@ -69,6 +69,8 @@ export interface LoadContext {
   /** Name of the database inside the dump; null where only the dump knows. */
   readonly source: string | null;
   readonly format: 'sql' | 'pgdump';
+  /** Called before a setting of the server is changed for a moment. Null: another import is at it and does not end. */
+  readonly lockServer: () => Promise<{ release(): void } | null>;
 }
 
 /** Called after each step that is done; a kill there must cost nothing. */

@@ -1,8 +1,10 @@
 /** Compares the scratch database with what the dump's own stream held: tables, views, sequences, rows. */
 
+import type { DatabaseWarning } from '../../contracts/database.ts';
 import { HoldfastError } from '../../errors.ts';
-import { quoted } from '../../printable.ts';
+import { printable, quoted } from '../../printable.ts';
 import type { ImportedTable } from '../import/types.ts';
+import type { Definition } from './import-read.ts';
 import type { ImportTally } from './import-tally.ts';
 import { quoteName } from './names.ts';
 import { type Session, text } from './session.ts';
@@ -62,6 +64,20 @@ export async function checkLoaded(
     tables.push({ name, rows: arrived });
   }
   return tables;
+}
+
+/** Routines, triggers and events of the dump that the server took and that are not there. */
+export function missingObjects(
+  { objects }: ImportTally,
+  definitions: readonly Pick<Definition, 'kind' | 'name'>[],
+  database: string,
+): DatabaseWarning[] {
+  const there = new Set(definitions.map(({ kind, name }) => `${kind} ${name}`.toLowerCase()));
+  const missing = [...objects].filter(([key]) => !there.has(key));
+  return missing.map(([key, sql]) => {
+    const message = `${printable(key)} of the dump did not arrive; its text: ${printable(sql, 1000)}`;
+    return { code: 'object-not-made', database, message };
+  });
 }
 
 const namesOf = (found: ReadonlyMap<string, string>, type: RegExp): string[] =>

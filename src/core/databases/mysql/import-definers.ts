@@ -95,7 +95,7 @@ const shownUser = ({ user, host }: Definer): string =>
 /** Whether it would be the very object that is there now, which gives nobody a right. */
 function isLive(one: Definition, { live, scratch, database }: DefinersRequest): boolean {
   const there = live.find(({ kind, name }) => kind === one.kind && name === one.name);
-  if (there === undefined || there.tooSlow === true) return false;
+  if (there === undefined || there.unopened !== undefined) return false;
   const same = (['sqlMode', 'client', 'collation', 'timeZone'] as const).every(
     (key) => there[key] === one[key],
   );

@@ -7,9 +7,11 @@
  */
 
 import { quoted } from '../../printable.ts';
+import { isScratch } from '../import/names.ts';
 import { type DatabaseDefaults, DefaultsReader, defaultsIn } from './defaults.ts';
+import { restingEvent } from './import-events.ts';
 import { editOf, framed, refused, refusedAt } from './import-framing.ts';
-import { disabledEvent, renameQualifiers, sqlModeOf, withoutDefiner } from './import-rewrite.ts';
+import { renameQualifiers, sqlModeOf, withoutDefiner } from './import-rewrite.ts';
 import { type Piece, StatementSplitter } from './import-split.ts';
 import { headOf, type StatementHead } from './import-statement.ts';
 import { ImportTally } from './import-tally.ts';
@@ -167,7 +169,7 @@ export class DumpFilter {
       const at = tokens.find(({ kind, value }) => kind === 'name' && value === name);
       return at === undefined ? null : applyEdits(bytes, [editOf(at, this.#options.scratch)]);
     }
-    this.#count(head);
+    this.#count(head, bytes);
     const statement = applyEdits(bytes, this.#edits(bytes, tokens, head));
     if (verb === 'CREATE VIEW' && name !== null) this.#holdView(name, { statement, written: bytes }, piece);
     return verb === 'CREATE VIEW' || verb === 'DROP VIEW' ? null : statement;
@@ -180,10 +182,10 @@ export class DumpFilter {
     this.tally.views.set(name, { ...texts, charset: this.#charsets.now, modes: this.#modes });
   }
 
-  #count({ verb, name, definer }: StatementHead): void {
+  #count({ verb, name, definer }: StatementHead, bytes: Buffer): void {
     const [action = '', kind = ''] = [verb.slice(0, verb.indexOf(' ')), verb.slice(verb.indexOf(' ') + 1)];
     if (name === null) return;
-    if (action === 'CREATE') this.tally.created(kind, name);
+    if (action === 'CREATE') this.tally.created(kind, name, bytes);
     if (action === 'DROP') this.tally.dropped(kind, name);
     if (action === 'CREATE' && definer !== null)
       this.tally.definers.set(`${kind.toLowerCase()} ${name}`, definer);
@@ -192,11 +194,19 @@ export class DumpFilter {
   #edits(bytes: Buffer, tokens: readonly Token[], head: StatementHead): Edit[] {
     const { source } = this.tally;
     const edits = withoutDefiner(head);
-    if (source !== null) edits.push(...renameQualifiers(bytes, tokens, head, source, this.#options.scratch));
+    const own = source === null ? [] : [source];
+    // Of a key that an import of long ago has left behind: it was meant to lead into this database.
+    if (/^(CREATE|ALTER) TABLE$/.test(head.verb))
+      own.push(
+        ...new Set(tokens.flatMap(({ kind, value }) => (kind === 'name' && isScratch(value) ? [value] : []))),
+      );
+    for (const name of new Set(own))
+      edits.push(...renameQualifiers(bytes, tokens, head, name, this.#options.scratch));
     if (head.verb !== 'CREATE EVENT') return edits;
-    const { edits: disable, enabled } = disabledEvent(tokens, head);
-    if (enabled && head.name !== null) this.tally.enabledEvents.add(head.name);
-    return [...edits, ...disable];
+    const resting = restingEvent(tokens, head);
+    if (resting.enabled && head.name !== null) this.tally.enabledEvents.add(head.name);
+    if (resting.passing && head.name !== null) this.tally.passingEvents.add(head.name);
+    return [...edits, ...resting.edits];
   }
 
   #use(name: string | null): null {

@@ -29,7 +29,8 @@ export async function foreignKeysFromOutside(
   }
 }
 
-async function keysInto(session: Session, database: string): Promise<readonly Row[]> {
+/** Of all databases: child with its database, parent with its; at least those that lead into `database`. */
+export async function keysInto(session: Session, database: string): Promise<readonly Row[]> {
   // MariaDB opens every table of the server for its own view of keys, InnoDB looks into one table.
   const part = (column: string, at: number): string =>
     `CONVERT(CONVERT(CAST(SUBSTRING_INDEX(${column}, '/', ${at}) AS BINARY) USING filename) USING utf8mb4)`;

@@ -9,10 +9,12 @@
 import type { DatabaseWarning } from '../../contracts/database.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { printable, quoted } from '../../printable.ts';
+import { bytesIn, runBytes } from './import-bytes.ts';
+import { withCompletion } from './import-events.ts';
 import type { Definition } from './import-read.ts';
 import { optionsOf, redefined } from './import-rewrite.ts';
 import { quoteName, quoteText } from './names.ts';
-import { errorNumber, type Session, text } from './session.ts';
+import { errorNumber, lockErrors, type Session, text } from './session.ts';
 
 export async function dropDefinitions(
   session: Session,
@@ -82,7 +84,7 @@ export interface Unmade {
 /** Warnings of what was left out. */
 export function unmadeWarnings(unmade: readonly Unmade[], database: string): DatabaseWarning[] {
   return unmade.map(({ one, why }) => {
-    const what = one.tooSlow === true ? 'is left out' : 'was refused by the server and is not there';
+    const what = one.unopened === undefined ? 'was refused by the server and is not there' : 'is left out';
     const message = `${one.kind} ${quoted(one.name)} ${what}: ${printable(why, 1000)}`;
     return { code: 'object-not-made', database, message };
   });
@@ -101,6 +103,12 @@ export async function presentObjects(session: Session, database: string): Promis
   return new Set(own.map(([kind, name]) => `${text(kind)} ${text(name)}`));
 }
 
+export interface Made {
+  readonly unmade: readonly Unmade[];
+  /** Of what was made, and not as it was. */
+  readonly warnings: readonly DatabaseWarning[];
+}
+
 /**
  * Makes the objects of `from` in `to`, whatever of them is there already. Views that need each other are
  * tried until none is left. One that fails does not stop the others.
@@ -109,36 +117,69 @@ export async function makeDefinitions(
   session: Session,
   definitions: readonly Definition[],
   { from, to }: { readonly from: string; readonly to: string },
-): Promise<readonly Unmade[]> {
+): Promise<Made> {
   await session.rows(`USE ${quoteName(to)}`);
-  const slow = definitions.filter(({ tooSlow }) => tooSlow === true).map(tooSlowToMake);
-  let waiting = definitions.filter(({ tooSlow }) => tooSlow !== true);
+  const unopened = definitions.flatMap((one) =>
+    one.unopened === undefined ? [] : [unopenedView(one, one.unopened)],
+  );
+  let waiting = definitions.filter((one) => one.unopened === undefined);
   let failed: Unmade[] = [];
+  const warnings: DatabaseWarning[] = [];
   while (waiting.length > 0) {
     failed = [];
     for (const one of waiting) {
       try {
-        await make(session, one, { from, to });
+        warnings.push(...(await make(session, one, { from, to })));
       } catch (error) {
         const number = errorNumber(error);
         const refused = isHoldfastError(error) && error.code === 'IMPORT_REFUSED';
         if (number === undefined && !refused) throw error;
-        failed.push({ one, why: (error as Error).message, locked: number === 1205 || number === 1213 });
+        failed.push({ one, why: (error as Error).message, locked: lockErrors.has(number) });
       }
     }
     if (failed.length === waiting.length) break;
     waiting = failed.map(({ one }) => one);
   }
+  warnings.push(...(await keepPassed(session, definitions, failed, { from, to })));
   await session.rows("SET SESSION sql_mode = '', time_zone = @@global.time_zone");
   await session.rows('SET NAMES utf8mb4');
-  return [...failed.filter(({ one }) => one.works || one.kind !== 'view'), ...slow];
+  return { unmade: [...failed.filter(({ one }) => one.works || one.kind !== 'view'), ...unopened], warnings };
 }
 
-const tooSlowToMake = (one: Definition): Unmade => ({
+const unopenedView = (one: Definition, why: string): Unmade => ({
   one,
-  why: `it took the server too long, or too much memory, to open; its text: ${one.sql}`,
+  why: `${why}; its text: ${one.sql}`,
   locked: false,
 });
+
+/** The server drops an event whose time is over as soon as it is made, unless it is to stay. */
+async function keepPassed(
+  session: Session,
+  definitions: readonly Definition[],
+  failed: readonly Unmade[],
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<DatabaseWarning[]> {
+  const made = definitions.filter(
+    (one) => one.kind === 'event' && !failed.some((other) => other.one === one),
+  );
+  if (made.length === 0) return [];
+  const rows = await session.rows(
+    'SELECT EVENT_NAME, EVENT_SCHEMA FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ?',
+    [to],
+  );
+  const present = new Set(rows.filter(([, schema]) => text(schema) === to).map(([name]) => text(name)));
+  const warnings: DatabaseWarning[] = [];
+  for (const one of made.filter(({ name }) => !present.has(name))) {
+    await make(
+      session,
+      { ...one, sql: withCompletion(one, optionsOf(one), true), works: false },
+      { from, to },
+    );
+    const message = `the time of event ${quoted(one.name)} is over: it is kept, disabled and ON COMPLETION PRESERVE`;
+    warnings.push({ code: 'event-over', database: to, message });
+  }
+  return warnings;
+}
 
 /** @throws IMPORT_REFUSED it is written so that a change of it could make something else */
 export function statementOf(one: Definition, from: string, to: string): string {
@@ -153,15 +194,23 @@ async function make(
   session: Session,
   one: Definition,
   { from, to }: { readonly from: string; readonly to: string },
-): Promise<void> {
+): Promise<DatabaseWarning[]> {
   const sql = statementOf(one, from, to);
   await drop(session, to, one);
-  // The text arrives in our own character set; the other one is kept where both read it alike.
-  const same = /^utf8/.test(one.client) || Buffer.byteLength(sql) === sql.length;
-  const client = same && one.client !== '' ? one.client : 'utf8mb4';
-  await session.rows(`SET NAMES ${quoteText(client)}`);
-  if (same && one.collation !== '')
-    await session.rows(`SET collation_connection = ${quoteText(one.collation)}`);
-  await session.rows('SET SESSION sql_mode = ?, time_zone = ?', [one.sqlMode, one.timeZone ?? 'SYSTEM']);
+  const { client, collation, sqlMode } = one;
+  const timeZone = one.timeZone ?? 'SYSTEM';
+  // What our own character set and the other one write alike needs no more.
+  const same = /^utf8/.test(client) || Buffer.byteLength(sql) === sql.length;
+  const bytes = same ? null : await bytesIn(session, sql, client);
+  if (bytes !== null) {
+    await runBytes(session, bytes, { database: to, client, collation, sqlMode, timeZone });
+    return [];
+  }
+  await session.rows(`SET NAMES ${quoteText(same && client !== '' ? client : 'utf8mb4')}`);
+  if (same && collation !== '') await session.rows(`SET collation_connection = ${quoteText(collation)}`);
+  await session.rows('SET SESSION sql_mode = ?, time_zone = ?', [sqlMode, timeZone]);
   await session.rows(sql);
+  if (same) return [];
+  const message = `${one.kind} ${quoted(one.name)} was written in ${printable(client)}, which does not have all its characters: it is made in utf8mb4, and texts in it may compare and hash otherwise`;
+  return [{ code: 'charset-changed', database: to, message }];
 }

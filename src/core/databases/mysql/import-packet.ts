@@ -8,17 +8,36 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientProcess } from '../client-process.ts';
+import type { LoadContext } from '../import/types.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
 import { errorNumber, openSession, type Session, text } from './session.ts';
 
 /** The most that servers take. */
 const largestPacket = 1024 * 1024 * 1024;
 const longestLoginMs = 10_000;
-/** Between imports at once, so that none takes the raised value for the usual one. */
-const lock = "'holdfast_max_allowed_packet'";
+
+export interface ClientLogin {
+  readonly user: string;
+  readonly start: () => ClientProcess;
+  /** Between imports at once, so that none takes the raised value for the usual one. */
+  readonly lockServer: LoadContext['lockServer'];
+}
 
 /** Starts a client that logs in as `user`. Where the setting may not be changed, the client goes without. */
 export async function withLargestPacket(
+  config: DatabaseInstanceConfig,
+  { user, start, lockServer }: ClientLogin,
+): Promise<ClientProcess> {
+  const lock = await lockServer();
+  if (lock === null) return start();
+  try {
+    return await withRaised(config, user, start);
+  } finally {
+    lock.release();
+  }
+}
+
+async function withRaised(
   config: DatabaseInstanceConfig,
   user: string,
   start: () => ClientProcess,
@@ -26,8 +45,6 @@ export async function withLargestPacket(
   // No signal of the caller's: whoever interrupts the import still wants the setting back.
   const session = await openSession(config, AbortSignal.timeout(6 * longestLoginMs));
   try {
-    const [held] = await session.rows(`SELECT GET_LOCK(${lock}, ${(2 * longestLoginMs) / 1000})`);
-    if (text(held?.[0]) !== '1') return start();
     const [row] = await session.rows('SELECT @@GLOBAL.max_allowed_packet');
     const usual = Number(text(row?.[0]));
     if (!(usual < largestPacket) || !(await setPacket(session, largestPacket))) return start();

@@ -2,17 +2,17 @@
  * Reads the objects of a database that are no tables (views, routines, triggers, events) as the server itself
  * writes them.
  *
- * Views that take too long to open are refused in what is to be imported; of what is replaced they are only noted, or
- * whoever has made some could keep the whole database from being replaced.
+ * Views that cannot be opened, or take too long, are refused in what is to be imported; of what is replaced they are
+ * only noted, or whoever has made some could keep the whole database from being replaced.
  */
 
-import { quoted } from '../../printable.ts';
+import { printable, quoted } from '../../printable.ts';
 import { refused } from './import-framing.ts';
 import type { Definer } from './import-statement.ts';
 import { viewBody } from './inspect.ts';
 import { quoteName } from './names.ts';
 import { limited, longestOpening, Patience } from './patience.ts';
-import { type Row, type Session, text } from './session.ts';
+import { errorNumber, type Row, type Session, text } from './session.ts';
 
 type ObjectKind = 'procedure' | 'function' | 'package' | 'package body' | 'view' | 'trigger' | 'event';
 
@@ -29,19 +29,19 @@ export interface Definition {
   readonly definer: Definer | null;
   /** Events: whether it is to run. Views: false where it cannot be used as it stands. */
   readonly works: boolean;
-  /** A view that the server could not open in reasonable time and memory; it is not made again. */
-  readonly tooSlow?: boolean;
+  /** Of a view that the server could not open: why. It is not made again. */
+  readonly unopened?: string;
 }
 
-/** What becomes of a view that takes too long to open. */
-export type SlowViews = 'refused' | 'noted';
+/** What becomes of a view that cannot be opened. */
+export type UnopenedViews = 'refused' | 'noted';
 
 /** In the order in which they can be made again. With `tables`, only triggers of these. */
 export async function readDefinitions(
   session: Session,
   database: string,
   tables: readonly string[] | null,
-  slowViews: SlowViews,
+  unopened: UnopenedViews,
 ): Promise<readonly Definition[]> {
   // In its own database the server shows a view's tables without a qualifier.
   await session.rows(`USE ${quoteName(database)}`);
@@ -49,7 +49,7 @@ export async function readDefinitions(
   if (tables !== null) return triggers;
   return [
     ...(await readRoutines(session, database)),
-    ...(await readViews(session, database, slowViews)),
+    ...(await readViews(session, database, unopened)),
     ...triggers,
     ...(await readEvents(session, database)),
   ];
@@ -106,24 +106,29 @@ async function readEvents(session: Session, database: string): Promise<Definitio
   return found;
 }
 
-async function readViews(session: Session, database: string, slowViews: SlowViews): Promise<Definition[]> {
+async function readViews(session: Session, database: string, unopened: UnopenedViews): Promise<Definition[]> {
   const rows = await session.rows(
     'SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME',
     [database],
   );
-  const ask = slowViews === 'refused' ? askLong : askShortly();
+  const ask = unopened === 'refused' ? askLong : askShortly();
   const found: Definition[] = [];
   for (const [cell] of rows) {
     const name = text(cell);
-    const opened = await ask(session, `SHOW CREATE VIEW ${quoteName(name)}`).catch(() => []);
-    if (opened === null && slowViews === 'refused')
-      throw refused(`view ${quoted(name)} takes too long, or too much memory, to open`);
-    if (opened === null) {
-      found.push(await slowView(session, database, name));
+    let row: Row | undefined;
+    let why = 'it took the server too long, or too much memory, to open';
+    try {
+      row = (await ask(session, `SHOW CREATE VIEW ${quoteName(name)}`))?.[0];
+    } catch (error) {
+      if (errorNumber(error) === undefined) throw error;
+      why = (error as Error).message;
+    }
+    if (row === undefined) {
+      if (unopened === 'refused')
+        throw refused(`view ${quoted(name)} cannot be opened: ${printable(why, 500)}`);
+      found.push(await unopenedView(session, database, name, why));
       continue;
     }
-    const [row] = opened;
-    if (row === undefined) continue;
     const works = await ask(session, `SHOW FIELDS FROM ${quoteName(name)}`).then(
       (fields) => fields !== null,
       () => false,
@@ -144,9 +149,14 @@ function askShortly(): Ask {
 }
 
 /** Its text is kept all the same. */
-async function slowView(session: Session, database: string, name: string): Promise<Definition> {
+async function unopenedView(
+  session: Session,
+  database: string,
+  name: string,
+  why: string,
+): Promise<Definition> {
   const sql = await viewBody(session, database, name);
-  return { ...definition('view', name, undefined, []), sql, works: false, tooSlow: true };
+  return { ...definition('view', name, undefined, []), sql, works: false, unopened: why };
 }
 
 function definition(

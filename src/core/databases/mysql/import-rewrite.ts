@@ -1,12 +1,12 @@
 /**
- * Changes to a statement that leave all else as it is: the definer, the name of the database, and an event
- * that must not run yet.
+ * Changes to a statement that leave all else as it is: the definer and the name of the database.
  *
  * Names are compared token by token. A name before a dot may be a table's alias as well as a database's:
  * where the statement uses it alone too, only what cannot be an alias is changed.
  */
 
 import { quoted } from '../../printable.ts';
+import { enabledEvent } from './import-events.ts';
 import { refused } from './import-framing.ts';
 import type { Definition } from './import-read.ts';
 import { type Definer, headOf, type StatementHead } from './import-statement.ts';
@@ -45,42 +45,6 @@ export function renameQualifiers(
 export function withoutDefiner({ definerTokens }: StatementHead): Edit[] {
   const [first, last] = [definerTokens[0], definerTokens.at(-1)];
   return first === undefined || last === undefined ? [] : [{ start: first.start, end: last.end, text: '' }];
-}
-
-/** An event that exists but does not run. Second: whether it was to run. */
-export function disabledEvent(
-  tokens: readonly Token[],
-  { next }: StatementHead,
-): { readonly edits: readonly Edit[]; readonly enabled: boolean } {
-  let depth = 0;
-  let place: Token | undefined;
-  for (let at = next; at < tokens.length; at += 1) {
-    const token = tokens[at]!;
-    if (token.kind === 'sign') depth += token.value === '(' ? 1 : token.value === ')' ? -1 : 0;
-    if (token.kind !== 'word' || depth > 0) continue;
-    if (token.value === 'DISABLE') return { edits: [], enabled: false };
-    if (token.value === 'ENABLE') {
-      return { edits: [{ start: token.start, end: token.end, text: 'DISABLE' }], enabled: true };
-    }
-    if (token.value === 'COMMENT' || token.value === 'DO') {
-      place = token;
-      break;
-    }
-  }
-  const edits = place === undefined ? [] : [{ start: place.start, end: place.start, text: 'DISABLE ' }];
-  return { edits, enabled: true };
-}
-
-/** The other way round, for an event as the server shows it. */
-function enabledEvent(tokens: readonly Token[], head: StatementHead): readonly Edit[] {
-  let depth = 0;
-  for (const [at, { kind, value, start, end }] of tokens.entries()) {
-    if (kind === 'sign') depth += value === '(' ? 1 : value === ')' ? -1 : 0;
-    if (at < head.next || kind !== 'word' || depth > 0) continue;
-    if (value === 'COMMENT' || value === 'DO' || value === 'ENABLE') break;
-    if (value === 'DISABLE' && tokens[at + 1]?.value !== 'ON') return [{ start, end, text: 'ENABLE' }];
-  }
-  return [];
 }
 
 /** Whether the words of a `SET` change how the rest of the dump is read; null where they do not. */

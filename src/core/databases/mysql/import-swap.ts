@@ -14,16 +14,17 @@ import type { ImportRecord, StepListener } from '../import/types.ts';
 import { fixDefaults, giveGrant, routineGrants, tablesOf } from './import-details.ts';
 import {
   dropDefinitions,
+  type Made,
   makeDefinitions,
   presentObjects,
   tryDrops,
-  type Unmade,
   unmadeWarnings,
 } from './import-objects.ts';
 import { createDatabase, dropDatabase } from './import-placement.ts';
-import { type Definition, readDefinitions, type SlowViews } from './import-read.ts';
+import { type Definition, readDefinitions, type UnopenedViews } from './import-read.ts';
+import { dropKeys, makeKeys, readTornKeys, type TornKey } from './import-torn-keys.ts';
 import { quoteName } from './names.ts';
-import { errorNumber, type Session } from './session.ts';
+import { errorNumber, lockErrors, type Session } from './session.ts';
 
 /** What the record keeps of one side. Plain JSON. */
 export interface Side {
@@ -34,6 +35,8 @@ export interface Side {
   readonly tables: readonly string[];
   /** Statements that give back what users may do with routines. */
   readonly grants: readonly string[];
+  /** Of the whole database; absent in what an older version noted. */
+  readonly keys?: readonly TornKey[];
 }
 
 const attempts = 3;
@@ -44,16 +47,19 @@ export async function readSide(
   session: Session,
   database: string,
   only: readonly string[] | null,
-  slowViews: SlowViews,
+  unopened: UnopenedViews,
 ): Promise<Side> {
   const all = await tablesOf(session, database);
-  const definitions = await readDefinitions(session, database, only, slowViews);
+  const definitions = await readDefinitions(session, database, only, unopened);
   await tryDrops(session, database, definitions);
   return {
     from: database,
     definitions,
     tables: only === null ? all : all.filter((name) => only.includes(name)),
     grants: only === null ? await routineGrants(session, database) : [],
+    keys: (await readTornKeys(session, database, all)).filter(
+      ({ table }) => only === null || only.includes(table),
+    ),
   };
 }
 
@@ -86,6 +92,7 @@ export async function exchange(
   if (!(await isExchanged(session, record))) {
     // Tables with triggers cannot be renamed into another database. All else of the live one stays until then.
     await dropDefinitions(session, scratch, incoming.definitions);
+    await dropKeys(session, scratch, incoming.keys ?? []);
     onStep('scratch-cleared');
     const inTheWay = ({ kind, name }: Definition): boolean =>
       kind === 'trigger' || (kind === 'view' && incoming.tables.includes(name));
@@ -97,15 +104,18 @@ export async function exchange(
   if (outgoing !== null) await dropDefinitions(session, database, outgoing.definitions);
   // Asks for all columns, so not before the old views are gone, which may take hours to open.
   await fixDefaults(session, database, incoming.from);
+  // Else what is kept would hold rows of the new tables.
+  if (kept !== null) await dropKeys(session, kept, outgoing?.keys ?? []).catch(ignoreUnlessLocked);
+  const torn = await makeKeys(session, database, incoming.keys ?? []);
   onStep('old-dropped');
-  const unmade = await makePatiently(session, incoming.definitions, { from: incoming.from, to: database });
+  const made = await makePatiently(session, incoming.definitions, { from: incoming.from, to: database });
   onStep('replayed');
   for (const grant of (outgoing ?? incoming).grants)
     await giveGrant(session, grant).catch(ignoreMissingRoutine);
   onStep('granted');
   await dropEmpty(session, scratch);
   onStep('finished');
-  return unmadeWarnings(unmade, database);
+  return [...torn, ...made.warnings, ...unmadeWarnings(made.unmade, database)];
 }
 
 /**
@@ -117,22 +127,24 @@ async function makePatiently(
   session: Session,
   definitions: readonly Definition[],
   place: { readonly from: string; readonly to: string },
-): Promise<readonly Unmade[]> {
-  let unmade = await makeDefinitions(session, definitions, place);
+): Promise<Made> {
+  let { unmade, warnings } = await makeDefinitions(session, definitions, place);
   for (let attempt = 1; ; attempt += 1) {
     const locked = unmade.find((one) => one.locked);
-    if (locked === undefined) return unmade;
+    if (locked === undefined) return { unmade, warnings };
     if (attempt === attempts) {
       const what = `${locked.one.kind} ${quoted(locked.one.name)}`;
       throw new HoldfastError('IMPORT_FAILED', `${what} cannot be made: ${printable(locked.why, 500)}`, {
         hint: 'Stop what uses the database for a moment, then run the command again.',
       });
     }
-    unmade = await makeDefinitions(
+    const again = await makeDefinitions(
       session,
       unmade.map(({ one }) => one),
       place,
     );
+    unmade = again.unmade;
+    warnings = [...warnings, ...again.warnings];
   }
 }
 
@@ -159,8 +171,8 @@ async function renameAll(
     } catch (error) {
       const number = errorNumber(error);
       if (number === undefined) throw error;
-      // A lock that another session holds: the attempts are few, since new queries queue behind ours.
-      if ((number === 1205 || number === 1213) && attempt < attempts) continue;
+      // The attempts are few, since new queries queue behind ours.
+      if (lockErrors.has(number) && attempt < attempts) continue;
       const why = printable((error as Error).message, 500);
       throw new HoldfastError('IMPORT_FAILED', `the tables could not be exchanged: ${why}`, {
         hint: 'Stop what uses the database for a moment, then run the command again.',
@@ -174,6 +186,12 @@ async function dropEmpty(session: Session, database: string): Promise<void> {
   if ((await tablesOf(session, database)).length === 0) {
     await dropDatabase(session, database);
   }
+}
+
+/** It is not worth an exchange that cannot end. */
+function ignoreUnlessLocked(error: unknown): void {
+  const number = errorNumber(error);
+  if (number === undefined || lockErrors.has(number)) throw error;
 }
 
 /** Routines that only the replaced database had. */
@@ -193,6 +211,6 @@ export async function restoreLive(session: Session, record: ImportRecord): Promi
   await session.rows(limitLocks);
   const present = await presentObjects(session, database);
   const gone = outgoing.definitions.filter(({ kind, name }) => !present.has(`${kind} ${name}`));
-  const unmade = await makePatiently(session, gone, { from: outgoing.from, to: database });
-  return unmadeWarnings(unmade, database);
+  const made = await makePatiently(session, gone, { from: outgoing.from, to: database });
+  return [...made.warnings, ...unmadeWarnings(made.unmade, database)];
 }

@@ -14,17 +14,20 @@ import type {
 } from '../import/types.ts';
 import { type DatabaseInstanceConfig, stallMsOf } from '../types.ts';
 import { readDefaults } from './defaults.ts';
-import { checkLoaded } from './import-check.ts';
+import { checkLoaded, missingObjects } from './import-check.ts';
 import { runImportClient } from './import-client.ts';
 import { giveDefiners } from './import-definers.ts';
 import { copyDatabaseGrants } from './import-details.ts';
+import { withCompletion } from './import-events.ts';
 import { DumpFilter } from './import-filter.ts';
 import { foreignKeysAcross, foreignKeysFromOutside } from './import-keys.ts';
 import { statementOf } from './import-objects.ts';
 import { withLargestPacket } from './import-packet.ts';
 import { createDatabase, dropDatabase, giveDefaults } from './import-placement.ts';
+import { optionsOf } from './import-rewrite.ts';
 import type { Definer } from './import-statement.ts';
 import { exchange, isExchanged, readSide, restoreLive, type Side } from './import-swap.ts';
+import { dropKeys, keyLeftOut } from './import-torn-keys.ts';
 import { createImporter, dropImporter } from './import-user.ts';
 import { makeViews } from './import-views.ts';
 import { errorNumber, openSession, type Session, text, unreachable } from './session.ts';
@@ -37,6 +40,9 @@ const connectionEnded: ReadonlySet<number | undefined> = new Set([1053, 1079, 19
 interface Notes {
   readonly definers: Readonly<Record<string, Definer>>;
   readonly enabledEvents: readonly string[];
+  readonly passingEvents: readonly string[];
+  /** What is to come in, as it was while its definer was there. */
+  readonly side: Side;
 }
 
 export class MysqlImporter implements DatabaseImporter {
@@ -61,7 +67,7 @@ export class MysqlImporter implements DatabaseImporter {
   async load(
     record: ImportRecord,
     dump: AsyncIterable<Uint8Array>,
-    { signal, source }: LoadContext,
+    { signal, source, lockServer }: LoadContext,
   ): Promise<LoadReport> {
     const { scratch, tables, selector } = record;
     const user = record.importer.user;
@@ -75,35 +81,44 @@ export class MysqlImporter implements DatabaseImporter {
     });
     const importer = { ...this.#config, user, password };
     await runImportClient(importer, scratch, filtered(filter, dump), signal, (start) =>
-      withLargestPacket(this.#config, user, start),
+      withLargestPacket(this.#config, { user, start, lockServer }),
     );
     const views = await makeViews(importer, filter.tally.views, record, signal);
     return await this.#session(signal, async (session) => {
-      await dropImporter(session, user);
       const { tally } = filter;
+      // The server opens no view over a function whose definer is gone, and the importer is that of all.
+      const side = await readSide(session, scratch, tables, 'refused');
+      await dropImporter(session, user);
       const loaded = await checkLoaded(session, scratch, { tally, views: views.made, wanted: tables });
       const notes: Notes = {
         definers: Object.fromEntries(tally.definers),
         enabledEvents: [...tally.enabledEvents],
+        passingEvents: [...tally.passingEvents],
+        side,
       };
       const charset = await giveDefaults(session, record, tally.defaults);
-      const warnings = [...leftOut(filter, record.database), ...views.warnings, ...charset];
+      const missing = missingObjects(tally, side.definitions, record.database);
+      const warnings = [...leftOut(filter, record.database), ...views.warnings, ...missing, ...charset];
       return { tables: loaded, warnings, notes };
     });
   }
 
   async prepare(record: ImportRecord, notes: unknown, signal: AbortSignal): Promise<PreparedImport> {
-    const { definers, enabledEvents } = notes as Notes;
+    const { definers, enabledEvents, passingEvents, side } = notes as Notes;
     const { database, kept, tables, scratch, selector } = record;
     return await this.#session(signal, async (session) => {
       if (kept !== null) await foreignKeysFromOutside(session, database, tables);
       if (kept !== null && tables !== null) await foreignKeysAcross(session, database, scratch, tables);
-      const side = await readSide(session, scratch, tables, 'refused');
-      // Views worked when they were loaded; their definer, the importer, is gone since.
-      const running = side.definitions.map((one) => ({
-        ...one,
-        works: one.kind !== 'event' || enabledEvents.includes(one.name),
-      }));
+      const running = side.definitions.map((one) =>
+        one.kind !== 'event'
+          ? // A view worked when it was loaded.
+            { ...one, works: true }
+          : {
+              ...one,
+              sql: withCompletion(one, optionsOf(one), !passingEvents.includes(one.name)),
+              works: enabledEvents.includes(one.name),
+            },
+      );
       const outgoing = kept === null ? null : await readSide(session, database, tables, 'noted');
       const { definitions, warnings } = await giveDefiners(session, {
         scratch,
@@ -115,8 +130,18 @@ export class MysqlImporter implements DatabaseImporter {
       });
       // Whatever cannot be made again ends the import here, while nothing live is touched.
       for (const one of definitions) statementOf(one, scratch, database);
-      const incoming: Side = { ...side, definitions, grants: [] };
-      return { record: { ...record, phase: 'swapping', incoming, outgoing }, warnings };
+      const torn = side.keys ?? [];
+      // Single tables come without what is around them.
+      const left =
+        tables === null
+          ? []
+          : torn.map((key) => keyLeftOut(key, database, 'the other table is not imported'));
+      if (tables !== null) await dropKeys(session, scratch, torn);
+      const incoming: Side = { ...side, definitions, grants: [], keys: tables === null ? torn : [] };
+      return {
+        record: { ...record, phase: 'swapping', incoming, outgoing },
+        warnings: [...warnings, ...left],
+      };
     });
   }
 

@@ -14,6 +14,8 @@ export type Row = readonly unknown[];
 export interface Session {
   /** Rows as arrays, in the order of the selected columns. `?` stands for an escaped value. */
   rows(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** Another one, as the same user, whose statements are bytes, one for each character. It is closed with this one. */
+  bytes(): Promise<Session>;
   /** False once the connection is known to have ended. */
   readonly isOpen: boolean;
   /** Ends the connection; also after a failure. Never rejects. */
@@ -25,6 +27,9 @@ export function errorNumber(error: unknown): number | undefined {
   const number = (error as { errno?: unknown }).errno;
   return typeof number === 'number' && number > 0 ? number : undefined;
 }
+
+/** Another session holds a lock, or both wait for each other's: it may go well another time. */
+export const lockErrors: ReadonlySet<number | undefined> = new Set([1205, 1213]);
 
 /**
  * @param charset in which statements go to the server; `latin1`: each character is one byte
@@ -57,6 +62,7 @@ export async function openSession(
   const onAbort = () => connection.destroy();
   signal.addEventListener('abort', onAbort, { once: true });
 
+  let ofBytes: Promise<Session> | null = null;
   const session: Session = {
     get isOpen() {
       return isOpen;
@@ -73,8 +79,16 @@ export async function openSession(
         throw error;
       }
     },
+    bytes() {
+      ofBytes ??= openSession(config, signal, 'latin1');
+      return ofBytes;
+    },
     async close() {
       isOpen = false;
+      await ofBytes?.then(
+        (other) => other.close(),
+        () => {},
+      );
       signal.removeEventListener('abort', onAbort);
       if (signal.aborted) return;
       await connection.end().catch(() => connection.destroy());

@@ -14,6 +14,7 @@ import { afterFailure } from './after-failure.ts';
 import { ImportJournal } from './journal.ts';
 import { choosePlace } from './place.ts';
 import { dropExpired, recoverImports, runExchange } from './recover.ts';
+import { lockServer } from './server-lock.ts';
 import { StallWatch } from './stall-watch.ts';
 import type { ImportContext, ImportReport, ImportRequest, KeptDatabase } from './types.ts';
 
@@ -48,7 +49,12 @@ export async function importDatabase(
     try {
       const { source, format } = dump;
       const loaded = await watch.during(signal, (both) =>
-        importer.load(record, counted(request, watch), { signal: both, source, format }),
+        importer.load(record, counted(request, watch), {
+          signal: both,
+          source,
+          format,
+          lockServer: () => lockServer(stateDir, importer.instance, both),
+        }),
       );
       const { record: ready, warnings } = await importer.prepare(record, loaded.notes, signal);
       request.onEvent({ type: 'phase', phase: 'swapping' });

@@ -100,11 +100,63 @@ describe('single tables', () => {
     await mariadb(server, 'DROP DATABASE `exa_o-ther`');
   });
 
+  it('come beside without keys to tables that do not', async () => {
+    const context = await contextOf(server.config, selector, mkdtempSync(join(dir, 'torn-')));
+    await mariadb(server, live);
+    const dump = join(dir, 'torn.sql');
+    await exportToFile(server.config, 'exa_live', selector, dump);
+    const report = await runImport(context, dump, 'exa_live', { place: { kind: 'beside' }, tables: ['c'] });
+
+    expect(report.warnings).toEqual([
+      {
+        code: 'key-left-out',
+        database: report.database,
+        message: expect.stringMatching(/^foreign key "c_ibfk_1" of table "c" .*REFERENCES `b` \(`x`\)$/),
+      },
+    ]);
+    const shown = await mariadb(
+      server,
+      `SHOW CREATE TABLE ${report.database}.c; DROP DATABASE ${report.database}`,
+    );
+    expect(shown).not.toContain('REFERENCES');
+  });
+
   it('that the dump does not have are an error', async () => {
     const context = await contextOf(server.config, selector, dir);
     await expect(
       runImport(context, file, 'exa_live', { ...replace, tables: ['nope'] }),
     ).rejects.toMatchObject({ code: 'PATH_NOT_FOUND' });
+  });
+});
+
+describe('a foreign key to a table that is not there', () => {
+  it('leads into its own database, live, kept and brought back', async () => {
+    const context = await contextOf(server.config, selector, mkdtempSync(join(dir, 'orphans-')));
+    const orphan = (value: number): string =>
+      `CREATE TABLE c (p INT, CONSTRAINT \`to,(p\` FOREIGN KEY (p) REFERENCES p (id) ON DELETE CASCADE) WITH SYSTEM VERSIONING;\nINSERT INTO c VALUES (${value});\n`;
+    await mariadb(
+      server,
+      `CREATE OR REPLACE DATABASE exa_orphan; USE exa_orphan; SET foreign_key_checks = 0; ${orphan(1)}`,
+    );
+    const dump = join(dir, 'orphan.sql');
+    // The second as an import of an older version has left it.
+    const old = 'CREATE TABLE d (q INT, FOREIGN KEY (q) REFERENCES `holdfast_new_0123456789ab`.`q` (id));\n';
+    writeFileSync(
+      dump,
+      `-- Host: localhost    Database: exa_orphan\nSET foreign_key_checks = 0;\n${orphan(2)}${old}`,
+    );
+    const keys = () =>
+      mariadb(
+        server,
+        "SELECT FOR_NAME, REF_NAME FROM information_schema.INNODB_SYS_FOREIGN WHERE CONCAT(FOR_NAME, ' ', REF_NAME) LIKE '%exa_orphan/%' ORDER BY 1",
+      );
+    const before = await keys();
+
+    expect((await runImport(context, dump, 'exa_orphan', replace)).warnings).toEqual([]);
+    expect(await keys()).toBe(`${before}exa_orphan/d\texa_orphan/q\n`);
+    await runUndo(context, 'exa_orphan');
+    expect(await keys()).toBe(before);
+    expect(await mariadb(server, 'SELECT p FROM exa_orphan.c; DROP DATABASE exa_orphan')).toBe('1\n');
   });
 });
 
@@ -306,6 +358,9 @@ describe('a dump of what is seldom in one', () => {
       `CREATE OR REPLACE DATABASE exa_wide; CREATE TABLE exa_wide.t (b LONGBLOB); INSERT INTO exa_wide.t VALUES (REPEAT(CHAR(200), 1200000));
        SET GLOBAL max_allowed_packet = 2097152`,
     );
+    // What any user of the server can do costs nobody anything.
+    const stranger = await createConnection({ socketPath: server.config.socket, user: 'root' });
+    await stranger.query("SELECT GET_LOCK('holdfast_max_allowed_packet', 0)");
     try {
       const wide = join(dir, 'wide.sql');
       await exportToFile(server.config, 'exa_wide', selector, wide);
@@ -313,6 +368,7 @@ describe('a dump of what is seldom in one', () => {
       expect(await mariadb(server, 'SELECT LENGTH(b) FROM exa_wide.t')).toBe('1200000\n');
       expect(await mariadb(server, packet)).toBe('2097152\n');
     } finally {
+      await stranger.end();
       await mariadb(server, 'SET GLOBAL max_allowed_packet = 16777216');
     }
   });
@@ -402,7 +458,9 @@ describe('a dump of what is seldom in one', () => {
       server,
       `CREATE OR REPLACE DATABASE exa_bomb; USE exa_bomb; CREATE TABLE t (x INT); INSERT INTO t VALUES (1); CREATE VIEW v0 AS SELECT x FROM t;
        ${levels.map((at) => `CREATE VIEW v${at} AS SELECT 1 AS x;`).join('')}
-       ${levels.map((at) => `CREATE OR REPLACE VIEW v${23 - at} AS SELECT x FROM v${22 - at} UNION ALL SELECT x FROM v${22 - at};`).join('')}`,
+       ${levels.map((at) => `CREATE OR REPLACE VIEW v${23 - at} AS SELECT x FROM v${22 - at} UNION ALL SELECT x FROM v${22 - at};`).join('')}
+       CREATE USER gone@localhost; GRANT ALL ON exa_bomb.* TO gone@localhost; CREATE DEFINER = gone@localhost FUNCTION one() RETURNS INT DETERMINISTIC RETURN 1;
+       CREATE DEFINER = gone@localhost VIEW called AS SELECT one() AS x; DROP USER gone@localhost;`,
     );
     const context = await contextOf(server.config, selector, mkdtempSync(join(dir, 'bomb-')));
     const clean = join(dir, 'clean.sql');
@@ -420,6 +478,11 @@ describe('a dump of what is seldom in one', () => {
     expect(warnings.map(({ message }) => message)).toContainEqual(
       expect.stringMatching(
         /^view "v22" is left out: it took the server too long.*; its text: CREATE VIEW `v22` AS select/,
+      ),
+    );
+    expect(warnings.map(({ message }) => message)).toContainEqual(
+      expect.stringMatching(
+        /^view "called" is left out: .*definer.* does not exist; its text: CREATE VIEW `called` AS select/,
       ),
     );
     expect(await mariadb(server, 'SELECT x FROM exa_bomb.t; SELECT x FROM exa_bomb.v0')).toBe('1\n1\n');

@@ -36,6 +36,9 @@ beforeAll(async () => {
      CREATE FUNCTION double_of(a INT) RETURNS INT DETERMINISTIC RETURN a * 2;
      CREATE VIEW a_second AS SELECT 1 AS one; CREATE VIEW b_first AS SELECT id, double_of(id) AS twice FROM parent;
      CREATE OR REPLACE VIEW a_second AS SELECT exa_odd.double_of(twice) AS four FROM b_first;
+     CREATE VIEW c_called AS SELECT double_of(4) AS eight; CREATE VIEW d_over AS SELECT p.id, c.eight FROM parent p JOIN c_called c;
+     SET NAMES latin1; CREATE FUNCTION hashed() RETURNS CHAR(32) DETERMINISTIC RETURN MD5('é'); CREATE VIEW e_hashed AS SELECT MD5('é') AS hash; SET NAMES utf8mb4;
+     SET timestamp = 1577836800; CREATE EVENT ended ON SCHEDULE EVERY 1 DAY ENDS '2020-01-03' DISABLE DO SELECT 1; SET timestamp = DEFAULT;
      DELIMITER $$
      CREATE TRIGGER child_in BEFORE INSERT ON child FOR EACH ROW BEGIN SET NEW.id = NEW.id + 0; /* ; */ END $$
      CREATE TRIGGER child_in2 BEFORE INSERT ON child FOR EACH ROW FOLLOWS child_in SET NEW.p = NEW.p $$
@@ -105,6 +108,11 @@ describe('importing MariaDB databases into another server', () => {
     const count = 'SELECT COUNT(*) FROM exa_odd.versioned FOR SYSTEM_TIME ALL';
     expect(await mariadb(to, count)).toBe(await mariadb(from, count));
   });
+
+  it('keeps the values of literals in the character set that an object was written in', async () => {
+    const hashes = 'SELECT exa_odd.hashed(); SELECT hash FROM exa_odd.e_hashed';
+    expect(await mariadb(to, hashes)).toBe(await mariadb(from, hashes));
+  });
 });
 
 describe('replacing a live MariaDB database', () => {
@@ -122,6 +130,11 @@ describe('replacing a live MariaDB database', () => {
     const report = await runImport(context, file, 'exa_odd', { place: { kind: 'replace' } });
 
     expect(report.replaced).toBe(true);
+    expect(report.warnings).toContainEqual({
+      code: 'event-over',
+      database: 'exa_odd',
+      message: expect.stringMatching(/^the time of event "ended" is over: it is kept, disabled/),
+    });
     expect(await describeMariadb(to, 'exa_odd')).toBe(await describeMariadb(from, 'exa_odd'));
     expect(await mariadb(to, 'SHOW GRANTS FOR exa_app@localhost')).toContain('EXECUTE');
     expect(await leftDatabases()).toBe(`${report.kept}\n`);
