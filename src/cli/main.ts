@@ -9,6 +9,8 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 
+const stopSignals = ['SIGINT', 'SIGTERM'] as const;
+
 process.umask(0o077);
 useCompileCache();
 
@@ -22,7 +24,9 @@ if (process.argv.length === 3 && process.argv[2] === '--version') {
   });
   process.stdout.write(`${holdfastVersion}\n`);
 } else {
-  process.exit(await run());
+  const status = await run();
+  leaveSignals();
+  process.exit(status);
 }
 
 async function run(): Promise<number> {
@@ -42,16 +46,27 @@ async function run(): Promise<number> {
   });
 }
 
+/**
+ * From here on a signal has its usual effect. An exit waits for Node's threads, one of which may wait for a file for
+ * ever: neither it nor a handler would come to an end then.
+ */
+function leaveSignals(): void {
+  for (const name of stopSignals) process.removeAllListeners(name);
+}
+
 /** The first signal asks the work to stop; the second ends the process at once. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
-  const stop = (): void => {
-    if (controller.signal.aborted) process.exit(130);
-    process.stderr.write('holdfast: stopping; once more to stop at once\n');
-    controller.abort();
+  const stop = (name: NodeJS.Signals): void => {
+    if (!controller.signal.aborted) {
+      process.stderr.write('holdfast: stopping; once more to stop at once\n');
+      controller.abort();
+      return;
+    }
+    leaveSignals();
+    process.kill(process.pid, name);
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  for (const name of stopSignals) process.on(name, stop);
   return controller.signal;
 }
 

@@ -2,12 +2,32 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { encryptWhole } from '../../src/core/encryption/age-encrypter.ts';
 import { parseRecipient } from '../../src/core/encryption/key-text.ts';
-import { type CliResult, documentOf, ended, holdfast, main, makeDirectory } from '../support/cli.ts';
+import {
+  type CliResult,
+  documentOf,
+  ended,
+  holdfast,
+  main,
+  makeDirectory,
+  startHoldfast,
+} from '../support/cli.ts';
 
 const content = Buffer.alloc(200_000, 'some content that is longer than three chunks of age; ');
 const passphrase = 'correct horse';
@@ -216,4 +236,24 @@ describe('holdfast decrypt', () => {
       status: 42,
     });
   });
+});
+
+it('a second signal ends it also while a thread waits for a file', async () => {
+  const fifo = at('fifo');
+  execFileSync('mkfifo', [fifo]);
+  const child = startHoldfast(['decrypt', fifo, '--identity', identity, '--out', at('never')]);
+  const result = ended(child);
+  // A writer that says nothing: there is one only once the file is being read.
+  const { O_NONBLOCK, O_WRONLY } = constants;
+  const opened = async () => openSync(fifo, O_WRONLY | O_NONBLOCK);
+  const writer = await vi.waitFor(opened, { timeout: 10_000, interval: 20 });
+  const told = once(child.stderr!, 'data');
+  child.kill('SIGTERM');
+  await told;
+
+  child.kill('SIGTERM');
+
+  expect(await result).toMatchObject({ status: null, stdout: '' });
+  expect(child.signalCode).toBe('SIGTERM');
+  closeSync(writer);
 });
