@@ -7,6 +7,7 @@ import {
   chmodSync,
   existsSync,
   lchownSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -103,6 +104,23 @@ describe('restore in place over what is not the account’s', () => {
       { path: 'shadow/www/b', message: expect.stringContaining('changed or replaced meanwhile') },
     ]);
     expect(rights(at('www/b'))).toEqual(before);
+  });
+
+  it('changes the metadata of a file from which it has just taken another name', async () => {
+    linkSync(at('www/b'), at('www/link-to-b'));
+    renameSync(at('www/link-to-b'), at('www/a'));
+    chmodSync(at('www/b'), 0o600);
+    const planned = await inPlace({ dryRun: true });
+    const { list, failures } = await inPlace();
+
+    expect(failures).toEqual([]);
+    expect(list).toEqual(planned.list);
+    expect([readFileSync(at('www/a'), 'utf8'), readFileSync(at('www/b'), 'utf8')]).toEqual([
+      'a-public',
+      'b-public',
+    ]);
+    expect(statSync(at('www/b'))).toMatchObject({ mode: 0o100644, nlink: 1 });
+    expect((await inPlace()).list).toEqual([]);
   });
 
   it('waits for nobody who has a lease on a file: it describes that one, or makes it anew', async () => {

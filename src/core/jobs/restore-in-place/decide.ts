@@ -36,8 +36,8 @@ export interface Decision {
   readonly freed: Usage | null;
   /** It is compared by hash in the end, which was put off. */
   readonly unsure: boolean;
-  /** The inode that was looked at, where its metadata is to change. */
-  readonly seen?: Seen;
+  /** The inode that was looked at, where its metadata is to change; none where what was decided before changes it. */
+  readonly seen?: Seen | null;
 }
 
 /** One state of one inode. */
@@ -115,7 +115,8 @@ export class Decider {
       if (action === null) return same;
       this.#checkChangeable(parent, stat, action);
       if (action === 'metadata') {
-        return { entry, action, unsure, freed: usageOf(stat), seen: seenOf(stat) };
+        const seen = this.#lost.has(inodeKey(stat)) ? null : seenOf(stat);
+        return { entry, action, unsure, freed: usageOf(stat), seen };
       }
       const freed = typeOf(stat) === fileType.directory ? null : this.loses(stat);
       return { entry, action, unsure, freed };

@@ -160,6 +160,7 @@ export class Pass {
       await this.#carryOut(decision);
     }
     this.#decider.settled();
+    this.#silent.settled();
   }
 
   #decide(entry: Entry): Decision {
@@ -193,17 +194,16 @@ export class Pass {
     this.unsure ||= unsure;
   }
 
-  async #carryOut({ entry, action, seen }: Decision): Promise<void> {
-    const { outlet } = this.#options;
+  async #carryOut(decision: Decision): Promise<void> {
+    const { entry } = decision;
     if (this.#failures.isLost(entry)) return;
-    if (action === null) {
-      outlet.untouched();
-      return;
-    }
-    const tree = this.#treeOf(entry.path);
-    const isDirectory = typeOf(entry) === fileType.directory;
+    const { outlet } = this.#options;
     await this.#failures.guard(entry, async () => {
-      if (isDirectory) {
+      const tree = this.#treeOf(entry.path);
+      // The inode has lost another name since, by which nothing can tell it from one that was changed.
+      const { action, seen } = decision.seen === null ? this.#silent.decide(tree, entry) : decision;
+      if (action === null) return outlet.untouched();
+      if (typeOf(entry) === fileType.directory) {
         if (action !== 'metadata') this.#writer.directory(tree, entry);
         this.#writer.hideLower(tree, entry);
       } else if (action === 'metadata') this.#writer.describe(tree, entry, seen!);
