@@ -186,6 +186,10 @@ def access_lists(tree, options):
         if key in os.listxattr(tree.path(b"acls/none")):
             os.removexattr(tree.path(b"acls/none"), key)
     tree.node(b"acls/fifo", stat.S_IFIFO)
+    for name, mode in ((b"acls/hands-down", 0o755), (b"acls/hands-down-in-private", 0o700)):
+        tree.directory(name, mode=mode)
+        tree.file(name + b"/file", b"its directory holds something")
+        os.setxattr(tree.path(name), default, acl(7, 5, 0, users=[(33, 5)], mask=5))
 
 
 def modes(tree, options):

@@ -3,8 +3,8 @@
  * different in nothing, by our restore, by rescue.py, and by stock tar but for what stock tar cannot do.
  */
 
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,7 +13,7 @@ import { compareTrees, type TreeDifference } from '../../support/compare-trees.t
 import { type FilesystemKind, type MountedFilesystem, mountFilesystem } from '../../support/filesystems.ts';
 import { buildFixtureTree } from '../../support/fixture-tree.ts';
 
-/** The commands of docs/format.md, section 6, with its limits: all of them and no other. */
+/** The commands of docs/format.md, section 7, with its limits: all of them and no other. */
 const tars = {
   'GNU tar': {
     command: "tar --xattrs --xattrs-include='*' --acls --numeric-owner --same-owner -xpf -",
@@ -22,7 +22,7 @@ const tars = {
     limits: ['sockets'],
   },
   bsdtar: {
-    command: 'bsdtar --xattrs --acls --numeric-owner --same-owner -xpf -',
+    command: '(umask 013; bsdtar --xattrs --acls --numeric-owner --same-owner -xpf -)',
     beyondPathMax: /^deep-x+(\/deep-x+){18,}(\/(link|hard|fifo|empty))? (missing|mtime|mode)$/,
     complaint: /Can't create '.*': File name too long/,
     limits: ['sockets', 'fractions before 1970', 'attribute names', 'large ids in ACLs'],
@@ -94,6 +94,31 @@ describe.each<FilesystemKind>(['ext4', 'xfs', 'tmpfs'])('the fixture on %s', (ki
     // A limit that is gone is to be struck from the documentation.
     expect(expected.filter((limit) => !found.some((one) => limit.test(one)))).toEqual([]);
     rmSync(target, { recursive: true });
+  });
+});
+
+describe('a small tree', () => {
+  it('gets the default ACLs of its directories from bsdtar, which makes them before it reads of them', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'holdfast-fidelity-small-'));
+    const tree = join(directory, 'tree');
+    const made = { shared: 0o755, private: 0o700 };
+    for (const [name, mode] of Object.entries(made)) {
+      mkdirSync(join(tree, name), { recursive: true });
+      writeFileSync(join(tree, name, 'file'), '');
+      chmodSync(join(tree, name), mode);
+      execFileSync('setfacl', ['-m', 'd:u:33:rx', join(tree, name)]);
+    }
+    const lab = await openLab(directory);
+    await lab.backUp({ shadow: tree });
+    const target = join(directory, 'extracted');
+    for (const mask of ['022', '077']) {
+      extract(lab, `(umask ${mask}; ${tars.bsdtar.command})`, target);
+      const { differences } = await compareTrees(tree, join(target, 'shadow'));
+      expect(differences).toEqual([]);
+      rmSync(target, { recursive: true });
+    }
+    await lab.close();
+    rmSync(directory, { recursive: true });
   });
 });
 
