@@ -3,15 +3,29 @@
  * a failed check leaves running would otherwise appear after everything was removed.
  */
 
-import type { Store } from '../../contracts/store.ts';
+import type { PutRequest, PutResult, Store } from '../../contracts/store.ts';
 
 export interface TrackedStore extends Store {
+  /** Whether any put was done, or has so much as begun to read its body: else there is nothing to clear. */
+  readonly mayHold: boolean;
   /** Resolves when no write is under way, or after so many milliseconds. */
   settled(patienceMs: number): Promise<void>;
 }
 
 export function trackedStore(store: Store): TrackedStore {
   const underWay = new Set<Promise<unknown>>();
+  let mayHold = false;
+
+  async function* noted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    mayHold = true;
+    yield* body;
+  }
+
+  async function put(request: PutRequest): Promise<PutResult> {
+    const result = await store.put({ ...request, body: noted(request.body) });
+    mayHold = true;
+    return result;
+  }
 
   function tracked<T>(work: Promise<T>): Promise<T> {
     const end: Promise<unknown> = work.catch(() => {}).finally(() => underWay.delete(end));
@@ -24,7 +38,10 @@ export function trackedStore(store: Store): TrackedStore {
     get capabilities() {
       return store.capabilities;
     },
-    put: (request) => tracked(store.put(request)),
+    get mayHold() {
+      return mayHold;
+    },
+    put: (request) => tracked(put(request)),
     get: (request) => store.get(request),
     head: (request) => store.head(request),
     list: (request) => store.list(request),

@@ -86,7 +86,7 @@ export async function verifyStore(input: VerifyStoreInput): Promise<VerifyStoreR
     report({ kind: 'store', name: firstCheck, state: 'failed', reason: describeFailure(error) });
   } finally {
     await store.settled(settlingPatienceMs);
-    leftBehind = await clear(input, store);
+    if (store.mayHold) leftBehind = await clear(input, store);
     if (leftBehind !== null) input.onLeftBehind(leftBehind);
   }
   throwIfInterrupted(input.signal, 'addin verify');

@@ -115,9 +115,12 @@ describe('verifyStore', () => {
   );
 
   it('says nothing of a store that cannot be reached', async () => {
-    const put = () => Promise.reject(new HoldfastError('STORE_UNAVAILABLE', 'planted'));
-    const trial = verifyStore(inputFor(altered(memoryStore(), { put })));
+    const away = () => Promise.reject(new HoldfastError('STORE_UNAVAILABLE', 'planted'));
+    const store = altered(memoryStore(), { put: away, list: away });
+    const told: string[] = [];
+    const trial = verifyStore(inputFor(store, { onLeftBehind: (reason) => told.push(reason) }));
     await expect(trial).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(told).toEqual([]);
   });
 
   it('fails claims that do not hold', async () => {
