@@ -114,8 +114,12 @@ describe('after backups', () => {
   });
 
   it('a level that the provider cannot write is refused', async () => {
-    const result = await site.holdfast('backup', '--account', 'site1', '--level', 'incremental', '--json');
+    const asked = ['backup', '--account', 'site1', '--level', 'incremental'];
+    const result = await site.holdfast(...asked, '--json');
+    const planned = await site.holdfast(...asked, '--dry-run');
 
+    expect(planned.status).toBe(errorCodes.CONFIG_INVALID.exit);
+    expect(planned.stdout).toContain('would back up 0 accounts');
     expect(result.status).toBe(errorCodes.CONFIG_INVALID.exit);
     expect(documentOf<BackupDocument>('backup', result).failed).toMatchObject([
       { error: { code: 'CONFIG_INVALID' } },

@@ -17,7 +17,7 @@ import { chooseAddin, loadConfigured } from '../configuration.ts';
 import { dropReplaced } from '../drop-replaced.ts';
 import { importsEnder } from '../end-imports.ts';
 import { noteKeyWarnings } from '../key-warnings.ts';
-import { addinId, openStateIfAny, openStateOf } from '../opened.ts';
+import { addinId, openStateOf } from '../opened.ts';
 import { ownDirectories } from '../own-directories.ts';
 import { withPanelExport } from '../panel-export.ts';
 import { panelExports, twiceHint, twiceMessage } from '../panel-exports.ts';
@@ -76,7 +76,10 @@ export const backup: CliCommand = {
       )
       .option('--scheduled', 'the schedule begins it: notifiers of scheduled runs are told')
       .option('--until <instant>', 'begin no account from then on (ISO 8601)', instantGiven)
-      .option('--dry-run', 'show accounts, levels, databases and exclusions; write nothing');
+      .option(
+        '--dry-run',
+        'show accounts, levels, databases and exclusions, and what would fail; write nothing',
+      );
   },
 
   async run(context, { options }: Invocation) {
@@ -88,6 +91,7 @@ export const backup: CliCommand = {
     const { bandwidth } = loaded.configuration.limits;
     const limited = bandwidth === undefined ? world : { ...world, wrapStore: await limitedTo(bandwidth) };
     if (chosen.dryRun !== true) return run({ ...context, world: limited }, { loaded, chosen });
+    const { dryRun } = await import('../backup-plan.ts');
     return withOpened(limited, { loaded, chosen }, (parts) => dryRun(context, parts));
   },
 };
@@ -223,28 +227,3 @@ function instantGiven(text: string): number {
 
 const limitedTo = async (bytesPerSecond: number) =>
   (await import('../../core/jobs/limit-bandwidth.ts')).bandwidthLimit(bytesPerSecond);
-
-async function dryRun(
-  context: CliContext,
-  { loaded, opening, panel, engines, chosen }: RunParts,
-): Promise<number> {
-  const state = await openStateIfAny(loaded.configuration, context.world);
-  const selected = await selectForRun(context, { ...loaded, panel, chosen }, state?.sites() ?? new Map());
-  const opened = await opening;
-  const { planBackUp, printPlan } = await import('../backup-plan.ts');
-  const { stateDir, trustedSigners } = loaded.configuration;
-  const plan = await planBackUp({
-    ...selected,
-    opened,
-    engines,
-    state,
-    stateDir,
-    trustedSigners,
-    level: chosen.level,
-    fullEveryDays: (account) => policyOf(account, loaded.configuration).fullEveryDays.value,
-    ...context,
-  });
-  printPlan(plan, context.output);
-  context.output.document(plan);
-  return 0;
-}

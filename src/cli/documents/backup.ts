@@ -88,6 +88,7 @@ export const backupPlanDocument = document('backup-plan', 'What a backup would d
           name: text('Its name.'),
           path: text('Where it lies.'),
           exclude: texts('Patterns whose contents would be left out.'),
+          error: recordOrNull('Why it would be refused, or null.', errorParts),
         }),
       ),
       databases: list(
@@ -104,6 +105,9 @@ export const backupPlanDocument = document('backup-plan', 'What a backup would d
     }),
   ),
   unmatched: texts('Patterns of the configuration that fit no account.'),
+  exitStatus: integer(
+    'What a run would end with, as far as can be told before it; 0 where nothing is in the way.',
+  ),
 });
 
 export type BackupDocument = FromSchema<typeof backupDocument>;
