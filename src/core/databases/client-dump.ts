@@ -163,7 +163,7 @@ export class ClientDump {
   #failed(why: string, cause?: unknown): HoldfastError {
     return new HoldfastError('EXPORT_FAILED', `${this.#what} failed: ${why}`, {
       cause: cause ?? undefined,
-      hint: 'Mend what the client complains about, then back up the account again.',
+      hint: 'Mend what the client complains about, then run the command again.',
     });
   }
 }

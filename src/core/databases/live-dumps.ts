@@ -28,7 +28,7 @@ export function refusedExport(
   instantMs: number,
 ): DatabaseExport {
   const error = new HoldfastError('EXPORT_FAILED', `export of ${quoted(database)} failed: ${why}`, {
-    hint: 'Mend what is named, then back up the account again.',
+    hint: 'Mend what is named, then run the command again.',
   });
   return {
     databases: [database],
