@@ -7,6 +7,7 @@
 
 import { availableParallelism } from 'node:os';
 import type { AccountOutcome } from '../core/jobs/backup/back-up.ts';
+import { unknownDatabases } from '../core/jobs/backup/export-databases.ts';
 import { accountOfDatabases, databaseOwners, databasesOnly } from '../core/state/database-owners.ts';
 import type { CliContext } from './command.ts';
 import type { ExportParts } from './commands/db-export.ts';
@@ -54,7 +55,9 @@ export async function exportToStore(
           const milliseconds = Math.round(
             world.now() - (started.get(event.outcome.account.site) ?? world.now()),
           );
-          items.push(...itemsOf(event.outcome, milliseconds));
+          const ended = itemsOf(event.outcome, milliseconds);
+          items.push(...ended);
+          for (const { error, ...one } of ended) if (error !== null) printer.failed({ ...one, error });
         }
       },
     });
@@ -82,21 +85,23 @@ function itemsOf({ account, snapshot, error }: AccountOutcome, milliseconds: num
       .filter((warning) => warning.component === component.name)
       .map(({ code, message }) => ({ code, message }));
     const why = component.error;
-    return databases.map((database) => ({
-      ...common,
-      ...nothing,
-      instance,
-      engine,
-      database,
-      snapshot: snapshot.name,
-      state: component.state,
-      error: why === undefined ? null : { code: why.code, message: why.message, hint: null },
-      plainBytes,
-      instant,
-      consistency,
-      lockHeldMs: Math.round(lockHeldMs),
-      lockedTables: [...(component.lockedTables ?? [])],
-      warnings,
-    }));
+    return databases.map(
+      (database): DatabaseItem => ({
+        ...common,
+        ...nothing,
+        instance,
+        engine,
+        database: database === unknownDatabases ? null : database,
+        snapshot: snapshot.name,
+        state: component.state,
+        error: why === undefined ? null : { code: why.code, message: why.message, hint: null },
+        plainBytes,
+        instant,
+        consistency,
+        lockHeldMs: Math.round(lockHeldMs),
+        lockedTables: [...(component.lockedTables ?? [])],
+        warnings,
+      }),
+    );
   });
 }

@@ -99,12 +99,17 @@ describe('db export --to', () => {
     expect(spawnSync('pg_restore', ['--list'], { input: archive }).status).toBe(0);
   });
 
-  it('shows a table for people', async () => {
-    const { status, stdout } = await site.holdfast(
-      ...['db', 'export', '--account', 'site1', '--engine', 'mariadb', '--to', join(site.dir, 'table')],
+  it('shows a table for people, and says what nobody exports', async () => {
+    writeJson(join(site.config, 'config.json'), { ...config, databases: [mysql.config] });
+    const { status, stdout, stderr } = await site.holdfast(
+      ...['db', 'export', '--account', 'site1', '--to', join(site.dir, 'table')],
     );
+    writeJson(join(site.config, 'config.json'), config);
 
     expect(status).toBe(0);
+    expect(stderr).toBe(
+      'note: 1 account may have postgresql databases, and no such server is configured: none of these is exported\n',
+    );
     expect(stdout).toMatch(/^ACCOUNT +DATABASE +SIZE +FILE +SECONDS +RESULT$/m);
     expect(stdout).toMatch(/^site1 +mariadb\/exa_shop +[\d.]+ kB +[\d.]+ kB +\d+\.\d +complete$/m);
     expect(stdout).toMatch(/^2 databases exported, /m);
@@ -231,11 +236,16 @@ describe('db export --to-accounts', () => {
     }
     writeFileSync(join(directory(), 'exa_wp-20200101000000-snapshot.sql'), 'of the panel');
     writeFileSync(join(directory(), 'my own.sql'), 'mine');
-    const { status, document } = await run('--account', 'site1', '--to-accounts');
+    const { status, stderr, document } = await run('--account', 'site1', '--to-accounts');
     const names = readdirSync(directory());
 
-    expect(status).toBe(0);
-    expect(document.skipped).toEqual(['site1']); // PostgreSQL has no place there
+    expect(status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
+    expect(document.skipped).toEqual([
+      { account: 'site1', instance: 'postgresql', database: 'exa_app', reason: 'no-place' },
+    ]);
+    expect(stderr).toContain(
+      'site1: postgresql/exa_app has no place in the panel; use --to DIR or --to-store',
+    );
     expect(namesOf(document)).toEqual(['site1/mariadb/exa_shop', 'site1/mariadb/exa_wp']);
     const own = names.filter((name) => /^exa_wp-\d{14}\.sql/.test(name));
     expect(own.slice(0, 3)).toEqual([4, 5, 6].map((day) => `exa_wp-2020010${day}000000.sql`));
@@ -264,7 +274,7 @@ describe('db export --to-accounts', () => {
       }
     }
     try {
-      expect((await run('--account', 'site1', '--to-accounts')).status).toBe(0);
+      expect((await run('--account', 'site1', '--engine', 'mariadb', '--to-accounts')).status).toBe(0);
       const own = (name: string) => readdirSync(directory()).filter((one) => one.startsWith(`${name}-2`));
       expect(own('exa_wp').filter((name) => !name.includes('snapshot'))).toHaveLength(2);
       expect(own('exa_shop').length).toBeGreaterThan(2);

@@ -1,23 +1,19 @@
 /** `holdfast db export`: the databases of all or some accounts into files or the store, at once. */
 
-import { setFlagsFromString } from 'node:v8';
 import { Option } from 'commander';
 import type { Account, DatabaseEngine, Panel } from '../../core/index.ts';
 import { chooseDatabases, filteredEngine, matchesEngine } from '../../core/jobs/export-databases/choose.ts';
 import { compressions } from '../../core/jobs/export-databases/compress.ts';
-import type {
-  DatabaseFilter,
-  DatabaseOutcome,
-  ExportTarget,
-} from '../../core/jobs/export-databases/types.ts';
+import type { DatabaseFilter } from '../../core/jobs/export-databases/types.ts';
 import { resolveAccounts } from '../../core/jobs/resolve-accounts.ts';
 import type { CliCommand, CliContext, Invocation } from '../command.ts';
 import { collected } from '../command.ts';
 import { type Loaded, loadConfigured } from '../configuration.ts';
-import { DatabaseExportPrinter, describeOutcome, exportStatus, inOrder } from '../database-export-printer.ts';
-import type { DatabaseItem } from '../documents/database-export.ts';
+import { DatabaseExportPrinter, exportStatus, inOrder } from '../database-export-printer.ts';
+import type { DatabaseItem, SkippedDatabase } from '../documents/database-export.ts';
 import { checkImports } from '../end-imports.ts';
-import { checkOptions, type ExportOptions, jobsOf, noEngine, usage } from '../export-options.ts';
+import { checkOptions, type ExportOptions, noEngine } from '../export-options.ts';
+import { plural } from '../format.ts';
 import { openEngines, openPanel, openStateIfAny } from '../opened.ts';
 import { refuseOwnTarget } from '../own-target.ts';
 import { openProgress } from '../progress.ts';
@@ -112,22 +108,27 @@ async function run(context: CliContext, parts: ExportParts): Promise<number> {
   };
   const engines = parts.engines.filter((engine) => matchesEngine(engine, filter));
   if (engines.length === 0) throw noEngine(chosen);
+  const unconfiguredEngines = unconfigured(parts, filter);
+  for (const family of unconfiguredEngines) output.note(`note: ${notConfigured(accounts, family)}`);
   const printer = new DatabaseExportPrinter(output, await openProgress(output, world.now));
   try {
     let items: readonly DatabaseItem[];
-    let skipped: readonly string[] = [];
+    let skipped: readonly SkippedDatabase[] = [];
     if (chosen.toStore === true) {
       const { exportToStore } = await import('../export-to-store.ts');
       const groups = await chooseDatabases(accounts, engines, filter, signal);
       const filtered = engines.map((engine) => filteredEngine(engine, filter));
       const concerned = accounts.filter((one) => groups.some(({ account }) => account === one));
       items = await exportToStore(context, { ...parts, accounts: concerned, engines: filtered }, printer);
-    } else ({ items, skipped } = await exportToFiles(context, { ...parts, engines }, filter, printer));
+    } else {
+      const { exportToFiles } = await import('../export-to-files.ts');
+      ({ items, skipped } = await exportToFiles(context, { ...parts, engines }, filter, printer));
+    }
     const databases = inOrder(
       items,
       accounts.map(({ site }) => site),
     );
-    const exitStatus = exportStatus(databases, signal.aborted);
+    const exitStatus = exportStatus(databases, skipped, signal.aborted);
     const endedAtMs = world.now();
     printer.report(
       {
@@ -137,6 +138,7 @@ async function run(context: CliContext, parts: ExportParts): Promise<number> {
         exitStatus,
         databases,
         skipped: [...skipped],
+        unconfiguredEngines,
       },
       endedAtMs - startedAtMs,
     );
@@ -146,60 +148,20 @@ async function run(context: CliContext, parts: ExportParts): Promise<number> {
   }
 }
 
-async function exportToFiles(
-  { world, signal }: CliContext,
-  { loaded, panel, accounts, engines, chosen }: ExportParts,
-  filter: DatabaseFilter,
-  printer: DatabaseExportPrinter,
-): Promise<{ readonly items: readonly DatabaseItem[]; readonly skipped: readonly string[] }> {
-  // Buffers come and go by the hundred megabytes; without this the small heap is looked through each time.
-  setFlagsFromString('--heap-growing-percent=400');
-  const { exportDatabases } = await import('../../core/jobs/export-databases/export-databases.ts');
-  const concurrency = jobsOf(chosen, loaded.configuration.concurrency);
-  const groups = await chooseDatabases(accounts, engines, filter, signal);
-  const target = await openTarget(panel, chosen, world.now);
-  const taken = groups.filter(({ account, engine }) => target.takes(account, engine.family));
-  const skipped = groups.filter((group) => !taken.includes(group)).map(({ account }) => account.site);
-  const plain = chosen.format === 'plain';
-  if (chosen.to !== undefined && chosen.force !== true) {
-    const { requireSpace } = await import('../../core/jobs/export-databases/space.ts');
-    const { compression } = target;
-    await requireSpace({ dir: chosen.to, groups: taken, compression, plain, concurrency });
-  }
-  const outcomes: DatabaseOutcome[] = [];
-  try {
-    await exportDatabases({
-      groups: taken,
-      target,
-      plain,
-      concurrency,
-      now: world.now,
-      newObjectId: world.newObjectId,
-      signal,
-      onEvent(event) {
-        if (event.type === 'ended') outcomes.push(event.outcome);
-        printer.event(event);
-      },
-    });
-  } catch (error) {
-    // What was finished before the interruption is there and is told.
-    if (!signal.aborted) throw error;
-  }
-  return { items: outcomes.map(describeOutcome), skipped: [...new Set(skipped)] };
+/** Kinds of databases that the accounts have and no server exports; not where others are asked for. */
+function unconfigured({ accounts, engines }: ExportParts, filter: DatabaseFilter): string[] {
+  if (filter.databases.length > 0) return [];
+  const families = new Set(accounts.flatMap(({ databases }) => databases.map(({ family }) => family)));
+  return [...families].filter(
+    (family) =>
+      !engines.some((engine) => engine.family === family) &&
+      (filter.engines.length === 0 || filter.engines.includes(family)),
+  );
 }
 
-async function openTarget(
-  panel: Panel,
-  { to, compress }: ExportOptions,
-  now: () => number,
-): Promise<ExportTarget> {
-  if (to !== undefined) {
-    const { directoryTarget } = await import('../../core/jobs/export-databases/directory-target.ts');
-    return directoryTarget(to, { compression: compress ?? 'zstd', now });
-  }
-  const { panelTarget } = await import('../../core/jobs/export-databases/panel-target.ts');
-  if (compress === 'zstd') throw usage('the panel cannot restore zstd', 'Use --compress gzip or none.');
-  return panelTarget(panel, { compression: compress ?? 'gzip', now });
+function notConfigured(accounts: readonly Account[], family: string): string {
+  const users = accounts.filter(({ databases }) => databases.some((one) => one.family === family)).length;
+  return `${plural(users, 'account')} may have ${family} databases, and no such server is configured: none of these is exported`;
 }
 
 async function selectAccounts(

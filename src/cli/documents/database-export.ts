@@ -47,14 +47,23 @@ const databaseItem = record('A database.', {
   ),
 });
 
+const skippedDatabase = record('A database that was not exported.', {
+  account: text('Site of the account.'),
+  instance: text('Name of the database server in the configuration.'),
+  database: text('Its name.'),
+  reason: choice('`no-place`: the panel keeps no dumps of such databases of this account.', 'no-place'),
+});
+
 export const databaseExportDocument = document('database-export', 'What an export of databases did.', {
   target: text('Directory, `accounts`, or the name of the addin configuration.'),
   startedAt: instant('When it began.'),
   endedAt: instant('When it ended.'),
   exitStatus: count('Status of the process.'),
   databases: list('Every database, by account, server and name.', databaseItem),
-  skipped: texts('Sites of accounts whose databases have no place in this target.'),
+  skipped: list('Databases that have no place in this target.', skippedDatabase),
+  unconfiguredEngines: texts('Kinds of databases that the accounts use and that nothing exports.'),
 });
 
 export type DatabaseExportDocument = FromSchema<typeof databaseExportDocument>;
+export type SkippedDatabase = DatabaseExportDocument['skipped'][number];
 export type DatabaseItem = DatabaseExportDocument['databases'][number];

@@ -16,6 +16,9 @@ import type { EarlierExport } from './held-export.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
 import type { WarningList } from './warnings.ts';
 
+/** Stands for the databases of a server that did not even tell their names. */
+export const unknownDatabases = '_unknown';
+
 export interface ExportContext {
   readonly account: Account;
   readonly engines: readonly DatabaseEngine[];
@@ -60,7 +63,7 @@ async function exportFrom(
     set = await engine.exports({ databases: names, selector, signal });
   } catch (error) {
     signal.throwIfAborted();
-    const failed = names.length > 0 ? names : ['_unknown'];
+    const failed = names.length > 0 ? names : [unknownDatabases];
     return failed.map((name) => failedComponent(engine, [name], 'sql', error));
   }
   for (const warning of set.warnings) addWarning(context, engine, warning);
