@@ -63,8 +63,9 @@ export function barLine({ share, bytes, detail }: ProgressState, elapsedMs: numb
   const filled = Math.round((share ?? 0) * barWidth);
   const percent = share === null ? '' : `  ${Math.floor(share * 100)} %`;
   const rate = elapsedMs > 500 ? `  ${bytesText((bytes * 1000) / elapsedMs)}/s` : '';
+  // Early it is a guess; and near the end of what was expected there may be more.
   const left =
-    share === null || share < 0.02 || elapsedMs < 2000
+    share === null || share < 0.02 || share >= 0.99 || elapsedMs < 2000
       ? ''
       : `  ${durationText((elapsedMs * (1 - share)) / share)} left`;
   return `[${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}]${percent}  ${bytesText(bytes)}${rate}${left}  ${detail}`;

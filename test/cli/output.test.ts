@@ -135,6 +135,10 @@ describe('barLine', () => {
       /^\[\.{24}\] {2}1\.0 kB {2}100 B\/s/,
     );
   });
+
+  it('promises no end where there is more than was expected', () => {
+    expect(barLine({ share: 0.99, bytes: 50_000_000, detail: '' }, 10_000)).not.toContain('left');
+  });
 });
 
 describe('paths in a snapshot', () => {
