@@ -123,6 +123,30 @@ describe('restore in place over what is not the account’s', () => {
     expect((await inPlace()).list).toEqual([]);
   });
 
+  it('links a name that is restored alone to the file it was, and says where that is another now', async () => {
+    linkSync(at('www/a'), at('www/z'));
+    await lab.backUp({ shadow: tree });
+    const paths = [Buffer.from('shadow/www/z')];
+    rmSync(at('www/z'));
+    const linked = await inPlace({ paths });
+    expect({ list: linked.list, warnings: linked.warnings }).toEqual({
+      list: ['link shadow/www/z'],
+      warnings: [],
+    });
+    expect(statSync(at('www/z')).ino).toBe(statSync(at('www/a')).ino);
+
+    rmSync(at('www/z'));
+    writeFileSync(at('www/a'), 'defaced');
+    const copied = await inPlace({ paths });
+    expect(copied.list).toEqual(['create shadow/www/z']);
+    expect(copied.warnings).toMatchObject([
+      { code: 'link-lost', path: 'shadow/www/z', message: expect.stringContaining('shadow/www/a') as string },
+    ]);
+    expect(readFileSync(at('www/a'), 'utf8')).toBe('defaced');
+    expect((await inPlace({})).warnings).toEqual([]);
+    expect(statSync(at('www/z')).ino).toBe(statSync(at('www/a')).ino);
+  });
+
   it('waits for nobody who has a lease on a file: it describes that one, or makes it anew', async () => {
     writeFileSync(at('www/a'), 'A-public');
     chmodSync(at('www/b'), 0o777);

@@ -6,19 +6,20 @@
  *
  * Names may lie in several trees. No link reaches from one mount to another, so that trees that are written through
  * different ones have a file each, unless those they are looked at in are one file already.
+ *
+ * Where only some names are restored, the one the snapshot keeps the content under is looked at too, and never changed.
  */
 
-import { type Content, dataBytes, type Entry, fileType, typeOf } from '../../archive/entry.ts';
+import { type Content, dataBytes, type Entry } from '../../archive/entry.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import { closeFd, O, openAt, Stat, statAt, statFd } from '../../filesystem/native.ts';
 import { lastName } from '../../filesystem/write-entry.ts';
 import { displayName } from '../../filesystem/xattrs.ts';
-import type { IndexReader } from '../index-reader.ts';
 import { entriesOf } from '../restore/kept-pages.ts';
-import { treeName } from '../restore/paths-wanted.ts';
 import type { Decider, Usage } from './decide.ts';
 import { isInode } from './identity.ts';
 import { isWhiteout } from './layer.ts';
+import { contentOf, deviceOf, type LinkRecordOptions, nameElsewhere } from './link-records.ts';
 import type { LiveTree } from './live-tree.ts';
 import { unwritable } from './obstacles.ts';
 import type { InPlaceAction } from './types.ts';
@@ -49,11 +50,9 @@ export interface Base {
   readonly made: Inode | null;
 }
 
-export interface LinkGroupOptions {
-  readonly reader: IndexReader;
+export interface LinkGroupOptions extends LinkRecordOptions {
   /** Linked entries in order; read twice. */
   readonly pages: readonly FinishedPage[];
-  readonly treeOf: (path: Buffer) => LiveTree;
   readonly decider: Decider;
   readonly failed: (entry: Entry, error: unknown) => void;
   readonly warn: (code: string, path: Buffer, message: string) => void;
@@ -72,9 +71,6 @@ export async function* linkSteps(options: LinkGroupOptions): AsyncGenerator<Link
     }
   }
 }
-
-const deviceOf = (entry: Entry, { reader }: LinkGroupOptions): number =>
-  reader.root.trees.find(({ name }) => name === treeName(entry))?.device ?? 0;
 
 interface Place {
   readonly group: string;
@@ -127,24 +123,25 @@ async function findBases(options: LinkGroupOptions): Promise<Bases> {
   const bases = new Bases(options);
   const claimed = new Map<string, string>();
   for await (const entry of entriesOf(options.pages, 'forwards')) {
-    const tree = options.treeOf(entry.path);
-    const place = bases.placeOf(entry, tree);
-    if (bases.get(place) !== undefined) continue;
+    if (bases.get(bases.placeOf(entry, options.treeOf(entry.path))) !== undefined) continue;
     const content = await contentOf(entry, options);
-    const looked = content === undefined ? null : rightInode(entry, tree, content, options);
-    if (looked === null) continue;
-    const claim = `${looked.deviceMajor}:${looked.deviceMinor}:${looked.inode}`;
-    if ((claimed.get(claim) ?? place.group) !== place.group) continue;
-    claimed.set(claim, place.group);
-    bases.set(place, { tree, path: entry.path, looked, made: null });
+    if (content === undefined) continue;
+    const elsewhere = await nameElsewhere(entry, options);
+    for (const name of elsewhere === null ? [entry] : [elsewhere, entry]) claim(name, content);
   }
   return bases;
-}
 
-/** Undefined where it was never read. */
-async function contentOf(entry: Entry, options: LinkGroupOptions): Promise<Content | null | undefined> {
-  if (typeOf(entry) !== fileType.regular) return null;
-  return (await options.reader.linkRecord(deviceOf(entry, options), entry.inode))?.content;
+  function claim(entry: Entry, content: Content | null): void {
+    const tree = options.treeOf(entry.path);
+    const place = bases.placeOf(entry, tree);
+    if (bases.get(place) !== undefined) return;
+    const looked = rightInode(entry, tree, content, options);
+    if (looked === null) return;
+    const inode = `${looked.deviceMajor}:${looked.deviceMinor}:${looked.inode}`;
+    if ((claimed.get(inode) ?? place.group) !== place.group) return;
+    claimed.set(inode, place.group);
+    bases.set(place, { tree, path: entry.path, looked, made: null });
+  }
 }
 
 function rightInode(
@@ -200,6 +197,7 @@ async function stepFor(entry: Entry, bases: Bases, options: LinkGroupOptions): P
   options.decider.checkPlace(tree, entry, live);
   const toMake: Base = { tree, path: entry.path, looked: null, made: null };
   warnOfCopy(entry, toMake, bases.before(place), options);
+  await warnOfOther(entry, options);
   bases.set(place, toMake);
   return {
     entry,
@@ -224,6 +222,22 @@ function warnOfCopy(entry: Entry, base: Base, before: Base | undefined, { warn }
   if (isOne) return;
   const message = `is one file with ${displayName(before.path)} in the snapshot, and a copy of it here: no link reaches from one mount to another`;
   warn('link-lost', entry.path, message);
+}
+
+/** The name under which nothing right was found, and which is not restored. */
+async function warnOfOther(entry: Entry, options: LinkGroupOptions): Promise<void> {
+  const other = await nameElsewhere(entry, options);
+  if (other === null || !isThere(other, options)) return;
+  const message = `is one file with ${displayName(other.path)} in the snapshot, which is another file now: restore that too`;
+  options.warn('link-lost', entry.path, message);
+}
+
+function isThere(entry: Entry, { decider, treeOf }: LinkGroupOptions): boolean {
+  try {
+    return decider.liveName(treeOf(entry.path), entry) !== null;
+  } catch {
+    return false; // something else is mounted above it, which is nothing to this restore
+  }
 }
 
 const inodeOf = ({ inode, deviceMajor, deviceMinor }: Inode): Inode => ({ inode, deviceMajor, deviceMinor });

@@ -63,7 +63,7 @@ export class Pass {
     for (const path of within) await this.#ancestors(path);
     const rows = [...new Set(within.flatMap((path) => [...reader.pagesWithin(path)]))];
     for await (const { row, plain } of reader.pages(rows)) {
-      await this.#page([...readPage(plain, row.digest)].filter((entry) => this.#isWanted(entry)));
+      await this.#page([...readPage(plain, row.digest)].filter(({ path }) => this.#isWanted(path)));
     }
     const linked = this.#linked.end();
     await this.#links(linked);
@@ -75,9 +75,7 @@ export class Pass {
     }
   }
 
-  #isWanted(entry: Entry): boolean {
-    return this.#options.within.some((path) => isWithin(entry.path, path));
-  }
+  #isWanted = (path: Buffer): boolean => this.#options.within.some((one) => isWithin(path, one));
 
   #treeOf = (path: Buffer): LiveTree => {
     const tree = this.#options.trees.get(treeName({ path }));
@@ -236,6 +234,7 @@ export class Pass {
       reader: this.#options.reader,
       pages,
       treeOf: this.#treeOf,
+      isWanted: this.#isWanted,
       decider: this.#decider,
       failed: (entry, error) => this.#failures.add(entry, error),
       warn: this.#options.outlet.warn,
