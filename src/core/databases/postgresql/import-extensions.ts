@@ -6,12 +6,28 @@
 
 import { HoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
+import type { Said } from './import-encoding.ts';
 import type { LoadOptions } from './import-load.ts';
+import { runIfAllowed } from './import-rights.ts';
 import type { ImportSession } from './import-session.ts';
 import { quoteName } from './names.ts';
 import type { Session } from './session.ts';
 
 type In = <T>(work: (session: Session) => Promise<T>) => Promise<T>;
+
+/** Whether it has the dump's comment: its own as well as one that somebody gave it. */
+export async function commentOnExtension(
+  session: ImportSession,
+  said: Said,
+  { name, comment }: { readonly name: string; readonly comment: string | null },
+): Promise<boolean> {
+  if (await runIfAllowed(session, said)) return true;
+  const [row] = await session.rows(
+    "SELECT pg_catalog.obj_description(oid, 'pg_extension') AS comment FROM pg_catalog.pg_extension WHERE extname = $1",
+    [name],
+  );
+  return (row?.['comment'] ?? null) === comment;
+}
 
 /** @throws IMPORT_REFUSED the extension needs a superuser, and the live database does not have it or it comes late */
 export function extensionMaker(

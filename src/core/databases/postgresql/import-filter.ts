@@ -10,8 +10,17 @@ import { HoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
 import { type Word, words } from './import-lex.ts';
 import { type OwnerStatement, ownerStatement } from './import-owner.ts';
+import { type Policy, policyKey, policyOf } from './import-policy.ts';
 import { granteesOf } from './import-rights.ts';
-import { alterTableOf, copyOf, type ForeignKey, insertOf, type Refuse, tableAt } from './import-tables.ts';
+import {
+  alterTableOf,
+  copyOf,
+  type ForeignKey,
+  insertOf,
+  type Refuse,
+  refreshedView,
+  tableAt,
+} from './import-tables.ts';
 
 export type Verdict =
   | { readonly type: 'run' }
@@ -41,6 +50,12 @@ export type Verdict =
   | ({ readonly type: 'foreign-key' } & ForeignKey)
   /** About a constraint, which may be a foreign key. */
   | { readonly type: 'constraint-comment'; readonly key: string }
+  /** Fills a materialized view. */
+  | { readonly type: 'refresh'; readonly view: string }
+  | ({ readonly type: 'policy' } & Policy)
+  | { readonly type: 'policy-comment'; readonly key: string }
+  /** Which the importer owns, or not. */
+  | { readonly type: 'extension-comment'; readonly name: string; readonly comment: string | null }
   | { readonly type: 'skip'; readonly what: string | null };
 
 const run: Verdict = { type: 'run' };
@@ -82,7 +97,7 @@ export function judge(text: string, line: number): Verdict {
         ? { type: 'grant', roles: granteesOf(list) }
         : refuse('gives roles to roles');
     case 'refresh':
-      return run;
+      return { type: 'refresh', view: refreshedView(list, refuse) };
     case 'security':
       return { type: 'skip', what: 'security labels' };
     case 'drop':
@@ -129,9 +144,14 @@ function setOf(list: readonly Word[], refuse: Refuse): Verdict {
 /** A comment shares the fate of its object. */
 function commentOf(list: readonly Word[], refuse: Refuse): Verdict {
   const what = list[2]?.kind === 'word' ? list[2].value : '';
-  if (/^(extension|database|publication|subscription|event)$/.test(what) || isOperatorClass(list, 2))
+  if (what === 'extension') {
+    const comment = list[5]?.kind === 'text' ? list[5].value : null;
+    return { type: 'extension-comment', name: list[3]?.value ?? '', comment };
+  }
+  if (/^(database|publication|subscription|event)$/.test(what) || isOperatorClass(list, 2))
     return { type: 'skip', what: null };
-  if (what === 'policy') return { type: 'last' };
+  if (what === 'policy')
+    return { type: 'policy-comment', key: policyKey(tableAt(list, 5, refuse).table, list[3]) };
   const ofTable = list[4]?.kind === 'word' && list[4].value === 'on' && list[5]?.value !== 'domain';
   return what === 'constraint' && ofTable
     ? { type: 'constraint-comment', key: `${tableAt(list, 5, refuse).table}.${list[3]?.value}` }
@@ -177,7 +197,7 @@ function createOf(list: readonly Word[], refuse: Refuse): Verdict {
   if (first === 'event' && second === 'trigger') return { type: 'skip', what: 'event triggers' };
   if (first === 'subscription' || first === 'publication') return { type: 'skip', what: `${first}s` };
   if (isOperatorClass(list, 1)) return { type: 'skip', what: 'operator classes and families' };
-  if (first === 'policy') return { type: 'last' };
+  if (first === 'policy') return { type: 'policy', ...policyOf(list, refuse) };
   if (!creatable.test(first)) return refuse(`creates ${quoted(first)}, which is no part of a database`);
   const at = first === 'unlogged' || first === 'foreign' ? 2 : 1;
   if (list[at]?.value !== 'table' || list[at]?.kind !== 'word') return run;

@@ -9,14 +9,16 @@ import type { ImportedTable } from '../import/types.ts';
 import type { StandIns } from './import-actors.ts';
 import { checkLoaded } from './import-check.ts';
 import { DumpEncoding, type Said } from './import-encoding.ts';
+import { commentOnExtension } from './import-extensions.ts';
 import { isBare, judge, type Verdict } from './import-filter.ts';
 import { type GuestDoor, Guests } from './import-guests.ts';
+import { hasRoles } from './import-policy.ts';
 import { Rights, runIfAllowed, shortened } from './import-rights.ts';
 import type { AccountRoles } from './import-roles.ts';
 import { LoadedRows } from './import-rows.ts';
-import type { ImportSession } from './import-session.ts';
+import { type ImportSession, refusal } from './import-session.ts';
 import { type Item, ScriptSplitter } from './import-split.ts';
-import { quoteText } from './names.ts';
+import { useTablespace } from './import-tablespace.ts';
 
 export interface LoadedScript {
   readonly counted: readonly ImportedTable[];
@@ -27,6 +29,9 @@ export interface LoadedScript {
   readonly skipped: ReadonlySet<string>;
   /** What else was left out, and why. */
   readonly leftOut: ReadonlySet<string>;
+  /** Materialized views that are empty, and why. */
+  readonly unfilled: ReadonlySet<string>;
+  readonly policiesLeftOut: ReadonlySet<string>;
   readonly missingRoles: ReadonlySet<string>;
 }
 
@@ -72,6 +77,7 @@ const leavesBare: ReadonlySet<Verdict['type']> = new Set([
   'skip',
   'owner',
   'last',
+  'extension-comment',
   'grant',
   'defaults',
 ] as const);
@@ -88,6 +94,8 @@ class Loading {
   readonly #leftOut = new Set<string>();
   /** Foreign keys that were left out. */
   readonly #keysLeftOut = new Set<string>();
+  readonly #policiesLeftOut = new Set<string>();
+  readonly #unfilled = new Set<string>();
   /** Nothing is there yet that the dump has made, but for schemas. */
   #bare = true;
   /** Between BEGIN and COMMIT. */
@@ -132,6 +140,8 @@ class Loading {
       foreignOwners: this.#guests.names,
       skipped: this.#skipped,
       leftOut: new Set([...this.#rows.leftOut, ...this.#leftOut, ...this.#rights.leftOut]),
+      unfilled: this.#unfilled,
+      policiesLeftOut: this.#policiesLeftOut,
       missingRoles: this.#rights.missing,
     };
   }
@@ -151,6 +161,22 @@ class Loading {
       case 'last':
         this.#last.push(said);
         return;
+      case 'policy':
+        if (hasRoles(verdict, this.#options.roles.existing)) this.#last.push(said);
+        else this.#policiesLeftOut.add(verdict.key);
+        return;
+      case 'policy-comment':
+        if (!this.#policiesLeftOut.has(verdict.key)) this.#last.push(said);
+        return;
+      case 'refresh': {
+        const why = await refusal(this.#session, said);
+        if (why !== null) this.#unfilled.add(`${quoted(verdict.view)} (${why})`);
+        return;
+      }
+      case 'extension-comment':
+        if (!(await commentOnExtension(this.#session, said, verdict)))
+          this.#leftOut.add(shortened(said.text));
+        return;
       case 'owner':
         return await this.#own(said.text, verdict);
       case 'extension':
@@ -166,7 +192,9 @@ class Loading {
         if (!(await runIfAllowed(this.#session, said))) this.#leftOut.add(shortened(said.text));
         return;
       case 'tablespace':
-        return await this.#setTablespace(verdict.name);
+        if (!(await useTablespace(this.#session, verdict.name)))
+          this.#leftOut.add(`tablespace ${quoted(verdict.name)}, in which the account may make nothing`);
+        return;
       case 'foreign-key':
         // With the rows of some tables only, most keys would lead nowhere.
         if (tables !== null) this.#keysLeftOut.add(verdict.key);
@@ -215,16 +243,5 @@ class Loading {
     if (!this.#inTransaction || !this.#guests.has(table)) return;
     await this.#session.run('COMMIT');
     this.#inTransaction = false;
-  }
-
-  /** That of the database where the account may make nothing in the one that the dump says. */
-  async #setTablespace(name: string): Promise<void> {
-    const [row] = await this.#session.rows(
-      `SELECT pg_catalog.bool_or(pg_catalog.has_tablespace_privilege(oid, 'CREATE')) AS may FROM pg_catalog.pg_tablespace WHERE spcname = $1`,
-      [name],
-    );
-    const may = name === '' || row?.['may'] === true;
-    if (!may) this.#leftOut.add(`tablespace ${quoted(name)}, in which the account may make nothing`);
-    await this.#session.run(`SET default_tablespace = ${quoteText(may ? name : '')}`);
   }
 }

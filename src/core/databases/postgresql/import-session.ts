@@ -26,6 +26,27 @@ export interface ImportSession {
   close(): Promise<void>;
 }
 
+/** Of the server itself, and not of what the statement says. */
+const ofServer = /^(40|53|57|58|XX)/;
+
+/**
+ * Runs what an import can do without.
+ *
+ * @returns why the server refused it; null where it is done
+ * @throws IMPORT_FAILED the server is short of something or interrupted it; DATABASE_UNREACHABLE
+ */
+export async function refusal(session: ImportSession, statement: Said): Promise<string | null> {
+  try {
+    await session.run(statement);
+    return null;
+  } catch (error) {
+    const state = isHoldfastError(error) ? sqlState(error.cause) : undefined;
+    if (!isHoldfastError(error) || error.code !== 'IMPORT_FAILED' || state === undefined) throw error;
+    if (ofServer.test(state)) throw error;
+    return printable((error.cause as Error).message, 200);
+  }
+}
+
 /**
  * Logs in with a password. Where the configured socket would ask the system who we are, the server's TCP
  * port on this machine is tried.

@@ -51,6 +51,12 @@ export function insertOf(list: readonly Word[], refuse: Refuse): Verdict {
   return { type: 'insert', table, rows };
 }
 
+/** `REFRESH MATERIALIZED VIEW [CONCURRENTLY] view` */
+export function refreshedView(list: readonly Word[], refuse: Refuse): string {
+  const at = list[3]?.kind === 'word' && list[3].value === 'concurrently' ? 4 : 3;
+  return tableAt(list, at, refuse).table;
+}
+
 export interface ForeignKey {
   /** Table and name. */
   readonly key: string;

@@ -43,6 +43,24 @@ export function warningsOf(
             message: `rights of roles that this server does not have were left out: ${list(loaded.missingRoles)}`,
           },
         ]),
+    ...(loaded.policiesLeftOut.size === 0
+      ? []
+      : [
+          {
+            code: 'role-missing',
+            database,
+            message: `policies for roles that this server does not have were left out, so that fewer rows may be seen: ${list(loaded.policiesLeftOut)}`,
+          },
+        ]),
+    ...(loaded.unfilled.size === 0
+      ? []
+      : [
+          {
+            code: 'view-unfilled',
+            database,
+            message: `materialized views could not be filled, and wait for REFRESH MATERIALIZED VIEW: ${shortened([...loaded.unfilled])}`,
+          },
+        ]),
     ...(foreign.size === 0
       ? []
       : [

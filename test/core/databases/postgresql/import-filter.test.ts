@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isBare, judge } from '../../../../src/core/databases/postgresql/import-filter.ts';
 import type { Word } from '../../../../src/core/databases/postgresql/import-lex.ts';
+import { hasRoles, type Policy } from '../../../../src/core/databases/postgresql/import-policy.ts';
 
 describe('a change of owner in a dump', () => {
   it.each([
@@ -98,7 +99,8 @@ describe('what is more than it seems', () => {
 
 describe('a comment', () => {
   it.each([
-    ["COMMENT ON POLICY p ON t IS 'x'", { type: 'last' }],
+    ["COMMENT ON POLICY p ON t IS 'x'", { type: 'policy-comment', key: 'public.t.p' }],
+    ["COMMENT ON EXTENSION e IS 'it''s'", { type: 'extension-comment', name: 'e', comment: "it's" }],
     ["COMMENT ON PUBLICATION p IS 'x'", { type: 'skip', what: null }],
     ["COMMENT ON EVENT TRIGGER p IS 'x'", { type: 'skip', what: null }],
     ["COMMENT ON SUBSCRIPTION p IS 'x'", { type: 'skip', what: null }],
@@ -132,6 +134,25 @@ describe('a comment', () => {
     ],
   ])('tells what may look at the rows of a table: %s', (text, verdict) => {
     expect(judge(text, 1)).toEqual(verdict);
+  });
+});
+
+describe('a policy', () => {
+  const verdictOf = (rest: string) =>
+    judge(`CREATE POLICY p ON s.t ${rest}`, 1) as { type: 'policy' } & Policy;
+
+  it.each([
+    ['USING (true)', [], false],
+    ['AS RESTRICTIVE FOR UPDATE TO a, PUBLIC, "B" USING (x) WITH CHECK (y)', ['a', 'B'], true],
+    ['FOR SELECT TO a', ['a'], false],
+  ])('names its roles: %s', (rest, roles, restrictive) => {
+    expect(verdictOf(rest)).toEqual({ type: 'policy', key: 's.t.p', roles, restrictive });
+  });
+
+  it('is left out where it gives rows to a role that is missing, and never where it takes rows away', () => {
+    expect(hasRoles(verdictOf('TO a USING (x)'), new Set(['a']))).toBe(true);
+    expect(hasRoles(verdictOf('TO a, b USING (x)'), new Set(['a']))).toBe(false);
+    expect(() => hasRoles(verdictOf('AS RESTRICTIVE TO b USING (x)'), new Set(['a']))).toThrow('role "b"');
   });
 });
 

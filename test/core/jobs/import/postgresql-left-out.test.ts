@@ -93,6 +93,33 @@ describe('what needs an administrator', () => {
     expect(await psql(postgres, where, 'exa_places_restored')).toBe('a|open\nb|\n');
   });
 
+  it('is told of where it cannot be had: a materialized view, a policy for nobody, a comment on an extension', async () => {
+    const sql = `SELECT pg_catalog.set_config('search_path', '', false); SET check_function_bodies = false;
+      CREATE EXTENSION hstore WITH SCHEMA public; COMMENT ON EXTENSION hstore IS 'mine'; COMMENT ON EXTENSION plpgsql IS 'PL/pgSQL procedural language';
+      CREATE TABLE public.base (a int); CREATE FUNCTION public.h(int) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT count(*) FROM base';
+      CREATE MATERIALIZED VIEW public.m AS SELECT public.h(1) AS x WITH NO DATA; CREATE UNIQUE INDEX ON public.m (x);
+      CREATE POLICY p ON public.base TO nobody_here USING (true); COMMENT ON POLICY p ON public.base IS 'x'; ALTER TABLE public.base ENABLE ROW LEVEL SECURITY;
+      REFRESH MATERIALIZED VIEW public.m;`;
+    const file = join(dir, 'unfilled.sql');
+    writeFileSync(
+      file,
+      `-- PostgreSQL database dump\n\n${sql}\n--\n-- PostgreSQL database dump complete\n--\n\n`,
+    );
+    const context = await contextOf(postgres.config, selector, dir);
+    const { warnings } = await runImport(context, file, 'exa_unfilled');
+    const told = warnings.filter(({ code }) => /unfilled|missing|left-out/.test(code));
+    expect(told).toMatchObject([
+      { code: 'role-missing', message: expect.stringContaining('"public.base.p"') },
+      {
+        code: 'view-unfilled',
+        message: expect.stringMatching(/"public.m" \(relation "base" does not exist\)/),
+      },
+    ]);
+    const state = `SELECT relispopulated, (SELECT relrowsecurity FROM pg_class WHERE relname = 'base'), (SELECT obj_description(oid, 'pg_extension') FROM pg_extension WHERE extname = 'hstore')
+      FROM pg_class WHERE relname = 'm'`;
+    expect(await psql(postgres, state, 'exa_unfilled')).toBe('f|t|mine\n');
+  });
+
   it('are rows, sequences and rights of what an extension has made', async () => {
     // As CREATE EXTENSION of one with tables of its own would have left it.
     await anew(
