@@ -148,11 +148,7 @@ export class RunCompanion implements AccountSteps {
     await this.#late('after-account', facts);
   }
 
-  /**
-   * The exit status of the process, hooks included.
-   *
-   * @param problems what went wrong beside the accounts, for those who are told
-   */
+  /** The exit status of the process, hooks included. `problems` went wrong beside the accounts, for those who are told. */
   async end(status: number, problems: readonly string[] = []): Promise<number> {
     for (const problem of problems) this.#log.warn(problem);
     await this.#late('after-run', { ...this.#facts(), exitStatus: status, ...this.#figures() });

@@ -356,7 +356,7 @@ describe('set-up of a bucket with object lock', () => {
     const place = await setup(bucket);
     expect((await place.inspect(request)).find(({ name }) => name === 'object lock')).toMatchObject({
       state: 'error',
-      code: 'STORE_UNSOUND',
+      code: 'CONFIG_INVALID',
     });
     expect((await place.apply(request)).find(({ name }) => name === 'object lock')).toMatchObject({
       state: 'failed',
