@@ -106,6 +106,7 @@ async function run(
   const unopened: UnaskedCopy[] = [];
   const progress = await openProgress(output, world.now);
   let bytes = 0;
+  let share: number | null = null;
   try {
     const main = mended === undefined ? null : chooseAddin(loaded.configuration, addinName);
     for (const source of main === null ? perStore(addin).slice(1) : [main]) {
@@ -134,8 +135,9 @@ async function run(
       world,
       signal,
       onEvent: (event) => {
-        bytes += event.bytes;
-        progress.show({ share: null, bytes, detail: 'read' });
+        if (event.type === 'bytes') bytes += event.bytes;
+        else share = event.share;
+        progress.show({ share, bytes, detail: 'read' });
       },
     });
   } finally {

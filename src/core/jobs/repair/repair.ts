@@ -46,6 +46,8 @@ export async function repair(request: RepairRequest): Promise<RepairReport> {
   const outcomes: AccountOutcome[] = [];
   const locked: string[] = [];
   let snapshotsSeen = 0;
+  let passed = 0;
+  const all = wanted.reduce((sum, [, ofOwner]) => sum + ofOwner.length, 0);
   for (const [owner, ofOwner] of wanted) {
     signal.throwIfAborted();
     // Once more under the lock: prune may have been there since, and its work is no damage.
@@ -55,6 +57,8 @@ export async function repair(request: RepairRequest): Promise<RepairReport> {
     snapshotsSeen += outcome === 'locked' ? ofOwner.length : outcome.seen;
     if (outcome === 'locked') locked.push(owner);
     else outcomes.push(outcome);
+    passed += ofOwner.length;
+    request.onEvent({ type: 'account', share: passed / all });
   }
   const left = outcomes.find((one) => one.left !== null)?.left ?? null;
   const untrusted = outcomes.reduce((sum, one) => sum + one.untrusted, 0);

@@ -56,11 +56,11 @@ export interface RepairRequest {
   readonly onEvent: (event: RepairEvent) => void;
 }
 
-/** Bytes that were read since the last event. */
-export interface RepairEvent {
-  readonly type: 'bytes';
-  readonly bytes: number;
-}
+export type RepairEvent =
+  /** Bytes that were read since the last event. */
+  | { readonly type: 'bytes'; readonly bytes: number }
+  /** One more account was looked through; `share` is that of all snapshots, 0 to 1. */
+  | { readonly type: 'account'; readonly share: number };
 
 export interface RepairedObject {
   readonly key: string;

@@ -84,7 +84,10 @@ const everyFile = (): string[] =>
 describe('repair', () => {
   it('finds nothing to do in a whole store', async () => {
     await chain.full();
-    expect(await repairLab(chain.lab)).toMatchObject({ objects: [], snapshots: [], exitStatus: 0 });
+    const told: unknown[] = [];
+    const report = await repairLab(chain.lab, { onEvent: (event) => void told.push(event) });
+    expect(report).toMatchObject({ objects: [], snapshots: [], exitStatus: 0 });
+    expect(told.at(-1)).toEqual({ type: 'account', share: 1 });
   });
 
   it('takes damaged and missing objects from a copy, and only with apply', async () => {
