@@ -11,6 +11,7 @@ import type { RestoreDocument, RestorePlanDocument } from '../documents/restore.
 import { describeWarning, type FailedComponent } from '../documents/snapshot.ts';
 import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { bytesText, countText, durationText, plural } from '../format.ts';
+import { noteJoint } from '../joint-dumps.ts';
 import { defineKeyOptions } from '../key-input.ts';
 import { refuseOwnTarget } from '../own-target.ts';
 import { failedComponents, notePartial, statusWith } from '../partial-snapshot.ts';
@@ -142,6 +143,7 @@ async function plan(
   const { entries, bytes, databases, failures } = await planRestore(request);
   const { snapshot, target } = request;
   for (const name of databases) output.line(`database  ${printable(name, 4096)}`);
+  noteJoint(output, request.snapshot, databases);
   for (const { path, message } of failures) output.note(`failed: ${path}: ${message}`);
   const what = `${plural(entries, 'entry')} and ${plural(databases.length, 'database file')}`;
   output.line(
@@ -189,6 +191,7 @@ async function run(
   signal.throwIfAborted();
   const { snapshot, target } = request;
   for (const file of report.databaseFiles) output.info(`database  ${printable(file, 4096)}`);
+  noteJoint(output, snapshot, report.databaseFiles);
   for (const { path, message } of report.failures) output.note(`failed: ${path}: ${message}`);
   for (const { code, path, message } of report.warnings) {
     output.note(`warning: ${code}: ${path === undefined ? '' : `${printable(path, 4096)}: `}${message}`);

@@ -4,6 +4,7 @@
  */
 
 import type { Consistency, DatabaseExport, DatabaseWarning, ExportSet } from '../../contracts/database.ts';
+import { quoted } from '../../printable.ts';
 import type { ClientDump } from '../client-dump.ts';
 import { within } from '../within.ts';
 import { forgetLockWait, type LockOutcome, lockTables, unlockTables } from './barrier.ts';
@@ -165,8 +166,8 @@ async function joint(
   await within(longestHoldMs, dump.begin(snapshotIsOpen));
   const warning: DatabaseWarning = {
     code: 'export-joint',
-    database: databases.join(', '),
-    message: `all databases are in one export, since their tables could not be locked: ${reason}`,
+    database: first.database,
+    message: `${databases.map((name) => quoted(name)).join(', ')} are in one export, since their tables could not be locked: ${reason}`,
   };
   return {
     consistency: 'joint',

@@ -5,11 +5,12 @@
  * stops everything, and that is for the caller to see in the writer.
  */
 
-import { encodeName } from '../../archive/keys.ts';
+import { encodeName, jointFileName } from '../../archive/keys.ts';
 import type { BesideRef, DatabaseComponent } from '../../archive/manifest.ts';
 import type { DatabaseEngine, DatabaseExport, ExportSet } from '../../contracts/database.ts';
 import type { Account, DatabaseSelector } from '../../contracts/panel.ts';
 import { isHoldfastError } from '../../errors.ts';
+import { quoted } from '../../printable.ts';
 import { bytesOf } from '../../streams.ts';
 import type { Snapshot } from '../catalog.ts';
 import type { EarlierExport } from './held-export.ts';
@@ -66,7 +67,11 @@ async function exportFrom(
     const failed = names.length > 0 ? names : [unknownDatabases];
     return failed.map((name) => failedComponent(engine, [name], 'sql', error));
   }
-  for (const warning of set.warnings) addWarning(context, engine, warning);
+  for (const warning of set.warnings) {
+    const one = set.exports.find(({ databases }) => databases.includes(warning.database));
+    const { name } = common(engine, one?.databases ?? [warning.database], one?.format ?? 'sql');
+    context.warnings.add({ code: warning.code, component: name, message: warning.message });
+  }
   return Promise.all(set.exports.map((one) => writeOne(engine, set, one, context)));
 }
 
@@ -83,8 +88,12 @@ async function writeOne(
     const earlier = before?.object ?? null;
     const written = await writer.writeExport('export', one.format, one.body, { onBytes, earlier });
     const result = await one.result();
-    for (const warning of result.warnings) addWarning(context, engine, warning);
     const { name } = common(engine, one.databases, one.format);
+    for (const { code, database, message } of result.warnings) {
+      // The component of a joint dump does not say which of its databases is meant.
+      const which = one.databases.length > 1 ? `database ${quoted(database)}: ` : '';
+      context.warnings.add({ code, component: name, message: `${which}${message}` });
+    }
     if (result.said !== undefined) context.onSaid(name, result.said);
     const besides: BesideRef[] = [];
     for (const { suffix, text } of result.besides) {
@@ -143,7 +152,7 @@ function common(
   databases: readonly string[],
   format: 'sql' | 'pgdump',
 ): Pick<DatabaseComponent, 'type' | 'name' | 'instance' | 'engine' | 'databases' | 'format'> {
-  const base = databases.length === 1 ? encodeName(databases[0]!) : '_joint';
+  const base = databases.length === 1 ? encodeName(databases[0]!) : jointFileName;
   const name = `${engine.instance}/${base}`;
   return { type: 'database', name, instance: engine.instance, engine: engine.engine, databases, format };
 }
@@ -167,13 +176,4 @@ function failedComponent(
     sha256: null,
     besides: [],
   };
-}
-
-function addWarning(
-  context: ExportContext,
-  engine: DatabaseEngine,
-  warning: { readonly code: string; readonly database: string; readonly message: string },
-): void {
-  const component = `${engine.instance}/${encodeName(warning.database)}`;
-  context.warnings.add({ code: warning.code, component, message: warning.message });
 }

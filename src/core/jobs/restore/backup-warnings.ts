@@ -63,7 +63,11 @@ export function warnOfDatabases(
   told: Told,
 ): void {
   const names = new Set(
-    components.flatMap(({ instance, databases }) => databases.map((one) => `${instance}/${encodeName(one)}`)),
+    components.flatMap(({ name, instance, databases }) => [
+      name,
+      // So older versions named databases of a joint dump.
+      ...databases.map((one) => `${instance}/${encodeName(one)}`),
+    ]),
   );
   for (const { code, component, message } of body.warnings) {
     if (ofDatabases.includes(code) && names.has(component))
