@@ -10,7 +10,7 @@ export const statusCheckDocument = document('status-check', 'Whether backups are
     description:
       'How old the last good snapshot may be where an addin configuration has no limit of its own; null where the configuration cannot be read.',
   },
-  accounts: count('Accounts that were looked at, once for each addin configuration.'),
+  accounts: count('Accounts that were looked at, each once.'),
   overdue: list(
     'Accounts without a good snapshot of every component within the limit.',
     record('An account.', {

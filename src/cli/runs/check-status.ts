@@ -103,15 +103,18 @@ async function check(context: CliContext, choice: StatusChoice): Promise<number>
   const limit = new Set(limits).size === 1 ? limits[0]! : null;
   const ages = found.flatMap(({ goodAtMs }) => (goodAtMs === null ? [] : [nowMs - goodAtMs]));
   const oldest = hours(Math.max(0, ...ages));
-  const late = `${overdue.length} of ${found.length} accounts without a good snapshot`;
-  const fine = `${found.length} accounts, ${ages.length === 0 ? 'no snapshot yet' : `the oldest good snapshot is ${oldest} h old`}`;
+  // Several configurations may have an account; each that has it overdue is listed.
+  const accounts = new Set(found.map(({ account }) => account)).size;
+  const lateAccounts = new Set(overdue.map(({ account }) => account)).size;
+  const late = `${lateAccounts} of ${accounts} accounts without a good snapshot`;
+  const fine = `${accounts} accounts, ${ages.length === 0 ? 'no snapshot yet' : `the oldest good snapshot is ${oldest} h old`}`;
   const first =
     overdue.length > 0 ? `${late} ${limit === null ? 'within their limits' : `for ${limit} h`}` : fine;
   const summary = [...(found.length === 0 && unseen.length > 0 ? [] : [first]), ...warnings].join('; ');
   const figures = [
-    `overdue=${overdue.length};;0`,
+    `overdue=${lateAccounts};;0`,
     `oldest=${oldest}h${limit === null ? '' : `;;${limit}`}`,
-    `accounts=${found.length}`,
+    `accounts=${accounts}`,
   ];
   output.line(`HOLDFAST ${words[status]} - ${summary} | ${figures.join(' ')}`);
   for (const one of overdue.slice(0, shownAccounts)) output.line(describe(one, nowMs));
@@ -119,7 +122,7 @@ async function check(context: CliContext, choice: StatusChoice): Promise<number>
   output.document<StatusCheckDocument>({
     status: words[status]!,
     limitHours: configuration.alertAfterHours,
-    accounts: found.length,
+    accounts,
     overdue: overdue.map(({ addin, account, domain, limitHours, goodAtMs, lacking }) => ({
       addin,
       account,
