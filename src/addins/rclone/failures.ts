@@ -6,6 +6,7 @@
  * no control characters.
  */
 
+import { existsSync } from 'node:fs';
 import { type ErrorCode, HoldfastError, isHoldfastError, throwIfInterrupted } from '../../core/index.ts';
 
 /** rclone answered that it could not. */
@@ -31,14 +32,22 @@ interface Meaning {
   readonly hint: string;
 }
 
+const noRemote: Meaning = {
+  pattern: /didn't find section in config file/,
+  code: 'CONFIG_INVALID',
+  says: 'the configuration of rclone has no such remote',
+  hint: 'Correct "remote", or name with "config" the file that has it.',
+};
+/** rclone takes a configuration that is not there for an empty one; some remotes need none. */
+const noConfig: Omit<Meaning, 'pattern'> = {
+  code: 'CONFIG_INVALID',
+  says: 'the configuration of rclone that "config" names is not there',
+  hint: 'Correct "config", or put the file in its place.',
+};
+
 /** The first that matches holds. */
 const meanings: readonly Meaning[] = [
-  {
-    pattern: /didn't find section in config file/,
-    code: 'CONFIG_INVALID',
-    says: 'the configuration of rclone has no such remote',
-    hint: 'Correct "remote", or name with "config" the file that has it.',
-  },
+  noRemote,
   {
     pattern: /decrypt configuration|config.* password|not allowed to ask for password/i,
     code: 'SECRET_UNUSABLE',
@@ -90,8 +99,17 @@ const meanings: readonly Meaning[] = [
   },
 ];
 
-/** `what` is what was tried, e.g. `put data/x on b2:bucket`. Errors of ours pass unchanged. */
-export function asFailure(error: unknown, what: string, signal: AbortSignal): unknown {
+/**
+ * `what` is what was tried, e.g. `put data/x on b2:bucket`. Errors of ours pass unchanged.
+ *
+ * @param config the configuration that rclone was told of, or null
+ */
+export function asFailure(
+  error: unknown,
+  what: string,
+  signal: AbortSignal,
+  config: string | null = null,
+): unknown {
   if (error instanceof BodyFailure) return error.cause;
   if (isHoldfastError(error)) return error;
   try {
@@ -103,7 +121,8 @@ export function asFailure(error: unknown, what: string, signal: AbortSignal): un
   const meaning = meanings.find(({ pattern }) => pattern.test(said));
   const text = shown(said);
   if (meaning !== undefined) {
-    const { code, says, hint } = meaning;
+    const lacksConfig = meaning === noRemote && config !== null && !existsSync(config);
+    const { code, says, hint } = lacksConfig ? noConfig : meaning;
     return new HoldfastError(code, `cannot ${what}: ${says} (${text})`, { hint });
   }
   if (error instanceof RcloneLost) {

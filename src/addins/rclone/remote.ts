@@ -57,7 +57,7 @@ export class Remote {
       const rclone = await unlessAborted(this.#starting!, signal);
       return { rclone, abilities: this.#abilities! };
     } catch (error) {
-      throw asFailure(error, what, signal);
+      throw asFailure(error, what, signal, this.#settings.config);
     }
   }
 
