@@ -1,6 +1,6 @@
 /** The files of `addins.d`. */
 
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConfigProblem } from './problems.ts';
 
@@ -15,7 +15,9 @@ export async function addinFiles(home: string, problems: ConfigProblem[]): Promi
       .map((name) => join(dir, name));
   } catch (cause) {
     const code = String((cause as NodeJS.ErrnoException).code);
-    if (code !== 'ENOENT') {
+    // A file in the place of the whole configuration is told of once, with config.json.
+    const isFile = code === 'ENOTDIR' && (await stat(home).catch(() => null))?.isDirectory() !== true;
+    if (code !== 'ENOENT' && !isFile) {
       problems.push({
         file: dir,
         pointer: '',

@@ -35,7 +35,7 @@ import {
 } from './operations.ts';
 import { parseJson } from './parse-json.ts';
 import { policyProblems, type Ruled } from './policy.ts';
-import { type ConfigProblem, configInvalid, describeErrors } from './problems.ts';
+import { type ConfigProblem, describeErrors } from './problems.ts';
 import { noSteering } from './steering.ts';
 import { validate } from './validate.ts';
 
@@ -80,16 +80,6 @@ export const stateDirOf = (home: string, configured: string | undefined): string
 
 const largestBytes = 1024 * 1024;
 
-/** @throws CONFIG_INVALID anything is wrong in any file; the message names every problem */
-export async function loadConfiguration(
-  dir: string,
-  definitions: readonly AddinDefinition[],
-): Promise<Configuration> {
-  const { configuration, problems } = await checkConfiguration(dir, definitions);
-  if (configuration === null) throw configInvalid(problems);
-  return configuration;
-}
-
 export interface CheckedConfiguration {
   readonly configuration: Configuration | null;
   /** `config.json` by itself, also where something else is wrong. */
@@ -97,7 +87,7 @@ export interface CheckedConfiguration {
   readonly problems: readonly ConfigProblem[];
 }
 
-/** As `loadConfiguration`, but hands back the problems: for `doctor` and `addin validate`. */
+/** All that is wrong in any file comes back as problems. */
 export async function checkConfiguration(
   dir: string,
   definitions: readonly AddinDefinition[],
@@ -215,6 +205,8 @@ async function readDocument(
     bytes = await readRegularFile(file);
   } catch (cause) {
     const code = String((cause as NodeJS.ErrnoException).code);
+    if (code === 'ENOTDIR')
+      return problem('is not in a directory', '--config names the directory, not a file.');
     if (code !== 'ENOENT') return problem(`cannot be read: ${code}`, 'Let Holdfast read the file.');
     return problem('there is no such file', 'Create it, or name another configuration with --config DIR.');
   }

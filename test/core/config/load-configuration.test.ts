@@ -7,7 +7,8 @@ import { chainProvider } from '../../../src/addins/chain/index.ts';
 import { s3Store } from '../../../src/addins/s3/index.ts';
 import { s3TarProvider } from '../../../src/addins/s3-tar/index.ts';
 import { checkConfigured } from '../../../src/cli/configuration.ts';
-import { checkConfiguration, loadConfiguration } from '../../../src/core/config/load-configuration.ts';
+import { type Configuration, checkConfiguration } from '../../../src/core/config/load-configuration.ts';
+import { configInvalid } from '../../../src/core/config/problems.ts';
 import { validate } from '../../../src/core/config/validate.ts';
 import type { AddinDefinition } from '../../../src/core/index.ts';
 import { apiscpPanel } from '../../../src/panels/apiscp/index.ts';
@@ -75,12 +76,19 @@ async function problemWith(name: string, value: unknown): Promise<string[]> {
   return problemsOf();
 }
 
-describe('loadConfiguration', () => {
+/** As the command line has it: what is wrong is one error. */
+async function load(installed = definitions): Promise<Configuration> {
+  const { configuration, problems } = await checkConfiguration(dir, installed);
+  if (configuration === null) throw configInvalid(problems);
+  return configuration;
+}
+
+describe('a configuration', () => {
   it('fills in what was left out', async () => {
     await write('config.json', config);
     await write('addins.d/nightly.json', nightly);
 
-    const loaded = await loadConfiguration(dir, definitions);
+    const loaded = await load();
 
     expect(loaded).toEqual({
       dir,
@@ -150,7 +158,7 @@ describe('loadConfiguration', () => {
     await write('addins.d/b.json', { ...nightly, name: 'alpha', accounts: { exclude: ['site7'] } });
     await write('addins.d/notes.txt', 'not a configuration');
 
-    const loaded = await loadConfiguration(dir, definitions);
+    const loaded = await load();
 
     expect(loaded).toMatchObject({ stateDir: '/srv/state', concurrency: 4, databases });
     expect(loaded.addins.map(({ name }) => name)).toEqual(['alpha', 'zulu']);
@@ -168,7 +176,7 @@ describe('loadConfiguration', () => {
     await write('addins.d/a.json', { ...nightly, name: 'one', copies: [{ store }] });
     await write('addins.d/b.json', { ...nightly, name: 'two', copies: named });
 
-    const { addins } = await loadConfiguration(dir, definitions);
+    const { addins } = await load();
 
     expect(addins.map(({ copies }) => copies)).toEqual([
       [{ name: 'copy', store: { ...store, sync: true }, retention: null }],
@@ -209,14 +217,14 @@ describe('loadConfiguration', () => {
     await rm(join(dir, 'addins.d'), { recursive: true });
     await write('config.json', config);
 
-    expect((await loadConfiguration(dir, definitions)).addins).toEqual([]);
+    expect((await load()).addins).toEqual([]);
   });
 
   it('names every problem of every file in one CONFIG_INVALID with a hint', async () => {
     await write('config.json', { ...config, concurency: 2 });
     await write('addins.d/nightly.json', { ...nightly, store: { use: 'locall' } });
 
-    const error = await loadConfiguration(dir, definitions).catch((caught: unknown) => caught);
+    const error = await load().catch((caught: unknown) => caught);
 
     expect(error).toMatchObject({ code: 'CONFIG_INVALID', hint: 'Correct or remove "concurency".' });
     expect(String(error)).toContain(
@@ -238,6 +246,13 @@ describe('loadConfiguration', () => {
   it('says that there is no configuration', async () => {
     expect(await problemsOf()).toEqual(['config.json : there is no such file']);
   });
+
+  it('is a directory, which --config names', async () => {
+    await write('config.json', config);
+    const { problems } = await checkConfiguration(join(dir, 'config.json'), definitions);
+
+    expect(problems.map(({ hint }) => hint)).toEqual(['--config names the directory, not a file.']);
+  });
 });
 
 describe('a wrong configuration', () => {
@@ -255,7 +270,7 @@ describe('a wrong configuration', () => {
     await write('config.json', config);
     await write('addins.d/nightly.json', without);
 
-    await expect(loadConfiguration(dir, definitions)).rejects.toMatchObject({
+    await expect(load()).rejects.toMatchObject({
       message: expect.stringContaining('property "encryption" is missing'),
       hint: expect.stringMatching(/recipients.*"encryption": "none" on purpose/),
     });
@@ -367,7 +382,7 @@ describe('the documented examples', () => {
     await write('config.json', config);
     await write('addins.d/nightly.json', await readFile('addin.example.json', 'utf8'));
 
-    const { addins } = await loadConfiguration(dir, [apiscpPanel, s3Store, s3TarProvider]);
+    const { addins } = await load([apiscpPanel, s3Store, s3TarProvider]);
 
     expect(addins[0]).toMatchObject({
       name: 'nightly',
