@@ -12,15 +12,8 @@ import { HoldfastError } from '../core/errors.ts';
  * @throws INTERRUPTED Ctrl-C
  */
 export async function askSecret(message: string, hint: string): Promise<string> {
-  let fd: number;
-  try {
-    fd = openSync('/dev/tty', 'r+');
-  } catch (cause) {
-    const why = 'a secret is needed, and there is no terminal to ask on';
-    throw new HoldfastError('SECRET_UNUSABLE', why, { cause, hint });
-  }
-  const [input, output] = [new ReadStream(fd), new WriteStream(openSync('/dev/tty', 'w'))];
   const { default: password } = await import('@inquirer/password');
+  const { input, output, close } = openTerminal(hint);
   try {
     return await password({ message }, { input, output, clearPromptOnDone: true });
   } catch (cause) {
@@ -29,7 +22,32 @@ export async function askSecret(message: string, hint: string): Promise<string> 
   } finally {
     output.destroy();
     input.destroy();
-    closeQuietly(fd);
+    close();
+  }
+}
+
+interface Terminal {
+  readonly input: ReadStream;
+  readonly output: WriteStream;
+  /** Of what the streams were given: they open the terminal once more. */
+  readonly close: () => void;
+}
+
+/** Nothing stays open where one of the two cannot be had. @throws SECRET_UNUSABLE */
+function openTerminal(hint: string): Terminal {
+  const opened: number[] = [];
+  const close = (): void => opened.forEach(closeQuietly);
+  const open = (flags: string): number => {
+    const fd = openSync('/dev/tty', flags);
+    opened.push(fd);
+    return fd;
+  };
+  try {
+    return { input: new ReadStream(open('r+')), output: new WriteStream(open('w')), close };
+  } catch (cause) {
+    close();
+    const why = 'a secret is needed, and there is no terminal to ask on';
+    throw new HoldfastError('SECRET_UNUSABLE', why, { cause, hint });
   }
 }
 
