@@ -2,7 +2,6 @@
 
 import { policyOf, type Ruled } from '../core/config/policy.ts';
 import type { Account } from '../core/index.ts';
-import { printable } from '../core/printable.ts';
 import type { AccountsDocument } from './documents/accounts.ts';
 import type { Output } from './output.ts';
 
@@ -21,16 +20,16 @@ export function describePolicy(account: Account, ruled: Ruled): Policy {
   };
 }
 
-/** A line for each thing that is said of an account. */
+/** A line for each thing that is said of an account; the table escapes. */
 export function printPolicies(output: Output, accounts: readonly AccountItem[]): void {
   const rows = accounts.flatMap(({ site, plan, policy }) => {
     const all = policy === null ? [] : settings.map((name) => [name, policy[name]] as const);
     const said = all.filter(([, { why }]) => why !== null);
-    const about = [printable(site), printable(plan ?? '-')];
+    const about = [site, plan ?? '-'];
     if (said.length === 0) return [[...about, '-', 'as the addin configuration says', '-']];
     return said.map(([name, { value, why }]) => {
       const shown = typeof value === 'string' ? value : JSON.stringify(value);
-      return [...about, name, printable(shown), printable(why ?? '')];
+      return [...about, name, shown, why ?? ''];
     });
   });
   output.table(
