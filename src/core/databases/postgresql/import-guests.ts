@@ -40,11 +40,6 @@ export class Guests {
     this.#door = door;
   }
 
-  /** Owners that have something. */
-  get names(): ReadonlySet<string> {
-    return new Set(this.#guests.keys());
-  }
-
   /** @throws IMPORT_FAILED */
   async own(text: string, { role, schema, relation }: OwnerStatement): Promise<void> {
     const guest = this.#guests.get(role.value) ?? (await this.#welcome(role.value));

@@ -90,6 +90,7 @@ class Loading {
   readonly #rights: Rights;
   readonly #guests: Guests;
   readonly #last: Said[] = [];
+  readonly #foreignOwners = new Set<string>();
   readonly #skipped = new Set<string>();
   readonly #leftOut = new Set<string>();
   /** Foreign keys that were left out. */
@@ -137,7 +138,7 @@ class Loading {
     return {
       counted,
       standIns,
-      foreignOwners: this.#guests.names,
+      foreignOwners: this.#foreignOwners,
       skipped: this.#skipped,
       leftOut: new Set([...this.#rows.leftOut, ...this.#leftOut, ...this.#rights.leftOut]),
       unfilled: this.#unfilled,
@@ -228,8 +229,10 @@ class Loading {
   async #own(text: string, statement: Extract<Verdict, { readonly type: 'owner' }>): Promise<void> {
     const { all, superusers } = this.#options.roles;
     const role = statement.role.value;
-    const isGuest = !all.has(role) && !superusers.has(role) && role !== 'pg_database_owner';
-    if (isGuest && !statement.ofSchema) await this.#guests.own(text, statement);
+    const isForeign = !all.has(role) && role !== 'pg_database_owner';
+    if (isForeign) this.#foreignOwners.add(role);
+    // A superuser's code may do anything on this server already.
+    if (isForeign && !statement.ofSchema && !superusers.has(role)) await this.#guests.own(text, statement);
     else this.#rights.owner(text, statement);
   }
 

@@ -60,6 +60,7 @@ describe('what needs an administrator', () => {
     expect(of('import-left-out').join()).toMatch(
       /operator classes and families.*default privileges of "postgres"/s,
     );
+    expect(of('owner-replaced').join()).toContain('"postgres"');
     const defaults = 'SELECT pg_get_userbyid(defaclrole) FROM pg_default_acl';
     expect(await psql(postgres, defaults, 'exa_rights')).toBe('exaadmin\n');
   });
