@@ -15,6 +15,7 @@ import { warnedPlace } from './entry-view.ts';
 import { bytesText, countText, durationText, plural } from './format.ts';
 import type { Output } from './output.ts';
 import type { Progress } from './progress.ts';
+import { shownComponent } from './shown-component.ts';
 
 interface Dependencies {
   readonly output: Output;
@@ -222,7 +223,10 @@ function warningLines({ warnings, warningCounts, findings = [] }: Snapshot['body
 }
 
 function failuresOf({ body }: Snapshot): string[] {
-  return body.components.flatMap(({ type, name, error }) =>
-    error === undefined ? [] : [`${type} ${printable(name)} failed: ${error.code}: ${error.message}`],
-  );
+  return body.components.flatMap((component) => {
+    const { error } = component;
+    return error === undefined
+      ? []
+      : [`${shownComponent(component)} failed: ${error.code}: ${error.message}`];
+  });
 }

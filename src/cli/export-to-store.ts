@@ -7,7 +7,7 @@
 
 import { availableParallelism } from 'node:os';
 import type { AccountOutcome } from '../core/jobs/backup/back-up.ts';
-import { unknownDatabases } from '../core/jobs/backup/export-databases.ts';
+import { unknownDatabases } from '../core/jobs/backup/unknown-databases.ts';
 import { accountOfDatabases, databaseOwners, databasesOnly } from '../core/state/database-owners.ts';
 import type { CliContext } from './command.ts';
 import type { ExportParts } from './commands/db-export.ts';

@@ -15,10 +15,8 @@ import { bytesOf } from '../../streams.ts';
 import type { Snapshot } from '../catalog.ts';
 import type { EarlierExport } from './held-export.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
+import { unknownDatabases } from './unknown-databases.ts';
 import type { WarningList } from './warnings.ts';
-
-/** Stands for the databases of a server that did not even tell their names. */
-export const unknownDatabases = '_unknown';
 
 export interface ExportContext {
   readonly account: Account;
