@@ -94,6 +94,17 @@ describe('the layers', () => {
     expect(users.filter((path) => path !== 'src/core/filesystem/libc.ts')).toEqual([]);
   });
 
+  it('needs every package that it installs', () => {
+    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      readonly dependencies: Readonly<Record<string, string>>;
+    };
+    // Some are loaded by `require`, where few commands need them.
+    const isUsed = (name: string): boolean =>
+      files.some(({ code }) => code.includes(`'${name}'`) || code.includes(`'${name}/`));
+
+    expect(Object.keys(dependencies).filter((name) => !isUsed(name))).toEqual([]);
+  });
+
   it('keeps test runners out of the product', () => {
     expect(imports((specifier) => /^(vitest|node:test)/.test(specifier))).toEqual([]);
   });

@@ -62,11 +62,13 @@ export async function startRclone(settings: RcloneSettings): Promise<RunningRclo
       const address = /Serving remote control on http:\/\/127\.0\.0\.1:(?<port>\d+)/.exec(words);
       if (address !== null) resolve(Number(address.groups?.['port']));
     });
-    ended.then(() => setImmediate(() => reject(new RcloneLost(fatal(words) || 'it could not be started'))));
+    void ended.then(() =>
+      setImmediate(() => reject(new RcloneLost(fatal(words) || 'it could not be started'))),
+    );
   });
   words = '';
   let gone = false;
-  ended.then(() => {
+  void ended.then(() => {
     gone = true;
     child.stdin.destroy();
   });

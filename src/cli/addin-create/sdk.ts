@@ -13,6 +13,8 @@ import { ownPackage, runsFromSource } from '../../core/own-files.ts';
 import { printable, quoted } from '../../core/printable.ts';
 
 const execute = promisify(execFile);
+/** Far more than any description of a package. */
+const mostManifestBytes = 1024 * 1024;
 
 export interface Sdk {
   readonly path: string;
@@ -36,16 +38,15 @@ async function manifestIn(
   path: string,
 ): Promise<{ readonly name?: unknown; readonly version?: unknown } | null> {
   try {
-    const args = [
-      '--extract',
-      '--gzip',
-      '--to-stdout',
-      '--force-local',
-      `--file=${path}`,
-      'package/package.json',
-    ];
-    const { stdout } = await execute('tar', args, { maxBuffer: 1024 * 1024 });
-    const manifest: unknown = JSON.parse(stdout);
+    const { list } = await import('tar');
+    const parts: Buffer[] = [];
+    await list({
+      file: path,
+      strict: true,
+      filter: (name, entry) => name === 'package/package.json' && entry.size <= mostManifestBytes,
+      onReadEntry: (entry) => entry.on('data', (part) => parts.push(part)),
+    });
+    const manifest: unknown = JSON.parse(Buffer.concat(parts).toString());
     return typeof manifest === 'object' ? manifest : null;
   } catch {
     return null;
