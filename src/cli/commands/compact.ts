@@ -121,7 +121,11 @@ async function run(
   const owners = await ownersOf(search, account ?? []);
   const { stateDir } = loaded.configuration;
   const progress = await openProgress(output, world.now);
-  const seen = { accounts: 0, bytes: 0 };
+  const seen: { accounts: number; bytes: number; share: number | null } = {
+    accounts: 0,
+    bytes: 0,
+    share: null,
+  };
   try {
     return await compactStore({
       store: opened.store,
@@ -137,9 +141,12 @@ async function run(
       world,
       signal,
       onEvent: (event) => {
-        if (event.type === 'account') seen.accounts += 1;
-        else seen.bytes += event.bytes;
-        progress.show({ share: null, bytes: seen.bytes, detail: plural(seen.accounts, 'account') });
+        if (event.type === 'account') {
+          seen.accounts += 1;
+          seen.share = event.share;
+        } else seen.bytes += event.bytes;
+        const { share, bytes, accounts } = seen;
+        progress.show({ share, bytes, detail: plural(accounts, 'account') });
       },
     });
   } finally {

@@ -32,11 +32,11 @@ export async function compact(request: CompactRequest): Promise<CompactReport> {
   const locked: string[] = [];
   let left = request.maxBytes;
   let budgetSpent = false;
-  for (const [owner] of wanted) {
+  for (const [i, [owner]] of wanted.entries()) {
     signal.throwIfAborted();
     const work = () => compactAccount(request, owner, left);
     const done = await (request.apply ? underLock(request.stateDir, owner, work) : work());
-    request.onEvent({ type: 'account', owner });
+    request.onEvent({ type: 'account', owner, share: (i + 1) / wanted.length });
     if (done === 'locked') {
       locked.push(owner);
       continue;

@@ -33,8 +33,8 @@ export interface CompactRequest {
 }
 
 export type CompactEvent =
-  /** An account has been looked at. */
-  | { readonly type: 'account'; readonly owner: string }
+  /** An account has been looked at; `share` is that of all, 0 to 1. */
+  | { readonly type: 'account'; readonly owner: string; readonly share: number }
   /** Bytes of tar that were rewritten since the last event. */
   | { readonly type: 'bytes'; readonly bytes: number };
 

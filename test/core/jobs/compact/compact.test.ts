@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeManifest } from '../../../../src/core/archive/manifest.ts';
 import { withKeys } from '../../../../src/core/encryption/keyed-provider.ts';
 import { listSnapshots, readSnapshot, type Snapshot } from '../../../../src/core/jobs/catalog.ts';
-import type { CompactReport } from '../../../../src/core/jobs/compact/types.ts';
+import type { CompactReport, CompactRequest } from '../../../../src/core/jobs/compact/types.ts';
 import { openTrust } from '../../../../src/core/jobs/trust.ts';
 import { openLab } from '../../../support/backup.ts';
 import { begin, hear, kill, startJob } from '../../../support/backup-process.ts';
@@ -64,7 +64,12 @@ describe('compact', () => {
   it('shows what it would rewrite, and changes nothing', async () => {
     await sparseChain();
     const before = await storedBytes();
-    const report = only(await compactLab(chain.lab, { apply: false }));
+    const shares: number[] = [];
+    const onEvent: CompactRequest['onEvent'] = (event) => {
+      if (event.type === 'account') shares.push(event.share);
+    };
+    const report = only(await compactLab(chain.lab, { apply: false, onEvent }));
+    expect(shares).toEqual([1]);
     expect(report.objects.length).toBeGreaterThan(0);
     expect(report.objects.every(({ liveShare }) => liveShare < 0.5)).toBe(true);
     expect(report.snapshots.length).toBe(2);
