@@ -1,7 +1,7 @@
 /** What the state knows of snapshots that must be in the main store of an addin configuration, also of others that share it. */
 
 import type { Remembered } from '../core/jobs/verify-history.ts';
-import { readLastSnapshots } from '../core/state/lineages.ts';
+import { readLineages } from '../core/state/lineages.ts';
 import { addinId } from './opened.ts';
 import type { StoreSession } from './store-session.ts';
 
@@ -20,8 +20,14 @@ export async function rememberedBy(
   const remembered: Remembered[] = [];
   for (const { name } of sharing) {
     const id = addinId(server, name);
-    for (const [one, last] of await readLastSnapshots(stateDir, id))
-      if (owner === null || owner === one) remembered.push({ server, owner: one, addin: id, last });
+    for (const [one, { last, former }] of await readLineages(stateDir, id)) {
+      if (owner !== null && owner !== one) continue;
+      const place = { server, owner: one, addin: id };
+      remembered.push({ ...place, last });
+      for (const { store: put, ...before } of former)
+        if (put === null || store === null || put === store)
+          remembered.push({ ...place, last: before, isFormer: true });
+    }
   }
   return remembered;
 }

@@ -52,12 +52,14 @@ export interface HistoryLink extends SnapshotRef {
   readonly previous: string | null;
 }
 
-/** The last snapshot that this server made of an account, as its state remembers it. */
+/** The last snapshot that this server made of an account, or of a lineage of it, as its state remembers it. */
 export interface Remembered {
   readonly server: string;
   readonly owner: string;
   readonly addin: string;
   readonly last: LastSnapshot;
+  /** It has begun another lineage since. */
+  readonly isFormer?: true;
 }
 
 export interface HistoryRequest {
@@ -111,8 +113,15 @@ export async function verifyHistories(request: HistoryRequest): Promise<HistoryP
 
 async function eachRemembered(request: HistoryRequest): Promise<HistoryProblem[]> {
   const problems: HistoryProblem[] = [];
+  const read = new Map<string, Promise<PrunedRefs>>();
   for (const one of request.remembered ?? []) {
-    const problem = await whatBecameOf(one, request);
+    const { server, owner } = one;
+    const prunedRefs = (): Promise<PrunedRefs> => {
+      const known = read.get(`${server}/${owner}`) ?? readPruned({ ...request, server, owner });
+      read.set(`${server}/${owner}`, known);
+      return known;
+    };
+    const problem = await whatBecameOf(one, request, prunedRefs);
     if (problem !== null) problems.push(problem);
   }
   return problems;
@@ -120,8 +129,9 @@ async function eachRemembered(request: HistoryRequest): Promise<HistoryProblem[]
 
 /** Null where it is there, or where it is known why not. */
 async function whatBecameOf(
-  { server, owner, addin, last }: Remembered,
-  request: HistoryRequest,
+  { server, owner, addin, last, isFormer }: Remembered,
+  request: Pick<HistoryRequest, 'links' | 'unreadable'>,
+  prunedRefs: () => Promise<PrunedRefs>,
 ): Promise<HistoryProblem | null> {
   const { links, unreadable } = request;
   const isTheirs = (one: { readonly server: string; readonly owner: string }): boolean =>
@@ -130,13 +140,13 @@ async function whatBecameOf(
   const found = lane.filter(({ sequence }) => sequence === last.sequence);
   if (found.some(({ digest }) => digest === last.digest)) return null;
   if (unreadable.some((one) => isTheirs(one) && one.sequence === last.sequence)) return null;
-  const explained = await explainedIn(last.lineage, { ...request, server, owner });
+  const explained = explainedIn(last.lineage, await prunedRefs());
   if (explained.includes(last.sequence)) return null;
   const newest = lane.reduce<HistoryLink | null>(
     (best, one) => (best === null || one.sequence > best.sequence ? one : best),
     null,
   );
-  const what = `snapshot ${last.sequence}, the last that this server made of the account,`;
+  const what = `snapshot ${last.sequence}, the last that this server made of ${isFormer === true ? 'an earlier lineage of the account' : 'the account'},`;
   const message =
     found.length > 0
       ? `${what} has been replaced by another`
@@ -148,11 +158,7 @@ async function whatBecameOf(
   return { server, owner, snapshot: newest?.name ?? null, kind: 'lost', message, missing };
 }
 
-async function explainedIn(
-  lineage: string,
-  request: HistoryRequest & Pick<Remembered, 'server' | 'owner'>,
-): Promise<number[]> {
-  const { removed, missing } = await readPruned(request);
+function explainedIn(lineage: string, { removed, missing }: PrunedRefs): number[] {
   return [...removed, ...missing].filter((one) => one.lineage === lineage).map(({ sequence }) => sequence);
 }
 

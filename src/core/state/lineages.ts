@@ -16,8 +16,17 @@ export interface LastSnapshot {
   readonly digest: string;
 }
 
+/** With the id of the store it was put in; null where that was never noted. */
+export interface PlacedSnapshot extends LastSnapshot {
+  readonly store: string | null;
+}
+
 export interface Lineage {
   readonly last: LastSnapshot;
+  /** Id of the store that `last` was put in. */
+  readonly store?: string | null;
+  /** The last of each lineage before that of `last`, oldest first: a store that lists less than it has must not make them forgotten. */
+  readonly former?: readonly PlacedSnapshot[];
   /** Ids of the account's snapshots that this configuration made, and that others made. */
   readonly own: readonly string[];
   readonly foreign: readonly string[];
@@ -25,10 +34,13 @@ export interface Lineage {
   readonly recent: readonly Measures[] | null;
 }
 
-export interface RememberedLineage extends Lineage {
+export interface RememberedLineage extends Required<Lineage> {
   /** The commit of another snapshot began after `last`, and nothing is known of its end. */
   readonly inDoubt: boolean;
 }
+
+/** A lineage begins where the history of an account is gone, or seems so. */
+const mostFormer = 16;
 
 const fileOf = (stateDir: string, addinId: string, owner: string): string =>
   join(stateDir, 'lineages', addinId, `${owner}.json`);
@@ -46,6 +58,8 @@ export async function readLineage(
   if (!valid) return null;
   return {
     last: { lineage, sequence: sequence!, digest },
+    store: typeof file?.store === 'string' ? file.store : null,
+    former: Array.isArray(file?.former) ? file.former.filter(isPlaced) : [],
     own: idsOf(file?.own),
     foreign: idsOf(file?.foreign),
     recent: Array.isArray(file?.recent) ? file.recent.filter(isMeasures) : null,
@@ -53,19 +67,43 @@ export async function readLineage(
   };
 }
 
-/** The last snapshot of every account that this configuration ever backed up, by the account's UUID. */
+/** The lineages of every account that this configuration ever backed up, by the account's UUID. */
+export async function readLineages(
+  stateDir: string,
+  addinId: string,
+): Promise<ReadonlyMap<string, RememberedLineage>> {
+  const names = await readdir(join(stateDir, 'lineages', addinId)).catch((): string[] => []);
+  const found = new Map<string, RememberedLineage>();
+  for (const name of names.filter((one) => one.endsWith('.json') && !one.startsWith('.'))) {
+    const owner = name.slice(0, -'.json'.length);
+    const lineage = await readLineage(stateDir, addinId, owner);
+    if (lineage !== null) found.set(owner, lineage);
+  }
+  return found;
+}
+
+/** The last snapshot of each of them. */
 export async function readLastSnapshots(
   stateDir: string,
   addinId: string,
 ): Promise<ReadonlyMap<string, LastSnapshot>> {
-  const names = await readdir(join(stateDir, 'lineages', addinId)).catch((): string[] => []);
-  const found = new Map<string, LastSnapshot>();
-  for (const name of names.filter((one) => one.endsWith('.json') && !one.startsWith('.'))) {
-    const owner = name.slice(0, -'.json'.length);
-    const lineage = await readLineage(stateDir, addinId, owner);
-    if (lineage !== null) found.set(owner, lineage.last);
-  }
-  return found;
+  const lineages = await readLineages(stateDir, addinId);
+  return new Map([...lineages].map(([owner, { last }]) => [owner, last]));
+}
+
+/** `former` once a snapshot of `lineage` has been made after what is remembered: the newest few. */
+export function formerOf(remembered: RememberedLineage | null, lineage: string): readonly PlacedSnapshot[] {
+  if (remembered === null) return [];
+  const { last, store, former } = remembered;
+  return [...former, { ...last, store }].filter((one) => one.lineage !== lineage).slice(-mostFormer);
+}
+
+function isPlaced(value: unknown): value is PlacedSnapshot {
+  if (typeof value !== 'object' || value === null) return false;
+  const { lineage, sequence, digest, store } = value as Partial<PlacedSnapshot>;
+  const isSnapshot =
+    [lineage, digest].every((one) => typeof one === 'string') && Number.isSafeInteger(sequence);
+  return isSnapshot && (store === null || typeof store === 'string');
 }
 
 const idsOf = (value: unknown): string[] =>
@@ -80,9 +118,10 @@ export async function rememberLineage(
   durable: boolean,
 ): Promise<void> {
   await mkdir(join(stateDir, 'lineages', addinId), { recursive: true, mode: 0o700 });
-  const { last, own, foreign, recent, inDoubt = false } = remembered;
+  const { last, store = null, former = [], own, foreign, recent, inDoubt = false } = remembered;
   const { lineage, sequence, digest } = last;
-  const file = { lineage, sequence, digest, own, foreign, recent, ...(inDoubt ? { inDoubt } : {}) };
+  const notes = { ...(former.length > 0 ? { former } : {}), ...(inDoubt ? { inDoubt } : {}) };
+  const file = { lineage, sequence, digest, store, own, foreign, recent, ...notes };
   await writeJsonFile(fileOf(stateDir, addinId, owner), file, { durable });
 }
 

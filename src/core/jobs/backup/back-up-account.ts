@@ -23,7 +23,7 @@ import type { AccountSteps } from './account-steps.ts';
 import { type CapturedTrees, captureTrees } from './capture-trees.ts';
 import { chooseParent } from './choose-parent.ts';
 import { commit } from './commit.ts';
-import { commitInDoubt, noteCommitted, noteCommitting } from './commit-notes.ts';
+import { commitInDoubt, lostHistory, noteCommitted, noteCommitting } from './commit-notes.ts';
 import { exportDatabases } from './export-databases.ts';
 import { extendLocks } from './extend-locks.ts';
 import { ownHistory } from './history.ts';
@@ -172,6 +172,8 @@ async function backUpWith(request: BackUpAccount, cache: ParentCache, refers: bo
   const components = [...trees.components, ...refused, ...databases.components];
   await writer.settled();
   const history = await reading;
+  const lost = lostHistory(history, request.storeId);
+  if (lost !== null) warnings.add(lost);
   const { references, takenOver } = writer;
   await extendLocks(references, { ...request, epoch, parent: before, takenOver, warnings });
   const complete = components.every((component) => component.state === 'complete');

@@ -7,7 +7,7 @@
  */
 
 import type { Warning } from '../../archive/manifest.ts';
-import { doubtLineage, forgetLineage, rememberLineage } from '../../state/lineages.ts';
+import { doubtLineage, forgetLineage, formerOf, rememberLineage } from '../../state/lineages.ts';
 import type { Measures } from '../../state/measures.ts';
 import type { Snapshot } from '../catalog.ts';
 import { compared } from '../findings/measures.ts';
@@ -43,6 +43,13 @@ export const commitInDoubt: Warning = {
     'nobody knows whether the last commit of the account reached the store, which cannot be asked, so this one is a full that begins a new lineage',
 };
 
+/** What a snapshot says that does not follow on the last one this server made in the same store; null where there is nothing to say. */
+export function lostHistory({ lost, remembered }: OwnHistory, storeId: string): Warning | null {
+  if (lost === null || (remembered?.store ?? storeId) !== storeId) return null;
+  const message = `snapshot ${lost.sequence}, the last that this server made of the account, is not in the store or cannot be read, so this one does not follow on it; run \`holdfast verify\` before anything is pruned, unless the account was erased`;
+  return { code: 'new-lineage', component: 'account', message };
+}
+
 /** The snapshot as it is committed, with a warning more where the state could not be written. */
 export async function noteCommitted(
   { addin, owner, stateDir }: BackUpAccount,
@@ -54,7 +61,9 @@ export async function noteCommitted(
     await cache.remember(snapshot);
     const own = [...history.items.map(({ id }) => id), header.id];
     const recent = [...history.recent, measures].slice(-compared);
-    const lineage = { last: header, own, foreign: history.foreign, recent };
+    const former = formerOf(history.remembered, header.lineage);
+    const { foreign } = history;
+    const lineage = { last: header, store: header.store, former, own, foreign, recent };
     await rememberLineage(stateDir, addin.id, owner, lineage, putOnly);
     return snapshot;
   } catch (error) {

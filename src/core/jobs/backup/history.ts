@@ -9,7 +9,7 @@ import { highestSequence } from '../../archive/keys.ts';
 import type { ManifestHeader } from '../../archive/manifest.ts';
 import { nextNumber } from '../../archive/next-number.ts';
 import { isHoldfastError } from '../../errors.ts';
-import { type LastSnapshot, readLineage } from '../../state/lineages.ts';
+import { type LastSnapshot, type RememberedLineage, readLineage } from '../../state/lineages.ts';
 import type { Measures } from '../../state/measures.ts';
 import type { OpenAddin } from '../addin.ts';
 import { type ListedSnapshot, listSnapshots, readSoundSnapshot } from '../catalog.ts';
@@ -42,6 +42,10 @@ export interface OwnHistory {
   readonly recent: readonly Measures[];
   /** The store cannot be asked whether it has one more: nothing is to follow on any of them. */
   readonly inDoubt: boolean;
+  /** What the state knew before. */
+  readonly remembered: RememberedLineage | null;
+  /** Its last, of another lineage than `last`, though the store does not list it or no snapshot can be followed on. */
+  readonly lost: LastSnapshot | null;
 }
 
 const readsAtOnce = 8;
@@ -65,7 +69,10 @@ export async function ownHistory(
     // The newest there is the only one sure to be whole, and without its digest nobody knows which that is.
     const items = last === null ? [] : (cache?.listed(last) ?? []);
     const nextSequence = next(request, last?.sequence ?? 0, []);
-    return { items, last, nextSequence, lastEpoch: 0, foreign: [], recent, inDoubt };
+    return {
+      ...{ items, last, nextSequence, lastEpoch: 0, foreign: [], recent, inDoubt, remembered },
+      lost: null,
+    };
   }
   const listed = await listSnapshots(addin.store, { server, owner }, signal);
   const isOwn = new Map<string, boolean>();
@@ -87,16 +94,20 @@ export async function ownHistory(
     const found = await readHeader(request, own[i]!);
     if (found?.trusted !== true) continue;
     const last = found.header;
-    const known = remembered?.last.lineage === last.lineage ? remembered.last.sequence : 0;
+    const known = [...(remembered?.former ?? []), ...(remembered === null ? [] : [remembered.last])]
+      .filter(({ lineage }) => lineage === last.lineage)
+      .map(({ sequence }) => sequence);
     // A stranger's counts where it says that it is of this lineage: two of one sequence would not be told apart.
     const taken = listed.filter(
       ({ id, key }) =>
         isOwn.get(id) !== false && (strange.get(key)?.lineage ?? last.lineage) === last.lineage,
     );
     const sequences = taken.map(({ sequence }) => sequence);
-    const nextSequence = next(request, Math.max(known, last.sequence), sequences);
+    const nextSequence = next(request, Math.max(...known, last.sequence), sequences);
     const items = own.slice(0, i + 1);
     const recent = remembered?.recent ?? (await readMeasures(addin.provider, items, signal));
+    const isListed = listed.some(({ id }) => id === remembered?.own.at(-1));
+    const isOther = remembered !== null && remembered.last.lineage !== last.lineage;
     return {
       items,
       last,
@@ -105,9 +116,12 @@ export async function ownHistory(
       foreign,
       recent,
       inDoubt: false,
+      remembered,
+      lost: isOther && !isListed ? remembered.last : null,
     };
   }
-  return { items: [], last: null, nextSequence: 1, lastEpoch: 0, foreign, recent: [], inDoubt: false };
+  const none = { items: [], last: null, nextSequence: 1, lastEpoch: 0, foreign, recent: [], inDoubt: false };
+  return { ...none, remembered, lost: remembered?.last ?? null };
 }
 
 const next = (

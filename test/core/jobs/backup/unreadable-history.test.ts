@@ -1,4 +1,4 @@
-/** A provider of fulls begins to read an account while its history is still asked for: what a failure of that costs. */
+/** A history that cannot be read, comes late or is not listed: what that costs. A provider of fulls does not wait for it. */
 
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { localStore } from '../../../../src/addins/local/index.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
 import { HoldfastError } from '../../../../src/core/errors.ts';
 import { listSnapshots } from '../../../../src/core/jobs/catalog.ts';
+import { readLineage } from '../../../../src/core/state/lineages.ts';
 import { type Lab, openLab } from '../../../support/backup.ts';
 
 const signal = new AbortController().signal;
@@ -17,6 +18,7 @@ let directory: string;
 let lab: Lab;
 /** Of an account's manifests, one after the other. */
 const answers: (() => Promise<unknown>)[] = [];
+let hides = false;
 const ofAccount = /^manifests\/[^/]+\/[^/]+\/$/;
 
 beforeAll(async () => {
@@ -26,7 +28,8 @@ beforeAll(async () => {
   const local = await localStore.open({ use: 'local', path: join(directory, 'store') });
   const list: Store['list'] = async (request) => {
     if (ofAccount.test(request.prefix)) await answers.shift()?.();
-    return local.list(request);
+    const page = await local.list(request);
+    return hides && ofAccount.test(request.prefix) ? { ...page, objects: [] } : page;
   };
   const store = new Proxy(local, {
     get(target, name) {
@@ -66,5 +69,28 @@ describe('the history of an account', () => {
       lineage: first.snapshot.header.lineage,
       previous: first.snapshot.header.digest,
     });
+  });
+
+  it('that is not listed is told of by the snapshot, and not forgotten by the state', async () => {
+    const tree = { shadow: join(directory, 'tree') };
+    const { snapshot: last } = await lab.backUp(tree);
+    const { lineage, sequence, digest, store, owner } = last.header;
+    hides = true;
+    const { snapshot: first } = await lab.backUp(tree);
+    hides = false;
+    const [warning] = first.body.warnings;
+    const { former } = (await readLineage(lab.stateDir, lab.addin.id, owner))!;
+    // The numbers of the two compare, so the next one follows on the longer.
+    const { snapshot: next } = await lab.backUp(tree);
+    const after = (await readLineage(lab.stateDir, lab.addin.id, owner))!;
+
+    expect(last.body.warnings).toEqual([]);
+    expect(first.header).toMatchObject({ sequence: 1, previous: null });
+    expect(warning).toMatchObject({ code: 'new-lineage' });
+    expect(warning!.message).toContain(`snapshot ${sequence}, the last`);
+    expect(former).toEqual([{ lineage, sequence, digest, store }]);
+    expect(next.header).toMatchObject({ lineage, sequence: sequence + 1, previous: digest });
+    expect(next.body.warnings).toEqual([]);
+    expect(after.former.map((one) => one.lineage)).toEqual([first.header.lineage]);
   });
 });

@@ -105,6 +105,14 @@ describe('prune spares an account', () => {
     await expectSpared(await run({ remembered: remembered() }), /snapshot 6, the last .* is missing/);
   });
 
+  it('that has begun a lineage since, where none of the one before is listed', async () => {
+    const lineage = 'c'.repeat(32);
+    await putSnapshot(store, { owner, sequence: 1, atMs: nowMs, lineage });
+    leaveOut(1, 2, 3, 4, 5, 6);
+    const former = remembered().map((one) => ({ ...one, isFormer: true as const }));
+    await expectSpared(await run({ remembered: former }), /snapshot 6, the last .* earlier lineage/);
+  });
+
   it('of which no snapshot is listed, where it has pruned some before', async () => {
     await run({ retention: { keepLast: 5 } });
     written.shift();
