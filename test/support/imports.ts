@@ -1,6 +1,6 @@
 /** Drives imports in tests as the command does, and tells what two servers hold apart. */
 
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -134,5 +134,3 @@ async function rawName(server: MariadbServer, database: string, shown: string): 
   );
   return Buffer.from(hex.trim(), 'hex').toString('utf8');
 }
-
-export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -47,9 +47,6 @@ export interface SamplePanel {
   readonly accounts: readonly SampleAccount[];
 }
 
-/** Text of every decoy file; it must appear in no snapshot. */
-export const decoyText = 'captured by mistake';
-
 /**
  * Builds the panel below `root`, which must not hold one yet. Needs root. 20 accounts of 4,000 files take
  * about ten seconds on two cores.

@@ -204,7 +204,6 @@ export const addinManifestSchema = {
   },
 } as const;
 
-export type PackageManifest = FromSchema<typeof addinManifestSchema>;
 export type StoreManifest = FromSchema<typeof storeManifestSchema>;
 export type ProviderManifest = FromSchema<typeof providerManifestSchema>;
 export type NotifierManifest = FromSchema<typeof notifierManifestSchema>;

@@ -6,7 +6,7 @@
 import type { DatabaseEngine } from '../contracts/database.ts';
 import type { DatabaseInstanceConfig, EngineDependencies } from './types.ts';
 
-export type { DatabaseInstanceConfig, EngineDependencies } from './types.ts';
+export type { DatabaseInstanceConfig } from './types.ts';
 
 /** Makes the engine of one configured server. Does not connect: `check` and every other method do. */
 export async function openDatabaseEngine(

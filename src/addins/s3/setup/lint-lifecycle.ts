@@ -9,7 +9,7 @@ import { keyClasses } from '../../../core/index.ts';
 import { days, type LifecycleRule, meets } from './lifecycle.ts';
 import { type LintFinding, type LintOptions, lintExpiry, lintOrder } from './lint-expiry.ts';
 
-export type { LintFinding, LintOptions };
+export type { LintOptions };
 
 /** Worst first. Empty where nothing is wrong. */
 export function lintLifecycle(all: readonly LifecycleRule[], options: LintOptions): LintFinding[] {

@@ -34,7 +34,6 @@ export class ImportTally {
   source: string | null = null;
   /** Of that database, as far as the dump says. */
   defaults: DatabaseDefaults | null = null;
-  sawTrailer = false;
 
   created(kind: string, name: string, written: Buffer): void {
     if (kind === 'TABLE') this.tables.set(name, { rows: 0, exact: true });

@@ -24,7 +24,7 @@ import {
 } from './job.ts';
 import { type BeginCapture, type FromWorker, isWork, jobControl, type ToWorker } from './messages.ts';
 
-export type { CaptureResult, CaptureSink } from './job.ts';
+export type { CaptureResult } from './job.ts';
 
 export class CapturePool {
   readonly #threads: CaptureThreads;
