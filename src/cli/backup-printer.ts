@@ -159,6 +159,7 @@ export class BackUpPrinter {
     output.line(`copy ${name}  failed  ${sent}${lacking === null ? '' : `, ${countText(lacking)} lacking`}`);
     for (const { snapshot, error: why } of failures.slice(0, shownFailures)) {
       output.line(`  ${printable(snapshot, 4096)}: ${why.code}: ${why.message}`);
+      if (why.hint !== undefined) output.line(`    hint: ${why.hint}`);
     }
     if (failures.length > shownFailures) {
       output.line(`  and ${countText(failures.length - shownFailures)} more`);

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { BackUpPrinter } from '../../../src/cli/backup-printer.ts';
 import { Output } from '../../../src/cli/output.ts';
 import { RunLog } from '../../../src/cli/runs/run-log.ts';
+import { HoldfastError } from '../../../src/core/errors.ts';
 import type { AccountOutcome } from '../../../src/core/jobs/backup/back-up.ts';
 
 const changed = Array.from({ length: 30 }, (_, i) => ({
@@ -44,6 +45,21 @@ const outcome = {
     },
   },
 } as unknown as AccountOutcome;
+
+it('what a copy failed with is printed with its hint', async () => {
+  const stdout = new PassThrough();
+  const output = new Output({ stdout, stderr: new PassThrough() }, { json: false, quiet: false });
+  const progress = { show: () => {}, close: () => {} };
+  const printer = new BackUpPrinter({ output, progress, now: () => 0, total: 1 });
+  const error = new HoldfastError('OBJECT_DAMAGED', 'it is damaged', { hint: 'Look at it.' });
+  const counts = { copied: 0, objects: 0, bytes: 0, untrusted: 0, lacking: 1 };
+  const report = { name: 'far', ...counts, failures: [{ snapshot: 'anna-1', error }], error };
+  printer.copyEvent({ type: 'ended', report });
+  output.flush();
+  stdout.end();
+
+  expect(await text(stdout)).toContain('  anna-1: OBJECT_DAMAGED: it is damaged\n    hint: Look at it.\n');
+});
 
 describe('warnings of a backup', () => {
   it('are printed with the place that they are about, some of each code and how many more there are', async () => {
