@@ -80,6 +80,13 @@ export function missingObjects(
   });
 }
 
+/** Statements that are no part of a database. */
+export function leftOut({ ignored }: ImportTally, database: string): DatabaseWarning[] {
+  if (ignored.size === 0) return [];
+  const message = `statements that are no part of a database were left out: ${[...ignored].join(', ')}`;
+  return [{ code: 'import-left-out', database, message }];
+}
+
 const namesOf = (found: ReadonlyMap<string, string>, type: RegExp): string[] =>
   [...found].filter(([, of]) => type.test(of)).map(([name]) => name);
 

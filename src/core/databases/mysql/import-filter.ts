@@ -7,11 +7,10 @@
  */
 
 import { quoted } from '../../printable.ts';
-import { isScratch } from '../import/names.ts';
 import { type DatabaseDefaults, DefaultsReader, defaultsIn } from './defaults.ts';
 import { restingEvent } from './import-events.ts';
 import { editOf, framed, refused, refusedAt } from './import-framing.ts';
-import { renameQualifiers, sqlModeOf, withoutDefiner } from './import-rewrite.ts';
+import { renameQualifiers, scratchNames, sqlModeOf, withoutDefiner } from './import-rewrite.ts';
 import { type Piece, StatementSplitter } from './import-split.ts';
 import { headOf, type StatementHead } from './import-statement.ts';
 import { ImportTally } from './import-tally.ts';
@@ -194,13 +193,7 @@ export class DumpFilter {
   #edits(bytes: Buffer, tokens: readonly Token[], head: StatementHead): Edit[] {
     const { source } = this.tally;
     const edits = withoutDefiner(head);
-    const own = source === null ? [] : [source];
-    // Of a key that an import of long ago has left behind: it was meant to lead into this database.
-    if (/^(CREATE|ALTER) TABLE$/.test(head.verb))
-      own.push(
-        ...new Set(tokens.flatMap(({ kind, value }) => (kind === 'name' && isScratch(value) ? [value] : []))),
-      );
-    for (const name of new Set(own))
+    for (const name of new Set([...(source === null ? [] : [source]), ...scratchNames(tokens, head)]))
       edits.push(...renameQualifiers(bytes, tokens, head, name, this.#options.scratch));
     if (head.verb !== 'CREATE EVENT') return edits;
     const resting = restingEvent(tokens, head);

@@ -6,6 +6,7 @@
  */
 
 import { quoted } from '../../printable.ts';
+import { isScratch } from '../import/names.ts';
 import { enabledEvent } from './import-events.ts';
 import { refused } from './import-framing.ts';
 import type { Definition } from './import-read.ts';
@@ -40,6 +41,12 @@ export function renameQualifiers(
       return dropped ? { start, end: tokens[at + 2]!.start, text: '' } : { start, end, text: quoteName(to) };
     });
 }
+
+/** Databases of imports of long ago that keys were left leading into: they are meant to lead into their own. */
+export const scratchNames = (tokens: readonly Token[], { verb }: StatementHead): string[] =>
+  /^(CREATE|ALTER) TABLE$/.test(verb)
+    ? tokens.flatMap(({ kind, value }) => (kind === 'name' && isScratch(value) ? [value] : []))
+    : [];
 
 /** The clause goes: who creates the object is its definer. */
 export function withoutDefiner({ definerTokens }: StatementHead): Edit[] {

@@ -14,7 +14,7 @@ import type {
 } from '../import/types.ts';
 import { type DatabaseInstanceConfig, stallMsOf } from '../types.ts';
 import { readDefaults } from './defaults.ts';
-import { checkLoaded, missingObjects } from './import-check.ts';
+import { checkLoaded, leftOut, missingObjects } from './import-check.ts';
 import { runImportClient } from './import-client.ts';
 import { giveDefiners } from './import-definers.ts';
 import { copyDatabaseGrants } from './import-details.ts';
@@ -98,7 +98,7 @@ export class MysqlImporter implements DatabaseImporter {
       };
       const charset = await giveDefaults(session, record, tally.defaults);
       const missing = missingObjects(tally, side.definitions, record.database);
-      const warnings = [...leftOut(filter, record.database), ...views.warnings, ...missing, ...charset];
+      const warnings = [...leftOut(tally, record.database), ...views.warnings, ...missing, ...charset];
       return { tables: loaded, warnings, notes };
     });
   }
@@ -244,11 +244,4 @@ async function* filtered(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of dump) yield* filter.feed(chunk);
   yield* filter.end();
-}
-
-function leftOut({ tally }: DumpFilter, database: string): DatabaseWarning[] {
-  const ignored = [...tally.ignored];
-  if (ignored.length === 0) return [];
-  const message = `statements that are no part of a database were left out: ${ignored.join(', ')}`;
-  return [{ code: 'import-left-out', database, message }];
 }
