@@ -9,7 +9,9 @@ import * as probe from './probes.ts';
 const edges = [65_536, probe.mebibyte, 5 * probe.mebibyte] as const;
 
 /** More parts than a store is likely to hold at once. */
-const bulkChunks = 20;
+const bulkBytes = 20 * probe.mebibyte + 17;
+/** Where parts of usual sizes end. */
+const bulkEdges = [5, 8, 16].map((count) => count * probe.mebibyte);
 
 export const storeBodyChecks: readonly StoreCheck[] = [
   {
@@ -50,24 +52,32 @@ export const storeBodyChecks: readonly StoreCheck[] = [
     },
   },
   {
-    name: 'streams tens of mebibytes of unknown length there and back',
+    name: 'streams tens of mebibytes of unknown length there and back, and gives ranges from anywhere in them',
     async run(subject, context) {
-      const key = `${context.prefix}bulk`;
-      const [there, back] = [createHash('sha256'), createHash('sha256')];
-      let sent = 0;
+      const { prefix, signal } = context;
+      const key = `${prefix}bulk`;
+      const bytes = context.randomBytes(bulkBytes);
       async function* body() {
-        for (let turn = 0; turn < bulkChunks; turn += 1) {
-          const bytes = context.randomBytes(probe.mebibyte - turn);
-          there.update(bytes);
-          sent += bytes.length;
-          yield bytes;
-        }
+        for (let at = 0; at < bytes.length; at += 1_000_003) yield bytes.subarray(at, at + 1_000_003);
       }
-      const { sizeBytes } = await subject.put({ key, body: body(), signal: context.signal });
-      equal(sizeBytes, sent, 'size told by put');
-      for await (const chunk of subject.get({ key, signal: context.signal })) back.update(chunk);
-      equal(back.digest('hex'), there.digest('hex'), 'SHA-256 of what came back');
-      await subject.remove({ key, signal: context.signal });
+      const { sizeBytes } = await subject.put({ key, body: body(), signal });
+      equal(sizeBytes, bytes.length, 'size told by put');
+      const back = createHash('sha256');
+      for await (const chunk of subject.get({ key, signal })) back.update(chunk);
+      equal(
+        back.digest('hex'),
+        createHash('sha256').update(bytes).digest('hex'),
+        'SHA-256 of what came back',
+      );
+      const ranges = bulkEdges.flatMap((edge) => [
+        { offset: edge - 3, length: 7 },
+        { offset: edge, length: 1000 },
+      ]);
+      await probe.inParallel(ranges, 4, async ({ offset, length }) => {
+        const part = await probe.read(subject, context, key, { offset, length });
+        probe.sameBytes(part, bytes.subarray(offset, offset + length), `range ${offset}+${length}`);
+      });
+      await subject.remove({ key, signal });
     },
   },
 ];

@@ -1,12 +1,16 @@
 /** Checks of `Store.get`, `head` and `remove`: ranges, absent keys, and never a short answer. */
 
 import { deepEqual, equal, ok } from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isHoldfastError } from '../errors.ts';
 import type { StoreCheck } from './check.ts';
 import * as probe from './probes.ts';
 
 /** Clocks of two machines differ, and some services round. */
 const clockToleranceMs = 5 * 60_000;
+
+/** FAT tells every other second. */
+const longestTickMs = 2100;
 
 export const storeGetChecks: readonly StoreCheck[] = [
   {
@@ -22,6 +26,7 @@ export const storeGetChecks: readonly StoreCheck[] = [
         [1, size - 1],
         [probe.mebibyte - 3, probe.mebibyte + 7],
         [size - 1, 1],
+        [probe.mebibyte, 0],
       ] as const) {
         const part = await probe.read(subject, context, key, { offset, length });
         probe.sameBytes(part, bytes.subarray(offset, offset + length), `range ${offset}+${length}`);
@@ -99,6 +104,32 @@ export const storeGetChecks: readonly StoreCheck[] = [
           `${call} tells ${atMs} ms since 1970, and it was stored ${from + clockToleranceMs} ms since then`,
         );
       }
+    },
+  },
+  {
+    // An object that was replaced is as young as its new bytes, and none gets younger by being looked at.
+    name: 'tells the time of the last put, and the same whenever it is asked',
+    async run(subject, context) {
+      const { signal } = context;
+      const [kept, replaced] = [`${context.prefix}kept`, `${context.prefix}replaced`];
+      const told = async (key: string): Promise<number> => {
+        const head = await subject.head({ key, signal });
+        const [listed] = await probe.listAll(subject, context, key);
+        equal(listed?.modifiedAtMs, head?.modifiedAtMs, 'what list and head tell');
+        return head?.modifiedAtMs ?? Number.NaN;
+      };
+      for (const key of [replaced, kept]) await probe.put(subject, context, key, context.randomBytes(10));
+      const first = await told(kept);
+      ok((await told(replaced)) <= first, 'the older object is the younger one');
+      // Some services tell whole seconds: as long as it takes until theirs is another.
+      const until = context.now() + longestTickMs;
+      for (;;) {
+        await probe.put(subject, context, replaced, context.randomBytes(10));
+        if ((await told(replaced)) > first) break;
+        ok(context.now() < until, 'an object that was replaced keeps its old time');
+        await sleep(20, undefined, { signal });
+      }
+      equal(await told(kept), first, 'the time of an object that nobody has changed');
     },
   },
   {

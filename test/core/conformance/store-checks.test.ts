@@ -4,6 +4,9 @@ import { memoryStore, storeChecks, sweep } from '../../../src/core/conformance/i
 import {
   HoldfastError,
   isHoldfastError,
+  type ListPage,
+  type ListRequest,
+  type ObjectInfo,
   type PutRequest,
   type PutResult,
   type Store,
@@ -48,7 +51,78 @@ interface Defect {
   readonly reopen?: () => Store;
 }
 
+const listing = (change: (page: ListPage, request: ListRequest) => ListPage): (() => Store) =>
+  defective((sound) => ({ list: async (request) => change(await sound.list(request), request) }));
+
+const timed =
+  (timeOf: (object: ObjectInfo) => number) =>
+  (sound: Store): Partial<Store> => {
+    const changed = (object: ObjectInfo): ObjectInfo => ({ ...object, modifiedAtMs: timeOf(object) });
+    return {
+      head: async (request) => {
+        const object = await sound.head(request);
+        return object === null ? null : changed(object);
+      },
+      list: async (request) => {
+        const page = await sound.list(request);
+        return { ...page, objects: page.objects.map(changed) };
+      },
+    };
+  };
+
 const defects: readonly Defect[] = [
+  ...['.age', '.json', '.manifest', '.tmp'].map((end) => ({
+    defect: `lists no keys that end in ${end}`,
+    store: listing(({ objects, next }) => ({
+      objects: objects.filter(({ key }) => !key.endsWith(end)),
+      next,
+    })),
+    check: 'keeps every legal key as it is, however odd or long',
+  })),
+  {
+    defect: 'loses what a page larger than a thousand keys would have had',
+    store: listing(({ objects, next }, { limit = 1000 }) =>
+      limit > 1000 ? { objects: objects.slice(0, 1000), next: null } : { objects, next },
+    ),
+    check: 'lists more than a thousand keys, each once',
+  },
+  {
+    defect: 'takes an empty range for none',
+    store: defective((sound) => ({
+      get: ({ range, ...request }) => sound.get(range?.length ? { ...request, range } : request),
+    })),
+    check: 'gives ranges from the start, the middle and the last byte',
+  },
+  {
+    defect: 'is off by one in ranges of the second part',
+    store: defective((sound) => ({
+      get: ({ range, ...request }) => {
+        if (range === undefined || range.offset < 5 * 1024 * 1024)
+          return sound.get({ ...request, ...(range && { range }) });
+        return sound.get({ ...request, range: { ...range, offset: range.offset - 1 } });
+      },
+    })),
+    check:
+      'streams tens of mebibytes of unknown length there and back, and gives ranges from anywhere in them',
+  },
+  {
+    defect: 'tells the time of the question',
+    store: defective(timed(() => Date.now())),
+    check: 'tells the time of the last put, and the same whenever it is asked',
+  },
+  {
+    defect: 'tells the time of the first put',
+    store: (() => {
+      const first = new Map<string, number>();
+      return defective(
+        timed(({ key, modifiedAtMs }) => {
+          if (!first.has(key)) first.set(key, modifiedAtMs);
+          return first.get(key)!;
+        }),
+      );
+    })(),
+    check: 'tells the time of the last put, and the same whenever it is asked',
+  },
   {
     defect: 'ignores the declared size',
     store: defective((sound) => ({ put: ({ sizeBytes: _, ...request }) => sound.put(request) })),
@@ -425,15 +499,16 @@ const defects: readonly Defect[] = [
           body: (async function* () {
             let [sent, last] = [0, new Uint8Array(0)];
             for await (const chunk of body) {
-              const twice: boolean = sent > 10_000_000 && last.length === chunk.length + 1;
-              yield twice ? last.subarray(1) : chunk;
+              const twice: boolean = sent > 10_000_000 && last.length === chunk.length;
+              yield twice ? last : chunk;
               sent += chunk.length;
               last = new Uint8Array(chunk);
             }
           })(),
         }),
     })),
-    check: 'streams tens of mebibytes of unknown length there and back',
+    check:
+      'streams tens of mebibytes of unknown length there and back, and gives ranges from anywhere in them',
   },
   {
     defect: 'gives from a cache what was replaced',
