@@ -28,7 +28,7 @@ export interface RetentionRequest<S extends RetainedSnapshot> {
 
 /** One decision for each snapshot, oldest first. */
 export function decideRetention<S extends RetainedSnapshot>(request: RetentionRequest<S>): Decision<S>[] {
-  const ordered = chronological(request.snapshots);
+  const ordered = chronological(request.snapshots, request.nowMs);
   const protections = new Map(ordered.map((snapshot) => [snapshot, request.protectionOf(snapshot)]));
   const standing = ordered.filter((snapshot) => !isErased(protections.get(snapshot)!));
   const lastGood = lastGoodOf([...standing].reverse());

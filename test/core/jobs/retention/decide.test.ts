@@ -113,6 +113,18 @@ describe('whatever the rules say', () => {
     expect(kept(all, { keepYearly: 1 })).toEqual([3, 4, 5]);
   });
 
+  it('the newest good one stays, and what is newer, of the lineage that a clock has not dated ahead', () => {
+    const ahead = { lineage: '0', atMs: start + 400 * day };
+    const old = [snapshot(7, start - 9 * day, { lineage: '0' }), snapshot(8, start, ahead)];
+    const all = [...daily(3), snapshot(4, start, { state: 'partial', components: [] })];
+
+    for (const before of [old, old.slice(1)])
+      expect(kept([...before, ...all], { keepYearly: 1 })).toEqual([8, 3, 4]);
+    // What came after that one counts by its own date.
+    const last = snapshot(9, start + hour / 2, { lineage: '0', state: 'partial', components: [] });
+    expect(kept([...all, ...old, last], { keepYearly: 1 })).toEqual([8, 3, 4, 9]);
+  });
+
   it('the last good of each component stays, in a partial one as well', () => {
     const all = [
       snapshot(1, start - 9 * day, both(true, true)),
