@@ -121,9 +121,19 @@ function knownLarge(
   { known }: CaptureTarget,
 ): CapturedFile | null {
   if (known?.hasSize(stat.size) !== true) return null;
-  const sha256 = hashOf(fd, stat, ranges);
+  const sha256 = readableHash(fd, stat, ranges);
   const same = sha256 === null ? null : known.find(stat.size, sha256, ranges !== null);
   return same === null ? null : notStored(entry, same);
+}
+
+/** Null too where the disk does not give all of it: it is then stored as far as it can be read. */
+function readableHash(fd: number, stat: Stat, ranges: readonly DataRange[] | null): Buffer | null {
+  try {
+    return hashOf(fd, stat, ranges);
+  } catch (error) {
+    if (typeof (error as NodeJS.ErrnoException).errno !== 'number') throw error;
+    return null;
+  }
 }
 
 function captureLarge(
