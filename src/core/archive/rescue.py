@@ -1189,7 +1189,10 @@ class Target:
             ours = self.is_root or (entry.uid, entry.gid) == (os.geteuid(), os.getegid())
             mode = stat.S_IMODE(entry.mode) & (0o7777 if ours else 0o1777)  # setuid is for the owner it had
             os.chmod(what, mode, **({'dir_fd': by_name['dir_fd']} if by_name else {}))
-        self.set_xattrs(entry, what, by_name, [name for name in ACLS if name in entry.xattrs])
+        lost = self.set_xattrs(entry, what, by_name, [name for name in ACLS if name in entry.xattrs])
+        if ACLS[0] in lost:
+            mode = mode & ~0o070 | own_group(entry.xattrs[ACLS[0]])  # the group's bits are the mask of the ACL
+            os.chmod(what, mode, **({'dir_fd': by_name['dir_fd']} if by_name else {}))
         os.utime(what, ns=(entry.mtime_ns, entry.mtime_ns), **by_name)
         if os.stat(what, **by_name).st_mtime_ns != entry.mtime_ns:
             problem('%s: this file system cannot keep its time' % show(entry.path))
@@ -1199,11 +1202,22 @@ class Target:
         place, follow = what, {}
         if by_name:  # there is no call that takes a directory and a name
             place, follow = b'/proc/self/fd/%d/%s' % (by_name['dir_fd'], what), {'follow_symlinks': False}
+        lost = []
         for name in names:
             try:
                 os.setxattr(place, name, entry.xattrs[name], **follow)
             except (OSError, ValueError) as error:
                 problem('%s: attribute %s is lost: %s' % (show(entry.path), show(name), error))
+                lost.append(name)
+        return lost
+
+
+def own_group(acl):
+    """What an access ACL gives the owning group, as bits of a mode."""
+    for tag, bits, _ in struct.iter_unpack('<HHI', acl[4:] if len(acl) % 8 == 4 else b''):
+        if tag == 4:
+            return (bits & 7) << 3
+    return 0
 
 
 def read_xattrs(fd, names):

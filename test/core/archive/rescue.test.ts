@@ -13,6 +13,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,6 +37,7 @@ beforeAll(async () => {
     mkdirSync(join(site, path), { recursive: true });
   writeFileSync(join(site, 'shadow/var/www/index.html'), 'first');
   writeFileSync(join(site, 'shadow/home/mail'), 'mail');
+  execFileSync('setfacl', ['-m', 'u:33:rw-,g::---,o::---', join(site, 'shadow/home/mail')]);
   writeFileSync(join(site, 'info/aliases'), 'a');
   lab = await openLab(directory);
   const trees = { shadow: join(site, 'shadow'), info: join(site, 'info') };
@@ -104,6 +106,29 @@ describe('rescue.py restore', () => {
       false,
     ]);
   });
+
+  it.each(['rescue.py', 'our restore'])(
+    'gives no group what an access list denied where %s can set none',
+    async (who) => {
+      const target = mkdtempSync(join(directory, 'no-lists-'));
+      execFileSync('mount', ['-t', 'ramfs', 'ramfs', target]);
+      try {
+        const to = join(target, 'restored');
+        const path = 'shadow/home/mail';
+        const args = ['restore', 'latest', '--account', 'site1', '--to', to, '--path', path];
+        const said =
+          who === 'rescue.py'
+            ? (await lab.rescue(...args)).problems
+            : (await lab.restore(to, { paths: [Buffer.from(path)] })).warnings.map(({ message }) => message);
+
+        expect(said.join('\n')).toContain('system.posix_acl_access');
+        expect(statSync(join(site, path)).mode & 0o777).toBe(0o660);
+        expect(statSync(join(to, path)).mode & 0o777).toBe(0o600);
+      } finally {
+        execFileSync('umount', [target]);
+      }
+    },
+  );
 
   it.each([
     ['an unknown snapshot', ['restore', 'site9-20200101T000000Z-000000000000', '--to', 'x']],
