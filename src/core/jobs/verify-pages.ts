@@ -10,6 +10,7 @@ import type { LinkPageRow, PageRow } from '../archive/root.ts';
 import type { IndexReader } from './index-reader.ts';
 import { Frames } from './restore/frames.ts';
 import { damagedPage } from './restore/page-works.ts';
+import type { PageObjects } from './verify-once.ts';
 
 export type PathProblem = (path: Buffer, message: string) => void;
 
@@ -17,14 +18,19 @@ export type PathProblem = (path: Buffer, message: string) => void;
  * Every page against its digest, every extent against the objects.
  *
  * @param lost what is wrong with objects of these numbers
+ * @returns of all pages that can be read
  */
 export async function checkPages(
   reader: IndexReader,
   lost: ReadonlyMap<number, string>,
   problem: PathProblem,
-): Promise<void> {
+): Promise<PageObjects> {
+  const used = new Map<PageRow | LinkPageRow, Set<number>>();
   const frames = new Frames(reader.root.objects, () => Promise.reject(new Error('nothing is fetched here')));
-  const wrongWith = ({ extents }: Content): string | null => {
+  const wrongWith = ({ extents }: Content, page: PageRow | LinkPageRow): string | null => {
+    const numbers = used.get(page) ?? new Set();
+    used.set(page, numbers);
+    for (const { object } of extents) numbers.add(object);
     try {
       for (const { object, tarOffset, length } of extents) {
         const gone = lost.get(object);
@@ -46,13 +52,14 @@ export async function checkPages(
         if (before.length > 0 && comparePaths(before, entry.path) >= 0)
           problem(entry.path, 'is not in order');
         before = entry.path;
-        const wrong = entry.content === null ? links.wrongWith(entry) : wrongWith(entry.content);
+        const wrong = entry.content === null ? links.wrongWith(entry) : wrongWith(entry.content, row);
         if (wrong !== null) problem(entry.path, wrong);
       }
     } catch (error) {
       lostPage(row, (error as Error).message);
     }
   }
+  return used;
 }
 
 /** What is wrong with the contents that linked files share. */
@@ -92,19 +99,23 @@ class WrongLinks {
 const isFrom = ({ firstDevice, firstInode }: LinkPageRow, device: number, inode: bigint): boolean =>
   firstDevice < device || (firstDevice === device && firstInode <= inode);
 
-/** @param wrongWith what is wrong with a content; null where nothing is */
+/**
+ * @param wrongWith what is wrong with a content; null where nothing is
+ * @param rows left out: all
+ */
 export async function checkLinkPages(
   reader: IndexReader,
-  wrongWith: (content: Content) => string | null | Promise<string | null>,
+  wrongWith: (content: Content, page: LinkPageRow) => string | null | Promise<string | null>,
+  rows: readonly LinkPageRow[] = reader.root.linkPages,
 ): Promise<WrongLinks> {
   const links = new WrongLinks(reader);
   const { linkPages } = reader.root;
   const lostPage = (row: LinkPageRow, message: string): void =>
     links.addPage(row, linkPages[linkPages.indexOf(row) + 1], message);
-  for await (const { row, plain } of reader.pages(linkPages, lostPage)) {
+  for await (const { row, plain } of reader.pages(rows, lostPage)) {
     try {
       for (const record of readLinkPage(plain, row.digest)) {
-        const wrong = await wrongWith(record.content);
+        const wrong = await wrongWith(record.content, row);
         if (wrong !== null) links.add(record, wrong);
       }
     } catch (error) {
@@ -114,14 +125,20 @@ export async function checkLinkPages(
   return links;
 }
 
-/** Tells every name of the linked files of which `wrongWith` says that their content is wrong. */
+/**
+ * Tells every name of the linked files of which `wrongWith` says that their content is wrong.
+ *
+ * @param rows those whose contents are asked about
+ * @returns whether there is none
+ */
 export async function checkLinked(
   reader: IndexReader,
+  rows: readonly LinkPageRow[],
   wrongWith: (content: Content) => Promise<string | null>,
   problem: PathProblem,
-): Promise<void> {
-  const links = await checkLinkPages(reader, wrongWith);
-  if (links.isEmpty) return;
+): Promise<boolean> {
+  const links = await checkLinkPages(reader, wrongWith, rows);
+  if (links.isEmpty) return true;
   for await (const { row, plain } of reader.pages(reader.root.pages, () => {})) {
     try {
       for (const entry of readPage(plain, row.digest)) {
@@ -132,4 +149,5 @@ export async function checkLinked(
       // `checkPages` has told of it.
     }
   }
+  return false;
 }

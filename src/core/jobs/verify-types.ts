@@ -32,6 +32,7 @@ export interface VerifyReport {
   /** Snapshots that are missing or do not follow the one before; none where that was not asked. */
   readonly histories: readonly HistoryProblem[];
   readonly objectsChecked: number;
+  /** All that the store gave, manifests and indexes too. */
   readonly bytesRead: number;
   /** 0, or that of the worst problem: OBJECT_MISSING, OBJECT_DAMAGED, SNAPSHOT_UNTRUSTED or IDENTITY_WRONG. */
   readonly exitStatus: number;
