@@ -78,15 +78,18 @@ export const compact: CliCommand = {
         threshold: chosen.threshold,
         accountsSeen,
         budgetSpent,
-        accounts: report.accounts.map(({ site, objects, snapshots, published, written, ...one }) => ({
-          account: site,
-          owner: one.owner,
-          objects: objects.map((object) => ({ ...object })),
-          snapshots: [...snapshots],
-          published: [...published],
-          written: { ...written },
-          problem: one.problem === null ? null : printable(one.problem, 4096),
-        })),
+        accounts: report.accounts.map(
+          ({ site, objects, savedBytes, snapshots, published, written, ...one }) => ({
+            account: site,
+            owner: one.owner,
+            objects: objects.map((object) => ({ ...object })),
+            savedBytes,
+            snapshots: [...snapshots],
+            published: [...published],
+            written: { ...written },
+            problem: one.problem === null ? null : printable(one.problem, 4096),
+          }),
+        ),
         locked: [...locked],
       });
       return exitStatus;
@@ -173,13 +176,11 @@ function print({ output }: CliContext, report: CompactReport, applied: boolean):
     output.note(`note: another machine changed ${name} meanwhile; left for the next run`);
   for (const owner of locked) output.note(`note: another job is working on ${owner}; left for the next run`);
   const objects = accounts.flatMap((one) => one.objects);
-  const dead = objects.reduce((sum, one) => sum + one.storedBytes * (1 - one.liveShare), 0);
+  const saved = accounts.reduce((sum, one) => sum + one.savedBytes, 0);
   const rest = budgetSpent ? '; more is left for the next run' : '';
   const about = `${plural(objects.length, 'object')} of ${plural(accountsSeen, 'account')}`;
   if (!applied) {
-    output.info(
-      `${about} would be rewritten, about ${bytesText(Math.round(dead))} saved${rest}; nothing was changed`,
-    );
+    output.info(`${about} would be rewritten, about ${bytesText(saved)} saved${rest}; nothing was changed`);
     return;
   }
   const published = accounts.reduce((sum, one) => sum + one.published.length, 0);

@@ -29,6 +29,9 @@ export const compactDocument = document(
             rewriteBytes: count('Bytes of it that go into new objects, before compression.'),
           }),
         ),
+        savedBytes: count(
+          'About what the store holds less in the end, with new objects and indexes taken off.',
+        ),
         snapshots: texts('Ids of the snapshots that name one of them.'),
         published: texts('Ids of those that have a new revision now.'),
         written: record('New objects.', {

@@ -2,9 +2,10 @@
  * Which objects of an account are worth rewriting. Pure.
  *
  * Segments that a kept full needs are left alone: tar alone must restore a full. They come up for rewriting
- * once no full that needs them is kept.
+ * once no full that needs them is kept. What saves nothing on the whole is left alone too.
  */
 
+import { Saving } from './saving.ts';
 import type { AccountScan } from './scan.ts';
 import type { SparseObject } from './types.ts';
 
@@ -16,16 +17,48 @@ const mostRanges = 2_000_000;
 export interface Choice {
   readonly objects: readonly SparseObject[];
   readonly rewriteBytes: number;
+  /** About what the store holds less in the end. */
+  readonly savedBytes: number;
   /** More would be worth it than the budget lets. */
   readonly budgetSpent: boolean;
 }
 
-/** The sparsest first, as far as `budgetBytes` reach; null: as far as memory does. */
+interface Candidate extends SparseObject {
+  readonly ranges: number;
+}
+
+/** Those of which most would go first, as far as `budgetBytes` reach; null: as far as memory does. In the answer the sparsest are first. */
 export function chooseSparse(
-  { segments, indexes, held }: AccountScan,
+  scan: AccountScan,
   { threshold, budgetBytes }: { readonly threshold: number; readonly budgetBytes: number | null },
 ): Choice {
-  const sparse: (SparseObject & { readonly ranges: number })[] = [];
+  const sparse = candidates(scan, threshold);
+  const goes = ({ storedBytes, liveShare }: SparseObject): number => storedBytes * (1 - liveShare);
+  sparse.sort((a, b) => goes(b) - goes(a) || (a.key < b.key ? -1 : 1));
+  const saving = new Saving(scan, new Set(sparse.map(({ key }) => key)));
+  const within: SparseObject[] = [];
+  let [bytes, ranges] = [0, 0];
+  // What they share is paid for by the first ones, so the best is looked for among all beginnings.
+  let best = { count: 0, rewriteBytes: 0, savedBytes: 0 };
+  for (const { ranges: own, ...object } of sparse) {
+    const rewriteBytes = bytes + object.rewriteBytes;
+    if ((budgetBytes !== null && rewriteBytes > budgetBytes) || ranges + own > mostRanges) continue;
+    within.push(object);
+    bytes = rewriteBytes;
+    ranges += own;
+    saving.add(object.key);
+    if (saving.bytes > best.savedBytes)
+      best = { count: within.length, rewriteBytes, savedBytes: saving.bytes };
+  }
+  const { count, ...sums } = best;
+  const objects = within
+    .slice(0, count)
+    .sort((a, b) => a.liveShare - b.liveShare || (a.key < b.key ? -1 : 1));
+  return { objects, ...sums, budgetSpent: within.length < sparse.length };
+}
+
+function candidates({ segments, indexes, held }: AccountScan, threshold: number): Candidate[] {
+  const sparse: Candidate[] = [];
   for (const { row, live } of segments.values()) {
     const total = row.frames.reduce((sum, { plain }) => sum + plain, 0);
     if (total === 0 || held.has(row.key)) continue;
@@ -40,15 +73,5 @@ export function chooseSparse(
     if (held.has(key) || liveShare >= threshold || storedBytes - liveBytes < leastIndexBytes) continue;
     sparse.push({ key, kind: 'index', storedBytes, liveShare, rewriteBytes: liveBytes, ranges: 0 });
   }
-  sparse.sort((a, b) => a.liveShare - b.liveShare || (a.key < b.key ? -1 : 1));
-  const objects: SparseObject[] = [];
-  let [rewriteBytes, ranges] = [0, 0];
-  for (const { ranges: own, ...object } of sparse) {
-    const bytes = rewriteBytes + object.rewriteBytes;
-    if ((budgetBytes !== null && bytes > budgetBytes) || ranges + own > mostRanges) continue;
-    objects.push(object);
-    rewriteBytes = bytes;
-    ranges += own;
-  }
-  return { objects, rewriteBytes, budgetSpent: objects.length < sparse.length };
+  return sparse;
 }

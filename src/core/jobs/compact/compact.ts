@@ -66,6 +66,7 @@ interface Outcome {
 
 const nothing = {
   objects: [],
+  savedBytes: 0,
   snapshots: [],
   written: { objects: 0, bytes: 0 },
   published: [],
@@ -87,12 +88,16 @@ async function compactAccount(
     site = snapshots.at(-1)?.body.account.site ?? owner;
     const indexed = snapshots.filter(({ body }) => body.index !== null);
     const scan = await scanAccount(provider, indexed, signal);
-    const { objects, rewriteBytes, budgetSpent } = chooseSparse(scan, { ...request, budgetBytes });
+    const { objects, savedBytes, rewriteBytes, budgetSpent } = chooseSparse(scan, {
+      ...request,
+      budgetBytes,
+    });
     const sparse = new Set(objects.map(({ key }) => key));
     const concerned = scan.snapshots.filter(({ header }) =>
       [...header.objects, ...header.references].some(({ key }) => sparse.has(key)),
     );
-    const account = { ...nothing, owner, site, objects, snapshots: concerned.map(({ name }) => name) };
+    const snapshotNames = concerned.map(({ name }) => name);
+    const account = { ...nothing, owner, site, objects, savedBytes, snapshots: snapshotNames };
     if (!request.apply || objects.length === 0) return { account, rewriteBytes, budgetSpent };
     const done = await rewriteAccount(request, { scan, sparse, concerned });
     return { account: { ...account, ...done }, rewriteBytes, budgetSpent };

@@ -5,6 +5,8 @@
  * to one file cost what one does.
  */
 
+import type { ObjectRow } from '../../archive/root.ts';
+
 /**
  * What lies between two contents that are both alive: the headers of a member, a pax header with times and
  * ids among them, and padding.
@@ -38,12 +40,37 @@ export class LiveRanges {
 
   /** Of `totalBytes` of tar, those that neither hold living contents nor can be their headers. */
   deadBytes(totalBytes: number): number {
-    let [dead, at] = [0, 0];
-    for (const [begin, end] of this.#ranges()) {
-      dead += Math.max(0, begin - at - gapBytes);
+    let dead = 0;
+    for (const [begin, end] of this.#deadRanges(totalBytes)) dead += end - begin;
+    return dead;
+  }
+
+  /** About what the rest takes of the object as it is stored: frames are not compressed alike. */
+  storedBytes({ frames }: Pick<ObjectRow, 'frames'>): number {
+    const total = frames.reduce((sum, { plain }) => sum + plain, 0);
+    const dead = [...this.#deadRanges(total)];
+    let [stored, at, i] = [0, 0, 0];
+    for (const { compressed, plain } of frames) {
+      const end = at + plain;
+      let alive = plain;
+      for (; i < dead.length && dead[i]![0] < end; i++) {
+        alive -= Math.min(dead[i]![1], end) - Math.max(dead[i]![0], at);
+        // The next frame begins in it.
+        if (dead[i]![1] > end) break;
+      }
+      if (plain > 0) stored += (compressed * alive) / plain;
       at = end;
     }
-    return dead + Math.max(0, totalBytes - at - gapBytes);
+    return Math.round(stored);
+  }
+
+  *#deadRanges(totalBytes: number): Generator<readonly [begin: number, end: number]> {
+    let at = 0;
+    for (const [begin, end] of this.#ranges()) {
+      if (begin > at + gapBytes) yield [at + gapBytes, begin];
+      at = end;
+    }
+    if (totalBytes > at + gapBytes) yield [at + gapBytes, totalBytes];
   }
 
   *#ranges(): Generator<readonly [begin: number, end: number]> {

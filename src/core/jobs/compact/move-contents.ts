@@ -37,7 +37,7 @@ export async function moveContents(
       extents.some(({ object }) => sparse.has(keyOf(keys, object)));
     const wanted = (row: AnyRow): boolean => {
       const page = pageKey(keys, row);
-      if (done.has(page) || !scan.pageUses.get(page)!.some((key) => sparse.has(key))) return false;
+      if (done.has(page) || !scan.pages.get(page)!.uses.some((key) => sparse.has(key))) return false;
       done.add(page);
       return true;
     };

@@ -15,7 +15,7 @@ import type { SnapshotWriter } from '../backup/snapshot-writer.ts';
 import type { Snapshot } from '../catalog.ts';
 import { type IndexReader, openIndex } from '../index-reader.ts';
 import type { ContentMover } from './content-mover.ts';
-import { type AnyRow, isLinkRow, keyOf, keysOfRoot, pageKey } from './scan.ts';
+import { type AccountScan, type AnyRow, isLinkRow, keyOf, keysOfRoot, pageKey } from './scan.ts';
 
 /** A page that was written anew, for every other snapshot that refers to the old one. */
 export interface NewPage {
@@ -29,7 +29,7 @@ export interface NewIndexRequest {
   readonly snapshot: Snapshot;
   /** For this index alone; it puts it, and learns what the index refers to. */
   readonly writer: SnapshotWriter;
-  readonly pageUses: ReadonlyMap<string, readonly string[]>;
+  readonly scan: Pick<AccountScan, 'pages'>;
   /** Keys of the objects that are emptied. */
   readonly sparse: ReadonlySet<string>;
   readonly mover: Pick<ContentMover, 'placed'>;
@@ -102,7 +102,7 @@ export async function writeNewIndex(request: NewIndexRequest): Promise<NewIndex>
 
 /** How the new index names a page: as before, as another snapshot's new index does, or it must be written. */
 function stateOf(
-  { pageUses, sparse, newPages }: NewIndexRequest,
+  { scan, sparse, newPages }: NewIndexRequest,
   {
     keys,
     numbers,
@@ -115,7 +115,7 @@ function stateOf(
   const name = pageKey(keys, row);
   const known = newPages.get(name);
   if (known !== undefined) return known;
-  const uses = pageUses.get(name)!;
+  const { uses } = scan.pages.get(name)!;
   if (sparse.has(keyOf(keys, row.object)) || uses.some((key) => sparse.has(key))) return 'stale';
   return { row, objects: uses.flatMap((key) => numbers.get(key)!) };
 }

@@ -56,12 +56,11 @@ export async function rewriteAccount(
   let next = segments.nextNumber;
   for (const snapshot of concerned) {
     const writer = writerFrom(next);
-    const { pageUses } = scan;
     const made = await writeNewIndex({
       provider,
       snapshot,
       writer,
-      pageUses,
+      scan,
       sparse,
       mover,
       newPages,

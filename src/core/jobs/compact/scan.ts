@@ -24,6 +24,16 @@ export interface UsedIndex {
   readonly key: string;
   readonly storedBytes: number;
   liveBytes: number;
+  /** Pages and roots in it that a snapshot refers to. */
+  parts: number;
+}
+
+export interface UsedPage {
+  /** Key of the object it lies in. */
+  readonly index: string;
+  readonly storedBytes: number;
+  /** Keys of the segments that its contents lie in. */
+  readonly uses: readonly string[];
 }
 
 export interface AccountScan {
@@ -31,8 +41,8 @@ export interface AccountScan {
   /** By key. */
   readonly segments: ReadonlyMap<string, UsedObject>;
   readonly indexes: ReadonlyMap<string, UsedIndex>;
-  /** Keys of the segments that each page's contents lie in, by `pageKey`. */
-  readonly pageUses: ReadonlyMap<string, readonly string[]>;
+  /** By `pageKey`. */
+  readonly pages: ReadonlyMap<string, UsedPage>;
   /** Keys that stay as they are: what a kept full needs, so that tar alone restores it. */
   readonly held: ReadonlySet<string>;
 }
@@ -73,7 +83,7 @@ export async function scanAccount(
   const scan = {
     segments: new Map<string, UsedObject>(),
     indexes: new Map<string, UsedIndex>(),
-    pageUses: new Map<string, readonly string[]>(),
+    pages: new Map<string, UsedPage>(),
     held: new Set<string>(),
   };
   for (const snapshot of snapshots) {
@@ -96,8 +106,11 @@ function countIndexes(
 ): void {
   for (const { key, kind, size, number } of named) {
     if (kind !== 'index') continue;
-    const used = indexes.get(key) ?? { key, storedBytes: size, liveBytes: 0 };
-    if (number === body.index?.object) used.liveBytes += body.index.length;
+    const used = indexes.get(key) ?? { key, storedBytes: size, liveBytes: 0, parts: 0 };
+    if (number === body.index?.object) {
+      used.liveBytes += body.index.length;
+      used.parts += 1;
+    }
     indexes.set(key, used);
   }
 }
@@ -107,7 +120,7 @@ async function scanPages(
   scan: {
     segments: Map<string, UsedObject>;
     indexes: Map<string, UsedIndex>;
-    pageUses: Map<string, readonly string[]>;
+    pages: Map<string, UsedPage>;
   },
   { name }: Snapshot,
 ): Promise<void> {
@@ -117,7 +130,7 @@ async function scanPages(
     if (row.kind !== objectKinds.segment || scan.segments.has(row.key)) continue;
     scan.segments.set(row.key, { row, live: new LiveRanges() });
   }
-  const fresh = (row: AnyRow): boolean => !scan.pageUses.has(pageKey(keys, row));
+  const fresh = (row: AnyRow): boolean => !scan.pages.has(pageKey(keys, row));
   for (const rows of [root.pages.filter(fresh), root.linkPages.filter(fresh)]) {
     for await (const { row, plain } of reader.pages<AnyRow>(rows)) {
       const used = new Set<string>();
@@ -130,9 +143,12 @@ async function scanPages(
           used.add(key);
         }
       }
-      scan.pageUses.set(pageKey(keys, row), [...used]);
-      const index = scan.indexes.get(keyOf(keys, row.object));
-      if (index !== undefined) index.liveBytes += row.length;
+      const index = keyOf(keys, row.object);
+      scan.pages.set(pageKey(keys, row), { index, storedBytes: row.length, uses: [...used] });
+      const whole = scan.indexes.get(index);
+      if (whole === undefined) continue;
+      whole.liveBytes += row.length;
+      whole.parts += 1;
     }
   }
 }

@@ -53,6 +53,8 @@ export interface CompactedAccount {
   readonly owner: string;
   readonly site: string;
   readonly objects: readonly SparseObject[];
+  /** About what the store holds less in the end, with what is written already taken off. */
+  readonly savedBytes: number;
   /** Names of the snapshots that refer to them and get a new revision. */
   readonly snapshots: readonly string[];
   /** What was written; nothing without `apply`. */
