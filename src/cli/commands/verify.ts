@@ -73,8 +73,9 @@ export const verify: CliCommand = {
         },
       }).finally(() => progress.close());
       signal.throwIfAborted();
-      for (const { name, key, locked, erased, problems } of report.snapshots) {
-        const how = erased === true ? 'erased' : `ok${locked ? ', locked' : ''}`;
+      for (const { name, key, locked, erased, lost, problems } of report.snapshots) {
+        const gone = lost === undefined ? '' : `, marked by repair: ${plural(lost, 'path')} lost`;
+        const how = erased === true ? 'erased' : `ok${locked ? ', locked' : ''}${gone}`;
         if (problems.length === 0) output.info(`${name ?? key}  ${how}`);
         else output.line(`${name ?? key}  ${plural(problems.length, 'problem')}`);
         for (const { object, component, path, message } of problems) {
@@ -127,12 +128,13 @@ export const verify: CliCommand = {
         objectsChecked: report.objectsChecked,
         bytesRead: report.bytesRead,
         pruned: report.pruned,
-        snapshots: report.snapshots.map(({ name, key, locked, erased, problems }) => ({
+        snapshots: report.snapshots.map(({ name, key, locked, erased, lost, problems }) => ({
           id: name,
           key,
           state: states.get(key) ?? null,
           locked,
           erased: erased === true,
+          lost: lost ?? 0,
           problems: problems.map(({ object, component, path, message }) => ({
             object,
             component,

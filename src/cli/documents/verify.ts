@@ -20,8 +20,9 @@ export const verifyDocument = document('verify', 'Whether snapshots can be resto
       erased: flag(
         'The account was erased, so that nobody can read it: nothing of its contents was checked.',
       ),
+      lost: count('Paths that `repair` has marked as lost: they are no problems.'),
       problems: list(
-        'Empty where it can be restored whole.',
+        'Empty where it can be restored whole, but for what is marked as lost.',
         record('A problem.', {
           object: textOrNull('Key of the object at fault.'),
           component: textOrNull('Tree or database that suffers.'),

@@ -51,11 +51,15 @@ export interface Work extends VerifyRequest {
 export interface Found {
   readonly problem: VerifyProblem;
   readonly code: ErrorCode;
+  /** It says that a stored object is not as it was written, which need not cost the snapshot anything. */
+  readonly isDamage: boolean;
 }
 
 export interface Verified {
   readonly snapshot: Omit<VerifiedSnapshot, 'problems'>;
   readonly found: readonly Found[];
+  /** Everything it has was read, as far as that can be. */
+  readonly isRead?: true;
 }
 
 export async function verifySnapshot(
@@ -64,15 +68,21 @@ export async function verifySnapshot(
   totals: Totals,
 ): Promise<Verified> {
   const found: Found[] = [];
-  const add = (problem: Partial<VerifyProblem> & { readonly message: string }, code?: ErrorCode): void => {
+  const add = (
+    problem: Partial<VerifyProblem> & { readonly message: string },
+    code?: ErrorCode,
+    isDamage = false,
+  ): void => {
     found.push({
       problem: { object: null, component: null, path: null, ...problem },
       code: worstFirst.find((one) => one === code) ?? 'OBJECT_DAMAGED',
+      isDamage,
     });
   };
   const attempt = async (
     action: () => Promise<void>,
     about: Partial<VerifyProblem>,
+    isStored = false,
   ): Promise<ErrorCode | null> => {
     try {
       await action();
@@ -81,7 +91,7 @@ export async function verifySnapshot(
       if (!isHoldfastError(error) || !/^(OBJECT_|FORMAT_|SNAPSHOT_|IDENTITY_WRONG)/.test(error.code))
         throw error;
       if (error.code === 'IDENTITY_WRONG') totals.wrongKey ??= error;
-      add({ ...about, message: error.message }, error.code);
+      add({ ...about, message: error.message }, error.code, isStored && error.code === 'OBJECT_DAMAGED');
       return error.code;
     }
   };
@@ -120,12 +130,12 @@ export async function verifySnapshot(
   for (const object of objects) {
     totals.objectsChecked++;
     const about = { object: object.key, component: componentOf(any, object) };
-    const wrong = await attempt(() => checkSize(request, object), about);
+    const wrong = await attempt(() => checkSize(request, object), about, true);
     if (wrong === 'OBJECT_MISSING') gone.add(object.number);
     // Of one that is there in another size, --read-data tells which parts can still be read.
     if (wrong === 'OBJECT_MISSING' || (wrong !== null && !request.readData))
       lost.set(object.number, `its content lies in ${object.key}, which is damaged or missing`);
-    if (wrong === null && request.readData) await attempt(() => checkBytes(request, object), about);
+    if (wrong === null && request.readData) await attempt(() => checkBytes(request, object), about, true);
   }
   // That its key is gone has been told.
   const whole = noKey !== null && any.body === null ? null : await openedOf(request, any, attempt);
@@ -167,7 +177,12 @@ export async function verifySnapshot(
       await attempt(() => checkExport(request, whole, component), { component: component.name });
     }
   }
-  return { snapshot: { name, key: listed.key, locked: false }, found };
+  const marked = body.lost === undefined ? {} : { lost: body.lost.count };
+  return {
+    snapshot: { name, key: listed.key, locked: false, ...marked },
+    found,
+    ...(request.readData ? { isRead: true } : {}),
+  };
 }
 
 const treeOf = (path: Buffer): string => path.toString('latin1').split('/', 1)[0]!;

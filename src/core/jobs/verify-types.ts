@@ -22,6 +22,8 @@ export interface VerifiedSnapshot {
   readonly locked: boolean;
   /** The account was erased, and with its key what this holds: nothing but its place in the history was checked. */
   readonly erased?: true;
+  /** So many paths `repair` has marked as lost; left out where it has marked none. They are no problems. */
+  readonly lost?: number;
   readonly problems: readonly VerifyProblem[];
 }
 

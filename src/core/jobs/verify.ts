@@ -12,6 +12,7 @@ import { RestoreThreads } from './restore/restore-threads.ts';
 import { verifyEvents } from './verify-events.ts';
 import { historyCodes, verifyHistories } from './verify-history.ts';
 import { KeyCheck } from './verify-keys.ts';
+import { withoutKnown } from './verify-known.ts';
 import { verifyNames } from './verify-names.ts';
 import { CheckedOnce } from './verify-once.ts';
 import { countingReads } from './verify-reads.ts';
@@ -52,6 +53,7 @@ export async function verify(asked: VerifyRequest): Promise<VerifyReport> {
   } finally {
     if (asked.pool === undefined) await pool.close();
   }
+  const snapshots = withoutKnown(verified);
   if (totals.wrongKey !== null && totals.opened === 0) throw totals.wrongKey;
   const histories =
     request.wholeHistories === true
@@ -62,12 +64,12 @@ export async function verify(asked: VerifyRequest): Promise<VerifyReport> {
         ]
       : [];
   const wrong = new Set<ErrorCode>([
-    ...verified.flatMap(({ found }) => found.map(({ code }) => code)),
+    ...snapshots.flatMap(({ found }) => found.map(({ code }) => code)),
     ...histories.map(({ kind }) => historyCodes[kind]),
   ]);
   const code = worstFirst.find((one) => wrong.has(one));
   return {
-    snapshots: verified.map(({ snapshot, found }) => ({
+    snapshots: snapshots.map(({ snapshot, found }) => ({
       ...snapshot,
       problems: found.map(({ problem }) => problem),
     })),

@@ -320,6 +320,34 @@ describe('repair', () => {
     expect((await repairLab(chain.lab)).snapshots).toEqual([]);
   });
 
+  it('leaves verify nothing to tell of damage that is marked, until there is more', async () => {
+    // More than one frame for each thread, of which another one stays whole.
+    for (let i = 1; i < 5; i++) {
+      rmSync(chain.at(`d${i}`), { recursive: true });
+      chain.write(`e${i}`, randomBytes(2_400_000));
+    }
+    const { key, size } = largestSegment(await chain.full());
+    spoil(key);
+    const [marked] = (await repairLab(chain.lab, { apply: false })).snapshots;
+    for (const path of marked!.paths) rmSync(chain.at(path.replace('shadow/', '')));
+    // It has all that it needs of the damaged segment.
+    await chain.incremental();
+    expect((await chain.lab.verify(true)).exitStatus).toBe(errorCodes.OBJECT_DAMAGED.exit);
+    expect((await repairLab(chain.lab)).snapshots).toHaveLength(1);
+
+    expect(await chain.lab.verify(true)).toMatchObject({
+      exitStatus: 0,
+      snapshots: [
+        { lost: marked!.lostPaths, problems: [] },
+        { locked: false, problems: [] },
+      ],
+    });
+    for (let at = size - 100_000; at < size - 50_000; at += 5000) flip(key, at);
+    const { exitStatus, snapshots } = await chain.lab.verify(true);
+    expect(exitStatus).toBe(errorCodes.OBJECT_DAMAGED.exit);
+    for (const { problems } of snapshots) expect(problems[0]).toMatchObject({ object: key });
+  });
+
   it('takes back nothing that is damaged still, also where data is not read', async () => {
     const full = await chain.full();
     const segment = largestSegment(full);
