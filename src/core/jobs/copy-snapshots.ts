@@ -16,6 +16,7 @@ import { Arrivals } from './copy/arrivals.ts';
 import { checkPlain, copyKeys } from './copy/copy-keys.ts';
 import { type CopyPath, copyOne, lookAgain, type OpenStore, readManifest, siteOf } from './copy/copy-one.ts';
 import { CopyRecord } from './copy/copy-record.ts';
+import { type Doubtful, earlierDoubts } from './copy/doubts.ts';
 import { type CopyPlan, planAgain, planCopy, rounds } from './copy/plan.ts';
 import {
   asError,
@@ -67,7 +68,7 @@ class Copying {
   readonly #locked: ListedSnapshot[] = [];
   readonly #arrivals = new Arrivals();
   /** Copied, and looked at once more at the end. */
-  readonly #doubtful: { readonly listed: ListedSnapshot; readonly sinceMs: number }[] = [];
+  readonly #doubtful: Doubtful[] = [];
 
   constructor(run: CopyRun, target: CopyTarget) {
     this.#run = run;
@@ -112,7 +113,9 @@ class Copying {
     await state.rememberStore(slot, store);
     const record = await CopyRecord.open(stateDir, { addin: addin.name, copy: name, store }, retention);
     const all = await listSnapshots(addin.store, { server: state.server.uuid }, signal);
+    const present = new Set(all.flatMap(({ key, earlier = [] }) => [key, ...earlier.map((one) => one.key)]));
     const nowMs = world.now();
+    const earlier = earlierDoubts(record, nowMs);
     const server = state.server.uuid;
     const judged = trust === undefined ? {} : { trust };
     const planned = { source: addin, target, addin, server, retention, record, nowMs, signal, ...judged };
@@ -129,11 +132,14 @@ class Copying {
         await this.#copyPlanned(target, plan, record);
         owners = this.#arrivals.missedIn(plan);
       }
-      await this.#lookAgain(target);
+      // Durably before the wait: whatever ends this process, the next run makes sure.
+      if (record.doubtful.size > 0) await record.save(present);
+      const anew = new Set(this.#doubtful.map(({ listed }) => listed.key));
+      const doubtful = [...earlier.filter(({ listed }) => !anew.has(listed.key)), ...this.#doubtful];
+      await this.#lookAgain(target, doubtful, record);
     } finally {
       for (const key of this.#arrivals.refused()) record.leftOut.add(key);
-      const present = all.flatMap(({ key, earlier = [] }) => [key, ...earlier.map((one) => one.key)]);
-      await record.save(new Set(present));
+      await record.save(present);
     }
   }
 
@@ -171,7 +177,10 @@ class Copying {
         const lock = await awaitAccount(stateDir, listed.owner, siteOf(manifest), wait);
         try {
           const outcome = await copyOne(this.#path(target), manifest);
-          if (outcome === 'doubtful') this.#doubtful.push({ listed, sinceMs: world.now() });
+          if (outcome === 'doubtful') {
+            this.#doubtful.push({ listed, sinceMs: world.now() });
+            record.doubtful.add(listed.key);
+          }
           this.#arrivals.note(listed.key, outcome === 'doubtful' ? 'doubtful' : 'settled');
         } finally {
           lock.release();
@@ -212,24 +221,32 @@ class Copying {
     );
   }
 
-  async #lookAgain(target: OpenStore): Promise<void> {
+  async #lookAgain(target: OpenStore, doubtful: readonly Doubtful[], record: CopyRecord): Promise<void> {
     const { world, signal, concurrency, settleMs = usualSettleMs } = this.#run;
-    const last = this.#doubtful.at(-1);
+    const last = doubtful.at(-1);
     if (last === undefined) return;
     const waitMs = Math.min(settleMs, last.sinceMs + settleMs - world.now());
     if (waitMs > 0) await setTimeout(waitMs, undefined, { signal });
-    await eachLimited(this.#doubtful, concurrency, async ({ listed }) => {
+    await eachLimited(doubtful, concurrency, async ({ listed, isEarlier }) => {
       let name = listed.key;
       try {
         const manifest = await readManifest({ source: target, signal }, listed);
         name = manifest.name;
         await lookAgain(this.#path(target), manifest);
         this.#arrivals.note(listed.key, 'settled');
+        record.doubtful.delete(listed.key);
       } catch (caught) {
         signal.throwIfAborted();
-        this.#copied -= 1;
+        const error = asError(caught);
+        if (isEarlier === true) {
+          // Taken back by then, or pruned from the copy since.
+          if (name === listed.key && error.code === 'OBJECT_MISSING') {
+            record.doubtful.delete(listed.key);
+            return;
+          }
+        } else this.#copied -= 1;
         this.#lacking! += 1;
-        this.#failed(name, asError(caught));
+        this.#failed(name, error);
       }
     });
   }

@@ -28,6 +28,8 @@ export class CopyRecord {
   readonly sent: Set<string>;
   /** Manifests that were pruned from the copy, that its retention would let go at once, or that lost what it has. */
   readonly leftOut: Set<string>;
+  /** Manifests that were put there, and of which nobody has made sure yet that they have all their objects. */
+  readonly doubtful: Set<string>;
   /** Key objects that were seen in the copy, whatever became of them there. */
   readonly keys: Set<string>;
   /** Accounts of which the copy holds keys that were replaced in the main store, as the last run saw it. */
@@ -45,6 +47,7 @@ export class CopyRecord {
     this.others = new Set(stringsOf(known?.['others']));
     this.sent = new Set(stringsOf(known?.['sent']));
     this.leftOut = new Set(known?.['retention'] === retention ? stringsOf(known['leftOut']) : []);
+    this.doubtful = new Set(stringsOf(known?.['doubtful']));
     this.keys = new Set(stringsOf(known?.['keys']));
     const replaced = known?.['replacedKeys'];
     this.replacedKeys = typeof replaced === 'number' ? replaced : 0;
@@ -100,6 +103,7 @@ export class CopyRecord {
       others: [...this.others],
       sent: [...this.sent],
       leftOut: [...this.leftOut],
+      doubtful: [...this.doubtful],
       judgedAtMs: this.#judgedAtMs,
       keys: [...this.keys],
       replacedKeys: this.replacedKeys,

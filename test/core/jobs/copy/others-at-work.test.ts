@@ -122,6 +122,26 @@ describe('a prune on another machine', () => {
     expect(await lab.copied()).toEqual([1]);
   });
 
+  it('cannot where the copy was interrupted before its last look, which the next run takes', async () => {
+    const keys = await leftOvers();
+    const interrupted = new AbortController();
+    let looks = 0;
+    const copy = withMethods(lab.copy, {
+      list: async (request) => {
+        if (request.prefix.startsWith('index/') && ++looks === 2) setTimeout(() => interrupted.abort(), 200);
+        return lab.copy.list(request);
+      },
+    });
+    const report = await lab.run(null, { copy, settleMs: 60_000, signal: interrupted.signal });
+    expect(report.error?.code).toBe('INTERRUPTED');
+    for (const key of keys) await lab.copy.remove({ key, signal });
+
+    expect(await lab.run()).toMatchObject({ copied: 0, lacking: 0, objects: keys.length, error: null });
+    expect(await lab.copied()).toEqual([1]);
+    // Once is enough.
+    expect(await lab.run(null, { settleMs: 60_000 })).toMatchObject({ objects: 0, error: null });
+  });
+
   it.each([
     ['is gone', 4],
     ['lies elsewhere by now', 4],
