@@ -26,7 +26,6 @@ export const storeGetChecks: readonly StoreCheck[] = [
         [1, size - 1],
         [probe.mebibyte - 3, probe.mebibyte + 7],
         [size - 1, 1],
-        [probe.mebibyte, 0],
       ] as const) {
         const part = await probe.read(subject, context, key, { offset, length });
         probe.sameBytes(part, bytes.subarray(offset, offset + length), `range ${offset}+${length}`);

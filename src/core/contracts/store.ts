@@ -61,6 +61,7 @@ export interface PutResult {
 
 export interface ByteRange {
   readonly offset: number;
+  /** 1 or more: HTTP has no way to ask for nothing. */
   readonly length: number;
 }
 
