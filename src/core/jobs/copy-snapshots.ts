@@ -16,13 +16,14 @@ import { Arrivals } from './copy/arrivals.ts';
 import { checkPlain, copyKeys } from './copy/copy-keys.ts';
 import { type CopyPath, copyOne, lookAgain, type OpenStore, readManifest, siteOf } from './copy/copy-one.ts';
 import { CopyRecord } from './copy/copy-record.ts';
-import { type Doubtful, earlierDoubts } from './copy/doubts.ts';
+import { Doubts } from './copy/doubts.ts';
 import { type CopyPlan, planAgain, planCopy, rounds } from './copy/plan.ts';
 import {
   asError,
   type CopyFailure,
   type CopyReport,
   isDamage,
+  isGoneFrom,
   isLocked,
   unreadable,
   verdictOn,
@@ -32,7 +33,6 @@ import { eachLimited } from './each-limited.ts';
 import { claimCopy, readStoreFile } from './store-identity.ts';
 import { standingOf } from './trust.ts';
 
-const usualSettleMs = 10_000;
 /** So often in a row may a store refuse or break before the rest waits for the next run. */
 const patience = 3;
 
@@ -49,6 +49,7 @@ export async function copySnapshots(run: CopyRun): Promise<readonly CopyReport[]
 
 interface Attempt {
   readonly record: CopyRecord;
+  readonly doubts: Doubts;
   /** Until when an account is waited for that another job works on; null: it is left for the end. */
   readonly untilMs: number | null;
 }
@@ -67,8 +68,6 @@ class Copying {
   /** Of accounts that another job was working on; tried once more at the end. */
   readonly #locked: ListedSnapshot[] = [];
   readonly #arrivals = new Arrivals();
-  /** Copied, and looked at once more at the end. */
-  readonly #doubtful: Doubtful[] = [];
 
   constructor(run: CopyRun, target: CopyTarget) {
     this.#run = run;
@@ -115,7 +114,8 @@ class Copying {
     const all = await listSnapshots(addin.store, { server: state.server.uuid }, signal);
     const present = new Set(all.flatMap(({ key, earlier = [] }) => [key, ...earlier.map((one) => one.key)]));
     const nowMs = world.now();
-    const earlier = earlierDoubts(record, nowMs);
+    const doubts = new Doubts(record, nowMs);
+    const notes = { record, doubts };
     const server = state.server.uuid;
     const judged = trust === undefined ? {} : { trust };
     const planned = { source: addin, target, addin, server, retention, record, nowMs, signal, ...judged };
@@ -125,32 +125,30 @@ class Copying {
       if (addin.encryption === 'none' && plan.wanted.length > 0 && !allowPlaintext)
         await checkPlain(this.#path(target), { server, addin: addin.name }, record);
       await copyKeys(this.#path(target), server, record);
-      await this.#copyPlanned(target, plan, record);
+      await this.#copyPlanned(target, plan, notes);
       for (let owners = this.#arrivals.missedIn(plan); retention !== null && owners.size > 0; ) {
         plan = await planAgain(planned, all, { owners, missed: this.#arrivals.missed });
         this.#lacking += plan.wanted.length;
-        await this.#copyPlanned(target, plan, record);
+        await this.#copyPlanned(target, plan, notes);
         owners = this.#arrivals.missedIn(plan);
       }
       // Durably before the wait: whatever ends this process, the next run makes sure.
       if (record.doubtful.size > 0) await record.save(present);
-      const anew = new Set(this.#doubtful.map(({ listed }) => listed.key));
-      const doubtful = [...earlier.filter(({ listed }) => !anew.has(listed.key)), ...this.#doubtful];
-      await this.#lookAgain(target, doubtful, record);
+      await this.#lookAgain(target, doubts);
     } finally {
       for (const key of this.#arrivals.refused()) record.leftOut.add(key);
       await record.save(present);
     }
   }
 
-  async #copyPlanned(target: OpenStore, plan: CopyPlan, record: CopyRecord): Promise<void> {
+  async #copyPlanned(target: OpenStore, plan: CopyPlan, notes: Omit<Attempt, 'untilMs'>): Promise<void> {
     const { concurrency, world, lockWaitMs = 0 } = this.#run;
     const { wanted } = plan;
     this.#arrivals.expect(plan);
     const copyAll = async (snapshots: readonly ListedSnapshot[], untilMs: number | null): Promise<void> => {
       // An account's snapshots one after the other, since they may share objects.
       for (const round of rounds(snapshots)) {
-        await eachLimited(round, concurrency, (listed) => this.#copy(target, listed, { record, untilMs }));
+        await eachLimited(round, concurrency, (listed) => this.#copy(target, listed, { ...notes, untilMs }));
       }
     };
     await copyAll(wanted, null);
@@ -159,7 +157,11 @@ class Copying {
     await copyAll(left, world.now() + lockWaitMs);
   }
 
-  async #copy(target: OpenStore, listed: ListedSnapshot, { record, untilMs }: Attempt): Promise<void> {
+  async #copy(
+    target: OpenStore,
+    listed: ListedSnapshot,
+    { record, doubts, untilMs }: Attempt,
+  ): Promise<void> {
     const { addin, signal, stateDir, world, trust } = this.#run;
     if (this.#troubles >= patience) return;
     let name = listed.key;
@@ -177,10 +179,7 @@ class Copying {
         const lock = await awaitAccount(stateDir, listed.owner, siteOf(manifest), wait);
         try {
           const outcome = await copyOne(this.#path(target), manifest);
-          if (outcome === 'doubtful') {
-            this.#doubtful.push({ listed, sinceMs: world.now() });
-            record.doubtful.add(listed.key);
-          }
+          if (outcome === 'doubtful') doubts.add(listed, world.now());
           this.#arrivals.note(listed.key, outcome === 'doubtful' ? 'doubtful' : 'settled');
         } finally {
           lock.release();
@@ -199,7 +198,7 @@ class Copying {
       if (isLocked(error) && untilMs === null) this.#locked.push(listed);
       else {
         if (isDamage(error)) this.#arrivals.note(listed.key, 'missed');
-        if (await this.#isGone(error, listed)) this.#lacking! -= 1;
+        if (await isGoneFrom(addin.store, { error, listed, signal })) this.#lacking! -= 1;
         else this.#failed(name, error);
       }
     }
@@ -211,37 +210,25 @@ class Copying {
     if (!isDamage(error) && !isLocked(error)) this.#troubles += 1;
   }
 
-  /** Whether the main store let go of a snapshot since it was listed. */
-  async #isGone({ code }: HoldfastError, { key }: ListedSnapshot): Promise<boolean> {
-    const { addin, signal } = this.#run;
-    if (code !== 'OBJECT_MISSING') return false;
-    return addin.store.head({ key, signal }).then(
-      (info) => info === null,
-      () => false,
-    );
-  }
-
-  async #lookAgain(target: OpenStore, doubtful: readonly Doubtful[], record: CopyRecord): Promise<void> {
-    const { world, signal, concurrency, settleMs = usualSettleMs } = this.#run;
-    const last = doubtful.at(-1);
-    if (last === undefined) return;
-    const waitMs = Math.min(settleMs, last.sinceMs + settleMs - world.now());
+  async #lookAgain(target: OpenStore, doubts: Doubts): Promise<void> {
+    const { world, signal, concurrency, settleMs = 10_000 } = this.#run;
+    const waitMs = doubts.waitMs(settleMs, world.now());
     if (waitMs > 0) await setTimeout(waitMs, undefined, { signal });
-    await eachLimited(doubtful, concurrency, async ({ listed, isEarlier }) => {
+    await eachLimited(doubts.all, concurrency, async ({ listed, isEarlier }) => {
       let name = listed.key;
       try {
         const manifest = await readManifest({ source: target, signal }, listed);
         name = manifest.name;
         await lookAgain(this.#path(target), manifest);
         this.#arrivals.note(listed.key, 'settled');
-        record.doubtful.delete(listed.key);
+        doubts.settle(listed.key);
       } catch (caught) {
         signal.throwIfAborted();
         const error = asError(caught);
         if (isEarlier === true) {
           // Taken back by then, or pruned from the copy since.
           if (name === listed.key && error.code === 'OBJECT_MISSING') {
-            record.doubtful.delete(listed.key);
+            doubts.settle(listed.key);
             return;
           }
         } else this.#copied -= 1;

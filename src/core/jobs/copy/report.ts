@@ -2,7 +2,9 @@
  * What is told of a copy that was brought up to date, or was not. Plain data, and rules over it.
  */
 
+import type { Store } from '../../contracts/store.ts';
 import { type ErrorCode, errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
+import type { ListedSnapshot } from '../catalog.ts';
 
 export interface CopyFailure {
   /** Id of the snapshot, or its manifest's key where that cannot be read. */
@@ -76,4 +78,20 @@ export function unreadable(): HoldfastError {
   return new HoldfastError('STORE_DENIED', 'the main store is put-only, so nothing can be copied from it', {
     hint: 'Give the main store credentials that can read, or copy it from a server that can.',
   });
+}
+
+/** Whether the main store let go of a snapshot since it was listed. @param error what came of its copy */
+export async function isGoneFrom(
+  store: Store,
+  {
+    error,
+    listed: { key },
+    signal,
+  }: { readonly error: HoldfastError; readonly listed: ListedSnapshot; readonly signal: AbortSignal },
+): Promise<boolean> {
+  if (error.code !== 'OBJECT_MISSING') return false;
+  return store.head({ key, signal }).then(
+    (info) => info === null,
+    () => false,
+  );
 }
