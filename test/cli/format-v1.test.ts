@@ -1,6 +1,6 @@
 /** Stores that an earlier build wrote stay readable, for the command line and for `rescue.py`. */
 
-import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runRescue } from '../support/backup.ts';
@@ -10,13 +10,13 @@ import { runPython } from '../support/run-python.ts';
 
 const fixture = join(import.meta.dirname, '../fixtures/format-v1');
 const archive = join(import.meta.dirname, '../../src/core/archive');
-const identity = join(fixture, 'identity');
 const { server, signer } = JSON.parse(readFileSync(join(fixture, 'origin.json'), 'utf8')) as Record<
   'server' | 'signer',
   string
 >;
 let dir: string;
 let site: CliSite;
+let identity: string;
 
 beforeAll(async () => {
   dir = makeDirectory();
@@ -24,6 +24,9 @@ beforeAll(async () => {
   const panel = { use: 'generic', accounts: [{ path: '/nonexistent/*' }] };
   site = makeSite({ panel, trustedSigners: [`${server}:${signer}`] }, dir);
   rmSync(join(site.config, 'addins.d/nightly.json'));
+  // A checkout does not keep it from others.
+  identity = join(dir, 'identity');
+  writeFileSync(identity, readFileSync(join(fixture, 'identity')), { mode: 0o600 });
 });
 afterAll(() => site.remove());
 
@@ -39,7 +42,7 @@ async function lookAt(target: string, step: string): Promise<unknown> {
 }
 
 describe.each(['plain', 'encrypted'])('a store of format 1, %s', (name) => {
-  const keys = name === 'plain' ? [] : ['--identity', identity];
+  const keys = (): string[] => (name === 'plain' ? [] : ['--identity', identity]);
   const whole = { differences: [], entries: 12, order: true };
 
   beforeAll(() => {
@@ -55,7 +58,7 @@ describe.each(['plain', 'encrypted'])('a store of format 1, %s', (name) => {
   });
 
   it('is verified to the last byte', async () => {
-    const args = ['--addin', name, '--read-data', ...keys];
+    const args = ['--addin', name, '--read-data', ...keys()];
     const { status, stdout, stderr } = await site.holdfast('verify', ...args);
 
     expect([status, stderr]).toEqual([0, '']);
@@ -71,9 +74,9 @@ describe.each(['plain', 'encrypted'])('a store of format 1, %s', (name) => {
     const manifest = readdirSync(join(manifests, owner!)).find((one) => one.includes(`-${level}-`))!;
     const id = /([0-9a-f]{12})\.manifest$/.exec(manifest)![1]!;
     const targets = [join(dir, `${name}-${level}`), join(dir, `${name}-${level}-rescued`)] as const;
-    const restore = ['restore', id, '--addin', name, ...keys];
+    const restore = ['restore', id, '--addin', name, ...keys()];
     const ours = await site.holdfast(...restore, '--to', targets[0]);
-    const rescued = await runRescue(join(dir, name), ['restore', id, '--to', targets[1], ...keys]);
+    const rescued = await runRescue(join(dir, name), ['restore', id, '--to', targets[1], ...keys()]);
 
     expect([ours.status, ours.stderr]).toEqual([0, '']);
     expect([rescued.status, rescued.problems]).toEqual([0, []]);
