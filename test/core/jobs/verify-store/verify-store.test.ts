@@ -14,6 +14,8 @@ import {
 } from '../../../../src/core/jobs/verify-store/verify-store.ts';
 
 const prefix = 'data/server/_verify/trial/';
+/** As real ones do, its clock goes on. */
+const ticking = (): Store => memoryStore({ now: Date.now });
 
 function inputFor(store: Store, changed: Partial<VerifyStoreInput> = {}): VerifyStoreInput {
   return {
@@ -24,7 +26,7 @@ function inputFor(store: Store, changed: Partial<VerifyStoreInput> = {}): Verify
     purge: null,
     leaveObjects: false,
     randomBytes: (length) => randomBytes(length),
-    now: () => 0,
+    now: Date.now,
     signal: new AbortController().signal,
     onAbilities: () => {},
     onCheck: () => {},
@@ -61,7 +63,7 @@ const named = <T extends { readonly name: string }>(all: readonly T[], name: str
 
 describe('verifyStore', () => {
   it('finds a sound store sound, and leaves nothing of what it wrote', async () => {
-    const store = memoryStore();
+    const store = ticking();
     const key = 'data/server/owner/there';
     await store.put({ key, body: (async function* () {})(), signal: new AbortController().signal });
     const seen: CheckResult[] = [];
@@ -77,7 +79,7 @@ describe('verifyStore', () => {
   });
 
   it('fails a store that loses the end of large objects, and still clears it', async () => {
-    const sound = memoryStore();
+    const sound = ticking();
     const store = altered(sound, {
       async *get(request) {
         let left = 2_000_000;
@@ -124,7 +126,7 @@ describe('verifyStore', () => {
   });
 
   it('fails claims that do not hold', async () => {
-    const store = claiming(memoryStore(), { versions: true, storageClasses: [], objectLock: true });
+    const store = claiming(ticking(), { versions: true, storageClasses: [], objectLock: true });
     const { sound, abilities } = await verifyStore(inputFor(store, { checkPatienceMs: 5000 }));
 
     expect(sound).toBe(false);
@@ -132,7 +134,7 @@ describe('verifyStore', () => {
   });
 
   it('fails a claim to create only once where several writers succeed', async () => {
-    const sound = memoryStore();
+    const sound = ticking();
     const store = altered(sound, { put: ({ createOnly: _, ...request }) => sound.put(request) });
     const { sound: verdict, abilities } = await verifyStore(inputFor(store));
 
@@ -142,7 +144,7 @@ describe('verifyStore', () => {
   });
 
   it('notes what is there without being claimed', async () => {
-    const store = claiming(memoryStore(), { putOnly: true });
+    const store = claiming(ticking(), { putOnly: true });
     const { sound, abilities, checks } = await verifyStore(inputFor(store));
 
     expect(sound).toBe(true);
@@ -153,7 +155,7 @@ describe('verifyStore', () => {
   });
 
   it('runs next to nothing where it could not clean up, and says what is left', async () => {
-    const sound = memoryStore();
+    const sound = ticking();
     const store = altered(sound, { remove: denied });
     const told: string[] = [];
     const report = await verifyStore(inputFor(store, { onLeftBehind: (reason) => told.push(reason) }));
@@ -166,7 +168,7 @@ describe('verifyStore', () => {
   });
 
   it('does not wait for ever for a store that hangs', async () => {
-    const sound = memoryStore();
+    const sound = ticking();
     const store = altered(sound, {
       head: ({ key, ...call }) =>
         key.includes('/store-') ? new Promise<never>(() => {}) : sound.head({ key, ...call }),
@@ -197,7 +199,7 @@ describe('verifyStore', () => {
   it('says by how much the clocks differ', async () => {
     const clockOf = async (storeMs: number) => {
       const store = claiming(memoryStore({ now: () => storeMs }), { putOnly: true });
-      return named((await verifyStore(inputFor(store))).abilities, 'clock');
+      return named((await verifyStore(inputFor(store, { now: () => 0 }))).abilities, 'clock');
     };
 
     expect(await clockOf(900)).toMatchObject({ verdict: 'ok', detail: "the store's clock agrees with ours" });
