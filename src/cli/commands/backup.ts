@@ -5,6 +5,7 @@ import { Option } from 'commander';
 import { strayHooks } from '../../core/config/operations.ts';
 import { policyOf } from '../../core/config/policy.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { statusWithLater } from '../../core/exit-status.ts';
 import { type AccountLock, awaitRun, lockRun } from '../../core/jobs/account-lock.ts';
 import type { CapturePool } from '../../core/jobs/capture/pool.ts';
 import { statusWithCopies } from '../../core/jobs/copy/report.ts';
@@ -28,7 +29,7 @@ import { isForNone } from '../runs/nothing-to-do.ts';
 import { RunCompanion } from '../runs/run-companion.ts';
 import { type RunAsked, type RunOptions, type RunParts, withOpened } from '../runs/run-parts.ts';
 import { selectForRun } from '../runs/select-accounts.ts';
-import { doUpkeep, statusWithUpkeep } from '../runs/upkeep.ts';
+import { doUpkeep } from '../runs/upkeep.ts';
 
 export const backup: CliCommand = {
   exits: [
@@ -197,7 +198,7 @@ async function runWith(
     if (!signal.aborted) await dropReplaced(context, loaded);
     const copies = signal.aborted ? [] : await copyAll(context, { loaded, addin, state, printer, chosen });
     const upkeep = await doUpkeep(context, { configuration, addin: configured, chosen });
-    const status = statusWithUpkeep(statusWithCopies(report.exitStatus, copies), upkeep);
+    const status = statusWithLater(statusWithCopies(report.exitStatus, copies), upkeep.exitStatus);
     const exitStatus = await companion.end(status, upkeep.problems);
     await noteKeyWarnings(output, configured, configuration.stateDir, state);
     const about = { addin: opened.name, server: state.server.uuid, unmatched: selected.unmatched };

@@ -2,6 +2,7 @@
 
 import type { Configuration } from '../../core/config/load-configuration.ts';
 import { HoldfastError, isHoldfastError } from '../../core/errors.ts';
+import { worseStatus } from '../../core/exit-status.ts';
 import { printable } from '../../core/printable.ts';
 import { Daemon } from '../../core/schedule/daemon.ts';
 import { lockDaemon } from '../../core/state/daemon-lock.ts';
@@ -72,7 +73,7 @@ export const serve: CliCommand = {
           return now.addins;
         },
         run: async (order) => {
-          worst = worse(worst, await runScheduled(context, { order, configuration, server: seed }));
+          worst = worseStatus(worst, await runScheduled(context, { order, configuration, server: seed }));
         },
         onTrouble: (error) => alarms.trouble(error, configuration),
       });
@@ -89,13 +90,6 @@ export const serve: CliCommand = {
     }
   },
 };
-
-/** Warnings, 100 to 127, are less than any error. */
-function worse(a: number, b: number): number {
-  const weight = (status: number): number => (status >= 100 && status < 128 ? status - 127 : status);
-  if (a === 0 || b === 0) return a + b;
-  return weight(a) >= weight(b) ? a : b;
-}
 
 const noDocument = (): HoldfastError =>
   new HoldfastError('USAGE', 'serve has no document to print: its runs report to notifiers and logs', {

@@ -8,6 +8,7 @@
 import { hostname } from 'node:os';
 import type { AddinConfiguration, Configuration } from '../../core/config/load-configuration.ts';
 import { errorCodes } from '../../core/errors.ts';
+import { isFailure } from '../../core/exit-status.ts';
 import { type HookReport, Hooks } from '../../core/hooks/hooks.ts';
 import type { Account, Notification, RequestedLevel, RunFigures } from '../../core/index.ts';
 import type { AccountSteps } from '../../core/jobs/backup/account-steps.ts';
@@ -30,8 +31,6 @@ export interface RunAbout {
   readonly scheduled: boolean;
   readonly untilMs: number | null;
 }
-
-const isError = (status: number): boolean => status > 0 && (status < 100 || status >= 128);
 
 export class RunCompanion implements AccountSteps {
   readonly runId: string;
@@ -153,7 +152,7 @@ export class RunCompanion implements AccountSteps {
     for (const problem of problems) this.#log.warn(problem);
     await this.#late('after-run', { ...this.#facts(), exitStatus: status, ...this.#figures() });
     let exitStatus = status;
-    if (this.hookFailures.late && !isError(status)) exitStatus = errorCodes.HOOK_FAILED.exit;
+    if (this.hookFailures.late && !isFailure(status)) exitStatus = errorCodes.HOOK_FAILED.exit;
     else if (status === 0 && this.#hooks.warnings > 0) exitStatus = errorCodes.FINISHED_WITH_WARNINGS.exit;
     await this.#conclude(exitStatus, [...this.#totals.problems, ...problems]);
     return exitStatus;
@@ -174,11 +173,11 @@ export class RunCompanion implements AccountSteps {
 
   async #conclude(exitStatus: number, problems: readonly string[]): Promise<void> {
     this.#concluded = true;
-    if (isError(exitStatus)) {
+    if (isFailure(exitStatus)) {
       const said = shownDetails([...problems, ...this.hookFailures.problems]);
       await this.#late('failure', { ...this.#facts(), exitStatus, problems: said });
     }
-    const event = isError(exitStatus) ? 'failure' : exitStatus === 0 ? 'success' : 'warning';
+    const event = isFailure(exitStatus) ? 'failure' : exitStatus === 0 ? 'success' : 'warning';
     await this.#notify(event, exitStatus, [...problems, ...this.hookFailures.problems]);
     const { configuration, addin, level, scheduled } = this.#about;
     const { now } = this.#context.world;

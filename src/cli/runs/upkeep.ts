@@ -8,6 +8,7 @@
 import { Writable } from 'node:stream';
 import type { AddinConfiguration, Configuration } from '../../core/config/load-configuration.ts';
 import { errorCodes } from '../../core/errors.ts';
+import { worseStatus } from '../../core/exit-status.ts';
 import { lastUpkeep, rememberUpkeep } from '../../core/state/upkeep-record.ts';
 import { knownError } from '../../core/system-error.ts';
 import type { CliCommand, CliContext, Invocation } from '../command.ts';
@@ -62,7 +63,7 @@ export async function doUpkeep(
     if (status === 0 || status === errorCodes.ACCOUNT_LOCKED.exit) continue;
     problems.push(...lines.slice(0, mostLines).map((line) => `upkeep: ${name}: ${line}`));
     problems.push(`upkeep: ${name} ended with exit status ${status}`);
-    exitStatus = Math.max(exitStatus, status);
+    exitStatus = worseStatus(exitStatus, status);
   }
   if (isWhole && !signal.aborted) {
     await rememberUpkeep(stateDir, addin.name, world.now()).catch((error: NodeJS.ErrnoException) => {
@@ -128,10 +129,4 @@ async function heard(
     const told = [`${code}: ${message}`, ...(hint === undefined ? [] : [`hint: ${hint}`])];
     return { status: errorCodes[code].exit, lines: [...linesOf(), ...told] };
   }
-}
-
-/** Of a run that ended with `exitStatus`: a failed upkeep outranks warnings, not other errors. */
-export function statusWithUpkeep(exitStatus: number, { exitStatus: upkeep }: UpkeepResult): number {
-  const spared = exitStatus === 0 || (exitStatus >= 100 && exitStatus < 128);
-  return upkeep > 0 && spared ? upkeep : exitStatus;
 }

@@ -13,6 +13,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Notification } from '../contracts/notifier.ts';
 import { HoldfastError } from '../errors.ts';
+import { isFailure } from '../exit-status.ts';
 import { AT_FDCWD, closeFd, errnoName, lockExclusive, O, openAt, zName } from '../filesystem/native.ts';
 import { printable } from '../printable.ts';
 import { readRegularFile } from '../regular-file.ts';
@@ -86,9 +87,8 @@ async function writeLocked(path: string, notification: RunEnd): Promise<void> {
   for (const [, name, of, value] of before.matchAll(sample)) {
     set(name!.slice(prefix.length), of!, Number(value));
   }
-  const good = exitStatus === 0 || (exitStatus >= 100 && exitStatus < 128);
   set('end_timestamp_seconds', addin, atMs / 1000);
-  if (good) set('success_timestamp_seconds', addin, atMs / 1000);
+  if (!isFailure(exitStatus)) set('success_timestamp_seconds', addin, atMs / 1000);
   set('exit_status', addin, exitStatus);
   set('duration_seconds', addin, (durationMs ?? 0) / 1000);
   set('snapshots', addin, figures?.snapshots ?? 0);

@@ -67,7 +67,7 @@ export interface ForeignKey {
 }
 
 /** `ALTER TABLE [ONLY] table ADD CONSTRAINT name FOREIGN KEY … REFERENCES target` */
-export function foreignKeyOf(list: readonly Word[], refuse: Refuse): ForeignKey {
+function foreignKeyOf(list: readonly Word[], refuse: Refuse): ForeignKey {
   const { table, next } = alteredTable(list, refuse);
   const at = list.findIndex(({ kind, value }) => kind === 'word' && value === 'references');
   const to = qualifiedName(list, at + 1);

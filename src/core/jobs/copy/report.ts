@@ -4,6 +4,7 @@
 
 import type { Store } from '../../contracts/store.ts';
 import { type ErrorCode, errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
+import { statusWithLater } from '../../exit-status.ts';
 import type { ListedSnapshot } from '../catalog.ts';
 
 export interface CopyFailure {
@@ -31,9 +32,7 @@ export interface CopyReport {
 /** Of a run whose backups ended with `exitStatus`: a failed copy outranks warnings, not other errors. */
 export function statusWithCopies(exitStatus: number, reports: readonly CopyReport[]): number {
   const errors = reports.flatMap(({ error }) => (error === null ? [] : [errorCodes[error.code].exit]));
-  const worst = Math.max(0, ...errors);
-  const spared = exitStatus === 0 || (exitStatus >= 100 && exitStatus < 128);
-  return worst > 0 && (spared || worst >= 128) ? worst : exitStatus;
+  return statusWithLater(exitStatus, Math.max(0, ...errors));
 }
 
 /**
