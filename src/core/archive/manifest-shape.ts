@@ -125,6 +125,7 @@ export const bodySchema: JsonSchema = object(
     warnings: list(object({ code: text, component: text, message: text, path: text }, ['path'])),
     warningCounts: byName(amount),
     exclusions: byName(list(text)),
+    inclusions: byName(list(text)),
     counts: object(Object.fromEntries(counts.map((name) => [name, amount]))),
     statistics: object(
       {
@@ -154,7 +155,7 @@ export const bodySchema: JsonSchema = object(
     labels: byName(text),
     unconfiguredEngines: list(text),
   },
-  ['statistics', 'findings', 'lost', 'salt', 'labels'],
+  ['inclusions', 'statistics', 'findings', 'lost', 'salt', 'labels'],
 );
 
 /** Of JSON whose format and features are known already. */

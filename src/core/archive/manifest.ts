@@ -98,6 +98,8 @@ export interface ManifestBody {
   readonly warnings: readonly Warning[];
   readonly warningCounts: Readonly<Record<string, number>>;
   readonly exclusions: Readonly<Record<string, readonly string[]>>;
+  /** Of trees that name what they take. Absent in what was written before it was recorded. */
+  readonly inclusions?: Readonly<Record<string, readonly string[]>>;
   readonly counts: {
     readonly entries: number;
     readonly files: number;

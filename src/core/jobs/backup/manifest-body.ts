@@ -13,6 +13,9 @@ import type { WarningList } from './warnings.ts';
 export const exclusionsOf = ({ trees }: Pick<Account, 'trees'>): ManifestBody['exclusions'] =>
   Object.fromEntries(trees.map(({ name, exclude }) => [name, exclude]));
 
+const inclusionsOf = ({ trees }: Pick<Account, 'trees'>): NonNullable<ManifestBody['inclusions']> =>
+  Object.fromEntries(trees.flatMap(({ name, include }) => (include === undefined ? [] : [[name, include]])));
+
 export function bodyOf(
   account: Account,
   components: ManifestBody['components'],
@@ -36,6 +39,7 @@ export function bodyOf(
     warnings: warnings.first,
     warningCounts: warnings.counts,
     exclusions: exclusionsOf(account),
+    inclusions: inclusionsOf(account),
     counts: trees.counts,
     index: trees.index,
     contentRoot: trees.contentRoot,

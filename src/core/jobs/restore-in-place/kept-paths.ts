@@ -8,10 +8,8 @@ import type { Account } from '../../contracts/panel.ts';
 import { HoldfastError } from '../../errors.ts';
 import { PathFilter } from '../../filesystem/patterns.ts';
 import type { Snapshot } from '../catalog.ts';
+import { leftOut } from '../left-out.ts';
 import { warnedPath } from '../restore/backup-warnings.ts';
-
-/** Warnings of a backup that mean: there was something here, and it is not in the snapshot. */
-const leftOut = ['unreadable', 'unstable', 'other-file-system', 'too-deep'];
 
 /** @throws RESTORE_INCOMPLETE the snapshot lacks more than its manifest can list, so that nothing may be deleted by it */
 export function refuseUnlisted({ body, name }: Snapshot): void {
@@ -31,7 +29,7 @@ export function keptPaths({ body }: Snapshot, account: Account): (path: Buffer) 
   const unread = new Set(listedOf(body).map((one) => warnedPath(one).toString('latin1')));
   const filters = new Map(
     account.trees.map((tree) => {
-      const then = new PathFilter(body.exclusions[tree.name] ?? [], undefined);
+      const then = new PathFilter(body.exclusions[tree.name] ?? [], body.inclusions?.[tree.name]);
       return [tree.name, [then, new PathFilter(tree.exclude, tree.include)]];
     }),
   );

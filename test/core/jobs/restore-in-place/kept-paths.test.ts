@@ -40,4 +40,16 @@ describe('a path that stays', () => {
     for (const path of ['shadow/var', 'shadow/var/caches/a', 'shadow/a/x.tmp'])
       expect(keeps(Buffer.from(path))).toBe(false);
   });
+
+  it('was not among what a tree took then', () => {
+    const trees = [{ name: 'system', path: '/', exclude: [], include: ['etc', 'var/spool/cron'] }];
+    const keeps = keptPaths(
+      snapshotWith({ exclusions: { system: [] }, inclusions: { system: ['etc'] } }),
+      accountAt('/', { trees }),
+    );
+
+    for (const path of ['system/var', 'system/var/spool/cron/root'])
+      expect(keeps(Buffer.from(path))).toBe(true);
+    for (const path of ['system', 'system/etc/hosts']) expect(keeps(Buffer.from(path))).toBe(false);
+  });
 });
