@@ -35,7 +35,7 @@ import type { VerifyReport } from '../../src/core/jobs/verify-types.ts';
 import { openState, type State } from '../../src/core/state/state.ts';
 
 /** A tree's path, or the tree with its exclusions. */
-export type LabTree = string | { readonly path: string; readonly exclude: readonly string[] };
+export type LabTree = string | Omit<Tree, 'name'>;
 
 export interface LabBackup {
   readonly engines?: readonly DatabaseEngine[];

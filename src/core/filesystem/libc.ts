@@ -19,6 +19,9 @@ const declare = (prototype: string): Call => libc.func(prototype) as Call;
 
 export const c = {
   openat: declare('int openat(int dirfd, const void *path, int flags, uint32_t mode)'),
+  openat2: declare(
+    'int64_t syscall(int64_t number, int64_t dirfd, const void *path, const void *how, int64_t size)',
+  ),
   statx: declare('int statx(int dirfd, const void *path, int flags, uint32_t mask, void *buf)'),
   syscall: declare('int64_t syscall(int64_t number, int64_t a, void *b, int64_t c)'),
   getxattr: declare('int64_t getxattr(const void *path, const void *name, void *value, size_t size)'),

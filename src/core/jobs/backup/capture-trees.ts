@@ -15,6 +15,7 @@ import type { CaptureTree } from '../capture/messages.ts';
 import type { CapturePool, CaptureResult } from '../capture/pool.ts';
 import type { AccountProgress } from './account-progress.ts';
 import { IndexStream } from './index-stream.ts';
+import { knowsNames } from './known-names.ts';
 import type { ParentSnapshot } from './parent-snapshot.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
 import { TreeBudget } from './tree-budget.ts';
@@ -46,8 +47,11 @@ export async function captureTrees(
   allowed: AccountBudget | null = null,
 ): Promise<CapturedTrees> {
   const { pool, writer, warnings, progress } = context;
-  const trees = numberDevices(context.trees);
-  const parent = context.parent?.usableFor(trees) === true ? context.parent : null;
+  const numbered = numberDevices(context.trees);
+  const parent = context.parent?.usableFor(numbered) === true ? context.parent : null;
+  const trees = numbered.map((tree) =>
+    parent !== null && knowsNames(parent.snapshot, tree) ? { ...tree, namesKnown: true } : tree,
+  );
   const startedAt = new Date(context.now()).toISOString();
   const { publicKey } = writer;
   const overBudget = new AbortController();

@@ -6,17 +6,15 @@
  * Paths and names are bytes as latin1. What cannot be opened passes for absent: the capture will say why.
  */
 
-import { statfsSync } from 'node:fs';
 import { fileType, typeOf } from '../../archive/entry.ts';
 import type { Tree } from '../../contracts/panel.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { directoryType, listDirectory, listedType, plainName } from '../../filesystem/directory.ts';
+import { countsLinks } from '../../filesystem/kind.ts';
 import { AT_FDCWD, closeFd, O, openAt, Stat, statAt, statFd, zName } from '../../filesystem/native.ts';
 import { componentName, OpenDirectories } from '../../filesystem/open-directories.ts';
 import { cName, isElsewhere } from '../capture/levels.ts';
 
-/** Magic numbers of ext4, XFS and tmpfs: the links of a directory there are two and one for each within. */
-const counting: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x01021994]);
 const place = O.PATH | O.DIRECTORY | O.NOFOLLOW;
 const [dot, dotDot] = [zName('.'), zName('..')];
 const found = new Stat();
@@ -42,7 +40,7 @@ export class TreeLook {
     this.#spansMounts = include !== undefined;
     this.#root = openAt(AT_FDCWD, zName(path), place);
     const isThere = this.#root >= 0 && statFd(this.#root, this.#rootStat) === 0;
-    this.#countsLinks = isThere && counting.has(statfsSync(`/proc/self/fd/${this.#root}`).type);
+    this.#countsLinks = isThere && countsLinks(this.#root);
     this.#directories = new OpenDirectories(this.#root, (dirfd, part) => this.#enter(dirfd, part));
   }
 

@@ -4,14 +4,16 @@
  * Everything here is synchronous and speaks to the main thread only through `Outlet`.
  */
 
-import { comparePaths, type LinkRecord } from '../../archive/entry.ts';
+import type { LinkRecord } from '../../archive/entry.ts';
 import { eachRecord } from '../../archive/page-cursor.ts';
-import { type FinishedPage, PageWriter } from '../../archive/pages.ts';
+import { PageWriter } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
 import { noCounts } from './counts.ts';
+import { DueFiles } from './due-files.ts';
 import type { TreeContext } from './entry-log.ts';
 import { KnownContents } from './known-contents.ts';
+import { LatePages } from './late-pages.ts';
 import {
   captureLinked,
   type LinkContext,
@@ -48,10 +50,7 @@ export class AccountCapture {
   readonly #now: () => number;
   readonly segments: SegmentWriter;
   readonly #pageBytes: number;
-  readonly #directories: PageWriter;
-  readonly #linked: PageWriter;
-  readonly #directoryPages: FinishedPage[] = [];
-  readonly #linkedPages: FinishedPage[] = [];
+  readonly #late: LatePages;
   readonly #keptLinks = new Set<string>();
   readonly #parent: CaptureParent | null;
   readonly #parentPages: ParentPages | null;
@@ -75,8 +74,7 @@ export class AccountCapture {
     this.#xattrs = world.xattrs;
     this.#now = world.now;
     this.#pageBytes = world.pageBytes;
-    this.#directories = new PageWriter(world.pageBytes);
-    this.#linked = new PageWriter(world.pageBytes);
+    this.#late = new LatePages(world.pageBytes);
     const sink = {
       nextNumber: () => Atomics.add(control, jobControl.nextNumber, 1),
       bytes: (number: number, bytes: Buffer, plainBytes: number) =>
@@ -93,7 +91,8 @@ export class AccountCapture {
     const pages = new PageWriter(this.#pageBytes);
     const counts = noCounts();
     const full = path === '' ? tree.name : `${tree.name}/${path}`;
-    const merge = this.#merge(full, pages, counts);
+    const due = new DueFiles(tree, (sum) => isSumDue(sum, this.#parent!));
+    const merge = this.#merge(full, pages, counts, due);
     const context: TreeContext = {
       merge,
       isSumDue: (sum) => isSumDue(sum, this.#parent!),
@@ -103,8 +102,8 @@ export class AccountCapture {
       keepLink: (inode) => this.#keptLinks.add(`${tree.device}:${inode}`),
       segments: this.segments,
       pages,
-      directories: this.#directories,
-      linked: this.#linked,
+      directories: this.#late.directories,
+      linked: this.#late.linked,
       counts,
       xattrs: this.#xattrs,
       now: this.#now,
@@ -122,6 +121,8 @@ export class AccountCapture {
     } catch (error) {
       if (!isHoldfastError(error) || error.code !== 'TREE_UNREADABLE') throw error;
       failure = { tree: treeNumber, code: error.code, message: error.message };
+    } finally {
+      due.close();
     }
     this.#flushPages(pages, true, counts);
     this.#outlet.send({
@@ -134,9 +135,10 @@ export class AccountCapture {
     });
   }
 
-  #merge(within: string, pages: PageWriter, counts: CaptureCounts): ParentMerge | null {
+  #merge(within: string, pages: PageWriter, counts: CaptureCounts, due: DueFiles): ParentMerge | null {
     if (this.#parentPages === null) return null;
     return new ParentMerge(this.#parentPages, within, {
+      opened: (plain) => due.ask(plain),
       write: (entry) => {
         pages.add(entry);
         this.#flushPages(pages, false, counts);
@@ -165,10 +167,7 @@ export class AccountCapture {
       counts.bytes += page.dataBytes;
       this.#outlet.send({ type: 'page', job: this.#job, page, part });
     }
-    // Cut as those, so that pages of threads do not overlap: the tar has children before parents.
-    const directories = cut || this.#directories.full ? this.#directories.finish() : null;
-    if (directories !== null) this.#directoryPages.push(directories);
-    if (this.#linked.full) this.#linkedPages.push(this.#linked.finish()!);
+    this.#late.flush(cut);
   }
 
   #warn(code: string, component: string, path: string, message: string): void {
@@ -178,7 +177,7 @@ export class AccountCapture {
 
   release(): void {
     this.segments.close();
-    const { directories, linked } = this.#rest();
+    const { directories, linked } = this.#late.finish();
     this.#parentPages?.close();
     this.#outlet.send({
       type: 'released',
@@ -194,21 +193,10 @@ export class AccountCapture {
     this.#parentPages?.close();
   }
 
-  #rest(): { directories: FinishedPage[]; linked: FinishedPage[] } {
-    const lastDirectories = this.#directories.finish();
-    if (lastDirectories !== null) this.#directoryPages.push(lastDirectories);
-    const lastLinked = this.#linked.finish();
-    if (lastLinked !== null) this.#linkedPages.push(lastLinked);
-    return { directories: this.#directoryPages, linked: this.#linkedPages };
-  }
-
   /** The final segment of a full: linked files, hard links, directories, end of archive, in this order. */
   finish(others: FinishCapture): void {
     const counts = noCounts();
-    const own = this.#rest();
-    const byPath = (a: FinishedPage, b: FinishedPage): number => comparePaths(a.first, b.first);
-    const linked = [...own.linked, ...others.linked].sort(byPath);
-    const directories = [...own.directories, ...others.directories].sort(byPath);
+    const { directories, linked } = this.#late.join(others);
     const { startedAtMs, keptLinks } = others;
     const kept = new Set([...this.#keptLinks, ...keptLinks]);
     const context: LinkContext = {

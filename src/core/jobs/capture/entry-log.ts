@@ -126,8 +126,12 @@ export class EntryLog {
    * where it is.
    */
   isAsBefore(prefix: Buffer, name: Buffer, length: number, stat: Stat): boolean {
-    const { merge } = this.#context;
-    if (merge === null || !merge.isAt(prefix, name, length)) return false;
+    return this.#context.merge?.isAt(prefix, name, length) === true && this.isAsRecorded(stat);
+  }
+
+  /** As `isAsBefore`, for the name that the merge is at. */
+  isAsRecorded(stat: Stat): boolean {
+    const merge = this.#context.merge!;
     return merge.isUnchanged(stat) && this.#isHeld(merge.record);
   }
 

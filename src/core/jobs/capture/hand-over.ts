@@ -8,11 +8,16 @@
 import { directoryType, plainName } from '../../filesystem/directory.ts';
 import type { EntryLog, TreeContext } from './entry-log.ts';
 import type { Level } from './levels.ts';
+import { listAfterAll } from './recorded-names.ts';
 
 /** Gives the last waiting directory of the highest level, which is likely to be large, to another worker. */
 export function handOver(stack: readonly Level[], context: TreeContext, log: EntryLog): void {
   const isWorth = (level: Level, name: string): boolean =>
     level.isNew || context.isLarge(log.fullPath(level.prefix + plainName(name)));
+  for (const level of stack) {
+    const isKnown = level.names === null;
+    if (isKnown && context.isLarge(log.fullPath(level.prefix.slice(0, -1)))) listAfterAll(level);
+  }
   const waiting = waitingDirectory(stack, isWorth);
   if (waiting === null) return;
   const { level, name } = waiting;
@@ -31,7 +36,7 @@ function waitingDirectory(
 ): { readonly level: Level; readonly name: string } | null {
   for (const level of stack) {
     while (level.searched > level.next) {
-      const name = level.names[--level.searched]!;
+      const name = level.names![--level.searched]!;
       if (name.endsWith(`\0${directoryType}`) && isWorth(level, name)) return { level, name };
     }
   }

@@ -4,7 +4,8 @@ import type { Stat } from '../../filesystem/native.ts';
 
 export interface Level {
   readonly fd: number;
-  readonly names: readonly string[];
+  /** Null as long as it is walked by the names that the parent has, see `recorded-names.ts`. */
+  names: readonly string[] | null;
   /** Path of the directory relative to the root, ending in `/`; empty for the root. */
   readonly prefix: string;
   /** The same with the name of the tree before it, as bytes. */
@@ -14,6 +15,8 @@ export interface Level {
   /** No pattern speaks of what lies in it. */
   readonly takesAll: boolean;
   next: number;
+  /** As long as there are no names: the one that was captured last, of which something may be left to do. */
+  last: string | null;
   /** Names before this one have been asked for, see `askAhead`; the next are asked for when the walk gets to `askAgain`. */
   asked: number;
   askAgain: number;
@@ -25,8 +28,13 @@ export interface Level {
   readonly given: Set<string>;
 }
 
+/** One whose names have been listed. */
+export type ListedLevel = Level & { readonly names: readonly string[] };
+
+export const isListed = (level: Level): level is ListedLevel => level.names !== null;
+
 /** Longer than any name: FUSE allows a kilobyte. */
-const nameBuffer = Buffer.alloc(2048);
+export const nameBuffer = Buffer.alloc(2048);
 
 /** `name` is latin1, possibly followed by NUL and more. Valid until the next call. */
 export function cName(name: string): Buffer {

@@ -17,6 +17,8 @@ export interface CaptureTree {
   readonly device: number;
   readonly exclude: readonly string[];
   readonly include?: readonly string[];
+  /** The parent has every name that its directories held: see `backup/known-names.ts`. */
+  readonly namesKnown?: boolean;
 }
 
 export interface CaptureParent extends ParentFile {

@@ -11,7 +11,11 @@ import { type ExtentSummary, eachRecord, PageCursor } from '../../archive/page-c
 import type { Stat } from '../../filesystem/native.ts';
 import { isBelow, type ParentPages } from './parent-pages.ts';
 
+const slash = 0x2f;
+
 export interface MergeSink {
+  /** A page of the parent that the walk comes to. */
+  opened(plain: Buffer): void;
   /** An entry for the new index, in path order. */
   write(entry: Entry): void;
   /** A record of the parent for the new index, as it is. Valid until the next call. */
@@ -71,8 +75,30 @@ export class ParentMerge {
     const start = prefix.length;
     if (pathLength !== start + length) return false;
     for (let i = 0; i < length; i++) if (pathBytes[start + i] !== name[i]) return false;
-    for (let i = start - 1; i >= 0; i--) if (pathBytes[i] !== prefix[i]) return false;
-    return true;
+    return beginsWith(pathBytes, prefix);
+  }
+
+  /**
+   * Goes to the next record that lies directly in a directory, and says its name. What lies deeper belongs to a
+   * directory that was not entered: it is gone from the tree. Makes no object.
+   *
+   * @param prefix the directory's path with the tree's name, ending in `/`
+   * @param name gets the name, ended by NUL
+   * @returns its length, or -1 where the parent has no more of the directory
+   */
+  nextIn(prefix: Buffer, name: Buffer): number {
+    const start = prefix.length;
+    for (; !this.#ended; this.#drop()) {
+      const { pathBytes, pathLength } = this.record;
+      if (pathLength <= start || !beginsWith(pathBytes, prefix)) return -1;
+      const length = pathLength - start;
+      let at = 0;
+      for (; at < length && pathBytes[start + at] !== slash; at++) name[at] = pathBytes[start + at]!;
+      if (at < length) continue;
+      name[length] = 0;
+      return length;
+    }
+    return -1;
   }
 
   /** True where the record at the present place describes an inode in exactly this state. */
@@ -105,6 +131,11 @@ export class ParentMerge {
     const entry = this.record.entry();
     this.#step();
     return entry;
+  }
+
+  /** Goes past what the parent has of `path`, where that is the present record still: it is gone from the tree. */
+  leave(path: string): void {
+    if (!this.#ended && this.record.path === path) this.#drop();
   }
 
   /** Something that the parent does not have at this place. */
@@ -182,12 +213,19 @@ export class ParentMerge {
       return;
     }
     this.#plain = this.#pages.load(row);
+    this.#sink.opened(this.#plain);
     this.#cursor = new PageCursor(this.#plain);
     this.#cursor.next();
     if (this.#within !== '' && compareLatin1Paths(this.record.path, this.#within) > 0) {
       this.#ended = !isBelow(this.record.path, this.#within);
     }
   }
+}
+
+/** From its end on: neighbours differ there. */
+function beginsWith(path: Buffer, prefix: Buffer): boolean {
+  for (let i = prefix.length - 1; i >= 0; i--) if (path[i] !== prefix[i]) return false;
+  return true;
 }
 
 function hasOwnContent({ mode, flags }: PageCursor): boolean {

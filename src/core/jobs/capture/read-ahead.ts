@@ -7,25 +7,27 @@
  */
 
 import { readSync } from 'node:fs';
-import { regularType } from '../../filesystem/directory.ts';
+import { plainName, regularType } from '../../filesystem/directory.ts';
 import { fetchAhead } from '../../filesystem/fetch-ahead.ts';
-import type { PathFilter } from '../../filesystem/patterns.ts';
-import type { TreeContext } from './entry-log.ts';
-import { cName, depthOf, type Level } from './levels.ts';
-import { pathSum } from './reread.ts';
+import { cName, type ListedLevel } from './levels.ts';
 
 /** Asked for at once; the next as many when half of them have been passed. */
 const batch = 32;
-/** So many are asked for after a read that had to wait, and was not the only one of so many reads. */
+/** So many are asked for after reads most of which had to wait. */
 const patience = 256;
-const lately = 32;
+/**
+ * A read that had to wait counts so many times as one that need not, and so much more of them makes a slow disk: from
+ * memory too one read in thirty waits, for the processor.
+ */
+const weight = 4;
+const slowEnough = 16;
 /** From memory a read takes less, also into memory that is new: so long for the call, and so many bytes a millisecond. */
 const callMs = 0.1;
 const bytesPerMs = 200_000;
 
 /** Files that are still to be asked for. Of this thread: all of its reads wait for the same disks. */
 let left = 0;
-let readsSinceSlow = lately;
+let slowness = 0;
 
 /** Reads from one position, and notes whether that had to wait. Fewer bytes than asked for: the file ends there. */
 export function readFully(fd: number, buffer: Buffer, at: number, length: number, position: number): number {
@@ -36,35 +38,34 @@ export function readFully(fd: number, buffer: Buffer, at: number, length: number
     if (read === 0) break;
     done += read;
   }
-  readsSinceSlow++;
-  if (performance.now() - begun > callMs + length / bytesPerMs) {
-    if (readsSinceSlow <= lately) left = patience;
-    readsSinceSlow = 0;
-  }
+  const hadToWait = performance.now() - begun > callMs + length / bytesPerMs;
+  slowness = Math.max(0, Math.min(slowEnough, slowness + (hadToWait ? weight : -1)));
+  if (hadToWait && slowness === slowEnough) left = patience;
   return done;
 }
 
-/** As far as a name tells: of what the parent has nobody knows which files have changed. */
-export function isToBeRead(
-  { isNew, sum, prefix }: Level,
-  name: string,
-  filter: PathFilter,
-  { isSumDue }: Pick<TreeContext, 'isSumDue'>,
-): boolean {
-  if (!isNew && !isSumDue(pathSum(name, sum))) return false;
-  const path = prefix + name;
-  return filter.judge(path, depthOf(path)) === 'take';
+/** Reads had to wait lately. */
+export const isDiskSlow = (): boolean => left > 0;
+
+/** Files that are due have been asked for: after so many it is tried whether reads still have to wait. */
+export function askedFor(files: number): void {
+  left -= files / 8;
 }
 
-/** @param wants whether a file will be read; asked only where the disk is slow */
-export function askAhead(level: Level, wants: (name: string) => boolean): void {
-  if (left <= 0 || level.next < level.askAgain) return;
+/**
+ * Asks for the next files of a directory of which the parent has nothing. Of what it has nobody knows which have
+ * changed, and those that are due are asked for by page: see `due-files.ts`.
+ *
+ * @param wants whether the file of this path will be read; asked only where the disk is slow
+ */
+export function askAhead(level: ListedLevel, wants: (path: string) => boolean): void {
+  if (!level.isNew || left <= 0 || level.next < level.askAgain) return;
   let asked = 0;
   let at = Math.max(level.asked, level.next);
   level.askAgain = level.names.length;
   for (; at < level.names.length && asked < batch; at++) {
     const name = level.names[at]!;
-    if (!name.endsWith(regularType) || !wants(name)) continue;
+    if (!name.endsWith(regularType) || !wants(level.prefix + plainName(name))) continue;
     fetchAhead(level.fd, cName(name));
     if (++asked === batch / 2) level.askAgain = at;
   }

@@ -13,6 +13,13 @@ export function pathSum(path: string, before = 0): number {
   return sum;
 }
 
+/** Of a path that lies in `bytes`. */
+export function bytesSum(bytes: Uint8Array, from: number, to: number): number {
+  let sum = 0;
+  for (let i = from; i < to; i++) sum = (Math.imul(sum, 31) + bytes[i]!) >>> 0;
+  return sum;
+}
+
 /** Of a path that consists of one whose sum is `sum`, and the first `length` bytes of a name. */
 export function nameSum(name: Uint8Array, length: number, sum: number): number {
   let all = sum;

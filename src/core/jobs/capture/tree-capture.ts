@@ -7,21 +7,20 @@
  */
 
 import { entryFlags, fileType } from '../../archive/entry.ts';
-import { isHoldfastError } from '../../errors.ts';
-import { listDirectory, plainName } from '../../filesystem/directory.ts';
-import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
-import { closeFd, errno, errnoName, O, openAt, Stat, statAt, statFd } from '../../filesystem/native.ts';
+import { plainName } from '../../filesystem/directory.ts';
+import { datesDirectories } from '../../filesystem/kind.ts';
+import { closeFd, errno, O, openAt, Stat, statAt, statFd } from '../../filesystem/native.ts';
 import { openFrom } from '../../filesystem/open-below.ts';
 import { PathFilter } from '../../filesystem/patterns.ts';
 import { EntryLog, type TreeContext } from './entry-log.ts';
 import { handOver } from './hand-over.ts';
 import { captureRegular, captureSpecial, type LeafContext, type Previous } from './leaf-capture.ts';
-import { cName, depthOf, depthProblem, isElsewhere, type Level } from './levels.ts';
+import { cName, depthOf, depthProblem, isElsewhere, isListed, type Level } from './levels.ts';
+import { listNames, nextListed } from './listed-names.ts';
 import type { CaptureTree } from './messages.ts';
 import { openRoot } from './open-root.ts';
-import { askAhead, isToBeRead } from './read-ahead.ts';
+import { nextToCapture } from './recorded-names.ts';
 import { pathSum } from './reread.ts';
-import { keepUnchanged } from './unchanged-leaf.ts';
 
 export class TreeCapture {
   readonly #tree: CaptureTree;
@@ -32,6 +31,7 @@ export class TreeCapture {
   readonly #log: EntryLog;
   readonly #leaf: LeafContext;
   #stack: Level[] = [];
+  #datesDirectories = false;
 
   constructor(tree: CaptureTree, context: TreeContext) {
     this.#tree = tree;
@@ -56,6 +56,7 @@ export class TreeCapture {
   run(path: string): void {
     const root = openRoot(this.#tree, this.#rootStat);
     try {
+      this.#datesDirectories = this.#tree.namesKnown === true && datesDirectories(root);
       this.#start(root, path);
       while (this.#stack.length > 0) this.#step();
     } finally {
@@ -76,8 +77,7 @@ export class TreeCapture {
       closeFd(root);
     }
     if (fd < 0) {
-      stopWhereExhausted(fd);
-      this.#context.warn('vanished', path, `directory vanished before it was read: ${errnoName(fd)}`);
+      this.#log.lost(path, isReplaced(fd) ? -errno.ENOENT : fd);
       return;
     }
     try {
@@ -89,24 +89,17 @@ export class TreeCapture {
 
   #step(): void {
     const level = this.#stack.at(-1)!;
-    if (level.next >= level.names.length) {
+    const name = isListed(level)
+      ? nextListed(this.#leaf, level, this.#takes)
+      : nextToCapture(this.#leaf, level);
+    if (name !== null) this.#capture(level.fd, name, level.prefix + plainName(name));
+    else {
       closeFd(level.fd);
       this.#stack.pop();
-      return;
     }
-    askAhead(level, this.#isToBeRead);
-    const name = level.names[level.next++]!;
-    if (level.given.size > 0 && level.given.has(name)) {
-      this.#context.merge?.skipWithin(this.#log.fullPath(level.prefix + plainName(name)));
-      this.#context.flushPages(true);
-      return;
-    }
-    if (!keepUnchanged(this.#leaf, level, name))
-      this.#capture(level.fd, name, level.prefix + plainName(name));
   }
 
-  readonly #isToBeRead = (name: string): boolean =>
-    isToBeRead(this.#stack.at(-1)!, plainName(name), this.#filter, this.#context);
+  readonly #takes = (path: string): boolean => this.#filter.judge(path, depthOf(path)) === 'take';
 
   /** One name in an open directory. `name` may carry NUL and its type. */
   #capture(dirfd: number, name: string, path: string): void {
@@ -184,7 +177,7 @@ export class TreeCapture {
   /** @returns false where it is no directory any more */
   #directory(dirfd: number, name: string, path: string): boolean {
     const fd = openAt(dirfd, cName(name), O.DIRECTORY | O.NOFOLLOW);
-    if (fd === -errno.ENOTDIR || fd === -errno.ELOOP) return false;
+    if (isReplaced(fd)) return false;
     if (fd < 0) {
       this.#log.lost(path, fd);
       return true;
@@ -202,11 +195,13 @@ export class TreeCapture {
   #enter(fd: number, prefix: string, depth: number): void {
     if (prefix === '') statFd(fd, this.#stat);
     const path = prefix.slice(0, -1);
+    const sum = pathSum(prefix);
     const tooDeep = depthProblem(path, depth);
     this.#context.checkStop();
-    const names = tooDeep === null ? this.#list(fd, path) : null;
+    const isKnown = tooDeep === null && this.#knowsNames(path, sum);
+    const names = tooDeep !== null || isKnown ? null : listNames(fd, path, this.#context);
     this.#context.flushPages(false);
-    if (names === null) {
+    if (names === null && !isKnown) {
       // Its contents are unknown, which is not the same as none.
       this.#log.leaveOut(path, this.#stat, fd);
       closeFd(fd);
@@ -222,29 +217,25 @@ export class TreeCapture {
       names,
       prefix,
       prefixBytes: Buffer.from(`${this.#log.fullPath(path)}/`, 'latin1'),
-      sum: pathSum(prefix),
+      sum,
       takesAll: this.#context.merge !== null && this.#filter.takesAllAt(depth + 1),
       isNew,
       next: 0,
+      last: null,
       asked: 0,
       askAgain: 0,
-      searched: names.length,
+      searched: names?.length ?? 0,
       given: new Set(),
     });
     if (this.#context.wantsHandOver()) handOver(this.#stack, this.#context, this.#log);
   }
 
-  /** Null, with a warning, where the kernel does not give the names. */
-  #list(fd: number, path: string): string[] | null {
-    try {
-      return listDirectory(fd);
-    } catch (error) {
-      if (!isHoldfastError(error) || error.code === 'RUN_FAILED' || path === '') {
-        closeFd(fd);
-        throw error;
-      }
-      this.#context.warn('unreadable', path, `${error.message}; its contents are left out`);
-      return null;
-    }
+  /** An unchanged directory of which the parent has all names. */
+  #knowsNames(path: string, sum: number): boolean {
+    if (!this.#datesDirectories || this.#context.isSumDue(sum)) return false;
+    return this.#context.merge?.find(this.#log.fullPath(path)) === true && this.#log.isAsRecorded(this.#stat);
   }
 }
+
+/** Why no directory opens by a name that was one. */
+const isReplaced = (rc: number): boolean => rc === -errno.ENOTDIR || rc === -errno.ELOOP;

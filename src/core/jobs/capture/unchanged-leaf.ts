@@ -4,26 +4,31 @@
  */
 
 import { fileType } from '../../archive/entry.ts';
-import { directoryType } from '../../filesystem/directory.ts';
 import { statAt } from '../../filesystem/native.ts';
 import type { LeafContext } from './leaf-capture.ts';
-import { cName, type Level } from './levels.ts';
+import type { Level } from './levels.ts';
 import { nameSum } from './reread.ts';
 
-/** Takes over what the parent has of a listed name. Where it returns false, nothing has happened yet. */
+/**
+ * Takes over what the parent has of a name. Where it returns false, nothing has happened yet.
+ *
+ * @param name ended by NUL behind its `length` bytes
+ * @param isMet the merge is known to be at this name
+ */
 export function keepUnchanged(
   { context, log, stat, isForeign }: LeafContext,
   level: Level,
-  name: string,
+  name: Buffer,
+  length: number,
+  isMet: boolean,
 ): boolean {
-  if (!level.takesAll || name.endsWith(directoryType)) return false;
-  const bytes = cName(name);
-  const length = name.length - 2;
-  if (statAt(level.fd, bytes, stat) < 0 || isForeign(stat)) return false;
+  if (statAt(level.fd, name, stat) < 0 || isForeign(stat)) return false;
   const type = stat.mode & fileType.mask;
-  if (type === fileType.directory || !log.isAsBefore(level.prefixBytes, bytes, length, stat)) return false;
+  if (type === fileType.directory) return false;
+  const isSame = isMet ? log.isAsRecorded(stat) : log.isAsBefore(level.prefixBytes, name, length, stat);
+  if (!isSame) return false;
   const isDue =
-    type === fileType.regular && log.hasKeptHash && context.isSumDue(nameSum(bytes, length, level.sum));
+    type === fileType.regular && log.hasKeptHash && context.isSumDue(nameSum(name, length, level.sum));
   if (isDue) return false;
   log.keep();
   return true;

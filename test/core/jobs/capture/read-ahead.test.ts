@@ -1,13 +1,18 @@
 /** Which files the kernel is told of before they are read, on a file system of which nothing is in memory. */
 
 import { execFileSync } from 'node:child_process';
-import { closeSync, fsyncSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { listDirectory, plainName } from '../../../../src/core/filesystem/directory.ts';
+import { type Entry, fileType } from '../../../../src/core/archive/entry.ts';
+import { decompressPart } from '../../../../src/core/archive/page-reader.ts';
+import { PageWriter, pageTargetBytes } from '../../../../src/core/archive/pages.ts';
+import { listDirectory } from '../../../../src/core/filesystem/directory.ts';
 import { c } from '../../../../src/core/filesystem/libc.ts';
-import type { Level } from '../../../../src/core/jobs/capture/levels.ts';
+import { DueFiles } from '../../../../src/core/jobs/capture/due-files.ts';
+import type { ListedLevel } from '../../../../src/core/jobs/capture/levels.ts';
 import { askAhead, readFully } from '../../../../src/core/jobs/capture/read-ahead.ts';
+import { pathSum } from '../../../../src/core/jobs/capture/reread.ts';
 import { type MountedFilesystem, mountFilesystem } from '../../../support/filesystems.ts';
 
 const POSIX_FADV_DONTNEED = 4;
@@ -30,7 +35,25 @@ function forget(name: string): void {
   closeSync(fd);
 }
 
-const levelOf = (next = 0): Level => ({
+const entryOf = (path: string): Entry => ({
+  path: Buffer.from(path),
+  flags: 0,
+  mode: fileType.regular,
+  uid: 0,
+  gid: 0,
+  mtimeSeconds: 0,
+  mtimeNanoseconds: 0,
+  ctimeSeconds: 0,
+  ctimeNanoseconds: 0,
+  inode: 1n,
+  xattrs: [],
+  content: { size: bytes, sha256: Buffer.alloc(32), extents: [] },
+  target: null,
+  rdevMajor: 0,
+  rdevMinor: 0,
+});
+
+const levelOf = (next = 0): ListedLevel => ({
   fd: directory,
   names: listed,
   prefix: '',
@@ -39,6 +62,7 @@ const levelOf = (next = 0): Level => ({
   takesAll: true,
   isNew: true,
   next,
+  last: null,
   asked: 0,
   askAgain: 0,
   searched: 0,
@@ -82,13 +106,13 @@ describe('the kernel', () => {
     expect(inMemory()).toEqual([]);
   });
 
-  it('is asked for the next files after two reads that had to, and for more when half of them have been passed', async () => {
-    readSlowly(names[0]!);
+  it('is asked for the next files after four reads that had to, and for more when half of them have been passed', async () => {
+    for (let read = 0; read < 3; read++) readSlowly(names[0]!);
     askAhead(levelOf(), () => true);
     expect(inMemory()).toEqual([]);
     readSlowly(names[0]!);
     const level = levelOf();
-    askAhead(level, (name) => plainName(name) !== names[3]);
+    askAhead(level, (path) => path !== names[3]);
 
     await expect.poll(inMemory).toEqual(names.slice(0, 33).filter((name) => name !== names[3]));
     level.next = 10;
@@ -97,6 +121,29 @@ describe('the kernel', () => {
     level.next = 18;
     askAhead(level, () => true);
     await expect.poll(inMemory).toEqual(names.filter((name) => name !== names[3]));
+  });
+
+  it('is asked for the files of a page that are due, and follows no link and no mount', async () => {
+    const page = new PageWriter(pageTargetBytes);
+    const paths = ['beside/link/file-10', ...names.slice(0, 5), 'mounted/file-11'];
+    for (const path of paths.sort()) page.add(entryOf(`t/${path}`));
+    const { frame, plainBytes } = page.finish()!;
+    const plain = decompressPart(frame, plainBytes, 'page');
+    mkdirSync(at('beside'));
+    symlinkSync('..', at('beside/link'));
+    mkdirSync(at('mounted'));
+    execFileSync('mount', ['--bind', mounted.path, at('mounted')]);
+    const wanted = [names[1]!, names[3]!].map((name) => pathSum(name));
+    const others = ['beside/link/file-10', 'mounted/file-11'].map((path) => pathSum(path));
+    const due = new DueFiles({ name: 't', path: mounted.path, device: 0, exclude: [] }, (sum) =>
+      [...wanted, ...others].includes(sum),
+    );
+    for (let read = 0; read < 4; read++) readSlowly(names[0]!);
+    due.ask(plain);
+    due.close();
+    execFileSync('umount', [at('mounted')]);
+
+    await expect.poll(inMemory).toEqual([names[1], names[3]]);
   });
 
   it('is not asked for ever', async () => {

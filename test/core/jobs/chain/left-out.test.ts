@@ -66,3 +66,38 @@ it('an incremental takes in what is excluded no more, and lets go of what is now
     expect(await pathsOf(chain, snapshot)).toEqual(await pathsOf(chain, full));
   }
 });
+
+it('an incremental takes in what became readable in a directory that has not changed', async () => {
+  await using chain = await openLeftOut();
+  const other = chain.at('cache/other');
+  chain.write('cache/other', 'seen while it lay under a mount');
+  execFileSync('mount', ['--bind', '/etc/hostname', other]);
+  try {
+    const { body } = await backUp(chain, 'full', []);
+    expect(body.warningCounts).toEqual({ 'other-file-system': 1 });
+  } finally {
+    execFileSync('umount', [other]);
+  }
+  await backUp(chain, 'incremental', []);
+  await chain.expectRestorable();
+});
+
+it('an incremental takes in files that patterns let in now, though their directories have not changed', async () => {
+  await using chain = await openLeftOut();
+  const { lab, tree } = chain;
+  const given = [
+    { path: tree, exclude: ['plain/file*', 'cache/a/below/file'] },
+    { path: tree, exclude: ['plain/file3*'] },
+    { path: tree, exclude: [], include: ['cache', 'plain/file3'] },
+    { path: tree, exclude: [] },
+  ];
+  await lab.backUp({ shadow: given[0]! }, { level: 'full' });
+  for (const shadow of given.slice(1)) {
+    const { snapshot } = await lab.backUp({ shadow }, { level: 'incremental' });
+    const full = await lab.backUp({ shadow }, { level: 'full' });
+    expect(await chain.described(snapshot)).toEqual(await chain.described(full.snapshot));
+    await lab.backUp({ shadow: given[0]! }, { level: 'full' });
+    await lab.backUp({ shadow }, { level: 'incremental' });
+  }
+  await chain.expectRestorable();
+});

@@ -1,0 +1,21 @@
+/**
+ * What can be relied on where a descriptor lies, by the kind of its file system. Magic numbers: statfs(2).
+ *
+ * What is not named here is not known to keep to it: of network file systems the server decides, of FUSE its program,
+ * an overlay shows what somebody changed below it, and FAT does not date directories when names come and go.
+ */
+
+import { statfsSync } from 'node:fs';
+
+const [ext, xfs, tmpfs] = [0xef53, 0x58465342, 0x01021994];
+const [btrfs, f2fs, zfs] = [0x9123683e, 0xf2f52010, 0x2fc12fc1];
+const counting: ReadonlySet<number> = new Set([ext, xfs, tmpfs]);
+const dating: ReadonlySet<number> = new Set([ext, xfs, tmpfs, btrfs, f2fs, zfs]);
+
+const kindOf = (fd: number): number => statfsSync(`/proc/self/fd/${fd}`).type;
+
+/** The links of a directory are two and one for each directory within. @throws Error as `statfs` */
+export const countsLinks = (fd: number): boolean => counting.has(kindOf(fd));
+
+/** A directory has another ctime whenever a name has come, gone or been renamed in it. @throws Error as `statfs` */
+export const datesDirectories = (fd: number): boolean => dating.has(kindOf(fd));

@@ -1,0 +1,69 @@
+/**
+ * Has the kernel fetch the unchanged files that are due to be read again, as long as the disk lets reads wait.
+ *
+ * The parent's index tells which they are long before the walk gets to them. Read one at a time they cost a night
+ * on a slow disk more than all the rest.
+ */
+
+import { fileType } from '../../archive/entry.ts';
+import { PageCursor } from '../../archive/page-cursor.ts';
+import { isHoldfastError } from '../../errors.ts';
+import { fetchBelow } from '../../filesystem/fetch-ahead.ts';
+import { closeFd, Stat } from '../../filesystem/native.ts';
+import type { CaptureTree } from './messages.ts';
+import { openRoot } from './open-root.ts';
+import { askedFor, isDiskSlow } from './read-ahead.ts';
+import { bytesSum } from './reread.ts';
+
+export class DueFiles {
+  readonly #tree: CaptureTree;
+  readonly #isSumDue: (sum: number) => boolean;
+  readonly #prefix: Buffer;
+  readonly #path = Buffer.alloc(4096);
+  #root = -1;
+
+  /** @param isSumDue see `reread.ts` */
+  constructor(tree: CaptureTree, isSumDue: (sum: number) => boolean) {
+    this.#tree = tree;
+    this.#isSumDue = isSumDue;
+    this.#prefix = Buffer.from(`${tree.name}/`, 'latin1');
+  }
+
+  /** Asks for those of a page of the parent that the walk is about to come to. */
+  ask(plain: Buffer): void {
+    if (!isDiskSlow() || !this.#open()) return;
+    const cursor = new PageCursor(plain);
+    const from = this.#prefix.length;
+    let asked = 0;
+    while (cursor.next()) {
+      const { pathBytes, pathLength } = cursor;
+      if ((cursor.mode & fileType.mask) !== fileType.regular || !cursor.hasHash) continue;
+      if (pathLength - from >= this.#path.length || !this.#prefix.equals(pathBytes.subarray(0, from)))
+        continue;
+      if (!this.#isSumDue(bytesSum(pathBytes, from, pathLength))) continue;
+      pathBytes.copy(this.#path, 0, from, pathLength);
+      this.#path[pathLength - from] = 0;
+      fetchBelow(this.#root, this.#path);
+      asked++;
+    }
+    askedFor(asked);
+  }
+
+  /** False where the root does not open, which the walk will say. */
+  #open(): boolean {
+    if (this.#root >= 0) return true;
+    try {
+      this.#root = openRoot(this.#tree, new Stat());
+      return true;
+    } catch (error) {
+      if (!isHoldfastError(error) || error.code !== 'TREE_UNREADABLE') throw error;
+      return false;
+    }
+  }
+
+  /** May be called again. */
+  close(): void {
+    if (this.#root >= 0) closeFd(this.#root);
+    this.#root = -1;
+  }
+}
