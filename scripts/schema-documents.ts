@@ -4,15 +4,19 @@
  * Add a schema here and run `npm run schemas`; a test fails while the files differ from the source.
  */
 
-import { chainSettingsSchema } from '../src/addins/chain/settings.ts';
+import { chainProvider } from '../src/addins/chain/index.ts';
+import { localStore } from '../src/addins/local/index.ts';
+import { rcloneStore } from '../src/addins/rclone/index.ts';
+import { s3Store } from '../src/addins/s3/index.ts';
+import { s3TarProvider } from '../src/addins/s3-tar/index.ts';
 import { jsonDocuments } from '../src/cli/documents/index.ts';
 import { addinManifestSchema } from '../src/core/addins/manifest-schema.ts';
 import { addinConfigurationSchema } from '../src/core/config/addin-schema.ts';
 import { configSchema } from '../src/core/config/config-schema.ts';
 import type { JsonSchema } from '../src/core/index.ts';
 import { builtinNotifiers } from '../src/core/notify/builtin.ts';
-import { apiscpSettingsSchema } from '../src/panels/apiscp/settings.ts';
-import { genericSettingsSchema } from '../src/panels/generic/settings.ts';
+import { apiscpPanel } from '../src/panels/apiscp/index.ts';
+import { genericPanel } from '../src/panels/generic/index.ts';
 
 const { on } = configSchema.properties.notify.items.properties;
 
@@ -23,13 +27,22 @@ const notifierSchemas = builtinNotifiers.map(({ name, events, settingsSchema }) 
   return [`notifier-${name}.schema.json`, { ...own, properties }] as const;
 });
 
+/** What stands beside `use` in a configuration. */
+const addinSchemas = [
+  localStore,
+  s3Store,
+  rcloneStore,
+  s3TarProvider,
+  chainProvider,
+  apiscpPanel,
+  genericPanel,
+].map(({ kind, name, settingsSchema }) => [`${kind}-${name}.schema.json`, settingsSchema] as const);
+
 export const schemaDocuments: Readonly<Record<string, JsonSchema>> = {
   'config.schema.json': configSchema,
   'addin-configuration.schema.json': addinConfigurationSchema,
   'addin-manifest.schema.json': addinManifestSchema,
-  'provider-chain.schema.json': chainSettingsSchema,
-  'panel-apiscp.schema.json': apiscpSettingsSchema,
-  'panel-generic.schema.json': genericSettingsSchema,
+  ...Object.fromEntries(addinSchemas),
   ...Object.fromEntries(notifierSchemas),
   ...jsonDocuments,
 };
