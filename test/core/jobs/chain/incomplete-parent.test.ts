@@ -6,7 +6,6 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { dataRanges } from '../../../../src/core/filesystem/data-ranges.ts';
 import { openLab } from '../../../support/backup.ts';
@@ -30,8 +29,7 @@ describe('an incremental', () => {
     mkdirSync(tree);
     writeFileSync(join(tree, 'z'), 'last');
     expect(spawnSync('python3', ['-c', nest, tree]).status).toBe(0);
-    await sleep(2100); // nothing racy
-    const lab = await openLab(join(directory, 'lab'), { chain: {} });
+    const lab = await openLab(join(directory, 'lab'), { chain: {}, now: () => Date.now() + 60_000 }); // nothing racy
     await lab.backUp({ shadow: tree }, { level: 'full' });
     const { snapshot, exitStatus } = await lab.backUp({ shadow: tree }, { level: 'incremental' });
     expect(exitStatus).toBe(0);
