@@ -8,6 +8,7 @@
 import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import type { Snapshot } from '../catalog.ts';
+import { eachLimited } from '../each-limited.ts';
 import { restore } from './restore.ts';
 import { RestoreThreads } from './restore-threads.ts';
 import type { RestoreEvent, RestoreReport } from './types.ts';
@@ -30,17 +31,13 @@ export type RestoreOutcome =
 /** Outcomes in the order in which they ended. Never rejects but for defects. */
 export async function restoreAll(request: RestoreAllRequest): Promise<readonly RestoreOutcome[]> {
   const pool = new RestoreThreads(request.threads);
-  const queue = [...request.snapshots];
   const outcomes: RestoreOutcome[] = [];
-  const worker = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+  try {
+    await eachLimited(request.snapshots, pool.size, async (next) => {
       const outcome = await one(request, next, pool);
       outcomes.push(outcome);
       request.onOutcome(outcome);
-    }
-  };
-  try {
-    await Promise.all(Array.from({ length: pool.size }, worker));
+    });
   } finally {
     await pool.close();
   }
