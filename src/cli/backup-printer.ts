@@ -226,8 +226,8 @@ function warningLines({ warnings, warningCounts, findings = [] }: Snapshot['body
 function failuresOf({ body }: Snapshot): string[] {
   return body.components.flatMap((component) => {
     const { error } = component;
-    return error === undefined
-      ? []
-      : [`${shownComponent(component)} failed: ${error.code}: ${error.message}`];
+    if (error === undefined) return [];
+    const line = `${shownComponent(component)} failed: ${error.code}: ${error.message}`;
+    return error.hint === undefined ? [line] : [line, `hint: ${error.hint}`];
   });
 }

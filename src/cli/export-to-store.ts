@@ -94,7 +94,7 @@ function itemsOf({ account, snapshot, error }: AccountOutcome, milliseconds: num
         database: database === unknownDatabases ? null : database,
         snapshot: snapshot.name,
         state: component.state,
-        error: why === undefined ? null : { code: why.code, message: why.message, hint: null },
+        error: why === undefined ? null : { code: why.code, message: why.message, hint: why.hint ?? null },
         plainBytes,
         instant,
         consistency,

@@ -102,7 +102,9 @@ describe('a component that fails', () => {
 
     expect(plain.status).toBe(errorCodes.SNAPSHOT_PARTIAL.exit);
     expect(plain.stdout).toMatch(/^one .* partial /m);
-    expect(plain.stdout).toMatch(/^ {2}tree missing failed: TREE_UNREADABLE: /m);
+    expect(plain.stdout).toMatch(
+      /^ {2}tree missing failed: TREE_UNREADABLE: .*\n {2}hint: Check that the path exists/m,
+    );
     expect(json.status).toBe(errorCodes.SNAPSHOT_PARTIAL.exit);
     expect(snapshots[0]).toMatchObject({ state: 'partial' });
     expect((await other.holdfast('doctor')).status).toBe(errorCodes.TREE_UNREADABLE.exit);

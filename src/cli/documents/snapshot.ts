@@ -35,6 +35,7 @@ export const warningItem = record('A warning.', {
 const componentError = recordOrNull('Why the component failed, or null.', {
   code: text('Code of the error.'),
   message: text('What happened.'),
+  hint: textOrNull('What to do, where that is known; null also in early snapshots.'),
 });
 
 /** In what a restore says of a partial snapshot. */
@@ -166,7 +167,7 @@ export function describeWarning(warning: Warning): FromSchema<typeof warningItem
 
 function describeComponent(component: Component): SnapshotItem['components'][number] {
   const { type, name, state, error: why } = component;
-  const error = why === undefined ? null : { code: why.code, message: why.message };
+  const error = why === undefined ? null : { code: why.code, message: why.message, hint: why.hint ?? null };
   const common = { type, name, state, error };
   if (component.type === 'tree') {
     const { bytes, entries, startedAt, endedAt } = component;

@@ -3,10 +3,22 @@
  */
 
 import type { Consistency } from '../contracts/database.ts';
+import { isHoldfastError } from '../errors.ts';
 
-interface ComponentError {
+export interface ComponentError {
   readonly code: string;
   readonly message: string;
+  /** How to mend it; absent where nobody knows, and in early snapshots. */
+  readonly hint?: string;
+}
+
+/** What a snapshot says of why a component failed. */
+export function componentErrorOf(error: unknown): ComponentError {
+  if (!isHoldfastError(error)) {
+    return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) };
+  }
+  const { code, message, hint } = error;
+  return { code, message, ...(hint === undefined ? {} : { hint }) };
 }
 
 export interface TreeComponent {

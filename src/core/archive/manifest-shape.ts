@@ -88,7 +88,7 @@ const component = {
       type: { enum: ['tree', 'database'] },
       name: text,
       state: { enum: ['complete', 'failed'] },
-      error: object({ code: text, message: text }),
+      error: object({ code: text, message: text, hint: text }, ['hint']),
       instance: text,
       engine: text,
       databases: list(text),

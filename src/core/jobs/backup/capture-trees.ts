@@ -2,6 +2,7 @@
  * The file part of one snapshot: runs the capture and turns what it yields into segments and an index.
  */
 
+import { componentErrorOf } from '../../archive/components.ts';
 import type { ManifestBody, TreeComponent } from '../../archive/manifest.ts';
 import type { SnapshotStatistics } from '../../archive/statistics.ts';
 import type { AccountBudget } from '../../config/operations-schema.ts';
@@ -123,8 +124,7 @@ function givenUp(
   { startedAt, endedAtMs }: { readonly startedAt: string; readonly endedAtMs: number },
 ): CapturedTrees {
   const results = trees.map((_, tree) => {
-    const { code, message } = failure;
-    return { counts: noCounts(), endedAtMs, failure: { tree, code, message } };
+    return { counts: noCounts(), endedAtMs, failure: { tree, error: componentErrorOf(failure) } };
   });
   const result = { counts: noCounts(), trees: results };
   const components = componentsOf(trees, result, startedAt);
@@ -162,7 +162,7 @@ function componentsOf(
       bytes: counts.bytes,
     };
     if (failure === null) return { ...base, state: 'complete' };
-    return { ...base, state: 'failed', error: { code: failure.code, message: failure.message } };
+    return { ...base, state: 'failed', error: failure.error };
   });
 }
 

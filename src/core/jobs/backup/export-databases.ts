@@ -5,11 +5,12 @@
  * stops everything, and that is for the caller to see in the writer.
  */
 
+import { componentErrorOf } from '../../archive/components.ts';
 import { encodeName, jointFileName } from '../../archive/keys.ts';
 import type { BesideRef, DatabaseComponent } from '../../archive/manifest.ts';
 import type { DatabaseEngine, DatabaseExport, ExportSet } from '../../contracts/database.ts';
 import type { Account, DatabaseSelector } from '../../contracts/panel.ts';
-import { isHoldfastError } from '../../errors.ts';
+
 import { quoted } from '../../printable.ts';
 import { bytesOf } from '../../streams.ts';
 import type { Snapshot } from '../catalog.ts';
@@ -161,11 +162,10 @@ function failedComponent(
   format: 'sql' | 'pgdump',
   error: unknown,
 ): DatabaseComponent {
-  const code = isHoldfastError(error) ? error.code : 'INTERNAL';
   return {
     ...common(engine, databases, format),
     state: 'failed',
-    error: { code, message: error instanceof Error ? error.message : String(error) },
+    error: componentErrorOf(error),
     instant: null,
     consistency: null,
     lockHeldMs: 0,

@@ -7,6 +7,7 @@
  * backup. So directories of the account's own user are neither searched nor judged.
  */
 
+import { componentErrorOf } from '../../archive/components.ts';
 import type { TreeComponent } from '../../archive/manifest.ts';
 import type { Account, Tree } from '../../contracts/panel.ts';
 import { HoldfastError } from '../../errors.ts';
@@ -47,9 +48,8 @@ export function refuseRawData({ trees, owner }: Pick<Account, 'trees' | 'owner'>
 
 export function refusedComponent({ tree, error }: RefusedTree, atMs: number): TreeComponent {
   const at = new Date(atMs).toISOString();
-  const { code, message } = error;
   const nothing = { startedAt: at, endedAt: at, device: 0, entries: 0, bytes: 0 };
-  return { type: 'tree', name: tree.name, state: 'failed', error: { code, message }, ...nothing };
+  return { type: 'tree', name: tree.name, state: 'failed', error: componentErrorOf(error), ...nothing };
 }
 
 function refusal({ name, path }: Tree, found: string): HoldfastError {

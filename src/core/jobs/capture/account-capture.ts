@@ -4,6 +4,7 @@
  * Everything here is synchronous and speaks to the main thread only through `Outlet`.
  */
 
+import { componentErrorOf } from '../../archive/components.ts';
 import type { LinkRecord } from '../../archive/entry.ts';
 import { eachRecord } from '../../archive/page-cursor.ts';
 import { PageWriter } from '../../archive/pages.ts';
@@ -120,7 +121,7 @@ export class AccountCapture {
       merge?.finish();
     } catch (error) {
       if (!isHoldfastError(error) || error.code !== 'TREE_UNREADABLE') throw error;
-      failure = { tree: treeNumber, code: error.code, message: error.message };
+      failure = { tree: treeNumber, error: componentErrorOf(error) };
     } finally {
       due.close();
     }

@@ -5,6 +5,7 @@
  * workers have nothing to do, and whether to stop.
  */
 
+import type { ComponentError } from '../../archive/components.ts';
 import type { Warning } from '../../archive/manifest.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import type { FrameSizes } from '../../archive/root.ts';
@@ -113,8 +114,7 @@ export interface PagePart {
 
 export interface TreeFailure {
   readonly tree: number;
-  readonly code: string;
-  readonly message: string;
+  readonly error: ComponentError;
 }
 
 export type FromWorker =

@@ -101,15 +101,17 @@ function failedDatabases({ components }: ManifestBody, bad: ReadonlySet<number>)
   return new Set(names);
 }
 
+const hint = 'Restore it from another snapshot.';
+
 function failed(component: Component, lost: Lost | null): Component {
   if (component.type === 'tree') {
     const message =
       lost === null ? 'its index is lost' : `of its files some are lost: ${lost.count} paths of the account`;
-    return { ...component, state: 'failed', error: { code: 'OBJECT_DAMAGED', message } };
+    return { ...component, state: 'failed', error: { code: 'OBJECT_DAMAGED', message, hint } };
   }
   const message = 'its export is lost';
   const rest = { object: null, sha256: null, plainBytes: 0, besides: [] };
-  return { ...component, ...rest, state: 'failed', error: { code: 'OBJECT_DAMAGED', message } };
+  return { ...component, ...rest, state: 'failed', error: { code: 'OBJECT_DAMAGED', message, hint } };
 }
 
 /** The index as it is where every page can be read; else a new one of the pages that can. */
