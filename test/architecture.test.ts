@@ -94,6 +94,15 @@ describe('the layers', () => {
     expect(users.filter((path) => path !== 'src/core/filesystem/libc.ts')).toEqual([]);
   });
 
+  it('locks files in one file', () => {
+    const users = files.filter((file) => /\block(Exclusive|Shared)\b/.test(file.code));
+
+    expect(users.map((file) => file.path)).toEqual([
+      'src/core/filesystem/file-lock.ts',
+      'src/core/filesystem/native.ts',
+    ]);
+  });
+
   it('needs every package that it installs', () => {
     const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
       readonly dependencies: Readonly<Record<string, string>>;

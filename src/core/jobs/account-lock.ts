@@ -1,21 +1,19 @@
 /**
  * One job at a time per account on this machine, and one run per addin configuration: locks that die with their holders.
  *
- * The kernel's flock on a file under the state directory: no stale locks, nothing to unlock by hand.
+ * Each is a file under the state directory.
  */
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '../errors.ts';
-import { AT_FDCWD, closeFd, errnoName, lockExclusive, O, openAt, zName } from '../filesystem/native.ts';
+import { type FileLock, tryFileLock } from '../filesystem/file-lock.ts';
 import { throwIfInterrupted } from '../interruption.ts';
 
 const awaitEveryMs = 500;
 
-export interface AccountLock {
-  release(): void;
-}
+export type AccountLock = FileLock;
 
 /** @throws ACCOUNT_LOCKED another job holds it; PREREQUISITE_MISSING the lock file cannot be made */
 export function lockAccount(stateDir: string, owner: string, site: string): AccountLock {
@@ -34,23 +32,13 @@ export function tryLockAccount(stateDir: string, owner: string): AccountLock | n
   const directory = join(stateDir, 'locks');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, owner);
-  const fd = openAt(AT_FDCWD, zName(path), O.CREAT | O.WRONLY | O.NOFOLLOW, 0o600);
-  if (fd < 0) {
-    throw new HoldfastError('PREREQUISITE_MISSING', `cannot make the lock ${path}: ${errnoName(fd)}`, {
-      hint: 'Check the state directory.',
-    });
-  }
-  if (lockExclusive(fd) < 0) {
-    closeFd(fd);
-    return null;
-  }
-  let held = true;
-  return {
-    release() {
-      if (held) closeFd(fd);
-      held = false;
-    },
-  };
+  return tryFileLock({
+    path,
+    refusal: (why) =>
+      new HoldfastError('PREREQUISITE_MISSING', `cannot make the lock ${path}: ${why}`, {
+        hint: 'Check the state directory.',
+      }),
+  });
 }
 
 export interface LockWait {

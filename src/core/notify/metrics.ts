@@ -10,11 +10,10 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Notification } from '../contracts/notifier.ts';
 import { HoldfastError } from '../errors.ts';
 import { isFailure } from '../exit-status.ts';
-import { AT_FDCWD, closeFd, errnoName, lockExclusive, O, openAt, zName } from '../filesystem/native.ts';
+import { awaitFileLock, type FileLock } from '../filesystem/file-lock.ts';
 import { printable } from '../printable.ts';
 import { readRegularFile } from '../regular-file.ts';
 
@@ -35,8 +34,7 @@ const helps: Readonly<Record<string, string>> = {
 
 /** Far more than the figures of any number of configurations. */
 const mostBytes = 2 ** 20;
-const waitMs = 20;
-const waits = 500;
+const patience = { tries: 500, everyMs: 20 };
 
 /** @throws PREREQUISITE_MISSING the file cannot be written, or others write it for ten seconds */
 export async function writeMetrics(path: string, notification: Notification): Promise<void> {
@@ -46,22 +44,16 @@ export async function writeMetrics(path: string, notification: Notification): Pr
   try {
     await writeLocked(path, { ...notification, addin, exitStatus });
   } finally {
-    closeFd(lock);
+    lock.release();
   }
 }
 
 /** On the directory, so that the collector finds no file of ours that has no figures. */
-async function lockDirectoryOf(path: string): Promise<number> {
-  const fd = openAt(AT_FDCWD, zName(dirname(path)), O.RDONLY | O.DIRECTORY);
-  if (fd < 0) throw unwritable(path, errnoName(fd));
-  for (let tries = 0; lockExclusive(fd) < 0; tries += 1) {
-    if (tries === waits) {
-      closeFd(fd);
-      throw unwritable(path, 'another process holds its directory');
-    }
-    await sleep(waitMs);
-  }
-  return fd;
+async function lockDirectoryOf(path: string): Promise<FileLock> {
+  const refusal = (why: string): HoldfastError => unwritable(path, why);
+  const lock = await awaitFileLock({ path: dirname(path), directory: true, refusal }, patience);
+  if (lock === null) throw unwritable(path, 'another process holds its directory');
+  return lock;
 }
 
 const unwritable = (path: string, why: string, cause?: unknown): HoldfastError =>

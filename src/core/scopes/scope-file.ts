@@ -8,11 +8,10 @@
 
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { ScopeValue } from '../contracts/scope.ts';
 import { HoldfastError } from '../errors.ts';
-import { AT_FDCWD, closeFd, errnoName, lockExclusive, O, openAt, zName } from '../filesystem/native.ts';
+import { awaitFileLock } from '../filesystem/file-lock.ts';
 import { printable } from '../printable.ts';
 import { readJsonFile, writeJsonFile } from '../state/atomic-file.ts';
 
@@ -37,8 +36,7 @@ export const scopeFilePath = (configDir: string): string => join(configDir, 'sco
 const scopeHistoryPath = (configDir: string): string => join(configDir, 'scopes.history.jsonl');
 
 const nothingSet: ScopeFile = { version: 1, values: {}, last: null };
-const waits = 100;
-const waitMs = 50;
+const patience = { tries: 100, everyMs: 50 };
 
 /** @throws CONFIG_INVALID the file is damaged or of a later version */
 export async function readScopeFile(configDir: string): Promise<ScopeFile> {
@@ -65,28 +63,20 @@ function isScopeFile(value: unknown): value is ScopeFile {
  */
 export async function withScopeLock<T>(configDir: string, change: () => Promise<T>): Promise<T> {
   const path = join(configDir, 'scopes.lock');
-  const fd = openAt(AT_FDCWD, zName(path), O.CREAT | O.WRONLY | O.NOFOLLOW, 0o600);
-  if (fd < 0) {
-    throw new HoldfastError(
-      'PREREQUISITE_MISSING',
-      `cannot make ${printable(path, 4096)}: ${errnoName(fd)}`,
-      {
-        hint: 'Let Holdfast write into the configuration directory.',
-      },
-    );
+  const refusal = (why: string): HoldfastError =>
+    new HoldfastError('PREREQUISITE_MISSING', `cannot make ${printable(path, 4096)}: ${why}`, {
+      hint: 'Let Holdfast write into the configuration directory.',
+    });
+  const lock = await awaitFileLock({ path, refusal }, patience);
+  if (lock === null) {
+    throw new HoldfastError('CONFIG_LOCKED', 'another process is setting a scope', {
+      hint: 'Try again in a moment.',
+    });
   }
   try {
-    for (let tries = 0; lockExclusive(fd) < 0; tries += 1) {
-      if (tries === waits) {
-        throw new HoldfastError('CONFIG_LOCKED', 'another process is setting a scope', {
-          hint: 'Try again in a moment.',
-        });
-      }
-      await sleep(waitMs);
-    }
     return await change();
   } finally {
-    closeFd(fd);
+    lock.release();
   }
 }
 
