@@ -5,7 +5,7 @@
  * that nobody reads, is not the addin's fault.
  */
 
-import { ByteQueue } from '../jobs/byte-queue.ts';
+import { ByteQueue } from '../byte-queue.ts';
 import type { Patience } from './addin-process.ts';
 import { Credit, Debt } from './credit.ts';
 import { ProtocolError } from './frames.ts';

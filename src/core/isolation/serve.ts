@@ -6,8 +6,8 @@
  */
 
 import type { Socket } from 'node:net';
+import { ByteQueue } from '../byte-queue.ts';
 import { HoldfastError } from '../errors.ts';
-import { ByteQueue } from '../jobs/byte-queue.ts';
 import { Channel } from './channel.ts';
 import { Credit, Debt } from './credit.ts';
 import {

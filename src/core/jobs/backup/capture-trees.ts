@@ -5,11 +5,11 @@
 import { componentErrorOf } from '../../archive/components.ts';
 import type { ManifestBody, TreeComponent } from '../../archive/manifest.ts';
 import type { SnapshotStatistics } from '../../archive/statistics.ts';
+import type { ByteQueue } from '../../byte-queue.ts';
 import type { AccountBudget } from '../../config/operations-schema.ts';
 import type { Tree } from '../../contracts/panel.ts';
 import { type HoldfastError, isHoldfastError } from '../../errors.ts';
 import { AT_FDCWD, Stat, statAt, zName } from '../../filesystem/native.ts';
-import type { ByteQueue } from '../byte-queue.ts';
 import { noCounts } from '../capture/counts.ts';
 import { addCounts } from '../capture/job.ts';
 import type { CaptureTree } from '../capture/messages.ts';

@@ -20,8 +20,8 @@ import {
   type Root,
   type TreeRow,
 } from '../../archive/root.ts';
+import { ByteQueue } from '../../byte-queue.ts';
 import { AgeEncrypter } from '../../encryption/age-encrypter.ts';
-import { ByteQueue } from '../byte-queue.ts';
 import type { PagePart } from '../capture/messages.ts';
 import type { ParentSnapshot } from './parent-snapshot.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';

@@ -8,9 +8,9 @@
 import { type Content, dataBytes, hasHoles } from '../../archive/entry.ts';
 import { frameBytes } from '../../archive/frames.ts';
 import { padding, type TarMember } from '../../archive/tar.ts';
+import { ByteQueue } from '../../byte-queue.ts';
 import { HoldfastError } from '../../errors.ts';
 import type { SnapshotWriter } from '../backup/snapshot-writer.ts';
-import { ByteQueue } from '../byte-queue.ts';
 import { extentsOf, SegmentWriter } from '../capture/segment-writer.ts';
 import { eachRange } from '../restore/contents.ts';
 import type { Frames } from '../restore/frames.ts';

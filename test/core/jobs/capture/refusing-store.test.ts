@@ -8,10 +8,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ByteQueue } from '../../../../src/core/byte-queue.ts';
 import type { Provider, ProviderPut } from '../../../../src/core/contracts/provider.ts';
 import { HoldfastError } from '../../../../src/core/errors.ts';
 import { SnapshotWriter } from '../../../../src/core/jobs/backup/snapshot-writer.ts';
-import { ByteQueue } from '../../../../src/core/jobs/byte-queue.ts';
 import { CapturePool } from '../../../../src/core/jobs/capture/pool.ts';
 
 let tree = '';

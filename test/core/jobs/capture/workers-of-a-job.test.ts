@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ByteQueue } from '../../../../src/core/jobs/byte-queue.ts';
+import type { ByteQueue } from '../../../../src/core/byte-queue.ts';
 import type { CaptureSink } from '../../../../src/core/jobs/capture/job.ts';
 import { CapturePool } from '../../../../src/core/jobs/capture/pool.ts';
 
