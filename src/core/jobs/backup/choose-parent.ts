@@ -35,7 +35,7 @@ export interface ParentChoice {
 }
 
 /** With the level that comes of it. */
-type ChosenParent = ParentSnapshot & { readonly level: Level };
+export type ChosenParent = ParentSnapshot & { readonly level: Level };
 
 /** Null where everything is to be stored anew. */
 export async function chooseParent(choice: ParentChoice): Promise<ChosenParent | null> {
