@@ -18,8 +18,8 @@ import { isHoldfastError } from '../errors.ts';
 import { bytesOf } from '../streams.ts';
 import { holdfastVersion } from './addin.ts';
 import { isUnusable, type ListedSnapshot, readAnySnapshot, type Snapshot } from './catalog.ts';
-import { walk } from './prune/walk.ts';
 import { standingOf, type Trust } from './trust.ts';
+import { walk } from './walk.ts';
 
 export interface RevisionPlace {
   readonly store: Store;

@@ -13,8 +13,8 @@ import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { bytesOf, collect } from '../../streams.ts';
 import { type ListedSnapshot, manifestOf, snapshotName } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
-import { walk } from '../prune/walk.ts';
 import type { Trust } from '../trust.ts';
+import { walk } from '../walk.ts';
 import { CheckedBody, damaged } from './checked-body.ts';
 import { areNamedByParents } from './named-by-parents.ts';
 

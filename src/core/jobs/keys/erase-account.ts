@@ -16,8 +16,8 @@ import { forgetEpoch } from '../../state/owner-epochs.ts';
 import { lockAccount } from '../account-lock.ts';
 import { type ListedSnapshot, listSnapshots, readAnySnapshot } from '../catalog.ts';
 import { type EventWorld, holdsOf, readProtections, type SnapshotRef, writeEvent } from '../events.ts';
-import { walk } from '../prune/walk.ts';
 import type { Trust } from '../trust.ts';
+import { walk } from '../walk.ts';
 import { forgetContents } from './forget-account.ts';
 import { removeKeys } from './remove-keys.ts';
 

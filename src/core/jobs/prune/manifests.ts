@@ -11,11 +11,11 @@ import { underLock } from '../account-lock.ts';
 import { protectionOf, readProtections, writeEvent } from '../events.ts';
 import { removalMs } from '../prune-events.ts';
 import type { Decision } from '../retention/types.ts';
+import { walk } from '../walk.ts';
 import { acceptGaps } from './gaps.ts';
 import type { Remover } from './remover.ts';
 import type { OwnerSurvey } from './survey.ts';
 import type { PrunableSnapshot, PruneRequest, StoredKey } from './types.ts';
-import { walk } from './walk.ts';
 
 export interface RemovedManifests {
   /** Names of the snapshots that are gone. */

@@ -12,13 +12,13 @@ import type { ObjectInfo } from '../../contracts/store.ts';
 import { isProbePrefix } from '../../key-classes.ts';
 import { underLock } from '../account-lock.ts';
 import { eachLimited } from '../each-limited.ts';
+import { walkOwners } from '../walk.ts';
 import { acceptGaps, gapsWithoutSnapshots } from './gaps.ts';
 import { KeySet } from './key-set.ts';
 import { hasGap } from './refusals.ts';
 import type { Remover } from './remover.ts';
 import { isOf, keysOf, readGroup, type Survey, type SurveyTimes } from './survey.ts';
 import type { PruneRequest, Refusal, StoredKey, Tally } from './types.ts';
-import { walkOwners } from './walk.ts';
 
 const removers = 8;
 /**

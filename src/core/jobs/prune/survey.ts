@@ -19,6 +19,7 @@ import { retainedOf } from '../retention/retained.ts';
 import type { Decision } from '../retention/types.ts';
 import { standingOf } from '../trust.ts';
 import { idOf } from '../verify-history.ts';
+import { type KeyGroup, walkOwners } from '../walk.ts';
 import { erasureCheck } from './erased.ts';
 import { forkedLineages, goesOnFrom } from './forks.ts';
 import { type Gap, gapsOf } from './gaps.ts';
@@ -27,7 +28,6 @@ import { sparedByLocks } from './locks.ts';
 import { damagedManifest, hasGap, looksDamaged, unknownPlan, wasPutBack } from './refusals.ts';
 import { newestRevisions, replacedManifests } from './replaced.ts';
 import type { PrunableSnapshot, PruneRequest, Refusal, StoredKey } from './types.ts';
-import { type KeyGroup, walkOwners } from './walk.ts';
 
 export interface OwnerSurvey {
   readonly owner: string;

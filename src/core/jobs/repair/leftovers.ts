@@ -2,8 +2,8 @@
 
 import { isHoldfastError } from '../../errors.ts';
 import { keyClasses, probePrefixOf } from '../../key-classes.ts';
-import { walk } from '../prune/walk.ts';
 import { removeStaleTrials } from '../verify-store/stale-trials.ts';
+import { walk } from '../walk.ts';
 import type { RepairRequest } from './types.ts';
 
 /** Best effort: without the right to list or remove, nothing happens. */
