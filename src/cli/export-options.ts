@@ -49,8 +49,8 @@ export function checkOptions({
   if (allowPlaintext === true && toStore !== true) {
     throw usage('--allow-plaintext is about a store', 'Add --to-store, or leave --allow-plaintext out.');
   }
-  if (force === true && to === undefined) {
-    throw usage('--force is about the space of a directory', 'Add --to DIR, or leave --force out.');
+  if (force === true && toStore === true) {
+    throw usage('--force is about the space of a directory', 'Leave --force out.');
   }
 }
 

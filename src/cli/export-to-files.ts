@@ -42,10 +42,9 @@ export async function exportToFiles(
       reason: 'no-place' as const,
     }));
   const plain = chosen.format === 'plain';
-  if (chosen.to !== undefined && chosen.force !== true) {
+  if (chosen.force !== true) {
     const { requireSpace } = await import('../core/jobs/export-databases/space.ts');
-    const { compression } = target;
-    await requireSpace({ dir: chosen.to, groups: taken, compression, plain, concurrency });
+    await requireSpace({ target, groups: taken, plain, concurrency, signal });
   }
   const outcomes: DatabaseOutcome[] = [];
   try {

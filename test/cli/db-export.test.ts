@@ -150,7 +150,7 @@ describe('db export --to', () => {
     [['--all', '--to', 'x', '--to-accounts'], 'USAGE', 'one target'],
     [['--all', '--to', 'x', '--engine', 'oracle'], 'USAGE', 'oracle'],
     [['--all', '--to', 'x', '--jobs', 'many'], 'USAGE', '--jobs'],
-    [['--all', '--to-accounts', '--force'], 'USAGE', '--force'],
+    [['--all', '--to-store', '--force'], 'USAGE', '--force'],
     [['--database', 'exa_none*', '--to', 'x'], 'DATABASE_NOT_FOUND', 'exa_none*'],
     [['--account', 'nobody', '--to', 'x'], 'ACCOUNT_NOT_FOUND', 'nobody'],
     [['--all', '--to', '/proc/none'], 'TARGET_UNWRITABLE', '/proc/none'],
@@ -280,6 +280,21 @@ describe('db export --to-accounts', () => {
       expect(own('exa_shop').length).toBeGreaterThan(2);
     } finally {
       writeJson(join(site.config, 'config.json'), config);
+    }
+  });
+
+  it('begins nothing where the file system of an account is too small, unless it is forced', async () => {
+    const { shadow } = panel.accounts[0]!;
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4k', 'tmpfs', shadow]).status).toBe(0);
+    const args = ['db', 'export', '--account', 'site1', '--engine', 'mariadb', '--to-accounts'];
+    try {
+      const refused = await site.holdfast(...args);
+      expect(refused.stderr).toMatch(/may need [0-9.]+ MiB, and 0\.0 MiB are free in .*shadow\n.*--force/);
+      expect(refused.status).toBe(errorCodes.TARGET_UNWRITABLE.exit);
+      expect(readdirSync(shadow)).toEqual([]);
+      expect((await site.holdfast(...args, '--force')).stdout).toContain('TARGET_UNWRITABLE');
+    } finally {
+      spawnSync('umount', [shadow]);
     }
   });
 

@@ -64,7 +64,7 @@ export const dbExport: CliCommand = {
         new Option('--format <format>', 'of PostgreSQL').choices(['pgdump', 'plain']).default('pgdump'),
       )
       .option('--jobs <n>', 'accounts in work at once')
-      .option('--force', 'with --to: start also where the file system seems too small')
+      .option('--force', 'start also where the file system of the directories seems too small')
       .addHelpText(
         'after',
         '\nA file gets its name when it is complete, checked and on the disk; until then the one before it stays.\nOne database that fails does not stop the others.',

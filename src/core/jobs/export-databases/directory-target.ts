@@ -1,7 +1,7 @@
 /** Exports into `DIR/<site>/<instance>/<name>.sql.zst`, grants beside; each replaces the one before it. */
 
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { encodeFileName, encodeName } from '../../archive/keys.ts';
 import { HoldfastError } from '../../errors.ts';
 import { AT_FDCWD, closeFd, errnoName, O, openAt, unlinkAt, zName } from '../../filesystem/native.ts';
@@ -24,6 +24,17 @@ export function directoryTarget(
   return {
     compression,
     takes: () => true,
+    async look(account, engine) {
+      const place = join(root, encodeName(account.site), encodeName(engine.instance));
+      return {
+        path: root,
+        async sizesOf(database, format) {
+          const file = join(place, `${encodeFileName(database)}.${format}${endingOf[compression]}`);
+          const last = statSync(file, { throwIfNoEntry: false })?.size ?? null;
+          return { last, superseded: last ?? 0 };
+        },
+      };
+    },
     async open(account, engine) {
       const base = openAt(AT_FDCWD, zName(root), O.RDONLY | O.DIRECTORY);
       if (base < 0) throw unwritable(root, errnoName(base));

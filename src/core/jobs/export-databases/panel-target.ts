@@ -8,7 +8,18 @@
 
 import type { Account, Panel, PanelDumps } from '../../contracts/panel.ts';
 import { HoldfastError } from '../../errors.ts';
-import { AT_FDCWD, closeFd, errnoName, O, openAt, unlinkAt, zName } from '../../filesystem/native.ts';
+import {
+  AT_FDCWD,
+  closeFd,
+  errnoName,
+  O,
+  openAt,
+  Stat,
+  statAt,
+  unlinkAt,
+  zName,
+} from '../../filesystem/native.ts';
+import { openBelow } from '../../filesystem/open-below.ts';
 import { printable, quoted } from '../../printable.ts';
 import type { Compression } from './compress.ts';
 import { names, openMade, removeLeftovers } from './places.ts';
@@ -21,6 +32,22 @@ export function panelTarget(
   return {
     compression,
     takes: (account, family) => dumpsOf(account, family) !== null,
+    async look(account, engine, signal) {
+      const dumps = dumpsOf(account, engine.family);
+      const writable = dumps && (await panel.writablePath({ account, tree: dumps.tree, signal }));
+      if (dumps === null || writable?.path == null) return null;
+      const { path } = writable;
+      return {
+        path,
+        async sizesOf(database) {
+          const taken = takenByDumps(path, dumps.path, database);
+          // The account may have set another number; asking the panel for each takes longer than it is worth.
+          const superseded = taken.slice(0, Math.max(0, taken.length + 1 - dumps.keep));
+          // What the last one was the account may say as it likes.
+          return { last: null, superseded: superseded.reduce((sum, bytes) => sum + bytes, 0) };
+        },
+      };
+    },
     async open(account, engine, signal) {
       const dumps = dumpsOf(account, engine.family);
       const { owner } = account;
@@ -52,6 +79,19 @@ export function panelTarget(
 
 function dumpsOf(account: Account, family: string): PanelDumps | null {
   return account.databases.find((selector) => selector.family === family)?.dumps ?? null;
+}
+
+/** Bytes on the disk of each dump of a database, the oldest first; none where a link leads to the directory. */
+function takenByDumps(root: string, path: string, database: string): number[] {
+  const directory = openBelow(root, Buffer.from(path), O.DIRECTORY);
+  if (directory < 0) return [];
+  const stat = new Stat();
+  try {
+    const own = names(directory).filter((name) => isDumpOf(name, database));
+    return own.sort().map((name) => (statAt(directory, zName(name), stat) < 0 ? 0 : stat.blocks * 512));
+  } finally {
+    closeFd(directory);
+  }
 }
 
 function placeOf(

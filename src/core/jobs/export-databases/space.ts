@@ -1,17 +1,16 @@
 /**
- * Whether an export will find room, from the sizes of the files it replaces, or what the servers say of the rest.
+ * Whether an export will find room, from the sizes of the files it supersedes, or what the servers say of the rest.
  *
  * An estimate: a dump may be far smaller than its tables. So whoever knows better may say so.
  */
 
 import { statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { join } from 'node:path';
-import { encodeFileName, encodeName } from '../../archive/keys.ts';
 import { HoldfastError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
 import type { ExportGroup } from './choose.ts';
-import { type Compression, endingOf } from './compress.ts';
+import type { Compression } from './compress.ts';
+import type { ExportTarget, PlaceSizes } from './types.ts';
 
 /** What dumps of ordinary tables shrink to at least; none counts as it is. */
 const shareOf: Readonly<Record<Compression, number>> = { zstd: 0.25, gzip: 0.3, none: 1 };
@@ -19,57 +18,70 @@ const shareOf: Readonly<Record<Compression, number>> = { zstd: 0.25, gzip: 0.3, 
 const catalogBytes = 7 * 1024 * 1024;
 
 export interface SpaceRequest {
-  /** Exists. */
-  readonly dir: string;
+  readonly target: ExportTarget;
   readonly groups: readonly ExportGroup[];
-  readonly compression: Compression;
   readonly plain: boolean;
   /** Groups in work at once: so many new files lie beside the old ones. */
   readonly concurrency: number;
+  readonly signal: AbortSignal;
 }
 
-/** @throws TARGET_UNWRITABLE the file system cannot hold what is to be expected */
+/** Of one group: what its files will take more than there is now, and what lies beside until they are complete. */
+interface Need {
+  readonly path: string;
+  readonly growth: number;
+  readonly beside: number;
+}
+
+/** @throws TARGET_UNWRITABLE a file system cannot hold what is to be expected */
 export async function requireSpace(request: SpaceRequest): Promise<void> {
-  const { dir, concurrency } = request;
-  const files = request.groups.map((group) => expectedFiles(request, group));
-  const growth = files.flat().reduce((sum, { before, after }) => sum + Math.max(0, after - before), 0);
+  const needs: Need[] = [];
+  for (const group of request.groups) {
+    const { account, engine } = group;
+    const place = await request.target.look(account, engine, request.signal);
+    if (place !== null) needs.push(await needOf(request, group, place));
+  }
+  const byDevice = Map.groupBy(needs, ({ path }) => statSync(path, { throwIfNoEntry: false })?.dev ?? null);
+  for (const [device, ofDevice] of byDevice) {
+    if (device !== null) await requireOn(ofDevice, request.concurrency);
+  }
+}
+
+async function requireOn(needs: readonly Need[], concurrency: number): Promise<void> {
+  const growth = needs.reduce((sum, need) => sum + need.growth, 0);
   // Until a new file is complete the one before it stays.
-  const beside = files
-    .map((ofGroup) => ofGroup.reduce((sum, { before, after }) => sum + Math.min(before, after), 0))
+  const beside = needs
+    .map((need) => need.beside)
     .sort((a, b) => b - a)
     .slice(0, concurrency)
     .reduce((sum, bytes) => sum + bytes, 0);
   const needed = growth + beside;
-  const { bavail, bsize } = await statfs(dir);
+  const { path } = needs[0]!;
+  const { bavail, bsize } = await statfs(path);
   const free = bavail * bsize;
   if (needed <= free) return;
   const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
   throw new HoldfastError(
     'TARGET_UNWRITABLE',
-    `the exports may need ${mib(needed)}, and ${mib(free)} are free in ${printable(dir, 4096)}`,
+    `the exports may need ${mib(needed)}, and ${mib(free)} are free in ${printable(path, 4096)}`,
     { hint: 'Make room, name another directory, or add --force to try all the same.' },
   );
 }
 
-interface ExpectedFile {
-  /** Of the file that is replaced; 0 where there is none. */
-  readonly before: number;
-  readonly after: number;
-}
-
-function expectedFiles(
-  { dir, compression, plain }: SpaceRequest,
-  { account, engine, databases }: ExportGroup,
-): readonly ExpectedFile[] {
-  const custom = engine.family === 'postgresql' && !plain;
-  const ending = `${custom ? 'pgdump' : 'sql'}${endingOf[compression]}`;
-  const place = join(dir, encodeName(account.site), encodeName(engine.instance));
-  return databases.map(({ name, estimatedBytes }) => {
-    const before = statSync(join(place, `${encodeFileName(name)}.${ending}`), {
-      throwIfNoEntry: false,
-    })?.size;
-    if (before !== undefined) return { before, after: before };
-    const empty = engine.family === 'postgresql' ? catalogBytes : 0;
-    return { before: 0, after: Math.max(0, estimatedBytes - empty) * shareOf[compression] };
-  });
+async function needOf(
+  { target, plain }: SpaceRequest,
+  { engine, databases }: ExportGroup,
+  { path, sizesOf }: PlaceSizes,
+): Promise<Need> {
+  const isPostgresql = engine.family === 'postgresql';
+  const format = isPostgresql && !plain ? 'pgdump' : 'sql';
+  let [growth, beside] = [0, 0];
+  for (const { name, estimatedBytes } of databases) {
+    const { last, superseded } = await sizesOf(name, format);
+    const data = Math.max(0, estimatedBytes - (isPostgresql ? catalogBytes : 0));
+    const expected = last ?? data * shareOf[target.compression];
+    growth += Math.max(0, expected - superseded);
+    beside += Math.min(superseded, expected);
+  }
+  return { path, growth, beside };
 }

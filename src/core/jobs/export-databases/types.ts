@@ -43,10 +43,27 @@ export interface ExportPlace {
   close(): void;
 }
 
+/** What a place takes and gives back, before anything is written. */
+export interface PlaceSizes {
+  /** Exists, on the file system that the files will lie on. */
+  readonly path: string;
+  /**
+   * Bytes of the database's last export (null: there is none), and of what the new one supersedes.
+   *
+   * @param format the part of the name before that of the compression
+   */
+  sizesOf(
+    database: string,
+    format: 'sql' | 'pgdump',
+  ): Promise<{ readonly last: number | null; readonly superseded: number }>;
+}
+
 export interface ExportTarget {
   readonly compression: Compression;
   /** Whether dumps of this family have a place here. */
   takes(account: Account, family: DatabaseFamily): boolean;
+  /** Makes nothing. Null where there is no place, which `open` will say. */
+  look(account: Account, engine: DatabaseEngine, signal: AbortSignal): Promise<PlaceSizes | null>;
   /** @throws TARGET_UNWRITABLE */
   open(account: Account, engine: DatabaseEngine, signal: AbortSignal): Promise<ExportPlace>;
 }
