@@ -37,8 +37,34 @@ const arrows: readonly { readonly from: string; readonly to: readonly string[] }
 /** Folders whose children are islands: each may import itself, never a sibling. */
 const islands = ['src/addins', 'src/panels'];
 
-/** All else in core is what use cases are built of, and knows nothing of them. */
-const belowJobs = /^src\/core\/(?!(jobs|conformance)\/)/;
+/** Within core: what its order is, and the arrows that would point up. */
+const upwards: readonly { readonly order: string; readonly from: RegExp; readonly to: RegExp }[] = [
+  {
+    order: 'use cases on the engine, never the other way round',
+    from: /^src\/core\/(?!jobs\/)/,
+    to: /^src\/core\/jobs\//,
+  },
+  {
+    order: 'nothing but use cases on the conformance checks',
+    from: /^src\/core\/(?!(jobs|conformance)\/)/,
+    to: /^src\/core\/conformance\//,
+  },
+  {
+    order: 'scopes on the configuration, never the other way round',
+    from: /^src\/core\/config\//,
+    to: /^src\/core\/scopes\//,
+  },
+  {
+    order: 'the archive on age, and on nothing else of the encryption',
+    from: /^src\/core\/archive\//,
+    to: /^src\/core\/encryption\/(?!(age-[a-z]+|x25519)\.ts$)/,
+  },
+  {
+    order: 'nothing of the encryption on the archive but the keys of accounts and their provider',
+    from: /^src\/core\/encryption\/(?!(owner-keys|keyed-provider)\.ts$)/,
+    to: /^src\/core\/archive\//,
+  },
+];
 
 const forbidden: readonly { readonly what: string; readonly use: RegExp; readonly except: RegExp }[] = [
   { what: 'Date.now', use: /\bDate\.now\b/, except: /^src\/(cli|http)\/main\.ts$/ },
@@ -65,10 +91,9 @@ describe('the layers', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('builds use cases on the engine, never the other way round', () => {
+  it.each(upwards)('builds $order', ({ from, to }) => {
     const wrong = imports((specifier, file) => {
-      const target = normalize(join(dirname(file.path), specifier));
-      return belowJobs.test(file.path) && /^src\/core\/(jobs|conformance)\//.test(target);
+      return from.test(file.path) && to.test(normalize(join(dirname(file.path), specifier)));
     });
 
     expect(wrong).toEqual([]);

@@ -5,7 +5,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CopyConfiguration } from '../core/config/copies.ts';
-import { effectiveSettings } from '../core/config/effective-settings.ts';
 import {
   type AddinConfiguration,
   type CheckedConfiguration,
@@ -18,6 +17,7 @@ import type { AddinDefinition } from '../core/index.ts';
 import { didYouMean } from '../core/near-matches.ts';
 import { quoted } from '../core/printable.ts';
 import { readRegularFile } from '../core/regular-file.ts';
+import { effectiveSettings } from '../core/scopes/effective-settings.ts';
 import { readScopeFile, scopeFilePath } from '../core/scopes/scope-file.ts';
 import { type AddinPackages, addinPackages } from './addin-packages.ts';
 import { addinsNamed, allAddins } from './builtin-addins.ts';

@@ -5,13 +5,13 @@
  * same. Pure; a value that does not fit is told as a problem of `scopes.json`, never left out in silence.
  */
 
+import type { Configuration } from '../config/load-configuration.ts';
+import { rests } from '../config/policy.ts';
+import type { ConfigProblem } from '../config/problems.ts';
 import type { AddinDefinition } from '../contracts/addin.ts';
 import type { ScopeValue } from '../contracts/scope.ts';
-import { builtinScopes, faultOf } from '../scopes/builtin.ts';
-import { scopeFilePath } from '../scopes/scope-file.ts';
-import type { Configuration } from './load-configuration.ts';
-import { rests } from './policy.ts';
-import type { ConfigProblem } from './problems.ts';
+import { builtinScopes, faultOf } from './builtin.ts';
+import { scopeFilePath } from './scope-file.ts';
 
 export type ScopeValuesByName = Readonly<Record<string, ScopeValue>>;
 
