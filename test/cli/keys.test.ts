@@ -175,7 +175,7 @@ describe('the life of a key', () => {
     expect(resultsOf(checked)).toEqual({ anna: 'opens', bert: 'opens' });
 
     expect(await site.holdfast('backup')).toMatchObject({ status: 0, stderr: '' });
-  }, 30_000);
+  });
 
   it('says which identity opens nothing', async () => {
     await generate('stranger');
@@ -248,7 +248,7 @@ describe('the life of a key', () => {
     expect(await site.holdfast('backup')).toMatchObject({ status: 0, stderr: '' });
     configure(fresh);
     expect((await site.holdfast('key', 'rotate', '--identity', at('admin'))).status).toBe(47);
-  }, 30_000);
+  });
 
   it('goes on with a new epoch, which needs no identity', async () => {
     const result = await site.holdfast('key', 'rotate', '--epoch', '--json');
@@ -269,7 +269,7 @@ describe('the life of a key', () => {
     expect((await site.holdfast(...restore, '--to', at('restored'))).status).toBe(0);
     expect(readFileSync(at('restored/files/new.html'), 'utf8')).toBe('after the rotation');
     expect(readFileSync(at('restored/files/page.html'), 'utf8')).toBe('the page of anna');
-  }, 30_000);
+  });
 });
 
 describe('another machine, with a state of its own', () => {
@@ -291,7 +291,7 @@ describe('another machine, with a state of its own', () => {
     const rotated = await other('key', 'rotate', '--identity', at('fresh'));
     expect(rotated.status).toBe(2);
     expect(rotated.stderr).toContain('Name the server whose keys are meant');
-  }, 30_000);
+  });
 });
 
 describe('key erase', () => {
@@ -366,7 +366,7 @@ describe('key erase', () => {
     const locked = await site.holdfast(...wrong);
     expect([locked.status, locked.stderr]).toEqual([47, expect.stringContaining('hint: ')]);
     expect(locked.stderr).not.toContain('no identity was given');
-  }, 30_000);
+  });
 
   it('begins anew with a full of a new key, and prune takes away what was erased', async () => {
     // It says that no parent could be used.
@@ -381,7 +381,7 @@ describe('key erase', () => {
     expect(gone.map(({ action }) => action)).toEqual(gone.map(() => 'remove'));
     expect(gone[0]!.reasons[0]).toContain('asked to be forgotten');
     rmSync(at('restored'), { recursive: true, force: true });
-  }, 30_000);
+  });
 
   it('shows whose keys go, on which servers and from when', async () => {
     const { stdout } = await site.holdfast(...erase);
@@ -404,5 +404,5 @@ describe('key erase', () => {
       /was the name of several accounts: [0-9a-f-]{36} \(anna, seen from \S+ to /,
     );
     expect(keyFiles()).toEqual(before);
-  }, 30_000);
+  });
 });

@@ -45,7 +45,7 @@ beforeAll(async () => {
   const listed = await site.holdfast('snapshots', '--json');
   const { snapshots } = documentOf<SnapshotsDocument>('snapshots', listed);
   owners = new Map(snapshots.map((one) => [one.account, one]));
-}, 60_000);
+});
 afterAll(() => site.remove());
 
 const latest = (account: string, target: string): string[] => [

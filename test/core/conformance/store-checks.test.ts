@@ -651,7 +651,7 @@ const defects: readonly Defect[] = [
 describe('storeChecks', () => {
   describe('pass on the reference store: it', () => {
     for (const check of checksFor(memoryStore({ now: Date.now }))) {
-      it(check.name, { timeout: 60_000 }, async () => {
+      it(check.name, async () => {
         expect(await storeCheckFailure(check, memoryStore({ now: Date.now }))).toBeNull();
       });
     }
@@ -673,7 +673,7 @@ describe('storeChecks', () => {
   });
 
   describe('catch a store that', () => {
-    it.each(defects)('$defect', { timeout: 60_000 }, async ({ store, check: name, reopen }) => {
+    it.each(defects)('$defect', async ({ store, check: name, reopen }) => {
       const check = storeChecks.find((one) => one.name === name);
       expect(check, `there is no check "${name}"`).toBeDefined();
 

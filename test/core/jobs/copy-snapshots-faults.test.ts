@@ -22,7 +22,7 @@ beforeAll(async () => {
   lab = await openLab(dir);
   names = [];
   for (let i = 0; i < 4; i++) names.push((await lab.backUp({ shadow: tree })).snapshot.name);
-}, 30_000);
+});
 beforeEach(() => {
   count += 1;
   path = join(dir, `copy-${count}`);

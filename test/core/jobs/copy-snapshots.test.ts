@@ -38,7 +38,7 @@ beforeAll(async () => {
   await lab.backUp({ shadow: tree });
   writeFileSync(join(tree, 'later'), 'written after the first snapshot');
   await lab.backUp({ shadow: tree });
-}, 30_000);
+});
 afterAll(async () => {
   await lab.close();
   rmSync(dir, { recursive: true, force: true });
@@ -235,7 +235,7 @@ describe('a copy whose source is gone', () => {
     } finally {
       renameSync(hidden, lab.storePath);
     }
-  }, 20_000);
+  });
 });
 
 describe('statusWithCopies', () => {

@@ -114,7 +114,7 @@ describe('the bridge to ApisCP', () => {
     expect(refused.answer).toBe(false);
     expect(refused.errors[0]).toContain('takes a whole number from 1 to 64');
     expect(JSON.parse(history)).toMatchObject({ by: 'panel' });
-  }, 60_000);
+  });
 
   it('backs up what was created, edited or suspended, and pins the last snapshot of what is deleted', async () => {
     const hook = (name: string, ...args: string[]): Promise<{ stderr: string }> =>

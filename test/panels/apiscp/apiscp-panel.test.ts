@@ -61,7 +61,7 @@ describe('a sample server', () => {
   beforeAll(async () => {
     sampleRoot = await mkdtemp(join(tmpdir(), 'holdfast-apiscp-sample-'));
     sample = await buildSamplePanel(sampleRoot, { accounts: 12, filesPerAccount: 5 });
-  }, 60_000);
+  });
   afterAll(() => rm(sampleRoot, { recursive: true }));
 
   it('has its accounts in natural order, each once, and its system files last', async () => {

@@ -70,7 +70,7 @@ const refusing = {
 
 describe('a store that refuses segments', () => {
   for (const [when, provider] of Object.entries(refusing)) {
-    it(`does not keep the workers from other accounts: ${when}`, { timeout: 20_000 }, async () => {
+    it(`does not keep the workers from other accounts: ${when}`, async () => {
       const pool = new CapturePool({ threads: 1, now: Date.now });
       for (let account = 0; account < 8; account++) {
         await expect(capture(pool, provider)).rejects.toThrow();

@@ -200,7 +200,7 @@ describe('a MariaDB database that somebody holds a lock in', () => {
     });
     expect(await objects()).toBe(before);
     expect(await rows()).toBe('42\n');
-  }, 60_000);
+  });
 
   it('keeps what was replaced when it cannot be brought back', async () => {
     await runImport(context, file, 'exa_live', { place: { kind: 'replace' } });
@@ -213,7 +213,7 @@ describe('a MariaDB database that somebody holds a lock in', () => {
     await runUndo(context, 'exa_live');
     expect(await rows()).toBe('42\n');
     expect(await objects()).toMatch(/cleanup\tENABLED\n[\s\S]*old_in/);
-  }, 60_000);
+  });
 
   it('waits alone where its exchange cannot be ended, and is ended without what the server refuses', async () => {
     await runImport(context, file, 'exa_live', { place: { kind: 'replace' } });
@@ -251,5 +251,5 @@ describe('a MariaDB database that somebody holds a lock in', () => {
       expect.stringContaining('trigger "odd" was refused by the server'),
     ]);
     expect(await objects()).toContain('new_in');
-  }, 60_000);
+  });
 });

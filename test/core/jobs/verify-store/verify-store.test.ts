@@ -101,7 +101,7 @@ describe('verifyStore', () => {
       'the store itself has failed',
     );
     expect(await keysOf(sound)).toEqual([]);
-  }, 30_000);
+  });
 
   it.each(['ADDIN_FAILED', 'ADDIN_BROKEN', 'STORE_UNSOUND'] as const)(
     'finds a store unsound whose first put ends with %s, and says so',
