@@ -1,12 +1,11 @@
 /** Every way in which an export breaks off: a failed one, the old file intact, and the run goes on. */
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { zstdDecompressSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Account } from '../../../../src/core/contracts/panel.ts';
 import { type DatabaseInstanceConfig, openDatabaseEngine } from '../../../../src/core/databases/index.ts';
 import { chooseDatabases } from '../../../../src/core/jobs/export-databases/choose.ts';
@@ -131,6 +130,13 @@ async function trial(name: string, failing: Trial, failed: readonly (keyof typeo
 const clientFor = (name: string, script: string): string =>
   writeClient(dir, `dump-${name}`, `case "$*" in *" exa_a") ${script};; *) exec mariadb-dump "$@";; esac`);
 
+/** A dump that is held after its first bytes until there are these files, half a minute at most. */
+const heldUntil = (bytes: number, ...files: readonly string[]): string => {
+  const there = files.map((file) => `[ -e ${file} ]`).join(' && ');
+  const held = `for _ in $(seq 1500); do ${there} && break; sleep 0.02; done`;
+  return `mariadb-dump "$@" | (head -c ${bytes}; ${held}; cat)`;
+};
+
 describe('an export fails alone, and leaves the file before it', () => {
   it.each([
     ['killed', 'mariadb-dump "$@" | head -c 100000; kill -9 $$'],
@@ -160,23 +166,31 @@ describe('an export fails alone, and leaves the file before it', () => {
   });
 
   it('where the connection is ended in the middle', async () => {
-    let killed = false;
+    const killed = join(dir, 'was-killed');
+    const reads = `SELECT id FROM information_schema.PROCESSLIST WHERE db = 'exa_a' AND info LIKE 'SELECT /*!4%'`;
+    const killReader = async (): Promise<void> => {
+      const id = await vi.waitFor(
+        async () => {
+          const [found] = /\d+/.exec(await mariadb(mysql, reads)) ?? [];
+          expect(found).toBeDefined();
+          return found;
+        },
+        { timeout: 20_000 },
+      );
+      await mariadb(mysql, `KILL ${id}`);
+    };
+    let killing: Promise<void> | undefined;
     await trial(
       'disconnected',
       {
-        mysql: { clientPath: clientFor('slow', 'mariadb-dump "$@" | (head -c 200000; sleep 1; cat)') },
+        mysql: { clientPath: clientFor('held', heldUntil(200_000, killed)) },
         onBytes: () => {
-          if (killed) return;
-          killed = true;
-          void mariadb(
-            mysql,
-            `SELECT CONCAT('KILL ', id, ';') INTO @kill FROM information_schema.PROCESSLIST WHERE db = 'exa_a' AND command <> 'Sleep' LIMIT 1;
-             EXECUTE IMMEDIATE @kill`,
-          ).catch(() => {});
+          killing ??= killReader().then(() => writeFileSync(killed, ''));
         },
       },
       ['mariadb/exa_a'],
     );
+    await killing;
   });
 
   it('where the disk is full', async () => {
@@ -185,13 +199,17 @@ describe('an export fails alone, and leaves the file before it', () => {
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', to]).status).toBe(0);
     try {
       // The large one waits, so that the others are written before it fills the disk.
-      const clientPath = clientFor('large', 'mariadb-dump "$@" | (head -c 100000; sleep 1; cat)');
+      const others = [
+        'site1/mariadb/exa_b.sql.zst',
+        'site2/mariadb/exb_c.sql.zst',
+        'site1/postgresql/exa_p.pgdump.zst',
+      ];
+      const clientPath = clientFor('large', heldUntil(100_000, ...others.map((one) => join(to, one))));
       const outcomes = await exportAll(to, { mysql: { clientPath } });
       expect(outcomes).toEqual({ ...allGood, 'mariadb/exa_a': 'TARGET_UNWRITABLE' });
       expect(readdirSync(join(to, 'site1/mariadb'))).toEqual(['exa_b.sql.zst']);
     } finally {
-      await sleep(50);
-      spawnSync('umount', [to]);
+      spawnSync('umount', ['--lazy', to]);
     }
   });
 
@@ -202,14 +220,15 @@ describe('an export fails alone, and leaves the file before it', () => {
       `CREATE DATABASE exa_a; USE exa_a; CREATE TABLE exa_a.t (v text);
        INSERT INTO exa_a.t SELECT HEX(RANDOM_BYTES(1000)) FROM seq_1_to_5000`,
     );
+    const stoppedFlag = join(dir, 'was-stopped');
     let stopped: Promise<void> | undefined;
     const outcomes = await exportAll(join(dir, 'gone'), {
       mysql: {
         socket: gone.config.socket,
-        clientPath: clientFor('slower', 'mariadb-dump "$@" | (head -c 300000; sleep 3; cat)'),
+        clientPath: clientFor('stopped', heldUntil(300_000, stoppedFlag)),
       },
       onBytes: () => {
-        stopped ??= gone.stop();
+        stopped ??= gone.stop().then(() => writeFileSync(stoppedFlag, ''));
       },
     });
     await stopped;
