@@ -49,8 +49,9 @@ describe('the command line', () => {
     onTestFinished(() => many.remove());
     for (let at = 0; at < 2000; at += 1) mkdirSync(join(dir, `home/account${at}`), { recursive: true });
     const child = many.start('accounts', '--json');
-    // A pipe and the reader's first piece hold a quarter of it.
-    await Promise.race([once(child, 'exit'), sleep(2000)]);
+    // A pipe and the reader's first piece hold a quarter of it: who does not wait for the reader is gone soon after that.
+    const patience = once(child.stdout!, 'readable').then(() => sleep(500));
+    await Promise.race([once(child, 'exit'), patience]);
     const { accounts } = documentOf<AccountsDocument>('accounts', await ended(child));
 
     expect(accounts).toHaveLength(2000);

@@ -80,7 +80,7 @@ describe('the rclone store', () => {
     async function* body() {
       yield new Uint8Array(mebibyte);
       process.kill(first!, 'SIGKILL');
-      await sleep(50);
+      await until(() => !rclones().includes(first!));
       yield new Uint8Array(mebibyte);
     }
 

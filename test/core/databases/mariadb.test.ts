@@ -234,7 +234,9 @@ describe('exporting MariaDB databases', () => {
     const written: string[] = [];
     const writer = mariadb(server, 'INSERT INTO mixed.m VALUES (2)').then(() => written.push('m'));
     await mariadb(server, 'INSERT INTO mixed.i VALUES (2)');
-    await sleep(300);
+    const waiting =
+      "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT INTO mixed.m %' AND STATE LIKE 'Waiting%'";
+    await expect.poll(async () => (await mariadb(server, waiting)).trim(), { timeout: 20_000 }).toBe('1');
     expect(written).toEqual([]);
     const dump = await readBody(only.body);
     await writer;
@@ -281,7 +283,7 @@ describe('exporting MariaDB databases', () => {
     expect(dump.toString()).toContain('-- Dump completed');
     expect(lockedTables).toEqual([]);
     expect(warnings).toMatchObject([{ code: 'table-not-transactional' }]);
-  }, 30_000);
+  });
 
   it('reports FLOAT columns that lose digits, and only those', async () => {
     await mariadb(
@@ -639,7 +641,7 @@ describe('a MariaDB dump that goes wrong', () => {
       const set = await engine.exports({ databases: ['large'], selector: selectorOf(null), signal });
       let bytes = 0;
       for await (const chunk of set.exports[0]?.body ?? empty()) {
-        if (bytes === 0) await sleep(5000);
+        if (bytes === 0) await sleep(5000); // twice as long as the server waits, and more
         bytes += chunk.length;
       }
       return bytes;

@@ -4,8 +4,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { setImmediate as settled, setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { localStore } from '../../../../src/addins/local/index.ts';
 import type { Account } from '../../../../src/core/contracts/panel.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
@@ -27,7 +27,7 @@ describe('turns', () => {
     first!();
     first!();
     await taken[2];
-    await sleep(5);
+    await settled();
     expect(order).toEqual([1, 2, 3]);
     second!();
     await taken[3];
@@ -67,9 +67,10 @@ describe('a run over several accounts', () => {
   });
 
   it('reads as many as it may, and has looked one more up', async () => {
+    const lookedUp = (): number => [...listed].filter((owner) => owner !== '').length;
     let reading = 0;
     let most = 0;
-    const lookedUp: number[] = [];
+    let firstReadAtMs = 0;
     const startedAtMs: number[] = [];
     const accounts: Account[] = sites.map((site) => ({
       site,
@@ -105,8 +106,10 @@ describe('a run over several accounts', () => {
         async before(step) {
           if (step === 'export') {
             most = Math.max(most, ++reading);
-            await sleep(100);
-            lookedUp.push([...listed].filter((owner) => owner !== '').length);
+            // That of the next one ends while the first is read.
+            await vi.waitFor(() => expect(lookedUp()).toBeGreaterThanOrEqual(2), 20_000);
+            await sleep(50); // apart by more than clocks are coarse
+            firstReadAtMs ||= Date.now();
           }
           if (step === 'upload') reading--;
         },
@@ -117,8 +120,8 @@ describe('a run over several accounts', () => {
 
     expect(report.exitStatus).toBe(0);
     expect(most).toBe(1);
-    expect(lookedUp[0]).toBeGreaterThanOrEqual(2);
     const [first, second] = startedAtMs.sort((a, b) => a - b);
-    expect(second! - first!).toBeGreaterThanOrEqual(95);
+    expect(first).toBeLessThan(firstReadAtMs);
+    expect(second).toBeGreaterThanOrEqual(firstReadAtMs);
   });
 });

@@ -1,9 +1,9 @@
 /** Copies while others work on the same accounts or the same store. */
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { segmentKey } from '../../../../src/core/archive/keys.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
 import { lockAccount } from '../../../../src/core/jobs/account-lock.ts';
@@ -51,6 +51,7 @@ describe('the lock of an account', () => {
     await lab.days(2);
     const lock = lockAccount(lab.directory, owner, 'site1');
     const run = lab.run(null, { lockWaitMs: 3_600_000 });
+    // It asks every 250 ms: one that does not wait has ended by then, and this one has asked twice.
     const first = await Promise.race([run.then(() => 'ended'), sleep(400).then(() => 'waits')]);
     lock.release();
 
@@ -125,14 +126,13 @@ describe('a prune on another machine', () => {
   it('cannot where the copy was interrupted before its last look, which the next run takes', async () => {
     const keys = await leftOvers();
     const interrupted = new AbortController();
-    let looks = 0;
-    const copy = withMethods(lab.copy, {
-      list: async (request) => {
-        if (request.prefix.startsWith('index/') && ++looks === 2) setTimeout(() => interrupted.abort(), 200);
-        return lab.copy.list(request);
-      },
-    });
-    const report = await lab.run(null, { copy, settleMs: 60_000, signal: interrupted.signal });
+    const run = lab.run(null, { settleMs: 60_000, signal: interrupted.signal });
+    // What it has put into doubt is noted before it waits for the last look.
+    const record = join(lab.directory, 'copy.nightly.offsite.json');
+    const noted = () => (JSON.parse(readFileSync(record, 'utf8')) as { doubtful: string[] }).doubtful;
+    await vi.waitFor(() => expect(noted()).toHaveLength(1), 20_000);
+    interrupted.abort();
+    const report = await run;
     expect(report.error?.code).toBe('INTERRUPTED');
     for (const key of keys) await lab.copy.remove({ key, signal });
 
