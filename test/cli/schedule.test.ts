@@ -222,6 +222,7 @@ describe('holdfast serve', () => {
     const byHand = lockRun(site.state, 'nightly');
     const daemon = site.start('serve', '--once');
     const over = ended(daemon);
+    // Nothing tells that it has met the lock: long enough for a daemon to begin a run.
     await sleep(2500);
     byHand.release();
 

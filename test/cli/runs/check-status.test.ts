@@ -20,7 +20,7 @@ describe('a store that monitoring asks', () => {
   it('may take as long as it does once it has answered', async () => {
     const slow = answered(context, 20, async (within, begun) => {
       begun();
-      await sleep(100);
+      await sleep(100); // longer than a silent one is given
       return within.signal.aborted;
     });
 

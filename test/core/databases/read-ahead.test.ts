@@ -28,7 +28,7 @@ describe('ReadAhead', () => {
     const taken = { count: 0 };
     const reader = new ReadAhead(source(taken), null);
     await reader.fill((head) => head.length > chunkBytes);
-    await sleep(30);
+    await sleep(30); // in which it would be read
     expect(taken.count).toBe(2);
     expect(await numbers(reader)).toEqual(inOrder);
   });
@@ -48,7 +48,7 @@ describe('ReadAhead', () => {
     const budget = { left: 3 * chunkBytes };
     const readers = [source(taken), source(taken)].map((each) => new ReadAhead(each, { everyMs: 5, budget }));
     for (const reader of readers) await reader.next();
-    await sleep(100);
+    await sleep(100); // twenty intervals
     expect(taken.count).toBeLessThanOrEqual(2 + 4);
     for (const reader of readers) reader.stop();
     expect(budget.left).toBe(3 * chunkBytes);

@@ -97,6 +97,7 @@ describe('a store whose process fails', () => {
   it('waits for a slow body as long as it takes', async () => {
     const slow = (async function* () {
       yield* bytes(1);
+      // Longer than a call may make no progress.
       await new Promise((resolve) => setTimeout(resolve, 1500));
       yield* bytes(1);
     })();

@@ -96,6 +96,7 @@ describe('verify', () => {
       head: {
         value: async (request: Parameters<Store['head']>[0]) => {
           most = Math.max(most, ++underWay);
+          // The first is answered last.
           await new Promise((done) => setTimeout(done, request.key === names[0] ? 20 : 1));
           underWay--;
           return store.head(request);

@@ -209,7 +209,7 @@ describe('a metrics file', () => {
     await once(holder.stdout, 'data');
     try {
       const said = tell({ use: 'textfile', path });
-      await sleep(200);
+      await sleep(200); // in which it would be written
       expect(existsSync(path)).toBe(false);
       process.kill(-holder.pid!);
       await ended;
