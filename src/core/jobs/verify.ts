@@ -15,8 +15,9 @@ import { KeyCheck } from './verify-keys.ts';
 import { withoutKnown } from './verify-known.ts';
 import { verifyNames } from './verify-names.ts';
 import { CheckedOnce } from './verify-once.ts';
+import { worstFirst } from './verify-problems.ts';
 import { countingReads } from './verify-reads.ts';
-import { type Totals, type Verified, verifySnapshot, type Work, worstFirst } from './verify-snapshot.ts';
+import { type Totals, type Verified, verifySnapshot, type Work } from './verify-snapshot.ts';
 import type { VerifyReport, VerifyRequest } from './verify-types.ts';
 import { wasPruned } from './was-pruned.ts';
 
