@@ -6,7 +6,7 @@ export interface CommandEntry {
   /** `backup`, or two words such as `addin list`. */
   readonly words: string;
   readonly summary: string;
-  readonly load: () => Promise<CliCommand>;
+  readonly load: () => Promise<CliCommand<object>>;
 }
 
 export const groups: Readonly<Record<string, string>> = {

@@ -17,14 +17,18 @@ export interface CliContext {
   readonly signal: AbortSignal;
 }
 
-export interface Invocation {
+/** What a command without a type of its own for them gets. */
+type LooseOptions = Readonly<Record<string, unknown>>;
+
+export interface Invocation<Options extends object = LooseOptions> {
   /** Positional arguments, as declared. */
   readonly args: readonly (string | undefined)[];
-  /** Options by their camel-case names. */
-  readonly options: Readonly<Record<string, unknown>>;
+  /** Options by their camel-case names, and the global ones. */
+  readonly options: Options;
 }
 
-export interface CliCommand {
+/** `Options` is what its `define` declares, which nothing compares. */
+export interface CliCommand<Options extends object = LooseOptions> {
   /** What it prints is all it is for: it may be ended where nobody reads on. Any other goes on without being heard. */
   readonly shows?: true;
   /** With `--json` it prints JSON Lines, an error among them. */
@@ -33,7 +37,7 @@ export interface CliCommand {
   readonly exits: readonly ErrorCode[];
   /** Adds arguments, options and help to the parser. */
   define(command: Command): void;
-  run(context: CliContext, invocation: Invocation): Promise<number>;
+  run(context: CliContext, invocation: Invocation<Options>): Promise<number>;
 }
 
 /** For options that may be given several times. */

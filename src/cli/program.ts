@@ -58,7 +58,7 @@ export async function runCommandLine(words: readonly string[], world: World): Pr
 interface Started {
   readonly world: World;
   readonly output: Output;
-  readonly onBegin: (command: CliCommand, addin: string | null) => void;
+  readonly onBegin: (command: CliCommand<object>, addin: string | null) => void;
   readonly onEnd: (status: number) => void;
 }
 

@@ -14,7 +14,11 @@ import { ageText } from '../format.ts';
 import { knownIds } from '../known-ids.ts';
 import { openPanel, openStateIfAny, openStore } from '../opened.ts';
 
-export const accounts: CliCommand = {
+interface Options {
+  readonly policy?: true;
+}
+
+export const accounts: CliCommand<Options> = {
   shows: true,
   exits: ['PANEL_UNREADABLE', 'FINISHED_WITH_WARNINGS'],
 
@@ -30,7 +34,7 @@ export const accounts: CliCommand = {
   async run(context, { options }) {
     const { configDir, world, output, signal } = context;
     const loaded = await loadConfigured(configDir);
-    const withPolicy = options['policy'] === true;
+    const withPolicy = options.policy === true;
     const { panel } = await openPanel(loaded, world);
     // The store may be a process of its own, and works while the panel is read.
     const [{ lastGood, complete }, [found, ids]] = await Promise.all([

@@ -20,7 +20,13 @@ README and a workflow for CI; then: npm install && npm test. Overwrites nothing.
 const namePattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 const longestName = 50;
 
-export const addinCreate: CliCommand = {
+interface Options {
+  readonly kind?: CreatedKind;
+  readonly to?: string;
+  readonly sdk?: string;
+}
+
+export const addinCreate: CliCommand<Options> = {
   exits: ['TARGET_NOT_EMPTY', 'TARGET_UNWRITABLE', 'PREREQUISITE_MISSING'],
 
   define(command) {
@@ -34,7 +40,7 @@ export const addinCreate: CliCommand = {
 
   async run({ output, signal }, { args, options }) {
     const name = args[0]!;
-    const kind = options['kind'] as CreatedKind | undefined;
+    const { kind, to, sdk: named } = options;
     if (kind === undefined) {
       const kinds = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(addinKinds);
       throw new HoldfastError('USAGE', 'it is not said what the addin contributes', {
@@ -42,11 +48,10 @@ export const addinCreate: CliCommand = {
       });
     }
     await checkName(name, kind);
-    const target = resolve((options['to'] as string | undefined) ?? `holdfast-${name}`);
+    const target = resolve(to ?? `holdfast-${name}`);
     await requireFree(target);
     const scratch = await mkdtemp(join(tmpdir(), 'holdfast-sdk-'));
     try {
-      const named = options['sdk'] as string | undefined;
       const sdk = named === undefined ? await packRunning(scratch, signal) : await readSdk(named);
       const files = await writePackage({ kind, name, target }, sdk);
       output.info(`wrote the ${kind} ${name} to ${printable(target, 4096)}: ${files.length} files`);

@@ -23,7 +23,12 @@ a server may write and no backup lies, and removes them again, after an error or
 what the store can and cannot do, then a line for each check: ok, failed or skipped. Credentials that cannot
 remove run only what leaves next to nothing behind. How it ended is kept for holdfast addin list.`;
 
-export const addinVerify: CliCommand = {
+interface Options {
+  readonly copy?: string;
+  readonly leaveObjects?: true;
+}
+
+export const addinVerify: CliCommand<Options> = {
   exits: ['STORE_UNSOUND', 'STORE_UNAVAILABLE', 'STORE_DENIED', 'STORE_FULL'],
 
   define(command) {
@@ -36,7 +41,7 @@ export const addinVerify: CliCommand = {
 
   async run(context, { args, options }) {
     const { output, world, signal } = context;
-    const { loaded, addin, server } = await choose(context, { addin: args[0], copy: options['copy'] });
+    const { loaded, addin, server } = await choose(context, { addin: args[0], copy: options.copy });
     const setup = await openSetup(loaded, addin, world);
     const tidy = async (store: Store, parent: string, purge: Purge) => {
       // Credentials that only put are not even asked; a missing bucket is told by the first put.
@@ -70,7 +75,7 @@ export const addinVerify: CliCommand = {
           openProvider,
           prefix,
           purge,
-          leaveObjects: options['leaveObjects'] === true,
+          leaveObjects: options.leaveObjects === true,
           randomBytes: (length) => randomBytes(length),
           now: world.now,
           engine: { newObjectId: world.newObjectId, newUuid: world.newUuid },

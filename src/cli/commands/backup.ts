@@ -12,7 +12,7 @@ import { statusWithCopies } from '../../core/jobs/copy/report.ts';
 import { quoted } from '../../core/printable.ts';
 import type { State } from '../../core/state/state.ts';
 import { BackUpPrinter } from '../backup-printer.ts';
-import type { CliCommand, CliContext, Invocation } from '../command.ts';
+import type { CliCommand, CliContext } from '../command.ts';
 import { collected } from '../command.ts';
 import { chooseAddin, loadConfigured } from '../configuration.ts';
 import { dropReplaced } from '../drop-replaced.ts';
@@ -31,7 +31,7 @@ import { type RunAsked, type RunOptions, type RunParts, withOpened } from '../ru
 import { selectForRun } from '../runs/select-accounts.ts';
 import { doUpkeep } from '../runs/upkeep.ts';
 
-export const backup: CliCommand = {
+export const backup: CliCommand<RunOptions> = {
   exits: [
     'PREREQUISITE_MISSING',
     'BACKUPS_DISABLED',
@@ -83,9 +83,8 @@ export const backup: CliCommand = {
       );
   },
 
-  async run(context, { options }: Invocation) {
+  async run(context, { options: chosen }) {
     const { world, configDir } = context;
-    const chosen = options as unknown as RunOptions;
     const loaded = await loadConfigured(configDir);
     chooseAddin(loaded.configuration, chosen.addin);
     if (!loaded.configuration.steering.enabled) throw disabled();

@@ -6,7 +6,7 @@ import { chooseDatabases, filteredEngine, matchesEngine } from '../../core/jobs/
 import { compressions } from '../../core/jobs/export-databases/compress.ts';
 import type { DatabaseFilter } from '../../core/jobs/export-databases/types.ts';
 import { resolveAccounts } from '../../core/jobs/resolve-accounts.ts';
-import type { CliCommand, CliContext, Invocation } from '../command.ts';
+import type { CliCommand, CliContext } from '../command.ts';
 import { collected } from '../command.ts';
 import { type Loaded, loadConfigured } from '../configuration.ts';
 import { DatabaseExportPrinter, exportStatus, inOrder } from '../database-export-printer.ts';
@@ -18,7 +18,7 @@ import { openEngines, openPanel, openStateIfAny } from '../opened.ts';
 import { refuseOwnTarget } from '../own-target.ts';
 import { openProgress } from '../progress.ts';
 
-export const dbExport: CliCommand = {
+export const dbExport: CliCommand<ExportOptions> = {
   exits: [
     'PREREQUISITE_MISSING',
     'ACCOUNT_NOT_FOUND',
@@ -71,8 +71,7 @@ export const dbExport: CliCommand = {
       );
   },
 
-  async run(context, { options }: Invocation) {
-    const chosen = options as unknown as ExportOptions;
+  async run(context, { options: chosen }) {
     checkOptions(chosen);
     const loaded = await loadConfigured(context.configDir);
     if (chosen.to !== undefined) await refuseOwnTarget(chosen.to, loaded);

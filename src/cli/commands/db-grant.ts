@@ -19,7 +19,7 @@ interface Options {
   readonly apply?: true;
 }
 
-export const dbGrant: CliCommand = {
+export const dbGrant: CliCommand<Options> = {
   exits: ['SECRET_UNUSABLE', 'DATABASE_UNREACHABLE'],
 
   define(command) {
@@ -36,7 +36,7 @@ export const dbGrant: CliCommand = {
   },
 
   async run({ configDir, world, output, signal }, { options }) {
-    const { engine: wanted, user, host, password, apply } = options as unknown as Options;
+    const { engine: wanted, user, host, password, apply } = options;
     const { configuration } = await loadConfigured(configDir);
     const settings = chooseServers(configuration.databases, wanted);
     if (apply === true && password === undefined) {

@@ -35,7 +35,7 @@ interface Options {
   readonly copy?: string;
 }
 
-export const dbImport: CliCommand = {
+export const dbImport: CliCommand<Options> = {
   exits: [
     'PREREQUISITE_MISSING',
     'ACCOUNT_LOCKED',
@@ -78,8 +78,7 @@ export const dbImport: CliCommand = {
     defineKeyOptions(command);
   },
 
-  async run(context, { args, options }) {
-    const chosen = options as unknown as Options;
+  async run(context, { args, options: chosen }) {
     const place = checkOptions(args[0], chosen);
     const dump = args[0];
     if (dump === undefined || existsSync(dump)) {

@@ -14,7 +14,7 @@ interface Options extends DecryptOptions {
   readonly out?: string;
 }
 
-export const decrypt: CliCommand = {
+export const decrypt: CliCommand<Options> = {
   shows: true,
   exits: [
     'OBJECT_DAMAGED',
@@ -43,7 +43,7 @@ export const decrypt: CliCommand = {
   },
 
   async run(context, { args, options }) {
-    const { out, ...keys } = options as Options;
+    const { out, ...keys } = options;
     const { world, output } = context;
     const file = args[0]!;
     if (out === undefined && (output.json || world.stdout.isTTY === true)) {

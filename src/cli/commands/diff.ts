@@ -7,13 +7,19 @@ import type { DifferenceDocument } from '../documents/difference.ts';
 import { encodedPaths, shown, typeNameOf } from '../entry-view.ts';
 import { resolveSnapshot } from '../find-snapshot.ts';
 import { countText } from '../format.ts';
-import { defineKeyOptions } from '../key-input.ts';
+import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import type { Output } from '../output.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 const signs = { added: '+', removed: '-', changed: 'M', renamed: 'R' } as const;
 
-export const diff: CliCommand = {
+interface Options extends KeyOptions {
+  readonly addin?: string;
+  readonly copy?: string;
+  readonly account?: string;
+}
+
+export const diff: CliCommand<Options> = {
   shows: true,
   jsonLines: true,
   exits: [
@@ -45,7 +51,7 @@ export const diff: CliCommand = {
 
   async run(context, { args, options }) {
     const { output, signal } = context;
-    const account = options['account'] as string | undefined;
+    const account = options.account;
     return withStore(context, options, async ({ search, opened: { provider } }) => {
       const before = await resolveSnapshot(search, args[0]!, account);
       const after = await resolveSnapshot(search, args[1]!, account);

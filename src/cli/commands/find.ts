@@ -11,14 +11,21 @@ import type { MatchDocument } from '../documents/entry.ts';
 import { contentOf, encodedPath, modifiedAt, percentHelp, shown, typeName } from '../entry-view.ts';
 import { listCandidates, ownerOf, resolveSnapshot, type Search } from '../find-snapshot.ts';
 import { plural } from '../format.ts';
-import { defineKeyOptions } from '../key-input.ts';
+import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import type { Output } from '../output.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 /** Of as many snapshots it is said why they could not be searched; an erased account may have any number. */
 const mostNotes = 20;
 
-export const find: CliCommand = {
+interface Options extends KeyOptions {
+  readonly addin?: string;
+  readonly copy?: string;
+  readonly account?: string;
+  readonly snapshot?: string;
+}
+
+export const find: CliCommand<Options> = {
   shows: true,
   jsonLines: true,
   exits: [
@@ -52,8 +59,8 @@ export const find: CliCommand = {
 
   async run(context, { args, options }) {
     const { output } = context;
-    const account = options['account'] as string | undefined;
-    const wanted = options['snapshot'] as string | undefined;
+    const account = options.account;
+    const wanted = options.snapshot;
     const matches = matcher(args[0]!);
     return withStore(context, options, async ({ search, trust }) => {
       if (wanted !== undefined) {

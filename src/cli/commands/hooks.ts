@@ -9,7 +9,11 @@ import type { CliCommand } from '../command.ts';
 import { loadConfigured } from '../configuration.ts';
 import type { HooksDocument } from '../documents/schedule.ts';
 
-export const hooks: CliCommand = {
+interface Options {
+  readonly test?: HookEvent;
+}
+
+export const hooks: CliCommand<Options> = {
   exits: ['HOOK_FAILED'],
 
   define(command) {
@@ -25,7 +29,7 @@ export const hooks: CliCommand = {
 
   async run({ configDir, output, world, signal }, { options }) {
     const { configuration } = await loadConfigured(configDir);
-    const event = options['test'] as HookEvent | undefined;
+    const event = options.test;
     const wanted = configuration.hooks.filter(({ on }) => event === undefined || on === event);
     const described: HooksDocument['hooks'] = [];
     for (const { addins = [], ...hook } of wanted) {

@@ -36,7 +36,7 @@ const failures: readonly (readonly [KeyResult, number])[] = [
   ['damaged', errorCodes.OBJECT_DAMAGED.exit],
 ];
 
-export const keyCheck: CliCommand = {
+export const keyCheck: CliCommand<Options> = {
   exits: [
     'SNAPSHOT_NOT_FOUND',
     'OBJECT_DAMAGED',
@@ -65,7 +65,7 @@ export const keyCheck: CliCommand = {
   },
 
   async run(context, { options }) {
-    const { addin, copy, server, confirm, ...keys } = options as Options;
+    const { addin, copy, server, confirm, ...keys } = options;
     const { output } = context;
     return withStore(context, { addin, copy, needs: 'any' }, async (session) => {
       const identities = await identitiesFor(context, session, keys);

@@ -30,7 +30,7 @@ interface Options {
 
 type StoreEntry = KeyEraseDocument['stores'][number];
 
-export const keyErase: CliCommand = {
+export const keyErase: CliCommand<Options> = {
   exits: [
     'ACCOUNT_LOCKED',
     'ACCOUNT_NOT_FOUND',
@@ -59,7 +59,7 @@ export const keyErase: CliCommand = {
   },
 
   async run(context, { options }) {
-    const { account, reason = '', addin, server, local, apply } = options as unknown as Options;
+    const { account, reason = '', addin, server, local, apply } = options;
     const { configuration } = await loadConfigured(context.configDir);
     const addins = configuration.addins.filter(({ name }) => addin === undefined || name === addin);
     if (addins.length === 0) return withStore(context, { addin }, async () => 0);

@@ -26,7 +26,7 @@ interface Options {
   readonly passphraseFile?: string;
 }
 
-export const keyGenerate: CliCommand = {
+export const keyGenerate: CliCommand<Options> = {
   exits: ['TARGET_NOT_EMPTY', 'TARGET_UNWRITABLE'],
 
   define(command) {
@@ -48,7 +48,7 @@ export const keyGenerate: CliCommand = {
   },
 
   async run(context, { options }) {
-    const { to, sheet, fromSheet, ...protection } = options as Options;
+    const { to, sheet, fromSheet, ...protection } = options;
     const { world, output } = context;
     if (output.json && sheet === undefined && fromSheet === undefined) {
       throw new HoldfastError('USAGE', 'the recovery sheet does not belong into JSON', {

@@ -31,7 +31,7 @@ const columns = [
   { title: 'WHY', shrinks: true },
 ] as const;
 
-export const keyRotate: CliCommand = {
+export const keyRotate: CliCommand<Options> = {
   exits: [
     'RECIPIENTS_UNUSABLE',
     'ACCOUNT_LOCKED',
@@ -61,8 +61,7 @@ export const keyRotate: CliCommand = {
       );
   },
 
-  async run(context, { options }) {
-    const chosen = options as Options;
+  async run(context, { options: chosen }) {
     return withStore(context, { addin: chosen.addin, copy: chosen.copy, needs: 'whole' }, async (session) => {
       const keys = await rotate(context, session, chosen);
       const { output } = context;

@@ -10,12 +10,20 @@ import type { EntryDocument } from '../documents/entry.ts';
 import { contentOf, describeEntry, entryLine, percentHelp } from '../entry-view.ts';
 import { describeExports, isOfExports, showExports } from '../export-view.ts';
 import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
-import { defineKeyOptions } from '../key-input.ts';
+import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { failedComponents, notePartial } from '../partial-snapshot.ts';
 import { percentPath, snapshotPath } from '../snapshot-path.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
-export const ls: CliCommand = {
+interface Options extends KeyOptions {
+  readonly addin?: string;
+  readonly copy?: string;
+  readonly account?: string;
+  readonly recursive?: true;
+  readonly pathPercent?: string;
+}
+
+export const ls: CliCommand<Options> = {
   shows: true,
   jsonLines: true,
   exits: [
@@ -46,14 +54,14 @@ export const ls: CliCommand = {
 
   async run(context, { args, options }) {
     const { output, signal } = context;
-    requireAccount(args[0]!, options['account']);
+    requireAccount(args[0]!, options.account);
     return withStore(context, options, async ({ search, opened, trust }) => {
-      const snapshot = await resolveSnapshot(search, args[0]!, options['account'] as string | undefined);
+      const snapshot = await resolveSnapshot(search, args[0]!, options.account);
       const why = distrustOf(snapshot, trust);
       if (why !== null) output.note(`note: ${snapshot.name} is not trusted: ${why}`);
       const everything = { paths: [], databases: [], everything: true };
       await notePartial(output, search, snapshot, failedComponents(snapshot, everything));
-      const percent = options['pathPercent'] as string | undefined;
+      const percent = options.pathPercent;
       const path = percent === undefined ? snapshotPath(args[1] ?? '') : percentPath(percent);
       const notFound = (): HoldfastError => {
         const typed = percent ?? args[1]!;
@@ -91,7 +99,7 @@ export const ls: CliCommand = {
       const prefix = path.length === 0 ? 0 : path.length + 1;
       for await (const entry of reader.entries(path)) {
         if (entry.path.length <= prefix) continue;
-        if (options['recursive'] === true || !entry.path.includes(0x2f, prefix)) await show(entry);
+        if (options.recursive === true || !entry.path.includes(0x2f, prefix)) await show(entry);
       }
       if (path.length === 0) showExports(output, describeExports(snapshot));
       return 0;

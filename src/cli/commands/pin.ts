@@ -13,7 +13,7 @@ interface Options extends PinOptions {
   readonly until?: string;
 }
 
-export const pin: CliCommand = {
+export const pin: CliCommand<Options> = {
   exits: [
     'ACCOUNT_LOCKED',
     'ACCOUNT_NOT_FOUND',
@@ -33,8 +33,7 @@ export const pin: CliCommand = {
       );
   },
 
-  async run(context, { args, options }) {
-    const chosen = options as unknown as Options;
+  async run(context, { args, options: chosen }) {
     const { reason, until, legalHold } = chosen;
     if (legalHold === true && until !== undefined) {
       throw new HoldfastError('USAGE', 'a legal hold has no end of its own', {

@@ -30,7 +30,7 @@ const shownPaths = 20;
 /** What the main store is called where a copy is mended from it. */
 const mainName = 'main';
 
-export const repair: CliCommand = {
+export const repair: CliCommand<Options> = {
   exits: [
     'ACCOUNT_LOCKED',
     'ACCOUNT_NOT_FOUND',
@@ -64,8 +64,7 @@ export const repair: CliCommand = {
       );
   },
 
-  async run(context, { options }) {
-    const chosen = options as Options;
+  async run(context, { options: chosen }) {
     return withStore(context, { ...chosen, needs: 'whole' }, async (session) => {
       const server = serverOf(session, chosen);
       const report = await run(context, session, server, chosen);

@@ -27,7 +27,13 @@ import { type InstallKind, unitFiles } from '../runs/units.ts';
 
 const actions = ['show', 'pause', 'resume', 'install'] as const;
 
-export const schedule: CliCommand = {
+interface Options {
+  readonly addin?: string;
+  readonly as: InstallKind;
+  readonly print?: true;
+}
+
+export const schedule: CliCommand<Options> = {
   exits: ['PREREQUISITE_MISSING', 'FINISHED_WITH_WARNINGS'],
 
   define(command) {
@@ -49,9 +55,9 @@ export const schedule: CliCommand = {
   async run(context, { args, options }) {
     const [action] = args;
     if (action === 'install') return install(context, options);
-    if (action === 'show') return show(context, options['addin'] as string | undefined);
+    if (action === 'show') return show(context, options.addin);
     const { configuration } = await loadConfigured(context.configDir);
-    const name = options['addin'] as string | undefined;
+    const name = options.addin;
     const addin = name === undefined ? null : chooseAddin(configuration, name).name;
     const paused = action === 'pause';
     const now = await setPause(configuration.stateDir, { addin, paused, nowMs: context.world.now() });
@@ -160,12 +166,8 @@ function nextRuns(
 }
 
 /** @throws PREREQUISITE_MISSING a file cannot be written */
-async function install(
-  { output, configDir }: CliContext,
-  { as, print }: Readonly<Record<string, unknown>>,
-): Promise<number> {
+async function install({ output, configDir }: CliContext, { as: kind, print }: Options): Promise<number> {
   const { configuration } = await loadConfigured(configDir);
-  const kind = as as InstallKind;
   const files = unitFiles(kind, { command: ourselves(), configDir: configuration.dir });
   const unit = kind === 'timer' ? 'holdfast.timer' : 'holdfast.service';
   const commands = kind === 'cron' ? [] : ['systemctl daemon-reload', `systemctl enable --now ${unit}`];

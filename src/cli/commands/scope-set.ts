@@ -16,7 +16,12 @@ import type { Output } from '../output.ts';
 import { idleText } from '../runs/select-accounts.ts';
 import { openScopes } from '../scopes.ts';
 
-export const scopeSet: CliCommand = {
+interface Options {
+  readonly input?: string;
+  readonly by?: string;
+}
+
+export const scopeSet: CliCommand<Options> = {
   exits: ['PANEL_UNREADABLE', 'CONFIG_LOCKED', 'PREREQUISITE_MISSING'],
 
   define(command) {
@@ -39,10 +44,10 @@ export const scopeSet: CliCommand = {
   async run(context, { args, options }) {
     const { output, world } = context;
     const [name, text] = args as [string, string];
-    const value = options['input'] === 'json' ? fromJson(text) : parseScopeValue(text);
+    const value = options.input === 'json' ? fromJson(text) : parseScopeValue(text);
     const { registry } = await openScopes(context);
     const { env } = world;
-    const by = (options['by'] as string | undefined) ?? env['SUDO_USER'] ?? env['USER'] ?? userName();
+    const by = options.by ?? env['SUDO_USER'] ?? env['USER'] ?? userName();
     const { from, to, changed } = await registry.set(name, value, by);
     const shown = printable(showScopeValue(to));
     output.info(changed ? `${name} is ${shown} now` : `${name} was ${shown} already`);

@@ -16,7 +16,11 @@ import { runScheduled } from '../runs/run-scheduled.ts';
 
 const everyMs = 15_000;
 
-export const serve: CliCommand = {
+interface Options {
+  readonly once?: true;
+}
+
+export const serve: CliCommand<Options> = {
   exits: ['DAEMON_RUNNING', 'PREREQUISITE_MISSING'],
 
   define(command) {
@@ -30,7 +34,7 @@ export const serve: CliCommand = {
 
   async run(context, { options }) {
     const { output, world, signal } = context;
-    const once = options['once'] === true;
+    const once = options.once === true;
     if (output.json) throw noDocument();
     let { configuration } = await loadConfigured(context.configDir);
     const { stateDir } = configuration;

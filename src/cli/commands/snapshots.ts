@@ -12,7 +12,7 @@ import type { SnapshotItem } from '../documents/snapshot.ts';
 import type { SnapshotsDocument } from '../documents/snapshots.ts';
 import { listCandidates, ownerOf } from '../find-snapshot.ts';
 import { ageText, bytesText, countText } from '../format.ts';
-import { defineKeyOptions } from '../key-input.ts';
+import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { type ReadResult, readEach } from '../read-each.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
@@ -32,7 +32,13 @@ const columns = [
 /** Where any snapshot has one. */
 const parentColumn = { title: 'PARENT' } as const;
 
-export const snapshots: CliCommand = {
+interface Options extends KeyOptions {
+  readonly addin?: string;
+  readonly copy?: string;
+  readonly account?: string;
+}
+
+export const snapshots: CliCommand<Options> = {
   shows: true,
   exits: ['ACCOUNT_NOT_FOUND', 'OBJECT_DAMAGED', 'STORE_UNAVAILABLE', 'STORE_FOREIGN', 'STORE_DENIED'],
 
@@ -52,7 +58,7 @@ export const snapshots: CliCommand = {
     const { output, world } = context;
     return withStore(context, options, async ({ addin, search, state, trust }) => {
       const sites = state === null ? new Map<string, string>() : ownerNames(state);
-      const account = options['account'] as string | undefined;
+      const account = options.account;
       const owner = account === undefined ? null : await ownerOf(search, account);
       const results = await readEach(search, newestLast(await listCandidates(search, owner)));
       const chained = results.some(({ snapshot }) => (snapshot?.header.parents.length ?? 0) > 0);

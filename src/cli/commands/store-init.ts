@@ -20,7 +20,13 @@ have set is removed. Where this server has written to another store under the na
 one before it was emptied, nothing is set up: to begin a new store on purpose, give the configuration (or the copy)
 a new name, and take the old one's file out of addins.d or keep it for what it holds. The status is that of the first error; with warnings only, 100.`;
 
-export const storeInit: CliCommand = {
+interface Options {
+  readonly addin?: string;
+  readonly copy?: string;
+  readonly apply?: true;
+}
+
+export const storeInit: CliCommand<Options> = {
   exits: ['STORE_UNSOUND', 'STORE_UNAVAILABLE', 'STORE_DENIED', 'STORE_FOREIGN', 'FINISHED_WITH_WARNINGS'],
 
   define(command) {
@@ -35,7 +41,7 @@ export const storeInit: CliCommand = {
     const { output, world } = context;
     const chosen = await choose(context, options);
     const { loaded, addin, server: known } = chosen;
-    const apply = options['apply'] === true;
+    const apply = options.apply === true;
     const another = await whyAnotherStore(chosen, world);
     if (another !== null && apply) throw another;
     const server = known ?? (apply ? (await openStateOf(loaded.configuration, world)).server.uuid : null);

@@ -7,7 +7,7 @@ import { plural } from '../format.ts';
 import { definePinTarget, type PinOptions, pinPlace } from '../pin-target.ts';
 import { withStore } from '../store-session.ts';
 
-export const unpin: CliCommand = {
+export const unpin: CliCommand<PinOptions> = {
   exits: [
     'ACCOUNT_NOT_FOUND',
     'SNAPSHOT_NOT_FOUND',
@@ -21,8 +21,7 @@ export const unpin: CliCommand = {
     definePinTarget(command);
   },
 
-  async run(context, { args, options }) {
-    const chosen = options as PinOptions;
+  async run(context, { args, options: chosen }) {
     return withStore(context, chosen, async (session) => {
       const kind = chosen.legalHold === true ? 'hold' : 'pin';
       const { snapshot, databases, account, requests } = await pinPlace(context, session, args[0]!, chosen);
