@@ -1,6 +1,7 @@
 /** Requests, memory, versions, attributes and left-overs of the store on a real service. */
 
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
@@ -249,21 +250,25 @@ describe('left-over uploads', () => {
     const begin = (Key: string) => admin.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }));
     for (const key of ['fleet/data/mine/x', 'fleet/data/other/x', 'data/mine/x', 'unrelated'])
       await begin(key);
-    const left = async () => {
-      const { Uploads } = await admin.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
-      return Uploads?.map(({ Key }) => Key);
-    };
+    const uploads = async () =>
+      (await admin.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads ?? [];
     const young = await openStore(server, bucket);
     await put(young, 'data/mine/y', randomBytes(10));
     await young.close();
-    expect(await left()).toHaveLength(4);
-    // The service tells its clock in whole seconds.
-    await new Promise((resolve) => setTimeout(resolve, 1700));
+    const left = await uploads();
+    expect(left).toHaveLength(4);
+    // Until all are older than a tenth of a second, by a clock that is told in whole ones.
+    const oldAtMs = Math.max(...left.map(({ Initiated }) => Initiated!.getTime())) + 1100;
+    await sleep(Math.max(0, oldAtMs - Date.now()));
 
-    const store = await openStore(server, bucket, { abortUploadsAfterHours: 0.5 / 3600 });
+    const store = await openStore(server, bucket, { abortUploadsAfterHours: 0.1 / 3600 });
     await put(store, 'data/mine/y', randomBytes(10));
     await store.close();
 
-    expect(await left()).toEqual(['data/mine/x', 'fleet/data/other/x', 'unrelated']);
+    expect((await uploads()).map(({ Key }) => Key)).toEqual([
+      'data/mine/x',
+      'fleet/data/other/x',
+      'unrelated',
+    ]);
   });
 });
