@@ -14,8 +14,8 @@ import { isProbePrefix } from '../key-classes.ts';
 import { printable } from '../printable.ts';
 import { collect } from '../streams.ts';
 import { eachLimited } from './each-limited.ts';
-import { walk } from './prune/walk.ts';
 import type { HistoryProblem } from './verify-history.ts';
+import { walk } from './walk.ts';
 
 export interface VerifyNamesRequest {
   readonly store: Store;

@@ -6,8 +6,8 @@ import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { Warning } from '../../archive/manifest.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
+import { ByteQueue } from '../../byte-queue.ts';
 import { ownModule } from '../../own-files.ts';
-import { ByteQueue } from '../byte-queue.ts';
 import { noCounts } from './counts.ts';
 import type {
   CaptureCounts,

@@ -1,3 +1,0 @@
-/** For what of the verification knows it by this place. */
-
-export { walk } from '../walk.ts';
