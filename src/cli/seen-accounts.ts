@@ -1,0 +1,120 @@
+/**
+ * What the store has of each account that an addin configuration selects, for `status`.
+ *
+ * Goes by names, and by what this server remembers; a manifest is read only where these leave something open.
+ */
+
+import { isAhead } from '../core/ahead.ts';
+import type { Account } from '../core/index.ts';
+import type { ListedSnapshot } from '../core/jobs/catalog.ts';
+import { eachLimited } from '../core/jobs/each-limited.ts';
+import { selectAccounts } from '../core/jobs/resolve-accounts.ts';
+import { trustsNobody } from '../core/jobs/trust.ts';
+import { erasedAmong } from './erased-snapshots.ts';
+import { listCandidates } from './find-snapshot.ts';
+import { agoText } from './format.ts';
+import { type Doubt, SnapshotJudge } from './judged-snapshots.ts';
+import { knownIds } from './known-ids.ts';
+import { ownersBySite } from './owners-by-site.ts';
+import { findingsOfEach, type ShownFinding } from './recent-findings.ts';
+import { isFor } from './runs/select-accounts.ts';
+import type { StoreSession } from './store-session.ts';
+
+const accountsAtOnce = 16;
+
+export interface SeenAccount {
+  readonly account: Account;
+  readonly uuid: string | null;
+  /** Oldest first. */
+  readonly listed: readonly ListedSnapshot[];
+  /** Without those that were erased, or that a clock that was wrong has dated ahead of now. */
+  readonly past: readonly ListedSnapshot[];
+  readonly last: ListedSnapshot | null;
+  /** The last was. */
+  readonly isErased: boolean;
+  readonly good: ListedSnapshot | null;
+  readonly findings: readonly ShownFinding[];
+  /** Snapshots that are damaged or not trusted, as far as they were looked at. */
+  readonly doubts: readonly Doubt[];
+}
+
+/** As the panel orders them. `nowMs` is the instant they are judged by. */
+export async function seenAccounts(
+  session: StoreSession,
+  now: () => number,
+): Promise<{ readonly seen: readonly SeenAccount[]; readonly nowMs: number }> {
+  const { loaded, addin, search, state, trust } = session;
+  const { configuration } = loaded;
+  const { stateDir } = configuration;
+  const sites = state?.sites() ?? new Map<string, string>();
+  const trusted = trustsNobody(trust) ? null : trust;
+  const [listed, [found, ids], judge] = await Promise.all([
+    listCandidates(search, null),
+    search.panelAccounts().then(async (all) => [all, await knownIds(all, state)] as const),
+    SnapshotJudge.open(search, trusted, stateDir),
+  ]);
+  const selected = selectAccounts(found, addin.accounts, sites);
+  const accounts = selected.accounts.filter((one) => isFor(one, addin.name, configuration));
+  const byOwner = Map.groupBy(listed, ({ owner }) => owner);
+  const owners = await ownersBySite(search, listed, accounts);
+  if (trusted === null && listed.length > 0)
+    search.note?.('note: this machine trusts nobody: name servers in "trustedSigners" of config.json');
+  const nowMs = now();
+  const erased = await erasedAmong(search, trusted, addin, listed);
+  const newest = [...byOwner.values()].flatMap((ofOwner) => ofOwner.slice(-1));
+  const findings = await findingsOfEach(judge, newest, { stateDir, addin: addin.name });
+  const seen = accounts.map((account) => {
+    const uuid = owners.get(account.site) ?? ids.get(account) ?? null;
+    const ofAccount = uuid === null ? [] : (byOwner.get(uuid) ?? []);
+    return seenAccount({ account, uuid, listed: ofAccount }, { judge, findings, erased, nowMs });
+  });
+  const unsure = [...seen.keys()].filter((index) => seen[index]!.good === null);
+  await eachLimited(unsure, accountsAtOnce, async (index) => {
+    seen[index] = await lookedAt(seen[index]!, judge);
+  });
+  return { seen, nowMs };
+}
+
+interface Known {
+  readonly judge: SnapshotJudge;
+  readonly findings: ReadonlyMap<string, readonly ShownFinding[]>;
+  /** Ids of snapshots. */
+  readonly erased: ReadonlySet<string>;
+  readonly nowMs: number;
+}
+
+/** By what is known without a look at its manifests. */
+function seenAccount(
+  stored: Pick<SeenAccount, 'account' | 'uuid' | 'listed'>,
+  { judge, findings, erased, nowMs }: Known,
+): SeenAccount {
+  const { listed } = stored;
+  const last = listed.at(-1) ?? null;
+  const past = listed.filter(({ id, atMs }) => !isAhead(atMs, nowMs) && !erased.has(id));
+  return {
+    ...stored,
+    past,
+    last,
+    isErased: last !== null && erased.has(last.id),
+    good: judge.sure(past),
+    findings: [...(findings.get(last?.id ?? '') ?? []), ...datedAhead(last, nowMs)],
+    doubts: [],
+  };
+}
+
+function datedAhead(last: ListedSnapshot | null, nowMs: number): ShownFinding[] {
+  if (last === null || !isAhead(last.atMs, nowMs)) return [];
+  const message = `it is dated ${agoText(nowMs - last.atMs)}, by one that was wrong, and counts for nothing until then`;
+  return [{ code: 'dated-ahead', message }];
+}
+
+/** By its manifests, as many as it takes. */
+async function lookedAt(one: SeenAccount, judge: SnapshotJudge): Promise<SeenAccount> {
+  const doubts: Doubt[] = [];
+  const good = await judge.newestComplete(one.past, doubts);
+  if (one.last !== null && !judge.isWritten(one.last)) {
+    const { doubt } = await judge.read(one.last);
+    if (doubt !== null) doubts.unshift(doubt);
+  }
+  return { ...one, good, doubts: [...new Set(doubts)] };
+}
