@@ -110,6 +110,8 @@ const signal = new AbortController().signal;
 const ref = { name: 'lab', version: '1.0.0', contract: 1 };
 export const labThreads = 2;
 const verifyThreads = new RestoreThreads(labThreads);
+/** A clock for capture threads by which files written a moment ago are not racy. One function, so that its threads are shared. */
+export const ahead = (): number => Date.now() + 60_000;
 const pools: { readonly pool: CapturePool; readonly settings: readonly unknown[] }[] = [];
 
 function sharedPool(threads: number, now: () => number, pageBytes: number | undefined): CapturePool {

@@ -23,7 +23,7 @@ import type { Store } from '../../../src/core/contracts/store.ts';
 import { HoldfastError } from '../../../src/core/errors.ts';
 import { eraseAccount } from '../../../src/core/jobs/keys/erase-account.ts';
 import { forgetAccount } from '../../../src/core/jobs/keys/forget-account.ts';
-import { type Lab, openLab } from '../../support/backup.ts';
+import { ahead, type Lab, openLab } from '../../support/backup.ts';
 import { hookedStore } from '../../support/hooked-store.ts';
 import { ageStore, pruneLab } from '../../support/upkeep.ts';
 
@@ -75,7 +75,7 @@ async function labWithFiles(
   const own = join(directory, name);
   const tree = join(own, 'tree');
   mkdirSync(tree, { recursive: true });
-  const lab = await openLab(own, { chain: {}, pageBytes: 2000, now: () => Date.now() + 60_000, ...options });
+  const lab = await openLab(own, { chain: {}, pageBytes: 2000, now: ahead, ...options });
   return { lab, tree };
 }
 

@@ -21,7 +21,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { entryFlags } from '../../../src/core/archive/entry.ts';
 import { openIndex } from '../../../src/core/jobs/index-reader.ts';
-import { type Lab, openLab } from '../../support/backup.ts';
+import { ahead, type Lab, openLab } from '../../support/backup.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-unreadable-'));
 const image = join(directory, 'image');
@@ -135,7 +135,7 @@ describe('a directory that the disk does not list', () => {
 describe('a linked file that the disk did not give back to the parent snapshot', () => {
   it('is not passed over as unchanged by an incremental', async () => {
     // What is younger than two seconds is captured anew in any case.
-    const chain = await openLab(join(directory, 'chain'), { chain: {}, now: () => Date.now() + 60_000 });
+    const chain = await openLab(join(directory, 'chain'), { chain: {}, now: ahead });
     const trees = { shadow: join(point, 'tree') };
     const lost = async (level: 'full' | 'incremental') => {
       const { snapshot } = await chain.backUp(trees, { level });

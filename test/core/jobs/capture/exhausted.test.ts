@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openLab } from '../../../support/backup.ts';
+import { ahead, openLab } from '../../../support/backup.ts';
 import { holdLeases } from '../../../support/lease.ts';
 
 /** One thread, so that all levels of the walk are its own. Prints what came of the backup. */
@@ -66,7 +66,7 @@ describe('a file on which somebody has a lease', () => {
     mkdirSync(join(place, 'tree'));
     const file = join(place, 'tree', 'file');
     writeFileSync(file, 'content');
-    const lab = await openLab(place, { chain: {}, now: () => Date.now() + 60_000 });
+    const lab = await openLab(place, { chain: {}, now: ahead });
     await lab.backUp({ shadow: join(place, 'tree') });
     const holder = await holdLeases(60, file);
     const { snapshot } = await lab.backUp({ shadow: join(place, 'tree') }, { checksum: true });

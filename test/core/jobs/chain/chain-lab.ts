@@ -6,13 +6,10 @@ import { dirname, join } from 'node:path';
 import type { Entry } from '../../../../src/core/archive/entry.ts';
 import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
 import { openIndex } from '../../../../src/core/jobs/index-reader.ts';
-import { type Lab, type LabBackup, type LabOptions, openLab } from '../../../support/backup.ts';
+import { ahead, type Lab, type LabBackup, type LabOptions, openLab } from '../../../support/backup.ts';
 import { compareTrees } from '../../../support/compare-trees.ts';
 
 const signal = new AbortController().signal;
-
-/** So that files written a moment ago do not count as racy. */
-const ahead = (): number => Date.now() + 60_000;
 
 export interface ChainLab {
   readonly directory: string;

@@ -10,7 +10,7 @@ import type { DatabaseComponent } from '../../../../src/core/archive/manifest.ts
 import type { DatabaseEngine } from '../../../../src/core/contracts/database.ts';
 import { openDatabaseEngine } from '../../../../src/core/databases/index.ts';
 import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
-import { type Lab, type LabBackup, openLab } from '../../../support/backup.ts';
+import { ahead, type Lab, type LabBackup, openLab } from '../../../support/backup.ts';
 import { cannedEngine, cannedSelector } from '../../../support/canned-engine.ts';
 import { type MariadbServer, mariadb, startMariadb } from '../../../support/mariadb.ts';
 import { type PostgresqlServer, psql, startPostgresql } from '../../../support/postgresql.ts';
@@ -29,7 +29,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 async function withLab(work: () => Promise<void>): Promise<void> {
   const own = join(directory, `${labs++}`);
   mkdirSync(join(own, 'tree'), { recursive: true });
-  lab = await openLab(own, { chain: {}, now: () => Date.now() + 60_000 });
+  lab = await openLab(own, { chain: {}, now: ahead });
   await work();
   await lab.close();
 }

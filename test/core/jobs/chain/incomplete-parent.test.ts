@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { dataRanges } from '../../../../src/core/filesystem/data-ranges.ts';
-import { openLab } from '../../../support/backup.ts';
+import { ahead, openLab } from '../../../support/backup.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-incomplete-'));
 // Deeper than Node's own rm can reach.
@@ -29,7 +29,7 @@ describe('an incremental', () => {
     mkdirSync(tree);
     writeFileSync(join(tree, 'z'), 'last');
     expect(spawnSync('python3', ['-c', nest, tree]).status).toBe(0);
-    const lab = await openLab(join(directory, 'lab'), { chain: {}, now: () => Date.now() + 60_000 }); // nothing racy
+    const lab = await openLab(join(directory, 'lab'), { chain: {}, now: ahead });
     await lab.backUp({ shadow: tree }, { level: 'full' });
     const { snapshot, exitStatus } = await lab.backUp({ shadow: tree }, { level: 'incremental' });
     expect(exitStatus).toBe(0);
