@@ -3,7 +3,8 @@
  *
  * Pure. A legal hold outranks an erasure, that a pin, that the rules. Whatever the rules say, the newest
  * good snapshot stays, the last good one of components (see `lastGoodOf`), the newest full where others build
- * on fulls, and what is newer than the newest good one. Held and pinned snapshots take no place in the rules.
+ * on fulls, and what is newer than the newest good one. Held and pinned snapshots take no place in the rules. One that was
+ * good until it lost something has its place still, or one lost file would end the history; it takes none from a good one.
  */
 
 import type { Retention } from '../../config/addin-schema.ts';
@@ -49,10 +50,13 @@ export function decideRetention<S extends RetainedSnapshot>(request: RetentionRe
 
 const isErased = ({ holds, erasure }: Protection): boolean => holds.length === 0 && erasure !== null;
 
-function whyGone({ state }: RetainedSnapshot, isLastGood: string | undefined): string[] {
-  const unruled = state === 'complete' ? 'no rule keeps it' : 'partial, so no rule keeps it';
+const isGood = ({ state }: RetainedSnapshot): boolean => state === 'complete';
+const wasGood = (snapshot: RetainedSnapshot): boolean => isGood(snapshot) || snapshot.wasComplete === true;
+
+function whyGone(snapshot: RetainedSnapshot, isLastGood: string | undefined): string[] {
+  const unruled = wasGood(snapshot) ? 'no rule keeps it' : 'partial, so no rule keeps it';
   if (isLastGood !== undefined) return [unruled, isLastGood];
-  return [state === 'complete' ? unruled : 'partial, and newer snapshots have all its good components'];
+  return [wasGood(snapshot) ? unruled : 'partial, and newer snapshots have all its good components'];
 }
 
 function byRules<S extends RetainedSnapshot>(
@@ -63,9 +67,16 @@ function byRules<S extends RetainedSnapshot>(
   const counted = ordered.filter((snapshot) => {
     const { holds, erasure, pins } = protections.get(snapshot)!;
     const free = holds.length === 0 && erasure === null && pins.length === 0;
-    return free && snapshot.state === 'complete' && !isOfTheFuture(snapshot, nowMs);
+    return free && wasGood(snapshot) && !isOfTheFuture(snapshot, nowMs);
   });
-  return reasonsToKeep(counted.reverse(), rules, nowMs);
+  const newestFirst = counted.reverse();
+  const reasons = new Map(reasonsToKeep(newestFirst.filter(isGood), rules, nowMs));
+  for (const [snapshot, why] of reasonsToKeep(newestFirst, rules, nowMs)) {
+    if (isGood(snapshot)) continue;
+    const told = why.map((reason) => `${reason}, counted as before it lost something`);
+    reasons.set(snapshot, told);
+  }
+  return reasons;
 }
 
 const isOfTheFuture = ({ atMs }: RetainedSnapshot, nowMs: number): boolean => atMs > nowMs + clockToleranceMs;
@@ -81,13 +92,13 @@ function indispensable<S extends RetainedSnapshot>(
     reasons.set(snapshot, [...(reasons.get(snapshot) ?? []), why]);
   };
   const newestFirst = [...ordered].reverse();
-  const good = newestFirst.findIndex(({ state }) => state === 'complete');
+  const good = newestFirst.findIndex(isGood);
   const newest = newestFirst[good];
   if (newest !== undefined) keep(newest, 'the newest good one');
   for (const partial of newestFirst.slice(0, good < 0 ? undefined : good)) {
     keep(partial, newest === undefined ? 'there is no good one yet' : 'newer than the newest good one');
   }
-  const full = newestFirst.find(({ level, state }) => level === 'full' && state === 'complete');
+  const full = newestFirst.find((one) => one.level === 'full' && isGood(one));
   const buildsOn = newestFirst.some(({ level }) => level !== 'full');
   if (needsFull && full !== undefined && full !== newest && buildsOn) {
     keep(full, 'the newest full, which differentials refer to');

@@ -2,19 +2,21 @@
  * What the retention policy is told of a snapshot, from its manifest. Pure.
  */
 
+import { parseManifestKey } from '../../archive/keys.ts';
 import type { ManifestBody, ManifestHeader } from '../../archive/manifest.ts';
+import { hasLost } from '../has-lost.ts';
 import type { RetainedSnapshot } from './types.ts';
 
-export function retainedOf({
-  header,
-  body,
-}: {
+interface Manifest {
   readonly header: ManifestHeader;
   readonly body: ManifestBody | null;
-}): RetainedSnapshot {
+}
+
+export function retainedOf({ header, body }: Manifest): RetainedSnapshot {
   const { id, lineage, sequence, level, state } = header;
   return {
     ...{ id, lineage, sequence, level, state },
+    ...(hasLost({ header, body }) && mayHaveBeenComplete(header) ? { wasComplete: true } : {}),
     atMs: Date.parse(header.startedAt),
     components:
       body?.components.map((one) => ({
@@ -22,4 +24,13 @@ export function retainedOf({
         complete: one.state === 'complete',
       })) ?? null,
   };
+}
+
+/**
+ * A revision names the one that it replaces, and names tell the state. Only the first one is sure to be as it was made: a
+ * later one may have been marked before.
+ */
+function mayHaveBeenComplete({ replaces }: ManifestHeader): boolean {
+  const before = replaces === null ? null : parseManifestKey(replaces);
+  return before === null || before.state === 'complete' || before.revision > 0;
 }

@@ -17,6 +17,8 @@ export interface RetainedSnapshot {
   readonly atMs: number;
   readonly level: Level;
   readonly state: SnapshotState;
+  /** It was complete, or may have been, until `repair` marked what it has lost since. Left out: it never was, or still is. */
+  readonly wasComplete?: true;
   /** Null where it is locked, so that nobody knows them. */
   readonly components:
     | readonly {

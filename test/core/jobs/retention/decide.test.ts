@@ -215,6 +215,23 @@ describe('whatever the rules say', () => {
     expect(kept(all, { keepLast: 2 })).toEqual([2, 4]);
   });
 
+  it('what lost something after it was good has its place as before, and takes none from a good one', () => {
+    const lost = { state: 'partial', wasComplete: true } as const;
+    const all = daily(6).map((one) => (one.sequence < 6 ? { ...one, ...lost, components: [] } : one));
+    const sameDay = [snapshot(1, start - day), snapshot(2, start - day + hour, lost), snapshot(3, start)];
+
+    expect(kept(all, { keepLast: 4 })).toEqual([3, 4, 5, 6]);
+    expect(kept(all, { keepWithin: '2d' })).toEqual([4, 5, 6]);
+    expect(reasonsOf(all, { keepLast: 4 })[1]).toEqual(['no rule keeps it']);
+    expect(reasonsOf(all, { keepLast: 4 })[2]).toEqual([
+      'of the newest 4 (keepLast), counted as before it lost something',
+    ]);
+    expect(reasonsOf(all, { keepLast: 4 })[5]?.[0]).toBe('the newest good one');
+    // Of a component that it lost it is not the last good one.
+    expect(kept([snapshot(1, start - 9 * day), ...all.slice(3, 5)], { keepLast: 1 })).toEqual([1, 4, 5]);
+    expect(kept(sameDay, { keepDaily: 2 })).toEqual([1, 2, 3]);
+  });
+
   it('those of the future stay and take no place', () => {
     const all = [...daily(5), snapshot(6, start + 400 * day), snapshot(7, start + 300 * day)];
 
@@ -307,7 +324,8 @@ function history(random: (below: number) => number) {
         .map((name) => ({ name, complete: random(5) > 0 }));
       const state = components.every(({ complete }) => complete) ? 'complete' : 'partial';
       const level = (['full', 'differential', 'incremental'] as const)[random(3)]!;
-      snapshots.push(snapshot(sequence, atMs, { lineage, components, state, level }));
+      const lost = state === 'partial' && random(2) === 0 ? { wasComplete: true as const } : {};
+      snapshots.push(snapshot(sequence, atMs, { lineage, components, state, level, ...lost }));
     }
   }
   const rule = (most: number): number | undefined => (random(2) === 0 ? undefined : 1 + random(most));
