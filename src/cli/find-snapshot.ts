@@ -16,11 +16,12 @@ import {
   opened,
   type Snapshot,
 } from '../core/jobs/catalog.ts';
+import { Erasures } from '../core/jobs/erasures.ts';
 import { findAnySnapshot } from '../core/jobs/find-snapshot.ts';
 import { newestTrustedOfEach, withNewestTrusted } from '../core/jobs/newest-trusted.ts';
 import { resolveAccount } from '../core/jobs/resolve-accounts.ts';
 import { requireTrusted, type Trust, trustsNobody } from '../core/jobs/trust.ts';
-import { quoted } from '../core/printable.ts';
+import { printable, quoted } from '../core/printable.ts';
 import { present } from '../core/state/account-records.ts';
 import { accountOfDatabases, databasesOwner, ownerNames } from '../core/state/database-owners.ts';
 import { isUuid } from '../core/state/server-identity.ts';
@@ -180,12 +181,23 @@ export async function resolveSnapshot(
   try {
     return await opened(provider, snapshot, signal);
   } catch (error) {
+    if (snapshot.body === null) await requireNotErased(search, snapshot);
     if (trust === undefined || trustsNobody(trust)) throw error;
     const why = await whyDistrusted(search, trust, snapshot);
     if (!isHoldfastError(why) || !isHoldfastError(error)) throw error;
     const { code, message, hint = '' } = why;
     throw new HoldfastError(code, `${message}; besides, ${error.message}`, { cause: error, hint });
   }
+}
+
+/** @throws OBJECT_MISSING nobody can read it any more, on purpose */
+async function requireNotErased(search: Search, { header, name }: AnySnapshot): Promise<void> {
+  const erased = await new Erasures(search).of(header);
+  if (erased === null) return;
+  const why = `its account was erased at ${erased.at}: ${printable(erased.reason, 4096)}`;
+  throw new HoldfastError('OBJECT_MISSING', `nobody can read snapshot ${name} any more: ${why}`, {
+    hint: 'Name a snapshot that is newer; prune removes those that were erased.',
+  });
 }
 
 /** As `resolveSnapshot`, for what needs no more than the clear header. */

@@ -23,6 +23,7 @@ import type {
   KeyRotateDocument,
 } from '../../src/cli/documents/keys.ts';
 import type { PruneDocument } from '../../src/cli/documents/prune.ts';
+import type { RepairDocument } from '../../src/cli/documents/repair.ts';
 import type { StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import type { VerifyDocument } from '../../src/cli/documents/verify.ts';
 import { openState } from '../../src/core/state/state.ts';
@@ -366,6 +367,20 @@ describe('key erase', () => {
     const locked = await site.holdfast(...wrong);
     expect([locked.status, locked.stderr]).toEqual([47, expect.stringContaining('hint: ')]);
     expect(locked.stderr).not.toContain('no identity was given');
+  });
+
+  it('is left alone by repair, compact and find, and ls says what it is', async () => {
+    const mine = ['--identity', at('fresh')];
+    const repaired = await site.holdfast('repair', '--apply', ...mine, '--json');
+    expect(repaired.status).toBe(0);
+    const { objects, erased: closed } = documentOf<RepairDocument>('repair', repaired);
+    expect([objects, closed > 0]).toEqual([[], true]);
+    expect((await site.holdfast('compact', ...mine)).status).toBe(0);
+    const found = await site.holdfast('find', 'none', ...mine);
+    expect([found.status, found.stderr]).toEqual([0, expect.stringContaining('erased; prune removes them')]);
+    expect((await site.holdfast('find', 'none', '--identity', at('admin'))).status).toBe(47);
+    const listed = await site.holdfast('ls', 'latest', '--account', 'anna', ...mine);
+    expect([listed.status, listed.stderr]).toEqual([43, expect.stringContaining('asked to be forgotten')]);
   });
 
   it('begins anew with a full of a new key, and prune takes away what was erased', async () => {

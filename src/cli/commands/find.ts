@@ -4,8 +4,10 @@ import type { Entry } from '../../core/archive/entry.ts';
 import { errorCodes, type HoldfastError, isHoldfastError } from '../../core/errors.ts';
 import { globToRegExp } from '../../core/glob.ts';
 import { type ListedSnapshot, opened, readSoundSnapshot, type Snapshot } from '../../core/jobs/catalog.ts';
+import { Erasures } from '../../core/jobs/erasures.ts';
 import { openIndex } from '../../core/jobs/index-reader.ts';
 import { distrustOf, trustsNobody } from '../../core/jobs/trust.ts';
+import { worstFirst } from '../../core/jobs/verify-problems.ts';
 import type { CliCommand } from '../command.ts';
 import type { MatchDocument } from '../documents/entry.ts';
 import { contentOf, encodedPath, modifiedAt, percentHelp, shown, typeName } from '../entry-view.ts';
@@ -72,16 +74,21 @@ export const find: CliCommand<Options> = {
       }
       const owner = account === undefined ? null : await ownerOf(search, account);
       const unsearched: HoldfastError[] = [];
-      let untrusted = 0;
+      const left = { untrusted: 0, erased: 0 };
+      const erasures = new Erasures(search);
       for (const listed of await listCandidates(search, owner)) {
-        const error = await tryIn(search, listed, matches, output);
-        if (error === 'untrusted') untrusted += 1;
-        if (error === null || error === 'untrusted') continue;
+        const error = await tryIn({ ...search, erasures }, listed, matches, output);
+        if (error === 'untrusted' || error === 'erased') left[error] += 1;
+        if (error === null || error === 'untrusted' || error === 'erased') continue;
         unsearched.push(error);
         if (unsearched.length <= mostNotes) output.note(`holdfast: ${error.message}`);
       }
-      if (untrusted > 0) {
-        const what = plural(untrusted, 'snapshot');
+      if (left.erased > 0) {
+        const what = plural(left.erased, 'snapshot');
+        output.note(`note: ${what} not searched, of accounts that were erased; prune removes them`);
+      }
+      if (left.untrusted > 0) {
+        const what = plural(left.untrusted, 'snapshot');
         output.note(
           `note: ${what} not searched, which nobody signed who is trusted here; see holdfast snapshots`,
         );
@@ -99,17 +106,18 @@ function matcher(pattern: string): (path: string) => boolean {
 
 /** @returns why the snapshot was not searched to its end, where that says nothing of any other, or null */
 async function tryIn(
-  search: Search,
+  search: Search & { readonly erasures: Erasures },
   listed: ListedSnapshot,
   matches: (path: string) => boolean,
   output: Output,
-): Promise<HoldfastError | 'untrusted' | null> {
-  const { provider, signal, trust } = search;
+): Promise<HoldfastError | 'untrusted' | 'erased' | null> {
+  const { provider, signal, trust, erasures } = search;
   try {
     const snapshot = await readSoundSnapshot(provider, listed, signal, trust);
     // Where nobody is trusted there is nothing else to search.
     const isJudged = trust !== undefined && !trustsNobody(trust);
     if (isJudged && distrustOf(snapshot, trust) !== null) return 'untrusted';
+    if (snapshot.body === null && (await erasures.of(snapshot.header)) !== null) return 'erased';
     await findIn(search, await opened(provider, snapshot, signal), matches, output);
     return null;
   } catch (error) {
@@ -119,17 +127,16 @@ async function tryIn(
   }
 }
 
-/** The exit status: that of the failures where they agree. */
+/** The exit status: that of the worst failure. */
 function tell(unsearched: readonly HoldfastError[], output: Output): number {
-  const [first, ...others] = unsearched;
+  const [first] = unsearched;
   if (first === undefined) return 0;
+  const code = worstFirst.find((one) => unsearched.some((error) => error.code === one));
+  const worst = unsearched.find((error) => error.code === code) ?? first;
   const more = unsearched.length - mostNotes;
   if (more > 0) output.note(`holdfast: and of ${plural(more, 'more snapshot')} as well`);
-  if (first.hint !== undefined) output.note(`hint: ${first.hint}`);
-  const { code } = others.every((one) => one.code === first.code)
-    ? first
-    : { code: 'OBJECT_DAMAGED' as const };
-  return errorCodes[code].exit;
+  if (worst.hint !== undefined) output.note(`hint: ${worst.hint}`);
+  return errorCodes[worst.code].exit;
 }
 
 async function findIn(

@@ -69,7 +69,7 @@ export const repair: CliCommand<Options> = {
       const server = serverOf(session, chosen);
       const report = await run(context, session, server, chosen);
       print(context, report, { applied: chosen.apply === true, ofCopy: chosen.copy !== undefined });
-      const { exitStatus, snapshotsSeen, untrusted, leftovers, unasked, locked } = report;
+      const { exitStatus, snapshotsSeen, untrusted, erased, leftovers, unasked, locked } = report;
       context.output.document<RepairDocument>({
         addin: session.addin.name,
         server,
@@ -77,6 +77,7 @@ export const repair: CliCommand<Options> = {
         exitStatus,
         snapshotsSeen,
         untrusted,
+        erased,
         objects: report.objects.map((one) => ({ ...one, problem: printable(one.problem, 4096) })),
         snapshots: report.snapshots.map(({ name, components, paths, ...one }) => ({
           id: name,
@@ -150,7 +151,7 @@ function print(
   report: RepairReport,
   { applied, ofCopy }: { readonly applied: boolean; readonly ofCopy: boolean },
 ): void {
-  const { objects, snapshots, leftovers, unasked, locked, snapshotsSeen, untrusted } = report;
+  const { objects, snapshots, leftovers, unasked, locked, snapshotsSeen, untrusted, erased } = report;
   const named = (copy: string): string => (ofCopy ? 'the main store' : `copy ${copy}`);
   const none = ofCopy ? 'the main store has it not' : 'no copy has it';
   const silent = ofCopy ? 'the main store could not be asked' : 'no copy that could be asked has it';
@@ -173,6 +174,11 @@ function print(
   }
   if (untrusted > 0) {
     output.note(`note: ${plural(untrusted, 'snapshot')} left alone, which nobody signed who is trusted here`);
+  }
+  if (erased > 0) {
+    output.note(
+      `note: ${plural(erased, 'snapshot')} left alone, of accounts that were erased; prune removes them`,
+    );
   }
   for (const folder of leftovers) output.line(`${folder}: left by a trial that was killed`);
   for (const { copy, message } of unasked) output.note(`note: ${named(copy)} could not be asked: ${message}`);

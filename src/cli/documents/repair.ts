@@ -13,6 +13,7 @@ export const repairDocument = document(
     exitStatus: count('Status of the process.'),
     snapshotsSeen: count('Snapshots that were looked at.'),
     untrusted: count('Of these, those that nobody signed who is trusted here; they were left alone.'),
+    erased: count('Of these, those of erased accounts, which nobody can read; prune removes them.'),
     objects: list(
       'Manifests and objects that are missing or not as they were written.',
       record('An object.', {

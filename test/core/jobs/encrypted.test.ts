@@ -24,6 +24,7 @@ import {
 import { verify } from '../../../src/core/jobs/verify.ts';
 import { type Lab, openLab, runRescue } from '../../support/backup.ts';
 import { cannedEngine, cannedSelector } from '../../support/canned-engine.ts';
+import { repairLab } from '../../support/upkeep.ts';
 
 const signal = new AbortController().signal;
 const planted = [
@@ -260,5 +261,22 @@ describe('without the identity', () => {
     const report = await lab.verify(false);
     writeFileSync(key, bytes, { mode: statSync(lab.storePath).mode & 0o600 });
     expect(report.exitStatus).toBe(43);
+  });
+
+  it('repair takes no manifest from a copy for want of a key', async () => {
+    const [key] = filesBelow(join(lab.storePath, 'keys'));
+    const bytes = readFileSync(key!);
+    rmSync(key!);
+    const { store, provider: plain } = lab;
+    const keys = openKeyRing({ store, provider: plain, identities: [await newIdentity()], signal });
+    const copies = [{ name: 'offsite', store, provider: plain }];
+    const report = await repairLab(lab, { provider: withKeys(plain, { keys }), copies });
+    writeFileSync(key!, bytes, { mode: 0o600 });
+
+    expect(report.exitStatus).toBe(errorCodes.OBJECT_MISSING.exit);
+    const expected = { copy: null, mended: false, problem: expect.stringContaining('no key of epoch 1') };
+    expect(report.objects).toEqual(
+      [first, second].map((one) => ({ key: one.key, owner: one.header.owner, ...expected })),
+    );
   });
 });

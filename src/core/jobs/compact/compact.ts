@@ -9,6 +9,7 @@
 import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
 import { underLock } from '../account-lock.ts';
 import { type ListedSnapshot, listSnapshots, opened, readSoundSnapshot, type Snapshot } from '../catalog.ts';
+import { Erasures } from '../erasures.ts';
 import { standingOf } from '../trust.ts';
 import { wasPruned } from '../was-pruned.ts';
 import { chooseSparse } from './choose.ts';
@@ -113,20 +114,20 @@ async function compactAccount(
 
 /**
  * Judged by their headers, so that a stranger's, which may be locked to any key, stops nothing. What it names goes with
- * prune alone, which spares what any manifest names.
+ * prune alone, which spares what any manifest names. What was erased goes with prune as well.
  *
  * @throws OBJECT_DAMAGED, OBJECT_MISSING one cannot be read, which may be ours
  */
-async function readTrusted(
-  { provider, trust, signal }: CompactRequest,
-  listed: readonly ListedSnapshot[],
-): Promise<Snapshot[]> {
+async function readTrusted(request: CompactRequest, listed: readonly ListedSnapshot[]): Promise<Snapshot[]> {
+  const { provider, trust, signal } = request;
+  const erasures = new Erasures(request);
   const snapshots: Snapshot[] = [];
   for (const one of listed) {
     const found = await readSoundSnapshot(provider, one, signal, trust);
     const unread = found.passedOver?.find(({ code }) => code !== 'SNAPSHOT_UNTRUSTED');
     if (unread !== undefined) throw new HoldfastError(unread.code, unread.message);
     if (trust !== undefined && standingOf(found, trust) !== 'trusted') continue;
+    if (found.body === null && (await erasures.of(found.header)) !== null) continue;
     snapshots.push(await opened(provider, found, signal));
   }
   return snapshots;

@@ -4,15 +4,16 @@
  *
  * What a manifest says that nobody trusted signed is no reason to call anything damaged: it may name an object of ours
  * with another size. Nor is anything of a snapshot that prune elsewhere removes meanwhile: brought back it would lack what
- * goes after it.
+ * goes after it. Nor is a manifest for want of the key that opens it, which no other copy of that manifest gives back.
  */
 
 import { createHash } from 'node:crypto';
 import type { ObjectRef } from '../../archive/manifest.ts';
-import { isHoldfastError } from '../../errors.ts';
+import { type HoldfastError, isHoldfastError } from '../../errors.ts';
 import { atMost } from '../../streams.ts';
 import { type AnySnapshot, type ListedSnapshot, readSoundSnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
+import { Erasures } from '../erasures.ts';
 import { standingOf } from '../trust.ts';
 import { wasPruned } from '../was-pruned.ts';
 import type { RepairRequest } from './types.ts';
@@ -25,8 +26,12 @@ export interface Damage<S extends AnySnapshot = AnySnapshot> {
   readonly manifests: readonly { readonly listed: ListedSnapshot; readonly problem: string }[];
   /** Those whose manifests can be read and are trusted, oldest first. */
   readonly snapshots: readonly { readonly snapshot: S; readonly listed: ListedSnapshot }[];
+  /** Whole and trusted, but the key of its body is missing or damaged; none of those that were erased. */
+  readonly closed: readonly { readonly listed: ListedSnapshot; readonly error: HoldfastError }[];
   /** How many others can be read. */
   readonly untrusted: number;
+  /** How many nobody can read any more, on purpose. */
+  readonly erased: number;
 }
 
 /** @param open what is read of trusted ones besides their headers: their bodies, or nothing where nobody has the keys */
@@ -38,20 +43,29 @@ export async function examine<S extends AnySnapshot>(
   const { provider, trust, signal } = request;
   const snapshots: { snapshot: S; listed: ListedSnapshot }[] = [];
   const manifests: { listed: ListedSnapshot; problem: string }[] = [];
-  let untrusted = 0;
+  const closed: { listed: ListedSnapshot; error: HoldfastError }[] = [];
+  const erasures = new Erasures(request);
+  let [untrusted, erased] = [0, 0];
   for (const one of listed) {
+    let found: AnySnapshot | null = null;
     try {
-      const found = await readSoundSnapshot(provider, one, signal, trust);
+      found = await readSoundSnapshot(provider, one, signal, trust);
+      const isTrusted = trust === undefined || standingOf(found, trust) === 'trusted';
+      if (isTrusted && found.body === null && (await erasures.of(found.header)) !== null) {
+        erased += 1;
+        continue;
+      }
       for (const { key, code, message } of found.passedOver ?? []) {
         const revision = [one, ...(one.earlier ?? [])].find((other) => other.key === key)!;
         if (code !== 'SNAPSHOT_UNTRUSTED') manifests.push({ listed: revision, problem: message });
       }
-      if (trust !== undefined && standingOf(found, trust) !== 'trusted') untrusted += 1;
-      else snapshots.push({ snapshot: await open(found), listed: one });
+      if (isTrusted) snapshots.push({ snapshot: await open(found), listed: one });
+      else untrusted += 1;
     } catch (error) {
       if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
       if (error.code === 'OBJECT_MISSING' && (await wasPruned(request, one))) continue;
-      manifests.push({ listed: one, problem: error.message });
+      if (found?.body === null) closed.push({ listed: one, error });
+      else manifests.push({ listed: one, problem: error.message });
     }
   }
   const refs = refsOf(snapshots);
@@ -60,7 +74,8 @@ export async function examine<S extends AnySnapshot>(
     const problem = await problemOf(request, ref);
     if (problem !== null) objects.set(ref.key, { ref, problem });
   });
-  if (objects.size === 0) return { snapshots, manifests, objects, untrusted };
+  const besides = { manifests, closed, objects, untrusted, erased };
+  if (objects.size === 0) return { snapshots, ...besides };
   const left: typeof snapshots = [];
   for (const one of snapshots) {
     const suffers = [...refsOf([one]).keys()].some((key) => objects.has(key));
@@ -68,7 +83,7 @@ export async function examine<S extends AnySnapshot>(
   }
   const needed = refsOf(left);
   for (const key of objects.keys()) if (!needed.has(key)) objects.delete(key);
-  return { snapshots: left, manifests, objects, untrusted };
+  return { snapshots: left, ...besides };
 }
 
 function refsOf(snapshots: readonly { readonly snapshot: AnySnapshot }[]): Map<string, ObjectRef> {

@@ -26,6 +26,7 @@ interface AccountOutcome {
   /** Snapshots there are, and how many of them were left alone. */
   readonly seen: number;
   readonly untrusted: number;
+  readonly erased: number;
   /** Something is missing or damaged still. */
   readonly left: ErrorCode | null;
 }
@@ -68,6 +69,7 @@ export async function repair(request: RepairRequest): Promise<RepairReport> {
   return {
     snapshotsSeen,
     untrusted,
+    erased: outcomes.reduce((sum, one) => sum + one.erased, 0),
     objects: outcomes.flatMap(({ objects }) => objects),
     snapshots: outcomes.flatMap(({ snapshots }) => snapshots),
     leftovers: await clearLeftovers(request),
@@ -83,14 +85,16 @@ async function repairAccount(
   listed: readonly ListedSnapshot[],
 ): Promise<AccountOutcome> {
   const seen = listed.length;
-  if (seen === 0) return { objects: [], snapshots: [], seen, untrusted: 0, left: null };
+  if (seen === 0) return { objects: [], snapshots: [], seen, untrusted: 0, erased: 0, left: null };
   if (request.isCopy === true) {
     const { objects, damage, left } = await fetchAll(request, copies, listed, async (found) => found);
-    return { objects, snapshots: [], seen, untrusted: damage.untrusted, left };
+    const { untrusted, erased } = damage;
+    return { objects, snapshots: [], seen, untrusted, erased, left };
   }
   const { provider, signal } = request;
   const fetched = await fetchAll(request, copies, listed, (found) => opened(provider, found, signal));
   const { objects, damage, missing, damaged } = fetched;
+  const { untrusted, erased } = damage;
   const snapshots: RepairedSnapshot[] = [];
   const gone = new Set([...missing, ...damaged]);
   const hashed = new Map<string, string | null>();
@@ -110,7 +114,7 @@ async function repairAccount(
   }
   // Another machine wrote a revision meanwhile, or removed the snapshot.
   const outrun = request.apply && snapshots.some(({ published }) => !published) ? 'ACCOUNT_LOCKED' : null;
-  return { objects, snapshots, seen, untrusted: damage.untrusted, left: fetched.left ?? outrun };
+  return { objects, snapshots, seen, untrusted, erased, left: fetched.left ?? outrun };
 }
 
 interface Fetched<S extends AnySnapshot> {
@@ -131,16 +135,20 @@ async function fetchAll<S extends AnySnapshot>(
 ): Promise<Fetched<S>> {
   const { apply } = request;
   const { owner } = listed[0]!;
-  const objects: RepairedObject[] = [];
-  let left: ErrorCode | null = null;
+  const taken: RepairedObject[] = [];
   let damage = await examine(request, listed, open);
   for (const { listed: one, problem } of damage.manifests) {
     const copy = await fetchManifest(request, copies, one);
-    objects.push({ key: one.key, owner, problem, copy, mended: apply && copy !== null });
-    if (copy === null) left ??= 'OBJECT_DAMAGED';
+    taken.push({ key: one.key, owner, problem, copy, mended: apply && copy !== null });
   }
-  // What the manifests that came back name has not been looked at.
-  if (apply && objects.some(({ mended }) => mended)) damage = await examine(request, listed, open);
+  // What the manifests that came back name has not been looked at, nor whether their bodies open.
+  if (taken.some(({ mended }) => mended)) damage = await examine(request, listed, open);
+  const still = new Set(damage.manifests.map((one) => one.listed.key));
+  const objects = taken.map((one) => ({ ...one, mended: one.mended && !still.has(one.key) }));
+  for (const { listed: one, error } of damage.closed)
+    objects.push({ key: one.key, owner, problem: error.message, copy: null, mended: false });
+  const isUnmended = objects.some(({ copy, mended }) => copy === null || (apply && !mended));
+  let left: ErrorCode | null = damage.closed[0]?.error.code ?? (isUnmended ? 'OBJECT_DAMAGED' : null);
   const [missing, damaged] = [new Set<string>(), new Set<string>()];
   for (const { ref, problem } of damage.objects.values()) {
     const copy = await fetchObject(request, copies, ref);

@@ -92,6 +92,8 @@ export interface RepairReport {
   readonly snapshotsSeen: number;
   /** Of these, so many nobody signed who is trusted: they were left alone. */
   readonly untrusted: number;
+  /** Of these, so many nobody can read any more, as their account was erased: they were left alone. */
+  readonly erased: number;
   readonly objects: readonly RepairedObject[];
   /** Snapshots that lost something for good, or whose index is rebuilt. */
   readonly snapshots: readonly RepairedSnapshot[];
