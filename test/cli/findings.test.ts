@@ -1,4 +1,4 @@
-/** What backup, snapshots and status say of an account that was wiped. */
+/** What backup, snapshots, status and doctor say of an account that was wiped, or whose disk is not mounted. */
 
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -57,4 +57,23 @@ it('backup, snapshots and status tell of an account that was wiped', async () =>
       /anna looks wrong: shrunk: it has \d+ entries, the 4 before it 153 in the median/,
     );
   }
+});
+
+it('backup, status and doctor tell of a directory that no longer carries its UUID', async () => {
+  // The state was lost above: it learns the sizes again.
+  await site.holdfast('backup');
+  rmSync(home, { recursive: true });
+  mkdirSync(home);
+
+  const backup = await site.holdfast('backup', '--json');
+  expect(backup.status, backup.stderr).toBe(100);
+  const [made] = documentOf<BackupDocument>('backup', backup).snapshots;
+  expect(made!.findings.map(({ code }) => code)).toEqual(['account-anew', 'shrunk']);
+  const [, uuid] = /no longer carries the UUID ([\w-]+):/.exec(made!.findings[0]!.message) ?? [];
+  const hint = `setfattr -n trusted.holdfast.account -v ${uuid} ${home}`;
+  expect(made!.findings[0]!.message).toContain(hint);
+  const [status, doctor] = [await site.holdfast('status'), await site.holdfast('doctor')];
+  expect(status.status).toBe(100);
+  expect(status.stdout).toContain('anna looks wrong: account-anew');
+  expect(doctor.stdout).toContain(hint);
 });

@@ -7,7 +7,10 @@ import { type OwnDirectory, refuseOwn } from '../../core/jobs/backup/own-directo
 import { type RefusedTree, refuseRawData } from '../../core/jobs/backup/raw-data.ts';
 import { type SitesByUuid, selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import { printable } from '../../core/printable.ts';
+import { anewHint } from '../../core/state/carried-ids.ts';
+import type { State } from '../../core/state/state.ts';
 import { plural } from '../format.ts';
+import { knownIds } from '../known-ids.ts';
 import { noAccountHint, noAccountText, noneSelectedHint } from '../runs/select-accounts.ts';
 import { type Check, caution, fault, ok } from './check.ts';
 
@@ -25,6 +28,22 @@ export function checkAccounts(accounts: readonly Account[], panel: string): read
     const more = `${plural(troubled.length - named, 'account')} more with a problem`;
     checks.push(caution('panel', more, 'Run holdfast accounts to see them all.'));
   }
+  return checks;
+}
+
+/** Directories that carried a UUID and do so no longer: their accounts are, or would be, backed up as new ones. */
+export async function checkCarried(accounts: readonly Account[], state: State): Promise<readonly Check[]> {
+  const ids = await knownIds(accounts, state);
+  const lost = accounts.flatMap((account) => {
+    const former = state.former(account, ids.get(account) ?? null);
+    return former === null ? [] : [{ site: account.site, former }];
+  });
+  const checks = lost.slice(0, named).map(({ site, former }) => {
+    const detail = `${printable(site)}: ${printable(former.home, 4096)} no longer carries the UUID ${former.uuid}, under which its snapshots are`;
+    return caution('accounts', detail, anewHint(former));
+  });
+  const more = lost.length - named;
+  if (more > 0) checks.push(caution('accounts', `${plural(more, 'account')} more without the UUID before`));
   return checks;
 }
 

@@ -18,6 +18,7 @@ import { checkNotifiers } from '../checks/notifiers.ts';
 import { checkPackages } from '../checks/packages.ts';
 import {
   checkAccounts,
+  checkCarried,
   checkDatabases,
   checkDumpSpace,
   checkOwn,
@@ -105,6 +106,7 @@ async function checkConfiguredParts(
       return checkAccounts(accounts, panel.name);
     }),
   );
+  if (state !== null) add(await attempt('accounts', () => checkCarried(accounts, state)));
   add(checkSelections(accounts, configuration, state?.sites() ?? new Map()));
   add(checkReach(accounts, configuration, state?.sites() ?? new Map()));
   add(await attempt('trees', () => checkTrees(accounts)));

@@ -14,14 +14,20 @@ export interface SnapshotStatistics {
   readonly ratio: number | null;
 }
 
-export const findingCodes = ['shrunk', 'unusual-change', 'ratio-collapse', 'exclusions-changed'] as const;
+export const findingCodes = [
+  'shrunk',
+  'unusual-change',
+  'ratio-collapse',
+  'exclusions-changed',
+  'account-anew',
+] as const;
 
 /** Something about the numbers, or about what is left out, that deserves a look. Each is a warning as well. */
 export interface Finding {
   readonly code: (typeof findingCodes)[number];
   readonly what: 'entries' | 'bytes' | 'changes' | 'ratio' | 'exclusions';
   readonly measured: number;
-  /** Median of the snapshots before it; how many exclusions the one before it had. */
+  /** Median of the snapshots before it; how many exclusions, or of an account anew entries, the one before it had. */
   readonly usual: number;
   readonly message: string;
 }

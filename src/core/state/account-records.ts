@@ -34,6 +34,9 @@ export type AccountRecords = ReadonlyMap<string, AccountRecord>;
 
 const dayMs = 24 * 60 * 60 * 1000;
 
+/** For so long one that took the place of another is said to have done so. */
+const anewMs = 7 * dayMs;
+
 export interface Sighting {
   readonly uuid: string;
   readonly marked: boolean;
@@ -41,6 +44,8 @@ export interface Sighting {
   readonly stamp: string | null;
   readonly account: Account;
   readonly nowMs: number;
+  /** Another was seen at its site no earlier: dates to the day would leave that one the holder. */
+  readonly contested: boolean;
 }
 
 /** The record after a sighting, or null where it says nothing new: dates are kept to the day. */
@@ -60,13 +65,53 @@ export function sighted(record: AccountRecord | undefined, sighting: Sighting): 
   const [first, ...rest] = record.attributes;
   if (last.site !== site || last.domain !== domain) return { ...place, attributes: [first, ...rest, seen] };
   const samePlace = record.home === home && record.marked === place.marked && record.stamp === stamp;
-  if (samePlace && record.plan === plan && nowMs - last.lastSeenMs < dayMs) return null;
+  const isRecent = nowMs - last.lastSeenMs < dayMs && !sighting.contested;
+  if (samePlace && record.plan === plan && isRecent) return null;
   const now = { ...last, lastSeenMs: nowMs };
   return { ...place, attributes: rest.length === 0 ? [now] : [first, ...rest.slice(0, -1), now] };
 }
 
 export function present(record: AccountRecord): AccountAttributes {
   return record.attributes.at(-1) ?? record.attributes[0];
+}
+
+/** Whether another of `others` passes for the holder of its site, or does so as well. */
+export function isContested(record: AccountRecord | undefined, others: readonly AccountRecord[]): boolean {
+  if (record === undefined) return false;
+  const { site, lastSeenMs } = present(record);
+  return others.some((one) => {
+    const last = present(one);
+    return one.uuid !== record.uuid && last.site === site && last.lastSeenMs >= lastSeenMs;
+  });
+}
+
+export interface FormerRecord extends AccountRecord {
+  readonly home: string;
+}
+
+export interface Sought extends Pick<Account, 'site' | 'domain' | 'home'> {
+  /** Its own record; undefined where it has none yet. */
+  readonly own: AccountRecord | undefined;
+  readonly nowMs: number;
+}
+
+/**
+ * The account whose directory this was and that carried its UUID there, where this one has been seen for a week at most:
+ * a disk may not be mounted, or a directory was copied without its attributes. Null as well where another domain
+ * shows that a panel used the site again.
+ */
+export function formerOf(
+  { site, domain, home, own, nowMs }: Sought,
+  others: readonly AccountRecord[],
+): FormerRecord | null {
+  if (home === null || (own !== undefined && nowMs - own.attributes[0].firstSeenMs > anewMs)) return null;
+  const fits = others.filter((one): one is FormerRecord => {
+    const last = present(one);
+    const isSame = last.site === site && (last.domain === null || domain === null || last.domain === domain);
+    const isEarlier = own === undefined || one.attributes[0].firstSeenMs < own.attributes[0].firstSeenMs;
+    return one.uuid !== own?.uuid && one.home === home && one.marked && isSame && isEarlier;
+  });
+  return fits.sort((a, b) => present(a).lastSeenMs - present(b).lastSeenMs).at(-1) ?? null;
 }
 
 /** Site by UUID. A site number that was used again belongs to whoever was seen there last. */

@@ -9,6 +9,13 @@ import { type IdentityDependencies, isUuid } from './server-identity.ts';
 
 export const accountXattr = 'trusted.holdfast.account';
 
+/** What brings back an account whose directory is there without the UUID that it carried. */
+export const anewHint = ({ uuid, home }: { readonly uuid: string; readonly home: string }): string =>
+  `Mount the disk that belongs there; or, where it is the same account, run \`setfattr -n ${accountXattr} -v ${uuid} ${shellWord(home)}\`.`;
+
+const shellWord = (path: string): string =>
+  /^[\w./-]+$/.test(path) ? path : `'${printable(path, 4096).replaceAll("'", "'\\''")}'`;
+
 export interface InodeStamp {
   /** Device, inode and ctime. */
   readonly text: string;

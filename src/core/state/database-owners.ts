@@ -64,6 +64,8 @@ export function databaseOwners(state: State, accounts: readonly Account[]): Stat
       const account = await state.knownAccountId(accountOf(one));
       return account === null ? null : databasesOwner(account);
     },
+    // Said of the account itself.
+    former: () => null,
     accounts: () => state.accounts(),
     sites: () => state.sites(),
     rememberStore: (name, id) => state.rememberStore(name, id),

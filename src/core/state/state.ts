@@ -14,6 +14,9 @@ import { printable } from '../printable.ts';
 import {
   type AccountRecord,
   type AccountRecords,
+  type FormerRecord,
+  formerOf,
+  isContested,
   parseRecords,
   present,
   sighted,
@@ -37,6 +40,11 @@ export interface State {
   sightAll(accounts: readonly Account[]): Promise<void>;
   /** The same where there is one, changing nothing. */
   knownAccountId(account: Account): Promise<string | null>;
+  /**
+   * Whose directory the account's was until a week ago at most, while its own carried that UUID: its past may lie under
+   * it. Null where it took nobody's place. Asks no disk; `uuid` is that of the account, null where it has none yet.
+   */
+  former(account: Account, uuid: string | null): FormerRecord | null;
   /** Everything ever seen, `_system` left out. */
   accounts(): readonly AccountRecord[];
   /** Site by UUID, for the accounts that hold their site now. */
@@ -126,6 +134,12 @@ class StateDirectory implements State {
     return this.#idOf(account, carried);
   }
 
+  former({ site, domain, home }: Account, uuid: string | null): FormerRecord | null {
+    const { records, deps } = this.#parts;
+    const own = uuid === null ? undefined : records.get(uuid);
+    return formerOf({ site, domain, home, own, nowMs: deps.now() }, this.#lookup.of(site));
+  }
+
   accounts(): readonly AccountRecord[] {
     return [...this.#parts.records.values()];
   }
@@ -161,8 +175,10 @@ class StateDirectory implements State {
     const uuid =
       (await this.#idOf(account, carried)) ?? (await this.#carried.give(account, this.#parts.notes));
     const marked = home !== null && (carried === uuid || (await this.#carried.read(home)) === uuid);
-    const sighting = { uuid, marked, stamp: carried === uuid ? stamp : null, account, nowMs: deps.now() };
-    const record = sighted(records.get(uuid), sighting);
+    const known = records.get(uuid);
+    const contested = isContested(known, this.#lookup.of(account.site));
+    const seen = { uuid, marked, stamp: carried === uuid ? stamp : null };
+    const record = sighted(known, { ...seen, account, nowMs: deps.now(), contested });
     if (record !== null) {
       records.set(uuid, record);
       this.#lookup.note(record);

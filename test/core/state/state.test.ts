@@ -218,6 +218,29 @@ describe('an account', () => {
     expect(state.accounts()).toHaveLength(2);
   });
 
+  it('is told of as the one before for a week, where the directory no longer carries its UUID', async () => {
+    const given = await account('site1');
+    const home = given.home ?? '';
+    const state = await open();
+    const uuid = await state.accountId(given);
+    expect(state.former(given, uuid)).toBeNull();
+
+    execFileSync('setfattr', ['-x', accountXattr, home]);
+    nowMs += dayMs;
+    expect(state.former(given, null)?.uuid).toBe(uuid);
+    const other = await state.accountId(given);
+    expect(state.former(given, other)).toMatchObject({ uuid, home });
+    expect(state.former({ ...given, domain: 'other.test' }, other)).toBeNull();
+    nowMs += 8 * dayMs;
+    expect(state.former(given, other)).toBeNull();
+    nowMs -= 8 * dayMs - 1;
+
+    execFileSync('setfattr', ['-n', accountXattr, '-v', uuid, home]);
+    expect(await state.accountId(given)).toBe(uuid);
+    expect(state.sites().get(uuid), 'on the same day').toBe('site1');
+    expect(state.former(given, uuid)).toBeNull();
+  });
+
   it('that was copied with its attributes is another one, while the original is there', async () => {
     const state = await open();
     const uuid = await state.accountId(await account('site1'));

@@ -44,6 +44,8 @@ export interface BackUpAccount {
   /** Whose snapshots this one may refer to. */
   readonly trust: Trust;
   readonly account: Account;
+  /** Whose directory the account's was until lately, by another UUID. */
+  readonly former?: { readonly uuid: string; readonly home: string } | null;
   readonly panelRef: AddinRef;
   readonly engines: readonly DatabaseEngine[];
   readonly pool: CapturePool;

@@ -194,8 +194,7 @@ async function one(
     const snapshot = await backUpAccount({
       ...run,
       ...common,
-      account,
-      owner,
+      ...{ account, owner, former: run.state.former(account, owner) },
       begin: async () => {
         endTurn = await turns.take();
       },

@@ -26,7 +26,7 @@ export function describeSnapshot(
   stored: StoredAccount,
 ): { readonly manifest: Manifest; readonly measures: Measures } {
   const { account } = request;
-  const { epoch, writer, warnings } = stored.prepared;
+  const { epoch, writer, warnings, former } = stored.prepared;
   const { components, trees, unconfigured } = stored.captured;
   const isComplete = components.every((component) => component.state === 'complete');
   const state = isComplete ? 'complete' : 'partial';
@@ -37,6 +37,7 @@ export function describeSnapshot(
       components,
       exclusions: exclusionsOf(account),
       recent: stored.history.recent,
+      former,
     },
     { trees, writer, warnings },
   );

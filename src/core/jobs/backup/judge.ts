@@ -5,6 +5,7 @@
 import type { ManifestBody } from '../../archive/manifest.ts';
 import type { Finding, SnapshotStatistics } from '../../archive/statistics.ts';
 import type { Measures } from '../../state/measures.ts';
+import { anew, type Former } from '../findings/anew.ts';
 import { changedExclusions } from '../findings/exclusions.ts';
 import { findingsOf } from '../findings/findings.ts';
 import { measuresOf, statisticsOf } from '../findings/measures.ts';
@@ -27,6 +28,7 @@ export function judge(
     readonly exclusions: ManifestBody['exclusions'];
     /** Of the snapshots before it, oldest first. */
     readonly recent: readonly Measures[];
+    readonly former: Former | null;
   },
   captured: {
     readonly trees: CapturedTrees;
@@ -43,10 +45,15 @@ export function judge(
     .reduce((sum, { plain }) => sum + plain, 0);
   const newBytes = trees.counts.tarBytes + takenOver + writer.exportedBytes;
   const statistics = statisticsOf(trees.changes, newBytes, stored);
-  const { components, exclusions, recent } = snapshot;
+  const { components, exclusions, former } = snapshot;
+  const recent = [...(former?.recent ?? []), ...snapshot.recent];
   const measured = { components, exclusions, counts: trees.counts, statistics };
   const newest = measuresOf(snapshot, measured);
-  const findings = [...findingsOf(newest, recent), ...changedExclusions(newest, recent.at(-1))];
+  const findings = [
+    ...anew(newest, former),
+    ...findingsOf(newest, recent),
+    ...changedExclusions(newest, recent.at(-1)),
+  ];
   for (const { code, message } of findings) warnings.add({ code, component: 'account', message });
   const measures = measuresOf(snapshot, { ...measured, findings });
   return { statistics, findings, measures };

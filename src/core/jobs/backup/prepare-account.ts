@@ -6,6 +6,7 @@
 
 import type { Tree } from '../../contracts/panel.ts';
 import type { OwnerEpoch } from '../../encryption/owner-keys.ts';
+import { type Former, readFormer } from '../findings/anew.ts';
 import type { ParentCache } from '../parents/parent-cache.ts';
 import type { BackUpAccount } from './back-up-account.ts';
 import { type ChosenParent, chooseParent } from './choose-parent.ts';
@@ -32,6 +33,7 @@ export interface PreparedAccount {
   /** Null for a full. Whoever captures the account removes it. */
   readonly parent: ChosenParent | null;
   readonly left: TakeOver;
+  readonly former: Former | null;
 }
 
 interface Parents {
@@ -71,8 +73,10 @@ export async function prepareAccount(
   const parent = await chooseParent(given);
   writer.nextNumber = parent?.nextNumber ?? 0;
   const left = await takeOver(writer, parent, { ...request, nowMs });
+  const former = await readFormer(request, request.former ?? null);
   if (account.problem !== null) {
     warnings.add({ code: 'panel-problem', component: 'account', message: account.problem });
   }
-  return { reading, epoch, writer, warnings, trees, refused: [...apart.refused, ...refused], parent, left };
+  const apartFrom = [...apart.refused, ...refused];
+  return { reading, epoch, writer, warnings, trees, refused: apartFrom, parent, left, former };
 }
