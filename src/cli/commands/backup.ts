@@ -196,7 +196,7 @@ async function runWith(
     });
     if (!signal.aborted) await dropReplaced(context, loaded);
     const copies = signal.aborted ? [] : await copyAll(context, { loaded, addin, state, printer, chosen });
-    const upkeep = await doUpkeep(context, { configuration, addin: configured, chosen });
+    const upkeep = await doUpkeep(context, { configuration, addin: configured, chosen, copies });
     const status = statusWithLater(statusWithCopies(report.exitStatus, copies), upkeep.exitStatus);
     const exitStatus = await companion.end(status, upkeep.problems);
     await noteKeyWarnings(output, configured, configuration.stateDir, state);

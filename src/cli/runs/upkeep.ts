@@ -5,15 +5,13 @@
  * error of the run, so that somebody is told; the snapshots of the run are safe by then.
  */
 
-import { Writable } from 'node:stream';
 import type { AddinConfiguration, Configuration } from '../../core/config/load-configuration.ts';
-import { errorCodes } from '../../core/errors.ts';
 import { worseStatus } from '../../core/exit-status.ts';
+import type { CopyReport } from '../../core/jobs/copy/report.ts';
 import { lastUpkeep, rememberUpkeep } from '../../core/state/upkeep-record.ts';
-import { knownError } from '../../core/system-error.ts';
-import type { CliCommand, CliContext, Invocation } from '../command.ts';
-import { Output } from '../output.ts';
+import type { CliContext } from '../command.ts';
 import type { RunOptions } from './run-parts.ts';
+import { doPart, type UpkeepPart } from './upkeep-part.ts';
 
 export interface UpkeepResult {
   /** Of the worst of its parts; 0 where all is done, or nothing was due. */
@@ -26,6 +24,8 @@ export interface UpkeepAsked {
   readonly configuration: Configuration;
   readonly addin: AddinConfiguration;
   readonly chosen: Pick<RunOptions, 'scheduled' | 'account' | 'until'>;
+  /** What became of the copies in this run. */
+  readonly copies: readonly Pick<CopyReport, 'name' | 'error'>[];
 }
 
 const dayMs = 86_400_000;
@@ -39,7 +39,7 @@ const nothingDone: UpkeepResult = { exitStatus: 0, problems: [] };
  */
 export async function doUpkeep(
   context: CliContext,
-  { configuration, addin, chosen }: UpkeepAsked,
+  { configuration, addin, chosen, copies }: UpkeepAsked,
 ): Promise<UpkeepResult> {
   const { world, signal, output } = context;
   const { stateDir } = configuration;
@@ -47,20 +47,23 @@ export async function doUpkeep(
   if (upkeep === null || chosen.scheduled !== true || chosen.account !== undefined) return nothingDone;
   if (!(await isDue(stateDir, addin.name, upkeep.everyDays, world.now()))) return nothingDone;
   const isOver = (): boolean => signal.aborted || (chosen.until !== undefined && world.now() >= chosen.until);
+  const behind = copies.filter(({ error }) => error !== null).map(({ name }) => name);
+  const problems = upkeep.prune && behind.length > 0 ? heldBack(behind) : [];
+  for (const problem of problems) output.note(problem);
   const parts = [
-    ...(upkeep.prune ? await prunings(addin) : []),
+    ...(upkeep.prune ? await prunings(addin, behind.length === 0) : []),
     ...(upkeep.compact ? [await compaction(addin)] : []),
   ];
-  const problems: string[] = [];
   let exitStatus = 0;
-  let isWhole = true;
-  for (const { name, command, options } of parts) {
+  let isWhole = problems.length === 0;
+  for (const part of parts) {
     if (isOver()) return { exitStatus, problems };
+    const { name } = part;
     output.info(`upkeep: ${name} begins`);
-    const { status, lines } = await heard(context, command, options);
+    const { status, lines, isDone } = await doPart(context, part);
     for (const line of lines) output.note(`upkeep: ${name}: ${line}`);
-    isWhole &&= status === 0;
-    if (status === 0 || status === errorCodes.ACCOUNT_LOCKED.exit) continue;
+    isWhole &&= isDone;
+    if (status === 0) continue;
     problems.push(...lines.slice(0, mostLines).map((line) => `upkeep: ${name}: ${line}`));
     problems.push(`upkeep: ${name} ended with exit status ${status}`);
     exitStatus = worseStatus(exitStatus, status);
@@ -79,54 +82,28 @@ async function isDue(stateDir: string, addin: string, everyDays: number, nowMs: 
   return last === null || last > nowMs || nowMs - last >= (everyDays - 0.5) * dayMs;
 }
 
-interface Part {
-  readonly name: string;
-  readonly command: CliCommand;
-  readonly options: Invocation['options'];
-}
+/** The main store has what a copy lacks, and perhaps nobody else does. */
+const heldBack = (behind: readonly string[]): string[] => [
+  `upkeep: prune: left out, since snapshots that would go may be missing in ${behind.join(', ')}`,
+  'upkeep: hint: Mend the copy, or take it out of "copies"; `holdfast prune --apply` goes on without it.',
+];
 
-async function prunings(addin: AddinConfiguration): Promise<Part[]> {
+/** Copies without a retention have what compacting replaced, which no snapshot needs. */
+async function prunings(addin: AddinConfiguration, withMain: boolean): Promise<UpkeepPart[]> {
   const { prune: command } = await import('../commands/prune.ts');
   const options = { addin: addin.name, apply: true };
   return [
-    { name: 'prune', command, options },
-    ...addin.copies
-      .filter(({ retention }) => retention !== null)
-      .map(({ name }) => ({ name: `prune of ${name}`, command, options: { ...options, copy: name } })),
+    ...(withMain ? [{ name: 'prune', command, options }] : []),
+    ...addin.copies.map(({ name, retention }) => ({
+      name: `prune of ${name}`,
+      command,
+      options: { ...options, copy: name },
+      mayBeDenied: retention === null,
+    })),
   ];
 }
 
-async function compaction(addin: AddinConfiguration): Promise<Part> {
+async function compaction(addin: AddinConfiguration): Promise<UpkeepPart> {
   const { compact: command, defaultThreshold: threshold } = await import('../commands/compact.ts');
   return { name: 'compact', command, options: { addin: addin.name, apply: true, threshold } };
-}
-
-/** The status of a command, and its diagnostics; what else it prints is for somebody who asked. */
-async function heard(
-  context: CliContext,
-  command: CliCommand,
-  options: Invocation['options'],
-): Promise<{ readonly status: number; readonly lines: readonly string[] }> {
-  let text = '';
-  const unheard = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const stderr = new Writable({
-    decodeStrings: false,
-    write: (chunk: string, _encoding, done) => {
-      text += chunk;
-      done();
-    },
-  });
-  const output = new Output({ stdout: unheard, stderr }, { json: false, quiet: true });
-  const linesOf = (): string[] => text.split('\n').filter((line) => line !== '');
-  try {
-    const status = await command.run({ ...context, output }, { args: [], options });
-    output.flush();
-    return { status, lines: linesOf() };
-  } catch (error) {
-    const known = knownError(error);
-    if (known === null) throw error;
-    const { code, message, hint } = known;
-    const told = [`${code}: ${message}`, ...(hint === undefined ? [] : [`hint: ${hint}`])];
-    return { status: errorCodes[code].exit, lines: [...linesOf(), ...told] };
-  }
 }

@@ -15,7 +15,7 @@ export const upkeepProperties = {
         type: 'boolean',
         default: false,
         description:
-          'Carry out "retention", as holdfast prune --apply does, in the store and in each of "copies" that has a retention of its own.',
+          'Carry out "retention", as holdfast prune --apply does, in the store and, by its own, in each of "copies"; the store not while a copy fails.',
         examples: [true],
       },
       compact: {

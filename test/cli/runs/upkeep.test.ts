@@ -1,6 +1,6 @@
 /** What scheduled runs do with the store afterwards, through the command line. */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BackupDocument } from '../../../src/cli/documents/backup.ts';
@@ -81,10 +81,30 @@ describe('the upkeep of a scheduled run', () => {
     expect(await countOf()).toBe(2);
   });
 
+  it('leaves the snapshots of the store alone while a copy may lack them, and is due again', async () => {
+    const copy = join(site.dir, 'copy');
+    configure({
+      retention: { keepLast: 1 },
+      copies: [{ store: { use: 'local', path: copy } }],
+      upkeep: { prune: true },
+    });
+    await ago(30);
+    renameSync(copy, `${copy}.away`);
+    writeFileSync(copy, 'not mounted');
+    const { exitStatus, upkeepProblems } = await backUp('--scheduled');
+    rmSync(copy);
+    renameSync(`${copy}.away`, copy);
+
+    expect(exitStatus).toBe(errorCodes.COPY_FAILED.exit);
+    expect(upkeepProblems[0]).toContain('left out, since snapshots that would go may be missing in copy');
+    expect(await countOf()).toBe(3);
+    expect(await lastUpkeep(site.state, 'nightly')).toBeLessThan(Date.now() - dayMs);
+  });
+
   it('is an error of the run where it is refused, told to those who are told, and due again', async () => {
     configure({ retention: { keepLast: 1, maxRemoveShare: 0.1 }, upkeep: { prune: true } });
     await ago(30);
-    for (let i = 0; i < 4; i++) await backUp();
+    for (let i = 0; i < 3; i++) await backUp();
     const { exitStatus, snapshots, upkeepProblems } = await backUp('--scheduled');
 
     expect(exitStatus).toBe(errorCodes.PRUNE_REFUSED.exit);
