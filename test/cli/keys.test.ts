@@ -27,6 +27,7 @@ import type { RepairDocument } from '../../src/cli/documents/repair.ts';
 import type { StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import type { VerifyDocument } from '../../src/cli/documents/verify.ts';
 import { openState } from '../../src/core/state/state.ts';
+import { runRescue } from '../support/backup.ts';
 import { type CliSite, documentOf, holdfast, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
 let site: CliSite;
@@ -387,6 +388,9 @@ describe('key erase', () => {
     // It says that no parent could be used.
     expect((await site.holdfast('backup', '--account', 'anna')).status).toBe(100);
     expect(resultsOf(await check('--identity', at('fresh')))).toEqual({ anna: 'opens', bert: 'opens' });
+    const rescued = await runRescue(site.store, ['list', '--identity', at('fresh')]);
+    expect([rescued.status, rescued.problems]).toEqual([0, []]);
+    expect(rescued.stderr).toMatch(/^note: manifest .* is of an erased account: the key 00001-/m);
 
     const result = await site.holdfast('prune', '--account', 'anna', '--json', '--identity', at('fresh'));
     const { snapshots } = documentOf<PruneDocument>('prune', result);

@@ -69,6 +69,10 @@ class Locked(Damaged):
     """It is encrypted, and no identity opens a key of its account."""
 
 
+class Gone(Damaged):
+    """It is encrypted, and the store has not the key that it names."""
+
+
 class Stop(Exception):
     """There is no point in going on."""
 
@@ -371,12 +375,27 @@ class Keys:
                 self.keep(opened, found)
             self.accounts[server, owner] = opened if found else None
         if self.accounts[server, owner] is None:
-            raise Locked('no identity given opens a key in %s' % show(place))
+            raise Locked(self.why_locked(server, owner))
         return self.accounts[server, owner]
 
-    def body(self, server, owner, line):
+    def names(self, server, owner):
+        place = os.path.join(self.folder, 'keys', server, owner)
+        return [name for name in os.listdir(place) if KEY.fullmatch(name)] if os.path.isdir(place) else []
+
+    def why_locked(self, server, owner):
+        place = 'keys/%s/%s' % (show(server), show(owner))
+        if self.names(server, owner):
+            return 'no identity given opens a key in %s' % place
+        return 'there is no key in %s: the account was erased, or the store is not whole' % place
+
+    def body(self, server, owner, encryption, line):
         opened = self.place('body')
         if not self.age([self.account(server, owner)], None, opened, data=base64.b64decode(line)):
+            # Only now: whoever planted a manifest may have named any key.
+            key = re.compile(r'%05d-\d{1,5}-%s\.age' % (encryption['epoch'], re.escape(encryption['pair'])))
+            if not any(key.fullmatch(name) for name in self.names(server, owner)):
+                raise Gone('the key %05d-*-%s.age, which opens it, is not in keys/%s/%s' % (
+                    encryption['epoch'], show(encryption['pair']), show(server), show(owner)))
             raise Damaged('its body cannot be decrypted')
         with open(opened, 'rb') as file:
             return file.read()
@@ -419,7 +438,7 @@ class Store:
 
     def __init__(self, folder, keys, signers=()):
         self.folder, self.keys, self.signers = folder, keys, signers
-        self.damaged = []  # (server, owner, text) of manifests that cannot be used
+        self.damaged = []  # (server, owner, text, is erased) of manifests that cannot be used
         self.found = None  # the snapshots, once they were looked for
         if not os.path.isdir(os.path.join(folder, 'manifests')):
             raise Stop('%s is no store (it has no directory "manifests"): go there, or use --store DIR' % show(folder))
@@ -474,8 +493,11 @@ class Store:
                         if said != [server, owner, int(sequence), level, state, short, int(revision or 0)] or began != utc:
                             raise Damaged('its contents belong under another name')
                     except Damaged as error:
-                        what = 'not trusted' if isinstance(error, Untrusted) else 'damaged'
-                        self.damaged.append((server, owner, 'manifest %s is %s: %s' % (show(key), what, error)))
+                        erased = isinstance(error, Gone) and self.names_erased(server, owner, short)
+                        what = ('not trusted' if isinstance(error, Untrusted) else 'of an erased account' if erased
+                                else 'locked' if isinstance(error, Gone) else 'damaged')
+                        text = 'manifest %s is %s: %s' % (show(key), what, error)
+                        self.damaged.append((server, owner, text, erased))
                         continue
                     snapshot = Snapshot(key, server, owner, header['sequence'], utc, short, header['revision'],
                                         header, body)
@@ -484,6 +506,15 @@ class Store:
                         found[server, owner, short] = snapshot
         self.found = sorted(found.values(), key=lambda s: (s.owner, s.header['addin']['id'], s.sequence, s.utc))
         return self.found
+
+    def names_erased(self, server, owner, short):
+        """Whether an erasure names the snapshot. That decides only how it is told of."""
+        place = os.path.join(self.folder, 'events', server, owner)
+        try:
+            return any(b'"%s"' % short.encode() in read_whole(os.path.join(place, name))
+                       for name in os.listdir(place) if '-erasure-' in name)
+        except (OSError, Damaged):
+            return False
 
     def folders(self, *names):
         place = os.path.join(self.folder, *names)
@@ -512,7 +543,7 @@ class Store:
             try:
                 if not self.keys.identities:
                     return header, {}  # locked: what the header says is all there is
-                body = self.keys.body(server, owner, body)
+                body = self.keys.body(server, owner, header['encryption'], body)
             except Locked:
                 return header, {}
             except ValueError as error:
@@ -525,11 +556,12 @@ class Store:
         return header, body
 
     def report_damaged(self, place=None):
-        """Names the damaged manifests, all or those of one (server, owner). Returns whether there are any."""
-        texts = [text for server, owner, text in self.damaged if place is None or place == (server, owner)]
-        for text in texts:
-            problem(text)
-        return bool(texts)
+        """Names the damaged manifests, all or those of one (server, owner). Returns whether there are any; what was erased
+        is none."""
+        told = [one for one in self.damaged if place is None or place == one[:2]]
+        for _, _, text, erased in told:
+            (note if erased else problem)(text)
+        return any(not erased for _, _, _, erased in told)
 
 
 def read_whole(path):
@@ -645,6 +677,9 @@ def of_account(snapshots, wanted):
     for snapshot in snapshots:
         places[snapshot.server, snapshot.owner].append(snapshot)
     fitting = [p for p in places if any(is_account(s, wanted) for s in places[p])]
+    if len(fitting) > 1:
+        # Exports of databases alone bear the account's domain, under a site of their own.
+        fitting = [p for p in fitting if not site_of(newest(places[p])[0]).endswith('.databases')] or fitting
     if len(fitting) > 1:
         fitting = [p for p in fitting if is_account(newest(places[p])[0], wanted)] or fitting
     if len(fitting) > 1:
@@ -1326,9 +1361,8 @@ def command_list(store, options):
     if options.account:
         snapshots = of_account(snapshots, options.account)
     store.report_damaged((snapshots[0].server, snapshots[0].owner) if options.account and snapshots else None)
-    locked = {s.server + '/' + s.owner for s in snapshots if not s.body and store.keys.identities}
-    for place in sorted(locked):
-        note('no identity given opens a key in keys/%s: its snapshots are shown by UUID' % show(place))
+    for place in sorted({(s.server, s.owner) for s in snapshots if not s.body and store.keys.identities}):
+        note('%s; its snapshots are shown by UUID' % store.keys.why_locked(*place))
     for s in snapshots:
         account, counts = s.body.get('account') or {}, s.body.get('counts') or {}
         say('%s  %s  %s  sequence %d of %s  committed %s  %s  %s bytes  account %s' % (

@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeManifest } from '../../../src/core/archive/manifest.ts';
@@ -93,6 +93,23 @@ describe('rescue.py restore', () => {
     }
     // The component that failed in the backup is named, not passed over.
     expect(problems.join('\n')).toContain('other/broken');
+  });
+
+  it('means the account by a domain, where its databases are kept apart as well', async () => {
+    const { header, body, key } = await lab.latest();
+    const owner = '99999999-9999-8999-8999-999999999999';
+    const account = { ...body.account, site: `${body.account.site}.databases` };
+    const other = encodeManifest({ header: { ...header, owner }, body: { ...body, account } }, null);
+    const path = join(lab.storePath, key.replace(header.owner, owner));
+    mkdirSync(dirname(path));
+    writeFileSync(path, other);
+    const listed = await lab.rescue('list', '--account', 'lab.example');
+    const apart = await lab.rescue('list', '--account', account.site);
+    rmSync(dirname(path), { recursive: true });
+
+    expect([listed.status, apart.status]).toEqual([0, 0]);
+    expect(listed.stdout).not.toContain(owner);
+    expect(apart.stdout).toContain(owner);
   });
 
   it('takes an older snapshot by its id, and only a path of it', async () => {
