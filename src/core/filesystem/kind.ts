@@ -17,5 +17,11 @@ const kindOf = (fd: number): number => statfsSync(`/proc/self/fd/${fd}`).type;
 /** The links of a directory are two and one for each directory within. @throws Error as `statfs` */
 export const countsLinks = (fd: number): boolean => counting.has(kindOf(fd));
 
-/** A directory has another ctime whenever a name has come, gone or been renamed in it. @throws Error as `statfs` */
-export const datesDirectories = (fd: number): boolean => dating.has(kindOf(fd));
+/** A directory has another ctime whenever a name has come, gone or been renamed in it. */
+export function datesDirectories(fd: number): boolean {
+  try {
+    return dating.has(kindOf(fd));
+  } catch {
+    return false;
+  }
+}

@@ -93,9 +93,7 @@ export class AccountCapture {
     const counts = noCounts();
     const full = path === '' ? tree.name : `${tree.name}/${path}`;
     const due = new DueFiles(tree, (sum) => isSumDue(sum, this.#parent!));
-    const merge = this.#merge(full, pages, counts, due);
-    const context: TreeContext = {
-      merge,
+    const context: Omit<TreeContext, 'merge'> = {
       isSumDue: (sum) => isSumDue(sum, this.#parent!),
       isLarge: (where) => this.#parentPages?.isLarge(where) === true,
       known: this.#known,
@@ -117,7 +115,8 @@ export class AccountCapture {
     };
     let failure: TreeFailure | null = null;
     try {
-      new TreeCapture(tree, context).run(path);
+      const merge = this.#merge(full, pages, counts, due);
+      new TreeCapture(tree, { ...context, merge }).run(path);
       merge?.finish();
     } catch (error) {
       if (!isHoldfastError(error) || error.code !== 'TREE_UNREADABLE') throw error;

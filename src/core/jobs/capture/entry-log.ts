@@ -6,16 +6,14 @@ import { type Content, type Entry, entryFlags, fileType } from '../../archive/en
 import type { PageWriter } from '../../archive/pages.ts';
 import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
 import { errno, errnoName, type Stat } from '../../filesystem/native.ts';
-import { type XattrBackend, XattrError, type XattrSubject } from '../../filesystem/xattrs.ts';
+import type { XattrBackend, XattrSubject } from '../../filesystem/xattrs.ts';
 import { changedAspects, isSameRecord, sameContent } from '../diff/compare-entries.ts';
+import { describeEntry } from './describe-entry.ts';
 import type { KnownContents } from './known-contents.ts';
+import { isUnchanged, type Level } from './levels.ts';
 import type { CaptureCounts, CaptureTree } from './messages.ts';
 import type { ParentMerge } from './parent-merge.ts';
 import type { SegmentWriter } from './segment-writer.ts';
-
-/** An entry whose ctime is younger than this may change again without its ctime changing. */
-const racyMs = 2000;
-const withoutXattrs = { xattrs: [], whole: true } as const;
 
 export interface TreeContext {
   readonly segments: SegmentWriter;
@@ -57,50 +55,30 @@ export class EntryLog {
   readonly #context: TreeContext;
   /** What the parent has of the name that is being captured, where that differs or had to be read again. */
   #before: Entry | null = null;
+  /** The directory whose names are captured; null: it was not this worker that found them. */
+  within: Level | null = null;
 
   constructor(tree: CaptureTree, context: TreeContext) {
     this.#tree = tree;
     this.#context = context;
   }
 
-  /** `subject` null: its xattrs are not looked at. `path` is relative to the root, latin1. */
-  describe(path: string, stat: Stat, subject: XattrSubject | null, flags: number): Entry {
-    const full = this.fullPath(path);
-    const ctimeMs = stat.ctimeSeconds * 1000 + stat.ctimeNanoseconds / 1e6;
-    const { xattrs, whole } = subject === null ? withoutXattrs : this.#xattrs(subject, path);
-    // What lacks its attributes must not pass for unchanged in the next snapshot.
-    const racy = !whole || this.#context.now() - ctimeMs < racyMs;
-    return {
-      path: Buffer.from(full, 'latin1'),
-      flags: racy ? flags | entryFlags.racy : flags,
-      mode: stat.mode,
-      uid: stat.uid,
-      gid: stat.gid,
-      mtimeSeconds: stat.mtimeSeconds,
-      mtimeNanoseconds: stat.mtimeNanoseconds,
-      ctimeSeconds: stat.ctimeSeconds,
-      ctimeNanoseconds: stat.ctimeNanoseconds,
-      inode: stat.inode,
-      xattrs,
-      content: null,
-      target: null,
-      rdevMajor: stat.rdevMajor,
-      rdevMinor: stat.rdevMinor,
-    };
-  }
-
-  #xattrs(
-    subject: XattrSubject,
+  /**
+   * `subject` null: its xattrs are not looked at. `path` is relative to the root, latin1.
+   *
+   * @param seenMs before `stat` was taken; left out: it was a moment ago
+   */
+  describe(
     path: string,
-  ): { readonly xattrs: Entry['xattrs']; readonly whole: boolean } {
-    try {
-      return { xattrs: this.#context.xattrs.read(subject), whole: true };
-    } catch (error) {
-      if (!(error instanceof XattrError)) throw error;
-      stopWhereExhausted(error.errno);
-      this.#context.warn('xattr-unreadable', path, error.message);
-      return { xattrs: error.found, whole: false };
-    }
+    stat: Stat,
+    subject: XattrSubject | null,
+    flags: number,
+    seenMs = this.#context.now(),
+  ): Entry {
+    const { xattrs, warn } = this.#context;
+    return describeEntry({ full: this.fullPath(path), stat, subject, flags, seenMs }, xattrs, (message) =>
+      warn('xattr-unreadable', path, message),
+    );
   }
 
   fullPath(path: string): string {
@@ -235,11 +213,19 @@ export class EntryLog {
     this.#context.warn('tar-xattrs-left-out', path, message);
   }
 
-  /** `rc` is a negated errno. @throws RUN_FAILED where it does not speak of the file */
+  /**
+   * A name that cannot be had. It has vanished where its directory shows that something has; else the next snapshot
+   * must not take for granted that it is gone.
+   *
+   * @param rc a negated errno
+   * @throws RUN_FAILED where it does not speak of the file
+   */
   lost(path: string, rc: number): void {
     stopWhereExhausted(rc);
-    if (rc === -errno.ENOENT) this.#context.warn('vanished', path, 'vanished before it was read');
-    else this.unreadable(path, errnoName(rc));
+    if (rc !== -errno.ENOENT) this.unreadable(path, errnoName(rc));
+    else if (this.within !== null && !isUnchanged(this.within)) {
+      this.#context.warn('vanished', path, 'vanished before it was read');
+    } else this.unreadable(path, 'it is not found, though its directory has not changed');
   }
 
   unreadable(path: string, why: string): void {

@@ -16,7 +16,7 @@ export function handOver(stack: readonly Level[], context: TreeContext, log: Ent
     level.isNew || context.isLarge(log.fullPath(level.prefix + plainName(name)));
   for (const level of stack) {
     const isKnown = level.names === null;
-    if (isKnown && context.isLarge(log.fullPath(level.prefix.slice(0, -1)))) listAfterAll(level);
+    if (isKnown && context.isLarge(log.fullPath(level.prefix.slice(0, -1)))) listAfterAll(level, context);
   }
   const waiting = waitingDirectory(stack, isWorth);
   if (waiting === null) return;

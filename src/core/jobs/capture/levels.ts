@@ -1,6 +1,6 @@
 /** The open directories of a walk, and names as the walk hands them to the kernel. */
 
-import type { Stat } from '../../filesystem/native.ts';
+import { Stat, statFd } from '../../filesystem/native.ts';
 
 export interface Level {
   readonly fd: number;
@@ -20,6 +20,11 @@ export interface Level {
   /** Names before this one have been asked for, see `askAhead`; the next are asked for when the walk gets to `askAgain`. */
   asked: number;
   askAgain: number;
+  /** The kernel does not give the names. */
+  refused: boolean;
+  /** Of the directory as it was before its names were read. */
+  readonly ctimeSeconds: number;
+  readonly ctimeNanoseconds: number;
   /** The parent has nothing of what the directory holds, so that all of it is to be captured. */
   readonly isNew: boolean;
   /** Names from this one on are no directories that could be handed over. */
@@ -32,6 +37,14 @@ export interface Level {
 export type ListedLevel = Level & { readonly names: readonly string[] };
 
 export const isListed = (level: Level): level is ListedLevel => level.names !== null;
+
+const scratch = new Stat();
+
+/** No name has come or gone since the walk entered it, as far as a directory tells. */
+export const isUnchanged = ({ fd, ctimeSeconds, ctimeNanoseconds }: Level): boolean =>
+  statFd(fd, scratch) === 0 &&
+  scratch.ctimeSeconds === ctimeSeconds &&
+  scratch.ctimeNanoseconds === ctimeNanoseconds;
 
 /** Longer than any name: FUSE allows a kilobyte. */
 export const nameBuffer = Buffer.alloc(2048);

@@ -9,7 +9,7 @@
 import { compareLatin1Paths, type Entry, entryFlags, fileType } from '../../archive/entry.ts';
 import { type ExtentSummary, eachRecord, PageCursor } from '../../archive/page-cursor.ts';
 import type { Stat } from '../../filesystem/native.ts';
-import { isBelow, type ParentPages } from './parent-pages.ts';
+import { isBelow, isDots, noName, type ParentPages } from './parent-pages.ts';
 
 const slash = 0x2f;
 
@@ -85,6 +85,7 @@ export class ParentMerge {
    * @param prefix the directory's path with the tree's name, ending in `/`
    * @param name gets the name, ended by NUL
    * @returns its length, or -1 where the parent has no more of the directory
+   * @throws OBJECT_DAMAGED a name that no directory holds, which would lead elsewhere
    */
   nextIn(prefix: Buffer, name: Buffer): number {
     const start = prefix.length;
@@ -93,8 +94,13 @@ export class ParentMerge {
       if (pathLength <= start || !beginsWith(pathBytes, prefix)) return -1;
       const length = pathLength - start;
       let at = 0;
-      for (; at < length && pathBytes[start + at] !== slash; at++) name[at] = pathBytes[start + at]!;
-      if (at < length) continue;
+      for (; at < length; at++) {
+        const byte = pathBytes[start + at]!;
+        if (byte === slash || byte === 0) break;
+        name[at] = byte;
+      }
+      if (at < length && pathBytes[start + at] === slash) continue;
+      if (at < length || isDots(name, length)) throw noName();
       name[length] = 0;
       return length;
     }
@@ -135,7 +141,12 @@ export class ParentMerge {
 
   /** Goes past what the parent has of `path`, where that is the present record still: it is gone from the tree. */
   leave(path: string): void {
-    if (!this.#ended && this.record.path === path) this.#drop();
+    if (this.isAtPath(path)) this.#drop();
+  }
+
+  /** True where the present record is that of `path`. */
+  isAtPath(path: string): boolean {
+    return !this.#ended && this.record.path === path;
   }
 
   /** Something that the parent does not have at this place. */

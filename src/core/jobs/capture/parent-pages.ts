@@ -51,6 +51,17 @@ export function isBelow(path: string, ancestor: string): boolean {
   return path.startsWith(ancestor) && (path.length === ancestor.length || path[ancestor.length] === '/');
 }
 
+const dot = 0x2e;
+
+/** `.` and `..` lead elsewhere. */
+export const isDots = (name: Buffer, length: number): boolean =>
+  name[0] === dot && (length === 1 || (length === 2 && name[1] === dot));
+
+export const noName = (): HoldfastError =>
+  new HoldfastError('OBJECT_DAMAGED', 'a page of the parent index has a name that no directory holds', {
+    hint: 'Run a full backup; `holdfast verify` shows which snapshots are affected.',
+  });
+
 /** A page as it was before it was compressed. @throws OBJECT_DAMAGED */
 export function checkedPage(
   frame: Uint8Array,

@@ -3,25 +3,43 @@
  *
  * A directory has another ctime whenever a name comes, goes or is renamed in it. So where the parent has every name
  * that was there, the kernel need not list it again: that saves reading the names, sorting them, and a string
- * for each. A share of the directories is listed in each run all the same, as of files that are read.
+ * for each. A share of the directories is listed in each run all the same, as of files that are read; so is one where
+ * a recorded name is not found though it has not changed: keys of an encrypted directory come and go without a trace.
  */
 
 import { fileType, typeOf } from '../../archive/entry.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { listDirectory, plainName } from '../../filesystem/directory.ts';
+import type { TreeContext } from './entry-log.ts';
 import type { LeafContext } from './leaf-capture.ts';
-import { type Level, nameBuffer } from './levels.ts';
+import { isUnchanged, type Level, nameBuffer } from './levels.ts';
 import { keepUnchanged } from './unchanged-leaf.ts';
 
-/** Passes what is as it was, up to a name that has to be looked at. @returns that name, ended by NUL; null at the end */
+/** Where e2fsck and xfs_repair put what they find, without a new ctime. */
+export const isFilledByRepair = (path: string): boolean => /(?:^|\/)lost\+found$/.test(path);
+
+/**
+ * Passes what is as it was, up to a name that has to be looked at.
+ *
+ * @returns that name, ended by NUL; null at the end, or where the directory is listed from here on
+ */
 export function nextToCapture(leaf: LeafContext, level: Level): string | null {
   const { context, log } = leaf;
   const merge = context.merge!;
-  // Nothing came of it: it is gone, or cannot be captured.
-  if (level.last !== null) merge.leave(log.fullPath(level.prefix + level.last));
+  const last = level.last === null ? null : log.fullPath(level.prefix + level.last);
+  if (last !== null && merge.isAtPath(last)) {
+    // Nothing came of it, and no name has gone: so the parent's names are not those that are here.
+    if (isUnchanged(level)) {
+      if (level.next === 1) level.last = null;
+      listAfterAll(level, context);
+      if (level.names !== null) return null;
+    }
+    merge.leave(last);
+  }
   for (;;) {
     const length = merge.nextIn(level.prefixBytes, nameBuffer);
     if (length < 0) return null;
+    level.next++;
     if (level.takesAll && typeOf(merge.record) !== fileType.directory) {
       if (keepUnchanged(leaf, level, nameBuffer, length, true)) continue;
     }
@@ -30,8 +48,12 @@ export function nextToCapture(leaf: LeafContext, level: Level): string | null {
   }
 }
 
-/** Lists a directory after all that was walked by recorded names so far. Left as it is where the kernel refuses. */
-export function listAfterAll(level: Level): void {
+/**
+ * Lists a directory after all that was walked by recorded names so far. Where the kernel refuses, with a warning, those
+ * are what is left; it is not asked again, since it would go on where it stopped.
+ */
+export function listAfterAll(level: Level, { warn }: Pick<TreeContext, 'warn'>): void {
+  if (level.refused) return;
   try {
     const names = listDirectory(level.fd);
     const { last } = level;
@@ -41,5 +63,8 @@ export function listAfterAll(level: Level): void {
     level.names = names;
   } catch (error) {
     if (!isHoldfastError(error) || error.code !== 'TREE_UNREADABLE') throw error;
+    level.refused = true;
+    const message = `${error.message}; of its names those of the snapshot before are captured`;
+    warn('unreadable', level.prefix.slice(0, -1), message);
   }
 }

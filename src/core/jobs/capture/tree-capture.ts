@@ -19,7 +19,7 @@ import { cName, depthOf, depthProblem, isElsewhere, isListed, type Level } from 
 import { listNames, nextListed } from './listed-names.ts';
 import type { CaptureTree } from './messages.ts';
 import { openRoot } from './open-root.ts';
-import { nextToCapture } from './recorded-names.ts';
+import { isFilledByRepair, nextToCapture } from './recorded-names.ts';
 import { pathSum } from './reread.ts';
 
 export class TreeCapture {
@@ -67,7 +67,9 @@ export class TreeCapture {
 
   #start(root: number, path: string): void {
     if (path === '') {
-      this.#enter(root, '', 0);
+      const seenMs = this.#context.now();
+      statFd(root, this.#stat);
+      this.#enter(root, '', 0, seenMs);
       return;
     }
     const end = path.lastIndexOf('/');
@@ -77,6 +79,7 @@ export class TreeCapture {
       closeFd(root);
     }
     if (fd < 0) {
+      // Somebody may have moved a directory above it, and back: nothing below that shows it.
       this.#log.lost(path, isReplaced(fd) ? -errno.ENOENT : fd);
       return;
     }
@@ -89,11 +92,12 @@ export class TreeCapture {
 
   #step(): void {
     const level = this.#stack.at(-1)!;
+    this.#log.within = level;
     const name = isListed(level)
       ? nextListed(this.#leaf, level, this.#takes)
       : nextToCapture(this.#leaf, level);
     if (name !== null) this.#capture(level.fd, name, level.prefix + plainName(name));
-    else {
+    else if (level.names === null || level.next >= level.names.length) {
       closeFd(level.fd);
       this.#stack.pop();
     }
@@ -182,18 +186,18 @@ export class TreeCapture {
       this.#log.lost(path, fd);
       return true;
     }
+    const seenMs = this.#context.now();
     if (statFd(fd, this.#stat) < 0 || this.#isForeign(this.#stat)) {
       closeFd(fd);
       this.#context.warn('other-file-system', path, 'was mounted over while it was read; it is left out');
       return true;
     }
-    this.#enter(fd, `${path}/`, depthOf(path));
+    this.#enter(fd, `${path}/`, depthOf(path), seenMs);
     return true;
   }
 
   /** Records an open directory and puts it on the stack, which then owns the descriptor. */
-  #enter(fd: number, prefix: string, depth: number): void {
-    if (prefix === '') statFd(fd, this.#stat);
+  #enter(fd: number, prefix: string, depth: number, seenMs: number): void {
     const path = prefix.slice(0, -1);
     const sum = pathSum(prefix);
     const tooDeep = depthProblem(path, depth);
@@ -211,9 +215,13 @@ export class TreeCapture {
     const before = this.#log.meet(path, this.#stat);
     const isNew = before === null || (before !== 'same' && (before.flags & entryFlags.contentsLeftOut) !== 0);
     if (before === 'same') this.#log.keep();
-    else this.#log.emit(this.#log.describe(path, this.#stat, fd, 0));
+    else this.#log.emit(this.#log.describe(path, this.#stat, fd, 0, seenMs));
+    const { ctimeSeconds, ctimeNanoseconds } = this.#stat;
     this.#stack.push({
       fd,
+      ctimeSeconds,
+      ctimeNanoseconds,
+      refused: false,
       names,
       prefix,
       prefixBytes: Buffer.from(`${this.#log.fullPath(path)}/`, 'latin1'),
@@ -232,7 +240,7 @@ export class TreeCapture {
 
   /** An unchanged directory of which the parent has all names. */
   #knowsNames(path: string, sum: number): boolean {
-    if (!this.#datesDirectories || this.#context.isSumDue(sum)) return false;
+    if (!this.#datesDirectories || this.#context.isSumDue(sum) || isFilledByRepair(path)) return false;
     return this.#context.merge?.find(this.#log.fullPath(path)) === true && this.#log.isAsRecorded(this.#stat);
   }
 }

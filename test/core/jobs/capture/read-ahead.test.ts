@@ -1,6 +1,6 @@
 /** Which files the kernel is told of before they are read, on a file system of which nothing is in memory. */
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, fsyncSync, mkdirSync, openSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -63,6 +63,9 @@ const levelOf = (next = 0): ListedLevel => ({
   isNew: true,
   next,
   last: null,
+  refused: false,
+  ctimeSeconds: 0,
+  ctimeNanoseconds: 0,
   asked: 0,
   askAgain: 0,
   searched: 0,
@@ -123,9 +126,10 @@ describe('the kernel', () => {
     await expect.poll(inMemory).toEqual(names.filter((name) => name !== names[3]));
   });
 
-  it('is asked for the files of a page that are due, and follows no link and no mount', async () => {
+  it('is asked for the files of a page that are due, and follows no link and no mount, and opens no FIFO', async () => {
     const page = new PageWriter(pageTargetBytes);
-    const paths = ['beside/link/file-10', ...names.slice(0, 5), 'mounted/file-11'];
+    const paths = ['beside/link/file-10', 'file-10.fifo', ...names.slice(0, 5), 'mounted/file-11'];
+    const writer = spawn('sh', ['-c', `echo > '${at('file-10.fifo')}'`]);
     for (const path of paths.sort()) page.add(entryOf(`t/${path}`));
     const { frame, plainBytes } = page.finish()!;
     const plain = decompressPart(frame, plainBytes, 'page');
@@ -134,7 +138,7 @@ describe('the kernel', () => {
     mkdirSync(at('mounted'));
     execFileSync('mount', ['--bind', mounted.path, at('mounted')]);
     const wanted = [names[1]!, names[3]!].map((name) => pathSum(name));
-    const others = ['beside/link/file-10', 'mounted/file-11'].map((path) => pathSum(path));
+    const others = ['beside/link/file-10', 'mounted/file-11', 'file-10.fifo'].map((path) => pathSum(path));
     const due = new DueFiles({ name: 't', path: mounted.path, device: 0, exclude: [] }, (sum) =>
       [...wanted, ...others].includes(sum),
     );
@@ -144,6 +148,9 @@ describe('the kernel', () => {
     execFileSync('umount', [at('mounted')]);
 
     await expect.poll(inMemory).toEqual([names[1], names[3]]);
+    // Whoever waits for a reader of a FIFO still does.
+    expect(writer.exitCode).toBe(null);
+    writer.kill();
   });
 
   it('is not asked for ever', async () => {

@@ -4,6 +4,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { comparePaths } from '../../../../src/core/archive/entry.ts';
 import { decompressPart, readPage } from '../../../../src/core/archive/page-reader.ts';
 import { type FinishedPage, PageWriter, pageTargetBytes } from '../../../../src/core/archive/pages.ts';
 import { systemXattrs } from '../../../../src/core/filesystem/xattrs.ts';
@@ -28,12 +29,16 @@ beforeEach(() => {
   for (const name of ['a', 'one/below/c', 'one/b', 'two/d', 'two/e']) writeFileSync(at(name), name);
 });
 
-type Given = Partial<Pick<CaptureParent, 'rereadEvery'>> & { readonly namesKnown?: boolean };
+type Given = Partial<Pick<CaptureParent, 'rereadEvery'>> & {
+  readonly namesKnown?: boolean;
+  /** What another worker has handed over; left out: the whole tree. */
+  readonly task?: string;
+};
 
 /** Captures the tree as `t`. @returns what came of it, with the paths of all entries */
 function capture(
   pages: readonly FinishedPage[] | null,
-  { rereadEvery = 100_000, ...tellsNames }: Given = {},
+  { rereadEvery = 100_000, task = '', ...tellsNames }: Given = {},
 ) {
   const messages: FromWorker[] = [];
   const rows = (pages ?? []).map(({ frame, plainBytes, count, digest, first }) => {
@@ -52,17 +57,29 @@ function capture(
   const world = { xattrs: systemXattrs, now, pageBytes: pageTargetBytes };
   const begin = { job: 1, trees, parent: pages === null ? null : parent };
   const job = new AccountCapture(begin, control, outlet, world);
-  job.task(0, '');
+  job.task(0, task);
   job.finish({ directories: [], linked: [], keptLinks: [], startedAtMs: now() });
   const written = messages.flatMap((message) => (message.type === 'page' ? [message.page] : []));
   const reused = messages.some(({ type }) => type === 'reuse');
   const all = reused ? pages! : written;
-  return { pages: all, reused, paths: all.flatMap(entriesOf).map(({ path }) => path.toString()) };
+  const warnings = messages.flatMap((message) =>
+    message.type === 'warning' ? [`${message.warning.code} ${message.warning.path}`] : [],
+  );
+  return { pages: all, reused, warnings, paths: all.flatMap(entriesOf).map(({ path }) => path.toString()) };
 }
 
 const entriesOf = ({ frame, plainBytes, digest }: FinishedPage) => [
   ...readPage(decompressPart(frame, plainBytes, 'page'), digest),
 ];
+
+/** The page with one entry more, like another but for its path. */
+function withEntry(pages: readonly FinishedPage[], like: string, path: string): readonly FinishedPage[] {
+  const entries = pages.flatMap(entriesOf);
+  const more = { ...entries.find((one) => one.path.toString() === like)!, path: Buffer.from(path) };
+  const writer = new PageWriter(pageTargetBytes);
+  for (const entry of [...entries, more].sort((a, b) => comparePaths(a.path, b.path))) writer.add(entry);
+  return [writer.finish()!];
+}
 
 /** The page as it would be, had the capture not seen this path. */
 function without(pages: readonly FinishedPage[], path: string): readonly FinishedPage[] {
@@ -112,6 +129,34 @@ describe('a directory that has not changed', () => {
   });
 });
 
+describe('a recorded name that is not there although its directory has not changed', () => {
+  it.each([
+    ['first', 't/two/a', ['t/two', 't/two/d', 't/two/e']],
+    ['last', 't/two/f', ['t/two', 't/two/d', 't/two/e']],
+  ])('has the directory listed, and is told of so that the next run does too: the %s', (_, extra, paths) => {
+    const recorded = without(capture(null).pages, extra === 't/two/a' ? 't/two/d' : 'none');
+    const next = capture(withEntry(recorded, 't/two/e', extra), { namesKnown: true });
+
+    expect(next.paths.filter((path) => path.startsWith('t/two'))).toEqual(paths);
+    expect(next.warnings).toEqual([`unreadable ${extra.slice(2)}`]);
+  });
+
+  it('is damage where no directory can hold it', () => {
+    const { pages } = capture(null);
+
+    for (const path of ['t/..', 't/.', 't/two/d\0x']) {
+      expect(() => capture(withEntry(pages, 't/two/d', path), { namesKnown: true })).toThrow(
+        'no directory holds',
+      );
+    }
+  });
+});
+
+it('a directory that was handed over and is not where it was is not taken for gone by the next run', () => {
+  expect(capture(null, { task: 'one/gone' }).warnings).toEqual(['unreadable one/gone']);
+  expect(capture(null, { task: 'gone/below' }).warnings).toEqual(['unreadable gone/below']);
+});
+
 describe('a directory that is listed after all', () => {
   it.each([
     [null, 0],
@@ -122,10 +167,30 @@ describe('a directory that is listed after all', () => {
   ])('goes on behind the name that was passed last: %s', (last, next) => {
     const fd = openSync(tree, 'r');
     const level = { fd, names: null, next: 0, last, searched: 0 } as Level;
-    listAfterAll(level);
+    listAfterAll(level, { warn: () => {} });
     closeSync(fd);
 
     expect(level).toMatchObject({ next, searched: 3 });
     expect(level.names).toHaveLength(3);
+  });
+
+  it('is walked by recorded names to its end where the kernel refuses, with a warning, and not asked again', () => {
+    const fd = openSync(at('a'), 'r');
+    const level = {
+      fd,
+      names: null,
+      prefix: 'one/',
+      next: 0,
+      last: 'b',
+      searched: 0,
+      refused: false,
+    } as unknown as Level;
+    const warnings: string[] = [];
+    const warn = (code: string, path: string): void => void warnings.push(`${code} ${path}`);
+    listAfterAll(level, { warn });
+    listAfterAll(level, { warn });
+    closeSync(fd);
+
+    expect([level.names, level.last, warnings]).toEqual([null, 'b', ['unreadable one']]);
   });
 });
