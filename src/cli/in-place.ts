@@ -12,6 +12,7 @@ import type { RestoreActionDocument, RestoreInPlaceDocument } from './documents/
 import { describeWarning, type FailedComponent } from './documents/snapshot.ts';
 import { encodedPath, shown } from './entry-view.ts';
 import { bytesText, countText, durationText, plural } from './format.ts';
+import { leftDatabases, noteLeftDatabases } from './left-databases.ts';
 import { openPanel, openStateOf } from './opened.ts';
 import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts';
 import { openProgress } from './progress.ts';
@@ -86,7 +87,9 @@ export async function runInPlace(
   }
   const exitStatus = statusWith(report.exitStatus, failed);
   const took = durationText(world.now() - startedAtMs);
-  tell(context, choice, report, { site: account.site, took, failed, exitStatus });
+  const databases = wanted.everything ? leftDatabases(choice.snapshot) : [];
+  tell(context, choice, report, { site: account.site, took, failed, databases, exitStatus });
+  noteLeftDatabases(output, choice.snapshot, databases, session.addin.name);
   return exitStatus;
 }
 
@@ -135,6 +138,8 @@ interface Told {
   readonly site: string;
   readonly took: string;
   readonly failed: readonly FailedComponent[];
+  /** Those that were left alone. */
+  readonly databases: readonly string[];
   readonly exitStatus: number;
 }
 
@@ -142,7 +147,7 @@ function tell(
   { output }: CliContext,
   { snapshot, dryRun }: InPlaceChoice,
   report: InPlaceReport,
-  { site, took, failed, exitStatus }: Told,
+  { site, took, failed, databases, exitStatus }: Told,
 ): void {
   for (const { path, message } of report.failures) {
     if (dryRun) {
@@ -163,7 +168,8 @@ function tell(
     .filter(([, count]) => count > 0)
     .map(([action, count]) => `${action} ${countText(count)}`);
   const what = counted.length === 0 ? 'nothing differs' : `${counted.join(', ')}, ${bytesText(report.bytes)}`;
-  const where = `${printable(site)} from ${snapshot.name}`;
+  const files = databases.length === 0 ? '' : 'the files of ';
+  const where = `${files}${printable(site)} from ${snapshot.name}`;
   output.info(dryRun ? `would restore ${where}: ${what}` : `restored ${where} in ${took}: ${what}`);
   if (report.failureCount > 0) {
     output.note(`holdfast: ${plural(report.failureCount, 'path')} could not be restored`);
@@ -173,6 +179,7 @@ function tell(
     snapshot: snapshot.name,
     site: printable(site),
     trees: [...report.trees],
+    leftDatabases: databases.map((name) => printable(name, 4096)),
     exitStatus,
     failedComponents: [...failed],
     actions: { ...report.actions },

@@ -8,6 +8,9 @@ export const restoreInPlaceDocument = document('restore-in-place', 'What a resto
   snapshot: text('Id of the snapshot.'),
   site: text('The account, as the panel names it now.'),
   trees: texts('Trees that were restored, wholly or in part.'),
+  leftDatabases: texts(
+    'Databases of the snapshot that stay as they are, since neither --path nor --database was given.',
+  ),
   exitStatus: count('Status of the process.'),
   failedComponents: list('What a partial snapshot lacks.', failedComponent),
   actions: record('Paths by what happened to them.', {
