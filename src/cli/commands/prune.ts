@@ -34,6 +34,7 @@ export const prune: CliCommand = {
     'FORMAT_UNSUPPORTED',
     'STORE_UNAVAILABLE',
     'STORE_DENIED',
+    'STORE_FULL',
     'STORE_FOREIGN',
     'PRUNE_REFUSED',
   ],

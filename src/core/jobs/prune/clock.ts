@@ -6,7 +6,19 @@ import type { Store } from '../../contracts/store.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { probePrefixOf } from '../../key-classes.ts';
 import { bytesOf } from '../../streams.ts';
+import { walk } from '../walk.ts';
 import type { PruneRequest } from './types.ts';
+
+/** Of this machine and of the store. */
+export interface Clocks {
+  /** No clock of theirs is behind this. */
+  readonly earliestMs: number;
+  /** They differ by so much at least. */
+  readonly apartMs: number;
+}
+
+/** One folder for all, as a folder that was made stays in some stores. */
+export const pruneFolder = (server: string): string => probePrefixOf('events', server, 'prune');
 
 /**
  * What put and list tell of an object that was stored just now: it is the list by whose times ages are judged, and the two
@@ -14,18 +26,29 @@ import type { PruneRequest } from './types.ts';
  *
  * @throws STORE_DENIED, STORE_UNAVAILABLE, STORE_FULL
  */
-export async function storeClocks({
-  store,
-  server,
-  world,
-  signal,
-}: PruneRequest): Promise<readonly number[]> {
-  const probe = world.newObjectId().slice(0, 12);
-  const key = `${probePrefixOf('events', server, probe)}clock`;
+export async function probedClocks(
+  { store, server, world, signal }: PruneRequest,
+  nowMs: number,
+): Promise<Clocks> {
+  const key = `${pruneFolder(server)}clock-${world.newObjectId().slice(0, 12)}`;
   const put = await store.put({ key, body: bytesOf(Buffer.from('?')), sizeBytes: 1, signal });
   const listed = (await store.list({ prefix: key, signal })).objects.find((one) => one.key === key);
   await removeProbe(store, key, put.version, signal);
-  return [put.storedAtMs, listed?.modifiedAtMs].filter((one) => typeof one === 'number');
+  const told = [put.storedAtMs, listed?.modifiedAtMs].filter((one) => typeof one === 'number');
+  return {
+    earliestMs: Math.min(nowMs, ...told),
+    apartMs: Math.max(0, ...told.map((one) => Math.abs(one - nowMs))),
+  };
+}
+
+/**
+ * The same where nothing can be put. A clock that only goes on is not behind the newest object it has dated, so what is old by
+ * that is old; the clocks may differ by more than is seen here. Lists the whole store.
+ */
+export async function listedClocks({ store, signal }: PruneRequest, nowMs: number): Promise<Clocks> {
+  let newestMs = Number.NEGATIVE_INFINITY;
+  for await (const { modifiedAtMs } of walk(store, '', signal)) newestMs = Math.max(newestMs, modifiedAtMs);
+  return { earliestMs: Math.min(nowMs, newestMs), apartMs: Math.max(0, newestMs - nowMs) };
 }
 
 async function removeProbe(

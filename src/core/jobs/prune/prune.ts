@@ -3,22 +3,23 @@
  *
  * Order: events, manifests, then objects. A crash between any two leaves space unused and nothing broken,
  * and the next run goes on. It refuses by itself where the result would surprise: see `Refusal`.
+ *
+ * In a full store no event can be written. There what needs none goes first, and then all is begun anew:
+ * docs/decisions/0014-pruning-a-full-store.md.
  */
 
-import { errorCodes, HoldfastError } from '../../errors.ts';
-import { clockToleranceMs } from '../retention/decide.ts';
-import { storeClocks } from './clock.ts';
+import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
+import { type Clocks, listedClocks, probedClocks } from './clock.ts';
 import { type RemovedManifests, removeManifests } from './manifests.ts';
 import { pruneObjects } from './objects.ts';
+import { clockRefusal, newDamage, pinnedMeanwhile, shareRefusal } from './refusals.ts';
 import { Remover } from './remover.ts';
-import { type Survey, survey } from './survey.ts';
-import type { PrunedSnapshot, PruneReport, PruneRequest, Refusal } from './types.ts';
+import { giveUpReserve, keepReserve } from './reserve.ts';
+import { type OwnerSurvey, type Survey, survey } from './survey.ts';
+import type { PrunedSnapshot, PruneReport, PruneRequest, Tally } from './types.ts';
 
 /** What the store got more recently is never removed. */
 const graceMs = 24 * 3_600_000;
-/** Of the snapshots, where nothing else is configured; and how many may go whatever their share. */
-const usualShare = 0.5;
-const handful = 5;
 const shownKeys = 20;
 
 /**
@@ -26,23 +27,80 @@ const shownKeys = 20;
  *
  * @throws STORE_DENIED the store cannot be listed
  * @throws STORE_UNAVAILABLE, INTERRUPTED what was removed until then stays removed
+ * @throws STORE_FULL the same, and without more room no event can be written
  */
 export async function prune(request: PruneRequest): Promise<PruneReport> {
-  const { store, apply, world } = request;
+  const { store, apply, onEvent } = request;
   if (store.capabilities.putOnly) {
     throw new HoldfastError('STORE_DENIED', 'these credentials can neither list nor remove', {
       hint: 'Run prune where credentials can, which may be another machine.',
     });
   }
+  if (!apply) return pruneOnce(request, unasked);
+  const removed: Tally = { count: 0, bytes: 0 };
+  const counting: PruneRequest = {
+    ...request,
+    onEvent: (event) => {
+      if (event.type === 'removed') {
+        removed.count += event.count;
+        removed.bytes += event.bytes;
+      }
+      onEvent(event);
+    },
+  };
+  for (;;) {
+    try {
+      const report = await pruneOnce(counting, probedClocks);
+      if (report.denied === 0) await keepReserve(request);
+      return { ...report, removed };
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      if (!(await giveUpReserve(request)) && !(await removeWithoutEvents(counting))) throw stillFull(error);
+    }
+  }
+}
+
+const unasked: ClocksOf = async (_request, nowMs) => ({ earliestMs: nowMs, apartMs: 0 });
+
+const isFull = (error: unknown): error is HoldfastError =>
+  isHoldfastError(error) && error.code === 'STORE_FULL';
+
+const stillFull = (cause: HoldfastError): HoldfastError =>
+  new HoldfastError('STORE_FULL', cause.message, {
+    cause,
+    hint: 'Make a little room, a megabyte is enough: raise the quota, or remove what is not of the store; then run `holdfast prune --apply`, which writes down what it removes.',
+  });
+
+/** Replaced revisions and objects that nothing names, where they are old enough in any case; needs no room. @returns whether any went */
+async function removeWithoutEvents(request: PruneRequest): Promise<boolean> {
+  const { retentionOf: _, ...rest } = request;
+  const clocksOf: ClocksOf = (of, nowMs) =>
+    probedClocks(of, nowMs).catch((error: unknown) => {
+      if (isFull(error)) return listedClocks(of, nowMs);
+      throw error;
+    });
+  const only = { ...rest, retention: null, acceptGaps: false };
+  return (await pruneOnce(only, clocksOf, 'without events')).removed.count > 0;
+}
+
+type ClocksOf = (request: PruneRequest, nowMs: number) => Promise<Clocks>;
+
+async function pruneOnce(
+  request: PruneRequest,
+  clocksOf: ClocksOf,
+  what: 'all' | 'without events' = 'all',
+): Promise<PruneReport> {
+  const { apply, world } = request;
   const nowMs = world.now();
-  const clocks = [nowMs, ...(apply ? await storeClocks(request) : [])];
-  const times = { nowMs, graceFromMs: Math.min(...clocks) - graceMs };
+  const clocks = await clocksOf(request, nowMs);
+  const times = { nowMs, graceFromMs: clocks.earliestMs - graceMs };
   const found = await survey(request, times);
-  const clock = clockRefusal(nowMs, clocks);
+  const clock = clockRefusal(clocks.apartMs);
   const share = shareRefusal(request, found);
   const refusals = [...found.refusals, ...clock, ...share];
   const remover = apply && clock.length + share.length === 0 ? new Remover(request) : null;
-  const manifests = remover === null ? null : await removeManifests(request, found.owners.values(), remover);
+  const owners = [...found.owners.values()].filter((one) => what === 'all' || !hasGoing(one));
+  const manifests = remover === null ? null : await removeManifests(request, owners, remover);
   const objects = await pruneObjects(request, {
     found,
     times,
@@ -72,6 +130,9 @@ export async function prune(request: PruneRequest): Promise<PruneReport> {
   };
 }
 
+/** Snapshots that go need an event. */
+const hasGoing = ({ decisions }: OwnerSurvey): boolean => decisions.some(({ keep }) => !keep);
+
 function statusOf(refusals: number, denied: number, locked: number): number {
   if (refusals > 0) return errorCodes.PRUNE_REFUSED.exit;
   if (denied > 0) return errorCodes.STORE_DENIED.exit;
@@ -86,49 +147,3 @@ function prunedSnapshots({ owners }: Survey, manifests: RemovedManifests | null)
     }),
   );
 }
-
-function clockRefusal(nowMs: number, clocks: readonly number[]): Refusal[] {
-  const seconds = Math.round(Math.max(...clocks.map((one) => Math.abs(one - nowMs))) / 1000);
-  if (seconds * 1000 <= clockToleranceMs) return [];
-  return [
-    {
-      rule: 'clock',
-      owner: null,
-      message: `the clocks of this machine and of the store differ by ${seconds} s, so no age can be trusted`,
-      hint: 'Set the clock that is wrong, then run prune again.',
-    },
-  ];
-}
-
-function shareRefusal({ retention }: PruneRequest, { owners }: Survey): Refusal[] {
-  // An erasure has asked for it, and nobody can read those snapshots any more.
-  const all = [...owners.values()].flatMap(({ decisions }) =>
-    decisions.filter(({ erased }) => erased !== true),
-  );
-  const going = all.filter(({ keep }) => !keep).length;
-  const allowed = retention?.maxRemoveShare ?? usualShare;
-  if (going <= handful || going <= all.length * allowed) return [];
-  const percent = Math.round((100 * going) / all.length);
-  return [
-    {
-      rule: 'share',
-      owner: null,
-      message: `${going} of ${all.length} snapshots would go: ${percent} %, more than the ${Math.round(100 * allowed)} % allowed at once`,
-      hint: 'Check the retention rules; if this is meant, raise "maxRemoveShare" for this run.',
-    },
-  ];
-}
-
-const pinnedMeanwhile = (site: string): Refusal => ({
-  rule: 'changed',
-  owner: null,
-  message: `a snapshot of ${site} was pinned meanwhile`,
-  hint: 'Run prune again.',
-});
-
-const newDamage = (message: string): Refusal => ({
-  rule: 'damaged-manifest',
-  owner: null,
-  message: `${message}; it was written meanwhile, so the rest of the objects stays`,
-  hint: 'Run `holdfast verify`.',
-});

@@ -1,6 +1,12 @@
-/** Why prune leaves the snapshots of an account alone, in words for people. */
+/** Why prune leaves snapshots alone, those of an account or all, in words for people. */
 
-import type { Refusal } from './types.ts';
+import { clockToleranceMs } from '../retention/decide.ts';
+import type { Survey } from './survey.ts';
+import type { PruneRequest, Refusal } from './types.ts';
+
+/** Of the snapshots, where nothing else is configured; and how many may go whatever their share. */
+const usualShare = 0.5;
+const handful = 5;
 
 export function looksDamaged(owner: string, site: string, what: string): Refusal {
   return {
@@ -40,4 +46,51 @@ export const wasPutBack = (owner: string, site: string): Refusal => ({
   owner,
   message: `numbers of snapshots of ${site} were given twice: an older state of its server was put back, and new snapshots may refer to objects that are gone`,
   hint: `Remove lineages/*/${owner}.json and parents/*/${owner} in the state directory of that server, and back the account up: a new lineage begins with a full.`,
+});
+
+/** @param apartMs by how much the clocks of this machine and of the store differ */
+export function clockRefusal(apartMs: number): Refusal[] {
+  const seconds = Math.round(apartMs / 1000);
+  if (seconds * 1000 <= clockToleranceMs) return [];
+  return [
+    {
+      rule: 'clock',
+      owner: null,
+      message: `the clocks of this machine and of the store differ by ${seconds} s, so no age can be trusted`,
+      hint: 'Set the clock that is wrong, then run prune again.',
+    },
+  ];
+}
+
+export function shareRefusal({ retention }: PruneRequest, { owners }: Survey): Refusal[] {
+  // An erasure has asked for it, and nobody can read those snapshots any more.
+  const all = [...owners.values()].flatMap(({ decisions }) =>
+    decisions.filter(({ erased }) => erased !== true),
+  );
+  const going = all.filter(({ keep }) => !keep).length;
+  const allowed = retention?.maxRemoveShare ?? usualShare;
+  if (going <= handful || going <= all.length * allowed) return [];
+  const percent = Math.round((100 * going) / all.length);
+  return [
+    {
+      rule: 'share',
+      owner: null,
+      message: `${going} of ${all.length} snapshots would go: ${percent} %, more than the ${Math.round(100 * allowed)} % allowed at once`,
+      hint: 'Check the retention rules; if this is meant, raise "maxRemoveShare" for this run.',
+    },
+  ];
+}
+
+export const pinnedMeanwhile = (site: string): Refusal => ({
+  rule: 'changed',
+  owner: null,
+  message: `a snapshot of ${site} was pinned meanwhile`,
+  hint: 'Run prune again.',
+});
+
+export const newDamage = (message: string): Refusal => ({
+  rule: 'damaged-manifest',
+  owner: null,
+  message: `${message}; it was written meanwhile, so the rest of the objects stays`,
+  hint: 'Run `holdfast verify`.',
 });

@@ -105,7 +105,7 @@ export interface Tally {
 }
 
 export interface PruneReport {
-  /** In the order of accounts, oldest first. */
+  /** In the order of accounts, oldest first; of a store that was full meanwhile, those there were once it had room. */
   readonly snapshots: readonly PrunedSnapshot[];
   readonly refusals: readonly Refusal[];
   /** Data and index objects that nothing names: to be removed, or removed where that was asked for. */
