@@ -1,13 +1,14 @@
 /** The importer's own connection to the scratch database. Errors name the statement's first words only. */
 
 import type { Writable } from 'node:stream';
-import type { Connection, Submittable } from 'pg';
+import type { Client } from 'pg';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { throwIfInterrupted } from '../../interruption.ts';
 import { printable, quoted } from '../../printable.ts';
 import { tlsOptions } from '../tls.ts';
 import type { DatabaseInstanceConfig } from '../types.ts';
 import type { Said } from './import-encoding.ts';
+import { loadSender, type Sender } from './import-sender.ts';
 import { addressOf, isConnectionLost, type Row, sqlState, textSettings, unreachable } from './session.ts';
 
 export interface ImportSession {
@@ -58,92 +59,20 @@ export async function openImportSession(
   database: string,
   signal: AbortSignal,
 ): Promise<ImportSession> {
-  const { default: pg } = await import('pg');
-  const { from } = await import('pg-copy-streams');
-  const address = addressOf(config);
-  const hosts = address.host.startsWith('/') ? [address.host, '127.0.0.1'] : [address.host];
+  const sender = await loadSender();
+  const { host } = addressOf(config);
   let cause: unknown;
-  for (const host of hosts) {
+  for (const one of host.startsWith('/') ? [host, '127.0.0.1'] : [host]) {
     throwIfInterrupted(signal, 'the import');
-    const client = new pg.Client({
-      host,
-      port: address.port,
-      user: config.user ?? '',
-      password: config.password ?? '',
-      database,
-      ...(config.tls === undefined || config.socket !== undefined
-        ? {}
-        : { ssl: await tlsOptions(config.tls) }),
-      connectionTimeoutMillis: 10_000,
-      application_name: 'holdfast-import',
-      options: `-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 ${textSettings}`,
-    });
-    let isOpen = true;
-    let passedOver = false;
-    client.on('notice', ({ code }) => {
-      if (code === '01006' || code === '01007') passedOver = true;
-    });
-    for (const event of ['error', 'end'] as const) client.on(event, () => (isOpen = false));
+    const client = await clientFor(config, one, database);
+    const session = new ClientSession(client, { sender, config, signal });
     try {
-      await client.connect();
+      await session.connect();
+      return session;
     } catch (error) {
       cause = error;
-      await client.end().catch(() => {});
-      continue;
+      await session.close();
     }
-    const onAbort = (): void => void client.end().catch(() => {});
-    signal.addEventListener('abort', onAbort, { once: true });
-    const send = ({ text, bytes }: Said): Promise<unknown> => {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const query = new pg.Query(alone(text), (error) => (error ? reject(error) : resolve()));
-      client.query(inBytes(query, bytes));
-      return promise;
-    };
-    const session: ImportSession = {
-      backend: (client as unknown as { readonly processID: number }).processID,
-      async run(statement) {
-        throwIfInterrupted(signal, 'the import');
-        const said = typeof statement === 'string' ? { text: statement, bytes: null } : statement;
-        await send(said).catch((error: unknown) => {
-          throw session.failed(error, said.text);
-        });
-      },
-      async rows(sql, values = []) {
-        throwIfInterrupted(signal, 'the import');
-        const result = await client
-          .query<Record<string, unknown>>(sql, [...values])
-          .catch((error: unknown) => {
-            throw session.failed(error, sql);
-          });
-        return result.rows;
-      },
-      async copyInto(statement) {
-        throwIfInterrupted(signal, 'the import');
-        return client.query(inBytes(from(statement.text), statement.bytes)) as unknown as Writable;
-      },
-      passedOverRights() {
-        const was = passedOver;
-        passedOver = false;
-        return was;
-      },
-      failed(error, statement) {
-        throwIfInterrupted(signal, 'the import');
-        if (isHoldfastError(error)) return error;
-        if (isConnectionLost(error, { isOpen })) return unreachable(config, error);
-        if (sqlState(error) === undefined) return error;
-        const why = printable((error as Error).message, 500);
-        const what = statement.replace(/\s+/g, ' ').slice(0, 60);
-        return new HoldfastError('IMPORT_FAILED', `the server refused ${quoted(what)}: ${why}`, {
-          cause: error,
-          hint: 'Mend what the server complains about, then run the command again.',
-        });
-      },
-      async close() {
-        signal.removeEventListener('abort', onAbort);
-        await client.end().catch(() => {});
-      },
-    };
-    return session;
   }
   const why = printable(cause instanceof Error ? cause.message : String(cause));
   throw new HoldfastError('IMPORT_FAILED', `the role that loads the dump cannot log in: ${why}`, {
@@ -151,33 +80,105 @@ export async function openImportSession(
   });
 }
 
-/** In messages in which the server takes one statement and no more, wherever it sees its end. The driver's types lack this. */
-const alone = (text: string): { readonly text: string } => {
-  const config = { text, queryMode: 'extended' };
-  return config;
-};
-
-/** The driver writes text as UTF-8; where there are `bytes`, the server gets those in its place. */
-function inBytes<T extends Submittable>(query: T, bytes: Buffer | null): T {
-  if (bytes === null) return query;
-  const submit = query.submit.bind(query);
-  query.submit = (connection) => {
-    const write = (message: Buffer): void => void connection.stream.write(message);
-    const end = Buffer.alloc(1);
-    const noTypes = Buffer.alloc(2);
-    const send = {
-      query: { value: () => write(messageOf('Q', [bytes, end])) },
-      parse: { value: () => write(messageOf('P', [end, bytes, end, noTypes])) },
-    };
-    submit(Object.create(connection, send) as Connection);
-  };
-  return query;
+async function clientFor(config: DatabaseInstanceConfig, host: string, database: string): Promise<Client> {
+  const { default: pg } = await import('pg');
+  return new pg.Client({
+    host,
+    port: addressOf(config).port,
+    user: config.user ?? '',
+    password: config.password ?? '',
+    database,
+    ...(config.tls === undefined || config.socket !== undefined ? {} : { ssl: await tlsOptions(config.tls) }),
+    connectionTimeoutMillis: 10_000,
+    application_name: 'holdfast-import',
+    options: `-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 ${textSettings}`,
+  });
 }
 
-function messageOf(type: string, parts: readonly Buffer[]): Buffer {
-  const body = Buffer.concat(parts);
-  const head = Buffer.alloc(5);
-  head.write(type, 0, 'latin1');
-  head.writeUInt32BE(body.length + 4, 1);
-  return Buffer.concat([head, body]);
+interface Surroundings {
+  readonly sender: Sender;
+  readonly config: DatabaseInstanceConfig;
+  /** Ends the connection. */
+  readonly signal: AbortSignal;
+}
+
+class ClientSession implements ImportSession {
+  readonly #client: Client;
+  readonly #sender: Sender;
+  readonly #config: DatabaseInstanceConfig;
+  readonly #signal: AbortSignal;
+  readonly #onAbort = (): void => void this.#end();
+  #isOpen = true;
+  #passedOver = false;
+
+  constructor(client: Client, { sender, config, signal }: Surroundings) {
+    this.#client = client;
+    this.#sender = sender;
+    this.#config = config;
+    this.#signal = signal;
+    client.on('notice', ({ code }) => {
+      if (code === '01006' || code === '01007') this.#passedOver = true;
+    });
+    for (const event of ['error', 'end'] as const) client.on(event, () => (this.#isOpen = false));
+  }
+
+  get backend(): number {
+    return (this.#client as unknown as { readonly processID: number }).processID;
+  }
+
+  /** @throws the driver's error */
+  async connect(): Promise<void> {
+    await this.#client.connect();
+    this.#signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  async run(statement: string | Said): Promise<void> {
+    throwIfInterrupted(this.#signal, 'the import');
+    const said = typeof statement === 'string' ? { text: statement, bytes: null } : statement;
+    await this.#sender.send(this.#client, said).catch((error: unknown) => {
+      throw this.failed(error, said.text);
+    });
+  }
+
+  async rows(sql: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    throwIfInterrupted(this.#signal, 'the import');
+    const asked = this.#client.query<Record<string, unknown>>(sql, [...values]);
+    const result = await asked.catch((error: unknown) => {
+      throw this.failed(error, sql);
+    });
+    return result.rows;
+  }
+
+  async copyInto(statement: Said): Promise<Writable> {
+    throwIfInterrupted(this.#signal, 'the import');
+    return this.#sender.copyInto(this.#client, statement);
+  }
+
+  passedOverRights(): boolean {
+    const was = this.#passedOver;
+    this.#passedOver = false;
+    return was;
+  }
+
+  failed(error: unknown, statement: string): unknown {
+    throwIfInterrupted(this.#signal, 'the import');
+    if (isHoldfastError(error)) return error;
+    if (isConnectionLost(error, { isOpen: this.#isOpen })) return unreachable(this.#config, error);
+    if (sqlState(error) === undefined) return error;
+    const why = printable((error as Error).message, 500);
+    const what = statement.replace(/\s+/g, ' ').slice(0, 60);
+    return new HoldfastError('IMPORT_FAILED', `the server refused ${quoted(what)}: ${why}`, {
+      cause: error,
+      hint: 'Mend what the server complains about, then run the command again.',
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#signal.removeEventListener('abort', this.#onAbort);
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    await this.#client.end().catch(() => {});
+  }
 }
