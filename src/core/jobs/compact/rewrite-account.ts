@@ -73,7 +73,8 @@ export async function rewriteAccount(
   }
   const published: string[] = [];
   for (const { snapshot, writer, made } of revisions) {
-    const header = { ...namedObjects(snapshot, writer, made, sparse), ...features(snapshot, epoch) };
+    const named = namedObjects(snapshot, { writer, made, sparse, newObjects });
+    const header = { ...named, ...features(snapshot, epoch) };
     const body = { ...snapshot.body, index: made.index };
     const place = { store, provider, signer: request.signer, epoch, trust: request.trust, signal };
     if ((await publishRevision(place, snapshot, { header, body })) !== null) published.push(snapshot.name);
@@ -91,21 +92,31 @@ function firstFreeNumber(snapshots: readonly Snapshot[]): number {
   return highest + 1;
 }
 
-/** What the new revision names: its exports as before, its index, and what that refers to. */
+/** What the new revision names: its exports as before, its index, and what that refers to, but for what is lost for good. */
 function namedObjects(
   { header }: Snapshot,
-  writer: SnapshotWriter,
-  { used }: NewIndex,
-  sparse: ReadonlySet<string>,
+  {
+    writer,
+    made: { used },
+    sparse,
+    newObjects,
+  }: {
+    readonly writer: SnapshotWriter;
+    readonly made: NewIndex;
+    readonly sparse: ReadonlySet<string>;
+    readonly newObjects: ReadonlyMap<number, ObjectRow>;
+  },
 ): { readonly objects: readonly ObjectRef[]; readonly references: readonly ObjectRef[] } {
   const stays = ({ kind, key, number }: ObjectRef): boolean => {
     if (kind === 'export' || kind === 'beside' || used.has(number)) return true;
     return kind === 'segment' && !sparse.has(key);
   };
+  const before = new Set([...header.objects, ...header.references].map(({ number }) => number));
+  const isThere = ({ number }: ObjectRef): boolean => before.has(number) || newObjects.has(number);
   const own = header.objects.filter(stays);
   const numbers = new Set([...own, ...writer.objects].map(({ number }) => number));
   const others = new Map<number, ObjectRef>();
-  for (const one of [...header.references.filter(stays), ...writer.references])
+  for (const one of [...header.references.filter(stays), ...writer.references.filter(isThere)])
     if (!numbers.has(one.number)) others.set(one.number, one);
   const byNumber = (a: ObjectRef, b: ObjectRef): number => a.number - b.number;
   return {

@@ -38,7 +38,7 @@ export interface UsedPage {
 
 export interface AccountScan {
   readonly snapshots: readonly Snapshot[];
-  /** By key. */
+  /** By key; those that a manifest names. Of one that is gone for good `repair` leaves the contents in the pages alone. */
   readonly segments: ReadonlyMap<string, UsedObject>;
   readonly indexes: ReadonlyMap<string, UsedIndex>;
   /** By `pageKey`. */
@@ -86,15 +86,18 @@ export async function scanAccount(
     pages: new Map<string, UsedPage>(),
     held: new Set<string>(),
   };
+  const named = new Set(
+    snapshots.flatMap(({ header }) => [...header.objects, ...header.references].map(({ key }) => key)),
+  );
   for (const snapshot of snapshots) {
     signal.throwIfAborted();
-    const named = [...snapshot.header.objects, ...snapshot.header.references];
+    const own = [...snapshot.header.objects, ...snapshot.header.references];
     // Of a full the segments: its index may move.
-    const held = snapshot.header.level === 'full' ? named.filter(({ kind }) => kind === 'segment') : [];
+    const held = snapshot.header.level === 'full' ? own.filter(({ kind }) => kind === 'segment') : [];
     for (const { key } of held) scan.held.add(key);
     const reader = await openIndex(provider, snapshot, signal);
-    countIndexes(snapshot, named, scan.indexes);
-    await scanPages(reader, scan, snapshot);
+    countIndexes(snapshot, own, scan.indexes);
+    await scanPages(reader, { ...scan, named }, snapshot);
   }
   return { snapshots, ...scan };
 }
@@ -121,13 +124,14 @@ async function scanPages(
     segments: Map<string, UsedObject>;
     indexes: Map<string, UsedIndex>;
     pages: Map<string, UsedPage>;
+    named: ReadonlySet<string>;
   },
   { name }: Snapshot,
 ): Promise<void> {
   const { root } = reader;
   const keys = keysOfRoot(reader);
   for (const row of root.objects) {
-    if (row.kind !== objectKinds.segment || scan.segments.has(row.key)) continue;
+    if (row.kind !== objectKinds.segment || scan.segments.has(row.key) || !scan.named.has(row.key)) continue;
     scan.segments.set(row.key, { row, live: new LiveRanges() });
   }
   const fresh = (row: AnyRow): boolean => !scan.pages.has(pageKey(keys, row));
@@ -137,10 +141,11 @@ async function scanPages(
       for (const { extents } of contentsOf(row, plain)) {
         for (const { object, tarOffset, length } of extents) {
           const key = keyOf(keys, object);
+          used.add(key);
+          if (!scan.named.has(key)) continue;
           const segment = scan.segments.get(key);
           if (segment === undefined) throw notASegment(name, key);
           segment.live.add(tarOffset, length);
-          used.add(key);
         }
       }
       const index = keyOf(keys, row.object);

@@ -1,18 +1,21 @@
 /** Compact on real chains: what it rewrites, that every snapshot stays what it was, and that space comes back. */
 
 import { randomBytes } from 'node:crypto';
-import { linkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { linkSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Content } from '../../../../src/core/archive/entry.ts';
 import { encodeManifest } from '../../../../src/core/archive/manifest.ts';
 import { withKeys } from '../../../../src/core/encryption/keyed-provider.ts';
 import { listSnapshots, readSnapshot, type Snapshot } from '../../../../src/core/jobs/catalog.ts';
+import { scanAccount } from '../../../../src/core/jobs/compact/scan.ts';
 import type { CompactReport, CompactRequest } from '../../../../src/core/jobs/compact/types.ts';
+import { openIndex } from '../../../../src/core/jobs/index-reader.ts';
 import { openTrust } from '../../../../src/core/jobs/trust.ts';
 import { openLab } from '../../../support/backup.ts';
 import { begin, hear, kill, startJob } from '../../../support/backup-process.ts';
 import { compareTrees } from '../../../support/compare-trees.ts';
-import { ageStore, compactLab, pruneLab } from '../../../support/upkeep.ts';
+import { ageStore, compactLab, pruneLab, repairLab } from '../../../support/upkeep.ts';
 import { type ChainLab, openChainLab } from '../chain/chain-lab.ts';
 
 const signal = new AbortController().signal;
@@ -289,6 +292,41 @@ describe('compact', () => {
     const report = only(await compactLab(chain.lab, { onEvent }));
     expect(report.published.length).toBe(1);
     expect((await listSnapshots(store, {}, signal)).length).toBe(1);
+  });
+
+  it.each(['missing'])('goes on beside a %s segment that repair has dealt with', async (how) => {
+    for (let i = 0; i < 20; i++) chain.write(`d${i}/file`, randomBytes(100_000));
+    linkSync(chain.at('d0/file'), chain.at('d0/link'));
+    await chain.full();
+    for (const first of [1, 2, 20]) {
+      for (let i = first; i < 20; i++) chain.write(`d${i}/file`, randomBytes(100_000));
+      await chain.incremental();
+    }
+    await pruneLab(chain.lab);
+    const last = await chain.lab.latest();
+    const reader = await openIndex(chain.lab.provider, last, signal);
+    const keyOf = ({ extents: [first] }: Content): string =>
+      reader.root.objects.find(({ number }) => number === first!.object)!.key;
+    const bad = keyOf((await reader.linkRecords().next()).value.content);
+    const other = keyOf((await chain.entry(last, 'd1/file'))!.content!);
+    const path = join(chain.lab.storePath, bad);
+    if (how === 'missing') rmSync(path);
+    else writeFileSync(path, Buffer.alloc(statSync(path).size));
+    expect((await repairLab(chain.lab)).snapshots).toMatchObject([{ lostPaths: 2 }, { lostPaths: 2 }]);
+    const { segments } = await scanAccount(chain.lab.provider, await all(), signal);
+    expect(segments.has(bad)).toBe(how === 'damaged');
+
+    const report = await compactLab(chain.lab);
+
+    expect([report.exitStatus, only(report).problem]).toEqual([0, null]);
+    expect(only(report).published).toHaveLength(2);
+    expect(only(report).objects.map(({ key }) => key)).toContain(other);
+    for (const { header } of await all()) {
+      const keys = [...header.objects, ...header.references].map(({ key }) => key);
+      expect(keys.includes(bad)).toBe(how === 'damaged');
+    }
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+    expect(await compactLab(chain.lab)).toMatchObject({ accounts: [], exitStatus: 0 });
   });
 
   it('leaves damaged contents where they are, and says so', async () => {
