@@ -9,7 +9,6 @@
 import { parseManifestKey } from '../../archive/keys.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { isProbePrefix } from '../../key-classes.ts';
-import { restoredSnapshots } from '../../state/restores.ts';
 import { type AnySnapshot, readAnySnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { protectionOf, readProtections } from '../events.ts';
@@ -28,7 +27,6 @@ import { KeySet } from './key-set.ts';
 import { sparedByLocks } from './locks.ts';
 import { damagedManifest, hasGap, looksDamaged, unknownPlan, wasPutBack } from './refusals.ts';
 import { newestRevisions, replacedManifests } from './replaced.ts';
-import { sparedByRestores } from './restored.ts';
 import type { PrunableSnapshot, PruneRequest, Refusal, StoredKey } from './types.ts';
 
 export interface OwnerSurvey {
@@ -68,11 +66,6 @@ export interface SurveyTimes {
   readonly graceFromMs: number;
 }
 
-interface Circumstances extends SurveyTimes, Pick<Survey, 'storeId'> {
-  /** Ids of the snapshots that restores read. */
-  readonly restored: ReadonlySet<string>;
-}
-
 const readers = 8;
 
 export async function survey(request: PruneRequest, times: SurveyTimes): Promise<Survey> {
@@ -83,7 +76,6 @@ export async function survey(request: PruneRequest, times: SurveyTimes): Promise
   const unknownKeys: string[] = [];
   let objectsAreUncertain = false;
   const storeId = await idOf(store, signal);
-  const restored = await restoredSnapshots(request.stateDir);
   for await (const group of walkOwners(store, 'manifests/', signal)) {
     const { manifests, damaged, unknown } = await readGroup(request, group);
     onEvent({ type: 'read', manifests: manifests.length });
@@ -96,10 +88,7 @@ export async function survey(request: PruneRequest, times: SurveyTimes): Promise
     const ours = group.server === server;
     const chosen = ours && (request.owners === null || request.owners.includes(group.owner));
     if (chosen && manifests.length > 0) {
-      const found = await surveyOwner(request, { ...times, storeId, restored }, group, {
-        manifests,
-        damaged,
-      });
+      const found = await surveyOwner(request, { ...times, storeId }, group, { manifests, damaged });
       refusals.push(...found.refusals);
       owners.set(group.owner, found.survey);
       neededElsewhere.addAll(found.elsewhere);
@@ -165,7 +154,7 @@ export const isOf =
 
 async function surveyOwner(
   request: PruneRequest,
-  { nowMs, graceFromMs, storeId, restored }: Circumstances,
+  { nowMs, graceFromMs, storeId }: SurveyTimes & Pick<Survey, 'storeId'>,
   { server, owner }: KeyGroup,
   { manifests, damaged }: Pick<ReadGroup, 'manifests' | 'damaged'>,
 ): Promise<{ survey: OwnerSurvey; refusals: readonly Refusal[]; elsewhere: readonly string[] }> {
@@ -209,10 +198,9 @@ async function surveyOwner(
       ? 'another manifest of the account is damaged'
       : (incomplete[0]?.message ?? (split ?? unruled)?.message ?? shrunk);
   if (hindrance !== null) decisions = decisions.map((one) => spared(one, hindrance));
-  decisions = sparedByRestores(await sparedByLocks(request, decisions, nowMs), restored);
+  decisions = await sparedByLocks(request, decisions, nowMs);
   const isUnsure = damaged.length + incomplete.length > 0 || newest.some(isStrange);
-  const unread = manifests.filter(({ snapshot }) => !restored.has(snapshot.header.id));
-  const replaced = isUnsure ? [] : replacedManifests(unread, newest, graceFromMs);
+  const replaced = isUnsure ? [] : replacedManifests(manifests, newest, graceFromMs);
   const going = new Set([
     ...decisions
       .filter(({ keep }) => !keep)
