@@ -3,14 +3,20 @@
 import { errorCodes } from '../../core/errors.ts';
 import type { CliCommand } from '../command.ts';
 import type { StatusDocument } from '../documents/snapshots.ts';
-import { defineKeyOptions } from '../key-input.ts';
+import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { checkStatus } from '../runs/check-status.ts';
 import { seenAccounts } from '../seen-accounts.ts';
 import { columns, describeSeen, rowOf, tellWrong } from '../status-accounts.ts';
 import { tellRuns } from '../status-runs.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
-export const status: CliCommand = {
+interface Options extends KeyOptions {
+  readonly addin?: string;
+  readonly copy?: string;
+  readonly check?: true;
+}
+
+export const status: CliCommand<Options> = {
   shows: true,
   exits: ['PANEL_UNREADABLE', 'STORE_UNAVAILABLE', 'STORE_FOREIGN', 'STORE_DENIED', 'FINISHED_WITH_WARNINGS'],
 
@@ -33,7 +39,7 @@ export const status: CliCommand = {
 
   async run(context, { options }) {
     const { output, world } = context;
-    if (options['check'] === true) return checkStatus(context, options);
+    if (options.check === true) return checkStatus(context, options);
     return withStore(context, { ...options, needs: 'any', readsPanel: true }, async (session) => {
       const { seen, nowMs } = await seenAccounts(session, world.now);
       if (!output.json) {
