@@ -2,7 +2,8 @@
  * Which objects of an account are worth rewriting. Pure.
  *
  * Segments that a kept full needs are left alone: tar alone must restore a full. They come up for rewriting
- * once no full that needs them is kept. What saves nothing on the whole is left alone too.
+ * once no full that needs them is kept, and what holds something that is marked as lost
+ * once no snapshot says so. What saves nothing on the whole is left alone too.
  */
 
 import { Saving } from './saving.ts';

@@ -14,6 +14,7 @@ import { HoldfastError } from '../../errors.ts';
 import type { Snapshot } from '../catalog.ts';
 import { type IndexReader, openIndex } from '../index-reader.ts';
 import { LiveRanges } from './live-ranges.ts';
+import { markedSegments } from './marked-segments.ts';
 
 export interface UsedObject {
   readonly row: ObjectRow;
@@ -43,7 +44,7 @@ export interface AccountScan {
   readonly indexes: ReadonlyMap<string, UsedIndex>;
   /** By `pageKey`. */
   readonly pages: ReadonlyMap<string, UsedPage>;
-  /** Keys that stay as they are: what a kept full needs, so that tar alone restores it. */
+  /** Keys that stay as they are: what a kept full needs, so that tar alone restores it, and what holds marked losses. */
   readonly held: ReadonlySet<string>;
 }
 
@@ -89,6 +90,7 @@ export async function scanAccount(
   const named = new Set(
     snapshots.flatMap(({ header }) => [...header.objects, ...header.references].map(({ key }) => key)),
   );
+  const done = new Set<string>();
   for (const snapshot of snapshots) {
     signal.throwIfAborted();
     const own = [...snapshot.header.objects, ...snapshot.header.references];
@@ -96,6 +98,9 @@ export async function scanAccount(
     const held = snapshot.header.level === 'full' ? own.filter(({ kind }) => kind === 'segment') : [];
     for (const { key } of held) scan.held.add(key);
     const reader = await openIndex(provider, snapshot, signal);
+    const keys = keysOfRoot(reader);
+    const pageKeyOf = (row: AnyRow): string => pageKey(keys, row);
+    for (const key of await markedSegments({ snapshot, reader, keys, done, pageKeyOf })) scan.held.add(key);
     countIndexes(snapshot, own, scan.indexes);
     await scanPages(reader, { ...scan, named }, snapshot);
   }

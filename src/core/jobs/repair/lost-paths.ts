@@ -15,7 +15,7 @@ import { Frames, fetchFrom } from '../restore/frames.ts';
 import { checkLinkPages } from '../verify-pages.ts';
 
 /** Of each snapshot so many are named; all are counted. */
-const namedPaths = 10_000;
+export const namedPaths = 10_000;
 
 export interface LostRequest {
   readonly provider: KeyedProvider;

@@ -294,7 +294,7 @@ describe('compact', () => {
     expect((await listSnapshots(store, {}, signal)).length).toBe(1);
   });
 
-  it.each(['missing'])('goes on beside a %s segment that repair has dealt with', async (how) => {
+  it.each(['missing', 'damaged'])('goes on beside a %s segment that repair has dealt with', async (how) => {
     for (let i = 0; i < 20; i++) chain.write(`d${i}/file`, randomBytes(100_000));
     linkSync(chain.at('d0/file'), chain.at('d0/link'));
     await chain.full();
