@@ -6,6 +6,7 @@ import { keptIdentities } from '../core/state/kept-identities.ts';
 import { recipientsInForce } from '../core/state/owner-epochs.ts';
 import type { State } from '../core/state/state.ts';
 import { plural } from './format.ts';
+import { storeOptions } from './hint-commands.ts';
 import type { Output } from './output.ts';
 
 export interface KeyWarning {
@@ -22,12 +23,13 @@ export async function keyWarnings(
 ): Promise<KeyWarning[]> {
   if (encryption === 'none') return [];
   const found: KeyWarning[] = [];
+  const store = storeOptions(name);
   const kept = await keptIdentities(stateDir);
   if (!encryption.recipients.some((recipient) => kept.has(recipient))) {
     found.push({
       code: 'identity-unconfirmed',
       message: `nobody has shown to hold an identity that opens the backups of ${name}`,
-      hint: `Run holdfast key check --addin ${name} --confirm with the identity file, or with the recovery sheet typed back.`,
+      hint: `Run holdfast key check ${store} --confirm with the identity file, or with the recovery sheet typed back.`,
     });
   }
   const wanted = [...encryption.recipients].sort().join();
@@ -37,7 +39,7 @@ export async function keyWarnings(
     found.push({
       code: 'recipients-changed',
       message: `the keys of ${differ} accounts of ${name} are for other recipients than the configuration names`,
-      hint: `Run holdfast key rotate --addin ${name}, or with credentials that can only put holdfast key rotate --addin ${name} --epoch.`,
+      hint: `Run holdfast key rotate ${store}, or with credentials that can only put holdfast key rotate ${store} --epoch.`,
     });
   }
   for (const copy of copies) {
@@ -47,7 +49,7 @@ export async function keyWarnings(
     found.push({
       code: 'recipients-changed',
       message: `the copy ${copy.name} of ${name} still holds keys of ${whose} that were replaced in the main store: earlier recipients open them`,
-      hint: `Run holdfast key rotate --addin ${name} --copy ${copy.name}.`,
+      hint: `Run holdfast key rotate ${storeOptions(`${name}/${copy.name}`)}.`,
     });
   }
   return found;

@@ -17,18 +17,27 @@ export async function checkEncryption(
   { stateDir, storeId }: { readonly stateDir: string; readonly storeId: string | null },
   world: Pick<World, 'env'>,
 ): Promise<Check[]> {
-  const { name, encryption } = addin;
+  const { name, encryption, upkeep } = addin;
   const title = `encryption of ${name}`;
   if (encryption === 'none') return [ok(title, 'none, as the configuration says')];
   const { recipients, identity } = encryption;
-  const checks = await attempt(title, async () => {
+  const found = await attempt(title, async () => {
     await checkRecipients(recipients);
     if (identity !== undefined) await readSecret(identity, world);
     const reader = identity === undefined ? 'this server cannot read its backups' : 'and for this server';
     return [ok(title, `for ${plural(recipients.length, 'recipient')}; ${reader}`)];
   });
+  const checks = [...found];
+  // What compacts is the addin configuration; here its copies bear its upkeep as well.
+  if (upkeep?.compact === true && identity === undefined && !name.includes('/')) {
+    const detail = 'upkeep of scheduled runs cannot compact: that reads snapshots, and no identity is named';
+    const hint =
+      'Name one in encryption.identity, or set upkeep.compact to false and run holdfast compact by hand.';
+    checks.push(caution(`upkeep of ${name}`, detail, hint));
+  }
   const warnings = await keyWarnings(addin, stateDir, storeId);
-  return [...checks, ...warnings.map(({ message, hint }) => caution(`keys of ${name}`, message, hint))];
+  checks.push(...warnings.map(({ message, hint }) => caution(`keys of ${name}`, message, hint)));
+  return checks;
 }
 
 /** Whether an identity lies beside what it opens, or where an account can reach it. */

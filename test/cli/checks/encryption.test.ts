@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
-import { checkIdentityPlaces } from '../../../src/cli/checks/encryption.ts';
+import { checkEncryption, checkIdentityPlaces } from '../../../src/cli/checks/encryption.ts';
 import type { AddinConfiguration } from '../../../src/core/config/load-configuration.ts';
+import { recipientText } from '../../../src/core/encryption/key-text.ts';
+import { newKeyPair } from '../../../src/core/encryption/x25519.ts';
 
 const withIdentity = (name: string, identity: string) =>
   ({ name, encryption: { recipients: [], identity } }) as unknown as AddinConfiguration;
@@ -17,4 +19,22 @@ it('an identity beside what it opens is a warning', async () => {
   expect(checks.map(({ state, name, detail }) => [state, name, detail])).toEqual([
     ['warn', 'identity of nightly', '/nowhere/state/id lies inside the state'],
   ]);
+});
+
+it('upkeep that cannot compact for want of an identity is a warning, once, and hints name a copy as it is given', async () => {
+  const upkeep = { prune: true, compact: true, everyDays: 7 };
+  const recipients = [recipientText(newKeyPair().publicKey)];
+  const addin = { name: 'nightly', encryption: { recipients }, upkeep, copies: [] };
+  const place = { stateDir: '/nonexistent', storeId: null };
+  const look = (name: string) =>
+    checkEncryption({ ...addin, name } as unknown as AddinConfiguration, place, { env: {} });
+  const [main, copy] = [await look('nightly'), await look('nightly/second')];
+
+  expect(main.map(({ state, name }) => [state, name])).toEqual([
+    ['ok', 'encryption of nightly'],
+    ['warn', 'upkeep of nightly'],
+    ['warn', 'keys of nightly'],
+  ]);
+  expect(copy.map(({ name }) => name)).toEqual(['encryption of nightly/second', 'keys of nightly/second']);
+  expect(copy[1]?.hint).toContain('holdfast key check --addin nightly --copy second --confirm');
 });
