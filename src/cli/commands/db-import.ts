@@ -45,6 +45,7 @@ export const dbImport: CliCommand<Options> = {
     'SNAPSHOT_NOT_FOUND',
     'SNAPSHOT_UNTRUSTED',
     'OBJECT_DAMAGED',
+    'OBJECT_MISSING',
     'PATH_NOT_FOUND',
     'STORE_UNAVAILABLE',
     'IMPORT_FAILED',

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Component, DatabaseComponent } from '../../archive/manifest.ts';
-import { HoldfastError } from '../../errors.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { quoted } from '../../printable.ts';
 import type { Snapshot } from '../catalog.ts';
 import { readExport } from '../restore/restore-databases.ts';
@@ -61,9 +61,20 @@ async function* verified(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const digest = createHash('sha256');
-  for await (const plain of readExport({ object: component.object ?? -1 }, snapshot, { provider, signal })) {
-    digest.update(plain);
-    yield plain;
+  try {
+    for await (const plain of readExport({ object: component.object ?? -1 }, snapshot, {
+      provider,
+      signal,
+    })) {
+      digest.update(plain);
+      yield plain;
+    }
+  } catch (error) {
+    if (!isHoldfastError(error) || error.code !== 'OBJECT_MISSING' || error.hint !== undefined) throw error;
+    throw new HoldfastError(error.code, `${quoted(component.name)} of ${snapshot.name}: ${error.message}`, {
+      cause: error,
+      hint: 'Run `holdfast repair`, which takes it from a copy that has it, or import from another snapshot.',
+    });
   }
   if (digest.digest('hex') === component.sha256) return;
   throw new HoldfastError('OBJECT_DAMAGED', `the export of ${quoted(component.name)} has another hash`, {
