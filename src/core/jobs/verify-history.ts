@@ -15,9 +15,10 @@ import type { ListedSnapshot, Snapshot } from './catalog.ts';
 import { eachLimited } from './each-limited.ts';
 import type { SnapshotRef } from './events.ts';
 import { type MissingRef, type PrunedRefs, readPruned } from './prune-events.ts';
-import { ascending, gapText, numbersIn, rangesBetween } from './sequence-ranges.ts';
+import { ascending, numbersIn, rangesBetween } from './sequence-ranges.ts';
 import { readStoreFile } from './store-identity.ts';
 import type { Trust } from './trust.ts';
+import { LineageHistory } from './verify-lineage.ts';
 
 export interface HistoryProblem {
   readonly server: string;
@@ -99,7 +100,7 @@ export async function verifyHistories(request: HistoryRequest): Promise<HistoryP
     let read: PrunedRefs | null = null;
     const problems: HistoryProblem[] = [];
     for (const lane of Map.groupBy(ofOwner, ({ addin, lineage }) => `${addin} ${lineage}`).values()) {
-      const history = new History(lane, storeId, damaged);
+      const history = new LineageHistory(lane, storeId, damaged);
       if (history.hasGaps) read ??= await readPruned({ ...request, server, owner });
       problems.push(
         ...history.problems(read ?? { removed: [], missing: [], unreadable: [], distrusted: [] }),
@@ -170,67 +171,4 @@ export async function idOf(store: Store, signal: AbortSignal): Promise<string | 
     if (isHoldfastError(error) && /^(?:OBJECT|FORMAT)_/.test(error.code)) return null;
     throw error;
   }
-}
-
-/** The snapshots of one lineage. */
-class History {
-  /** By sequence; two of one sequence are unusual and no damage. */
-  readonly #steps: readonly (readonly [number, readonly HistoryLink[]])[];
-  readonly #storeId: string | null;
-  readonly #damaged: readonly number[];
-
-  constructor(links: readonly HistoryLink[], storeId: string | null, damaged: readonly number[]) {
-    this.#steps = [...Map.groupBy(links, ({ sequence }) => sequence)].sort(([a], [b]) => a - b);
-    this.#storeId = storeId;
-    this.#damaged = damaged;
-  }
-
-  get hasGaps(): boolean {
-    return this.#steps.some(([sequence], i) => sequence !== (this.#steps[i - 1]?.[0] ?? 0) + 1);
-  }
-
-  problems({ removed, missing, unreadable, distrusted }: PrunedRefs): HistoryProblem[] {
-    const { lineage } = this.#steps[0]![1][0]!;
-    const pruned = Map.groupBy(
-      removed.filter((ref) => ref.lineage === lineage),
-      ({ sequence }) => sequence,
-    );
-    const accepted = missing.filter((one) => one.lineage === lineage).map(({ sequence }) => sequence);
-    const explained = [...pruned.keys(), ...accepted, ...this.#damaged].sort(ascending);
-    const problems: HistoryProblem[] = [];
-    let before: readonly [number, readonly HistoryLink[]] = [0, []];
-    for (const step of this.#steps) {
-      const [sequence, links] = step;
-      const add = (link: HistoryLink, found: Pick<HistoryProblem, 'kind' | 'message' | 'missing'>): void => {
-        problems.push({ server: link.server, owner: link.owner, snapshot: link.name, ...found });
-      };
-      const gaps = rangesBetween(before[0], sequence, explained);
-      if (gaps.length > 0 && [...before[1], ...links].every(({ store }) => store === this.#storeId)) {
-        const events = [
-          ...unreadable.slice(0, 1).map((key) => `; ${key} cannot be read`),
-          ...distrusted.slice(0, 1).map((key) => `; ${key} is not trusted`),
-        ];
-        const message = `${gapText(gaps)} and no prune event says why${events.join('')}`;
-        add(links[0]!, {
-          kind: 'gap',
-          message,
-          missing: numbersIn(gaps).map((sequence) => ({ lineage, sequence })),
-        });
-      }
-      const last = before[0] === sequence - 1 ? before[1] : [];
-      const digests = [...last, ...(pruned.get(sequence - 1) ?? [])].map(({ digest }) => digest);
-      for (const link of links) {
-        const fits = sequence === 1 ? link.previous === null : digests.includes(link.previous ?? '');
-        if (fits || (sequence > 1 && digests.length === 0)) continue;
-        add(link, { kind: 'previous', message: previousText(sequence) });
-      }
-      before = step;
-    }
-    return problems;
-  }
-}
-
-function previousText(sequence: number): string {
-  if (sequence === 1) return 'its "previous" names a snapshot, but it is the first of its sequence';
-  return `its "previous" is not the digest of snapshot ${sequence - 1} of its sequence`;
 }
