@@ -2,20 +2,12 @@
  * Which snapshots, and whose: from what was typed to manifests.
  *
  * The store alone is enough: state and panel only make the search shorter, or know names that no manifest
- * has. Where this server has snapshots in the store, those of other servers are looked at only by full id
- * or UUID.
+ * has. Where this server has snapshots in the store, those of other servers are looked at only by full id,
+ * or where one of them is named.
  */
 
-import type { KeyedProvider } from '../core/encryption/keyed-provider.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
-import type { Account, Store } from '../core/index.ts';
-import {
-  type AnySnapshot,
-  type ListedSnapshot,
-  listSnapshots,
-  opened,
-  type Snapshot,
-} from '../core/jobs/catalog.ts';
+import { type AnySnapshot, opened, type Snapshot } from '../core/jobs/catalog.ts';
 import { Erasures } from '../core/jobs/erasures.ts';
 import { findAnySnapshot } from '../core/jobs/find-snapshot.ts';
 import { newestTrustedOfEach, withNewestTrusted } from '../core/jobs/newest-trusted.ts';
@@ -27,43 +19,11 @@ import { accountOfDatabases, databasesOwner, ownerNames } from '../core/state/da
 import { isUuid } from '../core/state/server-identity.ts';
 import type { State } from '../core/state/state.ts';
 import { notesOfAhead } from './ahead-notes.ts';
+import { tellOfLeftOut } from './left-out-notes.ts';
 import { readNewestOfEach } from './read-each.ts';
+import { listCandidates, ofAnyServer, ofThisServer, ownServers, type Search } from './search.ts';
 
-export interface Search {
-  readonly store: Store;
-  readonly provider: KeyedProvider;
-  /** Whose signatures count: a revision of anybody else hides none of ours. Left out: everybody's. */
-  readonly trust?: Trust;
-  readonly state: State | null;
-  /** Rejects where the panel cannot be read. */
-  readonly panelAccounts: () => Promise<readonly Account[]>;
-  /** By which what is dated ahead is not the latest; left out: nothing is ahead. */
-  readonly nowMs?: number;
-  /** Takes one line for people. */
-  readonly note?: (text: string) => void;
-  readonly signal: AbortSignal;
-}
-
-/** Of this server under all its UUIDs, else of every server; each server's by owner and sequence. */
-export async function listCandidates(search: Search, owner: string | null): Promise<ListedSnapshot[]> {
-  const mine = await ofThisServer(search, owner);
-  return mine.length > 0 ? mine : ofAnyServer(search, owner);
-}
-
-async function ofThisServer(
-  { store, state, signal }: Search,
-  owner: string | null,
-): Promise<ListedSnapshot[]> {
-  const servers = state === null ? [] : [...state.server.previous, state.server].map(({ uuid }) => uuid);
-  const where = owner === null ? {} : { owner };
-  const lists = await Promise.all(
-    servers.map((server) => listSnapshots(store, { server, ...where }, signal)),
-  );
-  return lists.flat();
-}
-
-const ofAnyServer = ({ store, signal }: Search, owner: string | null): Promise<ListedSnapshot[]> =>
-  listSnapshots(store, owner === null ? {} : { owner }, signal);
+export { listCandidates, type Search, searchedServers } from './search.ts';
 
 /**
  * UUID of the account that a site, domain, alias or UUID means, or of its databases where `.databases` follows: before
@@ -75,8 +35,13 @@ const ofAnyServer = ({ store, signal }: Search, owner: string | null): Promise<L
 export async function ownerOf(search: Search, wanted: string): Promise<string> {
   const name = wanted.toLowerCase();
   if (isUuid(name)) return name;
+  const databases = await ofDatabases(search, wanted);
+  if (databases !== null) return databases;
+  // What others call an account only their manifests say, unless those are locked.
+  const isOther = search.server !== undefined && !ownServers(search.state).includes(search.server);
+  const theirs = isOther ? await orNull(fromManifests(search, wanted)) : null;
   return (
-    (await ofDatabases(search, wanted)) ??
+    theirs ??
     fromState(search.state, wanted) ??
     (await fromPanel(search, wanted)) ??
     (await fromManifests(search, wanted))
@@ -86,8 +51,14 @@ export async function ownerOf(search: Search, wanted: string): Promise<string> {
 async function ofDatabases(search: Search, wanted: string): Promise<string | null> {
   const account = accountOfDatabases(wanted);
   if (account === null) return null;
+  const owner = await orNull(ownerOf(search, account));
+  return owner === null ? null : databasesOwner(owner);
+}
+
+/** Null where nothing knows the account. */
+async function orNull(search: Promise<string>): Promise<string | null> {
   try {
-    return databasesOwner(await ownerOf(search, account));
+    return await search;
   } catch (error) {
     if (isHoldfastError(error) && error.code === 'ACCOUNT_NOT_FOUND') return null;
     throw error;
@@ -211,7 +182,9 @@ export async function resolveAnySnapshot(
   const names = search.state === null ? new Map<string, string>() : ownerNames(search.state);
   const finding = { trust, names, nowMs };
   if (account !== undefined) {
-    const listed = await listCandidates(search, await ownerOf(search, account));
+    const owner = await ownerOf(search, account);
+    const listed = await listCandidates(search, owner);
+    if (wanted === 'latest') await tellOfLeftOut(search, account, owner);
     try {
       const found = await findAnySnapshot(provider, listed, wanted, signal, finding);
       for (const note of notesOfAhead(found)) search.note?.(note);
@@ -232,7 +205,8 @@ export async function resolveAnySnapshot(
       if (!unknown) throw error;
     }
   }
-  return findAnySnapshot(provider, await ofAnyServer(search, null), wanted, signal, finding);
+  const all = search.server === undefined ? await ofAnyServer(search, null) : [];
+  return findAnySnapshot(provider, all, wanted, signal, finding);
 }
 
 /** An id begins with its site, and the state may know whose that is now. */

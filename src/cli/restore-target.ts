@@ -8,6 +8,7 @@ export interface RestoreOptions extends RestrictedOptions {
   readonly account?: string;
   readonly addin?: string;
   readonly copy?: string;
+  readonly server?: string;
   readonly path?: readonly string[];
   readonly pathPercent?: readonly string[];
   readonly database?: readonly string[];

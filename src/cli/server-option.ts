@@ -5,6 +5,17 @@ import { quoted } from '../core/printable.ts';
 import { isUuid } from '../core/state/server-identity.ts';
 import type { StoreSession } from './store-session.ts';
 
+/** What `--server <uuid>` does where snapshots are looked up, for the help. */
+export const serverHelp = 'snapshots of this server only, which may be another one (default: of this one)';
+
+/** @throws USAGE it is no UUID */
+export function requireUuid(server: string): string {
+  if (isUuid(server)) return server;
+  throw new HoldfastError('USAGE', `${quoted(server)} is no UUID`, {
+    hint: 'Take it from "server" in holdfast snapshots --json.',
+  });
+}
+
 /**
  * UUID of the server whose snapshots are meant.
  *
@@ -14,12 +25,7 @@ export function serverOf(
   { state }: Pick<StoreSession, 'state'>,
   { server }: { readonly server?: string },
 ): string {
-  if (server !== undefined && !isUuid(server)) {
-    throw new HoldfastError('USAGE', `${quoted(server)} is no UUID`, {
-      hint: 'Take it from "server" in holdfast snapshots --json.',
-    });
-  }
-  const found = server ?? state?.server.uuid;
+  const found = server === undefined ? state?.server.uuid : requireUuid(server);
   if (found !== undefined) return found;
   throw new HoldfastError('USAGE', 'this machine has made no snapshots', {
     hint: 'Name the server whose snapshots are meant with --server UUID.',

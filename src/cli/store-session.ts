@@ -8,6 +8,7 @@ import { chooseAddin, chooseCopy, type Loaded, loadConfigured } from './configur
 import type { Search } from './find-snapshot.ts';
 import { type KeyOptions, readKeyOptions } from './key-input.ts';
 import { type OpenedStore, openPanel, openStateIfAny, openStore } from './opened.ts';
+import { requireUuid } from './server-option.ts';
 import { checkPresence, type Presence } from './store-presence.ts';
 
 export interface StoreSession {
@@ -23,6 +24,8 @@ export interface StoreSession {
 export interface StoreChoice extends KeyOptions {
   readonly addin?: unknown;
   readonly copy?: unknown;
+  /** UUID of the server whose snapshots are looked up; left out: this one's, else everybody's. */
+  readonly ofServer?: string | undefined;
   /** What must be there; snapshots, where nothing is said. */
   readonly needs?: Presence;
   /** The work looks at the panel in any case: that begins while the store starts. */
@@ -40,10 +43,11 @@ export const copyHelp = 'read from this copy of the addin configuration, not fro
  */
 export async function withStore<T>(
   context: CliContext,
-  { addin: addinName, copy, needs = 'readable', readsPanel = false, ...keyOptions }: StoreChoice,
+  { addin: addinName, copy, needs = 'readable', readsPanel = false, ofServer, ...keyOptions }: StoreChoice,
   work: (session: StoreSession) => Promise<T>,
 ): Promise<T> {
   const { configDir, world, signal, output } = context;
+  const server = ofServer === undefined ? {} : { server: requireUuid(ofServer) };
   const loaded = await loadConfigured(configDir);
   const chosen = chooseAddin(loaded.configuration, addinName as string | undefined);
   const addin = copy === undefined ? chosen : chooseCopy(chosen, copy as string);
@@ -69,7 +73,7 @@ export async function withStore<T>(
       state,
       trust,
       search: {
-        ...{ store, provider, trust, state, signal, nowMs: world.now() },
+        ...{ store, provider, trust, state, ...server, signal, nowMs: world.now() },
         panelAccounts: () => early ?? readPanel(),
         note: (text) => output.note(text),
       },

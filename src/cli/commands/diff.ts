@@ -9,6 +9,7 @@ import { resolveSnapshot } from '../find-snapshot.ts';
 import { countText } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import type { Output } from '../output.ts';
+import { serverHelp } from '../server-option.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 const signs = { added: '+', removed: '-', changed: 'M', renamed: 'R' } as const;
@@ -16,6 +17,7 @@ const signs = { added: '+', removed: '-', changed: 'M', renamed: 'R' } as const;
 interface Options extends KeyOptions {
   readonly addin?: string;
   readonly copy?: string;
+  readonly server?: string;
   readonly account?: string;
 }
 
@@ -41,6 +43,7 @@ export const diff: CliCommand<Options> = {
       .option('--account <account>', 'site, domain or UUID; needed with latest')
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', copyHelp)
+      .option('--server <uuid>', serverHelp)
       .addHelpText(
         'after',
         '\n+ added, - removed, M changed (what of it), R renamed: by inode and content, or by content alone where\n' +
@@ -52,15 +55,19 @@ export const diff: CliCommand<Options> = {
   async run(context, { args, options }) {
     const { output, signal } = context;
     const account = options.account;
-    return withStore(context, options, async ({ search, opened: { provider } }) => {
-      const before = await resolveSnapshot(search, args[0]!, account);
-      const after = await resolveSnapshot(search, args[1]!, account);
-      const going = differences({ provider, before, after, signal });
-      let step = await going.next();
-      for (; step.done !== true; step = await going.next()) show(output, step.value);
-      summarise(output, step.value);
-      return 0;
-    });
+    return withStore(
+      context,
+      { ...options, ofServer: options.server },
+      async ({ search, opened: { provider } }) => {
+        const before = await resolveSnapshot(search, args[0]!, account);
+        const after = await resolveSnapshot(search, args[1]!, account);
+        const going = differences({ provider, before, after, signal });
+        let step = await going.next();
+        for (; step.done !== true; step = await going.next()) show(output, step.value);
+        summarise(output, step.value);
+        return 0;
+      },
+    );
   },
 };
 

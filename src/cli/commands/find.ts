@@ -14,7 +14,9 @@ import { contentOf, encodedPath, modifiedAt, percentHelp, shown, typeName } from
 import { listCandidates, ownerOf, resolveSnapshot, type Search } from '../find-snapshot.ts';
 import { plural } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
+import { tellOfLeftOut } from '../left-out-notes.ts';
 import type { Output } from '../output.ts';
+import { serverHelp } from '../server-option.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 /** Of as many snapshots it is said why they could not be searched; an erased account may have any number. */
@@ -23,6 +25,7 @@ const mostNotes = 20;
 interface Options extends KeyOptions {
   readonly addin?: string;
   readonly copy?: string;
+  readonly server?: string;
   readonly account?: string;
   readonly snapshot?: string;
 }
@@ -52,6 +55,7 @@ export const find: CliCommand<Options> = {
       .option('--snapshot <snapshot>', 'in this one only; latest needs --account')
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', copyHelp)
+      .option('--server <uuid>', serverHelp)
       .addHelpText(
         'after',
         `${percentHelp}\nA snapshot that is damaged or that nothing opens is named, and the others are searched all the same; the\nstatus is then that of the failure. What nobody signed who is trusted here is searched with --snapshot alone.`,
@@ -64,7 +68,7 @@ export const find: CliCommand<Options> = {
     const account = options.account;
     const wanted = options.snapshot;
     const matches = matcher(args[0]!);
-    return withStore(context, options, async ({ search, trust }) => {
+    return withStore(context, { ...options, ofServer: options.server }, async ({ search, trust }) => {
       if (wanted !== undefined) {
         const snapshot = await resolveSnapshot(search, wanted, account);
         const why = distrustOf(snapshot, trust);
@@ -73,6 +77,7 @@ export const find: CliCommand<Options> = {
         return 0;
       }
       const owner = account === undefined ? null : await ownerOf(search, account);
+      await tellOfLeftOut(search, account ?? null, owner);
       const unsearched: HoldfastError[] = [];
       const left = { untrusted: 0, erased: 0 };
       const erasures = new Erasures(search);

@@ -12,12 +12,14 @@ import { describeExports, isOfExports, showExports } from '../export-view.ts';
 import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { failedComponents, notePartial } from '../partial-snapshot.ts';
+import { serverHelp } from '../server-option.ts';
 import { percentPath, snapshotPath } from '../snapshot-path.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 interface Options extends KeyOptions {
   readonly addin?: string;
   readonly copy?: string;
+  readonly server?: string;
   readonly account?: string;
   readonly recursive?: true;
   readonly pathPercent?: string;
@@ -46,6 +48,7 @@ export const ls: CliCommand<Options> = {
       .option('--account <account>', 'site, domain or UUID; needed with latest')
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', copyHelp)
+      .option('--server <uuid>', serverHelp)
       .option('-R, --recursive', 'everything below as well')
       .option('--path-percent <path>', 'the path percent-encoded, as names with odd bytes or a % are shown')
       .addHelpText('after', percentHelp);
@@ -55,7 +58,7 @@ export const ls: CliCommand<Options> = {
   async run(context, { args, options }) {
     const { output, signal } = context;
     requireAccount(args[0]!, options.account);
-    return withStore(context, options, async ({ search, opened, trust }) => {
+    return withStore(context, { ...options, ofServer: options.server }, async ({ search, opened, trust }) => {
       const snapshot = await resolveSnapshot(search, args[0]!, options.account);
       const why = distrustOf(snapshot, trust);
       if (why !== null) output.note(`note: ${snapshot.name} is not trusted: ${why}`);

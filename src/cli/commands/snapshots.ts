@@ -13,7 +13,9 @@ import type { SnapshotsDocument } from '../documents/snapshots.ts';
 import { listCandidates, ownerOf } from '../find-snapshot.ts';
 import { ageText, bytesText, countText } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
+import { tellOfLeftOut } from '../left-out-notes.ts';
 import { type ReadResult, readEach } from '../read-each.ts';
+import { serverHelp } from '../server-option.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 
 const columns = [
@@ -35,6 +37,7 @@ const parentColumn = { title: 'PARENT' } as const;
 interface Options extends KeyOptions {
   readonly addin?: string;
   readonly copy?: string;
+  readonly server?: string;
   readonly account?: string;
 }
 
@@ -47,6 +50,7 @@ export const snapshots: CliCommand<Options> = {
       .option('--account <account>', 'site, domain or UUID')
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', copyHelp)
+      .option('--server <uuid>', serverHelp)
       .addHelpText(
         'after',
         '\nShows the snapshots of this server; where it has none in the store, those of every server.',
@@ -56,45 +60,50 @@ export const snapshots: CliCommand<Options> = {
 
   async run(context, { options }) {
     const { output, world } = context;
-    return withStore(context, options, async ({ addin, search, state, trust }) => {
-      const sites = state === null ? new Map<string, string>() : ownerNames(state);
-      const account = options.account;
-      const owner = account === undefined ? null : await ownerOf(search, account);
-      const results = await readEach(search, newestLast(await listCandidates(search, owner)));
-      const chained = results.some(({ snapshot }) => (snapshot?.header.parents.length ?? 0) > 0);
-      output.table(
-        chained ? [...columns, parentColumn] : columns,
-        results.map((result) => {
-          const row = rowOf(result, world.now(), { sites, trust });
-          return chained ? [...row, result.snapshot?.header.parents[0] ?? '-'] : row;
-        }),
-      );
-      const damaged = results.flatMap(({ listed, error }) => (error === null ? [] : [{ listed, error }]));
-      for (const { error } of damaged) output.note(`holdfast: ${error.message}`);
-      const untrusted = results.flatMap(({ snapshot }) => {
-        const message = snapshot === null ? null : distrustOf(snapshot, trust);
-        return snapshot === null || message === null ? [] : [{ snapshot, message }];
-      });
-      if (untrusted.length > 0) {
-        const more = untrusted.length > 1 ? `, and ${untrusted.length - 1} more` : '';
-        const [{ snapshot, message }] = untrusted as [(typeof untrusted)[number]];
-        output.note(`note: ${describeAny(snapshot, sites).id} is not trusted: ${message}${more}`);
-      }
-      output.document<SnapshotsDocument>({
-        addin: addin.name,
-        snapshots: results.flatMap(({ snapshot }) =>
-          snapshot === null ? [] : [describeAny(snapshot, sites)],
-        ),
-        untrusted: untrusted.map(({ snapshot, message }) => {
-          return { id: describeAny(snapshot, sites).id, key: snapshot.key, message };
-        }),
-        damaged: damaged.map(({ listed, error: { code, message, hint } }) => {
-          const { id, owner: of, key } = listed;
-          return { id, owner: of, key, error: { code, message, hint: hint ?? null } };
-        }),
-      });
-      return damaged.length > 0 ? errorCodes.OBJECT_DAMAGED.exit : 0;
-    });
+    return withStore(
+      context,
+      { ...options, ofServer: options.server },
+      async ({ addin, search, state, trust }) => {
+        const sites = state === null ? new Map<string, string>() : ownerNames(state);
+        const account = options.account;
+        const owner = account === undefined ? null : await ownerOf(search, account);
+        await tellOfLeftOut(search, account ?? null, owner);
+        const results = await readEach(search, newestLast(await listCandidates(search, owner)));
+        const chained = results.some(({ snapshot }) => (snapshot?.header.parents.length ?? 0) > 0);
+        output.table(
+          chained ? [...columns, parentColumn] : columns,
+          results.map((result) => {
+            const row = rowOf(result, world.now(), { sites, trust });
+            return chained ? [...row, result.snapshot?.header.parents[0] ?? '-'] : row;
+          }),
+        );
+        const damaged = results.flatMap(({ listed, error }) => (error === null ? [] : [{ listed, error }]));
+        for (const { error } of damaged) output.note(`holdfast: ${error.message}`);
+        const untrusted = results.flatMap(({ snapshot }) => {
+          const message = snapshot === null ? null : distrustOf(snapshot, trust);
+          return snapshot === null || message === null ? [] : [{ snapshot, message }];
+        });
+        if (untrusted.length > 0) {
+          const more = untrusted.length > 1 ? `, and ${untrusted.length - 1} more` : '';
+          const [{ snapshot, message }] = untrusted as [(typeof untrusted)[number]];
+          output.note(`note: ${describeAny(snapshot, sites).id} is not trusted: ${message}${more}`);
+        }
+        output.document<SnapshotsDocument>({
+          addin: addin.name,
+          snapshots: results.flatMap(({ snapshot }) =>
+            snapshot === null ? [] : [describeAny(snapshot, sites)],
+          ),
+          untrusted: untrusted.map(({ snapshot, message }) => {
+            return { id: describeAny(snapshot, sites).id, key: snapshot.key, message };
+          }),
+          damaged: damaged.map(({ listed, error: { code, message, hint } }) => {
+            const { id, owner: of, key } = listed;
+            return { id, owner: of, key, error: { code, message, hint: hint ?? null } };
+          }),
+        });
+        return damaged.length > 0 ? errorCodes.OBJECT_DAMAGED.exit : 0;
+      },
+    );
   },
 };
 

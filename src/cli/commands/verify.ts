@@ -8,17 +8,26 @@ import { verify as verifySnapshots } from '../../core/jobs/verify.ts';
 import type { VerifyReport } from '../../core/jobs/verify-types.ts';
 import type { CliCommand, CliContext } from '../command.ts';
 import type { VerifyDocument } from '../documents/verify.ts';
-import { listCandidates, ownerOf, resolveAnySnapshot, type Search } from '../find-snapshot.ts';
+import {
+  listCandidates,
+  ownerOf,
+  resolveAnySnapshot,
+  type Search,
+  searchedServers,
+} from '../find-snapshot.ts';
 import { durationText, plural } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
+import { tellOfLeftOut } from '../left-out-notes.ts';
 import { openProgress } from '../progress.ts';
 import { rememberedBy } from '../remembered-snapshots.ts';
+import { serverHelp } from '../server-option.ts';
 import { copyHelp, type StoreSession, withStore } from '../store-session.ts';
 import { describeReport, summaryOf, tellCompanions, tellNext, tellReport } from '../verify-printer.ts';
 
 interface Options extends KeyOptions {
   readonly addin?: string;
   readonly copy?: string;
+  readonly server?: string;
   readonly account?: string;
   readonly readData?: true;
 }
@@ -41,6 +50,7 @@ export const verify: CliCommand<Options> = {
       .option('--account <account>', 'site, domain or UUID')
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', copyHelp)
+      .option('--server <uuid>', serverHelp)
       .option('--read-data', 'read every byte, not the structure alone');
     defineKeyOptions(command);
   },
@@ -49,9 +59,10 @@ export const verify: CliCommand<Options> = {
     const { output, world, signal } = context;
     const { account, addin, copy } = options;
     const readData = options.readData === true;
-    return withStore(context, { ...options, needs: 'whole' }, async (session) => {
+    return withStore(context, { ...options, ofServer: options.server, needs: 'whole' }, async (session) => {
       const { search, opened } = session;
       const owner = account === undefined ? null : await ownerOf(search, account);
+      if (args[0] === undefined) await tellOfLeftOut(search, account ?? null, owner);
       const only = args[0] === undefined ? null : await resolveAnySnapshot(search, args[0], account);
       const snapshots = only === null ? await listCandidates(search, owner) : await revisionsOf(search, only);
       const states = new Map(snapshots.map(({ key, state }) => [key, state]));
@@ -96,7 +107,7 @@ async function verifyShown(
   session: StoreSession,
   { isCopy, ...asked }: Asked,
 ): Promise<VerifyReport> {
-  const { opened, trust } = session;
+  const { opened, search, trust } = session;
   const all = asked.snapshots.length;
   const progress = await openProgress(output, world.now);
   const seen = { bytes: 0, snapshots: 0 };
@@ -104,8 +115,8 @@ async function verifyShown(
     ...asked,
     provider: opened.provider,
     store: opened.store,
-    servers: serversOf(session),
-    remembered: isCopy ? [] : await rememberedBy(session, asked.owner),
+    servers: searchedServers(search),
+    remembered: isCopy || search.server !== undefined ? [] : await rememberedBy(session, asked.owner),
     trust,
     threads: availableParallelism(),
     signal,
@@ -124,7 +135,3 @@ async function revisionsOf({ store, signal }: Search, { header }: AnySnapshot): 
   const all = await listSnapshots(store, { server, owner }, signal);
   return all.filter((one) => one.id === id && one.sequence === sequence);
 }
-
-/** This one under all its UUIDs. */
-const serversOf = ({ state }: StoreSession): readonly string[] =>
-  state === null ? [] : [...state.server.previous, state.server].map(({ uuid }) => uuid);

@@ -1,0 +1,95 @@
+/**
+ * Notes on what a look-up leaves out: snapshots of the same account under another UUID, and those of other servers. A
+ * directory that lost its UUID, and a server that lost its state, would hide their past under their own names.
+ */
+
+import type { Store } from '../core/index.ts';
+import { listSnapshots } from '../core/jobs/catalog.ts';
+import { printable } from '../core/printable.ts';
+import { present } from '../core/state/account-records.ts';
+import { isUuid } from '../core/state/server-identity.ts';
+import { plural } from './format.ts';
+import { type Search, searchedServers } from './search.ts';
+
+const named = 5;
+/** A store of more servers is shared by a fleet: nobody misses theirs. */
+const mostServers = 50;
+
+/** What `owner`, who was found by the name `wanted`, leaves out; all of this server where both are null. */
+export async function tellOfLeftOut(
+  search: Search,
+  wanted: string | null,
+  owner: string | null,
+): Promise<void> {
+  if (search.note === undefined) return;
+  if (wanted !== null && owner !== null) await tellOfFormer(search, wanted, owner);
+  await tellOfServers(search, owner);
+}
+
+/** Those who were called the same before, as far as the store has anything of theirs. */
+async function tellOfFormer(search: Search, wanted: string, owner: string): Promise<void> {
+  const { state, store, signal, note } = search;
+  const site = state?.sites().get(owner);
+  if (state === null || site === undefined || isUuid(wanted.toLowerCase())) return;
+  const records = state.accounts();
+  const domain = records.find(({ uuid }) => uuid === owner)?.attributes.at(-1)?.domain ?? null;
+  const others = records.filter((one) => {
+    const last = present(one);
+    return one.uuid !== owner && last.site === site && (wanted === site || last.domain === domain);
+  });
+  const newestFirst = others.sort((a, b) => present(b).lastSeenMs - present(a).lastSeenMs).slice(0, named);
+  for (const { uuid } of newestFirst) {
+    const lists = searchedServers(search).map((server) =>
+      listSnapshots(store, { server, owner: uuid }, signal),
+    );
+    const count = (await Promise.all(lists)).flat().length;
+    if (count === 0) continue;
+    const what = `${plural(count, 'snapshot')} of another account that was ${printable(wanted)} before`;
+    note?.(`note: ${what} left out; --account ${uuid} shows them`);
+  }
+}
+
+async function tellOfServers(search: Search, owner: string | null): Promise<void> {
+  const mine = searchedServers(search);
+  if (search.server !== undefined || mine.length === 0) return;
+  const others = (await serversIn(search.store, search.signal)).filter((one) => !mine.includes(one));
+  const found: string[] = [];
+  for (const server of others) {
+    if (owner === null || (await hasAny(search, `manifests/${server}/${owner}/`))) found.push(server);
+  }
+  // Where this server has none, those of all are shown.
+  if (found.length === 0 || !(await hasOwn(search, mine, owner))) return;
+  const whose = owner === null ? 'other servers' : 'this account that other servers made';
+  const more = found.length > named ? ` and ${found.length - named} more` : '';
+  const listed = found.slice(0, named).join(', ');
+  search.note?.(`note: snapshots of ${whose} left out; --server UUID shows them: ${listed}${more}`);
+}
+
+const hasOwn = async (search: Search, mine: readonly string[], owner: string | null): Promise<boolean> => {
+  const prefixes = mine.map((server) => `manifests/${server}/${owner === null ? '' : `${owner}/`}`);
+  return (await Promise.all(prefixes.map((prefix) => hasAny(search, prefix)))).includes(true);
+};
+
+const hasAny = async ({ store, signal }: Search, prefix: string): Promise<boolean> =>
+  (await firstKey(store, { prefix, signal })) !== null;
+
+/** One request each, however many snapshots they have. */
+async function serversIn(store: Store, signal: AbortSignal): Promise<string[]> {
+  const found: string[] = [];
+  let key = await firstKey(store, { prefix: 'manifests/', signal });
+  while (key !== null && found.length <= mostServers) {
+    const server = key.split('/')[1]!;
+    if (isUuid(server)) found.push(server);
+    // What sorts after all that begins with the server and a slash.
+    key = await firstKey(store, { prefix: 'manifests/', after: `manifests/${server}0`, signal });
+  }
+  return found;
+}
+
+type Beginning = Omit<Parameters<Store['list']>[0], 'limit'>;
+
+async function firstKey(store: Store, from: Beginning): Promise<string | null> {
+  const { objects, next } = await store.list({ ...from, limit: 1 });
+  if (objects.length > 0) return objects[0]!.key;
+  return next === null ? null : firstKey(store, { ...from, after: next });
+}

@@ -1,0 +1,47 @@
+/** What look-ups by a name leave out, and how it is found all the same. */
+
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { SnapshotsDocument } from '../../src/cli/documents/snapshots.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite } from '../support/cli.ts';
+
+let site: CliSite;
+let home: string;
+beforeAll(() => {
+  const dir = makeDirectory();
+  home = join(dir, 'home/anna');
+  mkdirSync(home, { recursive: true });
+  writeFileSync(join(home, 'letter'), 'dear all');
+  site = makeSite({ panel: { use: 'generic', accounts: [{ path: join(dir, 'home/*') }] } }, dir);
+});
+afterAll(() => site.remove());
+
+const stateFile = (name: string) => JSON.parse(readFileSync(join(site.state, `${name}.json`), 'utf8'));
+const listed = async (...args: string[]) =>
+  documentOf<SnapshotsDocument>('snapshots', await site.holdfast('snapshots', '--json', ...args)).snapshots;
+
+it('names the UUID before, and the server before, whose snapshots a name no longer means', async () => {
+  expect((await site.holdfast('backup')).status).toBe(0);
+  const owner = stateFile('accounts').accounts[0].uuid;
+  rmSync(home, { recursive: true });
+  mkdirSync(home);
+  await site.holdfast('backup');
+
+  const { stdout, stderr } = await site.holdfast('snapshots', '--account', 'anna');
+  expect(stdout.match(/^anna-/gm)).toHaveLength(1);
+  expect(stderr).toBe(
+    `note: 1 snapshot of another account that was anna before left out; --account ${owner} shows them\n`,
+  );
+  const before = stateFile('server').uuid;
+  rmSync(site.state, { recursive: true });
+  await site.holdfast('backup');
+  expect((await site.holdfast('snapshots')).stderr).toBe(
+    `note: snapshots of other servers left out; --server UUID shows them: ${before}\n`,
+  );
+  const again = await site.holdfast('snapshots', '--account', 'anna');
+  expect(again.stderr).toContain(
+    `of this account that other servers made left out; --server UUID shows them: ${before}`,
+  );
+  expect(await listed('--server', before, '--account', owner)).toHaveLength(1);
+});
