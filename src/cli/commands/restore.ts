@@ -18,6 +18,7 @@ import { failedComponents, notePartial, statusWith } from '../partial-snapshot.t
 import { openProgress } from '../progress.ts';
 import { checkAll, pathsOf, type RestoreOptions, targetOf } from '../restore-target.ts';
 import { checkRestricted, laterSnapshots, restrictionFor } from '../restricted.ts';
+import { serverHelp } from '../server-option.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 import { withTargetHint } from '../target-hint.ts';
 
@@ -49,6 +50,7 @@ export const restore: CliCommand = {
       .option('--account <account>', 'site, domain or UUID; needed with latest')
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', copyHelp)
+      .option('--server <uuid>', serverHelp)
       .option(
         '--path <path>',
         'only this and what lies below it, e.g. shadow/var/www; may be repeated',
@@ -87,7 +89,7 @@ export const restore: CliCommand = {
     context.output.jsonLines = planned && chosen.database === undefined;
     if (chosen.all === true) checkAll(args[0]!, chosen);
     else requireAccount(args[0]!, chosen.account);
-    return withStore(context, chosen, async (session) => {
+    return withStore(context, { ...chosen, ofServer: chosen.server }, async (session) => {
       const { search, opened } = session;
       if (to !== null) await refuseOwnTarget(to, session.loaded);
       if (chosen.all === true && to !== null) {
