@@ -638,6 +638,11 @@ def id_of(snapshot):
     return '%s-%s-%s' % (site_of(snapshot), snapshot.utc, snapshot.short)
 
 
+def ids_of(snapshot):
+    """As it is shown, and as it is shown where no identity opens it."""
+    return [id_of(snapshot), id_of(snapshot._replace(body={}))]
+
+
 def is_account(snapshot, wanted):
     account = snapshot.body.get('account') or {}
     names = [account.get('site'), account.get('domain'), snapshot.owner, snapshot.server + '/' + snapshot.owner]
@@ -704,8 +709,8 @@ def choose(store, wanted, account):
             note('%s is dated ahead of the clock, so the latest is %s; name the other where it is meant' % (
                 show(id_of(other)), show(id_of(found))))
     else:
-        fitting = [s for s in candidates if wanted in (id_of(s), s.short)]
-        fitting = fitting or [s for s in candidates if id_of(s).startswith(wanted)]
+        fitting = [s for s in candidates if wanted in ids_of(s) + [s.short]]
+        fitting = fitting or [s for s in candidates if any(name.startswith(wanted) for name in ids_of(s))]
     if len(fitting) != 1:
         store.report_damaged()
         raise Stop('%s fits %s: %s' % (show(wanted), 'several snapshots' if fitting else 'no snapshot',

@@ -109,12 +109,17 @@ export async function findAnySnapshot(
   }
   const snapshot = await readSoundSnapshot(provider, only, signal, trust);
   // The site of a locked one is not known, so its instant must do.
-  const fits = snapshot.body === null ? full?.[2] === utcOf(only.key) : snapshot.name === wanted;
+  const named = [snapshot.name, nameWithoutKeys(snapshot, only)];
+  const fits = snapshot.body === null ? full?.[2] === utcOf(only.key) : named.includes(wanted);
   if (full !== null && !fits) {
     throw notFound(`there is no snapshot ${quoted(wanted)}; ${id} is ${snapshot.name}`, 'Name that one.');
   }
   return snapshot;
 }
+
+/** As it is shown where nobody has its keys, with the UUID for the site. */
+const nameWithoutKeys = ({ header }: Pick<AnySnapshot, 'header'>, listed: ListedSnapshot): string =>
+  snapshotName(header.owner, listed);
 
 /** Those that can be read and are trusted, where there are any: others may have been named after them. */
 async function soundOf(
@@ -157,7 +162,8 @@ async function byBeginning(
     const site = body === null ? names.get(header.owner) : undefined;
     if (body === null && site === undefined) nameless += 1;
     const shown = site === undefined ? name : snapshotName(site, listed);
-    if (name.startsWith(wanted) || shown.startsWith(wanted)) found.push(listed);
+    const all = [name, shown, nameWithoutKeys({ header }, listed)];
+    if (all.some((one) => one.startsWith(wanted))) found.push(listed);
     if (found.length > 20) break;
   }
   return { found, nameless };

@@ -112,9 +112,11 @@ describe('rescue.py restore', () => {
     expect(apart.stdout).toContain(owner);
   });
 
-  it('takes an older snapshot by its id, and only a path of it', async () => {
+  it('takes an older snapshot by its id with the UUID, and only a path of it', async () => {
     const target = join(directory, 'part');
-    const { status } = await lab.rescue('restore', names[0]!, '--to', target, '--path', 'shadow/var/www');
+    const { header } = await lab.latest();
+    const withUuid = names[0]!.replace(/^.*(?=-\d{8}T)/, header.owner);
+    const { status } = await lab.rescue('restore', withUuid, '--to', target, '--path', 'shadow/var/www');
 
     expect(status).toBe(0);
     expect(readFileSync(join(target, 'shadow/var/www/index.html'), 'utf8')).toBe('first');
