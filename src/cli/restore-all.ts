@@ -12,7 +12,7 @@ import { exitStatusOf, HoldfastError, isHoldfastError } from '../core/errors.ts'
 import type { Snapshot } from '../core/jobs/catalog.ts';
 import { Erasures } from '../core/jobs/erasures.ts';
 import type { ErasureEvent } from '../core/jobs/events.ts';
-import { type RestoreOutcome, restoreAll } from '../core/jobs/restore/restore-all.ts';
+import { type RestoreAllRequest, type RestoreOutcome, restoreAll } from '../core/jobs/restore/restore-all.ts';
 import { printable, quoted } from '../core/printable.ts';
 import { notesOfAhead } from './ahead-notes.ts';
 import type { CliContext } from './command.ts';
@@ -27,6 +27,7 @@ import { type Begun, begunBelow, directoryOf, notesOf, resumedSnapshots } from '
 import type { StoreSession } from './store-session.ts';
 import { withTargetHint } from './target-hint.ts';
 import { requireTrustedSnapshot } from './trusted-snapshot.ts';
+import { whileRestored } from './while-restored.ts';
 
 export interface RestoreAllOptions {
   readonly to: string;
@@ -34,10 +35,12 @@ export interface RestoreAllOptions {
 }
 
 export async function runRestoreAll(
-  { output, world, signal }: CliContext,
-  { search, opened, trust }: StoreSession,
+  context: CliContext,
+  session: StoreSession,
   options: RestoreAllOptions,
 ): Promise<number> {
+  const { output, world, signal } = context;
+  const { search, opened, trust } = session;
   const startedAtMs = world.now();
   const target = resolve(options.to);
   const found = await readNewestOfEach(search, await listCandidates(search, null));
@@ -69,7 +72,7 @@ export async function runRestoreAll(
   const progress = await openProgress(output, world.now);
   const done = { entries: 0, bytes: 0, accounts: 0 };
   const lines: string[] = [];
-  const outcomes = await restoreAll({
+  const request: RestoreAllRequest = {
     provider: opened.provider,
     snapshots: planned,
     resume: options.resume,
@@ -86,7 +89,11 @@ export async function runRestoreAll(
       done.accounts++;
       lines.push(lineOf(outcome));
     },
-  }).finally(() => progress.close());
+  };
+  const all = planned.map(({ snapshot }) => snapshot);
+  const outcomes = await whileRestored(context, session, all, () => restoreAll(request)).finally(() =>
+    progress.close(),
+  );
   for (const line of lines) output.info(line);
   for (const { snapshot } of outcomes) await notePartial(output, search, snapshot, lackingIn(snapshot));
   const failed = (what: string, { message, hint }: HoldfastError): void => {

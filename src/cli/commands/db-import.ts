@@ -20,6 +20,7 @@ import { defineKeyOptions } from '../key-input.ts';
 import { openPanel, openStateOf } from '../opened.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 import { requireTrustedSnapshot } from '../trusted-snapshot.ts';
+import { whileRestored } from '../while-restored.ts';
 
 interface Options {
   readonly account?: string;
@@ -114,7 +115,10 @@ export const dbImport: CliCommand<Options> = {
         tables,
         kept: null,
       };
-      return runImports(context, { loaded, account, owner, works: [work], dryRun: chosen.dryRun === true });
+      const dryRun = chosen.dryRun === true;
+      return whileRestored(context, session, [snapshot], () =>
+        runImports(context, { loaded, account, owner, works: [work], dryRun }),
+      );
     });
   },
 };

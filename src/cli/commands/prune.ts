@@ -50,7 +50,8 @@ export const prune: CliCommand = {
       .addHelpText(
         'after',
         '\nAlways stay: the newest good snapshot of an account, what is newer, the last good one of each tree and\n' +
-          'database (of those that are gone, in the 20 newest snapshots that hold such), and what is pinned.\n' +
+          'database (of those that are gone, in the 20 newest snapshots that hold such), what is pinned, and what a restore\n' +
+          'on this machine reads. One on another machine is not seen: pin its snapshot first.\n' +
           'Objects that no snapshot names go a day after the store got them.\n' +
           'Prune refuses where the result would surprise; docs/errors.md, PRUNE_REFUSED, says when.',
       );

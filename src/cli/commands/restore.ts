@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { errorCodes } from '../../core/errors.ts';
+import type { Snapshot } from '../../core/jobs/catalog.ts';
 import { planRestore, restore as restoreSnapshot } from '../../core/jobs/restore/restore.ts';
 import type { RestoreEvent, RestoreReport, RestoreRequest } from '../../core/jobs/restore/types.ts';
 import { printable } from '../../core/printable.ts';
@@ -19,8 +20,9 @@ import { openProgress } from '../progress.ts';
 import { checkAll, pathsOf, type RestoreOptions, targetOf } from '../restore-target.ts';
 import { checkRestricted, laterSnapshots, restrictionFor } from '../restricted.ts';
 import { serverHelp } from '../server-option.ts';
-import { copyHelp, withStore } from '../store-session.ts';
+import { copyHelp, type StoreSession, withStore } from '../store-session.ts';
 import { withTargetHint } from '../target-hint.ts';
+import { whileRestored } from '../while-restored.ts';
 
 export const restore: CliCommand = {
   exits: [
@@ -90,52 +92,72 @@ export const restore: CliCommand = {
     if (chosen.all === true) checkAll(args[0]!, chosen);
     else requireAccount(args[0]!, chosen.account);
     return withStore(context, { ...chosen, ofServer: chosen.server }, async (session) => {
-      const { search, opened } = session;
       if (to !== null) await refuseOwnTarget(to, session.loaded);
       if (chosen.all === true && to !== null) {
         const { runRestoreAll } = await import('../restore-all.ts');
         return runRestoreAll(context, session, { to, resume: chosen.resume === true });
       }
-      const snapshot = await resolveSnapshot(search, args[0]!, chosen.account);
-      const asked = { latest: args[0] === 'latest', copy: chosen.copy };
-      const later = await laterSnapshots(context, session, snapshot, asked);
-      if (to === null && chosen.database !== undefined) {
-        const { importInPlace } = await import('../in-place-databases.ts');
-        return importInPlace(context, session, snapshot, chosen.database, chosen.dryRun === true);
-      }
-      if (to === null) {
-        const { runInPlace } = await import('../in-place.ts');
-        return runInPlace(context, session, {
-          snapshot,
-          paths,
-          delete: chosen.delete === true,
-          checksum: chosen.checksum === true,
-          dryRun: chosen.dryRun === true,
-        });
-      }
-      const restriction = await restrictionFor(context, session, snapshot, chosen);
-      const databases = chosen.database ?? [];
-      const everything = paths.length === 0 && databases.length === 0;
-      const failed = failedComponents(snapshot, { paths, databases, everything });
-      await notePartial(context.output, search, snapshot, failed);
-      failed.push(...later);
-      const request: RestoreRequest = {
-        provider: opened.provider,
-        snapshot,
-        target: resolve(to),
-        paths,
-        databases,
-        everything,
-        resume: chosen.resume === true,
-        ...(restriction === null ? {} : { restriction }),
-        threads: availableParallelism(),
-        signal: context.signal,
-        onEvent: () => {},
-      };
-      return chosen.dryRun === true ? plan(context, request, failed) : run(context, request, failed);
+      const snapshot = await resolveSnapshot(session.search, args[0]!, chosen.account);
+      return whileRestored(context, session, [snapshot], async () => {
+        const asked = { latest: args[0] === 'latest', copy: chosen.copy };
+        const later = await laterSnapshots(context, session, snapshot, asked);
+        return restoreOne(context, session, snapshot, { chosen, to, paths, later });
+      });
     });
   },
 };
+
+interface RestoreOne {
+  readonly chosen: RestoreOptions;
+  /** Null: in place. */
+  readonly to: string | null;
+  readonly paths: readonly Buffer[];
+  /** Of the account, and missing in it. */
+  readonly later: readonly FailedComponent[];
+}
+
+async function restoreOne(
+  context: CliContext,
+  session: StoreSession,
+  snapshot: Snapshot,
+  { chosen, to, paths, later }: RestoreOne,
+): Promise<number> {
+  const { search, opened } = session;
+  if (to === null && chosen.database !== undefined) {
+    const { importInPlace } = await import('../in-place-databases.ts');
+    return importInPlace(context, session, snapshot, chosen.database, chosen.dryRun === true);
+  }
+  if (to === null) {
+    const { runInPlace } = await import('../in-place.ts');
+    return runInPlace(context, session, {
+      snapshot,
+      paths,
+      delete: chosen.delete === true,
+      checksum: chosen.checksum === true,
+      dryRun: chosen.dryRun === true,
+    });
+  }
+  const restriction = await restrictionFor(context, session, snapshot, chosen);
+  const databases = chosen.database ?? [];
+  const everything = paths.length === 0 && databases.length === 0;
+  const failed = failedComponents(snapshot, { paths, databases, everything });
+  await notePartial(context.output, search, snapshot, failed);
+  failed.push(...later);
+  const request: RestoreRequest = {
+    provider: opened.provider,
+    snapshot,
+    target: resolve(to),
+    paths,
+    databases,
+    everything,
+    resume: chosen.resume === true,
+    ...(restriction === null ? {} : { restriction }),
+    threads: availableParallelism(),
+    signal: context.signal,
+    onEvent: () => {},
+  };
+  return chosen.dryRun === true ? plan(context, request, failed) : run(context, request, failed);
+}
 
 async function plan(
   { output }: CliContext,

@@ -1,14 +1,14 @@
 /**
  * Runs under way on this server, and those that were interrupted: one small file each, in the state.
  *
- * A run that ends in an orderly way leaves no file. What a killed or rebooted one leaves is recognised by
- * process number, start of the process and boot. One that was stopped by a signal says so itself.
+ * A run that ends in an orderly way leaves no file. What a killed or rebooted one leaves is recognised by its process. One
+ * that was stopped by a signal says so itself.
  */
 
-import { readFileSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
+import { isAlive, ownMark, type ProcessMark } from './process-mark.ts';
 
 export interface RunRecord {
   /** Twelve hex digits. */
@@ -40,11 +40,7 @@ export interface RunHandle {
   interrupted(): Promise<void>;
 }
 
-interface RunFile extends RunRecord {
-  readonly pid: number;
-  /** In clock ticks since boot, as the kernel tells. */
-  readonly processStart: string;
-  readonly bootId: string;
+interface RunFile extends RunRecord, ProcessMark {
   readonly stopped: boolean;
 }
 
@@ -55,15 +51,7 @@ export async function beginRun(stateDir: string, run: Omit<RunRecord, 'done'>): 
   const directory = directoryOf(stateDir);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, `${run.id}.json`);
-  const { pid } = process;
-  let file: RunFile = {
-    ...run,
-    done: 0,
-    pid,
-    processStart: processStart(pid) ?? '',
-    bootId: bootId(),
-    stopped: false,
-  };
+  let file: RunFile = { ...run, done: 0, ...ownMark(), stopped: false };
   await writeJsonFile(path, file);
   let writtenAtMs = run.startedAtMs;
   return {
@@ -158,21 +146,4 @@ function isRunFile(value: unknown): value is RunFile {
   return typeof id === 'string' && typeof addin === 'string' && numbers;
 }
 
-function isRunning({ stopped, bootId: boot, pid, processStart: start }: RunFile): boolean {
-  return !stopped && boot === bootId() && processStart(pid) === start;
-}
-
-const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-
-/** Null where there is no such process, or only what is left of it. */
-function processStart(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name in parentheses may hold anything; start time is the 20th field after it.
-    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // One that was killed and that nobody has waited for is none.
-    return state === 'Z' || state === 'X' ? null : (fields[18] ?? null);
-  } catch {
-    return null;
-  }
-}
+const isRunning = (file: RunFile): boolean => !file.stopped && isAlive(file);

@@ -8,7 +8,7 @@
 import { listKeys } from '../../encryption/owner-keys.ts';
 import type { AccountProtections } from '../events.ts';
 import type { KeyGroup } from '../walk.ts';
-import type { ReadManifest } from './survey.ts';
+import type { ReadManifest } from './read-group.ts';
 import type { PruneRequest } from './types.ts';
 
 /** Asks the store only where there are erasures. @returns whether the snapshot of this id may go as erased */

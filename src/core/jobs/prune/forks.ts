@@ -10,7 +10,7 @@ import { isAhead } from '../../ahead.ts';
 import type { SnapshotRef } from '../events.ts';
 import { readPruned } from '../prune-events.ts';
 import type { KeyGroup } from '../walk.ts';
-import type { ReadManifest } from './survey.ts';
+import type { ReadManifest } from './read-group.ts';
 import type { PruneRequest } from './types.ts';
 
 /** Reads prune events only where something does not fit together. @param lane of one addin configuration */

@@ -10,7 +10,7 @@ import { Erasures } from '../erasures.ts';
 import { writeEvent } from '../events.ts';
 import { missingRef, readPruned } from '../prune-events.ts';
 import { type HistoryProblem, linkOf, verifyHistories } from '../verify-history.ts';
-import type { ReadGroup, ReadManifest } from './survey.ts';
+import type { ReadGroup, ReadManifest } from './read-group.ts';
 import type { PruneRequest } from './types.ts';
 
 export interface Gap extends Pick<HistoryProblem, 'message' | 'missing'> {}

@@ -14,6 +14,7 @@ import type { Decision } from '../retention/types.ts';
 import { walk } from '../walk.ts';
 import { acceptGaps } from './gaps.ts';
 import type { Remover } from './remover.ts';
+import { areRestored } from './restored.ts';
 import type { OwnerSurvey } from './survey.ts';
 import type { PrunableSnapshot, PruneRequest, StoredKey } from './types.ts';
 
@@ -66,11 +67,12 @@ async function removeOf(
   { owner, replaced }: OwnerSurvey,
   going: readonly Decision<PrunableSnapshot>[],
   { remover, gone, keys }: Removal,
-): Promise<'finished' | 'unfinished' | 'changed'> {
-  const { provider, server, addin, world, signal } = request;
+): Promise<'finished' | 'unfinished' | 'changed' | 'locked'> {
+  const { stateDir, provider, server, addin, world, signal } = request;
   // What was decided rests on what was pinned then; the next run decides anew.
   const isPinned = pinWatch(request, owner);
   if (going.length > 0) {
+    if (await areRestored(stateDir, going)) return 'locked';
     if (await isPinned(going)) return 'changed';
     const removed = going.map(({ snapshot, reasons }) => {
       const { id, lineage, sequence, digest, key } = snapshot;
@@ -88,6 +90,7 @@ async function removeOf(
   for (const stored of replaced) all = (await remove(stored)) && all;
   for (const [i, { snapshot }] of going.entries()) {
     if (world.now() > untilMs) return 'unfinished';
+    if (await areRestored(stateDir, [going[i]!])) return 'locked';
     if (await isPinned(going.slice(i))) return 'changed';
     let whole = true;
     // The lowest revision first: the snapshot exists until the last one goes.

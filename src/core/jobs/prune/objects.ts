@@ -15,9 +15,11 @@ import { eachLimited } from '../each-limited.ts';
 import { walkOwners } from '../walk.ts';
 import { acceptGaps, gapsWithoutSnapshots } from './gaps.ts';
 import { KeySet } from './key-set.ts';
+import { readGroup } from './read-group.ts';
 import { hasGap } from './refusals.ts';
 import type { Remover } from './remover.ts';
-import { isOf, keysOf, readGroup, type Survey, type SurveyTimes } from './survey.ts';
+import { areRestored } from './restored.ts';
+import { isOf, keysOf, type Survey, type SurveyTimes } from './survey.ts';
 import type { PruneRequest, Refusal, StoredKey, Tally } from './types.ts';
 
 const removers = 8;
@@ -89,12 +91,15 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
       const outcome = await underLock(request.stateDir, owner, async () => {
         if (survey === undefined) await acceptGaps(request, owner, gaps);
         for (let i = 0; i < going.length; i += perLook) {
+          // It may have read the manifest a moment before that went.
+          if (await areRestored(request.stateDir, survey?.decisions ?? [])) return 'locked';
           stopped = await lookAgain(request, task, needed, `manifests/${server}/${owner}/`);
-          if (stopped !== null) return;
+          if (stopped !== null) return 'stopped';
           await eachLimited(going.slice(i, i + perLook), removers, async (stored) => {
             if (!needed.has(stored.key)) await remover.remove(stored);
           });
         }
+        return 'done';
       });
       if (outcome === 'locked' && !locked.includes(site)) locked.push(site);
     }

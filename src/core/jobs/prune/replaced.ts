@@ -9,7 +9,7 @@
  */
 
 import { hasLost } from '../has-lost.ts';
-import type { ReadManifest } from './survey.ts';
+import type { ReadManifest } from './read-group.ts';
 import type { StoredKey } from './types.ts';
 
 /** In the order of their keys. */

@@ -6,11 +6,8 @@
  * decisions and 16 bytes for each object.
  */
 
-import { parseManifestKey } from '../../archive/keys.ts';
-import { HoldfastError, isHoldfastError } from '../../errors.ts';
-import { isProbePrefix } from '../../key-classes.ts';
-import { type AnySnapshot, readAnySnapshot } from '../catalog.ts';
-import { eachLimited } from '../each-limited.ts';
+import { restoredSnapshots } from '../../state/restores.ts';
+import type { AnySnapshot } from '../catalog.ts';
 import { protectionOf, readProtections } from '../events.ts';
 import { newestIsShrunk } from '../findings/findings.ts';
 import { measuresOf } from '../findings/measures.ts';
@@ -25,8 +22,10 @@ import { forkedLineages, goesOnFrom } from './forks.ts';
 import { type Gap, gapsOf } from './gaps.ts';
 import { KeySet } from './key-set.ts';
 import { sparedByLocks } from './locks.ts';
+import { type ReadGroup, type ReadManifest, readGroup } from './read-group.ts';
 import { damagedManifest, hasGap, looksDamaged, unknownPlan, wasPutBack } from './refusals.ts';
 import { newestRevisions, replacedManifests } from './replaced.ts';
+import { sparedByRestores } from './restored.ts';
 import type { PrunableSnapshot, PruneRequest, Refusal, StoredKey } from './types.ts';
 
 export interface OwnerSurvey {
@@ -66,7 +65,10 @@ export interface SurveyTimes {
   readonly graceFromMs: number;
 }
 
-const readers = 8;
+interface Circumstances extends SurveyTimes, Pick<Survey, 'storeId'> {
+  /** Ids of the snapshots that restores read. */
+  readonly restored: ReadonlySet<string>;
+}
 
 export async function survey(request: PruneRequest, times: SurveyTimes): Promise<Survey> {
   const { store, server, signal, onEvent } = request;
@@ -76,6 +78,7 @@ export async function survey(request: PruneRequest, times: SurveyTimes): Promise
   const unknownKeys: string[] = [];
   let objectsAreUncertain = false;
   const storeId = await idOf(store, signal);
+  const restored = await restoredSnapshots(request.stateDir);
   for await (const group of walkOwners(store, 'manifests/', signal)) {
     const { manifests, damaged, unknown } = await readGroup(request, group);
     onEvent({ type: 'read', manifests: manifests.length });
@@ -88,7 +91,10 @@ export async function survey(request: PruneRequest, times: SurveyTimes): Promise
     const ours = group.server === server;
     const chosen = ours && (request.owners === null || request.owners.includes(group.owner));
     if (chosen && manifests.length > 0) {
-      const found = await surveyOwner(request, { ...times, storeId }, group, { manifests, damaged });
+      const found = await surveyOwner(request, { ...times, storeId, restored }, group, {
+        manifests,
+        damaged,
+      });
       refusals.push(...found.refusals);
       owners.set(group.owner, found.survey);
       neededElsewhere.addAll(found.elsewhere);
@@ -97,50 +103,6 @@ export async function survey(request: PruneRequest, times: SurveyTimes): Promise
     }
   }
   return { owners, neededElsewhere, seen, refusals, objectsAreUncertain, unknownKeys, storeId };
-}
-
-export interface ReadManifest {
-  readonly snapshot: AnySnapshot;
-  readonly stored: StoredKey & { readonly modifiedAtMs: number };
-}
-
-export interface ReadGroup {
-  readonly manifests: readonly ReadManifest[];
-  readonly damaged: readonly { readonly key: string; readonly message: string }[];
-  readonly unknown: readonly string[];
-}
-
-/** All manifests of a group. One that vanishes meanwhile is no longer there, where the store says so twice. */
-export async function readGroup(
-  { store, provider, signal }: Pick<PruneRequest, 'store' | 'provider' | 'signal'>,
-  group: Pick<KeyGroup, 'objects'>,
-): Promise<ReadGroup> {
-  const manifests: ReadManifest[] = [];
-  const damaged: { key: string; message: string }[] = [];
-  const unknown: string[] = [];
-  await eachLimited(group.objects, readers, async (stored) => {
-    const { key } = stored;
-    const name = parseManifestKey(key);
-    if (name === null) {
-      // A kind of manifest this release does not know may name anything.
-      if (key.endsWith('.manifest'))
-        damaged.push({ key, message: `the name of manifest ${key} is not known` });
-      else if (!isProbePrefix(key)) unknown.push(key);
-      return;
-    }
-    try {
-      const snapshot = await readAnySnapshot(provider, { ...name, key }, signal);
-      if (snapshot.header.server !== name.server || snapshot.header.revision !== name.revision) {
-        throw new HoldfastError('OBJECT_DAMAGED', `manifest ${key} lies under another's name`);
-      }
-      manifests.push({ snapshot, stored });
-    } catch (error) {
-      if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;
-      const isGone = error.code === 'OBJECT_MISSING' && (await store.head({ key, signal })) === null;
-      if (!isGone) damaged.push({ key, message: error.message });
-    }
-  });
-  return { manifests, damaged, unknown };
 }
 
 /** What a manifest needs. */
@@ -154,7 +116,7 @@ export const isOf =
 
 async function surveyOwner(
   request: PruneRequest,
-  { nowMs, graceFromMs, storeId }: SurveyTimes & Pick<Survey, 'storeId'>,
+  { nowMs, graceFromMs, storeId, restored }: Circumstances,
   { server, owner }: KeyGroup,
   { manifests, damaged }: Pick<ReadGroup, 'manifests' | 'damaged'>,
 ): Promise<{ survey: OwnerSurvey; refusals: readonly Refusal[]; elsewhere: readonly string[] }> {
@@ -198,9 +160,10 @@ async function surveyOwner(
       ? 'another manifest of the account is damaged'
       : (incomplete[0]?.message ?? (split ?? unruled)?.message ?? shrunk);
   if (hindrance !== null) decisions = decisions.map((one) => spared(one, hindrance));
-  decisions = await sparedByLocks(request, decisions, nowMs);
+  decisions = sparedByRestores(await sparedByLocks(request, decisions, nowMs), restored);
   const isUnsure = damaged.length + incomplete.length > 0 || newest.some(isStrange);
-  const replaced = isUnsure ? [] : replacedManifests(manifests, newest, graceFromMs);
+  const unread = manifests.filter(({ snapshot }) => !restored.has(snapshot.header.id));
+  const replaced = isUnsure ? [] : replacedManifests(unread, newest, graceFromMs);
   const going = new Set([
     ...decisions
       .filter(({ keep }) => !keep)

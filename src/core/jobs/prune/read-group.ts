@@ -1,0 +1,55 @@
+/** The manifests of one account as prune reads them: all of them, those that are damaged, and keys that are none. */
+
+import { parseManifestKey } from '../../archive/keys.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { isProbePrefix } from '../../key-classes.ts';
+import { type AnySnapshot, readAnySnapshot } from '../catalog.ts';
+import { eachLimited } from '../each-limited.ts';
+import type { KeyGroup } from '../walk.ts';
+import type { PruneRequest, StoredKey } from './types.ts';
+
+const readers = 8;
+
+export interface ReadManifest {
+  readonly snapshot: AnySnapshot;
+  readonly stored: StoredKey & { readonly modifiedAtMs: number };
+}
+
+export interface ReadGroup {
+  readonly manifests: readonly ReadManifest[];
+  readonly damaged: readonly { readonly key: string; readonly message: string }[];
+  readonly unknown: readonly string[];
+}
+
+/** All manifests of a group. One that vanishes meanwhile is no longer there, where the store says so twice. */
+export async function readGroup(
+  { store, provider, signal }: Pick<PruneRequest, 'store' | 'provider' | 'signal'>,
+  group: Pick<KeyGroup, 'objects'>,
+): Promise<ReadGroup> {
+  const manifests: ReadManifest[] = [];
+  const damaged: { key: string; message: string }[] = [];
+  const unknown: string[] = [];
+  await eachLimited(group.objects, readers, async (stored) => {
+    const { key } = stored;
+    const name = parseManifestKey(key);
+    if (name === null) {
+      // A kind of manifest this release does not know may name anything.
+      if (key.endsWith('.manifest'))
+        damaged.push({ key, message: `the name of manifest ${key} is not known` });
+      else if (!isProbePrefix(key)) unknown.push(key);
+      return;
+    }
+    try {
+      const snapshot = await readAnySnapshot(provider, { ...name, key }, signal);
+      if (snapshot.header.server !== name.server || snapshot.header.revision !== name.revision) {
+        throw new HoldfastError('OBJECT_DAMAGED', `manifest ${key} lies under another's name`);
+      }
+      manifests.push({ snapshot, stored });
+    } catch (error) {
+      if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;
+      const isGone = error.code === 'OBJECT_MISSING' && (await store.head({ key, signal })) === null;
+      if (!isGone) damaged.push({ key, message: error.message });
+    }
+  });
+  return { manifests, damaged, unknown };
+}

@@ -1,0 +1,109 @@
+/** What prune leaves for its next run, over synthetic snapshots in memory. */
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
+import { storeFileKey } from '../../../../src/core/archive/keys.ts';
+import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
+import type { Store } from '../../../../src/core/contracts/store.ts';
+import { errorCodes } from '../../../../src/core/errors.ts';
+import { prune } from '../../../../src/core/jobs/prune/prune.ts';
+import type { PruneReport } from '../../../../src/core/jobs/prune/types.ts';
+import { markRestored } from '../../../../src/core/state/restores.ts';
+import {
+  addin,
+  keysIn,
+  ownerUuid,
+  put,
+  putSnapshot,
+  server,
+  signal,
+} from '../../../support/synthetic-snapshots.ts';
+
+const hour = 3_600_000;
+const day = 24 * hour;
+const owner = ownerUuid(1);
+let nowMs: number;
+let memory: Store;
+let snapshots: string[];
+let stateDir: string;
+
+beforeEach(async () => {
+  stateDir = mkdtempSync(join(tmpdir(), 'holdfast-prune-'));
+  nowMs = Date.UTC(2026, 10, 21, 3, 15);
+  memory = memoryStore({ now: () => nowMs });
+  const id = '33333333-3333-4333-8333-333333333333';
+  await put(memory, storeFileKey, JSON.stringify({ format: 1, store: id, features: [], createdAt: '' }));
+  snapshots = [];
+  for (let sequence = 1; sequence <= 4; sequence++) {
+    const { manifest } = await putSnapshot(memory, { owner, sequence, atMs: nowMs });
+    snapshots.push(manifest.header.id);
+    nowMs += day;
+  }
+  nowMs += day;
+});
+afterEach(() => rmSync(stateDir, { recursive: true }));
+
+let ids = 0;
+const newObjectId = (): string => String(++ids).padStart(12, '0').padEnd(32, '0');
+
+async function run(remove: Store['remove'] = memory.remove): Promise<PruneReport> {
+  const store: Store = { ...memory, remove };
+  return prune({
+    store,
+    provider: await s3TarProvider.open({ store, settings: { use: 's3-tar' } }),
+    server,
+    addin,
+    owners: null,
+    retention: { keepLast: 2, maxRemoveShare: 1 },
+    apply: true,
+    stateDir,
+    world: { now: () => nowMs, newObjectId },
+    signal,
+    onEvent: () => {},
+  });
+}
+
+const mark = (of: number): Promise<() => Promise<void>> =>
+  markRestored(stateDir, 'a'.repeat(12), [snapshots[of]!]);
+const countOf = async (prefix: string): Promise<number> => (await keysIn(memory, prefix)).length;
+
+describe('a snapshot that a restore reads', () => {
+  it('stays with its objects until the restore has ended, and prune says why', async () => {
+    const end = await mark(0);
+    const report = await run();
+
+    expect(report.snapshots.map(({ keep, reasons }) => [keep, reasons[0]])).toEqual([
+      [true, 'a restore reads it'],
+      [false, 'no rule keeps it'],
+      [true, expect.any(String)],
+      [true, expect.any(String)],
+    ]);
+    expect([await countOf('manifests/'), await countOf('data/')]).toEqual([3, 3]);
+    await end();
+    await run();
+    expect([await countOf('manifests/'), await countOf('data/')]).toEqual([2, 2]);
+  });
+
+  it('goes where the process of the restore is gone, and the mark with it', async () => {
+    await mark(0);
+    const path = join(stateDir, 'restores', `${'a'.repeat(12)}.json`);
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), processStart: '1' }));
+    await run();
+
+    expect(await countOf('manifests/')).toBe(2);
+    expect(readdirSync(join(stateDir, 'restores'))).toEqual([]);
+  });
+
+  it('keeps its objects where the restore began while its manifest went', async () => {
+    const report = await run(async (request) => {
+      if (request.key.startsWith('manifests/')) await mark(0);
+      await memory.remove(request);
+    });
+
+    expect(report).toMatchObject({ locked: ['site1'], exitStatus: errorCodes.ACCOUNT_LOCKED.exit });
+    expect(await countOf('data/')).toBe(4);
+  });
+});
