@@ -45,7 +45,8 @@ export interface RotatedKey {
   readonly server: string;
   readonly owner: string;
   readonly epoch: number;
-  readonly action: 'new-epoch' | 'encrypted-anew' | 'left';
+  /** `up-to-date`: it was made for these recipients, and no other revision is there. */
+  readonly action: 'new-epoch' | 'encrypted-anew' | 'up-to-date' | 'left';
   /** Key of the object that counts now. */
   readonly key: string;
   readonly removed: number;
@@ -117,7 +118,10 @@ async function encryptOne(
     key = await reviseEpoch(provider, from, own, recipients, signal, taken);
   } catch (error) {
     if (!isHoldfastError(error) || !/^(?:IDENTITY|OBJECT)_/.test(error.code)) throw error;
-    return { ...about, action: 'left', key: highest!.key, removed: 0, kept: 0, message: error.message };
+    const unchanged = { ...about, key: highest!.key, removed: 0, kept: 0 };
+    if (error.code === 'IDENTITY_WRONG' && others.length === 0 && (await isUpToDate(request, highest!)))
+      return { ...unchanged, action: 'up-to-date', message: null };
+    return { ...unchanged, action: 'left', message: error.message };
   }
   const mayGo = async (one: ListedKey): Promise<boolean> =>
     one.version === null || !(await holdsAnother(request, one, opened, one.version));
@@ -160,6 +164,19 @@ async function holdsAnother(
     if (!isHoldfastError(error) || !/^(?:IDENTITY|OBJECT|STORE_DENIED)/.test(error.code)) throw error;
     return error.code === 'STORE_DENIED';
   }
+}
+
+/**
+ * Whether this server made it for these recipients: of an account whose first backup came after they were changed no
+ * earlier identity opens a key, nor has to.
+ */
+async function isUpToDate(
+  { stateDir, storeId, recipients }: RotateRequest,
+  { owner, epoch, pair }: ListedKey,
+): Promise<boolean> {
+  const known = await readEpoch(stateDir, storeId, owner);
+  if (known === null || known.epoch !== epoch || pairId(known.publicKey) !== pair) return false;
+  return [...known.recipients].sort().join() === [...recipients].sort().join();
 }
 
 /** So that runs stop warning of recipients that have changed. */

@@ -166,6 +166,21 @@ describe('eraseAccount', () => {
 });
 
 describe('encryptAnew', () => {
+  it('has nothing to do with a key that was made for the recipients already, which no earlier identity opens', async () => {
+    const [earlier, other] = [newKeyPair(), newKeyPair()];
+    const identities = [
+      { secret: identityText(earlier.privateKey), recipient: recipientText(earlier.publicKey) },
+    ];
+    const request = {
+      ...{ store, provider: await providerOf(store), storeId, stateDir, server, owners: [owner], signal },
+      ...{ identities, recipients: [identity.recipient] },
+    };
+
+    expect(await encryptAnew(request)).toMatchObject([{ action: 'up-to-date', removed: 0, message: null }]);
+    const changed = { ...request, recipients: [recipientText(other.publicKey)] };
+    expect(await encryptAnew(changed)).toMatchObject([{ action: 'left' }]);
+  });
+
   it('says which earlier revisions the store keeps', async () => {
     const fresh = newKeyPair();
     const on = keeping();
