@@ -15,6 +15,7 @@ import { warnedPlace } from './entry-view.ts';
 import { bytesText, countText, durationText, plural } from './format.ts';
 import type { Output } from './output.ts';
 import type { Progress } from './progress.ts';
+import type { PrunedStore } from './runs/upkeep.ts';
 import { shownComponent } from './shown-component.ts';
 
 interface Dependencies {
@@ -105,6 +106,7 @@ export class BackUpPrinter {
       server: string;
       unmatched: readonly string[];
       copies: readonly CopyReport[];
+      pruned: readonly PrunedStore[];
       upkeepProblems: readonly string[];
       hookProblems: readonly string[];
     },
@@ -140,6 +142,7 @@ export class BackUpPrinter {
         failures: failures.map((one) => ({ snapshot: one.snapshot, error: describeError(one.error) })),
         error: error === null ? null : describeError(error),
       })),
+      pruned: about.pruned.map((one) => ({ ...one })),
       upkeepProblems: [...about.upkeepProblems],
       hookProblems: [...about.hookProblems],
     });

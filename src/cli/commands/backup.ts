@@ -197,13 +197,15 @@ async function runWith(
     if (!signal.aborted) await dropReplaced(context, loaded);
     const copies = signal.aborted ? [] : await copyAll(context, { loaded, addin, state, printer, chosen });
     const upkeep = await doUpkeep(context, { configuration, addin: configured, chosen, copies });
+    for (const { copy, snapshots } of upkeep.pruned) companion.pruned(copy, snapshots);
     const status = statusWithLater(statusWithCopies(report.exitStatus, copies), upkeep.exitStatus);
     const exitStatus = await companion.end(status, upkeep.problems);
     await noteKeyWarnings(output, configured, configuration.stateDir, state);
+    const { problems: upkeepProblems, pruned } = upkeep;
     const about = { addin: opened.name, server: state.server.uuid, unmatched: selected.unmatched };
     printer.report(
       { ...report, exitStatus, endedAtMs: world.now() },
-      { ...about, copies, upkeepProblems: upkeep.problems, hookProblems: companion.hookFailures.problems },
+      { ...about, copies, pruned, upkeepProblems, hookProblems: companion.hookFailures.problems },
     );
     return exitStatus;
   } finally {

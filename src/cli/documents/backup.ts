@@ -57,6 +57,13 @@ export const backupDocument = document('backup', 'One run of a backup.', {
       error: recordOrNull('Why the copy does not have everything, or null.', errorParts),
     }),
   ),
+  pruned: list(
+    'The stores that were pruned after the run, as "upkeep" says.',
+    record('A store.', {
+      copy: textOrNull('Name of the copy; null for the main store.'),
+      snapshots: count('Snapshots that were removed from it.'),
+    }),
+  ),
   upkeepProblems: texts('What pruning and compacting after the run said, where it was not done or refused.'),
   hookProblems: texts('Hooks that failed and stopped nothing; those whose failures are ignored left out.'),
 });

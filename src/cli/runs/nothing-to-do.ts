@@ -32,6 +32,7 @@ export async function isForNone(
     server: state.server.uuid,
     unmatched: [],
     copies: [],
+    pruned: [],
     upkeepProblems: [],
     hookProblems: [],
   };

@@ -147,6 +147,11 @@ export class RunCompanion implements AccountSteps {
     await this.#late('after-account', facts);
   }
 
+  /** Of a store; null: the main one. */
+  pruned(copy: string | null, snapshots: number): void {
+    this.#log.info('snapshots removed', { copy, snapshots });
+  }
+
   /** The exit status of the process, hooks included. `problems` went wrong beside the accounts, for those who are told. */
   async end(status: number, problems: readonly string[] = []): Promise<number> {
     for (const problem of problems) this.#log.warn(problem);

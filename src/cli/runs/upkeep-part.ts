@@ -16,6 +16,8 @@ export interface UpkeepPart {
   readonly name: string;
   readonly command: CliCommand;
   readonly options: Invocation['options'];
+  /** Which copy it prunes; null: the main store. Left out: it removes no snapshots. */
+  readonly copy?: string | null;
   /** No snapshot is to go there, so its credentials need not be able to remove. */
   readonly mayBeDenied?: boolean;
 }
@@ -27,16 +29,22 @@ export interface PartOutcome {
   readonly lines: readonly string[];
   /** It need not be tried again before it is due. */
   readonly isDone: boolean;
+  /** Snapshots that are gone; null where it did not come to tell. */
+  readonly removed: number | null;
 }
 
 export async function doPart(context: CliContext, part: UpkeepPart): Promise<PartOutcome> {
   const { status, lines, document } = await heard(context, part);
-  if (status === errorCodes.ACCOUNT_LOCKED.exit) return { status: 0, lines, isDone: false };
+  const told = { lines, removed: removedBy(document) };
+  if (status === errorCodes.ACCOUNT_LOCKED.exit) return { ...told, status: 0, isDone: false };
   if (status === errorCodes.STORE_DENIED.exit && part.mayBeDenied === true)
-    return { status: 0, lines, isDone: true };
+    return { ...told, status: 0, isDone: true };
   const isDone = status === 0 || (status === errorCodes.PRUNE_REFUSED.exit && refusedSingly(document));
-  return { status, lines, isDone };
+  return { ...told, status, isDone };
 }
+
+const removedBy = (document: Partial<PruneDocument> | null): number | null =>
+  document?.snapshots?.filter(({ removed }) => removed).length ?? null;
 
 /**
  * Whether all was done but for accounts that wait for a person, perhaps for weeks: because of them the others are not looked at

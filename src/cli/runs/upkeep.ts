@@ -10,6 +10,7 @@ import { worseStatus } from '../../core/exit-status.ts';
 import type { CopyReport } from '../../core/jobs/copy/report.ts';
 import { lastUpkeep, rememberUpkeep } from '../../core/state/upkeep-record.ts';
 import type { CliContext } from '../command.ts';
+import { plural } from '../format.ts';
 import type { RunOptions } from './run-parts.ts';
 import { doPart, type UpkeepPart } from './upkeep-part.ts';
 
@@ -18,6 +19,15 @@ export interface UpkeepResult {
   readonly exitStatus: number;
   /** For the notifiers and the document of the run. */
   readonly problems: readonly string[];
+  /** Of each store that was pruned. */
+  readonly pruned: readonly PrunedStore[];
+}
+
+export interface PrunedStore {
+  /** Its name; null: the main store. */
+  readonly copy: string | null;
+  /** How many are gone. */
+  readonly snapshots: number;
 }
 
 export interface UpkeepAsked {
@@ -31,7 +41,7 @@ export interface UpkeepAsked {
 const dayMs = 86_400_000;
 /** Of one part; the rest stands in its own output. */
 const mostLines = 5;
-const nothingDone: UpkeepResult = { exitStatus: 0, problems: [] };
+const nothingDone: UpkeepResult = { exitStatus: 0, problems: [], pruned: [] };
 
 /**
  * Nothing, unless the schedule began the run and it is for all accounts. The next one does what an interruption, another
@@ -54,14 +64,19 @@ export async function doUpkeep(
     ...(upkeep.prune ? await prunings(addin, behind.length === 0) : []),
     ...(upkeep.compact ? [await compaction(addin)] : []),
   ];
+  const pruned: PrunedStore[] = [];
   let exitStatus = 0;
   let isWhole = problems.length === 0;
   for (const part of parts) {
-    if (isOver()) return { exitStatus, problems };
-    const { name } = part;
+    if (isOver()) return { exitStatus, problems, pruned };
+    const { name, copy } = part;
     output.info(`upkeep: ${name} begins`);
-    const { status, lines, isDone } = await doPart(context, part);
+    const { status, lines, isDone, removed } = await doPart(context, part);
     for (const line of lines) output.note(`upkeep: ${name}: ${line}`);
+    if (copy !== undefined && removed !== null) {
+      output.info(`upkeep: ${name}: ${plural(removed, 'snapshot')} removed`);
+      pruned.push({ copy, snapshots: removed });
+    }
     isWhole &&= isDone;
     if (status === 0) continue;
     problems.push(...lines.slice(0, mostLines).map((line) => `upkeep: ${name}: ${line}`));
@@ -73,7 +88,7 @@ export async function doUpkeep(
       output.note(`warning: the upkeep is done, but the state could not be written: ${error.code}`);
     });
   }
-  return { exitStatus, problems };
+  return { exitStatus, problems, pruned };
 }
 
 /** By the clock alone runs of the same hour would now and then come a minute too early. */
@@ -93,11 +108,12 @@ async function prunings(addin: AddinConfiguration, withMain: boolean): Promise<U
   const { prune: command } = await import('../commands/prune.ts');
   const options = { addin: addin.name, apply: true };
   return [
-    ...(withMain ? [{ name: 'prune', command, options }] : []),
+    ...(withMain ? [{ name: 'prune', command, options, copy: null }] : []),
     ...addin.copies.map(({ name, retention }) => ({
       name: `prune of ${name}`,
       command,
       options: { ...options, copy: name },
+      copy: name,
       mayBeDenied: retention === null,
     })),
   ];

@@ -1,6 +1,6 @@
 /** What scheduled runs do with the store afterwards, through the command line. */
 
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BackupDocument } from '../../../src/cli/documents/backup.ts';
@@ -63,9 +63,18 @@ describe('the upkeep of a scheduled run', () => {
   });
 
   it('carries out the retention of the store and of its copies', async () => {
-    const { exitStatus, upkeepProblems } = await backUp('--scheduled');
+    const { exitStatus, upkeepProblems, pruned, run } = await backUp('--scheduled');
 
     expect({ exitStatus, upkeepProblems }).toEqual({ exitStatus: 0, upkeepProblems: [] });
+    expect(pruned).toEqual([
+      { copy: null, snapshots: 3 },
+      { copy: 'copy', snapshots: 3 },
+    ]);
+    const logs = join(site.state, 'run-history');
+    const log = readdirSync(logs).find((name) => name.endsWith(`${run}.log`))!;
+    expect(readFileSync(join(logs, log), 'utf8')).toMatch(
+      /"copy":null,"snapshots":3,"msg":"snapshots removed"/,
+    );
     expect([await countOf(), await countOf('--copy', 'copy')]).toEqual([3, 3]);
     expect(await lastUpkeep(site.state, 'nightly')).toBeGreaterThan(Date.now() - dayMs);
   });
