@@ -40,6 +40,8 @@ export interface SyntheticSnapshot {
   readonly revision?: number;
   /** Made by a server that was put back: another snapshot of the same number. */
   readonly again?: true;
+  /** Digest of the one before; left out: none, as of the first. */
+  readonly previous?: string;
   /** The revision had to leave something out. */
   readonly lost?: true;
 }
@@ -174,7 +176,7 @@ export async function putSnapshot(store: Store, made: SyntheticSnapshot): Promis
     objects,
     references,
     tools: { holdfast: '0.1.0', store: ref, provider: ref, panel: ref },
-    previous: null,
+    previous: made.previous ?? null,
     ...(made.lost === undefined ? {} : { lost: made.lost }),
   };
   const manifest = { header: { ...header, digest: snapshotDigest(header, body) }, body };

@@ -43,35 +43,45 @@ export const removalMs = 3_600_000;
 
 /** @throws STORE_UNAVAILABLE, STORE_DENIED */
 export async function readPruned(request: PruneEventsRequest): Promise<PrunedRefs> {
-  const { store, provider, server, owner, sinceMs, trust, signal } = request;
-  const removed: SnapshotRef[] = [];
-  const missing: MissingRef[] = [];
-  const [unreadable, distrusted]: [string[], string[]] = [[], []];
+  const { store, server, owner, sinceMs, signal } = request;
   const prefix = `events/${server}/${owner}/`;
+  const keys: string[] = [];
   let after = sinceMs === undefined ? undefined : `${prefix}${compactUtc(sinceMs)}`;
   do {
     const page = await store.list({ prefix, ...(after === undefined ? {} : { after }), signal });
-    await eachLimited(page.objects, readsAtOnce, async ({ key }) => {
-      const name = parseEventKey(key);
-      if (name?.kind !== 'prune') return;
-      const found = await readEventObject(provider, key, name, signal);
-      if (found !== null && trust !== undefined && standingOf(found, trust) !== 'trusted') {
-        distrusted.push(key);
-        return;
-      }
-      const refs = found?.event['removed'];
-      if (!Array.isArray(refs)) {
-        unreadable.push(key);
-        return;
-      }
-      const { known = [], numbers = [] } = Object.groupBy(refs.filter(isRef), ({ id }) =>
-        id === '' ? 'numbers' : 'known',
-      );
-      removed.push(...known.map(bare));
-      missing.push(...numbers.map(({ lineage, sequence }) => ({ lineage, sequence })));
-    });
+    keys.push(...page.objects.map(({ key }) => key));
     after = page.next ?? undefined;
   } while (after !== undefined);
+  return readPruneEvents(request, keys);
+}
+
+/** Of these keys, those of prune events. @throws STORE_UNAVAILABLE, STORE_DENIED */
+export async function readPruneEvents(
+  { provider, trust, signal }: Pick<PruneEventsRequest, 'provider' | 'trust' | 'signal'>,
+  keys: readonly string[],
+): Promise<PrunedRefs> {
+  const removed: SnapshotRef[] = [];
+  const missing: MissingRef[] = [];
+  const [unreadable, distrusted]: [string[], string[]] = [[], []];
+  await eachLimited(keys, readsAtOnce, async (key) => {
+    const name = parseEventKey(key);
+    if (name?.kind !== 'prune') return;
+    const found = await readEventObject(provider, key, name, signal);
+    if (found !== null && trust !== undefined && standingOf(found, trust) !== 'trusted') {
+      distrusted.push(key);
+      return;
+    }
+    const refs = found?.event['removed'];
+    if (!Array.isArray(refs)) {
+      unreadable.push(key);
+      return;
+    }
+    const { known = [], numbers = [] } = Object.groupBy(refs.filter(isRef), ({ id }) =>
+      id === '' ? 'numbers' : 'known',
+    );
+    removed.push(...known.map(bare));
+    missing.push(...numbers.map(({ lineage, sequence }) => ({ lineage, sequence })));
+  });
   return { removed, missing, unreadable, distrusted };
 }
 

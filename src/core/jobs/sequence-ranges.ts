@@ -18,6 +18,21 @@ export function rangesBetween(low: number, high: number, explained: readonly num
   return ranges;
 }
 
+/** Of numbers in any order, also of some that are there twice. */
+export function rangesOf(numbers: readonly number[]): Range[] {
+  const ranges: [first: number, last: number][] = [];
+  for (const number of [...numbers].sort(ascending)) {
+    const range = ranges.at(-1);
+    if (range !== undefined && number <= range[1] + 1) range[1] = number;
+    else ranges.push([number, number]);
+  }
+  return ranges;
+}
+
+/** All of them: for ranges that were made of as many numbers. */
+export const numbersOf = (ranges: readonly Range[]): number[] =>
+  ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i));
+
 /** The first thousands of them. */
 export function numbersIn(ranges: readonly Range[]): number[] {
   const numbers: number[] = [];

@@ -75,6 +75,8 @@ export interface HistoryRequest {
   readonly storeId?: string | null;
   /** Whose prune events count; left out: everybody's. */
   readonly trust?: Trust;
+  /** Left out: all prune events of the account are read. For whoever does without their digests. */
+  readonly prunedOf?: (place: Pick<HistoryLink, 'server' | 'owner'>) => Promise<PrunedRefs>;
   readonly signal: AbortSignal;
 }
 
@@ -89,7 +91,7 @@ export function linkOf({ header, name }: Pick<Snapshot, 'header' | 'name'>): His
 export async function verifyHistories(request: HistoryRequest): Promise<HistoryProblem[]> {
   const { store, signal } = request;
   if (store.capabilities.putOnly) return [];
-  const { storeId = await idOf(store, signal) } = request;
+  const { storeId = await idOf(store, signal), prunedOf = readerFor(request) } = request;
   const slot = (one: { readonly server: string; readonly owner: string }) => `${one.server}/${one.owner}`;
   const unreadable = Map.groupBy(request.unreadable, slot);
   const found = new Map<string, HistoryProblem[]>();
@@ -101,24 +103,31 @@ export async function verifyHistories(request: HistoryRequest): Promise<HistoryP
     const problems: HistoryProblem[] = [];
     for (const lane of Map.groupBy(ofOwner, ({ addin, lineage }) => `${addin} ${lineage}`).values()) {
       const history = new LineageHistory(lane, storeId, damaged);
-      if (history.hasGaps) read ??= await readPruned({ ...request, server, owner });
+      if (history.hasGaps) read ??= await prunedOf({ server, owner });
       problems.push(
         ...history.problems(read ?? { removed: [], missing: [], unreadable: [], distrusted: [] }),
       );
     }
     found.set(place, problems);
   });
-  const lost = await eachRemembered(request);
+  const lost = await eachRemembered({ ...request, prunedOf });
   return [...owners.flatMap(([place]) => found.get(place)!), ...lost];
 }
 
-async function eachRemembered(request: HistoryRequest): Promise<HistoryProblem[]> {
+const readerFor =
+  (request: HistoryRequest): NonNullable<HistoryRequest['prunedOf']> =>
+  (place) =>
+    readPruned({ ...request, ...place });
+
+async function eachRemembered(
+  request: HistoryRequest & Required<Pick<HistoryRequest, 'prunedOf'>>,
+): Promise<HistoryProblem[]> {
   const problems: HistoryProblem[] = [];
   const read = new Map<string, Promise<PrunedRefs>>();
   for (const one of request.remembered ?? []) {
     const { server, owner } = one;
     const prunedRefs = (): Promise<PrunedRefs> => {
-      const known = read.get(`${server}/${owner}`) ?? readPruned({ ...request, server, owner });
+      const known = read.get(`${server}/${owner}`) ?? request.prunedOf({ server, owner });
       read.set(`${server}/${owner}`, known);
       return known;
     };

@@ -10,6 +10,7 @@ import { Erasures } from '../erasures.ts';
 import { writeEvent } from '../events.ts';
 import { missingRef, readPruned } from '../prune-events.ts';
 import { type HistoryProblem, linkOf, verifyHistories } from '../verify-history.ts';
+import { explainedNumbers } from './known-events.ts';
 import type { ReadGroup, ReadManifest } from './read-group.ts';
 import type { PruneRequest } from './types.ts';
 
@@ -40,9 +41,11 @@ export async function gapsOf(
     const name = parseManifestKey(key);
     return name === null ? [] : [{ ...name, key }];
   });
+  const whose = trusted.length > 0 ? request : anybody;
   const found = await verifyHistories({
-    ...(trusted.length > 0 ? request : anybody),
+    ...whose,
     storeId,
+    prunedOf: (place) => explainedNumbers(whose, { ...place, storeId }),
     links: links.map(({ snapshot }) => linkOf(snapshot)),
     unreadable: listed,
     remembered: rememberedOf(request, owner),
