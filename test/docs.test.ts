@@ -3,7 +3,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { unitPaths } from '../src/cli/runs/units.ts';
+import { importNames } from '../src/core/databases/import/names.ts';
 import { errorCodes } from '../src/core/errors.ts';
+import { accountXattr } from '../src/core/state/carried-ids.ts';
 
 const page = readFileSync('docs/errors.md', 'utf8');
 const sections = page
@@ -50,6 +53,14 @@ describe('the table of warnings in docs/errors.md', () => {
     expect(documented.filter((code, index) => documented.indexOf(code) !== index)).toEqual([]);
     expect(documented.filter((code) => !source.includes(`'${code}'`))).toEqual([]);
   });
+});
+
+it('docs/uninstall.md names what is left outside of the state', () => {
+  const names = Object.values(importNames('0'.repeat(24))).map((name) => name.replace(/[0-9a-f]{12}$/, ''));
+  const left = [...Object.values(unitPaths), accountXattr, ...names];
+  const text = readFileSync('docs/uninstall.md', 'utf8');
+
+  expect(left.filter((one) => !text.includes(one))).toEqual([]);
 });
 
 describe('the error table', () => {
