@@ -143,6 +143,8 @@ function print({ output }: CliContext, report: PruneReport, applied: boolean): v
   if (more > 0) output.note(`note: and ${plural(more, 'key')} more`);
   for (const site of report.locked)
     output.note(`note: another job is working on ${printable(site)}; left for the next run`);
+  for (const site of report.unfinished)
+    output.note(`note: an hour was not enough for ${printable(site)}; the rest is left for the next run`);
   if (report.untrusted > 0) {
     const what = `${plural(report.untrusted, 'snapshot')}: not trusted, so neither removed nor counted`;
     output.note(
@@ -183,7 +185,8 @@ function describe(
   report: PruneReport,
   about: Pick<PruneDocument, 'addin' | 'server' | 'applied'>,
 ): PruneDocument {
-  const { refusals, objects, removed, waiting, kept, denied, locked, unknown, exitStatus } = report;
+  const { refusals, objects, removed, waiting, kept, denied, locked, unfinished, unknown, exitStatus } =
+    report;
   return {
     ...about,
     exitStatus,
@@ -213,6 +216,7 @@ function describe(
     },
     denied,
     locked: [...locked],
+    unfinished: [...unfinished],
     unknownKeys: { count: unknown.count, first: unknown.first.map((key) => printable(key, 1024)) },
   };
 }

@@ -70,6 +70,7 @@ export const pruneDocument = document('prune', 'What retention lets go, or what 
   }),
   denied: count('Manifests and objects the store refused to remove.'),
   locked: texts('Accounts another job was working on; their turn comes with the next run.'),
+  unfinished: texts('Accounts for which an hour was not enough; the rest goes with the next run.'),
   unknownKeys: record('Keys that are no name of ours; they are never touched.', {
     count: count('How many.'),
     first: texts('The first of them, escaped.'),

@@ -51,8 +51,8 @@ const removedBy = (document: Partial<PruneDocument> | null): number | null =>
  * more often than is configured.
  */
 function refusedSingly(document: Partial<PruneDocument> | null): boolean {
-  const { refusals, denied, locked } = document ?? {};
-  if (refusals === undefined || denied !== 0 || locked?.length !== 0) return false;
+  const { refusals, denied, locked = [], unfinished = [] } = document ?? {};
+  if (refusals === undefined || denied !== 0 || locked.length + unfinished.length > 0) return false;
   // While a manifest cannot be read, no object of any account goes.
   return refusals.every(({ owner, rule }) => owner !== null && rule !== 'damaged-manifest');
 }

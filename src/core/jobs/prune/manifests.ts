@@ -27,6 +27,8 @@ export interface RemovedManifests {
   readonly finished: ReadonlySet<string>;
   /** Sites that another job is working on. */
   readonly locked: readonly string[];
+  /** Sites for which the time after their event was not enough. */
+  readonly unfinished: readonly string[];
   /** Sites where a snapshot was pinned since the first look. */
   readonly changed: readonly string[];
 }
@@ -37,7 +39,7 @@ export async function removeManifests(
   remover: Remover,
 ): Promise<RemovedManifests> {
   const [gone, finished, keys] = [new Set<string>(), new Set<string>(), new Set<string>()];
-  const [locked, changed]: [string[], string[]] = [[], []];
+  const [locked, unfinished, changed]: [string[], string[], string[]] = [[], [], []];
   for (const owner of owners) {
     request.signal.throwIfAborted();
     if (request.acceptGaps === true) await acceptGaps(request, owner.owner, owner.gaps);
@@ -50,10 +52,11 @@ export async function removeManifests(
       removeOf(request, owner, going, { remover, gone, keys }),
     );
     if (outcome === 'locked') locked.push(owner.site);
+    else if (outcome === 'unfinished') unfinished.push(owner.site);
     else if (outcome === 'changed') changed.push(owner.site);
     else if (outcome === 'finished') finished.add(owner.owner);
   }
-  return { gone, keys, finished, locked, changed };
+  return { gone, keys, finished, locked, unfinished, changed };
 }
 
 interface Removal {
@@ -67,7 +70,7 @@ async function removeOf(
   { owner, replaced }: OwnerSurvey,
   going: readonly Decision<PrunableSnapshot>[],
   { remover, gone, keys }: Removal,
-): Promise<'finished' | 'unfinished' | 'changed' | 'locked'> {
+): Promise<'finished' | 'denied' | 'unfinished' | 'changed' | 'locked'> {
   const { stateDir, provider, server, addin, world, signal } = request;
   // What was decided rests on what was pinned then; the next run decides anew.
   const isPinned = pinWatch(request, owner);
@@ -98,7 +101,7 @@ async function removeOf(
     if (whole) gone.add(snapshot.name);
     else all = false;
   }
-  return all ? 'finished' : 'unfinished';
+  return all ? 'finished' : 'denied';
 }
 
 /** Whether one of these is pinned or held by now. Lists events each time, and reads them where there are others. */

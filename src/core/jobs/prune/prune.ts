@@ -112,6 +112,7 @@ async function pruneOnce(
   refusals.push(...objects.refusals);
   if (objects.stopped !== null) refusals.push(newDamage(objects.stopped));
   const locked = [...new Set([...(manifests?.locked ?? []), ...objects.locked])];
+  const unfinished = manifests?.unfinished ?? [];
   const denied = remover?.denied ?? 0;
   const unknown = [...found.unknownKeys, ...objects.unknown];
   return {
@@ -125,18 +126,19 @@ async function pruneOnce(
     kept: { ...(remover?.locked ?? { count: 0, bytes: 0 }), ends: remover?.lockEnds ?? null },
     denied,
     locked,
+    unfinished,
     unknown: { count: unknown.length, first: unknown.slice(0, shownKeys) },
-    exitStatus: statusOf(refusals.length, denied, locked.length),
+    exitStatus: statusOf(refusals.length, denied, locked.length + unfinished.length),
   };
 }
 
 /** Snapshots that go need an event. */
 const hasGoing = ({ decisions }: OwnerSurvey): boolean => decisions.some(({ keep }) => !keep);
 
-function statusOf(refusals: number, denied: number, locked: number): number {
+function statusOf(refusals: number, denied: number, left: number): number {
   if (refusals > 0) return errorCodes.PRUNE_REFUSED.exit;
   if (denied > 0) return errorCodes.STORE_DENIED.exit;
-  return locked > 0 ? errorCodes.ACCOUNT_LOCKED.exit : 0;
+  return left > 0 ? errorCodes.ACCOUNT_LOCKED.exit : 0;
 }
 
 function prunedSnapshots({ owners }: Survey, manifests: RemovedManifests | null): PrunedSnapshot[] {

@@ -124,6 +124,8 @@ export interface PruneReport {
   readonly denied: number;
   /** Sites whose accounts another job was working on. */
   readonly locked: readonly string[];
+  /** Sites where the store removes so slowly that not all went within the time that prune takes for one account. */
+  readonly unfinished: readonly string[];
   /** Keys in classes of ours that are no name of ours; they are never touched. */
   readonly unknown: { readonly count: number; readonly first: readonly string[] };
   /** 0, or that of PRUNE_REFUSED, STORE_DENIED or ACCOUNT_LOCKED. */

@@ -70,6 +70,20 @@ const mark = (of: number): Promise<() => Promise<void>> =>
   markRestored(stateDir, 'a'.repeat(12), [snapshots[of]!]);
 const countOf = async (prefix: string): Promise<number> => (await keysIn(memory, prefix)).length;
 
+describe('an account of a store that removes slowly', () => {
+  it('is told of as not finished, and finished by the next run', async () => {
+    const slow = await run(async (request) => {
+      nowMs += 2 * hour;
+      await memory.remove(request);
+    });
+
+    expect(slow).toMatchObject({ unfinished: ['site1'], exitStatus: errorCodes.ACCOUNT_LOCKED.exit });
+    expect(await countOf('manifests/')).toBe(3);
+    expect(await run()).toMatchObject({ unfinished: [], exitStatus: 0 });
+    expect(await countOf('manifests/')).toBe(2);
+  });
+});
+
 describe('a snapshot that a restore reads', () => {
   it('stays with its objects until the restore has ended, and prune says why', async () => {
     const end = await mark(0);
