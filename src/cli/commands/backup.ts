@@ -197,9 +197,8 @@ async function runWith(
     if (!signal.aborted) await dropReplaced(context, loaded);
     const copies = signal.aborted ? [] : await copyAll(context, { loaded, addin, state, printer, chosen });
     const upkeep = await doUpkeep(context, { configuration, addin: configured, chosen, copies });
-    for (const { copy, snapshots } of upkeep.pruned) companion.pruned(copy, snapshots);
     const status = statusWithLater(statusWithCopies(report.exitStatus, copies), upkeep.exitStatus);
-    const exitStatus = await companion.end(status, upkeep.problems);
+    const exitStatus = await companion.end(status, upkeep);
     await noteKeyWarnings(output, configured, configuration.stateDir, state);
     const { problems: upkeepProblems, pruned } = upkeep;
     const about = { addin: opened.name, server: state.server.uuid, unmatched: selected.unmatched };

@@ -22,6 +22,7 @@ import { HookFailures } from './hook-failures.ts';
 import { RunTotals } from './run-figures.ts';
 import { RunLog } from './run-log.ts';
 import { tell } from './tell.ts';
+import type { UpkeepResult } from './upkeep.ts';
 
 export interface RunAbout {
   readonly configuration: Configuration;
@@ -147,13 +148,9 @@ export class RunCompanion implements AccountSteps {
     await this.#late('after-account', facts);
   }
 
-  /** Of a store; null: the main one. */
-  pruned(copy: string | null, snapshots: number): void {
-    this.#log.info('snapshots removed', { copy, snapshots });
-  }
-
-  /** The exit status of the process, hooks included. `problems` went wrong beside the accounts, for those who are told. */
-  async end(status: number, problems: readonly string[] = []): Promise<number> {
+  /** The exit status of the process, hooks included. What went wrong in the upkeep is for those who are told, too. */
+  async end(status: number, { problems, pruned }: Omit<UpkeepResult, 'exitStatus'>): Promise<number> {
+    for (const one of pruned) this.#log.info('snapshots removed', { ...one });
     for (const problem of problems) this.#log.warn(problem);
     await this.#late('after-run', { ...this.#facts(), exitStatus: status, ...this.#figures() });
     let exitStatus = status;
