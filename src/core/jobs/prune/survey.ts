@@ -2,12 +2,13 @@
  * The first look: reads every manifest of the store, decides for the accounts in question which snapshots
  * go, and notes which objects are still needed by whatever stays.
  *
- * Changes nothing. Goes owner by owner, so memory holds one account's manifests and, of all others,
+ * Changes nothing. Goes through the owners a few at once, so memory holds their manifests and, of all others,
  * decisions and 16 bytes for each object.
  */
 
 import { restoredSnapshots } from '../../state/restores.ts';
 import type { AnySnapshot } from '../catalog.ts';
+import { eachLimited } from '../each-limited.ts';
 import { protectionOf, readProtections } from '../events.ts';
 import { newestIsShrunk } from '../findings/findings.ts';
 import { measuresOf } from '../findings/measures.ts';
@@ -70,8 +71,11 @@ interface Circumstances extends SurveyTimes, Pick<Survey, 'storeId'> {
   readonly restored: ReadonlySet<string>;
 }
 
+/** Each waits for the store most of its time. */
+const ownersAtOnce = 4;
+
 export async function survey(request: PruneRequest, times: SurveyTimes): Promise<Survey> {
-  const { store, server, signal, onEvent } = request;
+  const { store, signal } = request;
   const owners = new Map<string, OwnerSurvey>();
   const [neededElsewhere, seen] = [new KeySet(), new KeySet()];
   const refusals: Refusal[] = [];
@@ -79,30 +83,57 @@ export async function survey(request: PruneRequest, times: SurveyTimes): Promise
   let objectsAreUncertain = false;
   const storeId = await idOf(store, signal);
   const restored = await restoredSnapshots(request.stateDir);
-  for await (const group of walkOwners(store, 'manifests/', signal)) {
-    const { manifests, damaged, unknown } = await readGroup(request, group);
-    onEvent({ type: 'read', manifests: manifests.length });
-    for (const key of unknown) unknownKeys.push(key);
-    for (const { key } of group.objects) seen.add(key);
-    for (const one of damaged) {
-      objectsAreUncertain = true;
-      refusals.push(damagedManifest(group.owner, one));
-    }
-    const ours = group.server === server;
-    const chosen = ours && (request.owners === null || request.owners.includes(group.owner));
-    if (chosen && manifests.length > 0) {
-      const found = await surveyOwner(request, { ...times, storeId, restored }, group, {
-        manifests,
-        damaged,
-      });
+  for await (const groups of severalAtOnce(walkOwners(store, 'manifests/', signal), ownersAtOnce)) {
+    const looks = new Map<KeyGroup, Look>();
+    await eachLimited(groups, ownersAtOnce, async (group) => {
+      looks.set(group, await lookAt(request, { ...times, storeId, restored }, group));
+    });
+    // In the order of keys, whichever was ready first.
+    for (const group of groups) {
+      const { found, damaged, unknown, elsewhere } = looks.get(group)!;
+      for (const key of unknown) unknownKeys.push(key);
+      for (const { key } of group.objects) seen.add(key);
+      for (const one of damaged) {
+        objectsAreUncertain = true;
+        refusals.push(damagedManifest(group.owner, one));
+      }
+      neededElsewhere.addAll(elsewhere);
+      if (found === null) continue;
       refusals.push(...found.refusals);
       owners.set(group.owner, found.survey);
-      neededElsewhere.addAll(found.elsewhere);
-    } else {
-      for (const { snapshot } of manifests) neededElsewhere.addAll(keysOf(snapshot).filter(isOf(server)));
     }
   }
   return { owners, neededElsewhere, seen, refusals, objectsAreUncertain, unknownKeys, storeId };
+}
+
+interface Look extends Pick<ReadGroup, 'damaged' | 'unknown'> {
+  /** Null of accounts that are not asked about. */
+  readonly found: { readonly survey: OwnerSurvey; readonly refusals: readonly Refusal[] } | null;
+  readonly elsewhere: readonly string[];
+}
+
+async function lookAt(request: PruneRequest, about: Circumstances, group: KeyGroup): Promise<Look> {
+  const { server, owners, onEvent } = request;
+  const { manifests, damaged, unknown } = await readGroup(request, group);
+  onEvent({ type: 'read', manifests: manifests.length });
+  const chosen = group.server === server && (owners === null || owners.includes(group.owner));
+  if (!chosen || manifests.length === 0) {
+    const elsewhere = manifests.flatMap(({ snapshot }) => keysOf(snapshot).filter(isOf(server)));
+    return { found: null, damaged, unknown, elsewhere };
+  }
+  const { elsewhere, ...found } = await surveyOwner(request, about, group, { manifests, damaged });
+  return { found, damaged, unknown, elsewhere };
+}
+
+async function* severalAtOnce<T>(items: AsyncIterable<T>, count: number): AsyncGenerator<readonly T[]> {
+  let several: T[] = [];
+  for await (const item of items) {
+    several.push(item);
+    if (several.length < count) continue;
+    yield several;
+    several = [];
+  }
+  if (several.length > 0) yield several;
 }
 
 /** What a manifest needs. */

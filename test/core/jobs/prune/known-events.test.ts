@@ -108,3 +108,26 @@ it('what an event explained is missing again once that is gone', async () => {
     { rule: 'gap', message: expect.stringContaining('snapshot 2 of its sequence is missing') },
   ]);
 });
+
+it('several accounts are looked at at once, and told of in the order of their keys', async () => {
+  for (const [i, number] of [4, 3, 2, 1].entries()) {
+    nowMs += i;
+    await putSnapshot(store, { owner: ownerUuid(number), sequence: 1, atMs: nowMs });
+  }
+  let [waiting, most] = [0, 0];
+  const { get } = store;
+  const slow: Store['get'] = async function* (request) {
+    waiting += 1;
+    most = Math.max(most, waiting);
+    // The first accounts take longest.
+    const number = Number(request.key.split('/')[2]?.slice(-1));
+    for (let i = 0; i < 50 - 10 * number; i++) await new Promise(setImmediate);
+    waiting -= 1;
+    yield* get(request);
+  };
+  store = { ...store, get: slow };
+  const { snapshots } = await run();
+
+  expect(most).toBe(4);
+  expect(snapshots.map((one) => one.owner)).toEqual([1, 2, 3, 4].map(ownerUuid));
+});
