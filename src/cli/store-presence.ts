@@ -15,6 +15,7 @@ import {
   firstKey,
   lostStore,
   readStoreFile,
+  type StoreFile,
   type StoreWords,
 } from '../core/jobs/store-identity.ts';
 import { printable } from '../core/printable.ts';
@@ -42,9 +43,9 @@ export async function checkPresence(check: PresenceCheck): Promise<void> {
   const { store, addin, remembered, needs, signal, note } = check;
   // Whoever may only put has nothing to look at, and is told so by the reading itself.
   if (store.capabilities.putOnly) return;
-  let found: string | null;
+  let found: StoreFile | null;
   try {
-    found = (await readStoreFile(store, signal))?.store ?? null;
+    found = await readStoreFile(store, signal);
   } catch (error) {
     // Nobody signs it, and every manifest says for itself which format it has.
     const read = isHoldfastError(error) && /^(?:OBJECT_DAMAGED|FORMAT_UNSUPPORTED)$/.test(error.code);
@@ -52,7 +53,7 @@ export async function checkPresence(check: PresenceCheck): Promise<void> {
     return note(`warning: ${error.message}; the snapshots are read without it`);
   }
   if (found !== null) {
-    if (remembered === null || remembered === found) return;
+    if (remembered === null || remembered === found.store) return;
     throw anotherStore(found, remembered, wordsOf(addin));
   }
   if (needs === 'readable' && (await holdsSnapshots(store, signal))) {

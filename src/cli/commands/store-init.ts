@@ -3,6 +3,7 @@
 import { type ErrorCode, errorCodes, type HoldfastError } from '../../core/errors.ts';
 import type { SetupAction, SetupFinding, StorePolicy, StoreRight } from '../../core/index.ts';
 import { printable } from '../../core/printable.ts';
+import { acceptCopy } from '../accept-copy.ts';
 import type { CliCommand } from '../command.ts';
 import type { StoreSetupDocument } from '../documents/store-setup.ts';
 import { openStateOf } from '../opened.ts';
@@ -14,6 +15,7 @@ Changes nothing without --apply: it looks at the directory or bucket, judges its
 retention of the addin configuration, tries each right with the configured credentials and prints the
 policies of a writer, a reader and a pruner. Trials are requests that the service checks and then cannot
 carry out; what one makes all the same lies below _verify/ and is removed.
+With --accept-copy and --apply the configuration goes on in a place that was a copy of its store: docs/recovery.md.
 With --apply it creates what is missing: the directory or bucket, versions, a rule that aborts unfinished
 uploads, and a block of public access, which is taken back where writing fails under it. Nothing that others
 have set is removed. Where this server has written to another store under the name of the configuration, or to this
@@ -23,6 +25,7 @@ a new name, and take the old one's file out of addins.d or keep it for what it h
 interface Options {
   readonly addin?: string;
   readonly copy?: string;
+  readonly acceptCopy?: true;
   readonly apply?: true;
 }
 
@@ -33,6 +36,7 @@ export const storeInit: CliCommand<Options> = {
     command
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', 'the place of this copy of the addin configuration, not of its main store')
+      .option('--accept-copy', 'the main store is gone: go on in this one, which was its copy')
       .option('--apply', 'create what is missing')
       .addHelpText('after', help);
   },
@@ -42,7 +46,10 @@ export const storeInit: CliCommand<Options> = {
     const chosen = await choose(context, options);
     const { loaded, addin, server: known } = chosen;
     const apply = options.apply === true;
-    const another = await whyAnotherStore(chosen, world);
+    const found = await whyAnotherStore(chosen, world);
+    const accepts = options.acceptCopy === true && found?.code === 'STORE_FOREIGN';
+    if (accepts) await acceptCopy(chosen, apply, world);
+    const another = accepts ? null : found;
     if (another !== null && apply) throw another;
     const server = known ?? (apply ? (await openStateOf(loaded.configuration, world)).server.uuid : null);
     const setup = await openSetup(loaded, addin, world);

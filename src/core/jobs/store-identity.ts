@@ -79,8 +79,13 @@ export interface StoreWords {
 }
 
 /** The store has an id, and not the one that this server remembers. */
-export function anotherStore(found: string, remembered: string, words: StoreWords): HoldfastError {
-  const message = `${wordsFor(words)} has the id ${found}, this server wrote to ${remembered} before`;
+export function anotherStore(found: StoreFile, remembered: string, words: StoreWords): HoldfastError {
+  const message = `${wordsFor(words)} has the id ${found.store}, this server wrote to ${remembered} before`;
+  if (found.origins?.includes(remembered) === true) {
+    return new HoldfastError('STORE_FOREIGN', `${message}, of which this is a copy`, {
+      hint: 'Correct the store in the addin configuration; where the main store is gone, run holdfast store init --accept-copy --apply to go on in the copy.',
+    });
+  }
   return new HoldfastError('STORE_FOREIGN', message, {
     hint: `Correct the store in the addin configuration, or give the ${namedThing(words)} a new name.`,
   });
@@ -166,7 +171,7 @@ export async function claimStore(
 
 function recognised(found: StoreFile, remembered: string | null, words: StoreWords): string {
   if (remembered === null || remembered === found.store) return found.store;
-  throw anotherStore(found.store, remembered, words);
+  throw anotherStore(found, remembered, words);
 }
 
 /** Writes what makes an empty store ours, its identity last; another server may have been faster. */

@@ -1,0 +1,50 @@
+/** The main store is gone: its configuration goes on in the copy. */
+
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import type { BackupDocument } from '../../src/cli/documents/backup.ts';
+import type { PruneDocument } from '../../src/cli/documents/prune.ts';
+import { errorCodes } from '../../src/core/errors.ts';
+import { documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+
+it('a configuration goes on in the copy of its store, with the history of that', async () => {
+  const dir = makeDirectory();
+  mkdirSync(join(dir, 'home/anna'), { recursive: true });
+  writeFileSync(join(dir, 'home/anna/letter'), 'dear all');
+  const site = makeSite({ panel: { use: 'generic', accounts: [{ path: join(dir, 'home/*') }] } }, dir);
+  const offsite = { use: 'local', path: join(dir, 'offsite') };
+  const nightly = {
+    name: 'nightly',
+    provider: { use: 'chain' },
+    encryption: 'none',
+    retention: { keepLast: 9 },
+  };
+  const configure = (parts: object): void =>
+    writeJson(join(site.config, 'addins.d/nightly.json'), { ...nightly, ...parts });
+  try {
+    configure({ store: { use: 'local', path: site.store }, copies: [{ name: 'offsite', store: offsite }] });
+    expect((await site.holdfast('backup')).status).toBe(0);
+    rmSync(site.store, { recursive: true });
+    configure({ store: offsite });
+    const refused = await site.holdfast('backup');
+    expect(refused.status).toBe(errorCodes.STORE_FOREIGN.exit);
+    expect(refused.stderr).toContain('holdfast store init --accept-copy --apply');
+
+    expect((await site.holdfast('store', 'init', '--accept-copy')).stderr).not.toContain('has the id');
+    expect((await site.holdfast('backup')).status, 'nothing was applied').toBe(errorCodes.STORE_FOREIGN.exit);
+    await site.holdfast('store', 'init', '--accept-copy', '--apply');
+    const { snapshots } = documentOf<BackupDocument>('backup', await site.holdfast('backup', '--json'));
+    expect(snapshots.map(({ level }) => level)).toEqual(['incremental']);
+    const pruned = documentOf<PruneDocument>('prune', await site.holdfast('prune', '--json'));
+    expect(pruned.snapshots).toHaveLength(2);
+    expect((await site.holdfast('verify')).status).toBe(0);
+
+    configure({ store: { use: 'local', path: join(dir, 'elsewhere') } });
+    const foreign = await site.holdfast('store', 'init', '--accept-copy', '--apply');
+    expect(foreign.status).toBe(errorCodes.STORE_FOREIGN.exit);
+    expect(foreign.stderr).toContain('holds no copy of the store');
+  } finally {
+    site.remove();
+  }
+});
