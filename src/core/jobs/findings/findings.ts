@@ -44,22 +44,28 @@ export function shrunk(newest: Measures, before: readonly Measures[]): Finding |
   return null;
 }
 
-/** Of the newest good one of these, oldest first: what looks wrong, or null. */
+/**
+ * Of the newest good one of these, oldest first: what looks wrong, or null. Also null once one of those it is compared with,
+ * of the usual size, is pinned: somebody has looked, and that one stays.
+ */
 export function newestIsShrunk(
   ordered: readonly {
     readonly name: string;
     readonly state: SnapshotState;
     readonly measures: Measures | null;
+    readonly isPinned?: boolean;
   }[],
 ): string | null {
   // Locked snapshots have no numbers; whoever prunes with the identity judges them.
   if (ordered.findLast(({ state }) => state === 'complete')?.measures === null) return null;
-  const good = ordered.flatMap(({ name, measures }) =>
-    measures?.state === 'complete' ? [{ name, measures }] : [],
+  const good = ordered.flatMap(({ name, measures, isPinned }) =>
+    measures?.state === 'complete' ? [{ name, measures, isPinned }] : [],
   );
   const before = good.slice(0, -1).map(({ measures }) => measures);
   const newest = good.at(-1);
   const finding = newest === undefined ? null : shrunk(newest.measures, before);
+  const pinned = good.slice(-compared - 1, -1).filter(({ isPinned }) => isPinned === true);
+  if (pinned.some(({ measures }) => shrunk(measures, before) === null)) return null;
   return finding === null ? null : `${newest!.name}: ${finding.message}`;
 }
 

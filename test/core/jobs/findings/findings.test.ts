@@ -84,6 +84,16 @@ describe('the newest good one', () => {
     expect(newestIsShrunk(listed(plain))).toContain('s4: it has 10 entries');
   });
 
+  it('is believed once a good one that it is compared with is pinned, no small nor old one', () => {
+    const pinned = (at: number, all: readonly Measures[]) =>
+      newestIsShrunk(listed(all).map((one, i) => ({ ...one, isPinned: i === at })));
+
+    expect(pinned(3, plain)).toBeNull();
+    expect(pinned(4, plain)).not.toBeNull();
+    expect(pinned(4, [...nights(4), { ...usual, entries: 10 }, { ...usual, entries: 10 }])).not.toBeNull();
+    expect(pinned(0, [...nights(7), ...plain])).not.toBeNull();
+  });
+
   it('is not judged by an older one where it is locked', () => {
     expect(newestIsShrunk(listed([...plain, null]))).toBeNull();
   });

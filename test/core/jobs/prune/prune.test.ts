@@ -570,6 +570,20 @@ describe('prune refuses', () => {
     expect((await run({ retention: { keepLast: 2, maxRemoveShare: 1 } })).refusals).toEqual([]);
   });
 
+  it('for such an account only until one of the good ones before is pinned', async () => {
+    const written = await history(store, 1, 5);
+    await putSnapshot(store, { owner: ownerUuid(1), sequence: 6, atMs: nowMs, entries: 49 });
+    const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+    const good = (await listSnapshots(store, {}, signal)).find(({ key }) => key === written[3]!.key)!;
+    const target = { snapshot: await readSnapshot(provider, good, signal) };
+    await pin({ store, provider, target, world, signal }, { kind: 'pin', reason: 'good', untilMs: null });
+    const { refusals, snapshots } = await run({ retention: { keepLast: 1 } });
+
+    expect(refusals).toEqual([]);
+    expect(snapshots.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.sequence)).toContain(4);
+    expect(snapshots.filter(({ removed }) => removed)).not.toEqual([]);
+  });
+
   it('to remove any object while a manifest cannot be read', async () => {
     const written = await history(store, 2, 5);
     await put(store, written[1]!.key, 'rubbish');
