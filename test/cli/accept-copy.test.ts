@@ -39,6 +39,12 @@ it('a configuration goes on in the copy of its store, with the history of that',
     const pruned = documentOf<PruneDocument>('prune', await site.holdfast('prune', '--json'));
     expect(pruned.snapshots).toHaveLength(2);
     expect((await site.holdfast('verify')).status).toBe(0);
+    rmSync(join(site.config, 'addins.d/nightly.json'));
+    writeJson(join(site.config, 'addins.d/daily.json'), { ...nightly, name: 'daily', store: offsite });
+    expect((await site.holdfast('prune')).stderr).toMatch(
+      /^note: 2 snapshots of "nightly", .* docs\/recovery.md/m,
+    );
+    rmSync(join(site.config, 'addins.d/daily.json'));
 
     configure({ store: { use: 'local', path: join(dir, 'elsewhere') } });
     const foreign = await site.holdfast('store', 'init', '--accept-copy', '--apply');

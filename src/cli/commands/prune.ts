@@ -64,6 +64,7 @@ export const prune: CliCommand = {
       const server = serverOf(session, chosen);
       const report = await run(context, session, server, chosen);
       print(context, report, chosen.apply === true);
+      for (const note of ownerless(report, session.loaded.configuration)) context.output.note(note);
       const document = describe(report, {
         addin: session.addin.name,
         server,
@@ -124,6 +125,18 @@ async function run(
 
 const actionOf = ({ keep, removed }: PrunedSnapshot): string =>
   keep ? 'keep' : removed ? 'removed' : 'remove';
+
+/** On snapshots of configurations that are gone or have another name now: no retention reaches them. */
+const ownerless = (
+  { others }: Pick<PruneReport, 'others'>,
+  { addins }: { readonly addins: readonly { readonly name: string }[] },
+): string[] =>
+  [...others]
+    .filter(([name]) => !addins.some((one) => one.name === name))
+    .map(
+      ([name, count]) =>
+        `note: ${plural(count, 'snapshot')} of "${printable(name)}", which no addin configuration is called: no retention is for them, and no copy; docs/recovery.md says what to do`,
+    );
 
 /** Where prune refuses, or another job is in the way, what was to go stays. Exported for its test. */
 export const countGoing = (snapshots: PruneReport['snapshots'], applied: boolean): number =>

@@ -122,6 +122,7 @@ async function pruneOnce(
     removed: remover?.removed ?? { count: 0, bytes: 0 },
     waiting: objects.waiting,
     untrusted: [...found.owners.values()].reduce((sum, { untrusted }) => sum + untrusted, 0),
+    others: countsOf([...found.owners.values()].flatMap(({ others }) => others)),
     untrustedEvents: [...found.owners.values()].reduce((sum, one) => sum + one.untrustedEvents, 0),
     kept: { ...(remover?.locked ?? { count: 0, bytes: 0 }), ends: remover?.lockEnds ?? null },
     denied,
@@ -131,6 +132,9 @@ async function pruneOnce(
     exitStatus: statusOf(refusals.length, denied, locked.length + unfinished.length),
   };
 }
+
+const countsOf = (names: readonly string[]): ReadonlyMap<string, number> =>
+  new Map([...Map.groupBy(names, (name) => name)].map(([name, all]) => [name, all.length]));
 
 /** Snapshots that go need an event. */
 const hasGoing = ({ decisions }: OwnerSurvey): boolean => decisions.some(({ keep }) => !keep);

@@ -11,9 +11,7 @@ import type { AnySnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { protectionOf, readProtections } from '../events.ts';
 import { newestIsShrunk } from '../findings/findings.ts';
-import { measuresOf } from '../findings/measures.ts';
 import { decideRetention } from '../retention/decide.ts';
-import { retainedOf } from '../retention/retained.ts';
 import type { Decision, Protection } from '../retention/types.ts';
 import { standingOf } from '../trust.ts';
 import { idOf } from '../verify-history.ts';
@@ -23,6 +21,7 @@ import { forkedLineages, goesOnFrom } from './forks.ts';
 import { type Gap, gapsOf } from './gaps.ts';
 import { KeySet } from './key-set.ts';
 import { sparedByLocks } from './locks.ts';
+import { prunable, spared } from './prunable.ts';
 import { type ReadGroup, type ReadManifest, readGroup } from './read-group.ts';
 import { damagedManifest, hasGap, looksDamaged, unknownPlan, wasPutBack } from './refusals.ts';
 import { newestRevisions, replacedManifests } from './replaced.ts';
@@ -42,6 +41,8 @@ export interface OwnerSurvey {
   readonly untrusted: number;
   /** Pins, holds, their ends and erasures that do not count. */
   readonly untrustedEvents: number;
+  /** Name of the addin configuration of each snapshot that is of another one. */
+  readonly others: readonly string[];
   /** Snapshots that are missing without a reason: no object of the account goes, unless that was accepted. */
   readonly gaps: readonly Gap[];
 }
@@ -217,29 +218,19 @@ async function surveyOwner(
   const elsewhere = stay.filter((key) => !own(key) && isOf(server)(key));
   const untrusted = all.length - lane.length;
   const untrustedEvents = protections.distrusted.length;
-  const found = { owner, site, decisions, replaced, needed, untrusted, untrustedEvents, gaps };
-  return { survey: found, refusals: [...incomplete, ...(refusal === null ? [] : [refusal])], elsewhere };
-}
-
-function spared(decision: Decision<PrunableSnapshot>, why: string): Decision<PrunableSnapshot> {
-  if (decision.keep || decision.erased === true) return decision;
-  return { ...decision, keep: true, reasons: [`prune refuses: ${why}`] };
-}
-
-function prunable(
-  { snapshot }: ReadManifest,
-  manifests: readonly ReadManifest[],
-  forked: ReadonlySet<string>,
-): PrunableSnapshot {
-  const { header, body, name, key } = snapshot;
-  return {
-    ...retainedOf(snapshot),
-    ...(forked.has(header.lineage) ? { byTime: true } : {}),
-    ...{ digest: header.digest, name, key },
-    measures: body === null ? null : measuresOf(header, body),
-    manifests: manifests
-      .filter((one) => one.snapshot.header.id === header.id)
-      .sort((a, b) => a.snapshot.header.revision - b.snapshot.header.revision)
-      .map(({ stored: { key: of, version, sizeBytes } }) => ({ key: of, version, sizeBytes })),
+  const others = newest
+    .map(({ snapshot }) => snapshot.header.addin)
+    .filter(({ id }) => id !== request.addin.id);
+  const found = {
+    owner,
+    site,
+    decisions,
+    replaced,
+    needed,
+    untrusted,
+    untrustedEvents,
+    gaps,
+    others: others.map(({ name }) => name),
   };
+  return { survey: found, refusals: [...incomplete, ...(refusal === null ? [] : [refusal])], elsewhere };
 }

@@ -118,6 +118,8 @@ export interface PruneReport {
   readonly untrusted: number;
   /** Pins, holds, their ends and erasures that do not count, since who signed them is not trusted. */
   readonly untrustedEvents: number;
+  /** Snapshots of other addin configurations of the server, by the name of those: no rule here is about them. */
+  readonly others: ReadonlyMap<string, number>;
   /** Objects that nothing names and that an object lock keeps, and when the first and the last may go. */
   readonly kept: Readonly<Tally> & { readonly ends: readonly [first: number, last: number] | null };
   /** Manifests and objects that the store refused to remove. */
