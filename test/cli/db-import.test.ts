@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import type { AccountsDocument } from '../../src/cli/documents/accounts.ts';
 import type { BackupDocument } from '../../src/cli/documents/backup.ts';
 import type { DatabaseImportDocument } from '../../src/cli/documents/database-import.ts';
+import type { RestoreInPlaceDocument } from '../../src/cli/documents/restore-in-place.ts';
 import { identityText, recipientText } from '../../src/core/encryption/key-text.ts';
 import { newKeyPair } from '../../src/core/encryption/x25519.ts';
 import { errorCodes } from '../../src/core/errors.ts';
@@ -202,6 +203,15 @@ describe('db import', () => {
     expect(document.databases).toMatchObject([{ database: wp, replaced: true }]);
     expect(result.stderr).toContain(`failed: mariadb/${shop}: IMPORT_REFUSED: table `);
     expect(await posts()).toBe('20\n');
+  });
+
+  it('is what a restore of the files in place leaves to a command of its own, which it names', async () => {
+    const args = ['restore', 'latest', '--account', account.site, '--in-place', '--json'];
+    const result = await site.holdfast(...args);
+
+    const { leftDatabases } = documentOf<RestoreInPlaceDocument>('restore-in-place', result);
+    expect(leftDatabases).toContain(`mariadb/${db('wp')}`);
+    expect(result.stderr).toContain(` --in-place --database mariadb/${db('wp')}\n`);
   });
 
   it('shows with --dry-run what it would do, and does nothing', async () => {
