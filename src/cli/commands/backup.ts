@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { Option } from 'commander';
 import { strayHooks } from '../../core/config/operations.ts';
 import { policyOf } from '../../core/config/policy.ts';
-import { HoldfastError } from '../../core/errors.ts';
+import { HoldfastError, isHoldfastError } from '../../core/errors.ts';
 import { statusWithLater } from '../../core/exit-status.ts';
 import { type AccountLock, awaitRun, lockRun } from '../../core/jobs/account-lock.ts';
 import type { CapturePool } from '../../core/jobs/capture/pool.ts';
@@ -207,6 +207,13 @@ async function runWith(
       { ...about, copies, pruned, upkeepProblems, hookProblems: companion.hookFailures.problems },
     );
     return exitStatus;
+  } catch (error) {
+    if (isHoldfastError(error) && error.code === 'STORE_FULL' && !signal.aborted) {
+      // Nobody else makes room before the next night; the copies have not seen this one.
+      const copies = configured.copies.map(({ name }) => ({ name, error }));
+      await doUpkeep(context, { configuration, addin: configured, chosen, copies });
+    }
+    throw error;
   } finally {
     printer.close();
   }

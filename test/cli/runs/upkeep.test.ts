@@ -1,6 +1,17 @@
 /** What scheduled runs do with the store afterwards, through the command line. */
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BackupDocument } from '../../../src/cli/documents/backup.ts';
@@ -8,6 +19,7 @@ import type { SnapshotsDocument } from '../../../src/cli/documents/snapshots.ts'
 import { errorCodes } from '../../../src/core/errors.ts';
 import { lastUpkeep, rememberUpkeep } from '../../../src/core/state/upkeep-record.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../../support/cli.ts';
+import { mountFilesystem } from '../../support/filesystems.ts';
 
 const dayMs = 86_400_000;
 let site: CliSite;
@@ -123,4 +135,31 @@ describe('the upkeep of a scheduled run', () => {
     expect(await countOf()).toBe(7);
     expect(await lastUpkeep(site.state, 'nightly')).toBeLessThan(Date.now() - dayMs);
   });
+});
+
+it('makes room in a store that is full, so that the next run finds some', async () => {
+  const small = mountFilesystem('tmpfs', { mebibytes: 4 });
+  const filler = join(small.path, 'filler');
+  writeFileSync(join(site.dir, 'home/anna/large'), randomBytes(400_000));
+  try {
+    const store = { use: 'local', path: join(small.path, 'store') };
+    const settings = { name: 'full', provider: { use: 's3-tar' }, store, encryption: 'none' };
+    const given = { ...settings, retention: { keepLast: 1 }, upkeep: { prune: true } };
+    writeJson(join(site.config, 'addins.d/full.json'), given);
+    expect((await backUp('--addin', 'full', '--scheduled')).exitStatus).toBe(0);
+    for (let i = 0; i < 3; i++) await backUp('--addin', 'full');
+    const fd = openSync(filler, 'w');
+    expect(() => {
+      for (;;) writeSync(fd, Buffer.alloc(4096, 1));
+    }).toThrow('ENOSPC');
+    closeSync(fd);
+    await rememberUpkeep(site.state, 'full', Date.now() - dayMs);
+    const full = await site.holdfast('backup', '--addin', 'full', '--scheduled');
+
+    expect(full.status).toBe(errorCodes.STORE_FULL.exit);
+    expect(await countOf('--addin', 'full')).toBe(1);
+    expect((await backUp('--addin', 'full', '--scheduled')).exitStatus).toBe(0);
+  } finally {
+    small.unmount();
+  }
 });
