@@ -72,6 +72,11 @@ it('backup, status and doctor tell of a directory that no longer carries its UUI
   const [, uuid] = /no longer carries the UUID ([\w-]+):/.exec(made!.findings[0]!.message) ?? [];
   const hint = `setfattr -n trusted.holdfast.account -v ${uuid} ${home}`;
   expect(made!.findings[0]!.message).toContain(hint);
+  const check = await site.holdfast('status', '--check');
+  expect([check.status, check.stdout]).toEqual([
+    1,
+    expect.stringContaining('the directory of anna no longer carries its UUID, see holdfast doctor'),
+  ]);
   const [status, doctor] = [await site.holdfast('status'), await site.holdfast('doctor')];
   expect(status.status).toBe(100);
   expect(status.stdout).toContain('anna looks wrong: account-anew');

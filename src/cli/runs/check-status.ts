@@ -65,6 +65,7 @@ async function check(context: CliContext, choice: StatusChoice): Promise<number>
   const found: Found[] = [];
   const doubts: Doubt[] = [];
   const unseen: string[] = [];
+  const anew = new Set<string>();
   const limits = chosen.map((addin) => addin.alertAfterHours ?? configuration.alertAfterHours);
   for (const [index, { name: addin }] of chosen.entries()) {
     const limitHours = limits[index]!;
@@ -77,6 +78,7 @@ async function check(context: CliContext, choice: StatusChoice): Promise<number>
           const ages = await agesOf(session, { limitMs: limitHours * hourMs, nowMs });
           for (const age of ages.accounts) found.push({ ...age, addin: name, limitHours });
           doubts.push(...ages.doubts);
+          for (const site of ages.anew) anew.add(site);
         }),
       );
     } catch (error) {
@@ -89,6 +91,7 @@ async function check(context: CliContext, choice: StatusChoice): Promise<number>
   const warnings: string[] = [...unseen];
   if (!configuration.steering.enabled) warnings.push('backups are switched off by the scope backups.enabled');
   if (doubts.length > 0) warnings.push(doubtsText(doubts));
+  if (anew.size > 0) warnings.push(anewText([...anew]));
   const scheduled = chosen.filter(({ schedule }) => schedule.length > 0).map((one) => one.name);
   if (scheduled.length > 0 && runnerOf(configuration).kind === 'nothing')
     warnings.push('nothing runs the schedules');
@@ -176,6 +179,9 @@ function chooseAddins(
 
 const doubtsText = (doubts: readonly Doubt[]): string =>
   `${plural(doubts.length, 'snapshot')} damaged or not trusted, see holdfast verify: ${doubts[0]!.message}`;
+
+const anewText = ([first, ...others]: readonly string[]): string =>
+  `the directory of ${printable(first!)}${others.length > 0 ? ` and ${others.length} more` : ''} no longer carries its UUID, see holdfast doctor`;
 
 const hours = (ms: number): string => (ms / hourMs).toFixed(1);
 const line = (text: string): string => printable(text, 500).replaceAll('|', '\\u{7c}');

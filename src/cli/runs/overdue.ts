@@ -35,6 +35,8 @@ export interface Ages {
   readonly accounts: readonly AccountAge[];
   /** Snapshots that were passed over. */
   readonly doubts: readonly Doubt[];
+  /** Sites of those whose directory no longer carries the UUID of the snapshots before. */
+  readonly anew: readonly string[];
 }
 
 const accountsAtOnce = 16;
@@ -70,12 +72,14 @@ export async function agesOf(
   const byOwner = Map.groupBy(past, ({ owner }) => owner);
   const ages: AccountAge[] = [];
   const doubts: Doubt[] = [];
+  const anew: string[] = [];
   const isLookedAt = (owner: string | null): boolean =>
     hash('sha256', `${owner} ${nowMs}`, 'buffer').readUInt32BE() / 2 ** 32 <
     accountsLookedAt / accounts.length;
   const ageOf = async (account: Account): Promise<AccountAge> => {
     const { site, domain } = account;
     const owner = state === null ? null : await state.knownAccountId(account);
+    if (state !== null && state.former(account, owner) !== null) anew.push(site);
     const listed = owner === null ? [] : (byOwner.get(owner) ?? []);
     const passedOver: Doubt[] = [];
     const complete = (await judge.newestComplete(listed, passedOver, isLookedAt(owner)))?.atMs ?? null;
@@ -98,7 +102,7 @@ export async function agesOf(
   await eachLimited([...accounts.entries()], accountsAtOnce, async ([index, account]) => {
     ages[index] = await ageOf(account);
   });
-  return { accounts: ages, doubts };
+  return { accounts: ages, doubts, anew };
 }
 
 /** Since when partial snapshots hold each component of the newest; null where one is in none of them. */
