@@ -3,6 +3,7 @@
 import { setFlagsFromString } from 'node:v8';
 import type { Panel } from '../core/index.ts';
 import { chooseDatabases } from '../core/jobs/export-databases/choose.ts';
+import type { Lacking, SpaceRequest } from '../core/jobs/export-databases/space.ts';
 import type { DatabaseFilter, DatabaseOutcome, ExportTarget } from '../core/jobs/export-databases/types.ts';
 import type { CliContext } from './command.ts';
 import type { ExportParts } from './commands/db-export.ts';
@@ -42,14 +43,11 @@ export async function exportToFiles(
       reason: 'no-place' as const,
     }));
   const plain = chosen.format === 'plain';
-  if (chosen.force !== true) {
-    const { requireSpace } = await import('../core/jobs/export-databases/space.ts');
-    await requireSpace({ target, groups: taken, plain, concurrency, signal });
-  }
+  const lacking = await roomFor(chosen, { target, groups: taken, plain, concurrency, signal });
   const outcomes: DatabaseOutcome[] = [];
   try {
     await exportDatabases({
-      groups: taken,
+      groups: taken.map((group) => ({ ...group, error: lacking.get(group) ?? group.error })),
       target,
       plain,
       concurrency,
@@ -66,6 +64,19 @@ export async function exportToFiles(
     if (!signal.aborted) throw error;
   }
   return { items: outcomes.map(describeOutcome), skipped };
+}
+
+/**
+ * One directory that is too small is the administrator's to mend; of the accounts' own only those fail that do not fit.
+ *
+ * @throws TARGET_UNWRITABLE the directory is too small
+ */
+async function roomFor({ force, to }: ExportOptions, request: SpaceRequest): Promise<Lacking> {
+  if (force === true) return new Map();
+  const { findLacking, requireSpace } = await import('../core/jobs/export-databases/space.ts');
+  if (to === undefined) return findLacking(request);
+  await requireSpace(request);
+  return new Map();
 }
 
 async function openTarget(

@@ -20,6 +20,7 @@ import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { tellOfLeftOut } from '../left-out-notes.ts';
 import { openProgress } from '../progress.ts';
 import { rememberedBy } from '../remembered-snapshots.ts';
+import { ownServers } from '../search.ts';
 import { serverHelp } from '../server-option.ts';
 import { copyHelp, type StoreSession, withStore } from '../store-session.ts';
 import { describeReport, summaryOf, tellCompanions, tellNext, tellReport } from '../verify-printer.ts';
@@ -111,12 +112,13 @@ async function verifyShown(
   const all = asked.snapshots.length;
   const progress = await openProgress(output, world.now);
   const seen = { bytes: 0, snapshots: 0 };
+  const isOthers = search.server !== undefined && !ownServers(search.state).includes(search.server);
   return verifySnapshots({
     ...asked,
     provider: opened.provider,
     store: opened.store,
     servers: searchedServers(search),
-    remembered: isCopy || search.server !== undefined ? [] : await rememberedBy(session, asked.owner),
+    remembered: isCopy || isOthers ? [] : await rememberedBy(session, asked.owner),
     trust,
     threads: availableParallelism(),
     signal,

@@ -28,13 +28,20 @@ export interface SpaceRequest {
 
 /** Of one group: what its files will take more than there is now, and what lies beside until they are complete. */
 interface Need {
+  readonly group: ExportGroup;
   readonly path: string;
   readonly growth: number;
   readonly beside: number;
 }
 
-/** @throws TARGET_UNWRITABLE a file system cannot hold what is to be expected */
-export async function requireSpace(request: SpaceRequest): Promise<void> {
+/** Groups for which there is no room, with the reason. */
+export type Lacking = ReadonlyMap<ExportGroup, HoldfastError>;
+
+/**
+ * Finds the groups for which the file systems have no room. Where they share one, the largest go without: an account
+ * decides what its own databases seem to be, and must not keep others from theirs.
+ */
+export async function findLacking(request: SpaceRequest): Promise<Lacking> {
   const needs: Need[] = [];
   for (const group of request.groups) {
     const { account, engine } = group;
@@ -42,37 +49,53 @@ export async function requireSpace(request: SpaceRequest): Promise<void> {
     if (place !== null) needs.push(await needOf(request, group, place));
   }
   const byDevice = Map.groupBy(needs, ({ path }) => statSync(path, { throwIfNoEntry: false })?.dev ?? null);
+  const lacking = new Map<ExportGroup, HoldfastError>();
   for (const [device, ofDevice] of byDevice) {
-    if (device !== null) await requireOn(ofDevice, request.concurrency);
+    if (device === null) continue;
+    for (const [group, error] of await lackingOn(ofDevice, request.concurrency)) lacking.set(group, error);
   }
+  return lacking;
 }
 
-async function requireOn(needs: readonly Need[], concurrency: number): Promise<void> {
-  const growth = needs.reduce((sum, need) => sum + need.growth, 0);
-  // Until a new file is complete the one before it stays.
-  const beside = needs
-    .map((need) => need.beside)
-    .sort((a, b) => b - a)
-    .slice(0, concurrency)
-    .reduce((sum, bytes) => sum + bytes, 0);
-  const needed = growth + beside;
+/** @throws TARGET_UNWRITABLE there is no room for all of it */
+export async function requireSpace(request: SpaceRequest): Promise<void> {
+  const [error] = (await findLacking(request)).values();
+  if (error !== undefined) throw error;
+}
+
+async function lackingOn(needs: readonly Need[], concurrency: number): Promise<Lacking> {
   const { path } = needs[0]!;
   const { bavail, bsize } = await statfs(path);
   const free = bavail * bsize;
-  if (needed <= free) return;
-  const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
-  throw new HoldfastError(
-    'TARGET_UNWRITABLE',
-    `the exports may need ${mib(needed)}, and ${mib(free)} are free in ${printable(path, 4096)}`,
-    { hint: 'Make room, name another directory, or add --force to try all the same.' },
-  );
+  const all = totalOf(needs, concurrency);
+  const left = [...needs].sort((a, b) => a.growth + a.beside - (b.growth + b.beside));
+  const lacking = new Map<ExportGroup, HoldfastError>();
+  while (left.length > 0 && totalOf(left, concurrency) > free) {
+    const { group } = left.pop()!;
+    const message = `the exports may need ${mib(all)}, and ${mib(free)} are free in ${printable(path, 4096)}`;
+    const hint = 'Make room, name another directory, or add --force to try all the same.';
+    lacking.set(group, new HoldfastError('TARGET_UNWRITABLE', message, { hint }));
+  }
+  return lacking;
+}
+
+const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+
+/** Until a new file is complete the one before it stays. */
+function totalOf(needs: readonly Need[], concurrency: number): number {
+  const beside = needs
+    .map((need) => need.beside)
+    .sort((a, b) => b - a)
+    .slice(0, concurrency);
+  return [...needs.map(({ growth }) => growth), ...beside].reduce((sum, bytes) => sum + bytes, 0);
 }
 
 async function needOf(
   { target, plain }: SpaceRequest,
-  { engine, databases }: ExportGroup,
+  group: ExportGroup,
   { path, sizesOf }: PlaceSizes,
 ): Promise<Need> {
+  const { engine, databases } = group;
   const isPostgresql = engine.family === 'postgresql';
   const format = isPostgresql && !plain ? 'pgdump' : 'sql';
   let [growth, beside] = [0, 0];
@@ -83,5 +106,5 @@ async function needOf(
     growth += Math.max(0, expected - superseded);
     beside += Math.min(superseded, expected);
   }
-  return { path, growth, beside };
+  return { group, path, growth, beside };
 }
