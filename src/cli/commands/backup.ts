@@ -209,9 +209,9 @@ async function runWith(
     return exitStatus;
   } catch (error) {
     if (isHoldfastError(error) && error.code === 'STORE_FULL' && !signal.aborted) {
-      // Nobody else makes room before the next night; the copies have not seen this one.
-      const copies = configured.copies.map(({ name }) => ({ name, error }));
-      await doUpkeep(context, { configuration, addin: configured, chosen, copies });
+      // Nobody else makes room before the next night. What the copies lack they get first.
+      const copies = await copyAll(context, { loaded, addin, state, printer, chosen });
+      await doUpkeep(context, { configuration, addin: configured, chosen, copies, makesRoom: true });
     }
     throw error;
   } finally {

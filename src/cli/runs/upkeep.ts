@@ -36,6 +36,8 @@ export interface UpkeepAsked {
   readonly chosen: Pick<RunOptions, 'scheduled' | 'account' | 'until'>;
   /** What became of the copies in this run. */
   readonly copies: readonly Pick<CopyReport, 'name' | 'error'>[];
+  /** The store is full: prune, whether or not it is due, and nothing that writes. */
+  readonly makesRoom?: boolean;
 }
 
 const dayMs = 86_400_000;
@@ -49,24 +51,24 @@ const nothingDone: UpkeepResult = { exitStatus: 0, problems: [], pruned: [] };
  */
 export async function doUpkeep(
   context: CliContext,
-  { configuration, addin, chosen, copies }: UpkeepAsked,
+  { configuration, addin, chosen, copies, makesRoom = false }: UpkeepAsked,
 ): Promise<UpkeepResult> {
   const { world, signal, output } = context;
   const { stateDir } = configuration;
   const { upkeep } = addin;
   if (upkeep === null || chosen.scheduled !== true || chosen.account !== undefined) return nothingDone;
-  if (!(await isDue(stateDir, addin.name, upkeep.everyDays, world.now()))) return nothingDone;
+  if (!makesRoom && !(await isDue(stateDir, addin.name, upkeep.everyDays, world.now()))) return nothingDone;
   const isOver = (): boolean => signal.aborted || (chosen.until !== undefined && world.now() >= chosen.until);
   const behind = copies.filter(({ error }) => error !== null).map(({ name }) => name);
   const problems = upkeep.prune && behind.length > 0 ? heldBack(behind) : [];
   for (const problem of problems) output.note(problem);
   const parts = [
     ...(upkeep.prune ? await prunings(addin, behind.length === 0) : []),
-    ...(upkeep.compact ? [await compaction(addin)] : []),
+    ...(upkeep.compact && !makesRoom ? [await compaction(addin)] : []),
   ];
   const pruned: PrunedStore[] = [];
   let exitStatus = 0;
-  let isWhole = problems.length === 0;
+  let isWhole = problems.length === 0 && !makesRoom;
   for (const part of parts) {
     if (isOver()) return { exitStatus, problems, pruned };
     const { name, copy } = part;

@@ -145,7 +145,8 @@ it('makes room in a store that is full, so that the next run finds some', async 
   try {
     const store = { use: 'local', path: join(small.path, 'store') };
     const settings = { name: 'full', provider: { use: 's3-tar' }, store, encryption: 'none' };
-    const given = { ...settings, retention: { keepLast: 1 }, upkeep: { prune: true } };
+    const copies = [{ store: { use: 'local', path: join(site.dir, 'copy-of-full') } }];
+    const given = { ...settings, copies, retention: { keepLast: 1 }, upkeep: { prune: true, everyDays: 7 } };
     writeJson(join(site.config, 'addins.d/full.json'), given);
     expect((await backUp('--addin', 'full', '--scheduled')).exitStatus).toBe(0);
     for (let i = 0; i < 3; i++) await backUp('--addin', 'full');
@@ -156,7 +157,6 @@ it('makes room in a store that is full, so that the next run finds some', async 
       for (;;) writeSync(fd, Buffer.alloc(4096, 1));
     }).toThrow('ENOSPC');
     closeSync(fd);
-    await rememberUpkeep(site.state, 'full', Date.now() - dayMs);
     const full = await site.holdfast('backup', '--addin', 'full', '--scheduled');
 
     expect(full.status).toBe(errorCodes.STORE_FULL.exit);
