@@ -14,8 +14,12 @@ export async function whileRestored<T>(
 ): Promise<T> {
   if (state === null) return work();
   const { stateDir } = loaded.configuration;
-  const ids = snapshots.map(({ header }) => header.id);
-  const end = await markRestored(stateDir, world.newObjectId().slice(0, 12), ids).catch(
+  const marked = snapshots.map(({ header }) => {
+    const { id, server, owner, objects, references } = header;
+    const places = [...objects, ...references].map(({ key }) => key.split('/', 3).slice(1).join('/'));
+    return { id, server, owner, places: [...new Set(places)] };
+  });
+  const end = await markRestored(stateDir, world.newObjectId().slice(0, 12), marked).catch(
     ({ code }: NodeJS.ErrnoException) => {
       output.note(`warning: the state could not be written (${code}): a prune may take the snapshot away`);
     },

@@ -10,15 +10,24 @@ import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 import { isAlive, ownMark, type ProcessMark } from './process-mark.ts';
 
+/** Of each snapshot as much as tells its objects after its manifest has gone. */
+export interface RestoredSnapshot {
+  /** Twelve hex digits. */
+  readonly id: string;
+  readonly server: string;
+  readonly owner: string;
+  /** `<server>/<owner>` of all objects that it names, those of others among them. */
+  readonly places: readonly string[];
+}
+
 interface RestoreFile extends ProcessMark {
-  /** Twelve hex digits each. */
-  readonly snapshots: readonly string[];
+  readonly snapshots: readonly RestoredSnapshot[];
 }
 
 const directoryOf = (stateDir: string): string => join(stateDir, 'restores');
 
 /**
- * Marks the snapshots of these ids until what it resolves with is called, which never fails.
+ * Marks these snapshots until what it resolves with is called, which never fails.
  *
  * @param id of the restore, twelve hex digits
  * @throws a system error where the state cannot be written; then nothing is marked
@@ -26,7 +35,7 @@ const directoryOf = (stateDir: string): string => join(stateDir, 'restores');
 export async function markRestored(
   stateDir: string,
   id: string,
-  snapshots: readonly string[],
+  snapshots: readonly RestoredSnapshot[],
 ): Promise<() => Promise<void>> {
   const directory = directoryOf(stateDir);
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -38,14 +47,19 @@ export async function markRestored(
 
 /** Ids of all that are marked. @throws a system error where the state is there and cannot be read */
 export async function restoredSnapshots(stateDir: string): Promise<ReadonlySet<string>> {
+  return new Set((await markedSnapshots(stateDir)).map(({ id }) => id));
+}
+
+/** All that are marked, once for each restore. @throws a system error where the state is there and cannot be read */
+export async function markedSnapshots(stateDir: string): Promise<readonly RestoredSnapshot[]> {
   const directory = directoryOf(stateDir);
-  const marked = new Set<string>();
+  const marked: RestoredSnapshot[] = [];
   for (const name of await namesIn(directory)) {
     const path = join(directory, name);
     const read = await readJsonFile(path);
     if ('missing' in read) continue;
     if ('value' in read && isRestoreFile(read.value) && isAlive(read.value))
-      for (const id of read.value.snapshots) marked.add(id);
+      for (const one of read.value.snapshots) marked.push(one);
     else await rm(path, { force: true });
   }
   return marked;
@@ -63,7 +77,11 @@ async function namesIn(directory: string): Promise<string[]> {
 function isRestoreFile(value: unknown): value is RestoreFile {
   if (typeof value !== 'object' || value === null) return false;
   const { pid, snapshots } = value as Record<string, unknown>;
-  return (
-    Number.isSafeInteger(pid) && Array.isArray(snapshots) && snapshots.every((one) => typeof one === 'string')
-  );
+  return Number.isSafeInteger(pid) && Array.isArray(snapshots) && snapshots.every(isRestoredSnapshot);
+}
+
+function isRestoredSnapshot(value: unknown): value is RestoredSnapshot {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, server, owner, places } = value as Record<string, unknown>;
+  return [id, server, owner].every((one) => typeof one === 'string') && Array.isArray(places);
 }

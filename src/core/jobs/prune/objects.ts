@@ -18,7 +18,7 @@ import { KeySet } from './key-set.ts';
 import { readGroup } from './read-group.ts';
 import { hasGap } from './refusals.ts';
 import type { Remover } from './remover.ts';
-import { areRestored } from './restored.ts';
+import { objectsAreRestored } from './restored.ts';
 import { isOf, keysOf, type Survey, type SurveyTimes } from './survey.ts';
 import type { PruneRequest, Refusal, StoredKey, Tally } from './types.ts';
 
@@ -92,7 +92,7 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
         if (survey === undefined) await acceptGaps(request, owner, gaps);
         for (let i = 0; i < going.length; i += perLook) {
           // It may have read the manifest a moment before that went.
-          if (await areRestored(request.stateDir, survey?.decisions ?? [])) return 'locked';
+          if (await objectsAreRestored(request, found.owners, owner)) return 'locked';
           stopped = await lookAgain(request, task, needed, `manifests/${server}/${owner}/`);
           if (stopped !== null) return 'stopped';
           await eachLimited(going.slice(i, i + perLook), removers, async (stored) => {

@@ -67,7 +67,9 @@ async function run(remove: Store['remove'] = memory.remove): Promise<PruneReport
 }
 
 const mark = (of: number): Promise<() => Promise<void>> =>
-  markRestored(stateDir, 'a'.repeat(12), [snapshots[of]!]);
+  markRestored(stateDir, 'a'.repeat(12), [
+    { id: snapshots[of]!, server, owner, places: [`${server}/${owner}`] },
+  ]);
 const countOf = async (prefix: string): Promise<number> => (await keysIn(memory, prefix)).length;
 
 describe('an account of a store that removes slowly', () => {
@@ -111,13 +113,20 @@ describe('a snapshot that a restore reads', () => {
     expect(readdirSync(join(stateDir, 'restores'))).toEqual([]);
   });
 
-  it('keeps its objects where the restore began while its manifest went', async () => {
+  it('keeps its objects where the restore began while its manifest went, also in later runs', async () => {
+    let end = async (): Promise<void> => {};
     const report = await run(async (request) => {
-      if (request.key.startsWith('manifests/')) await mark(0);
+      if (request.key.startsWith('manifests/')) end = await mark(0);
       await memory.remove(request);
     });
 
     expect(report).toMatchObject({ locked: ['site1'], exitStatus: errorCodes.ACCOUNT_LOCKED.exit });
     expect(await countOf('data/')).toBe(4);
+    // No manifest tells the next run of the snapshot.
+    expect(await run()).toMatchObject({ locked: ['site1'] });
+    expect([await countOf('manifests/'), await countOf('data/')]).toEqual([2, 4]);
+    await end();
+    expect(await run()).toMatchObject({ locked: [], exitStatus: 0 });
+    expect(await countOf('data/')).toBe(2);
   });
 });
