@@ -207,6 +207,13 @@ export function holdsOf({ standing, unreadable }: AccountProtections, nowMs: num
   return [...holds.map((one) => `${words(one)}${place(one)}`), ...unreadable.map(unreadableWords)];
 }
 
+/** When the latest pin or hold without an end was written that is of this very snapshot; null without one. */
+export function lastingPinMs({ standing }: AccountProtections, snapshotId: string): number | null {
+  const lasting = standing.filter(({ snapshot, until }) => snapshot?.id === snapshotId && until === null);
+  const written = lasting.map(({ at }) => Date.parse(at)).filter((ms) => !Number.isNaN(ms));
+  return written.length === 0 ? null : Math.max(...written);
+}
+
 /** For one snapshot at one instant, in words for people. */
 export function protectionOf(
   { standing, erasures, unreadable }: AccountProtections,

@@ -45,28 +45,32 @@ export function shrunk(newest: Measures, before: readonly Measures[]): Finding |
 }
 
 /**
- * Of the newest good one of these, oldest first: what looks wrong, or null. Also null once one of those it is compared with,
- * of the usual size, is pinned: somebody has looked, and that one stays.
+ * Of the newest good one of these, oldest first: what looks wrong, or null. Also null where one of those it is compared with,
+ * of the usual size, was pinned for good after it: somebody has looked, and that one stays. An older pin was for another reason.
  */
 export function newestIsShrunk(
   ordered: readonly {
     readonly name: string;
     readonly state: SnapshotState;
     readonly measures: Measures | null;
-    readonly isPinned?: boolean;
+    /** When its manifest was written. */
+    readonly committedMs: number;
+    /** When it was last pinned without an end; null where it is not. */
+    readonly pinnedMs: number | null;
   }[],
 ): string | null {
   // Locked snapshots have no numbers; whoever prunes with the identity judges them.
   if (ordered.findLast(({ state }) => state === 'complete')?.measures === null) return null;
-  const good = ordered.flatMap(({ name, measures, isPinned }) =>
-    measures?.state === 'complete' ? [{ name, measures, isPinned }] : [],
+  const good = ordered.flatMap(({ measures, ...one }) =>
+    measures?.state === 'complete' ? [{ ...one, measures }] : [],
   );
   const before = good.slice(0, -1).map(({ measures }) => measures);
   const newest = good.at(-1);
   const finding = newest === undefined ? null : shrunk(newest.measures, before);
-  const pinned = good.slice(-compared - 1, -1).filter(({ isPinned }) => isPinned === true);
-  if (pinned.some(({ measures }) => shrunk(measures, before) === null)) return null;
-  return finding === null ? null : `${newest!.name}: ${finding.message}`;
+  if (newest === undefined || finding === null) return null;
+  const isAnswer = ({ measures, pinnedMs }: (typeof good)[number]): boolean =>
+    pinnedMs !== null && pinnedMs > newest.committedMs && shrunk(measures, before) === null;
+  return good.slice(-compared - 1, -1).some(isAnswer) ? null : `${newest.name}: ${finding.message}`;
 }
 
 function unusualChange({ changes, entries }: Measures, earlier: readonly Measures[]): Finding | null {

@@ -22,6 +22,7 @@ export function prunable(
     ...retainedOf(snapshot),
     ...(forked.has(header.lineage) ? { byTime: true } : {}),
     ...{ digest: header.digest, name, key },
+    committedMs: Date.parse(header.committedAt),
     measures: body === null ? null : measuresOf(header, body),
     manifests: manifests
       .filter((one) => one.snapshot.header.id === header.id)

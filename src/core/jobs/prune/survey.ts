@@ -9,10 +9,10 @@
 import { restoredSnapshots } from '../../state/restores.ts';
 import type { AnySnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
-import { protectionOf, readProtections } from '../events.ts';
+import { lastingPinMs, protectionOf, readProtections } from '../events.ts';
 import { newestIsShrunk } from '../findings/findings.ts';
 import { decideRetention } from '../retention/decide.ts';
-import type { Decision, Protection } from '../retention/types.ts';
+import type { Decision } from '../retention/types.ts';
 import { standingOf } from '../trust.ts';
 import { idOf } from '../verify-history.ts';
 import { type KeyGroup, walkOwners } from '../walk.ts';
@@ -168,24 +168,20 @@ async function surveyOwner(
   const isErased = await erasureCheck(request, { server, owner }, protections, lane);
   const described = lane.flatMap(({ snapshot }) => snapshot.body?.account ?? []);
   const ruled = request.retentionOf?.(owner, described) ?? request.retention;
-  const protectionOfOne = ({ id }: { readonly id: string }): Protection => {
-    const found = protectionOf(protections, id, nowMs);
-    return found.erasure === null || isErased(id) ? found : { ...found, erasure: null };
-  };
   let decisions = decideRetention({
     snapshots: lane.map((one) => prunable(one, manifests, forked)),
     rules: ruled === 'unknown' ? request.retention : ruled,
     needsFull: request.provider.capabilities.needsFull ?? true,
-    protectionOf: protectionOfOne,
+    protectionOf: ({ id }) => {
+      const found = protectionOf(protections, id, nowMs);
+      return found.erasure === null || isErased(id) ? found : { ...found, erasure: null };
+    },
     nowMs,
   });
   const site = newest.at(-1)?.snapshot.body?.account.site ?? owner;
   const shrunk = decisions.some(({ keep }) => !keep)
     ? newestIsShrunk(
-        decisions.map(({ snapshot }) => {
-          const { pins, holds } = protectionOfOne(snapshot);
-          return { ...snapshot, isPinned: pins.length + holds.length > 0 };
-        }),
+        decisions.map(({ snapshot }) => ({ ...snapshot, pinnedMs: lastingPinMs(protections, snapshot.id) })),
       )
     : null;
   const goes = decisions.some(({ keep, erased }) => !keep && erased !== true);

@@ -67,6 +67,8 @@ export interface PrunableSnapshot extends RetainedSnapshot {
   readonly name: string;
   readonly key: string;
   readonly digest: string;
+  /** When its manifest was written, by the clock of its server. */
+  readonly committedMs: number;
   readonly measures: Measures | null;
   /** Every revision there is, the lowest first. */
   readonly manifests: readonly StoredKey[];

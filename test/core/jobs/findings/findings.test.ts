@@ -77,18 +77,22 @@ describe('the findings of a snapshot', () => {
 
 describe('the newest good one', () => {
   const listed = (all: readonly (Measures | null)[]) =>
-    all.map((measures, i) => ({ name: `s${i}`, state: 'complete' as const, measures }));
+    all.map((measures, i) => ({
+      ...{ name: `s${i}`, state: 'complete' as const, measures },
+      ...{ committedMs: i * 10, pinnedMs: null },
+    }));
   const plain = [...nights(4), { ...usual, entries: 10 }];
 
   it('looks damaged where it is much smaller than those before it', () => {
     expect(newestIsShrunk(listed(plain))).toContain('s4: it has 10 entries');
   });
 
-  it('is believed once a good one that it is compared with is pinned, no small nor old one', () => {
-    const pinned = (at: number, all: readonly Measures[]) =>
-      newestIsShrunk(listed(all).map((one, i) => ({ ...one, isPinned: i === at })));
+  it('is believed once a good one that it is compared with is pinned after it, no small nor old one', () => {
+    const pinned = (at: number, all: readonly Measures[], pinnedMs = all.length * 10) =>
+      newestIsShrunk(listed(all).map((one, i) => (i === at ? { ...one, pinnedMs } : one)));
 
     expect(pinned(3, plain)).toBeNull();
+    expect(pinned(3, plain, 40)).not.toBeNull();
     expect(pinned(4, plain)).not.toBeNull();
     expect(pinned(4, [...nights(4), { ...usual, entries: 10 }, { ...usual, entries: 10 }])).not.toBeNull();
     expect(pinned(0, [...nights(7), ...plain])).not.toBeNull();

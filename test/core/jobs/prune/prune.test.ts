@@ -570,14 +570,21 @@ describe('prune refuses', () => {
     expect((await run({ retention: { keepLast: 2, maxRemoveShare: 1 } })).refusals).toEqual([]);
   });
 
-  it('for such an account only until one of the good ones before is pinned', async () => {
+  it('for such an account only until one of the good ones before is pinned after it, without an end', async () => {
     const written = await history(store, 1, 5);
     await putSnapshot(store, { owner: ownerUuid(1), sequence: 6, atMs: nowMs, entries: 49 });
     const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
     const good = (await listSnapshots(store, {}, signal)).find(({ key }) => key === written[3]!.key)!;
     const target = { snapshot: await readSnapshot(provider, good, signal) };
-    await pin({ store, provider, target, world, signal }, { kind: 'pin', reason: 'good', untilMs: null });
-    const { refusals, snapshots } = await run({ retention: { keepLast: 1 } });
+    const pinned = async (until: number | null) => {
+      await pin({ store, provider, target, world, signal }, { kind: 'pin', reason: 'good', untilMs: until });
+      return run({ retention: { keepLast: 1 } });
+    };
+    const ofEarlier = (await pinned(null)).refusals.map(({ rule }) => rule);
+    nowMs += hour;
+    const ofEnding = (await pinned(nowMs + day)).refusals.map(({ rule }) => rule);
+    const { refusals, snapshots } = await pinned(null);
+    expect([ofEarlier, ofEnding]).toEqual([['shrunk'], ['shrunk']]);
 
     expect(refusals).toEqual([]);
     expect(snapshots.filter(({ keep }) => keep).map(({ snapshot }) => snapshot.sequence)).toContain(4);
