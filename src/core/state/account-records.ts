@@ -26,6 +26,8 @@ export interface AccountRecord {
   readonly stamp?: string;
   /** As the panel said when it last could; absent where it never could. */
   readonly plan?: string | null;
+  /** When it last took its place back from an older account, as an empty mountpoint does each time the disk is missing. */
+  readonly tookOverAtMs?: number;
   /** Oldest first; the last is how it is now, or was when it was seen last. Never empty. */
   readonly attributes: readonly [AccountAttributes, ...AccountAttributes[]];
 }
@@ -46,6 +48,8 @@ export interface Sighting {
   readonly nowMs: number;
   /** Another was seen at its site no earlier: dates to the day would leave that one the holder. */
   readonly contested: boolean;
+  /** `hasTakenOver` of the account. */
+  readonly tookOver: boolean;
 }
 
 /** The record after a sighting, or null where it says nothing new: dates are kept to the day. */
@@ -56,7 +60,12 @@ export function sighted(record: AccountRecord | undefined, sighting: Sighting): 
   const stamp = sighting.stamp ?? record?.stamp;
   // Of an account with a problem, no plan may mean that the panel cannot tell.
   const plan = account.plan ?? (account.problem === null ? null : record?.plan);
-  const facts = { ...(stamp === undefined ? {} : { stamp }), ...(plan === undefined ? {} : { plan }) };
+  const tookOverAtMs = sighting.tookOver ? nowMs : record?.tookOverAtMs;
+  const facts = {
+    ...(stamp === undefined ? {} : { stamp }),
+    ...(plan === undefined ? {} : { plan }),
+    ...(tookOverAtMs === undefined ? {} : { tookOverAtMs }),
+  };
   if (record === undefined) return { uuid, home: account.home, marked, ...facts, attributes: [seen] };
   // An account whose directory is missing today keeps the place where it was.
   const home = account.home ?? record.home;
@@ -96,15 +105,32 @@ export interface Sought extends Pick<Account, 'site' | 'domain' | 'home'> {
 }
 
 /**
- * The account whose directory this was and that carried its UUID there, where this one has been seen for a week at most:
+ * The account whose directory this was and that carried its UUID there, where this one took its place a week ago at most:
  * a disk may not be mounted, or a directory was copied without its attributes. Null as well where another domain
  * shows that a panel used the site again.
  */
-export function formerOf(
-  { site, domain, home, own, nowMs }: Sought,
+export function formerOf(sought: Sought, others: readonly AccountRecord[]): FormerRecord | null {
+  const { own, nowMs } = sought;
+  const predecessor = predecessorOf(sought, others);
+  if (own === undefined || isSeenSince(predecessor, own)) return predecessor;
+  return nowMs - (own.tookOverAtMs ?? own.attributes[0].firstSeenMs) > anewMs ? null : predecessor;
+}
+
+/** Whether the account, known before, stands where an older one was seen since: what it is now is as new as at first. */
+export function hasTakenOver(sought: Sought, others: readonly AccountRecord[]): boolean {
+  return sought.own !== undefined && isSeenSince(predecessorOf(sought, others), sought.own);
+}
+
+function isSeenSince(predecessor: AccountRecord | null, own: AccountRecord): boolean {
+  return predecessor !== null && present(predecessor).lastSeenMs > present(own).lastSeenMs;
+}
+
+/** Who was seen last of the older accounts that had the same place. */
+function predecessorOf(
+  { site, domain, home, own }: Sought,
   others: readonly AccountRecord[],
 ): FormerRecord | null {
-  if (home === null || (own !== undefined && nowMs - own.attributes[0].firstSeenMs > anewMs)) return null;
+  if (home === null) return null;
   const fits = others.filter((one): one is FormerRecord => {
     const last = present(one);
     const isSame = last.site === site && (last.domain === null || domain === null || last.domain === domain);
@@ -145,6 +171,7 @@ function isRecord(value: unknown): value is AccountRecord {
     typeof record.marked === 'boolean' &&
     (record.stamp === undefined || typeof record.stamp === 'string') &&
     (record.plan === undefined || record.plan === null || typeof record.plan === 'string') &&
+    (record.tookOverAtMs === undefined || Number.isSafeInteger(record.tookOverAtMs)) &&
     Array.isArray(record.attributes) &&
     record.attributes.length > 0 &&
     record.attributes.every(

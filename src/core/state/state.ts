@@ -16,6 +16,7 @@ import {
   type AccountRecords,
   type FormerRecord,
   formerOf,
+  hasTakenOver,
   isContested,
   parseRecords,
   present,
@@ -170,15 +171,18 @@ class StateDirectory implements State {
 
   async #sight(account: Account): Promise<string> {
     const { records, deps } = this.#parts;
-    const { home } = account;
+    const { site, domain, home } = account;
     const { carried, stamp } = await this.#carried.look(home);
     const uuid =
       (await this.#idOf(account, carried)) ?? (await this.#carried.give(account, this.#parts.notes));
     const marked = home !== null && (carried === uuid || (await this.#carried.read(home)) === uuid);
     const known = records.get(uuid);
-    const contested = isContested(known, this.#lookup.of(account.site));
+    const nowMs = deps.now();
+    const others = this.#lookup.of(site);
+    const contested = isContested(known, others);
+    const tookOver = hasTakenOver({ site, domain, home, own: known, nowMs }, others);
     const seen = { uuid, marked, stamp: carried === uuid ? stamp : null };
-    const record = sighted(known, { ...seen, account, nowMs: deps.now(), contested });
+    const record = sighted(known, { ...seen, account, nowMs, contested, tookOver });
     if (record !== null) {
       records.set(uuid, record);
       this.#lookup.note(record);

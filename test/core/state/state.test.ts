@@ -241,6 +241,35 @@ describe('an account', () => {
     expect(state.former(given, uuid)).toBeNull();
   });
 
+  it('is told of as the one before each time its directory is missing, however long ago the first was', async () => {
+    const given = await account('site1');
+    const home = given.home ?? '';
+    const uuid = await (await open()).accountId(given);
+    await rename(home, `${home}.disk`);
+    await mkdir(home);
+    nowMs += dayMs;
+    const other = await (await open()).accountId(given);
+    await rename(home, `${home}.mountpoint`);
+    await rename(`${home}.disk`, home);
+    nowMs += dayMs;
+    const mounted = await open();
+    expect(await mounted.accountId(given)).toBe(uuid);
+    expect(mounted.former(given, uuid)).toBeNull();
+
+    nowMs += 30 * dayMs;
+    await rename(home, `${home}.disk`);
+    await rename(`${home}.mountpoint`, home);
+    const state = await open();
+    expect(state.former(given, other)?.uuid, 'before it is seen').toBe(uuid);
+    expect(await state.accountId(given)).toBe(other);
+    nowMs += 6 * dayMs;
+    const later = await open();
+    expect(await later.accountId(given)).toBe(other);
+    expect(later.former(given, other)?.uuid).toBe(uuid);
+    nowMs += 2 * dayMs;
+    expect(later.former(given, other)).toBeNull();
+  });
+
   it('that was copied with its attributes is another one, while the original is there', async () => {
     const state = await open();
     const uuid = await state.accountId(await account('site1'));
