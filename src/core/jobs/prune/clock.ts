@@ -6,11 +6,10 @@ import type { Store } from '../../contracts/store.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { probePrefixOf } from '../../key-classes.ts';
 import { bytesOf } from '../../streams.ts';
-import { walk } from '../walk.ts';
 import type { PruneRequest } from './types.ts';
 
 /** Of this machine and of the store. */
-export interface Clocks {
+interface Clocks {
   /** No clock of theirs is behind this. */
   readonly earliestMs: number;
   /** They differ by so much at least. */
@@ -39,16 +38,6 @@ export async function probedClocks(
     earliestMs: Math.min(nowMs, ...told),
     apartMs: Math.max(0, ...told.map((one) => Math.abs(one - nowMs))),
   };
-}
-
-/**
- * The same where nothing can be put. A clock that only goes on is not behind the newest object it has dated, so what is old by
- * that is old; the clocks may differ by more than is seen here. Lists the whole store.
- */
-export async function listedClocks({ store, signal }: PruneRequest, nowMs: number): Promise<Clocks> {
-  let newestMs = Number.NEGATIVE_INFINITY;
-  for await (const { modifiedAtMs } of walk(store, '', signal)) newestMs = Math.max(newestMs, modifiedAtMs);
-  return { earliestMs: Math.min(nowMs, newestMs), apartMs: Math.max(0, newestMs - nowMs) };
 }
 
 async function removeProbe(

@@ -4,12 +4,12 @@
  * Order: events, manifests, then objects. A crash between any two leaves space unused and nothing broken,
  * and the next run goes on. It refuses by itself where the result would surprise: see `Refusal`.
  *
- * In a full store no event can be written. There what needs none goes first, and then all is begun anew:
+ * In a full store no event can be written. There the room held back goes first, then what needs none, and all is begun anew:
  * docs/decisions/0014-pruning-a-full-store.md.
  */
 
 import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
-import { type Clocks, listedClocks, probedClocks } from './clock.ts';
+import { probedClocks } from './clock.ts';
 import { type RemovedManifests, removeManifests } from './manifests.ts';
 import { pruneObjects } from './objects.ts';
 import { clockRefusal, newDamage, pinnedMeanwhile, shareRefusal } from './refusals.ts';
@@ -36,7 +36,7 @@ export async function prune(request: PruneRequest): Promise<PruneReport> {
       hint: 'Run prune where credentials can, which may be another machine.',
     });
   }
-  if (!apply) return pruneOnce(request, unasked);
+  if (!apply) return pruneOnce(request);
   const removed: Tally = { count: 0, bytes: 0 };
   const counting: PruneRequest = {
     ...request,
@@ -50,7 +50,7 @@ export async function prune(request: PruneRequest): Promise<PruneReport> {
   };
   for (;;) {
     try {
-      const report = await pruneOnce(counting, probedClocks);
+      const report = await pruneOnce(counting);
       if (report.denied === 0) await keepReserve(request);
       return { ...report, removed };
     } catch (error) {
@@ -59,8 +59,6 @@ export async function prune(request: PruneRequest): Promise<PruneReport> {
     }
   }
 }
-
-const unasked: ClocksOf = async (_request, nowMs) => ({ earliestMs: nowMs, apartMs: 0 });
 
 const isFull = (error: unknown): error is HoldfastError =>
   isHoldfastError(error) && error.code === 'STORE_FULL';
@@ -71,28 +69,26 @@ const stillFull = (cause: HoldfastError): HoldfastError =>
     hint: 'Make a little room, a megabyte is enough: raise the quota, or remove what is not of the store; then run `holdfast prune --apply`, which writes down what it removes.',
   });
 
-/** Replaced revisions and objects that nothing names, where they are old enough in any case; needs no room. @returns whether any went */
+/** Replaced revisions and objects that nothing names; needs room for the probe of the clock only. @returns whether any went */
 async function removeWithoutEvents(request: PruneRequest): Promise<boolean> {
   const { retentionOf: _, ...rest } = request;
-  const clocksOf: ClocksOf = (of, nowMs) =>
-    probedClocks(of, nowMs).catch((error: unknown) => {
-      if (isFull(error)) return listedClocks(of, nowMs);
-      throw error;
-    });
   const only = { ...rest, retention: null, acceptGaps: false };
-  return (await pruneOnce(only, clocksOf, 'without events')).removed.count > 0;
+  try {
+    return (await pruneOnce(only, 'without events')).removed.count > 0;
+  } catch (error) {
+    // Without the time of the store no age can be trusted.
+    if (isFull(error)) return false;
+    throw error;
+  }
 }
-
-type ClocksOf = (request: PruneRequest, nowMs: number) => Promise<Clocks>;
 
 async function pruneOnce(
   request: PruneRequest,
-  clocksOf: ClocksOf,
   what: 'all' | 'without events' = 'all',
 ): Promise<PruneReport> {
   const { apply, world } = request;
   const nowMs = world.now();
-  const clocks = await clocksOf(request, nowMs);
+  const clocks = apply ? await probedClocks(request, nowMs) : { earliestMs: nowMs, apartMs: 0 };
   const times = { nowMs, graceFromMs: clocks.earliestMs - graceMs };
   const found = await survey(request, times);
   const clock = clockRefusal(clocks.apartMs);
