@@ -19,7 +19,7 @@ import { accountOfDatabases, databasesOwner, ownerNames } from '../core/state/da
 import { isUuid } from '../core/state/server-identity.ts';
 import type { State } from '../core/state/state.ts';
 import { notesOfAhead } from './ahead-notes.ts';
-import { tellOfLeftOut } from './left-out-notes.ts';
+import { hintOfLeftOut, tellOfLeftOut } from './left-out-notes.ts';
 import { readNewestOfEach } from './read-each.ts';
 import { listCandidates, ofAnyServer, ofThisServer, ownServers, type Search } from './search.ts';
 
@@ -109,8 +109,10 @@ async function fromManifests(search: Search, wanted: string): Promise<string> {
   const found = sound.length > 0 ? sound : snapshots.flatMap(fits);
   if (found.length === 1) return found[0]!;
   if (found.length === 0) {
+    const look = 'Run holdfast snapshots, or holdfast accounts, to see what there is.';
+    const leftOut = await hintOfLeftOut(search);
     throw new HoldfastError('ACCOUNT_NOT_FOUND', `no snapshot and no account is called ${quoted(wanted)}`, {
-      hint: 'Run holdfast snapshots, or holdfast accounts, to see what there is.',
+      hint: leftOut === null ? look : `${look} ${leftOut}`,
     });
   }
   throw new HoldfastError('USAGE', `${quoted(wanted)} fits several accounts: ${found.join(', ')}`, {

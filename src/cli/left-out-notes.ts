@@ -23,7 +23,7 @@ export async function tellOfLeftOut(
 ): Promise<void> {
   if (search.note === undefined) return;
   if (wanted !== null && owner !== null) await tellOfFormer(search, wanted, owner);
-  await tellOfServers(search, owner);
+  await tellOfServers(search, wanted, owner);
 }
 
 /** Those who were called the same before, as far as the store has anything of theirs. */
@@ -49,24 +49,48 @@ async function tellOfFormer(search: Search, wanted: string, owner: string): Prom
   }
 }
 
-async function tellOfServers(search: Search, owner: string | null): Promise<void> {
-  const mine = searchedServers(search);
-  if (search.server !== undefined || mine.length === 0) return;
-  const others = (await serversIn(search.store, search.signal)).filter((one) => !mine.includes(one));
+async function tellOfServers(search: Search, wanted: string | null, owner: string | null): Promise<void> {
+  const others = await otherServers(search);
   const found: string[] = [];
   for (const server of others) {
     if (owner === null || (await hasAny(search, `manifests/${server}/${owner}/`))) found.push(server);
   }
-  // Where this server has none, those of all are shown.
-  if (found.length === 0 || !(await hasOwn(search, mine, owner))) return;
-  const whose = owner === null ? 'other servers' : 'this account that other servers made';
-  const more = found.length > named ? ` and ${found.length - named} more` : '';
-  const listed = found.slice(0, named).join(', ');
-  search.note?.(`note: snapshots of ${whose} left out; --server UUID shows them: ${listed}${more}`);
+  if (found.length > 0) {
+    // Where this server has none, those of all are shown.
+    if (!(await hasOwn(search, owner))) return;
+    const whose = owner === null ? 'other servers' : 'this account that other servers made';
+    search.note?.(`note: snapshots of ${whose} left out; --server UUID shows them: ${listedServers(found)}`);
+    return;
+  }
+  // A server that lost its state gave the account another UUID, and only manifests, which may be locked, know its name.
+  if (others.length === 0 || wanted === null || isUuid(wanted.toLowerCase())) return;
+  search.note?.(
+    `note: snapshots of other servers left out, perhaps of this account; --server UUID shows them: ${listedServers(others)}`,
+  );
 }
 
-const hasOwn = async (search: Search, mine: readonly string[], owner: string | null): Promise<boolean> => {
-  const prefixes = mine.map((server) => `manifests/${server}/${owner === null ? '' : `${owner}/`}`);
+/** How a look-up of all accounts would find more, or null where it left out no server. */
+export async function hintOfLeftOut(search: Search): Promise<string | null> {
+  const others = await otherServers(search);
+  if (others.length === 0 || !(await hasOwn(search, null))) return null;
+  return `Snapshots of other servers were left out; name one with --server UUID: ${listedServers(others)}.`;
+}
+
+async function otherServers(search: Search): Promise<string[]> {
+  const mine = searchedServers(search);
+  if (search.server !== undefined || mine.length === 0) return [];
+  return (await serversIn(search.store, search.signal)).filter((one) => !mine.includes(one));
+}
+
+function listedServers(servers: readonly string[]): string {
+  const more = servers.length > named ? ` and ${servers.length - named} more` : '';
+  return `${servers.slice(0, named).join(', ')}${more}`;
+}
+
+const hasOwn = async (search: Search, owner: string | null): Promise<boolean> => {
+  const prefixes = searchedServers(search).map(
+    (server) => `manifests/${server}/${owner === null ? '' : `${owner}/`}`,
+  );
   return (await Promise.all(prefixes.map((prefix) => hasAny(search, prefix)))).includes(true);
 };
 

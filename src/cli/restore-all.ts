@@ -20,6 +20,7 @@ import type { RestoreAllDocument } from './documents/restore-all.ts';
 import type { FailedComponent } from './documents/snapshot.ts';
 import { listCandidates } from './find-snapshot.ts';
 import { bytesText, durationText, plural } from './format.ts';
+import { tellOfLeftOut } from './left-out-notes.ts';
 import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts';
 import { openProgress } from './progress.ts';
 import { readNewestOfEach, type Unreadable } from './read-each.ts';
@@ -51,6 +52,8 @@ export async function runRestoreAll(
       hint: 'Check the addin configuration, or name another with --addin.',
     });
   }
+  // No warning: a store that several servers share leaves theirs out on purpose.
+  await tellOfLeftOut(search, null, null);
   makeRoot(target);
   const gone = new Set(erased.map(({ owner }) => owner));
   const begun = options.resume ? begunBelow(target).filter(({ mark }) => !gone.has(mark.owner)) : [];

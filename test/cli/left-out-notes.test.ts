@@ -1,6 +1,6 @@
 /** What look-ups by a name leave out, and how it is found all the same. */
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { SnapshotsDocument } from '../../src/cli/documents/snapshots.ts';
@@ -44,4 +44,26 @@ it('names the UUID before, and the server before, whose snapshots a name no long
     `of this account that other servers made left out; --server UUID shows them: ${before}`,
   );
   expect(await listed('--server', before, '--account', owner)).toHaveLength(1);
+
+  const to = join(site.dir, 'all');
+  const all = await site.holdfast('restore', 'latest', '--all', '--to', to);
+  expect(all.status, 'servers may share a store on purpose').toBe(0);
+  expect(all.stderr).toContain(
+    `note: snapshots of other servers left out; --server UUID shows them: ${before}`,
+  );
+  const unknown = await site.holdfast('snapshots', '--account', 'bert');
+  expect(unknown.stderr).toContain(`name one with --server UUID: ${before}.`);
+});
+
+it('names other servers also where a name means an account of which they have nothing', async () => {
+  const servers = readdirSync(join(site.store, 'manifests'));
+  rmSync(site.state, { recursive: true });
+  rmSync(home, { recursive: true });
+  mkdirSync(home);
+  await site.holdfast('backup');
+  const { stderr } = await site.holdfast('snapshots', '--account', 'anna');
+  expect(stderr).toContain(
+    'note: snapshots of other servers left out, perhaps of this account; --server UUID',
+  );
+  for (const server of servers) expect(stderr).toContain(server);
 });
