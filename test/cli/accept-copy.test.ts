@@ -31,9 +31,13 @@ it('a configuration goes on in the copy of its store, with the history of that',
     expect(refused.status).toBe(errorCodes.STORE_FOREIGN.exit);
     expect(refused.stderr).toContain('holdfast store init --accept-copy --apply');
 
-    expect((await site.holdfast('store', 'init', '--accept-copy')).stderr).not.toContain('has the id');
+    const look = await site.holdfast('store', 'init', '--accept-copy');
+    expect(look.stderr).not.toContain('has the id');
+    expect(look.stderr).toContain('with --apply it is accepted');
     expect((await site.holdfast('backup')).status, 'nothing was applied').toBe(errorCodes.STORE_FOREIGN.exit);
-    await site.holdfast('store', 'init', '--accept-copy', '--apply');
+    const accept = async () => (await site.holdfast('store', 'init', '--accept-copy', '--apply')).stderr;
+    expect(await accept()).toMatch(/^note: accepted: /m);
+    expect(await accept()).toMatch(/^note: was accepted before: /m);
     const { snapshots } = documentOf<BackupDocument>('backup', await site.holdfast('backup', '--json'));
     expect(snapshots.map(({ level }) => level)).toEqual(['incremental']);
     const pruned = documentOf<PruneDocument>('prune', await site.holdfast('prune', '--json'));
@@ -50,6 +54,20 @@ it('a configuration goes on in the copy of its store, with the history of that',
     const foreign = await site.holdfast('store', 'init', '--accept-copy', '--apply');
     expect(foreign.status).toBe(errorCodes.STORE_FOREIGN.exit);
     expect(foreign.stderr).toContain('holds no copy of the store');
+
+    const secret = join(dir, 'secret');
+    writeFileSync(secret, 'hidden', { mode: 0o600 });
+    const keys = { accessKeyId: `file:${secret}`, secretAccessKey: `file:${secret}` };
+    configure({ store: { use: 's3', bucket: 'offsite', region: 'x', ...keys, putOnly: true } });
+    const denied = await site.holdfast('store', 'init', '--accept-copy', '--apply');
+    expect(denied.status, denied.stderr).toBe(errorCodes.STORE_DENIED.exit);
+    expect(denied.stderr).toContain('credentials that can read');
+    rmSync(join(site.config, 'addins.d/nightly.json'));
+    const fresh = { use: 'local', path: join(dir, 'elsewhere') };
+    writeJson(join(site.config, 'addins.d/new.json'), { ...nightly, name: 'new', store: fresh });
+    expect((await site.holdfast('store', 'init', '--accept-copy')).stderr).toMatch(
+      /^note: nothing to accept: /m,
+    );
   } finally {
     site.remove();
   }

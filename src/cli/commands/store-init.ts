@@ -15,7 +15,8 @@ Changes nothing without --apply: it looks at the directory or bucket, judges its
 retention of the addin configuration, tries each right with the configured credentials and prints the
 policies of a writer, a reader and a pruner. Trials are requests that the service checks and then cannot
 carry out; what one makes all the same lies below _verify/ and is removed.
-With --accept-copy and --apply the configuration goes on in a place that was a copy of its store: docs/recovery.md.
+With --accept-copy and --apply the configuration goes on in a place that was a copy of its store, and a note says
+whether there was anything to accept: docs/recovery.md.
 With --apply it creates what is missing: the directory or bucket, versions, a rule that aborts unfinished
 uploads, and a block of public access, which is taken back where writing fails under it. Nothing that others
 have set is removed. Where this server has written to another store under the name of the configuration, or to this
@@ -30,7 +31,14 @@ interface Options {
 }
 
 export const storeInit: CliCommand<Options> = {
-  exits: ['STORE_UNSOUND', 'STORE_UNAVAILABLE', 'STORE_DENIED', 'STORE_FOREIGN', 'FINISHED_WITH_WARNINGS'],
+  exits: [
+    'STORE_UNSOUND',
+    'STORE_UNAVAILABLE',
+    'STORE_DENIED',
+    'STORE_FOREIGN',
+    'OBJECT_DAMAGED',
+    'FINISHED_WITH_WARNINGS',
+  ],
 
   define(command) {
     command
@@ -47,8 +55,8 @@ export const storeInit: CliCommand<Options> = {
     const { loaded, addin, server: known } = chosen;
     const apply = options.apply === true;
     const found = await whyAnotherStore(chosen, world);
-    const accepts = options.acceptCopy === true && found?.code === 'STORE_FOREIGN';
-    if (accepts) await acceptCopy(chosen, apply, world);
+    const accepts = options.acceptCopy === true && (found === null || found.code === 'STORE_FOREIGN');
+    if (accepts) output.note(`note: ${await acceptCopy(chosen, apply, world)}`);
     const another = accepts ? null : found;
     if (another !== null && apply) throw another;
     const server = known ?? (apply ? (await openStateOf(loaded.configuration, world)).server.uuid : null);
