@@ -18,21 +18,22 @@ type Place = Pick<PruneRequest, 'store' | 'server' | 'world' | 'signal'>;
 const keyOf = ({ server }: Place): string => `${pruneFolder(server)}reserve`;
 
 /**
- * Nothing where it is there, where what is removed may stay as a version or by a lock, and where there is no room for it.
+ * Nothing where it is there, and where what is removed may stay as a version or by a lock. Best effort: whatever fails, prune
+ * has done its work.
  *
- * @throws STORE_UNAVAILABLE
+ * @throws INTERRUPTED
  */
 export async function keepReserve(place: Place): Promise<void> {
   const { store, world, signal } = place;
   if (store.capabilities.versions || store.capabilities.objectLock) return;
   const key = keyOf(place);
-  if ((await store.head({ key, signal })) !== null) return;
-  // No zeros: some file systems give those no room.
-  const body = createHash('shake256', { outputLength: sizeBytes }).update(world.newObjectId()).digest();
   try {
+    if ((await store.head({ key, signal })) !== null) return;
+    // No zeros: some file systems give those no room.
+    const body = createHash('shake256', { outputLength: sizeBytes }).update(world.newObjectId()).digest();
     await store.put({ key, body: bytesOf(body), sizeBytes, signal });
   } catch (error) {
-    if (!isHoldfastError(error) || !['STORE_FULL', 'STORE_DENIED'].includes(error.code)) throw error;
+    if (!isHoldfastError(error) || error.code === 'INTERRUPTED') throw error;
   }
 }
 

@@ -7,7 +7,7 @@ import { afterAll, beforeEach, expect, it } from 'vitest';
 import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
 import { storeFileKey } from '../../../../src/core/archive/keys.ts';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
-import type { Store } from '../../../../src/core/contracts/store.ts';
+import type { PutRequest, Store } from '../../../../src/core/contracts/store.ts';
 import { HoldfastError } from '../../../../src/core/errors.ts';
 import { prune } from '../../../../src/core/jobs/prune/prune.ts';
 import type { PruneReport } from '../../../../src/core/jobs/prune/types.ts';
@@ -59,11 +59,20 @@ async function used(on: Store): Promise<number> {
 }
 
 let ids = 0;
-async function run(): Promise<PruneReport> {
-  const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+async function run(on: Store = store): Promise<PruneReport> {
+  const provider = await s3TarProvider.open({ store: on, settings: { use: 's3-tar' } });
   const newObjectId = () => String(++ids).padStart(12, '0').padEnd(32, '0');
   return prune({
-    ...{ store, provider, server, addin, owners: null, retention: { keepLast: 1 }, apply: true, stateDir },
+    ...{
+      store: on,
+      provider,
+      server,
+      addin,
+      owners: null,
+      retention: { keepLast: 1 },
+      apply: true,
+      stateDir,
+    },
     ...{ world: { now: () => nowMs, newObjectId }, signal, onEvent: () => {} },
   });
 }
@@ -107,6 +116,19 @@ it('gives up the room that an earlier prune held back, and holds it back again',
   expect(report.snapshots.map(({ removed }) => removed)).toEqual([true, false]);
   expect(await keysIn(store, `events/${server}/${owner}/`)).toHaveLength(2);
   expect(await used(store)).toBeGreaterThan(256 * 1024);
+});
+
+it('holds back nothing where that fails, and reports what it did', async () => {
+  nowMs += 48 * hour;
+  for (const method of ['head', 'put'] as const) {
+    const inner = store[method] as (request: PutRequest) => Promise<never>;
+    const failing = async (request: PutRequest): Promise<never> => {
+      if (!request.key.endsWith('/reserve')) return inner(request);
+      throw new HoldfastError('STORE_UNAVAILABLE', 'timed out', { hint: 'Try again.' });
+    };
+    expect((await run({ ...store, [method]: failing })).exitStatus).toBe(0);
+  }
+  expect(await keysIn(store, 'manifests/')).toHaveLength(1);
 });
 
 it('says what helps where not one byte can be put and none is held back, and removes nothing', async () => {
