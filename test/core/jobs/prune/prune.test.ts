@@ -653,7 +653,8 @@ describe('an interrupted prune', () => {
       await put(store, storeFileKey, JSON.stringify(file));
       const counting = faultyStore(await copyOf(store));
       await run({ store: counting, retention: relaxed });
-      const calls = counting.calls[method];
+      // The last put holds room back for the next prune, and may fail.
+      const calls = counting.calls[method] - (method === 'put' ? 1 : 0);
       const aim = (await keysIn(counting)).filter((key) => !key.startsWith('events/'));
       const step = Math.max(1, Math.floor(calls / 12));
       for (let call = 1; call <= calls; call += step) {
