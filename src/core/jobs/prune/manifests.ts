@@ -19,8 +19,6 @@ import type { OwnerSurvey } from './survey.ts';
 import type { PrunableSnapshot, PruneRequest, StoredKey } from './types.ts';
 
 export interface RemovedManifests {
-  /** Names of the snapshots that are gone. */
-  readonly gone: ReadonlySet<string>;
   /** Keys of all manifests that were removed. */
   readonly keys: Set<string>;
   /** Owners of whom everything went that was to go; objects of others stay for now. */
@@ -33,12 +31,14 @@ export interface RemovedManifests {
   readonly changed: readonly string[];
 }
 
+/** @param gone gets the names of the snapshots that are gone, also where this fails */
 export async function removeManifests(
   request: PruneRequest,
   owners: Iterable<OwnerSurvey>,
   remover: Remover,
+  gone: Set<string>,
 ): Promise<RemovedManifests> {
-  const [gone, finished, keys] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  const [finished, keys] = [new Set<string>(), new Set<string>()];
   const [locked, unfinished, changed]: [string[], string[], string[]] = [[], [], []];
   for (const owner of owners) {
     request.signal.throwIfAborted();
@@ -56,7 +56,7 @@ export async function removeManifests(
     else if (outcome === 'changed') changed.push(owner.site);
     else if (outcome === 'finished') finished.add(owner.owner);
   }
-  return { gone, keys, finished, locked, unfinished, changed };
+  return { keys, finished, locked, unfinished, changed };
 }
 
 interface Removal {

@@ -10,7 +10,7 @@
 
 import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
 import { probedClocks } from './clock.ts';
-import { type RemovedManifests, removeManifests } from './manifests.ts';
+import { removeManifests } from './manifests.ts';
 import { pruneObjects } from './objects.ts';
 import { clockRefusal, newDamage, pinnedMeanwhile, shareRefusal } from './refusals.ts';
 import { Remover } from './remover.ts';
@@ -48,13 +48,16 @@ export async function prune(request: PruneRequest): Promise<PruneReport> {
       onEvent(event);
     },
   };
+  const earlier: PrunedSnapshot[] = [];
   for (;;) {
+    const pass: Pass = { found: null, gone: new Set() };
     try {
-      const report = await pruneOnce(counting);
+      const report = await pruneOnce(counting, 'all', pass);
       if (report.denied === 0) await keepReserve(request);
-      return { ...report, removed };
+      return { ...report, snapshots: [...earlier, ...report.snapshots], removed };
     } catch (error) {
       if (!isFull(error)) throw error;
+      earlier.push(...prunedSnapshots(pass).filter((one) => one.removed));
       if (!(await giveUpReserve(request)) && !(await removeWithoutEvents(counting))) throw stillFull(error);
     }
   }
@@ -82,21 +85,30 @@ async function removeWithoutEvents(request: PruneRequest): Promise<boolean> {
   }
 }
 
+/** What is known also where it fails. */
+interface Pass {
+  found: Survey | null;
+  /** Names of the snapshots that are gone. */
+  readonly gone: Set<string>;
+}
+
 async function pruneOnce(
   request: PruneRequest,
   what: 'all' | 'without events' = 'all',
+  pass: Pass = { found: null, gone: new Set() },
 ): Promise<PruneReport> {
   const { apply, world } = request;
   const nowMs = world.now();
   const clocks = apply ? await probedClocks(request, nowMs) : { earliestMs: nowMs, apartMs: 0 };
   const times = { nowMs, graceFromMs: clocks.earliestMs - graceMs };
   const found = await survey(request, times);
+  pass.found = found;
   const clock = clockRefusal(clocks.apartMs);
   const share = shareRefusal(request, found);
   const refusals = [...found.refusals, ...clock, ...share];
   const remover = apply && clock.length + share.length === 0 ? new Remover(request) : null;
   const owners = [...found.owners.values()].filter((one) => what === 'all' || !hasGoing(one));
-  const manifests = remover === null ? null : await removeManifests(request, owners, remover);
+  const manifests = remover === null ? null : await removeManifests(request, owners, remover, pass.gone);
   const objects = await pruneObjects(request, {
     found,
     times,
@@ -112,7 +124,7 @@ async function pruneOnce(
   const denied = remover?.denied ?? 0;
   const unknown = [...found.unknownKeys, ...objects.unknown];
   return {
-    snapshots: prunedSnapshots(found, manifests),
+    snapshots: prunedSnapshots(pass),
     refusals,
     objects: found.objectsAreUncertain ? { count: 0, bytes: 0 } : objects.unneeded,
     removed: remover?.removed ?? { count: 0, bytes: 0 },
@@ -141,10 +153,10 @@ function statusOf(refusals: number, denied: number, left: number): number {
   return left > 0 ? errorCodes.ACCOUNT_LOCKED.exit : 0;
 }
 
-function prunedSnapshots({ owners }: Survey, manifests: RemovedManifests | null): PrunedSnapshot[] {
-  return [...owners.values()].flatMap(({ owner, site, decisions }) =>
+function prunedSnapshots({ found, gone }: Pass): PrunedSnapshot[] {
+  return [...(found?.owners.values() ?? [])].flatMap(({ owner, site, decisions }) =>
     decisions.map(({ snapshot, keep, reasons }) => {
-      const removed = manifests?.gone.has(snapshot.name) ?? false;
+      const removed = gone.has(snapshot.name);
       return { owner, site, snapshot, keep, reasons, removed };
     }),
   );

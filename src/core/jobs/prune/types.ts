@@ -107,7 +107,7 @@ export interface Tally {
 }
 
 export interface PruneReport {
-  /** In the order of accounts, oldest first; of a store that was full meanwhile, those there were once it had room. */
+  /** In the order of accounts, oldest first; of a store that was full meanwhile, before them those that went until then. */
   readonly snapshots: readonly PrunedSnapshot[];
   readonly refusals: readonly Refusal[];
   /** Data and index objects that nothing names: to be removed, or removed where that was asked for. */

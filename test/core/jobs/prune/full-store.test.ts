@@ -118,6 +118,28 @@ it('gives up the room that an earlier prune held back, and holds it back again',
   expect(await used(store)).toBeGreaterThan(256 * 1024);
 });
 
+it('tells also of what went before the store was full', async () => {
+  const other = ownerUuid(2);
+  for (const sequence of [1, 2]) await putSnapshot(store, { owner: other, sequence, atMs: nowMs });
+  nowMs += 48 * hour;
+  await put(store, `events/${server}/_verify/prune/reserve`, 'x');
+  let wasFull = false;
+  const full: Store['put'] = async (request) => {
+    if (wasFull || !request.key.startsWith(`events/${server}/${other}/`)) return store.put(request);
+    wasFull = true;
+    throw new HoldfastError('STORE_FULL', 'no room', { hint: 'Free space.' });
+  };
+  const { snapshots } = await run({ ...store, put: full });
+
+  const told = snapshots.map((one) => [one.owner, one.snapshot.sequence, one.removed]);
+  expect(told.slice(0, 3)).toEqual([1, 2, 3].map((sequence) => [owner, sequence, true]));
+  expect(told.slice(3)).toEqual([
+    [owner, 4, false],
+    [other, 1, true],
+    [other, 2, false],
+  ]);
+});
+
 it('holds back nothing where that fails, and reports what it did', async () => {
   nowMs += 48 * hour;
   for (const method of ['head', 'put'] as const) {
