@@ -1,10 +1,8 @@
 /**
- * The local state: who this server is, which UUID each account has, which store belongs to which
- * addin configuration.
+ * The local state: who this server is, which UUID each account has, which store belongs to which configuration.
  *
- * A cache: stores alone are enough to restore, and a lost state costs full snapshots and nothing else.
- * The UUID of an account rules where it is kept, as an xattr of the account's own directory, because a
- * panel uses site numbers again. The directory is 0700, files are 0600 and always whole.
+ * A cache: stores alone are enough to restore, and a lost state costs fulls. The UUID of an account rules where it is
+ * kept, as an xattr of its own directory: a panel uses site numbers again. Files are 0600 and always whole.
  */
 
 import { join } from 'node:path';
