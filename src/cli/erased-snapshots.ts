@@ -13,7 +13,7 @@ import type { ListedSnapshot } from '../core/jobs/catalog.ts';
 import { eachLimited } from '../core/jobs/each-limited.ts';
 import { Erasures } from '../core/jobs/erasures.ts';
 import type { Trust } from '../core/jobs/trust.ts';
-import type { Search } from './find-snapshot.ts';
+import type { Search } from './search.ts';
 
 const accountsAtOnce = 16;
 

@@ -21,9 +21,7 @@ import type { State } from '../core/state/state.ts';
 import { notesOfAhead } from './ahead-notes.ts';
 import { hintOfLeftOut, tellOfLeftOut } from './left-out-notes.ts';
 import { readNewestOfEach } from './read-each.ts';
-import { listCandidates, ofAnyServer, ofThisServer, ownServers, type Search } from './search.ts';
-
-export { listCandidates, type Search, searchedServers } from './search.ts';
+import { listCandidates, namesAnother, ofAnyServer, ofThisServer, type Search } from './search.ts';
 
 /**
  * UUID of the account that a site, domain, alias or UUID means, or of its databases where `.databases` follows: before
@@ -38,8 +36,7 @@ export async function ownerOf(search: Search, wanted: string): Promise<string> {
   const databases = await ofDatabases(search, wanted);
   if (databases !== null) return databases;
   // What others call an account only their manifests say, unless those are locked.
-  const isOther = search.server !== undefined && !ownServers(search.state).includes(search.server);
-  const theirs = isOther ? await orNull(fromManifests(search, wanted)) : null;
+  const theirs = namesAnother(search) ? await orNull(fromManifests(search, wanted)) : null;
   return (
     theirs ??
     fromState(search.state, wanted) ??

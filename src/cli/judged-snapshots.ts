@@ -16,8 +16,8 @@ import {
   readAllNewest,
   writtenManifests,
 } from '../core/state/newest-findings.ts';
-import type { Search } from './find-snapshot.ts';
 import type { ShownFinding } from './recent-findings.ts';
+import type { Search } from './search.ts';
 
 /** What its manifest says; null each where it is locked. */
 export interface Judged {

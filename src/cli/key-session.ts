@@ -7,6 +7,7 @@ import { quoted } from '../core/printable.ts';
 import { isUuid } from '../core/state/server-identity.ts';
 import type { CliContext } from './command.ts';
 import { type KeyOptions, readKeyOptions } from './key-input.ts';
+import { ownServers } from './search.ts';
 import type { StoreSession } from './store-session.ts';
 
 /**
@@ -45,9 +46,9 @@ export async function identitiesFor(
 export function serversOf(
   { state }: Pick<StoreSession, 'state'>,
   server: string | undefined,
-): string[] | null {
+): readonly string[] | null {
   if (server !== undefined) return [namedServer(server)];
-  return state === null ? null : [...state.server.previous, state.server].map(({ uuid }) => uuid);
+  return state === null ? null : ownServers(state);
 }
 
 /** @throws USAGE it is no UUID */

@@ -10,7 +10,8 @@ import type { AccountRecord } from '../core/state/account-records.ts';
 import { accountOfDatabases, databasesOwner } from '../core/state/database-owners.ts';
 import { isUuid } from '../core/state/server-identity.ts';
 import type { State } from '../core/state/state.ts';
-import { fromPanel, ownerOf, type Search } from './find-snapshot.ts';
+import { fromPanel, ownerOf } from './find-snapshot.ts';
+import type { Search } from './search.ts';
 
 /**
  * UUID of the account that a UUID, site or domain means, or of its databases where `.databases` follows; names are looked up in everything this server ever saw.

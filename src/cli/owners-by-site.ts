@@ -4,8 +4,8 @@
 
 import type { Account } from '../core/index.ts';
 import type { ListedSnapshot } from '../core/jobs/catalog.ts';
-import type { Search } from './find-snapshot.ts';
 import { readNewestOfEach } from './read-each.ts';
+import { ownServers, type Search } from './search.ts';
 
 /**
  * Owners by site, as the newest manifests name them, and a note where there is one. A site with another
@@ -30,6 +30,6 @@ export async function ownersBySite(
 }
 
 function madeHere({ state }: Search, listed: readonly ListedSnapshot[]): boolean {
-  const servers = state === null ? [] : [...state.server.previous, state.server].map(({ uuid }) => uuid);
+  const servers = ownServers(state);
   return listed.length === 0 || listed.some(({ server }) => servers.includes(server));
 }

@@ -6,7 +6,8 @@
  */
 
 import { accountOfDatabases, databasesOwner } from '../core/state/database-owners.ts';
-import { ownerOf, type Search } from './find-snapshot.ts';
+import { ownerOf } from './find-snapshot.ts';
+import type { Search } from './search.ts';
 
 /** With whatever belongs to an account; `<account>.databases` means nothing but that. */
 export const withDatabases = (wanted: string, owner: string): readonly string[] =>

@@ -5,10 +5,10 @@ import { errorCodes } from '../core/errors.ts';
 import { listSnapshots, type Snapshot } from '../core/jobs/catalog.ts';
 import { printable } from '../core/printable.ts';
 import type { FailedComponent } from './documents/snapshot.ts';
-import type { Search } from './find-snapshot.ts';
 import { plural } from './format.ts';
 import type { Output } from './output.ts';
 import { readEach } from './read-each.ts';
+import type { Search } from './search.ts';
 
 /** What of a snapshot is wanted. */
 export interface Wanted {

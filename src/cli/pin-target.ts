@@ -5,9 +5,10 @@ import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { AnySnapshot } from '../core/jobs/catalog.ts';
 import type { PinRequest, PinTarget } from '../core/jobs/pin.ts';
 import type { CliContext } from './command.ts';
-import { listCandidates, resolveAnySnapshot, type Search } from './find-snapshot.ts';
+import { resolveAnySnapshot } from './find-snapshot.ts';
 import { eventSigner } from './own-signer.ts';
 import { ownersOf } from './owners-of-account.ts';
+import { listCandidates, type Search } from './search.ts';
 import type { StoreSession } from './store-session.ts';
 
 export interface PinOptions {

@@ -9,7 +9,7 @@ import type { Account } from '../core/index.ts';
 import type { PruneRequest } from '../core/jobs/prune/types.ts';
 import { type AccountRecord, present } from '../core/state/account-records.ts';
 import { accountOfDatabases, databasesOwner } from '../core/state/database-owners.ts';
-import type { Search } from './find-snapshot.ts';
+import type { Search } from './search.ts';
 
 /**
  * Retention by account; the snapshots of its databases have that of the account. What the panel cannot say is as it was seen last, or as the newest snapshots tell: an account

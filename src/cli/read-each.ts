@@ -13,7 +13,7 @@ import {
   type Snapshot,
 } from '../core/jobs/catalog.ts';
 import { aheadOf, newestCandidates, newestOf } from '../core/jobs/newest-snapshot.ts';
-import type { Search } from './find-snapshot.ts';
+import type { Search } from './search.ts';
 
 type Reading = Pick<Search, 'provider' | 'trust' | 'nowMs' | 'signal'>;
 

@@ -11,8 +11,8 @@ import { opened, type Snapshot } from '../core/jobs/catalog.ts';
 import { findAnySnapshot } from '../core/jobs/find-snapshot.ts';
 import { markIn, type RestoreMark } from '../core/jobs/restore/restore-mark.ts';
 import { printable, quoted } from '../core/printable.ts';
-import { listCandidates } from './find-snapshot.ts';
 import type { Unreadable } from './read-each.ts';
+import { listCandidates } from './search.ts';
 import type { StoreSession } from './store-session.ts';
 import { requireTrustedSnapshot } from './trusted-snapshot.ts';
 

@@ -33,8 +33,13 @@ export async function listCandidates(search: Search, owner: string | null): Prom
 export const searchedServers = ({ state, server }: Pick<Search, 'state' | 'server'>): readonly string[] =>
   server !== undefined ? [server] : ownServers(state);
 
+/** UUIDs of this one, the present one last; none without a state. */
 export const ownServers = (state: State | null): readonly string[] =>
   state === null ? [] : [...state.server.previous, state.server].map(({ uuid }) => uuid);
+
+/** The one that was named is not this one under any of its UUIDs. */
+export const namesAnother = ({ state, server }: Pick<Search, 'state' | 'server'>): boolean =>
+  server !== undefined && !ownServers(state).includes(server);
 
 export async function ofThisServer(search: Search, owner: string | null): Promise<ListedSnapshot[]> {
   const { store, signal } = search;

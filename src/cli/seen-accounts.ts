@@ -11,13 +11,13 @@ import { eachLimited } from '../core/jobs/each-limited.ts';
 import { selectAccounts } from '../core/jobs/resolve-accounts.ts';
 import { trustsNobody } from '../core/jobs/trust.ts';
 import { erasedAmong } from './erased-snapshots.ts';
-import { listCandidates } from './find-snapshot.ts';
 import { agoText } from './format.ts';
 import { type Doubt, SnapshotJudge } from './judged-snapshots.ts';
 import { knownIds } from './known-ids.ts';
 import { ownersBySite } from './owners-by-site.ts';
 import { findingsOfEach, type ShownFinding } from './recent-findings.ts';
 import { isFor } from './runs/select-accounts.ts';
+import { listCandidates } from './search.ts';
 import type { StoreSession } from './store-session.ts';
 
 const accountsAtOnce = 16;

@@ -5,9 +5,9 @@ import { openTrust, type Trust } from '../core/jobs/trust.ts';
 import type { State } from '../core/state/state.ts';
 import type { CliContext } from './command.ts';
 import { chooseAddin, chooseCopy, type Loaded, loadConfigured } from './configuration.ts';
-import type { Search } from './find-snapshot.ts';
 import { type KeyOptions, readKeyOptions } from './key-input.ts';
 import { type OpenedStore, openPanel, openStateIfAny, openStore } from './opened.ts';
+import type { Search } from './search.ts';
 import { requireUuid } from './server-option.ts';
 import { checkPresence, type Presence } from './store-presence.ts';
 

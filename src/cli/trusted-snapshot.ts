@@ -2,7 +2,8 @@
 
 import type { AnySnapshot } from '../core/jobs/catalog.ts';
 import type { Trust } from '../core/jobs/trust.ts';
-import { type Search, whyDistrusted } from './find-snapshot.ts';
+import { whyDistrusted } from './find-snapshot.ts';
+import type { Search } from './search.ts';
 
 /** @throws SNAPSHOT_UNTRUSTED */
 export async function requireTrustedSnapshot(

@@ -9,10 +9,10 @@ import type { CliCommand, CliContext } from '../command.ts';
 import { type Loaded, loadConfigured } from '../configuration.ts';
 import type { AccountsDocument } from '../documents/accounts.ts';
 import { erasedAmong } from '../erased-snapshots.ts';
-import { listCandidates } from '../find-snapshot.ts';
 import { ageText } from '../format.ts';
 import { knownIds } from '../known-ids.ts';
 import { openPanel, openStateIfAny, openStore } from '../opened.ts';
+import { listCandidates } from '../search.ts';
 
 interface Options {
   readonly policy?: true;

@@ -11,11 +11,12 @@ import { worstFirst } from '../../core/jobs/verify-problems.ts';
 import type { CliCommand } from '../command.ts';
 import type { MatchDocument } from '../documents/entry.ts';
 import { contentOf, encodedPath, modifiedAt, percentHelp, shown, typeName } from '../entry-view.ts';
-import { listCandidates, ownerOf, resolveSnapshot, type Search } from '../find-snapshot.ts';
+import { ownerOf, resolveSnapshot } from '../find-snapshot.ts';
 import { plural } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { tellOfLeftOut } from '../left-out-notes.ts';
 import type { Output } from '../output.ts';
+import { listCandidates, type Search } from '../search.ts';
 import { serverHelp } from '../server-option.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 

@@ -7,7 +7,6 @@ import { type EraseReport, eraseAccount, requireSight } from '../../core/jobs/ke
 import { readStoreFile } from '../../core/jobs/store-identity.ts';
 import { printable, quoted } from '../../core/printable.ts';
 import { ownerNames } from '../../core/state/database-owners.ts';
-import type { State } from '../../core/state/state.ts';
 import type { CliCommand, CliContext } from '../command.ts';
 import { loadConfigured, perStore } from '../configuration.ts';
 import type { KeyEraseDocument } from '../documents/keys.ts';
@@ -17,6 +16,7 @@ import { namedServer } from '../key-session.ts';
 import { eventSigner } from '../own-signer.ts';
 import { ownerToErase } from '../owner-to-erase.ts';
 import { withDatabases } from '../owners-of-account.ts';
+import { ownServers } from '../search.ts';
 import { type StoreSession, withStore } from '../store-session.ts';
 
 interface Options {
@@ -82,7 +82,7 @@ export const keyErase: CliCommand<Options> = {
         await withStore(context, { addin: name, copy, needs: 'any' }, async (session) => {
           requireSight(session.opened.store);
           owner ??= await ownerToErase(session.search, account);
-          own = session.state === null ? [] : ownServers(session.state);
+          own = ownServers(session.state);
           site = (session.state === null ? null : ownerNames(session.state).get(owner)) ?? site;
           // A copy that was never written to has nothing to erase.
           if ((await readStoreFile(session.opened.store, context.signal)) === null) return;
@@ -113,8 +113,6 @@ export const keyErase: CliCommand<Options> = {
     return exitStatus;
   },
 };
-
-const ownServers = ({ server }: State): string[] => [...server.previous, server].map(({ uuid }) => uuid);
 
 /** Nothing to erase may be a mistyped UUID: that must not look like an erasure. @throws ACCOUNT_NOT_FOUND */
 function requireFound(account: string, entries: readonly StoreEntry[], servers: readonly string[]): void {

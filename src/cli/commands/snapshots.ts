@@ -10,11 +10,12 @@ import type { CliCommand } from '../command.ts';
 import { describeAny } from '../documents/locked-snapshot.ts';
 import type { SnapshotItem } from '../documents/snapshot.ts';
 import type { SnapshotsDocument } from '../documents/snapshots.ts';
-import { listCandidates, ownerOf } from '../find-snapshot.ts';
+import { ownerOf } from '../find-snapshot.ts';
 import { ageText, bytesText, countText } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { tellOfLeftOut } from '../left-out-notes.ts';
 import { type ReadResult, readEach } from '../read-each.ts';
+import { listCandidates } from '../search.ts';
 import { serverHelp } from '../server-option.ts';
 import { copyHelp, withStore } from '../store-session.ts';
 

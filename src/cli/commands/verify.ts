@@ -8,19 +8,13 @@ import { verify as verifySnapshots } from '../../core/jobs/verify.ts';
 import type { VerifyReport } from '../../core/jobs/verify-types.ts';
 import type { CliCommand, CliContext } from '../command.ts';
 import type { VerifyDocument } from '../documents/verify.ts';
-import {
-  listCandidates,
-  ownerOf,
-  resolveAnySnapshot,
-  type Search,
-  searchedServers,
-} from '../find-snapshot.ts';
+import { ownerOf, resolveAnySnapshot } from '../find-snapshot.ts';
 import { durationText, plural } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { tellOfLeftOut } from '../left-out-notes.ts';
 import { openProgress } from '../progress.ts';
 import { rememberedBy } from '../remembered-snapshots.ts';
-import { ownServers } from '../search.ts';
+import { listCandidates, namesAnother, type Search, searchedServers } from '../search.ts';
 import { serverHelp } from '../server-option.ts';
 import { copyHelp, type StoreSession, withStore } from '../store-session.ts';
 import { describeReport, summaryOf, tellCompanions, tellNext, tellReport } from '../verify-printer.ts';
@@ -112,13 +106,12 @@ async function verifyShown(
   const all = asked.snapshots.length;
   const progress = await openProgress(output, world.now);
   const seen = { bytes: 0, snapshots: 0 };
-  const isOthers = search.server !== undefined && !ownServers(search.state).includes(search.server);
   return verifySnapshots({
     ...asked,
     provider: opened.provider,
     store: opened.store,
     servers: searchedServers(search),
-    remembered: isCopy || isOthers ? [] : await rememberedBy(session, asked.owner),
+    remembered: isCopy || namesAnother(search) ? [] : await rememberedBy(session, asked.owner),
     trust,
     threads: availableParallelism(),
     signal,

@@ -16,8 +16,8 @@ import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { eachLimited } from '../../core/jobs/each-limited.ts';
 import { selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import { erasedAmong } from '../erased-snapshots.ts';
-import { listCandidates } from '../find-snapshot.ts';
 import { type Doubt, SnapshotJudge } from '../judged-snapshots.ts';
+import { listCandidates } from '../search.ts';
 import type { StoreSession } from '../store-session.ts';
 import { isOf, isSentHere, unreached } from './select-accounts.ts';
 
