@@ -6,25 +6,18 @@
 
 import type { CaptureParent } from './messages.ts';
 
-/** Of a path as latin1, or of one that consists of a directory whose sum is `before`, and a name. */
-export function pathSum(path: string, before = 0): number {
-  let sum = before;
+/** Of a path as latin1. */
+export function pathSum(path: string): number {
+  let sum = 0;
   for (let i = 0; i < path.length; i++) sum = (Math.imul(sum, 31) + path.charCodeAt(i)) >>> 0;
   return sum;
 }
 
-/** Of a path that lies in `bytes`. */
-export function bytesSum(bytes: Uint8Array, from: number, to: number): number {
-  let sum = 0;
+/** Of a path that lies in `bytes`, or of one that consists of a directory whose sum is `before`, and a name that lies there. */
+export function bytesSum(bytes: Uint8Array, from: number, to: number, before = 0): number {
+  let sum = before;
   for (let i = from; i < to; i++) sum = (Math.imul(sum, 31) + bytes[i]!) >>> 0;
   return sum;
-}
-
-/** Of a path that consists of one whose sum is `sum`, and the first `length` bytes of a name. */
-export function nameSum(name: Uint8Array, length: number, sum: number): number {
-  let all = sum;
-  for (let i = 0; i < length; i++) all = (Math.imul(all, 31) + name[i]!) >>> 0;
-  return all;
 }
 
 export function isDue(path: string, parent: CaptureParent): boolean {
