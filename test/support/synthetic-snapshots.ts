@@ -18,6 +18,7 @@ import { bytesOf } from '../../src/core/streams.ts';
 
 export const signal = new AbortController().signal;
 export const server = '11111111-1111-4111-8111-111111111111';
+export const storeId = '33333333-3333-4333-8333-333333333333';
 export const addin = { id: 'a'.repeat(32), name: 'nightly' };
 export const ownerUuid = (number: number): string =>
   `22222222-2222-4222-8222-${String(number).padStart(12, '0')}`;
@@ -156,7 +157,7 @@ export async function putSnapshot(store: Store, made: SyntheticSnapshot): Promis
     format: 1,
     features: [],
     kind: 'snapshot',
-    store: '33333333-3333-4333-8333-333333333333',
+    store: storeId,
     server: of,
     owner,
     addin: made.addin ?? addin,

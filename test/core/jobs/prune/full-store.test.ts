@@ -1,34 +1,26 @@
 /** Prune over a store without room for the events that it writes. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeEach, expect, it } from 'vitest';
-import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
-import { storeFileKey } from '../../../../src/core/archive/keys.ts';
+import { beforeEach, expect, it } from 'vitest';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
 import type { PutRequest, Store } from '../../../../src/core/contracts/store.ts';
 import { HoldfastError } from '../../../../src/core/errors.ts';
-import { prune } from '../../../../src/core/jobs/prune/prune.ts';
 import type { PruneReport } from '../../../../src/core/jobs/prune/types.ts';
 import { walk } from '../../../../src/core/jobs/walk.ts';
 import { isProbePrefix } from '../../../../src/core/key-classes.ts';
 import {
-  addin,
-  keysIn,
-  ownerUuid,
-  put,
-  putSnapshot,
-  server,
-  signal,
-} from '../../../support/synthetic-snapshots.ts';
+  day,
+  hour,
+  newStateDir,
+  putStoreFile,
+  runPrune,
+  start,
+  worldOf,
+} from '../../../support/run-prune.ts';
+import { keysIn, ownerUuid, put, putSnapshot, server, signal } from '../../../support/synthetic-snapshots.ts';
 
-const hour = 3_600_000;
-const start = Date.UTC(2026, 10, 21, 3, 15);
 const owner = ownerUuid(1);
 const orphan = (digit: string): string => `data/${server}/${owner}/${digit.repeat(32)}-00001.tar.zst`;
-const stateDir = mkdtempSync(join(tmpdir(), 'holdfast-full-'));
-afterAll(() => rmSync(stateDir, { recursive: true }));
+const stateDir = newStateDir();
 
 let nowMs: number;
 let store: Store;
@@ -46,9 +38,9 @@ beforeEach(async () => {
     throw new HoldfastError('STORE_FULL', `cannot write ${request.key}: ENOSPC`, { hint: 'Free space.' });
   };
   store = { ...memory, put: refusing };
-  await put(store, storeFileKey, JSON.stringify({ format: 1, store: server, features: [], createdAt: '' }));
+  await putStoreFile(store, server);
   for (let sequence = 1; sequence <= 4; sequence++) {
-    nowMs += 24 * hour;
+    nowMs += day;
     await putSnapshot(store, { owner, sequence, atMs: nowMs });
   }
 });
@@ -58,24 +50,9 @@ async function used(on: Store): Promise<number> {
   return all.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
-let ids = 0;
-async function run(on: Store = store): Promise<PruneReport> {
-  const provider = await s3TarProvider.open({ store: on, settings: { use: 's3-tar' } });
-  const newObjectId = () => String(++ids).padStart(12, '0').padEnd(32, '0');
-  return prune({
-    ...{
-      store: on,
-      provider,
-      server,
-      addin,
-      owners: null,
-      retention: { keepLast: 1 },
-      apply: true,
-      stateDir,
-    },
-    ...{ world: { now: () => nowMs, newObjectId }, signal, onEvent: () => {} },
-  });
-}
+const world = worldOf(() => nowMs);
+const run = (on: Store = store): Promise<PruneReport> =>
+  runPrune({ store: on, retention: { keepLast: 1 }, stateDir, world });
 
 const kept = async () => (await keysIn(store)).filter((key) => !isProbePrefix(key));
 

@@ -1,32 +1,23 @@
 /** Prune over a store that lists less than it has. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
-import { storeFileKey } from '../../../../src/core/archive/keys.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
 import { errorCodes } from '../../../../src/core/errors.ts';
-import { prune } from '../../../../src/core/jobs/prune/prune.ts';
 import type { PruneReport, PruneRequest } from '../../../../src/core/jobs/prune/types.ts';
+import { day, newStateDir, putStoreFile, runPrune, start, worldOf } from '../../../support/run-prune.ts';
 import {
   addin,
   keysIn,
   ownerUuid,
-  put,
   putSnapshot,
   server,
   signal,
   type Written,
 } from '../../../support/synthetic-snapshots.ts';
 
-const day = 24 * 3_600_000;
-const start = Date.UTC(2026, 10, 21, 3, 15);
 const owner = ownerUuid(1);
-const stateDir = mkdtempSync(join(tmpdir(), 'holdfast-gaps-'));
-afterAll(() => rmSync(stateDir, { recursive: true }));
+const stateDir = newStateDir();
 
 let nowMs: number;
 let store: Store;
@@ -43,7 +34,7 @@ beforeEach(async () => {
   };
   store = { ...memory, list };
   unlisted = new Set();
-  await putStoreFile('33333333-3333-4333-8333-333333333333');
+  await putStoreFile(store);
   written = [];
   for (let sequence = 1; sequence <= 6; sequence++) {
     nowMs = start + sequence * day;
@@ -53,19 +44,9 @@ beforeEach(async () => {
   nowMs += 2 * day;
 });
 
-const putStoreFile = (id: string): Promise<void> =>
-  put(store, storeFileKey, JSON.stringify({ format: 1, store: id, features: [], createdAt: '' }));
-
-let ids = 0;
-async function run(more: Partial<PruneRequest> = {}): Promise<PruneReport> {
-  const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
-  const newObjectId = () => String(++ids).padStart(12, '0').padEnd(32, '0');
-  return prune({
-    ...{ store, provider, server, addin, owners: null, retention: { keepLast: 4 }, apply: true, stateDir },
-    ...{ world: { now: () => nowMs, newObjectId }, signal, onEvent: () => {} },
-    ...more,
-  });
-}
+const world = worldOf(() => nowMs);
+const run = (more: Partial<PruneRequest> = {}): Promise<PruneReport> =>
+  runPrune({ store, retention: { keepLast: 4 }, stateDir, world, ...more });
 
 const leaveOut = (...sequences: readonly number[]): void => {
   unlisted = new Set(sequences.map((sequence) => written[sequence - 1]!.key));
@@ -137,7 +118,7 @@ describe('prune goes on', () => {
   });
 
   it('in a copy, which need not have all snapshots', async () => {
-    await putStoreFile('44444444-4444-4444-8444-444444444444');
+    await putStoreFile(store, '44444444-4444-4444-8444-444444444444');
     leaveOut(3);
     expect(await run()).toMatchObject({ refusals: [], exitStatus: 0 });
   });

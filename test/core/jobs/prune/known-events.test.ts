@@ -1,31 +1,32 @@
 /** How often prune reads the events of earlier ones. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeEach, expect, it } from 'vitest';
-import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
-import { storeFileKey } from '../../../../src/core/archive/keys.ts';
+import { beforeEach, expect, it } from 'vitest';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
 import { explainedNumbers } from '../../../../src/core/jobs/prune/known-events.ts';
-import { prune } from '../../../../src/core/jobs/prune/prune.ts';
 import type { PruneReport } from '../../../../src/core/jobs/prune/types.ts';
 import {
-  addin,
+  day,
+  newStateDir,
+  openProvider,
+  putStoreFile,
+  runPrune,
+  start,
+  worldOf,
+} from '../../../support/run-prune.ts';
+import {
   keysIn,
   ownerUuid,
-  put,
   putSnapshot,
   server,
   signal,
+  storeId,
 } from '../../../support/synthetic-snapshots.ts';
 
-const day = 24 * 3_600_000;
 const owner = ownerUuid(1);
-const storeId = '33333333-3333-4333-8333-333333333333';
-const stateDir = mkdtempSync(join(tmpdir(), 'holdfast-known-'));
-afterAll(() => rmSync(stateDir, { recursive: true }));
+const stateDir = newStateDir();
 
 let nowMs: number;
 let store: Store;
@@ -34,7 +35,7 @@ let sequence: number;
 let previous: string | undefined;
 
 beforeEach(async () => {
-  nowMs = Date.UTC(2026, 10, 21, 3, 15);
+  nowMs = start;
   sequence = 0;
   previous = undefined;
   const memory = memoryStore({ now: () => nowMs });
@@ -44,18 +45,13 @@ beforeEach(async () => {
   };
   store = { ...memory, get };
   rmSync(join(stateDir, 'explained'), { recursive: true, force: true });
-  await put(store, storeFileKey, JSON.stringify({ format: 1, store: storeId, features: [], createdAt: '' }));
+  await putStoreFile(store);
 });
 
-let ids = 0;
-async function run(): Promise<PruneReport> {
+const world = worldOf(() => nowMs);
+function run(): Promise<PruneReport> {
   reads = 0;
-  const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
-  const newObjectId = () => String(++ids).padStart(12, '0').padEnd(32, '0');
-  return prune({
-    ...{ store, provider, server, addin, owners: null, retention: { keepLast: 1 }, apply: true, stateDir },
-    ...{ world: { now: () => nowMs, newObjectId }, signal, onEvent: () => {} },
-  });
+  return runPrune({ store, retention: { keepLast: 1 }, stateDir, world });
 }
 
 /** A backup and a prune each, and how many events each prune read. */
@@ -85,7 +81,7 @@ it('all are read once more where the state is lost, or the trust is another', as
   await run();
   expect(reads).toBe(0);
 
-  const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+  const provider = await openProvider(store);
   const asked = { store, provider, stateDir, signal };
   const place = { server, owner, storeId };
   expect((await explainedNumbers(asked, place)).missing.map((one) => one.sequence)).toEqual([1, 2, 3, 4]);

@@ -4,26 +4,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
-import { storeFileKey } from '../../../../src/core/archive/keys.ts';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
 import { errorCodes } from '../../../../src/core/errors.ts';
-import { prune } from '../../../../src/core/jobs/prune/prune.ts';
 import type { PruneReport } from '../../../../src/core/jobs/prune/types.ts';
 import { markRestored } from '../../../../src/core/state/restores.ts';
-import {
-  addin,
-  keysIn,
-  ownerUuid,
-  put,
-  putSnapshot,
-  server,
-  signal,
-} from '../../../support/synthetic-snapshots.ts';
+import { day, hour, putStoreFile, runPrune, start, worldOf } from '../../../support/run-prune.ts';
+import { keysIn, ownerUuid, putSnapshot, server } from '../../../support/synthetic-snapshots.ts';
 
-const hour = 3_600_000;
-const day = 24 * hour;
 const owner = ownerUuid(1);
 let nowMs: number;
 let memory: Store;
@@ -32,10 +20,9 @@ let stateDir: string;
 
 beforeEach(async () => {
   stateDir = mkdtempSync(join(tmpdir(), 'holdfast-prune-'));
-  nowMs = Date.UTC(2026, 10, 21, 3, 15);
+  nowMs = start;
   memory = memoryStore({ now: () => nowMs });
-  const id = '33333333-3333-4333-8333-333333333333';
-  await put(memory, storeFileKey, JSON.stringify({ format: 1, store: id, features: [], createdAt: '' }));
+  await putStoreFile(memory);
   snapshots = [];
   for (let sequence = 1; sequence <= 4; sequence++) {
     const { manifest } = await putSnapshot(memory, { owner, sequence, atMs: nowMs });
@@ -46,25 +33,14 @@ beforeEach(async () => {
 });
 afterEach(() => rmSync(stateDir, { recursive: true }));
 
-let ids = 0;
-const newObjectId = (): string => String(++ids).padStart(12, '0').padEnd(32, '0');
-
-async function run(remove: Store['remove'] = memory.remove): Promise<PruneReport> {
-  const store: Store = { ...memory, remove };
-  return prune({
-    store,
-    provider: await s3TarProvider.open({ store, settings: { use: 's3-tar' } }),
-    server,
-    addin,
-    owners: null,
+const world = worldOf(() => nowMs);
+const run = (remove = memory.remove): Promise<PruneReport> =>
+  runPrune({
+    store: { ...memory, remove },
     retention: { keepLast: 2, maxRemoveShare: 1 },
-    apply: true,
     stateDir,
-    world: { now: () => nowMs, newObjectId },
-    signal,
-    onEvent: () => {},
+    world,
   });
-}
 
 const mark = (of: number): Promise<() => Promise<void>> =>
   markRestored(stateDir, 'a'.repeat(12), [

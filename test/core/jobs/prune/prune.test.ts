@@ -1,11 +1,6 @@
 /** Prune over synthetic snapshots in memory, with a clock of the test's own. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
-import { storeFileKey } from '../../../../src/core/archive/keys.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { decodeManifest } from '../../../../src/core/archive/manifest.ts';
 import { faultyStore, type StoreMethod } from '../../../../src/core/conformance/faulty-store.ts';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
@@ -14,9 +9,18 @@ import { errorCodes, HoldfastError } from '../../../../src/core/errors.ts';
 import { lockAccount } from '../../../../src/core/jobs/account-lock.ts';
 import { listSnapshots, readSnapshot } from '../../../../src/core/jobs/catalog.ts';
 import { pin, unpin } from '../../../../src/core/jobs/pin.ts';
-import { prune } from '../../../../src/core/jobs/prune/prune.ts';
 import type { PruneReport, PruneRequest } from '../../../../src/core/jobs/prune/types.ts';
 import { collect } from '../../../../src/core/streams.ts';
+import {
+  day,
+  hour,
+  newStateDir,
+  openProvider,
+  putStoreFile,
+  runPrune,
+  start,
+  worldOf,
+} from '../../../support/run-prune.ts';
 import {
   addin,
   keysIn,
@@ -28,11 +32,7 @@ import {
   type Written,
 } from '../../../support/synthetic-snapshots.ts';
 
-const hour = 3_600_000;
-const day = 24 * hour;
-const start = Date.UTC(2026, 10, 21, 3, 15);
-const stateDir = mkdtempSync(join(tmpdir(), 'holdfast-prune-'));
-afterAll(() => rmSync(stateDir, { recursive: true }));
+const stateDir = newStateDir();
 
 let nowMs: number;
 let store: Store;
@@ -41,27 +41,10 @@ beforeEach(() => {
   store = memoryStore({ now: () => nowMs });
 });
 
-let ids = 0;
-const world = { now: () => nowMs, newObjectId: () => String(++ids).padStart(12, '0').padEnd(32, '0') };
+const world = worldOf(() => nowMs);
 
-async function run(more: Partial<PruneRequest> = {}): Promise<PruneReport> {
-  const on = more.store ?? store;
-  const provider = await s3TarProvider.open({ store: on, settings: { use: 's3-tar' } });
-  return prune({
-    store: on,
-    provider,
-    server,
-    addin,
-    owners: null,
-    retention: { keepLast: 3 },
-    apply: true,
-    stateDir,
-    world,
-    signal,
-    onEvent: () => {},
-    ...more,
-  });
-}
+const run = (more: Partial<PruneRequest> = {}): Promise<PruneReport> =>
+  runPrune({ store, retention: { keepLast: 3 }, stateDir, world, ...more });
 
 /** One snapshot a day; each incremental refers to the first segment of the full before it. */
 async function history(on: Store, owners: number, days: number): Promise<Written[]> {
@@ -90,7 +73,7 @@ async function history(on: Store, owners: number, days: number): Promise<Written
 
 /** Every listed snapshot has every object it names. */
 async function expectWhole(on: Store): Promise<number> {
-  const provider = await s3TarProvider.open({ store: on, settings: { use: 's3-tar' } });
+  const provider = await openProvider(on);
   const there = new Set(await keysIn(on));
   const listed = await listSnapshots(on, {}, signal);
   for (const one of listed) {
@@ -390,7 +373,7 @@ describe('prune beside other jobs', () => {
 
   it('lets go of nothing that was pinned since its first look', async () => {
     const written = await history(store, 1, 6);
-    const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+    const provider = await openProvider(store);
     const listed = (await listSnapshots(store, {}, signal))[0]!;
     const snapshot = await readSnapshot(provider, listed, signal);
     const target = { snapshot };
@@ -421,7 +404,7 @@ describe('prune beside other jobs', () => {
     ['a hold on the whole account is seen by what is left', null],
   ])('%s, and is not vouched for', async (_, target) => {
     const written = await history(store, 1, 8);
-    const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+    const provider = await openProvider(store);
     const all = await listSnapshots(store, {}, signal);
     const held = target === null ? null : await readSnapshot(provider, all[target]!, signal);
     const about = held === null ? { server, owner: ownerUuid(1), snapshot: null } : { snapshot: held };
@@ -454,7 +437,7 @@ describe('prune beside other jobs', () => {
 describe('pins and holds', () => {
   it('keep snapshots until they end', async () => {
     await history(store, 1, 6);
-    const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+    const provider = await openProvider(store);
     const listed = await listSnapshots(store, {}, signal);
     const about = async (i: number) => ({
       ...{ store, provider, world, signal },
@@ -496,7 +479,7 @@ describe('pins and holds', () => {
 
   it('refuse an end that has passed and an empty reason', async () => {
     await history(store, 1, 1);
-    const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+    const provider = await openProvider(store);
     const target = { snapshot: null, server, owner: ownerUuid(1) };
     const request = { store, provider, target, world, signal };
 
@@ -573,7 +556,7 @@ describe('prune refuses', () => {
   it('for such an account only until one of the good ones before is pinned after it, without an end', async () => {
     const written = await history(store, 1, 5);
     await putSnapshot(store, { owner: ownerUuid(1), sequence: 6, atMs: nowMs, entries: 49 });
-    const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+    const provider = await openProvider(store);
     const good = (await listSnapshots(store, {}, signal)).find(({ key }) => key === written[3]!.key)!;
     const target = { snapshot: await readSnapshot(provider, good, signal) };
     const pinned = async (until: number | null) => {
@@ -649,8 +632,7 @@ describe('an interrupted prune', () => {
     'leaves whole snapshots, at any %s, and goes on',
     async (method) => {
       await history(store, 2, 9);
-      const file = { format: 1, store: server, features: [], createdAt: '' };
-      await put(store, storeFileKey, JSON.stringify(file));
+      await putStoreFile(store, server);
       const counting = faultyStore(await copyOf(store));
       await run({ store: counting, retention: relaxed });
       // The last put holds room back for the next prune, and may fail.
