@@ -70,10 +70,13 @@ export async function prepareAccount(
   const { trees, refused } = refuseRawData({ ...account, trees: apart.trees });
   const checksum = request.checksum === true;
   const given = { addin, plan, reading, trees, stateDir, trust, cache, keys, checksum, warnings, signal };
+  const former = await readFormer(request, request.former ?? null);
   const parent = await chooseParent(given);
   writer.nextNumber = parent?.nextNumber ?? 0;
-  const left = await takeOver(writer, parent, { ...request, nowMs });
-  const former = await readFormer(request, request.former ?? null);
+  const left = await takeOver(writer, parent, { ...request, nowMs }).catch((error: unknown) => {
+    parent?.remove();
+    throw error;
+  });
   if (account.problem !== null) {
     warnings.add({ code: 'panel-problem', component: 'account', message: account.problem });
   }

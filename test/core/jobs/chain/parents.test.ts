@@ -1,6 +1,6 @@
 /** Which snapshot an incremental refers to where the nearest is partial, damaged or gone. */
 
-import { hash } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import {
   mkdirSync,
   readdirSync,
@@ -13,7 +13,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { errorCodes } from '../../../../src/core/errors.ts';
+import { segmentKey } from '../../../../src/core/archive/keys.ts';
+import { objectKinds } from '../../../../src/core/archive/root.ts';
+import { errorCodes, HoldfastError } from '../../../../src/core/errors.ts';
+import { segmentRecord } from '../../../../src/core/jobs/backup/journal-file.ts';
 import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
 import { openLab } from '../../../support/backup.ts';
 import { mountFilesystem } from '../../../support/filesystems.ts';
@@ -224,6 +227,36 @@ describe('the state', () => {
 
     expect(readdirSync(join(chain.lab.stateDir, 'tmp'))).toEqual([]);
     expect(statSync(join(chain.lab.stateDir, 'tmp')).mode & 0o777).toBe(0o700);
+  });
+
+  it('holds none either where the store does not say what an interrupted run left', async () => {
+    await using chain = await openChainLab({ encrypted: false });
+    // Targets that do not compress make a large index with few entries.
+    for (let i = 0; i < 200; i++) symlinkSync(randomBytes(2000).toString('hex'), chain.at(`${i}`));
+    const { header } = await chain.full();
+    const { stateDir, addin } = chain.lab;
+    const spooled = join(stateDir, 'tmp');
+    const objectId = 'a'.repeat(32);
+    const key = segmentKey(header.server, header.owner, objectId, 9);
+    const left = { number: 9, key, kind: objectKinds.segment, storedBytes: 1, frames: [] };
+    mkdirSync(join(stateDir, 'journals', addin.id), { recursive: true });
+    writeFileSync(
+      join(stateDir, 'journals', addin.id, `${header.owner}-${objectId}.journal`),
+      segmentRecord({ ...left, sha256: Buffer.alloc(32) }),
+    );
+    let seen: string[] = [];
+    const beforeHead = (asked: string): void => {
+      if (asked !== key) return;
+      seen = readdirSync(spooled);
+      throw new HoldfastError('STORE_UNAVAILABLE', 'no answer');
+    };
+    const store = hookedStore(chain.lab.store, { beforeHead });
+    const lab = await openLab(chain.directory, { chain: {}, store, encrypted: false });
+    const run = lab.backUp({ shadow: chain.tree }, { level: 'incremental' });
+
+    await expect(run).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(seen.length).toBe(1);
+    expect(readdirSync(spooled)).toEqual([]);
   });
 });
 
