@@ -6,6 +6,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   appendFileSync,
+  chmodSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -54,8 +55,15 @@ interface Captured {
   readonly tar: Buffer;
 }
 
-/** Captures `tree` as `t`; `meanwhile` runs each time the attributes of the entry of that name are read. */
-function capture(meanwhile: Readonly<Record<string, () => void>>, now = Date.now): Captured {
+/**
+ * Captures `tree` as `t`; `meanwhile` runs each time the attributes of the entry of that name are read, `checkStop` once
+ * a directory was looked at, before its names are listed.
+ */
+function capture(
+  meanwhile: Readonly<Record<string, () => void>>,
+  now = Date.now,
+  checkStop = () => {},
+): Captured {
   const messages: FromWorker[] = [];
   const frames: Buffer[] = [];
   const xattrs: typeof systemXattrs = {
@@ -74,7 +82,7 @@ function capture(meanwhile: Readonly<Record<string, () => void>>, now = Date.now
     sendBytes: (_job: number, _number: number, bytes: Buffer) => void frames.push(Buffer.from(bytes)),
     wantsHandOver: () => false,
     claimHandOver: () => false,
-    checkStop: () => {},
+    checkStop,
   };
   const trees = [{ name: 't', path: tree, device: 0, exclude: [] }];
   const job = new AccountCapture({ job: 1, trees, parent: null }, control, outlet, {
@@ -305,15 +313,45 @@ describe('a file of 2^53 bytes and more, which is nearly all hole', () => {
 });
 
 describe('the racy mark', () => {
+  const isRacy = (entry: Entry): boolean => (entry.flags & entryFlags.racy) !== 0;
+
   it('is on what changed within two seconds of its capture, and on nothing older', () => {
     writeFileSync(file('a'), 'a');
-    const racy = (now: () => number) =>
-      ((capture({}, now).entries.get('t/a')?.flags ?? 0) & entryFlags.racy) !== 0;
+    const racy = (now: () => number) => isRacy(capture({}, now).entries.get('t/a')!);
 
     expect([racy(Date.now), racy(() => Date.now() + 1500), racy(() => Date.now() + 3000)]).toEqual([
       true,
       true,
       false,
     ]);
+  });
+
+  it.each([
+    ['t', '', 1],
+    ['t/sub', 'sub', 2],
+  ])('goes by the clock of before %s was looked at, however long its names take', (path, name, turn) => {
+    mkdirSync(file('sub'));
+    let [reads, directories, aheadMs] = [0, 0, 0];
+    // A change at the moment the clock is read must be seen.
+    const now = (): number => {
+      chmodSync(file(name), 0o700 + ++reads);
+      return Date.now() + aheadMs;
+    };
+    const slow = (): void => {
+      if (++directories === turn) aheadMs = 5000;
+    };
+    const entry = capture({}, now, slow).entries.get(path)!;
+
+    expect([entry.mode & 0o777, isRacy(entry)]).toEqual([0o700 + turn, true]);
+  });
+
+  it('goes by the clock of before the attributes were read, however long they take', () => {
+    writeFileSync(file('a'), 'a');
+    let aheadMs = 0;
+    const slow = (): void => {
+      aheadMs = 5000;
+    };
+
+    expect(isRacy(capture({ a: slow }, () => Date.now() + aheadMs).entries.get('t/a')!)).toBe(true);
   });
 });
