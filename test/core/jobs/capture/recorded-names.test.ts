@@ -2,7 +2,7 @@
 
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { comparePaths } from '../../../../src/core/archive/entry.ts';
 import { decompressPart, readPage } from '../../../../src/core/archive/page-reader.ts';
@@ -101,6 +101,18 @@ describe('a directory that has not changed', () => {
     const lacking = without(capture(null).pages, 't/two/d');
 
     expect(capture(lacking, { namesKnown: true, rereadEvery: 1 }).paths).toContain('t/two/d');
+  });
+
+  it('is listed all the same where repairs of the file system put what they find', () => {
+    const found = ['lost+found', 'one/lost+found'].map((path) => `${path}/#12`);
+    for (const path of found) {
+      mkdirSync(dirname(at(path)));
+      writeFileSync(at(path), path);
+    }
+    const recorded = found.map((path) => `t/${path}`);
+    const lacking = recorded.reduce(without, capture(null).pages);
+
+    expect(capture(lacking, { namesKnown: true }).paths).toEqual(expect.arrayContaining(recorded));
   });
 
   it('is listed once it has changed, and what lies in others stays as it was', () => {
