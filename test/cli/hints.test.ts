@@ -1,11 +1,20 @@
 /** Hints that fit what happened. */
 
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VerifyDocument } from '../../src/cli/documents/verify.ts';
 import { errorCodes } from '../../src/core/errors.ts';
-import { type CliSite, documentOf, holdfast, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
+import {
+  type CliSite,
+  documentOf,
+  holdfast,
+  main,
+  makeDirectory,
+  makeSite,
+  writeJson,
+} from '../support/cli.ts';
 
 let site: CliSite;
 let panel: object;
@@ -72,5 +81,19 @@ describe('verify', () => {
     expect(result.status).toBe(errorCodes.OBJECT_MISSING.exit);
     const { problems } = documentOf<VerifyDocument>('verify', result).snapshots[0]!;
     expect(problems.filter(({ object }) => object === index)).toHaveLength(1);
+  });
+
+  it('says on a terminal, too, that it cannot read the state', () => {
+    const lineages = join(site.state, 'lineages');
+    const [file] = readdirSync(lineages, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.json'),
+    );
+    rmSync(join(lineages, file!));
+    mkdirSync(join(lineages, file!));
+    const line = `${process.execPath} ${main} --config ${site.config} verify`;
+    const { status, stdout } = spawnSync('script', ['-qec', line, '/dev/null'], { encoding: 'utf8' });
+
+    expect(status).toBe(errorCodes.PREREQUISITE_MISSING.exit);
+    expect(stdout).toContain('hint: Look at the path that the message names');
   });
 });

@@ -104,6 +104,7 @@ async function verifyShown(
 ): Promise<VerifyReport> {
   const { opened, search, trust } = session;
   const all = asked.snapshots.length;
+  const remembered = isCopy || namesAnother(search) ? [] : await rememberedBy(session, asked.owner);
   const progress = await openProgress(output, world.now);
   const seen = { bytes: 0, snapshots: 0 };
   return verifySnapshots({
@@ -111,7 +112,7 @@ async function verifyShown(
     provider: opened.provider,
     store: opened.store,
     servers: searchedServers(search),
-    remembered: isCopy || namesAnother(search) ? [] : await rememberedBy(session, asked.owner),
+    remembered,
     trust,
     threads: availableParallelism(),
     signal,
