@@ -2,10 +2,10 @@
  * `status --check`: one line and an exit status, as monitoring plugins have them.
  *
  * 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN: an error of ours is UNKNOWN, never its own status, unless something else is
- * CRITICAL. Monitoring
- * takes what follows a bar for figures, so no name brings one along.
+ * CRITICAL.
  */
 
+import type { Configuration } from '../../core/config/load-configuration.ts';
 import { rests } from '../../core/config/policy.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
@@ -19,17 +19,14 @@ import { plural } from '../format.ts';
 import type { Doubt } from '../judged-snapshots.ts';
 import { type StoreChoice, withStore } from '../store-session.ts';
 import { interruptedText } from './interrupted.ts';
-import { type AccountAge, agesOf } from './overdue.ts';
+import { agesOf } from './overdue.ts';
 import { runnerOf } from './runner.ts';
+import { type Looked, line, tellStatus } from './status-line.ts';
 
-const words = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'] as const;
-const shownAccounts = 50;
 /** Monitoring waits for a minute, mostly, and stores are tried for as long: all that do not answer have half of it together. */
 const patienceMs = 30_000;
 const leastPatienceMs = 5000;
 const hourMs = 3_600_000;
-
-type Found = AccountAge & { readonly addin: string; readonly limitHours: number };
 
 const textOf = (error: unknown): string => {
   const known = knownError(error);
@@ -58,85 +55,73 @@ export async function checkStatus(context: CliContext, choice: StatusChoice): Pr
 }
 
 async function check(context: CliContext, choice: StatusChoice): Promise<number> {
-  const { output, world, configDir } = context;
+  const { world, configDir } = context;
   const { configuration } = await loadConfigured(configDir);
   const chosen = chooseAddins(configuration, choice);
-  const nowMs = world.now();
-  const found: Found[] = [];
-  const doubts: Doubt[] = [];
-  const unseen: string[] = [];
-  const anew = new Set<string>();
-  const limits = chosen.map((addin) => addin.alertAfterHours ?? configuration.alertAfterHours);
+  const looked: Looked = {
+    nowMs: world.now(),
+    limits: chosen.map((addin) => addin.alertAfterHours ?? configuration.alertAfterHours),
+    found: [],
+    doubts: [],
+    unseen: [],
+    anew: new Set(),
+  };
   for (const [index, { name: addin }] of chosen.entries()) {
-    const limitHours = limits[index]!;
+    const allowedMs = Math.max(leastPatienceMs, patienceMs / chosen.length);
     try {
-      const allowedMs = Math.max(leastPatienceMs, patienceMs / chosen.length);
-      await answered(context, allowedMs, (within, begun) =>
-        withStore(within, { ...choice, addin, needs: 'any' }, async (session) => {
-          begun();
-          const { name } = session.addin;
-          const ages = await agesOf(session, { limitMs: limitHours * hourMs, nowMs });
-          for (const age of ages.accounts) found.push({ ...age, addin: name, limitHours });
-          doubts.push(...ages.doubts);
-          for (const site of ages.anew) anew.add(site);
-        }),
-      );
+      const one = { ...choice, addin };
+      await lookAt(context, one, { allowedMs, limitHours: looked.limits[index]!, looked });
     } catch (error) {
       // What is overdue elsewhere is told all the same.
       if (context.signal.aborted) throw error;
-      unseen.push(chosen.length === 1 ? textOf(error) : `${addin}: ${textOf(error)}`);
+      looked.unseen.push(chosen.length === 1 ? textOf(error) : `${addin}: ${textOf(error)}`);
     }
   }
-  const overdue = found.filter((one) => one.overdue);
-  const warnings: string[] = [...unseen];
-  if (!configuration.steering.enabled) warnings.push('backups are switched off by the scope backups.enabled');
+  const warnings = [...looked.unseen, ...(await warningsOf(configuration, chosen, looked))];
+  return tellStatus(context, { looked, warnings, limitHours: configuration.alertAfterHours });
+}
+
+/** Adds what the store of one configuration tells. */
+function lookAt(
+  context: CliContext,
+  choice: StatusChoice,
+  how: { readonly allowedMs: number; readonly limitHours: number; readonly looked: Looked },
+): Promise<void> {
+  const { allowedMs, limitHours, looked } = how;
+  return answered(context, allowedMs, (within, begun) =>
+    withStore(within, { ...choice, needs: 'any' }, async (session) => {
+      begun();
+      const { name } = session.addin;
+      const ages = await agesOf(session, { limitMs: limitHours * hourMs, nowMs: looked.nowMs });
+      for (const age of ages.accounts) looked.found.push({ ...age, addin: name, limitHours });
+      looked.doubts.push(...ages.doubts);
+      for (const site of ages.anew) looked.anew.add(site);
+    }),
+  );
+}
+
+/** What else is not as it should be, in the order in which it is told. */
+async function warningsOf(
+  configuration: Configuration,
+  chosen: Configuration['addins'],
+  { doubts, anew }: Looked,
+): Promise<string[]> {
+  const { steering, stateDir } = configuration;
+  const warnings: string[] = [];
+  if (!steering.enabled) warnings.push('backups are switched off by the scope backups.enabled');
   if (doubts.length > 0) warnings.push(doubtsText(doubts));
   if (anew.size > 0) warnings.push(anewText([...anew]));
   const scheduled = chosen.filter(({ schedule }) => schedule.length > 0).map((one) => one.name);
   if (scheduled.length > 0 && runnerOf(configuration).kind === 'nothing')
     warnings.push('nothing runs the schedules');
-  const pauses = await readPauses(configuration.stateDir);
+  const pauses = await readPauses(stateDir);
   const paused = scheduled.filter((one) => pauses.allSinceMs !== null || one in pauses.addins);
   if (paused.length > 0) warnings.push(`paused: ${paused.join(', ')}`);
   const names = new Set(chosen.map((one) => one.name));
-  for (const run of await knownRuns(configuration.stateDir)) {
+  for (const run of await knownRuns(stateDir)) {
     if (run.silent && names.has(run.addin)) warnings.push(interruptedText(run));
   }
-  const status = overdue.length > 0 ? 2 : unseen.length > 0 ? 3 : warnings.length > 0 ? 1 : 0;
-  const limit = new Set(limits).size === 1 ? limits[0]! : null;
-  const ages = found.flatMap(({ goodAtMs }) => (goodAtMs === null ? [] : [nowMs - goodAtMs]));
-  const oldest = hours(Math.max(0, ...ages));
-  // Several configurations may have an account; each that has it overdue is listed.
-  const accounts = new Set(found.map(({ account }) => account)).size;
-  const lateAccounts = new Set(overdue.map(({ account }) => account)).size;
-  const late = `${lateAccounts} of ${accounts} accounts without a good snapshot`;
-  const fine = `${accounts} accounts, ${ages.length === 0 ? 'no snapshot yet' : `the oldest good snapshot is ${oldest} h old`}`;
-  const first =
-    overdue.length > 0 ? `${late} ${limit === null ? 'within their limits' : `for ${limit} h`}` : fine;
-  const summary = [...(found.length === 0 && unseen.length > 0 ? [] : [first]), ...warnings].join('; ');
-  const figures = [
-    `overdue=${lateAccounts};;0`,
-    `oldest=${oldest}h${limit === null ? '' : `;;${limit}`}`,
-    `accounts=${accounts}`,
-  ];
-  output.line(`HOLDFAST ${words[status]} - ${summary} | ${figures.join(' ')}`);
-  for (const one of overdue.slice(0, shownAccounts)) output.line(describe(one, nowMs));
-  if (overdue.length > shownAccounts) output.line(`and ${overdue.length - shownAccounts} more`);
-  output.document<StatusCheckDocument>({
-    status: words[status]!,
-    limitHours: configuration.alertAfterHours,
-    accounts,
-    overdue: overdue.map(({ addin, account, domain, limitHours, goodAtMs, lacking }) => ({
-      addin,
-      account,
-      domain,
-      limitHours,
-      lastGoodAt: goodAtMs === null ? null : new Date(goodAtMs).toISOString(),
-      lacking: [...lacking],
-    })),
-    warnings,
-  });
-  return status;
+  return warnings;
 }
 
 /**
@@ -168,9 +153,9 @@ export async function answered<T>(
 
 /** @throws USAGE a copy is one of a single configuration, and standard input can be read once */
 function chooseAddins(
-  configuration: Parameters<typeof chooseAddin>[0],
+  configuration: Configuration,
   { addin, copy, identity, passphraseFile }: StatusChoice,
-): Parameters<typeof chooseAddin>[0]['addins'] {
+): Configuration['addins'] {
   const one = addin !== undefined || copy !== undefined || identity === '-' || passphraseFile === '-';
   if (one || configuration.addins.length <= 1)
     return [chooseAddin(configuration, addin as string | undefined)];
@@ -182,12 +167,3 @@ const doubtsText = (doubts: readonly Doubt[]): string =>
 
 const anewText = ([first, ...others]: readonly string[]): string =>
   `the directory of ${printable(first!)}${others.length > 0 ? ` and ${others.length} more` : ''} no longer carries its UUID, see holdfast doctor`;
-
-const hours = (ms: number): string => (ms / hourMs).toFixed(1);
-const line = (text: string): string => printable(text, 500).replaceAll('|', '\\u{7c}');
-
-function describe({ addin, account, domain, goodAtMs, lacking }: Found, nowMs: number): string {
-  const last = goodAtMs === null ? 'no good snapshot' : `last good ${hours(nowMs - goodAtMs)} h ago`;
-  const without = lacking.length === 0 ? '' : `; not good of late: ${lacking.join(', ')}`;
-  return line(`${addin}: ${account}${domain === null ? '' : ` (${domain})`}: ${last}${without}`);
-}
