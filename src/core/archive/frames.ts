@@ -1,14 +1,12 @@
 /**
  * Segments and exports as a row of independent zstd frames with a seek table at the end.
  *
- * `FrameWriter` collects plain bytes in one reused buffer, compresses each full frame at once (no
- * streams: one call per 4 MiB) and hands it to `emit`. The layout is the zstd seekable format
- * (facebook/zstd, contrib/seekable_format), so any zstd decompresses it.
+ * `FrameWriter` collects plain bytes in one reused buffer and gives each full frame away, to be compressed at
+ * once (no streams: one call per 4 MiB). The layout is the zstd seekable format (facebook/zstd,
+ * contrib/seekable_format), so any zstd decompresses it.
  */
 
-import { createHash, type Hash } from 'node:crypto';
 import { constants, zstdCompressSync } from 'node:zlib';
-import { AgeEncrypter } from '../encryption/age-encrypter.ts';
 import type { FrameSizes } from './root.ts';
 
 /** Plain bytes in a frame, at most. */
@@ -42,6 +40,14 @@ export function seekTable(frames: readonly FrameSizes[]): Buffer {
   return table;
 }
 
+/** Takes the plain frames of one object, in their order. */
+export interface FrameTarget {
+  /** `plain` is filled anew afterwards: whoever needs it longer copies it. */
+  frame(plain: Buffer): void;
+  /** There are no more. */
+  end(): void;
+}
+
 /** That of the last writer that ended: a night has many small segments, and the kernel clears every new buffer. */
 let spare: Buffer | null = null;
 const noBuffer = Buffer.alloc(0);
@@ -50,28 +56,17 @@ export class FrameWriter {
   /** Fill it up to `frameBytes` from `used`, then `advance`. */
   buffer: Buffer = takeSpare() ?? Buffer.allocUnsafeSlow(frameBytes);
   used = 0;
-  readonly frames: FrameSizes[] = [];
-  storedBytes = 0;
-  /** Plain bytes of the frames already emitted. */
-  plainBytes = 0;
-  readonly #hash: Hash = createHash('sha256');
-  readonly #emit: (frame: Buffer) => void;
-  readonly #encrypter: AgeEncrypter | null;
+  readonly #target: FrameTarget;
+  /** Of the frames given away. */
+  #plainBytes = 0;
 
-  /** @param publicKey 32 bytes of the owner's epoch; null stores plain frames */
-  constructor(emit: (frame: Buffer) => void, publicKey: Uint8Array | null = null) {
-    this.#emit = emit;
-    this.#encrypter = publicKey === null ? null : new AgeEncrypter(publicKey);
-  }
-
-  /** What the index remembers of an encrypted object's header; null where it is plain. */
-  get sealed(): Buffer | null {
-    return this.#encrypter?.sealed ?? null;
+  constructor(target: FrameTarget) {
+    this.#target = target;
   }
 
   /** Offset in the plain stream at which the next byte will stand. */
   get position(): number {
-    return this.plainBytes + this.used;
+    return this.#plainBytes + this.used;
   }
 
   get room(): number {
@@ -94,42 +89,26 @@ export class FrameWriter {
     }
   }
 
-  /** Compresses and emits what has been collected. */
+  /** Gives away what has been collected. */
   flush(): void {
     if (this.used === 0) return;
-    const frame = compressFrame(this.buffer.subarray(0, this.used));
-    this.frames.push({ compressed: frame.length, plain: this.used });
-    this.plainBytes += this.used;
+    this.#target.frame(this.buffer.subarray(0, this.used));
+    this.#plainBytes += this.used;
     this.used = 0;
-    this.#out(frame);
   }
 
-  /** Emits the rest and the seek table; nothing can be written afterwards. @returns SHA-256 of all that was emitted */
-  finish(): Buffer {
+  /** Gives away the rest; nothing can be written afterwards. */
+  finish(): void {
     this.flush();
     this.discard();
-    this.#out(seekTable(this.frames));
-    if (this.#encrypter !== null) this.#store(this.#encrypter.end());
-    return this.#hash.digest();
+    this.#target.end();
   }
 
   /** Ends a writer of which nothing more is wanted: its buffer goes to the next one. May be called again. */
   discard(): void {
     if (spare === null && this.buffer !== noBuffer) spare = this.buffer;
-    else release(this.buffer);
+    else releaseBuffer(this.buffer);
     this.buffer = noBuffer;
-  }
-
-  #out(payload: Buffer): void {
-    const bytes = this.#encrypter === null ? payload : this.#encrypter.push(payload);
-    if (bytes.length > 0) this.#store(bytes);
-    if (bytes !== payload) release(payload);
-  }
-
-  #store(bytes: Buffer): void {
-    this.#hash.update(bytes);
-    this.storedBytes += bytes.length;
-    this.#emit(bytes);
   }
 }
 
@@ -143,7 +122,7 @@ function takeSpare(): Buffer | null {
  * Gives the memory of a buffer back, of which nobody needs a byte any more. The collector would let tens of
  * megabytes pile up in each thread: it hardly counts what lies outside its heap.
  */
-function release({ buffer }: Buffer): void {
+export function releaseBuffer({ buffer }: Uint8Array): void {
   // Small ones may lie in Node's pool, beside others.
   if (buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { FrameSealer, type SealedObject } from '../../../src/core/archive/frame-sealer.ts';
 import { plainFrames } from '../../../src/core/archive/frame-splitter.ts';
 import {
   compressFrame,
@@ -68,15 +69,29 @@ describe('the frame splitter', () => {
 describe('the frame writer', () => {
   it('cuts at 4 MiB, and what it emits is one stream for zstd, with the hash it names', () => {
     const out: Buffer[] = [];
-    const writer = new FrameWriter((bytes) => out.push(Buffer.from(bytes)));
+    const told: number[] = [];
+    const sealer = new FrameSealer((bytes, plainBytes) => {
+      out.push(bytes);
+      told.push(plainBytes);
+    }, null);
+    let object: SealedObject | null = null;
+    const writer = new FrameWriter({
+      frame: (plain) => sealer.add(plain),
+      end: () => (object = sealer.end()),
+    });
     const data = Buffer.alloc(frameBytes + 12_345, noise);
     for (let at = 0; at < data.length; at += 999_999) writer.write(data.subarray(at, at + 999_999));
-    const sha256 = writer.finish();
+    writer.finish();
     const bytes = Buffer.concat(out);
 
-    expect(writer.frames.map(({ plain }) => plain)).toEqual([frameBytes, 12_345]);
-    expect(createHash('sha256').update(bytes).digest()).toEqual(sha256);
-    expect(writer.storedBytes).toBe(bytes.length);
+    expect(object).toMatchObject({
+      frames: [{ plain: frameBytes }, { plain: 12_345 }],
+      plainBytes: data.length,
+      storedBytes: bytes.length,
+      sha256: createHash('sha256').update(bytes).digest(),
+      sealed: null,
+    });
+    expect(told, 'of the tar, done with each piece').toEqual([frameBytes, 12_345, 0]);
     expect(writer.buffer.length, 'memory that is kept').toBe(0);
     expect(execFileSync('zstd', ['-dcq'], { input: bytes, maxBuffer: 2 * frameBytes }).equals(data)).toBe(
       true,

@@ -33,12 +33,12 @@ import {
   type JobOutlet,
   jobControl,
   type PagePart,
-  type SegmentDone,
   type TreeFailure,
 } from './messages.ts';
 import { ParentMerge } from './parent-merge.ts';
 import { ParentPages } from './parent-pages.ts';
 import { isDue, isSumDue } from './reread.ts';
+import { handedOver, sealedHere } from './segment-targets.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { shownPath } from './shown-path.ts';
 import { TreeCapture } from './tree-capture.ts';
@@ -76,13 +76,11 @@ export class AccountCapture {
     this.#now = world.now;
     this.#pageBytes = world.pageBytes;
     this.#late = new LatePages(world.pageBytes);
-    const sink = {
+    this.segments = new SegmentWriter({
       nextNumber: () => Atomics.add(control, jobControl.nextNumber, 1),
-      bytes: (number: number, bytes: Buffer, plainBytes: number) =>
-        outlet.sendBytes(job, number, bytes, plainBytes),
-      done: (done: SegmentDone) => outlet.send({ type: 'segment', job, done }),
-    };
-    this.segments = new SegmentWriter(sink, publicKey);
+      begin: (number) =>
+        parent === null ? sealedHere(number, job, outlet, publicKey) : handedOver(number, job, outlet),
+    });
   }
 
   /** Captures one sub-tree. A tree that cannot be opened is reported, not thrown. */

@@ -4,6 +4,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
+import { releaseBuffer } from '../../archive/frames.ts';
 import type { Warning } from '../../archive/manifest.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import { ByteQueue } from '../../byte-queue.ts';
@@ -14,11 +15,13 @@ import type {
   CaptureParent,
   CaptureTree,
   FromWorker,
+  HandedFrame,
   PagePart,
   SegmentDone,
   TreeFailure,
   WorkerSetup,
 } from './messages.ts';
+import { type SealedSink, SegmentSealer } from './segment-sealer.ts';
 
 export interface CaptureSink {
   /** A segment begins; its bytes follow in `body`, which must be read to its end or abandoned. */
@@ -52,6 +55,8 @@ export interface Job {
   readonly results: { counts: CaptureCounts; endedAtMs: number; failure: TreeFailure | null }[];
   readonly queue: { tree: number; path: string }[];
   readonly bodies: Map<number, ByteQueue>;
+  /** Of segments whose frames come here to become objects. */
+  readonly sealers: Map<number, SegmentSealer>;
   /** Workers that hold a part of this job, with the number of their open segment. */
   readonly parts: Map<Thread, number>;
   readonly directories: FinishedPage[];
@@ -87,6 +92,7 @@ export function newJob(
     results: trees.map(() => ({ counts: noCounts(), endedAtMs: nowMs, failure: null })),
     queue: trees.map((_, tree) => ({ tree, path: '' })),
     bodies: new Map(),
+    sealers: new Map(),
     parts: new Map(),
     directories: [],
     linked: [],
@@ -114,21 +120,15 @@ export function addCounts(to: CaptureCounts, from: CaptureCounts): CaptureCounts
   return to;
 }
 
-/**
- * Gives the memory back at once. A worker has given the buffer away whole, and whoever takes pieces copies what it
- * keeps. Left to the collector, gigabytes of such buffers cost a fifth of a backup's processor time.
- */
-function letGo(piece: Uint8Array): void {
-  if (piece.buffer instanceof ArrayBuffer) piece.buffer.transfer(0);
-}
-
 /** Bytes of a segment, on their way to the sink; the first ones announce the segment. */
 export function takeBytes(thread: Thread, job: Job, number: number, bytes: Uint8Array): void {
   let body = job.bodies.get(number);
   if (body === undefined) {
     body = new ByteQueue((piece) => {
       credit(thread, piece.length);
-      letGo(piece);
+      // A worker has given the buffer away whole, and whoever takes pieces copies what it keeps. Left to the
+      // collector, gigabytes of such buffers cost a fifth of a backup's processor time.
+      releaseBuffer(piece);
     });
     job.bodies.set(number, body);
     job.sink.segment(number, body);
@@ -136,13 +136,50 @@ export function takeBytes(thread: Thread, job: Job, number: number, bytes: Uint8
   body.push(bytes);
 }
 
+/** Makes stored bytes of a frame, and hands those on as if the thread had sent them. */
+export function takeFrame(thread: Thread, job: Job, number: number, frame: HandedFrame): void {
+  const { bytes, plainBytes, compressed } = frame;
+  const sent = bytes.length;
+  const sealer = job.sealers.get(number) ?? newSealer(thread, job, number);
+  if (compressed) sealer.compressed(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), plainBytes);
+  else {
+    sealer.frame(bytes);
+    releaseBuffer(bytes);
+  }
+  credit(thread, sent);
+}
+
+function newSealer(thread: Thread, job: Job, number: number): SegmentSealer {
+  const sink: SealedSink = {
+    bytes(_, bytes, plainBytes) {
+      Atomics.add(thread.underWay, 0, bytes.length);
+      takeBytes(thread, job, number, bytes);
+      job.sink.progress(plainBytes);
+    },
+    done: (done) => endSegment(job, done),
+  };
+  const sealer = new SegmentSealer(number, sink, job.publicKey);
+  job.sealers.set(number, sealer);
+  return sealer;
+}
+
+/** All frames of a segment have come. */
+export function endFrames(job: Job, number: number): void {
+  job.sealers.get(number)!.end();
+  job.sealers.delete(number);
+}
+
+function endSegment(job: Job, done: SegmentDone): void {
+  job.sink.segmentDone(done);
+  job.bodies.get(done.number)?.end();
+  job.bodies.delete(done.number);
+}
+
 /** Hands a result on to the sink. False where the message is not one. */
 export function deliver(job: Job, message: FromWorker): boolean {
   switch (message.type) {
     case 'segment':
-      job.sink.segmentDone(message.done);
-      job.bodies.get(message.done.number)?.end();
-      job.bodies.delete(message.done.number);
+      endSegment(job, message.done);
       return true;
     case 'page':
       job.sink.page(message.page, message.part);

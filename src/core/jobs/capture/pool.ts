@@ -17,10 +17,12 @@ import {
   type CaptureSink,
   credit,
   deliver,
+  endFrames,
   type Job,
   newJob,
   type Thread,
   takeBytes,
+  takeFrame,
 } from './job.ts';
 import { type BeginCapture, type FromWorker, isWork, jobControl, type ToWorker } from './messages.ts';
 
@@ -161,7 +163,7 @@ export class CapturePool {
     }
     const job = this.#jobs.get(message.job);
     if (job === undefined) {
-      if (message.type === 'bytes') credit(thread, message.bytes.length);
+      if (message.type === 'bytes' || message.type === 'frame') credit(thread, message.bytes.length);
       return;
     }
     try {
@@ -176,6 +178,12 @@ export class CapturePool {
       case 'bytes':
         takeBytes(thread, job, message.number, message.bytes);
         job.sink.progress(message.plainBytes);
+        return;
+      case 'frame':
+        takeFrame(thread, job, message.number, message);
+        return;
+      case 'frames-end':
+        endFrames(job, message.number);
         return;
       case 'hand-over':
         job.queue.push({ tree: message.tree, path: message.path });

@@ -7,16 +7,15 @@
 
 import type { Entry, Extent } from '../../archive/entry.ts';
 import { fileType, typeOf } from '../../archive/entry.ts';
-import { FrameWriter, frameBytes } from '../../archive/frames.ts';
+import { type FrameTarget, FrameWriter, frameBytes } from '../../archive/frames.ts';
 import { type DataRange, endOfArchive, TarEncoder, type TarMember } from '../../archive/tar.ts';
-import { type SegmentDone, segmentLimitBytes } from './messages.ts';
+import { segmentLimitBytes } from './messages.ts';
 
 export interface SegmentSink {
   /** Takes the next object number of the snapshot. */
   nextNumber(): number;
-  /** `plainBytes` of the tar are done with these bytes. */
-  bytes(number: number, bytes: Buffer, plainBytes: number): void;
-  done(segment: SegmentDone): void;
+  /** A segment begins. Nothing more is heard of one to which nothing was written. */
+  begin(number: number): FrameTarget;
 }
 
 const emptyPath = Buffer.alloc(0);
@@ -24,14 +23,11 @@ const emptyPath = Buffer.alloc(0);
 export class SegmentWriter {
   readonly tar = new TarEncoder();
   readonly #sink: SegmentSink;
-  readonly #publicKey: Uint8Array | null;
   #frames: FrameWriter | null = null;
   #number = -1;
 
-  /** @param publicKey segments are encrypted to it; null leaves them plain */
-  constructor(sink: SegmentSink, publicKey: Uint8Array | null = null) {
+  constructor(sink: SegmentSink) {
     this.#sink = sink;
-    this.#publicKey = publicKey;
   }
 
   /** Number of the open segment, -1 where nothing has been written to one. */
@@ -49,14 +45,8 @@ export class SegmentWriter {
       this.close();
     }
     if (this.#frames === null) {
-      const number = this.#sink.nextNumber();
-      this.#number = number;
-      let told = 0;
-      const frames = new FrameWriter((bytes) => {
-        this.#sink.bytes(number, bytes, frames.plainBytes - told);
-        told = frames.plainBytes;
-      }, this.#publicKey);
-      this.#frames = frames;
+      this.#number = this.#sink.nextNumber();
+      this.#frames = new FrameWriter(this.#sink.begin(this.#number));
     }
     return this.#frames;
   }
@@ -72,13 +62,8 @@ export class SegmentWriter {
     const frames = this.#frames;
     this.#frames = null;
     // What was read and found known is taken back: then there may be nothing to keep.
-    if (frames === null || frames.position === 0) {
-      frames?.discard();
-      return;
-    }
-    const sha256 = frames.finish();
-    const { storedBytes, plainBytes, sealed } = frames;
-    this.#sink.done({ number: this.#number, storedBytes, plainBytes, sha256, sealed, frames: frames.frames });
+    if (frames === null || frames.position === 0) frames?.discard();
+    else frames.finish();
   }
 
   /** A member without data: link, directory, device, FIFO, empty file. */

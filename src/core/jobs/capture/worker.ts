@@ -7,6 +7,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
+import { compressFrame, frameBytes } from '../../archive/frames.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { leaveNetwork } from '../../filesystem/native-process.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
@@ -37,20 +38,28 @@ function outletOf(control: Int32Array): JobOutlet {
       throw new HoldfastError('INTERRUPTED', 'the capture was stopped');
     }
   };
+  const sendBytes = (message: FromWorker & { readonly bytes: Uint8Array }): void => {
+    for (;;) {
+      const waiting = Atomics.load(underWay, 0);
+      if (waiting < windowBytes) break;
+      checkStop();
+      Atomics.wait(underWay, 0, waiting, 1000);
+    }
+    const { bytes } = message;
+    Atomics.add(underWay, 0, bytes.length);
+    // A frame owns its memory, which moves; small pieces may lie in Node's pool and are copied.
+    port.postMessage(message, bytes.length > 65536 ? [bytes.buffer as ArrayBuffer] : []);
+  };
   return {
     send,
     checkStop,
-    sendBytes(job, number, bytes, plainBytes) {
-      for (;;) {
-        const waiting = Atomics.load(underWay, 0);
-        if (waiting < windowBytes) break;
-        checkStop();
-        Atomics.wait(underWay, 0, waiting, 1000);
-      }
-      Atomics.add(underWay, 0, bytes.length);
-      const message: FromWorker = { type: 'bytes', job, number, bytes, plainBytes };
-      // A frame owns its memory, which moves; small pieces may lie in Node's pool and are copied.
-      port.postMessage(message, bytes.length > 65536 ? [bytes.buffer as ArrayBuffer] : []);
+    sendBytes: (job, number, bytes, plainBytes) =>
+      sendBytes({ type: 'bytes', job, number, bytes, plainBytes }),
+    sendFrame(job, number, plain) {
+      // Whoever has time compresses: the main thread, until it is a frame behind.
+      const compressed = Atomics.load(underWay, 0) >= frameBytes;
+      const bytes = compressed ? compressFrame(plain) : ownCopy(plain);
+      sendBytes({ type: 'frame', job, number, bytes, plainBytes: plain.length, compressed });
     },
     wantsHandOver: () => Atomics.load(hungry, 0) > 0,
     claimHandOver() {
@@ -61,6 +70,12 @@ function outletOf(control: Int32Array): JobOutlet {
       }
     },
   };
+}
+
+function ownCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
 
 let expectsLittle = false;

@@ -11,6 +11,7 @@ import { padding, type TarMember } from '../../archive/tar.ts';
 import { ByteQueue } from '../../byte-queue.ts';
 import { HoldfastError } from '../../errors.ts';
 import type { SnapshotWriter } from '../backup/snapshot-writer.ts';
+import { SegmentSealer } from '../capture/segment-sealer.ts';
 import { extentsOf, SegmentWriter } from '../capture/segment-writer.ts';
 import { eachRange } from '../restore/contents.ts';
 import type { Frames } from '../restore/frames.ts';
@@ -37,17 +38,19 @@ export class ContentMover {
   constructor(writer: SnapshotWriter) {
     this.#writer = writer;
     const sink = {
-      nextNumber: () => this.#begin(),
       bytes: (number: number, bytes: Buffer) => {
         this.#waiting += bytes.length;
-        this.#queues.get(number)!.push(Buffer.from(bytes));
+        this.#queues.get(number)!.push(bytes);
       },
       done: (done: Parameters<SnapshotWriter['addSegment']>[0]) => {
         this.#queues.get(done.number)!.end();
         writer.addSegment(done);
       },
     };
-    this.#segments = new SegmentWriter(sink, writer.publicKey);
+    this.#segments = new SegmentWriter({
+      nextNumber: () => this.#begin(),
+      begin: (number) => new SegmentSealer(number, sink, writer.publicKey),
+    });
   }
 
   #begin(): number {

@@ -80,6 +80,7 @@ function capture(
   const outlet = {
     send: (message: FromWorker) => void messages.push(message),
     sendBytes: (_job: number, _number: number, bytes: Buffer) => void frames.push(Buffer.from(bytes)),
+    sendFrame: () => {},
     wantsHandOver: () => false,
     claimHandOver: () => false,
     checkStop,

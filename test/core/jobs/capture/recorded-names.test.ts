@@ -49,6 +49,7 @@ function capture(
   const outlet = {
     send: (message: FromWorker) => void messages.push(message),
     sendBytes: () => {},
+    sendFrame: () => {},
     wantsHandOver: () => false,
     claimHandOver: () => false,
     checkStop: () => {},
