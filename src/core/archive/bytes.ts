@@ -170,7 +170,8 @@ export class ByteReader {
 
   /** A number of 64 bits as two of 32: returns the lower bits, `high` has the others. */
   varintLow(): number {
-    let [low, high] = [0, 0];
+    let low = 0;
+    let high = 0;
     for (let shift = 0; ; shift += 7) {
       const byte = this.byte();
       if (shift < 28) low |= (byte & 0x7f) << shift;

@@ -89,7 +89,8 @@ export function compareLatin1Paths(a: string, b: string): number {
   let i = 0;
   while (i < shorter && a.charCodeAt(i) === b.charCodeAt(i)) i++;
   if (i === shorter) return a.length - b.length;
-  const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
+  const x = a.charCodeAt(i);
+  const y = b.charCodeAt(i);
   if (x === slash) return -1;
   if (y === slash) return 1;
   return x - y;

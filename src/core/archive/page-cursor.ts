@@ -116,7 +116,9 @@ export class PageCursor implements ExtentSummary {
       this.pathBytes.copy(grown, 0, 0, shared);
       this.pathBytes = grown;
     }
-    const [bytes, plain] = [this.pathBytes, this.#plain];
+    // Not taken apart from an array: cold code would make three objects for each record.
+    const bytes = this.pathBytes;
+    const plain = this.#plain;
     for (let i = 0; i < rest; i++) bytes[shared + i] = plain[start + i]!;
     this.pathLength = shared + rest;
     this.#path = null;

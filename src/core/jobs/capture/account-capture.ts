@@ -37,7 +37,7 @@ import {
 } from './messages.ts';
 import { ParentMerge } from './parent-merge.ts';
 import { ParentPages } from './parent-pages.ts';
-import { isDue, isSumDue } from './reread.ts';
+import { isInodeDue } from './reread.ts';
 import { handedOver, sealedHere } from './segment-targets.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { shownPath } from './shown-path.ts';
@@ -90,9 +90,10 @@ export class AccountCapture {
     const pages = new PageWriter(this.#pageBytes);
     const counts = noCounts();
     const full = path === '' ? tree.name : `${tree.name}/${path}`;
-    const due = new DueFiles(tree, (sum) => isSumDue(sum, this.#parent!));
+    const isDue = (inodeLow: number): boolean => isInodeDue(inodeLow, this.#parent!);
+    const due = new DueFiles(tree, isDue);
     const context: Omit<TreeContext, 'merge'> = {
-      isSumDue: (sum) => isSumDue(sum, this.#parent!),
+      isDue,
       isLarge: (where) => this.#parentPages?.isLarge(where) === true,
       known: this.#known,
       holdsLink: (inode) => this.#linkedInodes?.has(tree.device, inode) === true,
@@ -211,7 +212,9 @@ export class AccountCapture {
     const { groups, records } = captureLinked(linked, context);
     const pages = this.#parentPages;
     const recheck = (record: LinkRecord): LinkRecord =>
-      isDue(record.path.toString('latin1'), this.#parent!) ? recheckLinked(record, context) : record;
+      isInodeDue(Number(BigInt.asUintN(32, record.inode)), this.#parent!)
+        ? recheckLinked(record, context)
+        : record;
     writeLinkRecords(records, pages === null ? null : { pages, kept, recheck }, {
       pageBytes: this.#pageBytes,
       page: (page) => {

@@ -5,7 +5,6 @@
  * on a slow disk more than all the rest.
  */
 
-import { fileType } from '../../archive/entry.ts';
 import { PageCursor } from '../../archive/page-cursor.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { fetchBelow } from '../../filesystem/fetch-ahead.ts';
@@ -13,19 +12,18 @@ import { closeFd, Stat } from '../../filesystem/native.ts';
 import type { CaptureTree } from './messages.ts';
 import { openRoot } from './open-root.ts';
 import { askedFor, isDiskSlow } from './read-ahead.ts';
-import { bytesSum } from './reread.ts';
 
 export class DueFiles {
   readonly #tree: CaptureTree;
-  readonly #isSumDue: (sum: number) => boolean;
+  readonly #isDue: (inodeLow: number) => boolean;
   readonly #prefix: Buffer;
   readonly #path = Buffer.alloc(4096);
   #root = -1;
 
-  /** @param isSumDue see `reread.ts` */
-  constructor(tree: CaptureTree, isSumDue: (sum: number) => boolean) {
+  /** @param isDue see `reread.ts` */
+  constructor(tree: CaptureTree, isDue: (inodeLow: number) => boolean) {
     this.#tree = tree;
-    this.#isSumDue = isSumDue;
+    this.#isDue = isDue;
     this.#prefix = Buffer.from(`${tree.name}/`, 'latin1');
   }
 
@@ -36,11 +34,10 @@ export class DueFiles {
     const from = this.#prefix.length;
     let asked = 0;
     while (cursor.next()) {
+      if (!this.#isDue(cursor.inodeLow) || !cursor.hasHash) continue;
       const { pathBytes, pathLength } = cursor;
-      if ((cursor.mode & fileType.mask) !== fileType.regular || !cursor.hasHash) continue;
       if (pathLength - from >= this.#path.length || !this.#prefix.equals(pathBytes.subarray(0, from)))
         continue;
-      if (!this.#isSumDue(bytesSum(pathBytes, from, pathLength))) continue;
       pathBytes.copy(this.#path, 0, from, pathLength);
       this.#path[pathLength - from] = 0;
       fetchBelow(this.#root, this.#path);

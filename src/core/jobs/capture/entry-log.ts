@@ -24,8 +24,8 @@ export interface TreeContext {
   readonly counts: CaptureCounts;
   /** What the parent snapshot recorded of this tree; null for a full. */
   readonly merge: ParentMerge | null;
-  /** True for an unchanged file that is to be read all the same, by the sum of its path: see `pathSum`. */
-  readonly isSumDue: (sum: number) => boolean;
+  /** True for what is unchanged and to be looked at all the same, by the lower half of its inode's number. */
+  readonly isDue: (inodeLow: number) => boolean;
   /** True for a directory of which the parent has so much that it is worth another worker. */
   isLarge(fullPath: string): boolean;
   /** Content that the account's snapshots hold already; null for a full. */

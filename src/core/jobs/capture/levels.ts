@@ -10,8 +10,6 @@ export interface Level {
   readonly prefix: string;
   /** The same with the name of the tree before it, as bytes. */
   readonly prefixBytes: Buffer;
-  /** Of `prefix`, see `pathSum`. */
-  readonly sum: number;
   /** No pattern speaks of what lies in it. */
   readonly takesAll: boolean;
   next: number;

@@ -20,7 +20,6 @@ import { listNames, nextListed } from './listed-names.ts';
 import type { CaptureTree } from './messages.ts';
 import { openRoot } from './open-root.ts';
 import { isFilledByRepair, nextToCapture } from './recorded-names.ts';
-import { pathSum } from './reread.ts';
 
 export class TreeCapture {
   readonly #tree: CaptureTree;
@@ -129,7 +128,7 @@ export class TreeCapture {
       }
       if (type !== fileType.directory && attempt === 0) {
         previous = this.#log.meet(path, stat);
-        if (previous === 'same' && !(type === fileType.regular && this.#isDue(path))) {
+        if (previous === 'same' && !(type === fileType.regular && this.#isDue())) {
           this.#log.keep();
           return;
         }
@@ -146,8 +145,8 @@ export class TreeCapture {
   }
 
   /** An unchanged file with content of its own whose turn it is to be read all the same. */
-  #isDue(path: string): boolean {
-    return this.#log.hasKeptHash && this.#context.isSumDue(pathSum(path));
+  #isDue(): boolean {
+    return this.#log.hasKeptHash && this.#context.isDue(this.#stat.inodeLow);
   }
 
   /** A tree that names what it wants may span file systems; inodes of several devices do not make links. */
@@ -199,10 +198,9 @@ export class TreeCapture {
   /** Records an open directory and puts it on the stack, which then owns the descriptor. */
   #enter(fd: number, prefix: string, depth: number, seenMs: number): void {
     const path = prefix.slice(0, -1);
-    const sum = pathSum(prefix);
     const tooDeep = depthProblem(path, depth);
     this.#context.checkStop();
-    const isKnown = tooDeep === null && this.#knowsNames(path, sum);
+    const isKnown = tooDeep === null && this.#knowsNames(path);
     const names = tooDeep !== null || isKnown ? null : listNames(fd, path, this.#context);
     this.#context.flushPages(false);
     if (names === null && !isKnown) {
@@ -225,7 +223,6 @@ export class TreeCapture {
       names,
       prefix,
       prefixBytes: Buffer.from(`${this.#log.fullPath(path)}/`, 'latin1'),
-      sum,
       takesAll: this.#context.merge !== null && this.#filter.takesAllAt(depth + 1),
       isNew,
       next: 0,
@@ -239,8 +236,9 @@ export class TreeCapture {
   }
 
   /** An unchanged directory of which the parent has all names. */
-  #knowsNames(path: string, sum: number): boolean {
-    if (!this.#datesDirectories || this.#context.isSumDue(sum) || isFilledByRepair(path)) return false;
+  #knowsNames(path: string): boolean {
+    if (!this.#datesDirectories || this.#context.isDue(this.#stat.inodeLow) || isFilledByRepair(path))
+      return false;
     return this.#context.merge?.find(this.#log.fullPath(path)) === true && this.#log.isAsRecorded(this.#stat);
   }
 }

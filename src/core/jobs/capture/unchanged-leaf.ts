@@ -7,7 +7,6 @@ import { fileType } from '../../archive/entry.ts';
 import { statAt } from '../../filesystem/native.ts';
 import type { LeafContext } from './leaf-capture.ts';
 import type { Level } from './levels.ts';
-import { bytesSum } from './reread.ts';
 
 /**
  * Takes over what the parent has of a name. Where it returns false, nothing has happened yet.
@@ -27,9 +26,7 @@ export function keepUnchanged(
   if (type === fileType.directory) return false;
   const isSame = isMet ? log.isAsRecorded(stat) : log.isAsBefore(level.prefixBytes, name, length, stat);
   if (!isSame) return false;
-  const isDue =
-    type === fileType.regular && log.hasKeptHash && context.isSumDue(bytesSum(name, 0, length, level.sum));
-  if (isDue) return false;
+  if (type === fileType.regular && log.hasKeptHash && context.isDue(stat.inodeLow)) return false;
   log.keep();
   return true;
 }
