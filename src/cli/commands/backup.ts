@@ -26,8 +26,8 @@ import { openProgress } from '../progress.ts';
 import { copyAll } from '../runs/copy-all.ts';
 import { tellInterrupted } from '../runs/interrupted.ts';
 import { isForNone } from '../runs/nothing-to-do.ts';
-import { RunCompanion } from '../runs/run-companion.ts';
-import { type RunAsked, type RunOptions, type RunParts, withOpened } from '../runs/run-parts.ts';
+import type { RunCompanion } from '../runs/run-companion.ts';
+import { type RunAsked, type RunOptions, type RunParts, withOpened, withStore } from '../runs/run-parts.ts';
 import { selectForRun } from '../runs/select-accounts.ts';
 import { doUpkeep } from '../runs/upkeep.ts';
 
@@ -92,7 +92,9 @@ export const backup: CliCommand<RunOptions> = {
     const limited = bandwidth === undefined ? world : { ...world, wrapStore: await limitedTo(bandwidth) };
     if (chosen.dryRun !== true) return run({ ...context, world: limited }, { loaded, chosen });
     const { dryRun } = await import('../backup-plan.ts');
-    return withOpened(limited, { loaded, chosen }, (parts) => dryRun(context, parts));
+    return withStore(limited, { loaded, chosen }, (opening) =>
+      withOpened(limited, { loaded, chosen, opening }, (parts) => dryRun(context, parts)),
+    );
   },
 };
 
@@ -115,23 +117,28 @@ async function run(context: CliContext, { loaded, chosen }: RunAsked): Promise<n
     if (chosen.scheduled === true) lock = await awaitRun(stateDir, addin.name, context.signal);
     else if (chosen.account === undefined) lock = lockRun(stateDir, addin.name);
     else if (chosen.selected === true && (await isForNone(context, { loaded, chosen }, state))) return 0;
-    await tellInterrupted(context, configuration, state.server.uuid);
-    const companion = await RunCompanion.begin(context, {
-      configuration,
-      addin,
-      server: state.server.uuid,
-      level: chosen.level,
-      scheduled: chosen.scheduled === true,
-      untilMs: chosen.until ?? null,
+    const begin = async (): Promise<RunCompanion> => {
+      await tellInterrupted(context, configuration, state.server.uuid);
+      const { RunCompanion } = await import('../runs/run-companion.ts');
+      const [level, scheduled, untilMs] = [chosen.level, chosen.scheduled === true, chosen.until ?? null];
+      return RunCompanion.begin(context, {
+        ...{ configuration, addin, level, scheduled, untilMs },
+        server: state.server.uuid,
+      });
+    };
+    // A before-run hook may be what makes the store reachable; without one, it answers while the log is opened.
+    const hooked = configuration.hooks.some(({ on }) => on === 'before-run') ? await begin() : null;
+    return await withStore(world, { loaded, chosen }, async (opening) => {
+      const companion = hooked ?? (await begin());
+      try {
+        return await withOpened(world, { loaded, chosen, opening }, (parts) =>
+          runWith(context, { ...parts, pool, state, companion }),
+        );
+      } catch (error) {
+        await companion.failed(error);
+        throw error;
+      }
     });
-    try {
-      return await withOpened(world, { loaded, chosen }, (parts) =>
-        runWith(context, { ...parts, pool, state, companion }),
-      );
-    } catch (error) {
-      await companion.failed(error);
-      throw error;
-    }
   } finally {
     lock?.release();
     await pool.close();

@@ -1,6 +1,6 @@
 /** The log of one run: JSON Lines in the state, written as things happen, so that a killed run has one too. */
 
-import pino, { type Logger } from 'pino';
+import type { Logger } from 'pino';
 import type { HookReport } from '../../core/hooks/hooks.ts';
 import type { Account } from '../../core/index.ts';
 import type { AccountOutcome } from '../../core/jobs/backup/back-up.ts';
@@ -27,6 +27,7 @@ export class RunLog {
     }: { readonly id: string; readonly startedAtMs: number; readonly now: () => number },
   ): Promise<RunLog> {
     const dest = await runLogPath(stateDir, startedAtMs, id);
+    const { default: pino } = await import('pino');
     const timestamp = (): string => `,"time":"${new Date(now()).toISOString()}"`;
     const options = { base: { run: id }, timestamp, formatters: { level: (level: string) => ({ level }) } };
     const destination = pino.destination({ dest, sync: true, mode: 0o600 });

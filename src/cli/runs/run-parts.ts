@@ -29,15 +29,27 @@ export interface RunParts extends RunAsked {
   readonly engines: readonly DatabaseEngine[];
 }
 
-/** Opens what a backup reads and writes, and closes it, however `use` ends. */
-export async function withOpened(
+/** Has the store opened while `use` goes on, which awaits it, and closes it, however `use` ends. */
+export async function withStore(
   world: CliContext['world'],
   { loaded, chosen }: RunAsked,
-  use: (parts: RunParts) => Promise<number>,
+  use: (opening: Promise<OpenedStore>) => Promise<number>,
 ): Promise<number> {
-  // A store far away answers while accounts are looked up.
   const opening = openStore(loaded, chooseAddin(loaded.configuration, chosen.addin), world);
   opening.catch(() => {});
+  try {
+    return await use(opening);
+  } finally {
+    await (await opening.catch(() => null))?.store.close();
+  }
+}
+
+/** Opens what else a backup needs, and closes it, however `use` ends. */
+export async function withOpened(
+  world: CliContext['world'],
+  { loaded, chosen, opening }: RunAsked & Pick<RunParts, 'opening'>,
+  use: (parts: RunParts) => Promise<number>,
+): Promise<number> {
   let engines: readonly DatabaseEngine[] = [];
   try {
     const { panel, panelRef } = await openPanel(loaded, world);
@@ -45,6 +57,5 @@ export async function withOpened(
     return await use({ loaded, chosen, opening, panel, panelRef, engines });
   } finally {
     await Promise.all(engines.map((engine) => engine.close()));
-    await (await opening.catch(() => null))?.store.close();
   }
 }
