@@ -135,9 +135,10 @@ export class AccountCapture {
   }
 
   #merge(within: string, pages: PageWriter, counts: CaptureCounts, due: DueFiles): ParentMerge | null {
-    if (this.#parentPages === null) return null;
-    return new ParentMerge(this.#parentPages, within, {
-      opened: (plain) => due.ask(plain),
+    const parent = this.#parentPages;
+    if (parent === null) return null;
+    return new ParentMerge(parent, within, {
+      comesTo: (row) => due.comeTo(row, parent),
       write: (entry) => {
         pages.add(entry);
         this.#flushPages(pages, false, counts);

@@ -14,8 +14,8 @@ import { isBelow, isDots, noName, type ParentPages } from './parent-pages.ts';
 const slash = 0x2f;
 
 export interface MergeSink {
-  /** A page of the parent that the walk comes to. */
-  opened(plain: Buffer): void;
+  /** The next page of the parent is the one with this row. */
+  comesTo(row: number): void;
   /** An entry for the new index, in path order. */
   write(entry: Entry): void;
   /** A record of the parent for the new index, as it is. Valid until the next call. */
@@ -223,8 +223,8 @@ export class ParentMerge {
       this.#ended = true;
       return;
     }
+    this.#sink.comesTo(this.#row);
     this.#plain = this.#pages.load(row);
-    this.#sink.opened(this.#plain);
     this.#cursor = new PageCursor(this.#plain);
     this.#cursor.next();
     if (this.#within !== '' && compareLatin1Paths(this.record.path, this.#within) > 0) {

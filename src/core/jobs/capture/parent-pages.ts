@@ -45,6 +45,9 @@ const hugeAccountPages = 64;
 /** Of pages as they are decompressed: a walk passes them, and what looks for known contents has them once more. */
 const keptBytes = 4 * 1024 * 1024;
 
+/** Foreseen pages, at most. */
+const earlyPages = 8;
+
 /** At or below a directory; everything lies below the empty path. */
 export function isBelow(path: string, ancestor: string): boolean {
   if (ancestor === '') return true;
@@ -83,6 +86,7 @@ export class ParentPages {
   readonly #bytes: Uint8Array | null;
   readonly #kept = new Map<ParentRow, Buffer>();
   #room = keptBytes;
+  readonly #early = new Map<ParentRow, Buffer>();
   #fd = -1;
 
   constructor(file: ParentFile) {
@@ -97,11 +101,22 @@ export class ParentPages {
   load(row: ParentRow): Buffer {
     let plain = this.#kept.get(row);
     if (plain !== undefined) return plain;
-    plain = this.#read(row);
+    plain = this.#early.get(row) ?? this.#read(row);
+    this.#early.delete(row);
     if (plain.length <= this.#room) {
       this.#room -= plain.length;
       this.#kept.set(row, plain);
     }
+    return plain;
+  }
+
+  /** As `load`, of a page that the walk comes to soon, and which is kept until then. */
+  foresee(row: ParentRow): Buffer {
+    const plain = this.#kept.get(row) ?? this.#early.get(row) ?? this.#read(row);
+    if (this.#kept.has(row)) return plain;
+    this.#early.set(row, plain);
+    // What a task that ended has foreseen nobody comes to.
+    if (this.#early.size > earlyPages) this.#early.delete(this.#early.keys().next().value!);
     return plain;
   }
 

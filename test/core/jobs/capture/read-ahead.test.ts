@@ -11,6 +11,7 @@ import { listDirectory } from '../../../../src/core/filesystem/directory.ts';
 import { c } from '../../../../src/core/filesystem/libc.ts';
 import { DueFiles } from '../../../../src/core/jobs/capture/due-files.ts';
 import type { ListedLevel } from '../../../../src/core/jobs/capture/levels.ts';
+import { ParentPages } from '../../../../src/core/jobs/capture/parent-pages.ts';
 import { askAhead, readFully } from '../../../../src/core/jobs/capture/read-ahead.ts';
 import { type MountedFilesystem, mountFilesystem } from '../../../support/filesystems.ts';
 
@@ -148,6 +149,33 @@ describe('the kernel', () => {
     // Whoever waits for a reader of a FIFO still does.
     expect(writer.exitCode).toBe(null);
     writer.kill();
+  });
+
+  it('is asked for the due files of four pages more than the one that the walk comes to, and once for each', async () => {
+    const pages = names.slice(0, 8).map((name, at) => {
+      const page = new PageWriter(pageTargetBytes);
+      page.add(entryOf(`t/${name}`, at));
+      return page.finish()!;
+    });
+    const rows = pages.map(({ frame, plainBytes, count, digest, first }, at) => {
+      const offset = pages.slice(0, at).reduce((sum, page) => sum + page.frame.length, 0);
+      return { offset, length: frame.length, plainBytes, count, digest, first: first.toString('latin1') };
+    });
+    const file = { pages: Buffer.concat(pages.map(({ frame }) => frame)), rows, linkRows: [] };
+    const parent = new ParentPages(file);
+    const due = new DueFiles({ name: 't', path: mounted.path, device: 0, exclude: [] }, () => true);
+    for (let read = 0; read < 4; read++) readSlowly(names[0]!);
+    forget(names[0]!);
+    due.comeTo(0, parent);
+    await expect.poll(inMemory).toEqual(names.slice(0, 5));
+    forget(names[1]!);
+    due.comeTo(1, parent);
+    await expect.poll(inMemory).toEqual([names[0], ...names.slice(2, 6)]);
+    due.comeTo(6, parent);
+    due.close();
+
+    await expect.poll(inMemory).toEqual([names[0], ...names.slice(2, 8)]);
+    expect(parent.load(rows[6]!)).toEqual(parent.foresee(rows[6]!));
   });
 
   it('is not asked for ever', async () => {
