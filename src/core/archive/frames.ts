@@ -22,7 +22,20 @@ const compressParams = {
 /** One frame, at the level all data objects use. */
 export function compressFrame(plain: Uint8Array): Buffer {
   // Room for the whole result at once: zstd then works in one pass, which is faster and a little smaller.
-  return zstdCompressSync(plain, { params: compressParams, chunkSize: plain.length + 65536 });
+  const room = plain.length + 65536;
+  return withoutRoom(zstdCompressSync(plain, { params: compressParams, chunkSize: room }));
+}
+
+/**
+ * The same bytes, in memory that is not mostly room: a few of them, sent to another thread or waiting for a store, would
+ * hold megabytes that nobody counts. What leaves less than half of it unused stays where it is.
+ */
+export function withoutRoom(bytes: Buffer): Buffer {
+  if (2 * bytes.length > bytes.buffer.byteLength) return bytes;
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  own.set(bytes);
+  releaseBuffer(bytes);
+  return own;
 }
 
 export function seekTable(frames: readonly FrameSizes[]): Buffer {

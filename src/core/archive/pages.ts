@@ -9,6 +9,7 @@ import { hash } from 'node:crypto';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { type Content, type Entry, entryFlags, fileType, type LinkRecord, typeOf } from './entry.ts';
+import { withoutRoom } from './frames.ts';
 import type { PageCursor, Span } from './page-cursor.ts';
 
 /** A page is closed once its entries part has this many bytes. */
@@ -32,18 +33,20 @@ export interface FinishedPage {
 
 /** Level 1: pages are hashes and numbers for the most part, and a higher one saves a thirtieth for twice the time. */
 export function compressPart(plain: Uint8Array): Buffer {
-  return zstdCompressSync(plain, {
-    chunkSize: plain.length + 1024,
-    params: {
-      [constants.ZSTD_c_compressionLevel]: 1,
-      [constants.ZSTD_c_checksumFlag]: 1,
-      [constants.ZSTD_c_contentSizeFlag]: 1,
-    },
-  });
+  const params = {
+    [constants.ZSTD_c_compressionLevel]: 1,
+    [constants.ZSTD_c_checksumFlag]: 1,
+    [constants.ZSTD_c_contentSizeFlag]: 1,
+  };
+  return withoutRoom(zstdCompressSync(plain, { params, chunkSize: plain.length + 1024 }));
 }
+
+/** For pages that are compressed elsewhere: a copy, of memory of its own. */
+export const leaveAsItIs = (plain: Uint8Array): Buffer => Buffer.from(plain);
 
 abstract class Pages<T> {
   readonly #targetBytes: number;
+  readonly #compress: (plain: Uint8Array) => Buffer;
   protected readonly entries: ByteWriter;
   protected readonly extents = new ByteWriter(16384);
   readonly #objects = new Set<number>();
@@ -52,8 +55,9 @@ abstract class Pages<T> {
   protected count = 0;
   protected first: { path: Buffer; device: number; inode: bigint } | null = null;
 
-  constructor(targetBytes = pageTargetBytes) {
+  constructor(targetBytes = pageTargetBytes, compress = compressPart) {
     this.#targetBytes = targetBytes;
+    this.#compress = compress;
     this.entries = new ByteWriter(targetBytes + 8192);
   }
 
@@ -79,7 +83,7 @@ abstract class Pages<T> {
       first: this.first.path,
       firstDevice: this.first.device,
       firstInode: this.first.inode,
-      frame: compressPart(head.view()),
+      frame: this.#compress(head.view()),
       plainBytes: head.length,
       count: this.count,
       digest: hash('sha256', this.entries.view(), 'buffer'),

@@ -66,6 +66,13 @@ describe('the frame splitter', () => {
   });
 });
 
+it('a frame holds hardly more memory than it has bytes, however well it was compressed', () => {
+  for (const plain of [Buffer.alloc(frameBytes), Buffer.alloc(frameBytes, noise)]) {
+    const frame = compressFrame(plain);
+    expect(frame.buffer.byteLength).toBeLessThan(2 * frame.length);
+  }
+});
+
 describe('the frame writer', () => {
   it('cuts at 4 MiB, and what it emits is one stream for zstd, with the hash it names', () => {
     const out: Buffer[] = [];
