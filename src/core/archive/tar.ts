@@ -42,15 +42,15 @@ export interface TarMember {
 
 const asciiName = (path: Buffer): boolean => {
   if (path.length > 100) return false;
-  for (const byte of path) if (byte >= 0x80) return false;
+  for (let i = 0; i < path.length; i++) if (path[i]! >= 0x80) return false;
   return true;
 };
 
 /** False for what is not UTF-8, and for decomposed letters, which bsdtar would compose. */
 function isSafeText(path: Buffer): boolean {
   if (!isUtf8(path)) return false;
-  for (const byte of path) {
-    if (byte < 0x80) continue;
+  for (let i = 0; i < path.length; i++) {
+    if (path[i]! < 0x80) continue;
     const text = path.toString();
     return text.normalize('NFC') === text;
   }

@@ -7,7 +7,7 @@
 import { componentErrorOf } from '../../archive/components.ts';
 import type { LinkRecord } from '../../archive/entry.ts';
 import { eachRecord } from '../../archive/page-cursor.ts';
-import { PageWriter } from '../../archive/pages.ts';
+import { compressPart, leaveAsItIs, PageWriter } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
 import { noCounts } from './counts.ts';
@@ -87,7 +87,9 @@ export class AccountCapture {
   task(treeNumber: number, path: string): void {
     const job = this.#job;
     const tree = this.#trees[treeNumber]!;
-    const pages = new PageWriter(this.#pageBytes);
+    // As its segments, the index of what has a parent is compressed by the main thread.
+    const compress = this.#parent === null ? compressPart : leaveAsItIs;
+    const pages = new PageWriter(this.#pageBytes, compress);
     const counts = noCounts();
     const full = path === '' ? tree.name : `${tree.name}/${path}`;
     const isDue = (inodeLow: number): boolean => isInodeDue(inodeLow, this.#parent!);
@@ -165,7 +167,7 @@ export class AccountCapture {
     const page = cut || pages.full ? pages.finish() : null;
     if (page !== null) {
       counts.bytes += page.dataBytes;
-      this.#outlet.send({ type: 'page', job: this.#job, page, part });
+      this.#outlet.send({ type: 'page', job: this.#job, page, plain: this.#parent !== null, part });
     }
     this.#late.flush(cut);
   }

@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { releaseBuffer } from '../../archive/frames.ts';
 import type { Warning } from '../../archive/manifest.ts';
-import type { FinishedPage } from '../../archive/pages.ts';
+import { compressPart, type FinishedPage } from '../../archive/pages.ts';
 import { ByteQueue } from '../../byte-queue.ts';
 import { ownModule } from '../../own-files.ts';
 import { noCounts } from './counts.ts';
@@ -181,9 +181,11 @@ export function deliver(job: Job, message: FromWorker): boolean {
     case 'segment':
       endSegment(job, message.done);
       return true;
-    case 'page':
-      job.sink.page(message.page, message.part);
+    case 'page': {
+      const { page, plain, part } = message;
+      job.sink.page(plain ? { ...page, frame: compressPart(page.frame) } : page, part);
       return true;
+    }
     case 'reuse':
       job.sink.reuse(message.row, message.objects);
       return true;

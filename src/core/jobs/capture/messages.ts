@@ -144,6 +144,8 @@ export type FromWorker =
       readonly type: 'page';
       readonly job: number;
       readonly page: FinishedPage;
+      /** Its frame is not compressed yet. */
+      readonly plain: boolean;
       /** Where the page is an unchanged part of one of the parent's, which several tasks share. */
       readonly part: PagePart | null;
     }
