@@ -11,5 +11,7 @@ const spread = 0x9e3779b1;
 
 /** @param inodeLow the lower 32 bits of its number */
 export function isInodeDue(inodeLow: number, { rereadEvery, turn }: CaptureParent): boolean {
-  return (Math.imul(inodeLow, spread) >>> 1) % rereadEvery === turn % rereadEvery;
+  const product = Math.imul(inodeLow, spread);
+  // The lowest bits follow from the lowest ones of the number alone.
+  return ((product ^ (product >>> 15)) >>> 1) % rereadEvery === turn % rereadEvery;
 }
