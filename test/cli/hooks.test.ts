@@ -120,6 +120,26 @@ describe('hooks of a backup', () => {
     );
   });
 
+  it('may put the disk of a store away after a run, however it ends: nobody has it open', async () => {
+    const seen = join(site.dir, 'seen');
+    const looks = join(site.dir, 'looks');
+    const stores = `for p in $(cat /proc/$PPID/task/*/children); do grep -c isolation/child /proc/$p/cmdline; done`;
+    writeFileSync(
+      looks,
+      `#!/bin/sh\necho "$HOLDFAST_EVENT $(${stores} | grep -c 1)" >> ${seen}\ncat > ${told}\n`,
+    );
+    chmodSync(looks, 0o755);
+    const looking = ['before-run', 'before-account', 'after-run'].map((on) => ({ on, command: [looks] }));
+    configure(...looking);
+    const done = await site.holdfast('backup');
+    const failed = await site.holdfast('backup', '--account', 'nobody');
+
+    expect([done.status, failed.status]).toEqual([0, errorCodes.ACCOUNT_NOT_FOUND.exit]);
+    expect(readFileSync(seen, 'utf8')).toBe(
+      'before-run 0\nbefore-account 1\nafter-run 0\nbefore-run 0\nafter-run 0\n',
+    );
+  });
+
   it('that come too late to stop anything end the run with their error, and warnings with a warning', async () => {
     configure(hook('after-account', 'stop', 'after-account'));
     const stop = await site.holdfast('backup');

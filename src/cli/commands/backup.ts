@@ -26,7 +26,7 @@ import { openProgress } from '../progress.ts';
 import { copyAll } from '../runs/copy-all.ts';
 import { tellInterrupted } from '../runs/interrupted.ts';
 import { isForNone } from '../runs/nothing-to-do.ts';
-import type { RunCompanion } from '../runs/run-companion.ts';
+import { RunCompanion } from '../runs/run-companion.ts';
 import { type RunAsked, type RunOptions, type RunParts, withOpened, withStore } from '../runs/run-parts.ts';
 import { selectForRun } from '../runs/select-accounts.ts';
 import { doUpkeep } from '../runs/upkeep.ts';
@@ -92,8 +92,8 @@ export const backup: CliCommand<RunOptions> = {
     const limited = bandwidth === undefined ? world : { ...world, wrapStore: await limitedTo(bandwidth) };
     if (chosen.dryRun !== true) return run({ ...context, world: limited }, { loaded, chosen });
     const { dryRun } = await import('../backup-plan.ts');
-    return withStore(limited, { loaded, chosen }, (opening) =>
-      withOpened(limited, { loaded, chosen, opening }, (parts) => dryRun(context, parts)),
+    return withStore(limited, { loaded, chosen }, (store) =>
+      withOpened(limited, { loaded, chosen, ...store }, (parts) => dryRun(context, parts)),
     );
   },
 };
@@ -119,7 +119,6 @@ async function run(context: CliContext, { loaded, chosen }: RunAsked): Promise<n
     else if (chosen.selected === true && (await isForNone(context, { loaded, chosen }, state))) return 0;
     const begin = async (): Promise<RunCompanion> => {
       await tellInterrupted(context, configuration, state.server.uuid);
-      const { RunCompanion } = await import('../runs/run-companion.ts');
       const [level, scheduled, untilMs] = [chosen.level, chosen.scheduled === true, chosen.until ?? null];
       return RunCompanion.begin(context, {
         ...{ configuration, addin, level, scheduled, untilMs },
@@ -128,13 +127,15 @@ async function run(context: CliContext, { loaded, chosen }: RunAsked): Promise<n
     };
     // A before-run hook may be what makes the store reachable; without one, it answers while the log is opened.
     const hooked = configuration.hooks.some(({ on }) => on === 'before-run') ? await begin() : null;
-    return await withStore(world, { loaded, chosen }, async (opening) => {
+    return await withStore(world, { loaded, chosen }, async (store) => {
       const companion = hooked ?? (await begin());
       try {
-        return await withOpened(world, { loaded, chosen, opening }, (parts) =>
+        return await withOpened(world, { loaded, chosen, ...store }, (parts) =>
           runWith(context, { ...parts, pool, state, companion }),
         );
       } catch (error) {
+        // What an after-run hook puts away is not to be in use.
+        await store.closeStore();
         await companion.failed(error);
         throw error;
       }
@@ -153,7 +154,7 @@ interface BegunRun extends RunParts {
 
 async function runWith(
   context: CliContext,
-  { pool, state, companion, loaded, opening, panel, panelRef, engines, chosen }: BegunRun,
+  { pool, state, companion, loaded, opening, closeStore, panel, panelRef, engines, chosen }: BegunRun,
 ): Promise<number> {
   const { world, output, signal } = context;
   const { configuration } = loaded;
@@ -205,6 +206,7 @@ async function runWith(
     const copies = signal.aborted ? [] : await copyAll(context, { loaded, addin, state, printer, chosen });
     const upkeep = await doUpkeep(context, { configuration, addin: configured, chosen, copies });
     const status = statusWithLater(statusWithCopies(report.exitStatus, copies), upkeep.exitStatus);
+    await closeStore();
     const exitStatus = await companion.end(status, upkeep);
     await noteKeyWarnings(output, configured, configuration.stateDir, state);
     const { problems: upkeepProblems, pruned } = upkeep;

@@ -22,8 +22,13 @@ export interface RunAsked {
   readonly chosen: RunOptions;
 }
 
-export interface RunParts extends RunAsked {
+export interface StoreOpening {
   readonly opening: Promise<OpenedStore>;
+  /** For who is done with the store before all is done. May be called again. */
+  closeStore(): Promise<void>;
+}
+
+export interface RunParts extends RunAsked, StoreOpening {
   readonly panel: Panel;
   readonly panelRef: OpenedStore['storeRef'];
   readonly engines: readonly DatabaseEngine[];
@@ -33,28 +38,36 @@ export interface RunParts extends RunAsked {
 export async function withStore(
   world: CliContext['world'],
   { loaded, chosen }: RunAsked,
-  use: (opening: Promise<OpenedStore>) => Promise<number>,
+  use: (store: StoreOpening) => Promise<number>,
 ): Promise<number> {
   const opening = openStore(loaded, chooseAddin(loaded.configuration, chosen.addin), world);
   opening.catch(() => {});
+  let closed: Promise<void> | null = null;
+  const closeStore = (): Promise<void> => {
+    closed ??= opening.then(
+      ({ store }) => store.close(),
+      () => {},
+    );
+    return closed;
+  };
   try {
-    return await use(opening);
+    return await use({ opening, closeStore });
   } finally {
-    await (await opening.catch(() => null))?.store.close();
+    await closeStore();
   }
 }
 
 /** Opens what else a backup needs, and closes it, however `use` ends. */
 export async function withOpened(
   world: CliContext['world'],
-  { loaded, chosen, opening }: RunAsked & Pick<RunParts, 'opening'>,
+  asked: RunAsked & StoreOpening,
   use: (parts: RunParts) => Promise<number>,
 ): Promise<number> {
   let engines: readonly DatabaseEngine[] = [];
   try {
-    const { panel, panelRef } = await openPanel(loaded, world);
-    engines = await openEngines(loaded.configuration, world);
-    return await use({ loaded, chosen, opening, panel, panelRef, engines });
+    const { panel, panelRef } = await openPanel(asked.loaded, world);
+    engines = await openEngines(asked.loaded.configuration, world);
+    return await use({ ...asked, panel, panelRef, engines });
   } finally {
     await Promise.all(engines.map((engine) => engine.close()));
   }
