@@ -18,6 +18,7 @@ import type { Output } from './output.ts';
 import { ownDirectories } from './own-directories.ts';
 import type { RunParts } from './runs/run-parts.ts';
 import { selectForRun } from './runs/select-accounts.ts';
+import { requireUsable } from './usable-store.ts';
 import type { World } from './world.ts';
 
 interface PlanInput {
@@ -48,6 +49,7 @@ export async function dryRun(
   const selected = await selectForRun(context, { ...loaded, panel, chosen }, state?.sites() ?? new Map());
   const opened = await opening;
   const { stateDir, trustedSigners } = configuration;
+  await requireUsable(context, { loaded, chosen, opened, state });
   const plan = await planBackUp({
     ...selected,
     opened,

@@ -63,18 +63,21 @@ describe('after a backup', () => {
     expect((await site.holdfast('backup')).status).toBe(0);
   });
 
-  it.each([...all, ['status']])('%s notices that the store is gone', async (...args) => {
-    renameSync(site.store, `${site.store}-away`);
-    const { status, stderr } = await site.holdfast(...args);
-    renameSync(`${site.store}-away`, site.store);
+  it.each([...all, ['status'], ['backup', '--dry-run']])(
+    '%s notices that the store is gone',
+    async (...args) => {
+      renameSync(site.store, `${site.store}-away`);
+      const { status, stderr } = await site.holdfast(...args);
+      renameSync(`${site.store}-away`, site.store);
 
-    expect(status).toBe(foreign);
-    expect(stderr).toContain(
-      `the store ${site.store} (where nothing is) of nightly has lost its holdfast.json`,
-    );
-  });
+      expect(status).toBe(foreign);
+      expect(stderr).toContain(
+        `the store ${site.store} (where nothing is) of nightly has lost its holdfast.json`,
+      );
+    },
+  );
 
-  it.each([...all, ['status']])('%s refuses another store', async (...args) => {
+  it.each([...all, ['status'], ['backup', '--dry-run']])('%s refuses another store', async (...args) => {
     const file = join(site.store, 'holdfast.json');
     const text = readFileSync(file, 'utf8');
     const other = '00000000-0000-4000-8000-000000000000';
