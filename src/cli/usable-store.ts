@@ -6,7 +6,7 @@ import { checkEncryption } from '../core/jobs/backup/owner-epoch.ts';
 import type { State } from '../core/state/state.ts';
 import type { CliContext } from './command.ts';
 import { chooseAddin } from './configuration.ts';
-import { addinId, type OpenedStore } from './opened.ts';
+import type { OpenedStore } from './opened.ts';
 import type { RunAsked } from './runs/run-parts.ts';
 import { checkPresence } from './store-presence.ts';
 
@@ -26,24 +26,19 @@ export async function requireUsable(
   const note = (text: string): void => output.note(text);
   await checkPresence({ store, addin, remembered, needs: 'any', signal, note });
   const { stateDir } = loaded.configuration;
-  const isNew = state === null || remembered === null;
-  const id = addinId(state?.server.uuid ?? '', name);
-  const hasKeys = hasKeysOf(store, state, isNew, signal);
-  await checkEncryption(
-    { addin: { ...opened, id }, storeId: remembered ?? '', stateDir },
-    chosen.allowPlaintext === true,
-    hasKeys,
-  );
+  const hasKeys = hasKeysOf(store, state, remembered, signal);
+  const about = { addin: opened, storeId: remembered ?? '', stateDir };
+  await checkEncryption(about, chosen.allowPlaintext === true, hasKeys);
 }
 
 /** Whether the store holds keys of this server; null where only the state knows. */
-function hasKeysOf(
+async function hasKeysOf(
   store: Store,
   state: State | null,
-  isNew: boolean,
+  remembered: string | null,
   signal: AbortSignal,
 ): Promise<boolean | null> {
-  if (state === null) return Promise.resolve(false);
-  if (store.capabilities.putOnly) return Promise.resolve(isNew ? false : null);
+  if (state === null) return false;
+  if (store.capabilities.putOnly) return remembered === null ? false : null;
   return holdsKeys(store, state.server.uuid, signal);
 }

@@ -206,7 +206,8 @@ describe('a store that holds encrypted snapshots', () => {
       encryption: 'none',
     });
     const { status, stderr } = await site.holdfast('backup');
-    expect(status).toBe(errorCodes.STORE_ENCRYPTED.exit);
+    const planned = await site.holdfast('backup', '--dry-run');
+    expect([status, planned.status]).toEqual(Array(2).fill(errorCodes.STORE_ENCRYPTED.exit));
     expect(stderr).toContain('--allow-plaintext');
     expect(await backUp('--allow-plaintext')).toMatchObject({ encryption: 'none', level: 'full' });
   });

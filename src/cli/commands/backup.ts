@@ -119,10 +119,13 @@ async function run(context: CliContext, { loaded, chosen }: RunAsked): Promise<n
     else if (chosen.selected === true && (await isForNone(context, { loaded, chosen }, state))) return 0;
     const begin = async (): Promise<RunCompanion> => {
       await tellInterrupted(context, configuration, state.server.uuid);
-      const [level, scheduled, untilMs] = [chosen.level, chosen.scheduled === true, chosen.until ?? null];
       return RunCompanion.begin(context, {
-        ...{ configuration, addin, level, scheduled, untilMs },
+        configuration,
+        addin,
         server: state.server.uuid,
+        level: chosen.level,
+        scheduled: chosen.scheduled === true,
+        untilMs: chosen.until ?? null,
       });
     };
     // A before-run hook may be what makes the store reachable; without one, it answers while the log is opened.

@@ -6,61 +6,64 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { AgeEncrypter } from '../encryption/age-encrypter.ts';
-import { compressFrame, releaseBuffer, seekTable } from './frames.ts';
+import { compressFrame, type FrameTarget, releaseBuffer, seekTable } from './frames.ts';
 import type { FrameSizes } from './root.ts';
 
 /** What a manifest and an index say of an object. */
 export interface SealedObject {
   readonly storedBytes: number;
   readonly plainBytes: number;
-  /** Of all that was emitted. */
-  readonly sha256: Buffer;
+  /** Of all that was stored. */
+  readonly sha256: Uint8Array;
   /** What the index remembers of an encrypted object's header; null where it is plain. */
-  readonly sealed: Buffer | null;
+  readonly sealed: Uint8Array | null;
   readonly frames: readonly FrameSizes[];
 }
 
-export class FrameSealer {
+export interface SealedSink {
+  /** Bytes of the object, whose memory goes with them; so many of the plain ones are done with these. */
+  bytes(bytes: Buffer, plainBytes: number): void;
+  /** There are no more. */
+  done(object: SealedObject): void;
+}
+
+export class FrameSealer implements FrameTarget {
   readonly #frames: FrameSizes[] = [];
   readonly #hash: Hash = createHash('sha256');
-  readonly #emit: (bytes: Buffer, plainBytes: number) => void;
+  readonly #sink: SealedSink;
   readonly #encrypter: AgeEncrypter | null;
   #storedBytes = 0;
   #plainBytes = 0;
   #toldBytes = 0;
 
-  /**
-   * @param emit takes bytes of the object, whose memory it owns, and so many of the plain ones as are done with them
-   * @param publicKey 32 bytes of the owner's epoch; null stores plain frames
-   */
-  constructor(emit: (bytes: Buffer, plainBytes: number) => void, publicKey: Uint8Array | null) {
-    this.#emit = emit;
+  /** @param publicKey 32 bytes of the owner's epoch; null stores plain frames */
+  constructor(sink: SealedSink, publicKey: Uint8Array | null) {
+    this.#sink = sink;
     this.#encrypter = publicKey === null ? null : new AgeEncrypter(publicKey);
   }
 
   /** Nothing of `plain` is kept. */
-  add(plain: Uint8Array): void {
-    this.addCompressed(compressFrame(plain), plain.length);
+  frame(plain: Uint8Array): void {
+    this.compressed(compressFrame(plain), plain.length);
   }
 
   /** A frame that `compressFrame` made of so many plain bytes; its memory goes with it. */
-  addCompressed(frame: Buffer, plainBytes: number): void {
+  compressed(frame: Buffer, plainBytes: number): void {
     this.#frames.push({ compressed: frame.length, plain: plainBytes });
     this.#plainBytes += plainBytes;
     this.#out(frame);
   }
 
-  /** Emits the rest and the seek table; nothing can be added afterwards. */
-  end(): SealedObject {
+  end(): void {
     this.#out(seekTable(this.#frames));
     if (this.#encrypter !== null) this.#store(this.#encrypter.end());
-    return {
+    this.#sink.done({
       storedBytes: this.#storedBytes,
       plainBytes: this.#plainBytes,
       sha256: this.#hash.digest(),
       sealed: this.#encrypter?.sealed ?? null,
       frames: this.#frames,
-    };
+    });
   }
 
   #out(payload: Buffer): void {
@@ -74,6 +77,6 @@ export class FrameSealer {
     this.#storedBytes += bytes.length;
     const done = this.#plainBytes - this.#toldBytes;
     this.#toldBytes = this.#plainBytes;
-    this.#emit(bytes, done);
+    this.#sink.bytes(bytes, done);
   }
 }

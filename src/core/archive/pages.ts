@@ -41,9 +41,6 @@ export function compressPart(plain: Uint8Array): Buffer {
   return withoutRoom(zstdCompressSync(plain, { params, chunkSize: plain.length + 1024 }));
 }
 
-/** For pages that are compressed elsewhere: a copy, of memory of its own. */
-export const leaveAsItIs = (plain: Uint8Array): Buffer => Buffer.from(plain);
-
 abstract class Pages<T> {
   readonly #targetBytes: number;
   readonly #compress: (plain: Uint8Array) => Buffer;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { FrameSealer, type SealedObject } from '../../../src/core/archive/frame-sealer.ts';
+import { FrameSealer, type SealedObject, type SealedSink } from '../../../src/core/archive/frame-sealer.ts';
 import { plainFrames } from '../../../src/core/archive/frame-splitter.ts';
 import {
   compressFrame,
@@ -77,15 +77,15 @@ describe('the frame writer', () => {
   it('cuts at 4 MiB, and what it emits is one stream for zstd, with the hash it names', () => {
     const out: Buffer[] = [];
     const told: number[] = [];
-    const sealer = new FrameSealer((bytes, plainBytes) => {
-      out.push(bytes);
-      told.push(plainBytes);
-    }, null);
     let object: SealedObject | null = null;
-    const writer = new FrameWriter({
-      frame: (plain) => sealer.add(plain),
-      end: () => (object = sealer.end()),
-    });
+    const sink: SealedSink = {
+      bytes(bytes, plainBytes) {
+        out.push(bytes);
+        told.push(plainBytes);
+      },
+      done: (done) => (object = done),
+    };
+    const writer = new FrameWriter(new FrameSealer(sink, null));
     const data = Buffer.alloc(frameBytes + 12_345, noise);
     for (let at = 0; at < data.length; at += 999_999) writer.write(data.subarray(at, at + 999_999));
     writer.finish();

@@ -66,7 +66,11 @@ export async function accountKeys(
  * @throws STORE_ENCRYPTED encrypted backups are there, plain ones were not said to be meant
  */
 export async function checkEncryption(
-  { addin, storeId, stateDir }: Pick<EpochRequest, 'addin' | 'storeId' | 'stateDir'>,
+  {
+    addin,
+    storeId,
+    stateDir,
+  }: Pick<EpochRequest, 'storeId' | 'stateDir'> & { readonly addin: Pick<OpenAddin, 'name' | 'encryption'> },
   allowPlaintext: boolean,
   hasKeys: Promise<boolean | null>,
 ): Promise<void> {

@@ -6,8 +6,9 @@
 
 import { componentErrorOf } from '../../archive/components.ts';
 import type { LinkRecord } from '../../archive/entry.ts';
+import { ownCopy } from '../../archive/frames.ts';
 import { eachRecord } from '../../archive/page-cursor.ts';
-import { compressPart, leaveAsItIs, PageWriter } from '../../archive/pages.ts';
+import { compressPart, PageWriter } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
 import { noCounts } from './counts.ts';
@@ -88,7 +89,7 @@ export class AccountCapture {
     const job = this.#job;
     const tree = this.#trees[treeNumber]!;
     // As its segments, the index of what has a parent is compressed by the main thread.
-    const compress = this.#parent === null ? compressPart : leaveAsItIs;
+    const compress = this.#parent === null ? compressPart : ownCopy;
     const pages = new PageWriter(this.#pageBytes, compress);
     const counts = noCounts();
     const full = path === '' ? tree.name : `${tree.name}/${path}`;

@@ -4,6 +4,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
+import { FrameSealer, type SealedSink } from '../../archive/frame-sealer.ts';
 import { releaseBuffer } from '../../archive/frames.ts';
 import type { Warning } from '../../archive/manifest.ts';
 import { compressPart, type FinishedPage } from '../../archive/pages.ts';
@@ -21,7 +22,6 @@ import type {
   TreeFailure,
   WorkerSetup,
 } from './messages.ts';
-import { type SealedSink, SegmentSealer } from './segment-sealer.ts';
 
 export interface CaptureSink {
   /** A segment begins; its bytes follow in `body`, which must be read to its end or abandoned. */
@@ -56,7 +56,7 @@ export interface Job {
   readonly queue: { tree: number; path: string }[];
   readonly bodies: Map<number, ByteQueue>;
   /** Of segments whose frames come here to become objects. */
-  readonly sealers: Map<number, SegmentSealer>;
+  readonly sealers: Map<number, FrameSealer>;
   /** Workers that hold a part of this job, with the number of their open segment. */
   readonly parts: Map<Thread, number>;
   readonly directories: FinishedPage[];
@@ -149,16 +149,16 @@ export function takeFrame(thread: Thread, job: Job, number: number, frame: Hande
   credit(thread, sent);
 }
 
-function newSealer(thread: Thread, job: Job, number: number): SegmentSealer {
+function newSealer(thread: Thread, job: Job, number: number): FrameSealer {
   const sink: SealedSink = {
-    bytes(_, bytes, plainBytes) {
+    bytes(bytes, plainBytes) {
       Atomics.add(thread.underWay, 0, bytes.length);
       takeBytes(thread, job, number, bytes);
       job.sink.progress(plainBytes);
     },
-    done: (done) => endSegment(job, done),
+    done: (object) => endSegment(job, { number, ...object }),
   };
-  const sealer = new SegmentSealer(number, sink, job.publicKey);
+  const sealer = new FrameSealer(sink, job.publicKey);
   job.sealers.set(number, sealer);
   return sealer;
 }

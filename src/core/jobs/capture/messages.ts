@@ -6,9 +6,9 @@
  */
 
 import type { ComponentError } from '../../archive/components.ts';
+import type { SealedObject } from '../../archive/frame-sealer.ts';
 import type { Warning } from '../../archive/manifest.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
-import type { FrameSizes } from '../../archive/root.ts';
 import type { ParentFile } from './parent-pages.ts';
 
 export interface CaptureTree {
@@ -96,14 +96,8 @@ export type ToWorker =
 export const isWork = ({ type }: ToWorker): boolean =>
   type === 'task' || type === 'release' || type === 'finish';
 
-export interface SegmentDone {
+export interface SegmentDone extends SealedObject {
   readonly number: number;
-  readonly storedBytes: number;
-  readonly plainBytes: number;
-  readonly sha256: Uint8Array;
-  /** Of an encrypted segment, for the index; null where it is plain. */
-  readonly sealed: Uint8Array | null;
-  readonly frames: readonly FrameSizes[];
 }
 
 /** A frame of a segment that the main thread makes an object of. */

@@ -5,9 +5,9 @@
  * and reads, and what it need not do shortens the run, while the main thread has little to do.
  */
 
+import { FrameSealer, type SealedSink } from '../../archive/frame-sealer.ts';
 import type { FrameTarget } from '../../archive/frames.ts';
 import type { JobOutlet } from './messages.ts';
-import { SegmentSealer } from './segment-sealer.ts';
 
 export function sealedHere(
   number: number,
@@ -15,14 +15,11 @@ export function sealedHere(
   outlet: JobOutlet,
   publicKey: Uint8Array | null,
 ): FrameTarget {
-  return new SegmentSealer(
-    number,
-    {
-      bytes: (_, bytes, plainBytes) => outlet.sendBytes(job, number, bytes, plainBytes),
-      done: (done) => outlet.send({ type: 'segment', job, done }),
-    },
-    publicKey,
-  );
+  const sink: SealedSink = {
+    bytes: (bytes, plainBytes) => outlet.sendBytes(job, number, bytes, plainBytes),
+    done: (object) => outlet.send({ type: 'segment', job, done: { number, ...object } }),
+  };
+  return new FrameSealer(sink, publicKey);
 }
 
 export function handedOver(number: number, job: number, outlet: JobOutlet): FrameTarget {

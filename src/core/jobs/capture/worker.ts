@@ -7,7 +7,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
-import { compressFrame, frameBytes } from '../../archive/frames.ts';
+import { compressFrame, frameBytes, ownCopy } from '../../archive/frames.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { leaveNetwork } from '../../filesystem/native-process.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
@@ -70,12 +70,6 @@ function outletOf(control: Int32Array): JobOutlet {
       }
     },
   };
-}
-
-function ownCopy(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  copy.set(bytes);
-  return copy;
 }
 
 let expectsLittle = false;

@@ -6,12 +6,12 @@
  */
 
 import { type Content, dataBytes, hasHoles } from '../../archive/entry.ts';
+import { FrameSealer, type SealedSink } from '../../archive/frame-sealer.ts';
 import { frameBytes } from '../../archive/frames.ts';
 import { padding, type TarMember } from '../../archive/tar.ts';
 import { ByteQueue } from '../../byte-queue.ts';
 import { HoldfastError } from '../../errors.ts';
 import type { SnapshotWriter } from '../backup/snapshot-writer.ts';
-import { SegmentSealer } from '../capture/segment-sealer.ts';
 import { extentsOf, SegmentWriter } from '../capture/segment-writer.ts';
 import { eachRange } from '../restore/contents.ts';
 import type { Frames } from '../restore/frames.ts';
@@ -37,20 +37,23 @@ export class ContentMover {
   /** @param writer numbers the segments, puts them, and gets their rows */
   constructor(writer: SnapshotWriter) {
     this.#writer = writer;
-    const sink = {
-      bytes: (number: number, bytes: Buffer) => {
+    this.#segments = new SegmentWriter({
+      nextNumber: () => this.#begin(),
+      begin: (number) => new FrameSealer(this.#sinkOf(number), writer.publicKey),
+    });
+  }
+
+  #sinkOf(number: number): SealedSink {
+    return {
+      bytes: (bytes) => {
         this.#waiting += bytes.length;
         this.#queues.get(number)!.push(bytes);
       },
-      done: (done: Parameters<SnapshotWriter['addSegment']>[0]) => {
-        this.#queues.get(done.number)!.end();
-        writer.addSegment(done);
+      done: (object) => {
+        this.#queues.get(number)!.end();
+        this.#writer.addSegment({ number, ...object });
       },
     };
-    this.#segments = new SegmentWriter({
-      nextNumber: () => this.#begin(),
-      begin: (number) => new SegmentSealer(number, sink, writer.publicKey),
-    });
   }
 
   #begin(): number {
