@@ -1,12 +1,24 @@
 /** Which workers take part in a job: those that are there and those that come later; and what a failed one leaves in them. */
 
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { hash, randomBytes } from 'node:crypto';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { plainFrames } from '../../../../src/core/archive/frame-splitter.ts';
+import { frameBytes } from '../../../../src/core/archive/frames.ts';
 import type { ByteQueue } from '../../../../src/core/byte-queue.ts';
 import type { CaptureSink } from '../../../../src/core/jobs/capture/job.ts';
+import type { SegmentDone } from '../../../../src/core/jobs/capture/messages.ts';
 import { CapturePool } from '../../../../src/core/jobs/capture/pool.ts';
 
 const sinkOf = (bodies: ByteQueue[]): CaptureSink => ({
@@ -70,6 +82,45 @@ describe('a capture that fails', () => {
 });
 
 describe('a capture with a parent', () => {
+  it('has its frames compressed by the main thread, and by the worker while that is behind: all are there', async () => {
+    const pool = new CapturePool({ threads: 1, now: Date.now });
+    const bodies: ByteQueue[] = [];
+    const ended: SegmentDone[] = [];
+    let done = 0;
+    const job = pool.capture(
+      {
+        trees: [{ name: 'large', path: join(directory, 'large'), device: 0, exclude: [] }],
+        parent: { pages: join(directory, 'parent'), rows: [], linkRows: [], rereadEvery: 1000, turn: 1 },
+        firstNumber: 0,
+        signal: new AbortController().signal,
+      },
+      {
+        ...sinkOf(bodies),
+        progress: (bytes) => (done += bytes),
+        segmentDone: (segment) => ended.push(segment),
+      },
+    );
+    // Nobody takes any of it yet, so from the second frame on the worker compresses.
+    await expect.poll(() => done, { timeout: 10_000 }).toBeGreaterThan(4 * frameBytes);
+    const pieces: Buffer[] = [];
+    for await (const piece of bodies[0]!) pieces.push(Buffer.from(piece));
+    const stored = Buffer.concat(pieces);
+    await job;
+    await pool.close();
+    const frames: Buffer[] = [];
+    for await (const frame of plainFrames(Readable.from(pieces), 'the segment')) frames.push(frame);
+    const tar = Buffer.concat(frames);
+    const contents = readdirSync(join(directory, 'large')).map((name) =>
+      readFileSync(join(directory, 'large', name)),
+    );
+
+    expect(contents.filter((content) => !tar.includes(content))).toEqual([]);
+    expect(ended).toMatchObject([
+      { plainBytes: tar.length, storedBytes: stored.length, sha256: hash('sha256', stored, 'buffer') },
+    ]);
+    expect(ended[0]!.frames.map(({ plain }) => plain)).toEqual(frames.map(({ length }) => length));
+  });
+
   it('gets another worker where it lasts', async () => {
     const path = join(directory, 'parent');
     const pool = new CapturePool({ threads: 2, now: Date.now, aloneMs: 50 });
