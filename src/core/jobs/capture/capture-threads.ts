@@ -6,8 +6,8 @@
  */
 
 import type { ExpectedWork } from './expected-work.ts';
-import { startThread, type Thread } from './job.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
+import { startThread, type Thread } from './thread.ts';
 
 export interface ThreadSettings {
   /** At most. */

@@ -2,16 +2,14 @@
  * One account in the capture pool: its waiting sub-trees, its open bodies, what came of it so far.
  */
 
-import { setFlagsFromString } from 'node:v8';
-import { Worker } from 'node:worker_threads';
 import { FrameSealer, type SealedSink } from '../../archive/frame-sealer.ts';
 import { releaseBuffer } from '../../archive/frames.ts';
 import type { Warning } from '../../archive/manifest.ts';
 import { compressPart, type FinishedPage } from '../../archive/pages.ts';
 import { ByteQueue } from '../../byte-queue.ts';
-import { ownModule } from '../../own-files.ts';
 import { noCounts } from './counts.ts';
 import type {
+  BeginCapture,
   CaptureCounts,
   CaptureParent,
   CaptureTree,
@@ -20,8 +18,8 @@ import type {
   PagePart,
   SegmentDone,
   TreeFailure,
-  WorkerSetup,
 } from './messages.ts';
+import { credit, type Thread } from './thread.ts';
 
 export interface CaptureSink {
   /** A segment begins; its bytes follow in `body`, which must be read to its end or abandoned. */
@@ -36,6 +34,11 @@ export interface CaptureSink {
   /** As `reuse`, for pages of links. */
   reuseLinks(row: number, objects: readonly number[]): void;
   warning(warning: Warning): void;
+}
+
+export interface CaptureRequest extends BeginCapture {
+  readonly firstNumber: number;
+  readonly signal: AbortSignal;
 }
 
 export interface CaptureResult {
@@ -69,13 +72,6 @@ export interface Job {
   reject(error: unknown): void;
 }
 
-export interface Thread {
-  readonly worker: Worker;
-  readonly underWay: Int32Array;
-  /** Messages given to it that it has not finished. */
-  pending: number;
-}
-
 export function newJob(
   id: number,
   trees: readonly CaptureTree[],
@@ -101,12 +97,6 @@ export function newJob(
     phase: 'walk',
     finisher: null,
   };
-}
-
-/** Says that the main thread is done with bytes of this thread. */
-export function credit(thread: Thread, bytes: number): void {
-  Atomics.sub(thread.underWay, 0, bytes);
-  Atomics.notify(thread.underWay, 0);
 }
 
 export function addCounts(to: CaptureCounts, from: CaptureCounts): CaptureCounts {
@@ -175,6 +165,33 @@ function endSegment(job: Job, done: SegmentDone): void {
   job.bodies.delete(done.number);
 }
 
+/** One of its sub-trees is done, by a thread that stays with it. */
+export function endTask(
+  thread: Thread,
+  job: Job,
+  { tree, counts, failure, openSegment }: FromWorker & { readonly type: 'task-done' },
+  nowMs: number,
+): void {
+  const result = job.results[tree]!;
+  addCounts(result.counts, counts);
+  result.endedAtMs = nowMs;
+  result.failure ??= failure;
+  job.parts.set(thread, openSegment);
+  job.running--;
+}
+
+/** A thread has let go of it, and leaves what the final segment needs. */
+export function endPart(
+  thread: Thread,
+  job: Job,
+  { directories, linked, keptLinks }: FromWorker & { readonly type: 'released' },
+): void {
+  job.directories.push(...directories);
+  job.linked.push(...linked);
+  job.keptLinks.push(...keptLinks);
+  job.parts.delete(thread);
+}
+
 /** Hands a result on to the sink. False where the message is not one. */
 export function deliver(job: Job, message: FromWorker): boolean {
   switch (message.type) {
@@ -201,28 +218,4 @@ export function deliver(job: Job, message: FromWorker): boolean {
     default:
       return false;
   }
-}
-
-/**
- * Megabytes that a thread may fill before its collector marks for the first time. What lies outside the heap counts
- * too, and from the few that V8 begins with it would mark every twenty milliseconds of a night.
- */
-const untroubledMegabytes = 32;
-/** Until a new thread has made its heap: it does so before all else. */
-const heapIsMadeMs = 1;
-
-/** A capture thread, idle. The caller listens to it. */
-export function startThread(hungry: Int32Array, pageBytes: number): Thread {
-  const underWay = new Int32Array(new SharedArrayBuffer(4));
-  const setup: WorkerSetup = { hungry, underWay, pageBytes };
-  setFlagsFromString(`--initial-old-space-size=${untroubledMegabytes}`);
-  const worker = new Worker(ownModule('core/jobs/capture/worker'), {
-    workerData: setup,
-    // Entries live shortly: a small young generation costs no time and saves tens of megabytes.
-    resourceLimits: { maxYoungGenerationSizeMb: 12 },
-  });
-  // Compiled code counts only under the flags it was compiled with: left as it is, this one would cost each thread 40 ms.
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, heapIsMadeMs);
-  setFlagsFromString('--initial-old-space-size=0');
-  return { worker, underWay, pending: 0 };
 }

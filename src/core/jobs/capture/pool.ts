@@ -13,18 +13,20 @@ import { noCounts } from './counts.ts';
 import { expectedWork } from './expected-work.ts';
 import {
   addCounts,
+  type CaptureRequest,
   type CaptureResult,
   type CaptureSink,
-  credit,
   deliver,
   endFrames,
+  endPart,
+  endTask,
   type Job,
   newJob,
-  type Thread,
   takeBytes,
   takeFrame,
 } from './job.ts';
-import { type BeginCapture, type FromWorker, isWork, jobControl, type ToWorker } from './messages.ts';
+import { type FromWorker, isWork, jobControl, type ToWorker } from './messages.ts';
+import { credit, type Thread } from './thread.ts';
 
 export type { CaptureResult } from './job.ts';
 
@@ -62,7 +64,7 @@ export class CapturePool {
    * @throws INTERRUPTED the signal was aborted; whatever the sink has taken is garbage
    */
   capture(
-    request: BeginCapture & { readonly firstNumber: number; readonly signal: AbortSignal },
+    request: CaptureRequest,
     sink: CaptureSink,
   ): Promise<CaptureResult & { readonly nextNumber: number }> {
     request.signal.throwIfAborted();
@@ -190,26 +192,19 @@ export class CapturePool {
         this.#schedule();
         return;
       case 'task-done': {
-        const result = job.results[message.tree]!;
-        addCounts(result.counts, message.counts);
-        result.endedAtMs = this.#now();
-        result.failure ??= message.failure;
-        job.parts.set(thread, message.openSegment);
-        job.running--;
+        endTask(thread, job, message, this.#now());
         if (job.running === 0 && job.queue.length === 0) this.#conclude(job);
         return;
       }
       case 'released':
-        job.directories.push(...message.directories);
-        job.linked.push(...message.linked);
-        job.keptLinks.push(...message.keptLinks);
-        job.parts.delete(thread);
+        endPart(thread, job, message);
         if (job.parts.size === 1) this.#finish(job);
         return;
       case 'finished': {
-        const counts = noCounts();
-        for (const result of job.results) addCounts(counts, result.counts);
-        addCounts(counts, message.counts);
+        const counts = [...job.results, message].reduce(
+          (sum, part) => addCounts(sum, part.counts),
+          noCounts(),
+        );
         job.resolve({ counts, trees: job.results });
         return;
       }

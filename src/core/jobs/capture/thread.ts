@@ -1,0 +1,43 @@
+/** One thread of a capture pool: how it is started, and how much of what it sent waits in the main thread. */
+
+import { setFlagsFromString } from 'node:v8';
+import { Worker } from 'node:worker_threads';
+import { ownModule } from '../../own-files.ts';
+import type { WorkerSetup } from './messages.ts';
+
+export interface Thread {
+  readonly worker: Worker;
+  readonly underWay: Int32Array;
+  /** Messages given to it that it has not finished. */
+  pending: number;
+}
+
+/** Says that the main thread is done with bytes of this thread. */
+export function credit(thread: Thread, bytes: number): void {
+  Atomics.sub(thread.underWay, 0, bytes);
+  Atomics.notify(thread.underWay, 0);
+}
+
+/**
+ * Megabytes that a thread may fill before its collector marks for the first time. What lies outside the heap counts
+ * too, and from the few that V8 begins with it would mark every twenty milliseconds of a night.
+ */
+const untroubledMegabytes = 32;
+/** Until a new thread has made its heap: it does so before all else. */
+const heapIsMadeMs = 1;
+
+/** A capture thread, idle. The caller listens to it. */
+export function startThread(hungry: Int32Array, pageBytes: number): Thread {
+  const underWay = new Int32Array(new SharedArrayBuffer(4));
+  const setup: WorkerSetup = { hungry, underWay, pageBytes };
+  setFlagsFromString(`--initial-old-space-size=${untroubledMegabytes}`);
+  const worker = new Worker(ownModule('core/jobs/capture/worker'), {
+    workerData: setup,
+    // Entries live shortly: a small young generation costs no time and saves tens of megabytes.
+    resourceLimits: { maxYoungGenerationSizeMb: 12 },
+  });
+  // Compiled code counts only under the flags it was compiled with: left as it is, this one would cost each thread 40 ms.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, heapIsMadeMs);
+  setFlagsFromString('--initial-old-space-size=0');
+  return { worker, underWay, pending: 0 };
+}
