@@ -200,9 +200,7 @@ export class AccountCapture {
   finish(others: FinishCapture): void {
     const counts = noCounts();
     const { directories, linked } = this.#late.join(others);
-    const { startedAtMs, keptLinks, highestLeft } = others;
-    // Of a full the final segment is the last in number too: tar is to read its directories after all else.
-    if (this.#parent === null && this.segments.number < highestLeft) this.segments.close();
+    const { startedAtMs, keptLinks } = others;
     const kept = new Set([...this.#keptLinks, ...keptLinks]);
     const context: LinkContext = {
       trees: this.#trees,

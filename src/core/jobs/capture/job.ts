@@ -65,10 +65,6 @@ export interface Job {
   readonly directories: FinishedPage[];
   readonly linked: FinishedPage[];
   readonly keptLinks: string[];
-  /** Workers that are letting go of a part, once for each. */
-  readonly leaving: Thread[];
-  /** Highest number of a segment that one of them had open; -1 for none. */
-  highestLeft: number;
   running: number;
   phase: 'walk' | 'release' | 'finish';
   finisher: Thread | null;
@@ -97,8 +93,6 @@ export function newJob(
     directories: [],
     linked: [],
     keptLinks: [],
-    leaving: [],
-    highestLeft: -1,
     running: 0,
     phase: 'walk',
     finisher: null,
@@ -195,18 +189,7 @@ export function endPart(
   job.directories.push(...directories);
   job.linked.push(...linked);
   job.keptLinks.push(...keptLinks);
-  job.leaving.splice(job.leaving.indexOf(thread), 1);
-}
-
-/** The thread is to finish it as soon as all others have let go. */
-export const awaits = ({ phase, finisher }: Job, thread: Thread): boolean =>
-  phase === 'release' && finisher === thread;
-
-/** Nothing of it is left to do; `last`: what its final segment added. */
-export function endJob(job: Job, last: CaptureCounts): void {
-  const counts = noCounts();
-  for (const result of job.results) addCounts(counts, result.counts);
-  job.resolve({ counts: addCounts(counts, last), trees: job.results });
+  job.parts.delete(thread);
 }
 
 /** Hands a result on to the sink. False where the message is not one. */

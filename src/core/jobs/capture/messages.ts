@@ -69,8 +69,6 @@ export interface FinishCapture {
   readonly linked: readonly FinishedPage[];
   /** `<device>:<inode>` of linked files that are as the parent recorded them. */
   readonly keptLinks: readonly string[];
-  /** Highest number of a segment that one of them had open; -1 for none. */
-  readonly highestLeft: number;
   /** When the job began. */
   readonly startedAtMs: number;
 }

@@ -12,13 +12,12 @@ import { CaptureThreads } from './capture-threads.ts';
 import { noCounts } from './counts.ts';
 import { expectedWork } from './expected-work.ts';
 import {
-  awaits,
+  addCounts,
   type CaptureRequest,
   type CaptureResult,
   type CaptureSink,
   deliver,
   endFrames,
-  endJob,
   endPart,
   endTask,
   type Job,
@@ -110,7 +109,7 @@ export class CapturePool {
 
   #died(thread: Thread, cause: Error): void {
     for (const job of [...this.#jobs.values()]) {
-      if (job.parts.has(thread) || job.leaving.includes(thread)) {
+      if (job.parts.has(thread)) {
         this.#fail(job, new HoldfastError('INTERNAL', `a capture thread died: ${cause.message}`, { cause }));
       }
     }
@@ -123,22 +122,20 @@ export class CapturePool {
    * oldest. A small account is so done by one thread, with one segment.
    */
   #schedule(): void {
-    const jobs = [...this.#jobs.values()];
     for (const thread of this.#threads.all) {
-      if (thread.pending > 0 || jobs.some((job) => awaits(job, thread))) continue;
-      const waiting = jobs.filter(({ phase, queue }) => phase === 'walk' && queue.length > 0);
+      if (thread.pending > 0) continue;
+      const waiting = [...this.#jobs.values()].filter(
+        ({ phase, queue }) => phase === 'walk' && queue.length > 0,
+      );
       const known = waiting.find(({ parts }) => parts.has(thread));
       const job = known ?? waiting.find(({ parts }) => parts.size === 0) ?? waiting[0];
       if (job !== undefined) this.#give(thread, job);
     }
-    const waiting = jobs.reduce((sum, job) => sum + job.queue.length, 0);
+    const waiting = [...this.#jobs.values()].reduce((sum, job) => sum + job.queue.length, 0);
     this.#threads.tell({ waiting, busy: this.#jobs.size > 0 });
   }
 
   #give(thread: Thread, job: Job): void {
-    // What it has of others could wait for this task, which may take hours.
-    for (const other of this.#jobs.values())
-      if (other !== job && other.phase === 'walk' && other.parts.has(thread)) this.#letGo(thread, other);
     if (!job.parts.has(thread)) {
       job.parts.set(thread, -1);
       this.#post(thread, {
@@ -201,11 +198,16 @@ export class CapturePool {
       }
       case 'released':
         endPart(thread, job, message);
-        if (job.phase === 'release' && job.leaving.length === 0) this.#finish(job);
+        if (job.parts.size === 1) this.#finish(job);
         return;
-      case 'finished':
-        endJob(job, message.counts);
+      case 'finished': {
+        const counts = [...job.results, message].reduce(
+          (sum, part) => addCounts(sum, part.counts),
+          noCounts(),
+        );
+        job.resolve({ counts, trees: job.results });
         return;
+      }
       case 'failed': {
         const known = message.code in errorCodes ? (message.code as ErrorCode) : 'INTERNAL';
         this.#fail(job, new HoldfastError(known, message.message));
@@ -218,22 +220,16 @@ export class CapturePool {
     job.phase = 'release';
     const [last] = [...job.parts].sort(([, a], [, b]) => b - a)[0]!;
     job.finisher = last;
-    for (const thread of [...job.parts.keys()]) if (thread !== last) this.#letGo(thread, job);
-    if (job.leaving.length === 0) this.#finish(job);
-  }
-
-  #letGo(thread: Thread, job: Job): void {
-    job.highestLeft = Math.max(job.highestLeft, job.parts.get(thread)!);
-    job.parts.delete(thread);
-    job.leaving.push(thread);
-    this.#post(thread, { type: 'release', job: job.id });
+    for (const thread of job.parts.keys()) {
+      if (thread !== last) this.#post(thread, { type: 'release', job: job.id });
+    }
+    if (job.parts.size === 1) this.#finish(job);
   }
 
   #finish(job: Job): void {
     job.phase = 'finish';
-    const { id, directories, linked, keptLinks, startedAtMs, highestLeft } = job;
-    const others = { directories, linked, keptLinks, startedAtMs, highestLeft };
-    this.#post(job.finisher!, { type: 'finish', job: id, ...others });
+    const { id, directories, linked, keptLinks, startedAtMs } = job;
+    this.#post(job.finisher!, { type: 'finish', job: id, directories, linked, keptLinks, startedAtMs });
   }
 
   #fail(job: Job, error: unknown): void {

@@ -64,7 +64,7 @@ function capture(
   const begin = { job: 1, trees, parent: pages === null ? null : parent };
   const job = new AccountCapture(begin, control, outlet, world);
   job.task(0, task);
-  job.finish({ directories: [], linked: [], keptLinks: [], highestLeft: -1, startedAtMs: now() });
+  job.finish({ directories: [], linked: [], keptLinks: [], startedAtMs: now() });
   const written = messages.flatMap((message) => {
     if (message.type !== 'page') return [];
     const { page, plain } = message;

@@ -1,6 +1,5 @@
 /** Which workers take part in a job: those that are there and those that come later; and what a failed one leaves in them. */
 
-import { execFileSync } from 'node:child_process';
 import { hash, randomBytes } from 'node:crypto';
 import {
   mkdirSync,
@@ -32,14 +31,6 @@ const sinkOf = (bodies: ByteQueue[]): CaptureSink => ({
   linkPage: () => {},
   warning: () => {},
 });
-
-async function tarOf(body: ByteQueue): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of body) pieces.push(Buffer.from(piece));
-  const frames: Buffer[] = [];
-  for await (const frame of plainFrames(Readable.from(pieces), 'a segment')) frames.push(frame);
-  return Buffer.concat(frames);
-}
 
 let directory = '';
 beforeAll(() => {
@@ -128,50 +119,6 @@ describe('a capture with a parent', () => {
       { plainBytes: tar.length, storedBytes: stored.length, sha256: hash('sha256', stored, 'buffer') },
     ]);
     expect(ended[0]!.frames.map(({ plain }) => plain)).toEqual(frames.map(({ length }) => length));
-  });
-
-  it('comes to its end while a worker that had a part of it reads another, with its final segment last', async () => {
-    // Its segment begins after that of the other tree.
-    for (let i = 0; i < 1000; i++) mkdirSync(join(directory, 'late', `${i}`), { recursive: true });
-    writeFileSync(join(directory, 'late', 'file'), 'a few bytes');
-    const pool = new CapturePool({ threads: 2, now: Date.now });
-    const stopping = new AbortController();
-    const request = { parent: null, firstNumber: 0, signal: stopping.signal };
-    const treeOf = (name: string) => ({ name, path: join(directory, name), device: 0, exclude: [] });
-    const bodies = new Map<number, ByteQueue>();
-    const tars = new Map<number, Promise<Buffer>>();
-    let isRead = false;
-    const read = (): void => {
-      isRead = true;
-      for (const [number, body] of bodies) if (!tars.has(number)) tars.set(number, tarOf(body));
-    };
-    const job = pool.capture(
-      { ...request, trees: ['large', 'late'].map(treeOf) },
-      {
-        ...sinkOf([]),
-        segment(number, body) {
-          bodies.set(number, body);
-          if (isRead) read();
-        },
-      },
-    );
-    // Whoever is done with the late tree takes this one, which does not end, for nobody reads it.
-    const others: ByteQueue[] = [];
-    const other = pool.capture({ ...request, trees: [treeOf('large')] }, sinkOf(others));
-    const rejected = expect(other).rejects.toMatchObject({ code: 'INTERRUPTED' });
-    await expect.poll(() => others.length, { timeout: 10_000 }).toBe(1);
-    read();
-    await job;
-    stopping.abort();
-    await rejected;
-    await pool.close();
-    const inOrder = await Promise.all([...tars].sort(([a], [b]) => a - b).map(([, tar]) => tar));
-    // It stops at the end of the archive.
-    const listed = execFileSync('tar', ['-t'], { input: Buffer.concat(inOrder) });
-    const names = listed.toString().trim().split('\n');
-
-    expect(names).toContain('late/file');
-    expect(names.slice(-2)).toEqual(['late/', 'large/']);
   });
 
   it('gets another worker where it lasts', async () => {
