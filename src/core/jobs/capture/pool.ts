@@ -191,11 +191,10 @@ export class CapturePool {
         job.queue.push({ tree: message.tree, path: message.path });
         this.#schedule();
         return;
-      case 'task-done': {
+      case 'task-done':
         endTask(thread, job, message, this.#now());
         if (job.running === 0 && job.queue.length === 0) this.#conclude(job);
         return;
-      }
       case 'released':
         endPart(thread, job, message);
         if (job.parts.size === 1) this.#finish(job);
