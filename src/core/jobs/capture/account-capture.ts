@@ -47,7 +47,8 @@ import { TreeCapture } from './tree-capture.ts';
 export class AccountCapture {
   readonly #job: number;
   readonly #trees: readonly CaptureTree[];
-  readonly #control: Int32Array;
+  /** See `jobControl`. */
+  readonly control: Int32Array;
   readonly #outlet: JobOutlet;
   readonly #xattrs: XattrBackend;
   readonly #now: () => number;
@@ -73,7 +74,7 @@ export class AccountCapture {
     this.#parentPages = parent === null ? null : new ParentPages(parent);
     this.#known = this.#parentPages === null ? null : new KnownContents(this.#parentPages);
     this.#linkedInodes = this.#parentPages === null ? null : new LinkedInodes(this.#parentPages);
-    this.#control = control;
+    this.control = control;
     this.#outlet = outlet;
     this.#xattrs = world.xattrs;
     this.#now = world.now;
@@ -204,7 +205,7 @@ export class AccountCapture {
     const { directories, linked } = this.#late.join(others);
     const { startedAtMs, keptLinks } = others;
     // Tar stops at the end of a full's final segment, so that no other may come after it.
-    const newest = Atomics.load(this.#control, jobControl.nextNumber) - 1;
+    const newest = Atomics.load(this.control, jobControl.nextNumber) - 1;
     if (this.#parent === null && this.segments.number < newest) this.segments.close();
     const kept = new Set([...this.#keptLinks, ...keptLinks]);
     const context: LinkContext = {

@@ -72,7 +72,7 @@ export class CaptureThreads {
     this.#listener.more();
   }
 
-  /** `waiting`: tasks that nobody does; `busy`: there are jobs, for which the process is to live. */
+  /** `waiting`: work that nobody does yet; `busy`: there are jobs, for which the process is to live. */
   tell({ waiting, busy }: { readonly waiting: number; readonly busy: boolean }): void {
     this.#busy = busy;
     const idle = this.all.filter((thread) => thread.pending === 0).length;

@@ -2,7 +2,7 @@
  * What the main thread and the capture workers say to each other. Plain data; buffers are transferred.
  *
  * Shared memory carries only flow control: how many bytes of a worker wait in the main thread, how many
- * workers have nothing to do, and whether to stop.
+ * workers have nothing to do, and whether to stop or to let go.
  */
 
 import type { ComponentError } from '../../archive/components.ts';
@@ -51,8 +51,11 @@ export interface WorkerSetup {
   readonly pageBytes: number;
 }
 
-/** Places in a job's shared memory: the next object number, and whether to stop. */
-export const jobControl = { nextNumber: 0, stop: 1, size: 2 } as const;
+/**
+ * Places in a job's shared memory: the next object number, whether to stop, and whether threads that work for another
+ * account are to let go of this one in the middle of that.
+ */
+export const jobControl = { nextNumber: 0, stop: 1, letGo: 2, size: 3 } as const;
 
 /** What is to be captured. */
 export interface BeginCapture {
@@ -84,7 +87,7 @@ export type ToWorker =
     } & BeginCapture)
   /** Capture one directory and what lies below. `path` is relative to the tree's root, latin1. */
   | { readonly type: 'task'; readonly job: number; readonly tree: number; readonly path: string }
-  /** Close what is open and hand over what the final segment needs. */
+  /** Close what is open and hand over what the final segment needs, unless that was done when `letGo` was seen. */
   | { readonly type: 'release'; readonly job: number }
   /** Write the final segment: linked files, hard links, directories, end of archive. */
   | ({ readonly type: 'finish'; readonly job: number } & FinishCapture)

@@ -119,20 +119,20 @@ export class CapturePool {
 
   /**
    * Gives waiting tasks to idle threads: of a job that the thread knows, else of one that no thread has, else of the
-   * oldest. A small account is so done by one thread, with one segment.
+   * oldest. A small account is so done by one thread, with one segment. Who is to finish an account gets nothing else.
    */
   #schedule(): void {
+    const jobs = [...this.#jobs.values()];
+    const toFinish = jobs.filter(({ phase }) => phase === 'release').map(({ finisher }) => finisher);
     for (const thread of this.#threads.all) {
-      if (thread.pending > 0) continue;
-      const waiting = [...this.#jobs.values()].filter(
-        ({ phase, queue }) => phase === 'walk' && queue.length > 0,
-      );
+      if (thread.pending > 0 || toFinish.includes(thread)) continue;
+      const waiting = jobs.filter(({ phase, queue }) => phase === 'walk' && queue.length > 0);
       const known = waiting.find(({ parts }) => parts.has(thread));
       const job = known ?? waiting.find(({ parts }) => parts.size === 0) ?? waiting[0];
       if (job !== undefined) this.#give(thread, job);
     }
-    const waiting = [...this.#jobs.values()].reduce((sum, job) => sum + job.queue.length, 0);
-    this.#threads.tell({ waiting, busy: this.#jobs.size > 0 });
+    const waiting = jobs.reduce((sum, job) => sum + job.queue.length, toFinish.length);
+    this.#threads.tell({ waiting, busy: jobs.length > 0 });
   }
 
   #give(thread: Thread, job: Job): void {
@@ -193,7 +193,7 @@ export class CapturePool {
         return;
       case 'task-done':
         endTask(thread, job, message, this.#now());
-        if (job.running === 0 && job.queue.length === 0) this.#conclude(job);
+        if (job.running === 0 && job.queue.length === 0) this.#conclude(job, thread);
         return;
       case 'released':
         endPart(thread, job, message);
@@ -214,11 +214,16 @@ export class CapturePool {
     }
   }
 
-  /** The walk is over: the thread with the highest open segment finishes, the others let go. */
-  #conclude(job: Job): void {
+  /**
+   * The walk is over: of the threads without other work the one with the highest open segment finishes, as soon as the
+   * others have let go. `current` has ended the last task.
+   */
+  #conclude(job: Job, current: Thread): void {
     job.phase = 'release';
-    const [last] = [...job.parts].sort(([, a], [, b]) => b - a)[0]!;
+    const free = [...job.parts].filter(([thread]) => thread === current || thread.pending === 0);
+    const [last] = free.sort(([, a], [, b]) => b - a)[0]!;
     job.finisher = last;
+    Atomics.store(job.control, jobControl.letGo, 1);
     for (const thread of job.parts.keys()) {
       if (thread !== last) this.#post(thread, { type: 'release', job: job.id });
     }

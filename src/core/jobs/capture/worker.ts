@@ -29,6 +29,8 @@ leaveNetwork();
 const { hungry, underWay, pageBytes } = workerData as WorkerSetup;
 const port = parentPort!;
 const captures = new Map<number, AccountCapture>();
+/** Whose message is handled at this moment. */
+let atWork = -1;
 
 const send = (message: FromWorker): void => port.postMessage(message);
 
@@ -49,10 +51,14 @@ function outletOf(control: Int32Array): JobOutlet {
     Atomics.add(underWay, 0, bytes.length);
     // A frame owns its memory, which moves; small pieces may lie in Node's pool and are copied.
     port.postMessage(message, bytes.length > 65536 ? [bytes.buffer as ArrayBuffer] : []);
+    letGo();
   };
   return {
     send,
-    checkStop,
+    checkStop() {
+      checkStop();
+      letGo();
+    },
     sendBytes: (job, number, bytes, plainBytes) =>
       sendBytes({ type: 'bytes', job, number, bytes, plainBytes }),
     sendFrame(job, number, plain) {
@@ -92,6 +98,36 @@ function drop(job: number): void {
   captures.delete(job);
 }
 
+/** Closes what is open of an account and hands over what its final segment needs. */
+function release(job: number): void {
+  const capture = captures.get(job);
+  captures.delete(job);
+  try {
+    capture?.release();
+  } finally {
+    capture?.drop();
+  }
+}
+
+/** An account of which all has been read does not wait until this thread is done with what it reads of another. */
+function letGo(): void {
+  if (captures.size < 2) return;
+  for (const [job, capture] of captures) {
+    if (job === atWork || Atomics.load(capture.control, jobControl.letGo) === 0) continue;
+    try {
+      release(job);
+    } catch (error) {
+      fail(job, error);
+    }
+  }
+}
+
+function fail(job: number, error: unknown): void {
+  drop(job);
+  const code = isHoldfastError(error) ? error.code : 'INTERNAL';
+  send({ type: 'failed', job, code, message: (error as Error).message });
+}
+
 function handle(message: ToWorker): void {
   switch (message.type) {
     case 'begin': {
@@ -107,8 +143,7 @@ function handle(message: ToWorker): void {
       captures.get(message.job)?.task(message.tree, message.path);
       return;
     case 'release':
-      captures.get(message.job)?.release();
-      captures.delete(message.job);
+      release(message.job);
       return;
     case 'finish':
       captures.get(message.job)?.finish(message);
@@ -124,12 +159,10 @@ function handle(message: ToWorker): void {
 
 port.on('message', (message: ToWorker) => {
   try {
+    if (message.type !== 'quit') atWork = message.job;
     handle(message);
   } catch (error) {
-    if (message.type === 'quit') return;
-    drop(message.job);
-    const code = isHoldfastError(error) ? error.code : 'INTERNAL';
-    send({ type: 'failed', job: message.job, code, message: (error as Error).message });
+    if (message.type !== 'quit') fail(message.job, error);
   }
   if (isWork(message)) send({ type: 'ready' });
 });
