@@ -37,6 +37,7 @@ const test = [
   'mount',
   'e2fsprogs',
   'xfsprogs',
+  'btrfs-progs',
   'g++',
   'make',
 ];

@@ -7,6 +7,7 @@
 
 import { errorCodes, HoldfastError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
+import { systemCode } from '../core/system-code.ts';
 import type { World } from './world.ts';
 
 type Streams = Pick<World, 'stdout' | 'stderr' | 'leave'>;
@@ -37,7 +38,7 @@ export class LostOutput {
 }
 
 export function outputLost(cause: Error): HoldfastError {
-  const why = printable((cause as NodeJS.ErrnoException).code ?? cause.message, 100);
+  const why = printable(systemCode(cause) ?? cause.message, 100);
   return new HoldfastError('OUTPUT_UNWRITABLE', `what was to be said could not be written: ${why}`, {
     cause,
     hint: 'Make room where the output goes, or keep its reader; holdfast status shows what was done.',

@@ -7,6 +7,7 @@ import { link, lstat, open, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import { quoted } from '../core/printable.ts';
+import { systemCode } from '../core/system-code.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
@@ -59,7 +60,7 @@ const exists = (path: string): HoldfastError =>
   });
 
 function unwritable(path: string, cause: unknown): HoldfastError {
-  const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
+  const why = systemCode(cause) ?? String(cause);
   return new HoldfastError('TARGET_UNWRITABLE', `cannot write ${quoted(path, 4096)}: ${why}`, {
     cause,
     hint: 'Name a file in a directory that exists and can be written.',

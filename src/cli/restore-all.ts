@@ -14,6 +14,7 @@ import { Erasures } from '../core/jobs/erasures.ts';
 import type { ErasureEvent } from '../core/jobs/events.ts';
 import { type RestoreAllRequest, type RestoreOutcome, restoreAll } from '../core/jobs/restore/restore-all.ts';
 import { printable, quoted } from '../core/printable.ts';
+import { systemCode } from '../core/system-code.ts';
 import { notesOfAhead } from './ahead-notes.ts';
 import type { CliContext } from './command.ts';
 import type { RestoreAllDocument } from './documents/restore-all.ts';
@@ -187,7 +188,7 @@ function makeRoot(target: string): void {
   try {
     mkdirSync(target, { mode: 0o700 });
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
+    const code = systemCode(cause);
     if (code === 'EEXIST') return;
     const error = new HoldfastError(
       'TARGET_UNWRITABLE',

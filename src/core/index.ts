@@ -12,3 +12,4 @@ export * from './errors.ts';
 export * from './interruption.ts';
 export * from './key-classes.ts';
 export * from './store-key.ts';
+export * from './system-code.ts';

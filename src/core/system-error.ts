@@ -2,6 +2,7 @@
 
 import { type ErrorCode, HoldfastError, isHoldfastError } from './errors.ts';
 import { printable } from './printable.ts';
+import { systemCode } from './system-code.ts';
 
 interface Meaning {
   readonly codes: readonly string[];
@@ -40,9 +41,14 @@ const meanings: readonly Meaning[] = [
 /** The error itself where it is one of ours, one that says what to do where the system refuses a file or has no room, else null. */
 export function knownError(error: unknown): HoldfastError | null {
   if (isHoldfastError(error)) return error;
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  const meaning = meanings.find(({ codes }) => codes.includes(String(code)));
-  if (meaning === undefined) return null;
+  const name = systemCode(error);
+  const meaning = meanings.find(({ codes }) => name !== undefined && codes.includes(name));
+  if (name === undefined || meaning === undefined) return null;
+  const { code, message } = error as NodeJS.ErrnoException;
   const { means, says, hint } = meaning;
-  return new HoldfastError(means, `${says}: ${printable(String(message), 500)}`, { cause: error, hint });
+  return new HoldfastError(
+    means,
+    `${says}: ${printable(String(message).replaceAll(code ?? name, name), 500)}`,
+    { cause: error, hint },
+  );
 }

@@ -1,5 +1,5 @@
 /**
- * File systems of a given kind for the length of a test file: tmpfs, or ext4 and XFS on loop devices.
+ * File systems of a given kind for the length of a test file: tmpfs, or ext4, XFS and btrfs on loop devices.
  *
  * Images are sparse and unlinked as soon as they are mounted, so a killed run leaves a mount behind but no
  * file; the next run finds such mounts by their name and removes them.
@@ -19,7 +19,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-export type FilesystemKind = 'ext4' | 'xfs' | 'tmpfs';
+export type FilesystemKind = 'btrfs' | 'ext4' | 'xfs' | 'tmpfs';
 
 export interface MountedFilesystem {
   readonly kind: FilesystemKind;
@@ -48,14 +48,14 @@ export function mountFilesystem(kind: FilesystemKind, options: MountOptions = {}
   return { kind, path, unmount: () => remove(point) };
 }
 
-function mountImage(kind: 'ext4' | 'xfs', mebibytes: number, point: string): void {
+function mountImage(kind: Exclude<FilesystemKind, 'tmpfs'>, mebibytes: number, point: string): void {
   const image = `${point}.img`;
   writeFileSync(image, '');
   truncateSync(image, mebibytes * 2 ** 20);
   try {
     // 4 KiB blocks: with less, ext4 takes neither long symlink targets nor large files.
     if (kind === 'ext4') execFileSync('mkfs.ext4', ['-q', '-F', '-b', '4096', image]);
-    else execFileSync('mkfs.xfs', ['-q', '-f', image]);
+    else execFileSync(`mkfs.${kind}`, ['-q', '-f', image]);
     execFileSync('mount', ['-o', 'loop', image, point]);
   } finally {
     rmSync(image, { force: true });

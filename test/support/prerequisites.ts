@@ -1,6 +1,6 @@
 /**
  * What the tests need of the machine, checked once before any of them: root with CAP_SYS_ADMIN (owners,
- * `trusted.*` attributes, device nodes, mounts), loop devices (ext4 and XFS images) and FUSE (file systems that do not answer).
+ * `trusted.*` attributes, device nodes, mounts), loop devices (images of ext4, XFS and btrfs) and FUSE (file systems that do not answer).
  *
  * A missing one fails the run. Skipping would pass a build whose fidelity nobody looked at.
  */

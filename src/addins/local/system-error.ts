@@ -1,6 +1,6 @@
 /** What an error of the file system means for a store. Says it once, at the boundary. */
 
-import { type ErrorCode, HoldfastError, isHoldfastError } from '../../core/index.ts';
+import { type ErrorCode, HoldfastError, isHoldfastError, systemCode } from '../../core/index.ts';
 
 interface Meaning {
   readonly code: ErrorCode;
@@ -37,14 +37,12 @@ const meanings: Readonly<Record<string, Meaning>> = {
 
 const otherwise: Meaning = { code: 'STORE_UNAVAILABLE', hint: 'Check the file system of the store.' };
 
-export function errnoOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException | null)?.code;
-}
+export const errnoOf = systemCode;
 
 /** Wraps what a system call threw; leaves errors that already have a code of ours alone. */
 export function storeError(error: unknown, what: string): HoldfastError {
   if (isHoldfastError(error)) return error as HoldfastError;
-  const errno = errnoOf(error);
+  const errno = systemCode(error);
   const { code, hint } = meanings[errno ?? ''] ?? otherwise;
   return new HoldfastError(code, `${what}: ${errno ?? String(error)}`, { cause: error, hint });
 }

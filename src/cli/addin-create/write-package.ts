@@ -10,6 +10,7 @@ import { basename, dirname, join } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import { ownPackage } from '../../core/own-files.ts';
 import { quoted } from '../../core/printable.ts';
+import { systemCode } from '../../core/system-code.ts';
 import type { Sdk } from './sdk.ts';
 
 export const addinKinds = ['store', 'provider', 'notifier', 'scope'] as const;
@@ -106,7 +107,7 @@ async function filler({ kind, name }: NewAddin, sdk: Sdk): Promise<(text: string
 }
 
 function unwritable(target: string, cause: unknown): HoldfastError {
-  const { code } = cause as NodeJS.ErrnoException;
+  const code = systemCode(cause);
   if (code === 'ENOTEMPTY' || code === 'EEXIST') {
     return new HoldfastError('TARGET_NOT_EMPTY', `something has appeared at ${quoted(target)}`, {
       hint: 'Name another place with --to.',

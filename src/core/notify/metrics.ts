@@ -16,6 +16,7 @@ import { isFailure } from '../exit-status.ts';
 import { awaitFileLock, type FileLock } from '../filesystem/file-lock.ts';
 import { printable } from '../printable.ts';
 import { readRegularFile } from '../regular-file.ts';
+import { systemCode } from '../system-code.ts';
 
 const prefix = 'holdfast_last_run_';
 const sample = new RegExp(`^(${prefix}[a-z_]+)\\{addin="([a-z0-9-]+)"\\} ([0-9.e+-]+)$`, 'gm');
@@ -117,6 +118,6 @@ async function putInPlace(path: string, text: string): Promise<void> {
     await rename(temporary, path);
   } catch (cause) {
     await unlink(temporary).catch(() => {}); // it may not be there
-    throw unwritable(path, String((cause as NodeJS.ErrnoException).code), cause);
+    throw unwritable(path, String(systemCode(cause)), cause);
   }
 }

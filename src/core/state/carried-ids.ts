@@ -4,6 +4,7 @@
 
 import type { Account } from '../contracts/panel.ts';
 import { printable } from '../printable.ts';
+import { systemCode } from '../system-code.ts';
 import type { RecordLookup } from './record-lookup.ts';
 import { type IdentityDependencies, isUuid } from './server-identity.ts';
 
@@ -75,7 +76,7 @@ export class CarriedIds {
     try {
       await this.#access.writeXattr(home, accountXattr, Buffer.from(uuid));
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+      const code = systemCode(error) ?? (error as Error).message;
       notes.push(`${printable(site)}: its directory cannot carry its UUID (${printable(String(code))})`);
       return uuid;
     }

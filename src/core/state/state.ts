@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Account } from '../contracts/panel.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { printable } from '../printable.ts';
+import { systemCode } from '../system-code.ts';
 import {
   type AccountRecord,
   type AccountRecords,
@@ -68,10 +69,9 @@ export async function openState(stateDir: string, deps: StateDependencies): Prom
     return new StateDirectory({ server, notes, files, records, stores, deps });
   } catch (cause) {
     if (isHoldfastError(cause)) throw cause;
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
     throw new HoldfastError(
       'PREREQUISITE_MISSING',
-      `cannot use the state in ${printable(stateDir)}: ${code}`,
+      `cannot use the state in ${printable(stateDir)}: ${systemCode(cause) ?? 'unknown'}`,
       {
         cause,
         hint: 'Run Holdfast as root, or set "stateDir" in config.json to a directory it can write.',

@@ -13,6 +13,7 @@ import type { ObjectRef } from '../../archive/manifest.ts';
 import { type LinkPageRow, type ObjectRow, objectKinds, type PageRow } from '../../archive/root.ts';
 import { type KeyedProvider, withKeys } from '../../encryption/keyed-provider.ts';
 import { HoldfastError } from '../../errors.ts';
+import { systemCode } from '../../system-code.ts';
 import type { CaptureParent, CaptureTree } from '../capture/messages.ts';
 import { checkedPage, type ParentRow } from '../capture/parent-pages.ts';
 import type { Snapshot } from '../catalog.ts';
@@ -121,7 +122,7 @@ function spoolFile(stateDir: string, objectId: string): string | null {
 }
 
 const isFullDisk = (error: unknown): boolean =>
-  /^(?:ENOSPC|EDQUOT|EROFS|EIO|EFBIG)$/.test((error as NodeJS.ErrnoException).code ?? '');
+  /^(?:ENOSPC|EDQUOT|EROFS|EIO|EFBIG)$/.test(systemCode(error) ?? '');
 
 /** Files of processes that were killed. */
 function removeStrays(directory: string): void {

@@ -11,6 +11,7 @@ import type { Content, Entry } from '../../archive/entry.ts';
 import { hashRange } from '../../archive/hash-range.ts';
 import { type DataRange, padding, sparseMap } from '../../archive/tar.ts';
 import { errno, type Stat, statFd } from '../../filesystem/native.ts';
+import { systemCode } from '../../system-code.ts';
 import { hashOf, rangesOf, unchanged } from './content-hash.ts';
 import type { KnownContents } from './known-contents.ts';
 import { readFully } from './read-ahead.ts';
@@ -170,7 +171,7 @@ function captureLarge(
         }
       } catch (error) {
         // The header has promised the size: the member is completed, or every later one would be lost.
-        readError = (error as NodeJS.ErrnoException).code ?? 'an error';
+        readError = systemCode(error) ?? 'an error';
       }
       if (read < part) short = true;
       frames.buffer.fill(0, frames.used + read, frames.used + part);

@@ -17,6 +17,7 @@ import {
   statFd,
 } from '../../filesystem/native.ts';
 import { magicPath, XattrError } from '../../filesystem/xattrs.ts';
+import { systemCode } from '../../system-code.ts';
 import { hasContent } from './content-hash.ts';
 import type { EntryLog, TreeContext } from './entry-log.ts';
 import { captureFile } from './file-capture.ts';
@@ -116,10 +117,10 @@ function captureContent(leaf: LeafContext, fd: number, path: string, previous: P
     log.omitted(path, captured.omitted);
     log.emit({ ...captured.entry, flags, content: captured.content });
   } catch (error) {
-    const { errno: number, code } = error as NodeJS.ErrnoException;
+    const { errno: number } = error as NodeJS.ErrnoException;
     if (typeof number !== 'number' || error instanceof XattrError) throw error;
     stopWhereExhausted(number);
-    cannotRead(leaf, path, previous, code ?? 'an error');
+    cannotRead(leaf, path, previous, systemCode(error) ?? 'an error');
   }
 }
 

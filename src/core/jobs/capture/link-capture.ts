@@ -9,6 +9,7 @@ import { type Entry, fileType, type LinkRecord, typeOf } from '../../archive/ent
 import type { FinishedPage } from '../../archive/pages.ts';
 import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
 import { birthMsOf, closeFd, Stat, statFd } from '../../filesystem/native.ts';
+import { systemCode } from '../../system-code.ts';
 import { hasContent } from './content-hash.ts';
 import { keptUnread } from './entry-log.ts';
 import { captureFile } from './file-capture.ts';
@@ -140,11 +141,11 @@ function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkConte
     if (group.changed !== null) warnOfChange(entry, group.changed, context);
     return { device: tree.device, inode: entry.inode, path: entry.path, content: captured.content };
   } catch (error) {
-    const { code, errno } = error as NodeJS.ErrnoException;
+    const { errno } = error as NodeJS.ErrnoException;
     if (typeof errno !== 'number') throw error;
     stopWhereExhausted(errno);
     group.unreadable = true;
-    const message = `cannot be read: ${code}; its content is left out`;
+    const message = `cannot be read: ${systemCode(error)}; its content is left out`;
     context.warn('unreadable', tree.name, relative.toString('latin1'), message);
     return null;
   } finally {
@@ -179,10 +180,10 @@ export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRec
     context.warn(code, tree.name, relative.toString('latin1'), message);
     return { ...record, content: captured.content };
   } catch (error) {
-    const { code, errno } = error as NodeJS.ErrnoException;
+    const { errno } = error as NodeJS.ErrnoException;
     if (typeof errno !== 'number') throw error;
     stopWhereExhausted(errno);
-    return keepUnread(code ?? 'an error');
+    return keepUnread(systemCode(error) ?? 'an error');
   } finally {
     closeFd(fd);
   }

@@ -6,6 +6,7 @@ import { encodeFileName, encodeName } from '../../archive/keys.ts';
 import { HoldfastError } from '../../errors.ts';
 import { AT_FDCWD, closeFd, errnoName, O, openAt, unlinkAt, zName } from '../../filesystem/native.ts';
 import { printable } from '../../printable.ts';
+import { systemCode } from '../../system-code.ts';
 import { type Compression, endingOf } from './compress.ts';
 import { openMade, removeLeftovers } from './places.ts';
 import type { ExportTarget } from './types.ts';
@@ -19,7 +20,7 @@ export function directoryTarget(
   try {
     makeDirectories(root);
   } catch (cause) {
-    throw unwritable(root, (cause as NodeJS.ErrnoException).code ?? 'unknown', cause);
+    throw unwritable(root, systemCode(cause) ?? 'unknown', cause);
   }
   return {
     compression,

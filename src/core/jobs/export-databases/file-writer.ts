@@ -26,6 +26,7 @@ import {
   zName,
 } from '../../filesystem/native.ts';
 import { printable, quoted } from '../../printable.ts';
+import { systemCode } from '../../system-code.ts';
 
 const syncFile = promisify(fsync);
 const writeFile = promisify(write);
@@ -125,7 +126,7 @@ export class FileWriter {
   /** What the writing process says is the cause; a broken pipe is only how we hear of it. */
   async #failure(error: unknown): Promise<HoldfastError> {
     if (this.#child === null) {
-      return unwritable('cannot write', (error as NodeJS.ErrnoException).code ?? 'unknown');
+      return unwritable('cannot write', systemCode(error) ?? 'unknown');
     }
     this.#child.stdin?.destroy();
     await this.#ended;
@@ -136,8 +137,8 @@ export class FileWriter {
 
 /** Makes the names of files last. @throws TARGET_UNWRITABLE */
 export async function syncDirectory(directory: number): Promise<void> {
-  await syncFile(directory).catch((error: NodeJS.ErrnoException) => {
-    throw unwritable('cannot sync the directory', error.code ?? 'unknown');
+  await syncFile(directory).catch((error: unknown) => {
+    throw unwritable('cannot sync the directory', systemCode(error) ?? 'unknown');
   });
 }
 

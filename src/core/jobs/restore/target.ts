@@ -23,6 +23,7 @@ import {
 } from '../../filesystem/native.ts';
 import { systemXattrs, XattrError } from '../../filesystem/xattrs.ts';
 import { printable, quoted } from '../../printable.ts';
+import { systemCode } from '../../system-code.ts';
 import type { Snapshot } from '../catalog.ts';
 import {
   type Access,
@@ -70,7 +71,7 @@ export async function openTarget(path: string, resume: boolean, snapshot: Snapsh
     } catch (error) {
       giveBack(fd, access);
       if (isHoldfastError(error)) throw error;
-      throw unwritable(path, (error as NodeJS.ErrnoException).code ?? 'unknown', error);
+      throw unwritable(path, systemCode(error) ?? 'unknown', error);
     }
     return {
       fd,
@@ -106,7 +107,7 @@ function openOrMake(path: string): { readonly fd: number; readonly made: boolean
     try {
       mkdirSync(path, { mode: 0o700 });
     } catch (cause) {
-      throw unwritable(path, (cause as NodeJS.ErrnoException).code ?? 'unknown', cause);
+      throw unwritable(path, systemCode(cause) ?? 'unknown', cause);
     }
     made = true;
     fd = openAt(AT_FDCWD, zName(path), O.DIRECTORY | O.NOFOLLOW);

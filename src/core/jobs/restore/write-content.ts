@@ -7,6 +7,7 @@ import { type Content, hasHoles } from '../../archive/entry.ts';
 import { HoldfastError } from '../../errors.ts';
 import { flushData } from '../../filesystem/flush.ts';
 import { errnoName, truncateFd } from '../../filesystem/native.ts';
+import { systemCode } from '../../system-code.ts';
 import { eachRange } from './contents.ts';
 import type { Frames } from './frames.ts';
 
@@ -32,7 +33,7 @@ export function writeAt(fd: number, data: Buffer, offset: number): void {
     for (let done = 0; done < data.length; )
       done += writeSync(fd, data, done, data.length - done, offset + done);
   } catch (cause) {
-    throw new HoldfastError('TARGET_UNWRITABLE', `cannot write: ${(cause as NodeJS.ErrnoException).code}`, {
+    throw new HoldfastError('TARGET_UNWRITABLE', `cannot write: ${systemCode(cause)}`, {
       cause,
       hint: 'Make room (or raise the quota) and go on with --resume.',
     });
