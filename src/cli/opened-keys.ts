@@ -35,11 +35,14 @@ export function openKeys(
     return openKeyRing({ store, provider, identities: usable, signal: world.signal });
   };
   let ring: Promise<KeyRing> | null = null;
+  const opened = (): Promise<KeyRing> => {
+    ring ??= open();
+    return ring;
+  };
   const keys: KeyRing = {
-    async pairs(place) {
-      ring ??= open();
-      return (await ring).pairs(place);
-    },
+    pairs: async (place) => (await opened()).pairs(place),
+    opens: async (key, file) => (await opened()).opens(key, file),
+    forget: async (owner) => (await opened()).forget(owner),
   };
   return withKeys(provider, { keys });
 }

@@ -61,7 +61,8 @@ export function tellNext(output: Output, report: VerifyReport, asked: Asked): vo
     );
   }
   const hint = repairHint(report.exitStatus, asked);
-  if (hint !== null && badIn(report) > 0) output.note(`hint: ${hint}`);
+  const isKeyDamaged = report.histories.some(({ kind }) => kind === 'key');
+  if (hint !== null && (badIn(report) > 0 || isKeyDamaged)) output.note(`hint: ${hint}`);
 }
 
 /** Null where nothing is damaged or missing. */

@@ -55,8 +55,9 @@ export const repair: CliCommand<Options> = {
       .option('--apply', 'mend and mark; without it nothing is changed')
       .addHelpText(
         'after',
-        '\nWhat is damaged or missing is taken from the configured copies. Where none has it, a new revision of each\n' +
-          'snapshot says what it lost, so that the rest of it restores; it is taken back once a copy has it after all.\n' +
+        '\nWhat is damaged or missing is taken from the configured copies, the keys of accounts as well, but for those of erased\n' +
+          'ones. Where none has it, a new revision of each snapshot says what it lost, so that the rest of it restores; it is\n' +
+          'taken back once a copy has it after all.\n' +
           'While a copy cannot be asked, nothing counts as lost: mend it, or take it out of the configuration.\n' +
           'The lost index of a full is made again from its segments. No snapshot is removed.\n' +
           'With --copy no identity is needed: what is damaged or missing in the copy comes from the main store, checked by\n' +

@@ -15,9 +15,11 @@ export const repairDocument = document(
     untrusted: count('Of these, those that nobody signed who is trusted here; they were left alone.'),
     erased: count('Of these, those of erased accounts, which nobody can read; prune removes them.'),
     objects: list(
-      'Manifests and objects that are missing or not as they were written.',
+      'Manifests, key objects and other objects that are missing or not as they were written.',
       record('An object.', {
-        key: text('Its key in the store.'),
+        key: text(
+          'Its key in the store; where the key that a snapshot needs is gone and no copy has it, that of the manifest.',
+        ),
         owner: text('UUID of the account that refers to it.'),
         problem: text('What is wrong with it.'),
         copy: textOrNull(

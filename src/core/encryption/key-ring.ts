@@ -9,7 +9,7 @@ import type { Store } from '../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import type { Identity } from './identities.ts';
 import type { KeyRing } from './keyed-provider.ts';
-import { type ListedKey, listKeys, openEpoch } from './owner-keys.ts';
+import { type ListedKey, listKeys, openEpoch, openKeyFile } from './owner-keys.ts';
 import type { KeyPair } from './x25519.ts';
 
 export interface KeyRingRequest {
@@ -43,6 +43,20 @@ export function openKeyRing(request: KeyRingRequest): KeyRing {
         return openAll(request, fitting);
       });
     },
+    async opens(key, file) {
+      try {
+        await openKeyFile(file, key, request.identities);
+        return true;
+      } catch (error) {
+        if (!isHoldfastError(error) || !/^IDENTITY_/.test(error.code)) throw error;
+        return false;
+      }
+    },
+    async forget({ server, owner }) {
+      const place = `${server}/${owner}`;
+      listed.delete(place);
+      for (const slot of opened.keys()) if (slot.startsWith(`${place}/`)) opened.delete(slot);
+    },
   };
 }
 
@@ -72,6 +86,6 @@ async function openAll(
 
 function noKey(place: string, epoch: number): HoldfastError {
   return new HoldfastError('OBJECT_MISSING', `the store has no key of epoch ${epoch} in keys/${place}/`, {
-    hint: 'Put keys/ back from a copy of the store; where the account was erased, nothing can open its snapshots.',
+    hint: 'Run `holdfast repair`, which takes it from a copy; where the account was erased, nothing can open its snapshots.',
   });
 }

@@ -22,6 +22,7 @@ import {
 } from './age-chunks.ts';
 import { damagedAge, decryptStream, noKeyFits } from './age-decrypter.ts';
 import { openSealed } from './age-header.ts';
+import type { ListedKey, OwnerPlace } from './owner-keys.ts';
 import type { KeyPair } from './x25519.ts';
 
 export interface KeyRing {
@@ -36,6 +37,16 @@ export interface KeyRing {
     readonly owner: string;
     readonly epoch: number;
   }): Promise<readonly KeyPair[]>;
+
+  /**
+   * Whether an identity opens what was read of a key object, of this store or of a copy.
+   *
+   * @throws OBJECT_DAMAGED it does not hold the key that it is named after
+   */
+  opens(key: Pick<ListedKey, 'key' | 'epoch' | 'pair'>, file: Buffer): Promise<boolean>;
+
+  /** To be called where key objects of this owner were put: they are asked for again. */
+  forget(owner: OwnerPlace): Promise<void>;
 }
 
 export interface KeyedProvider extends Provider {

@@ -190,13 +190,22 @@ export const sharedId = ({ server, owner, epoch, pair }: Omit<OwnerKeyName, 'rev
  */
 export async function openEpoch(
   provider: Provider,
-  { key, epoch, pair: expected }: ListedKey,
+  listed: ListedKey,
   identities: readonly Identity[],
   signal: AbortSignal,
   version?: string,
 ): Promise<OpenedEpoch> {
+  const { key } = listed;
   const which = version === undefined ? { key, signal } : { key, version, signal };
-  const file = await collect(provider.get(which), keyLimitBytes);
+  return openKeyFile(await collect(provider.get(which), keyLimitBytes), listed, identities);
+}
+
+/** The same of what was read already, whichever store it came from. @throws IDENTITY_WRONG, OBJECT_DAMAGED */
+export async function openKeyFile(
+  file: Buffer,
+  { key, epoch, pair: expected }: Pick<ListedKey, 'key' | 'epoch' | 'pair'>,
+  identities: readonly Identity[],
+): Promise<OpenedEpoch> {
   const { decryptSmall } = await import('./small-files.ts');
   const plain = await decryptSmall(file, { identities }, `key object ${key}`).catch((error: unknown) => {
     if (isHoldfastError(error) && error.code === 'NOT_ENCRYPTED') return Buffer.alloc(0);
@@ -207,7 +216,7 @@ export async function openEpoch(
   const pair = parseIdentity(line?.trim() ?? '');
   if (pair === null || pairId(pair.publicKey) !== expected) {
     throw new HoldfastError('OBJECT_DAMAGED', `key object ${key} does not hold the key it is named after`, {
-      hint: 'Put the object back from a copy of the store, unless another of its revisions opens.',
+      hint: 'Run `holdfast repair`, which takes it from a copy, unless another of its revisions opens.',
     });
   }
   return { epoch, publicKey: pair.publicKey, pair };

@@ -62,6 +62,14 @@ export class Erasures {
     return new Set(done.flatMap(({ snapshots }) => snapshots.map(({ id }) => id)));
   }
 
+  /** Key pairs that were to be destroyed, as `pairSlot`: no key object of theirs may ever come back. */
+  async destroyed(server: string, owner: string): Promise<ReadonlySet<string>> {
+    const { erasures } = await this.#about(server, owner);
+    const keys = erasures.flatMap((one) => (Array.isArray(one.keys) ? one.keys : []));
+    const names = keys.map(parseOwnerKeyKey).filter((name) => name !== null);
+    return new Set(names.map(pairSlot));
+  }
+
   #about(server: string, owner: string): Promise<AboutOwner> {
     const place = `${server}/${owner}`;
     const known = this.#known.get(place);

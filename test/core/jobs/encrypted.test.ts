@@ -274,7 +274,8 @@ describe('without the identity', () => {
     writeFileSync(key!, bytes, { mode: 0o600 });
 
     expect(report.exitStatus).toBe(errorCodes.OBJECT_MISSING.exit);
-    const expected = { copy: null, mended: false, problem: expect.stringContaining('no key of epoch 1') };
+    const problem = expect.stringContaining('the key of epoch 1 is missing');
+    const expected = { copy: null, mended: false, problem };
     expect(report.objects).toEqual(
       [first, second].map((one) => ({ key: one.key, owner: one.header.owner, ...expected })),
     );

@@ -57,7 +57,7 @@ export async function bringBack(
   for (const ref of namedBy(whole)) {
     const { key, kind } = ref;
     // Hashed by this run when it looked for damage, or when a copy gave it back.
-    if (damage.objects.has(key) || (present.has(key) && (request.readData || kind === 'index'))) continue;
+    if (damage.has(key) || (present.has(key) && (request.readData || kind === 'index'))) continue;
     const known = hashed.get(key);
     const problem = known === undefined ? await problemOf({ ...request, readData: true }, ref) : known;
     hashed.set(key, problem);

@@ -4,12 +4,13 @@
  *
  * What a manifest says that nobody trusted signed is no reason to call anything damaged: it may name an object of ours
  * with another size. Nor is anything of a snapshot that prune elsewhere removes meanwhile: brought back it would lack what
- * goes after it. Nor is a manifest for want of the key that opens it, which no other copy of that manifest gives back.
+ * goes after it. Nor is a manifest for want of the key that opens it, which no other copy of that manifest gives back:
+ * keys come in between, from fetch-keys.ts.
  */
 
 import { createHash } from 'node:crypto';
-import type { ObjectRef } from '../../archive/manifest.ts';
-import { type HoldfastError, isHoldfastError } from '../../errors.ts';
+import type { ManifestHeader, ObjectRef } from '../../archive/manifest.ts';
+import { isHoldfastError } from '../../errors.ts';
 import { atMost } from '../../streams.ts';
 import { type AnySnapshot, type ListedSnapshot, readSoundSnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
@@ -20,70 +21,76 @@ import type { RepairRequest } from './types.ts';
 
 const atOnce = 8;
 
-export interface Damage<S extends AnySnapshot = AnySnapshot> {
-  /** By key. */
-  readonly objects: ReadonlyMap<string, { readonly ref: ObjectRef; readonly problem: string }>;
-  readonly manifests: readonly { readonly listed: ListedSnapshot; readonly problem: string }[];
-  /** Those whose manifests can be read and are trusted, oldest first. */
-  readonly snapshots: readonly { readonly snapshot: S; readonly listed: ListedSnapshot }[];
-  /** Whole and trusted, but the key of its body is missing or damaged; none of those that were erased. */
-  readonly closed: readonly { readonly listed: ListedSnapshot; readonly error: HoldfastError }[];
-  /** How many others can be read. */
-  readonly untrusted: number;
-  /** How many nobody can read any more, on purpose. */
-  readonly erased: number;
+export interface Sound<S extends AnySnapshot = AnySnapshot> {
+  readonly snapshot: S;
+  readonly listed: ListedSnapshot;
 }
 
-/** @param open what is read of trusted ones besides their headers: their bodies, or nothing where nobody has the keys */
-export async function examine<S extends AnySnapshot>(
+export interface Manifests {
+  /** Those that can be read and are trusted, oldest first. */
+  readonly sound: readonly Sound[];
+  readonly damaged: readonly { readonly listed: ListedSnapshot; readonly problem: string }[];
+  /** How many others can be read. */
+  readonly untrusted: number;
+  /** Those that nobody can read any more, on purpose. */
+  readonly erased: readonly ManifestHeader[];
+}
+
+export async function readManifests(
   request: RepairRequest,
   listed: readonly ListedSnapshot[],
-  open: (snapshot: AnySnapshot) => Promise<S>,
-): Promise<Damage<S>> {
+): Promise<Manifests> {
   const { provider, trust, signal } = request;
-  const snapshots: { snapshot: S; listed: ListedSnapshot }[] = [];
-  const manifests: { listed: ListedSnapshot; problem: string }[] = [];
-  const closed: { listed: ListedSnapshot; error: HoldfastError }[] = [];
+  const sound: Sound[] = [];
+  const damaged: { listed: ListedSnapshot; problem: string }[] = [];
+  const erased: ManifestHeader[] = [];
   const erasures = new Erasures(request);
-  let [untrusted, erased] = [0, 0];
+  let untrusted = 0;
   for (const one of listed) {
-    let found: AnySnapshot | null = null;
     try {
-      found = await readSoundSnapshot(provider, one, signal, trust);
-      const isTrusted = trust === undefined || standingOf(found, trust) === 'trusted';
-      if (isTrusted && found.body === null && (await erasures.of(found.header)) !== null) {
-        erased += 1;
+      const snapshot = await readSoundSnapshot(provider, one, signal, trust);
+      const isTrusted = trust === undefined || standingOf(snapshot, trust) === 'trusted';
+      if (isTrusted && snapshot.body === null && (await erasures.of(snapshot.header)) !== null) {
+        erased.push(snapshot.header);
         continue;
       }
-      for (const { key, code, message } of found.passedOver ?? []) {
+      for (const { key, code, message } of snapshot.passedOver ?? []) {
         const revision = [one, ...(one.earlier ?? [])].find((other) => other.key === key)!;
-        if (code !== 'SNAPSHOT_UNTRUSTED') manifests.push({ listed: revision, problem: message });
+        if (code !== 'SNAPSHOT_UNTRUSTED') damaged.push({ listed: revision, problem: message });
       }
-      if (isTrusted) snapshots.push({ snapshot: await open(found), listed: one });
+      if (isTrusted) sound.push({ snapshot, listed: one });
       else untrusted += 1;
     } catch (error) {
       if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
       if (error.code === 'OBJECT_MISSING' && (await wasPruned(request, one))) continue;
-      if (found?.body === null) closed.push({ listed: one, error });
-      else manifests.push({ listed: one, problem: error.message });
+      damaged.push({ listed: one, problem: error.message });
     }
   }
-  const refs = refsOf(snapshots);
+  return { sound, damaged, untrusted, erased };
+}
+
+/** What is wrong with which object, by key. */
+export type Damage = ReadonlyMap<string, { readonly ref: ObjectRef; readonly problem: string }>;
+
+/** Of the objects that these name, and those of them that prune did not remove meanwhile. */
+export async function examine<T extends Sound>(
+  request: RepairRequest,
+  sound: readonly T[],
+): Promise<{ readonly objects: Damage; readonly left: readonly T[] }> {
   const objects = new Map<string, { ref: ObjectRef; problem: string }>();
-  await eachLimited([...refs.values()], atOnce, async (ref) => {
+  await eachLimited([...refsOf(sound).values()], atOnce, async (ref) => {
     const problem = await problemOf(request, ref);
     if (problem !== null) objects.set(ref.key, { ref, problem });
   });
-  const besides = { manifests, closed, objects, untrusted, erased };
-  if (objects.size === 0) return { snapshots, ...besides };
-  const left: typeof snapshots = [];
-  for (const one of snapshots) {
+  if (objects.size === 0) return { objects, left: sound };
+  const left: T[] = [];
+  for (const one of sound) {
     const suffers = [...refsOf([one]).keys()].some((key) => objects.has(key));
     if (!suffers || !(await wasPruned(request, one.listed))) left.push(one);
   }
   const needed = refsOf(left);
   for (const key of objects.keys()) if (!needed.has(key)) objects.delete(key);
-  return { snapshots: left, ...besides };
+  return { objects, left };
 }
 
 function refsOf(snapshots: readonly { readonly snapshot: AnySnapshot }[]): Map<string, ObjectRef> {

@@ -4,25 +4,24 @@
  * marked is taken back where a copy has it after all.
  *
  * Goes account by account, under its lock. Without `apply` nothing is changed; with it, the only objects that
- * are replaced are those that a copy has whole. Nothing is lost while a copy cannot be asked. A copy is mended
+ * are replaced are those that a copy has whole. Keys of an erased account never come back. Nothing is lost while a copy cannot be asked. A copy is mended
  * from the main store, by fetching alone. Manifests that nobody trusted signed are left alone, with all they name.
  */
 
 import { type ErrorCode, errorCodes } from '../../errors.ts';
 import { underLock } from '../account-lock.ts';
-import { type AnySnapshot, type ListedSnapshot, listSnapshots, opened } from '../catalog.ts';
+import { type ListedSnapshot, listSnapshots, opened } from '../catalog.ts';
 import { bringBack } from './bring-back.ts';
 import { CopiesAsked } from './copies-asked.ts';
-import { type Damage, examine } from './examine.ts';
-import { fetchManifest, fetchObject } from './fetch-from-copy.ts';
+import { fetchAll } from './fetch-all.ts';
 import { clearLeftovers } from './leftovers.ts';
 import { markLost } from './mark-lost.ts';
 import { rebuildIndex } from './rebuild-index.ts';
 import type { RepairedObject, RepairedSnapshot, RepairReport, RepairRequest } from './types.ts';
 
 interface AccountOutcome {
-  readonly objects: RepairedObject[];
-  readonly snapshots: RepairedSnapshot[];
+  readonly objects: readonly RepairedObject[];
+  readonly snapshots: readonly RepairedSnapshot[];
   /** Snapshots there are, and how many of them were left alone. */
   readonly seen: number;
   readonly untrusted: number;
@@ -87,18 +86,17 @@ async function repairAccount(
   const seen = listed.length;
   if (seen === 0) return { objects: [], snapshots: [], seen, untrusted: 0, erased: 0, left: null };
   if (request.isCopy === true) {
-    const { objects, damage, left } = await fetchAll(request, copies, listed, async (found) => found);
-    const { untrusted, erased } = damage;
+    const { objects, untrusted, erased, left } = await fetchAll(request, copies, listed, async (one) => one);
     return { objects, snapshots: [], seen, untrusted, erased, left };
   }
   const { provider, signal } = request;
   const fetched = await fetchAll(request, copies, listed, (found) => opened(provider, found, signal));
-  const { objects, damage, missing, damaged } = fetched;
-  const { untrusted, erased } = damage;
+  const { damage, missing, damaged, untrusted, erased } = fetched;
+  const objects = [...fetched.objects];
   const snapshots: RepairedSnapshot[] = [];
   const gone = new Set([...missing, ...damaged]);
   const hashed = new Map<string, string | null>();
-  for (const { snapshot, listed: one } of damage.snapshots) {
+  for (const { snapshot, listed: one } of fetched.snapshots) {
     const back = await bringBack(request, copies, { snapshot, listed: one, damage, gone, hashed });
     if (back !== null) {
       objects.push(...back.objects);
@@ -115,48 +113,4 @@ async function repairAccount(
   // Another machine wrote a revision meanwhile, or removed the snapshot.
   const outrun = request.apply && snapshots.some(({ published }) => !published) ? 'ACCOUNT_LOCKED' : null;
   return { objects, snapshots, seen, untrusted, erased, left: fetched.left ?? outrun };
-}
-
-interface Fetched<S extends AnySnapshot> {
-  readonly objects: RepairedObject[];
-  readonly damage: Damage<S>;
-  /** Keys of objects that nobody gave back: that are gone, and that are not whole. */
-  readonly missing: ReadonlySet<string>;
-  readonly damaged: ReadonlySet<string>;
-  readonly left: ErrorCode | null;
-}
-
-/** Manifests first, since they name the objects. */
-async function fetchAll<S extends AnySnapshot>(
-  request: RepairRequest,
-  copies: CopiesAsked,
-  listed: readonly ListedSnapshot[],
-  open: (snapshot: AnySnapshot) => Promise<S>,
-): Promise<Fetched<S>> {
-  const { apply } = request;
-  const { owner } = listed[0]!;
-  const taken: RepairedObject[] = [];
-  let damage = await examine(request, listed, open);
-  for (const { listed: one, problem } of damage.manifests) {
-    const copy = await fetchManifest(request, copies, one);
-    taken.push({ key: one.key, owner, problem, copy, mended: apply && copy !== null });
-  }
-  // What the manifests that came back name has not been looked at, nor whether their bodies open.
-  if (taken.some(({ mended }) => mended)) damage = await examine(request, listed, open);
-  const still = new Set(damage.manifests.map((one) => one.listed.key));
-  const objects = taken.map((one) => ({ ...one, mended: one.mended && !still.has(one.key) }));
-  for (const { listed: one, error } of damage.closed)
-    objects.push({ key: one.key, owner, problem: error.message, copy: null, mended: false });
-  const isUnmended = objects.some(({ copy, mended }) => copy === null || (apply && !mended));
-  let left: ErrorCode | null = damage.closed[0]?.error.code ?? (isUnmended ? 'OBJECT_DAMAGED' : null);
-  const [missing, damaged] = [new Set<string>(), new Set<string>()];
-  for (const { ref, problem } of damage.objects.values()) {
-    const copy = await fetchObject(request, copies, ref);
-    objects.push({ key: ref.key, owner, problem, copy, mended: apply && copy !== null });
-    if (copy === null) (problem === 'it is missing' ? missing : damaged).add(ref.key);
-  }
-  if (missing.size + damaged.size > 0 && copies.unasked.length > 0) left = 'STORE_UNAVAILABLE';
-  else if (missing.size > 0) left = 'OBJECT_MISSING';
-  else if (damaged.size > 0) left ??= 'OBJECT_DAMAGED';
-  return { objects, damage, missing, damaged, left };
 }

@@ -64,7 +64,7 @@ export type RepairEvent =
 
 export interface RepairedObject {
   readonly key: string;
-  /** UUID of the account that refers to it. */
+  /** UUID of the account that refers to it, or whose key it is. */
   readonly owner: string;
   readonly problem: string;
   /** Name of the copy, or of the main store, it is taken from; null where none that answers has it whole. */

@@ -161,6 +161,46 @@ describe('repair', () => {
     await copy.store.close();
   });
 
+  it('takes the lost key of an account from a copy, and that of a copy from the main store', async () => {
+    await chain[Symbol.asyncDispose]();
+    chain = await openChainLab({ pageBytes: 1000, encrypted: true }, '/dev/shm');
+    chain.write('d0/old', randomBytes(9000));
+    const full = await chain.full();
+    const copy = await copyNow();
+    const request = { copies: [copy] };
+    const [key] = readdirSync(stored('keys'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.age'))
+      .map((name) => `keys/${name}`);
+    const [segment] = full.header.objects.filter(({ kind }) => kind === 'segment');
+    rmSync(stored(key!));
+    rmSync(stored(segment!.key));
+
+    const dry = await repairLab(chain.lab, { ...request, apply: false });
+    expect(
+      dry.objects.map((one) => one.key),
+      'what the closed one names is shown as well',
+    ).toEqual([key, segment!.key]);
+    expect(dry).toMatchObject({ snapshots: [], exitStatus: 0 });
+    expect(await repairLab(chain.lab)).toMatchObject({
+      objects: [{ key: full.key, problem: expect.stringContaining('the key of epoch 1 is missing') }],
+      exitStatus: errorCodes.OBJECT_MISSING.exit,
+    });
+    const done = await repairLab(chain.lab, request);
+    expect(done.objects.every(({ mended }) => mended)).toBe(true);
+    expect(done.exitStatus).toBe(0);
+    await chain.expectRestorable();
+
+    const main = { name: 'main', store: chain.lab.store, provider: chain.lab.provider };
+    const ofCopy = { store: copy.store, provider: copy.provider, copies: [main], isCopy: true, signer: null };
+    writeFileSync(join(copyPath(), key!), 'garbage');
+    expect(await repairLab(chain.lab, ofCopy)).toMatchObject({
+      objects: [{ key, copy: 'main', mended: true }],
+      exitStatus: 0,
+    });
+    expect(readFileSync(join(copyPath(), key!))).toEqual(readFileSync(stored(key!)));
+    await copy.store.close();
+  });
+
   it('leaves what is damaged where it is until it has what comes in its place', async () => {
     const full = await chain.full();
     const copies = [await copyNow()];

@@ -1,0 +1,129 @@
+/**
+ * Finds what is damaged of one account and takes from copies what they have of it: manifests first, since they name the
+ * rest, then the keys that open them, then the objects.
+ */
+
+import { type ErrorCode, type HoldfastError, isHoldfastError } from '../../errors.ts';
+import type { AnySnapshot, ListedSnapshot } from '../catalog.ts';
+import { wasPruned } from '../was-pruned.ts';
+import type { CopiesAsked } from './copies-asked.ts';
+import { type Damage, examine, type Manifests, readManifests, type Sound } from './examine.ts';
+import { fetchManifest, fetchObject } from './fetch-from-copy.ts';
+import { type FetchedKeys, fetchKeys } from './fetch-keys.ts';
+import type { RepairedObject, RepairRequest } from './types.ts';
+
+export interface Fetched<S extends AnySnapshot> {
+  readonly objects: readonly RepairedObject[];
+  /** Those that could be opened. */
+  readonly snapshots: readonly Sound<S>[];
+  readonly damage: Damage;
+  /** Keys of objects that nobody gave back: that are gone, and that are not whole. */
+  readonly missing: ReadonlySet<string>;
+  readonly damaged: ReadonlySet<string>;
+  /** How many snapshots were left alone, since nobody trusted signed them, or nobody can read them any more. */
+  readonly untrusted: number;
+  readonly erased: number;
+  /** Something is missing or damaged still. */
+  readonly left: ErrorCode | null;
+}
+
+/**
+ * @param listed all there are of one account, at least one
+ * @param open what is read of trusted ones besides their headers: their bodies, or nothing where nobody has the keys
+ */
+export async function fetchAll<S extends AnySnapshot>(
+  request: RepairRequest,
+  copies: CopiesAsked,
+  listed: readonly ListedSnapshot[],
+  open: (snapshot: AnySnapshot) => Promise<S>,
+): Promise<Fetched<S>> {
+  const { apply } = request;
+  const { server, owner } = listed[0]!;
+  const { manifests, objects } = await fetchManifests(request, copies, listed);
+  const keys = await fetchKeys(request, copies, { server, owner }, manifests);
+  objects.push(...keys.objects);
+  const { snapshots, awaited, closed } = await openSound(request, manifests.sound, keys, open);
+  for (const { listed: one, error } of closed)
+    objects.push({ key: one.key, owner, problem: error.message, copy: null, mended: false });
+  const isUnmended = objects.some(({ copy, mended }) => copy === null || (apply && !mended));
+  let left: ErrorCode | null = closed[0]?.error.code ?? (isUnmended ? 'OBJECT_DAMAGED' : null);
+  const examined = await examine<Sound>(request, [...snapshots, ...awaited]);
+  const damage = examined.objects;
+  const [missing, damaged] = [new Set<string>(), new Set<string>()];
+  for (const { ref, problem } of damage.values()) {
+    const copy = await fetchObject(request, copies, ref);
+    objects.push({ key: ref.key, owner, problem, copy, mended: apply && copy !== null });
+    if (copy === null) (problem === 'it is missing' ? missing : damaged).add(ref.key);
+  }
+  if (missing.size + damaged.size + closed.length > 0 && copies.unasked.length > 0)
+    left = 'STORE_UNAVAILABLE';
+  else if (missing.size > 0) left = 'OBJECT_MISSING';
+  else if (damaged.size > 0) left ??= 'OBJECT_DAMAGED';
+  const there = new Set<Sound>(examined.left);
+  return {
+    objects,
+    snapshots: snapshots.filter((one) => there.has(one)),
+    damage,
+    missing,
+    damaged,
+    untrusted: manifests.untrusted,
+    erased: manifests.erased.length,
+    left,
+  };
+}
+
+async function fetchManifests(
+  request: RepairRequest,
+  copies: CopiesAsked,
+  listed: readonly ListedSnapshot[],
+): Promise<{ readonly manifests: Manifests; readonly objects: RepairedObject[] }> {
+  const first = await readManifests(request, listed);
+  const taken: RepairedObject[] = [];
+  for (const { listed: one, problem } of first.damaged) {
+    const copy = await fetchManifest(request, copies, one);
+    const { key, owner } = one;
+    taken.push({ key, owner, problem, copy, mended: request.apply && copy !== null });
+  }
+  if (!taken.some(({ mended }) => mended)) return { manifests: first, objects: taken };
+  const manifests = await readManifests(request, listed);
+  const still = new Set(manifests.damaged.map((one) => one.listed.key));
+  const objects = taken.map((one) => ({ ...one, mended: one.mended && !still.has(one.key) }));
+  return { manifests, objects };
+}
+
+interface OpenedSound<S extends AnySnapshot> {
+  readonly snapshots: readonly Sound<S>[];
+  /** They will open once their keys are taken from a copy. */
+  readonly awaited: readonly Sound[];
+  /** Whole and trusted, but a key is missing or damaged that they need. */
+  readonly closed: readonly { readonly listed: ListedSnapshot; readonly error: HoldfastError }[];
+}
+
+async function openSound<S extends AnySnapshot>(
+  request: RepairRequest,
+  sound: readonly Sound[],
+  keys: FetchedKeys,
+  open: (snapshot: AnySnapshot) => Promise<S>,
+): Promise<OpenedSound<S>> {
+  const snapshots: Sound<S>[] = [];
+  const awaited: Sound[] = [];
+  const closed: { listed: ListedSnapshot; error: HoldfastError }[] = [];
+  for (const one of sound) {
+    const { snapshot, listed } = one;
+    const lack = keys.lackOf(snapshot.header);
+    if (lack !== null) closed.push({ listed, error: lack.error });
+    if (lack?.ofBody === true) continue;
+    if (keys.isAwaited(snapshot.header)) {
+      awaited.push(one);
+      continue;
+    }
+    try {
+      snapshots.push({ snapshot: await open(snapshot), listed });
+    } catch (error) {
+      if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
+      if (error.code === 'OBJECT_MISSING' && (await wasPruned(request, listed))) continue;
+      closed.push({ listed, error });
+    }
+  }
+  return { snapshots, awaited, closed };
+}

@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest';
+import type { Output } from '../../src/cli/output.ts';
+import { tellNext } from '../../src/cli/verify-printer.ts';
+import { errorCodes } from '../../src/core/errors.ts';
+import type { VerifyReport } from '../../src/core/jobs/verify-types.ts';
+
+it('verify names repair where nothing but a key object is damaged', () => {
+  const notes: string[] = [];
+  const output = { note: (line: string) => void notes.push(line) } as unknown as Output;
+  const exitStatus = errorCodes.OBJECT_DAMAGED.exit;
+  const told = (kind: string) => {
+    const report = { snapshots: [], histories: [{ kind }], exitStatus } as unknown as VerifyReport;
+    tellNext(output, report, { addin: undefined, copy: undefined, readData: false });
+    return notes.splice(0);
+  };
+
+  expect(told('key')).toEqual([expect.stringContaining('hint: Run `holdfast repair`')]);
+  expect(told('previous')).toEqual([]);
+});
