@@ -11,16 +11,17 @@ import {
   type Configuration,
   checkConfiguration,
 } from '../core/config/load-configuration.ts';
-import { configInvalid } from '../core/config/problems.ts';
+import { configInvalid, showProblem } from '../core/config/problems.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { AddinDefinition } from '../core/index.ts';
 import { didYouMean } from '../core/near-matches.ts';
 import { quoted } from '../core/printable.ts';
 import { readRegularFile } from '../core/regular-file.ts';
-import { effectiveSettings } from '../core/scopes/effective-settings.ts';
+import { type EffectiveSettings, effectiveSettings } from '../core/scopes/effective-settings.ts';
 import { readScopeFile, scopeFilePath } from '../core/scopes/scope-file.ts';
 import { type AddinPackages, addinPackages } from './addin-packages.ts';
 import { addinsNamed, allAddins } from './builtin-addins.ts';
+import type { CliContext } from './command.ts';
 
 export interface Loaded {
   readonly configuration: Configuration;
@@ -28,6 +29,9 @@ export interface Loaded {
   readonly definitions: readonly AddinDefinition[];
   readonly packages: AddinPackages;
 }
+
+/** Of so many faults it is said what they are. */
+const told = 5;
 
 /**
  * The settings in force, scopes included.
@@ -38,20 +42,59 @@ export async function loadConfigured(dir: string): Promise<Loaded> {
   return valid(await checkConfigured(dir));
 }
 
+/**
+ * The same for what only reads stores and must work in a disaster: what is wrong with parts that reading does without is
+ * told, and these are left out. What uses the panel, databases or hooks all the same asks for them with `requireSound`.
+ *
+ * @throws CONFIG_INVALID what is left is not enough, or others than root could change it
+ */
+export async function loadReadable({
+  configDir,
+  output,
+}: Pick<CliContext, 'configDir' | 'output'>): Promise<Loaded> {
+  const loaded = await loadUnheard(configDir);
+  const { faults } = loaded.configuration;
+  for (const fault of faults.slice(0, told))
+    output.note(`warning: ${showProblem(fault)}; goes on without it`);
+  if (faults.length > 0) {
+    const more = faults.length > told ? `; there are ${faults.length - told} more` : '';
+    output.note(
+      `hint: Mend the configuration before the next backup: holdfast doctor tells what is wrong${more}.`,
+    );
+  }
+  return loaded;
+}
+
+/** As `loadReadable`, where somebody else tells what is wrong. */
+export async function loadUnheard(configDir: string): Promise<Loaded> {
+  const { readable, problems, definitions, packages } = await checkConfigured(configDir);
+  if (readable === null) throw configInvalid(problems);
+  return { configuration: readable, definitions, packages };
+}
+
 type Checked = Omit<Loaded, 'configuration'> & CheckedConfiguration;
 
 export async function checkConfigured(dir: string): Promise<Checked> {
   const checked = await checkFiles(dir);
-  if (checked.configuration === null) return checked;
+  if (checked.readable === null) return checked;
+  const scoped = await withScopes(checked.readable, checked.definitions);
+  const problems = [...checked.problems, ...scoped.problems];
+  const readable = { ...scoped.configuration, faults: problems };
+  return { ...checked, configuration: problems.length === 0 ? readable : null, readable, problems };
+}
+
+async function withScopes(
+  configuration: Configuration,
+  definitions: readonly AddinDefinition[],
+): Promise<EffectiveSettings> {
+  const { dir } = configuration;
   try {
-    const { values } = await readScopeFile(checked.configuration.dir);
-    const { configuration, problems } = effectiveSettings(checked.configuration, values, checked.definitions);
-    return { ...checked, configuration: problems.length === 0 ? configuration : null, problems };
+    const { values } = await readScopeFile(dir);
+    return effectiveSettings(configuration, values, definitions);
   } catch (error) {
     if (!isHoldfastError(error)) throw error;
-    const hint = error.hint ?? 'Mend the file.';
-    const problem = { file: scopeFilePath(dir), pointer: '', message: error.message, hint };
-    return { ...checked, configuration: null, problems: [problem] };
+    const { message, hint = 'Mend the file.' } = error;
+    return { configuration, problems: [{ file: scopeFilePath(dir), pointer: '', message, hint }] };
   }
 }
 
@@ -94,13 +137,22 @@ async function namesUsed(dir: string): Promise<string[]> {
  * The addin configuration that `--addin` names, or the only one.
  *
  * @throws USAGE several are configured and none was named, or there is none of that name
+ * @throws CONFIG_INVALID there is none of that name among those that are valid
  */
 export function chooseAddin(configuration: Configuration, name: string | undefined): AddinConfiguration {
   const { addins, dir } = configuration;
   const names = addins.map((addin) => addin.name);
+  const lost = configuration.faults.filter(
+    ({ file }) => file.startsWith(join(dir, 'addins.d')) && addins.every((addin) => addin.file !== file),
+  );
   if (name === undefined) {
     const destined = addins.find((addin) => addin.name === configuration.steering.destination);
     if (destined !== undefined) return destined;
+    if (addins.length === 0 && lost.length > 0) throw configInvalid(lost);
+    if (addins.length === 1 && lost.length > 0) {
+      const message = `${names[0]} is the only addin configuration that is valid, and may not be the one that is meant`;
+      throw new HoldfastError('USAGE', message, { hint: `Say --addin ${names[0]} if it is.` });
+    }
     if (addins.length === 1) return addins[0]!;
     if (addins.length > 1) {
       const message = `several addin configurations exist: ${names.join(', ')}`;
@@ -112,6 +164,7 @@ export function chooseAddin(configuration: Configuration, name: string | undefin
   }
   const found = addins.find((addin) => addin.name === name);
   if (found !== undefined) return found;
+  if (lost.length > 0) throw configInvalid(lost);
   const guess = didYouMean(name, names);
   throw new HoldfastError('USAGE', `there is no addin configuration ${quoted(name)}`, {
     hint: guess === null ? `Name one of ${names.join(', ')}.` : `Name another one; ${guess}`,

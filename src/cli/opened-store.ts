@@ -7,6 +7,7 @@
 import { checkedStore } from '../core/checked-store.ts';
 import type { UseSettings } from '../core/config/load-configuration.ts';
 import { resolveSecrets, secretsIn } from '../core/config/secrets.ts';
+import { isFaulty } from '../core/config/without-faults.ts';
 import { HoldfastError } from '../core/errors.ts';
 import type { Settings, Store, StoreSetup } from '../core/index.ts';
 import type { AddinPlace, IsolationWorld } from '../core/isolation/isolate.ts';
@@ -72,6 +73,8 @@ export function isolationWorld(
   { env }: Pick<World, 'env'>,
 ): IsolationWorld {
   const { panel } = configuration;
+  // Where nobody knows which panel there is, nobody knows where its accounts are.
+  if (isFaulty(configuration, 'panel')) return { env, accounts: [] };
   const definition = definitionOf(definitions, 'panel', panel.use);
   return { env, accounts: definition.directories?.(panel) ?? [] };
 }

@@ -14,6 +14,7 @@ import { databaseSettingsSchema } from '../core/config/config-schema.ts';
 import type { AddinConfiguration, Configuration, UseSettings } from '../core/config/load-configuration.ts';
 import { withExclusions } from '../core/config/policy.ts';
 import { escapePointer, resolveSecrets, secretsIn } from '../core/config/secrets.ts';
+import { requireSound } from '../core/config/without-faults.ts';
 import type { PanelCache } from '../core/contracts/panel.ts';
 import { withOtherAccounts } from '../core/databases/other-accounts.ts';
 import type { Identity } from '../core/encryption/identities.ts';
@@ -110,10 +111,12 @@ async function providerOver(
   }
 }
 
+/** @throws CONFIG_INVALID the panel is not as it should be */
 export async function openPanel(
   { configuration, definitions }: Loaded,
   world: Pick<World, 'env' | 'now'>,
 ): Promise<{ readonly panel: Panel; readonly panelRef: AddinRef }> {
+  requireSound(configuration, 'panel');
   const definition = definitionOf(definitions, 'panel', configuration.panel.use);
   const settings = await resolveSecrets(configuration.panel, definition.settingsSchema, world);
   const panel = steeredPanel(await definition.open(settings), configuration, world.now);
@@ -138,11 +141,17 @@ const steeredPanel = (panel: Panel, configuration: Configuration, now: () => num
   afterRestore: (request) => panel.afterRestore(request),
 });
 
-/** One engine for each configured server; one whose secret cannot be read fails when it is used. */
+/**
+ * One engine for each configured server; one whose secret cannot be read fails when it is used.
+ *
+ * @throws CONFIG_INVALID one of the servers is not as it should be
+ */
 export async function openEngines(
-  { databases }: Configuration,
+  configuration: Configuration,
   world: Pick<World, 'env' | 'now'>,
 ): Promise<readonly DatabaseEngine[]> {
+  requireSound(configuration, 'databases');
+  const { databases } = configuration;
   if (databases.length === 0) return [];
   const { openDatabaseEngine } = await import('../core/databases/index.ts');
   return Promise.all(

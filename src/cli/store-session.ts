@@ -22,6 +22,8 @@ export interface StoreSession {
 }
 
 export interface StoreChoice extends KeyOptions {
+  /** Of `loadReadable`, for what only reads; left out: the configuration must be without a fault. */
+  readonly loaded?: Loaded;
   readonly addin?: unknown;
   readonly copy?: unknown;
   /** UUID of the server whose snapshots are looked up; left out: this one's, else everybody's. */
@@ -43,12 +45,12 @@ export const copyHelp = 'read from this copy of the addin configuration, not fro
  */
 export async function withStore<T>(
   context: CliContext,
-  { addin: addinName, copy, needs = 'readable', readsPanel = false, ofServer, ...keyOptions }: StoreChoice,
+  { addin: addinName, copy, needs = 'readable', readsPanel = false, ofServer, ...choice }: StoreChoice,
   work: (session: StoreSession) => Promise<T>,
 ): Promise<T> {
   const { configDir, world, signal, output } = context;
   const server = ofServer === undefined ? {} : { server: requireUuid(ofServer) };
-  const loaded = await loadConfigured(configDir);
+  const { loaded = await loadConfigured(configDir), ...keyOptions } = choice;
   const chosen = chooseAddin(loaded.configuration, addinName as string | undefined);
   const addin = copy === undefined ? chosen : chooseCopy(chosen, copy as string);
   const identities = await readKeyOptions(context, keyOptions);

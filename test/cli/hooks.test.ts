@@ -185,6 +185,27 @@ describe('hooks of a restore', () => {
     expect(refused.status).toBe(errorCodes.HOOK_FAILED.exit);
     expect(existsSync(join(site.dir, 'none'))).toBe(false);
   });
+
+  it('and rules at fault stop no restore into a directory, but a backup and a restore in place', async () => {
+    writeJson(join(site.config, 'config.json'), {
+      panel: { use: 'generic', accounts: [{ path: join(site.dir, 'home/*') }] },
+      hooks: [hook('after-restore'), { on: 'before-restore', command: ['relative'] }],
+      policy: [{ account: 'anna', destination: 'gone' }],
+    });
+    const to = join(site.dir, 'by-half');
+    const half = await site.holdfast('restore', 'latest', '--account', 'anna', '--to', to);
+    const refused = [
+      await site.holdfast('restore', 'latest', '--account', 'anna', '--in-place'),
+      await site.holdfast('backup'),
+    ];
+
+    expect(half.status).toBe(0);
+    expect(half.stderr).toContain('/hooks/1/command/0: must begin with the absolute path');
+    expect(half.stderr).toContain('/policy/0/destination: there is no addin configuration "gone"');
+    expect(readFileSync(join(to, 'files/file'), 'utf8')).toBe('anna');
+    expect(events()).toEqual(['after-restore']);
+    expect(refused.map(({ status }) => status)).toEqual([3, 3]);
+  });
 });
 
 describe('holdfast hooks', () => {

@@ -6,7 +6,7 @@ import type { Account } from '../../core/index.ts';
 import { openTrust, trustsNobody } from '../../core/jobs/trust.ts';
 import { describePolicy, printPolicies } from '../account-policies.ts';
 import type { CliCommand, CliContext } from '../command.ts';
-import { type Loaded, loadConfigured } from '../configuration.ts';
+import { type Loaded, loadConfigured, loadReadable } from '../configuration.ts';
 import type { AccountsDocument } from '../documents/accounts.ts';
 import { erasedAmong } from '../erased-snapshots.ts';
 import { ageText } from '../format.ts';
@@ -33,8 +33,8 @@ export const accounts: CliCommand<Options> = {
 
   async run(context, { options }) {
     const { configDir, world, output, signal } = context;
-    const loaded = await loadConfigured(configDir);
     const withPolicy = options.policy === true;
+    const loaded = withPolicy ? await loadConfigured(configDir) : await loadReadable(context);
     const { panel } = await openPanel(loaded, world);
     // The store may be a process of its own, and works while the panel is read.
     const [{ lastGood, complete }, [found, ids]] = await Promise.all([

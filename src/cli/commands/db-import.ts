@@ -12,7 +12,7 @@ import { resolveAccount } from '../../core/jobs/resolve-accounts.ts';
 import { quoted } from '../../core/printable.ts';
 import { accountOfDatabases } from '../../core/state/database-owners.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
-import { type Loaded, loadConfigured } from '../configuration.ts';
+import { type Loaded, loadReadable } from '../configuration.ts';
 import { type ImportWork, runImports } from '../database-imports.ts';
 import { resolveSnapshot } from '../find-snapshot.ts';
 import { type DatabaseName, databaseName } from '../import-target.ts';
@@ -84,7 +84,7 @@ export const dbImport: CliCommand<Options> = {
     const place = checkOptions(args[0], chosen);
     const dump = args[0];
     if (dump === undefined || existsSync(dump)) {
-      const loaded = await loadConfigured(context.configDir);
+      const loaded = await loadReadable(context);
       const { account, owner } = await findAccount(context, loaded, chosen.account!);
       const name = databaseName(chosen.database!, loaded);
       const work =
@@ -98,8 +98,9 @@ export const dbImport: CliCommand<Options> = {
         hint: 'Correct the path, or name a snapshot or latest.',
       });
     }
-    return withStore(context, chosen, async (session) => {
-      const { loaded, opened, search } = session;
+    const loaded = await loadReadable(context);
+    return withStore(context, { loaded, ...chosen }, async (session) => {
+      const { opened, search } = session;
       const snapshot = await resolveSnapshot(search, dump, chosen.account);
       await requireTrustedSnapshot(session, snapshot);
       const { account, owner } = await findAccount(context, loaded, chosen.account!);

@@ -3,6 +3,7 @@
 import { diff as differences } from '../../core/jobs/diff/diff.ts';
 import type { Difference, DiffOutcome } from '../../core/jobs/diff/types.ts';
 import type { CliCommand } from '../command.ts';
+import { loadReadable } from '../configuration.ts';
 import type { DifferenceDocument } from '../documents/difference.ts';
 import { encodedPaths, shown, typeNameOf } from '../entry-view.ts';
 import { resolveSnapshot } from '../find-snapshot.ts';
@@ -55,9 +56,10 @@ export const diff: CliCommand<Options> = {
   async run(context, { args, options }) {
     const { output, signal } = context;
     const account = options.account;
+    const loaded = await loadReadable(context);
     return withStore(
       context,
-      { ...options, ofServer: options.server },
+      { loaded, ...options, ofServer: options.server },
       async ({ search, opened: { provider } }) => {
         const before = await resolveSnapshot(search, args[0]!, account);
         const after = await resolveSnapshot(search, args[1]!, account);

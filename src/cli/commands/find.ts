@@ -9,6 +9,7 @@ import { openIndex } from '../../core/jobs/index-reader.ts';
 import { distrustOf, trustsNobody } from '../../core/jobs/trust.ts';
 import { worstFirst } from '../../core/jobs/verify-problems.ts';
 import type { CliCommand } from '../command.ts';
+import { loadReadable } from '../configuration.ts';
 import type { MatchDocument } from '../documents/entry.ts';
 import { contentOf, encodedPath, modifiedAt, percentHelp, shown, typeName } from '../entry-view.ts';
 import { ownerOf, resolveSnapshot } from '../find-snapshot.ts';
@@ -69,7 +70,8 @@ export const find: CliCommand<Options> = {
     const account = options.account;
     const wanted = options.snapshot;
     const matches = matcher(args[0]!);
-    return withStore(context, { ...options, ofServer: options.server }, async ({ search, trust }) => {
+    const loaded = await loadReadable(context);
+    return withStore(context, { loaded, ...options, ofServer: options.server }, async ({ search, trust }) => {
       if (wanted !== undefined) {
         const snapshot = await resolveSnapshot(search, wanted, account);
         const why = distrustOf(snapshot, trust);

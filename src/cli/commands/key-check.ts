@@ -8,6 +8,7 @@ import { ownerNames } from '../../core/state/database-owners.ts';
 import { rememberKept } from '../../core/state/kept-identities.ts';
 import { ensurePrivateDirectory } from '../../core/state/state-files.ts';
 import type { CliCommand, CliContext } from '../command.ts';
+import { loadReadable } from '../configuration.ts';
 import type { KeyCheckDocument } from '../documents/keys.ts';
 import { plural } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
@@ -67,7 +68,8 @@ export const keyCheck: CliCommand<Options> = {
   async run(context, { options }) {
     const { addin, copy, server, confirm, ...keys } = options;
     const { output } = context;
-    return withStore(context, { addin, copy, needs: 'any' }, async (session) => {
+    const loaded = await loadReadable(context);
+    return withStore(context, { loaded, addin, copy, needs: 'any' }, async (session) => {
       const identities = await identitiesFor(context, session, keys);
       const recipients = identities.map(({ recipient }) => recipient);
       if (session.opened.store.capabilities.putOnly) {

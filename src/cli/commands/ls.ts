@@ -6,6 +6,7 @@ import { openIndex } from '../../core/jobs/index-reader.ts';
 import { distrustOf } from '../../core/jobs/trust.ts';
 import { quoted } from '../../core/printable.ts';
 import type { CliCommand } from '../command.ts';
+import { loadReadable } from '../configuration.ts';
 import type { EntryDocument } from '../documents/entry.ts';
 import { contentOf, describeEntry, entryLine, percentHelp } from '../entry-view.ts';
 import { describeExports, isOfExports, showExports } from '../export-view.ts';
@@ -58,7 +59,9 @@ export const ls: CliCommand<Options> = {
   async run(context, { args, options }) {
     const { output, signal } = context;
     requireAccount(args[0]!, options.account);
-    return withStore(context, { ...options, ofServer: options.server }, async ({ search, opened, trust }) => {
+    const loaded = await loadReadable(context);
+    const choice = { loaded, ...options, ofServer: options.server };
+    return withStore(context, choice, async ({ search, opened, trust }) => {
       const snapshot = await resolveSnapshot(search, args[0]!, options.account);
       const why = distrustOf(snapshot, trust);
       if (why !== null) output.note(`note: ${snapshot.name} is not trusted: ${why}`);

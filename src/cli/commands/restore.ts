@@ -8,6 +8,7 @@ import { planRestore, restore as restoreSnapshot } from '../../core/jobs/restore
 import type { RestoreEvent, RestoreReport, RestoreRequest } from '../../core/jobs/restore/types.ts';
 import { printable } from '../../core/printable.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
+import { loadReadable } from '../configuration.ts';
 import type { RestoreDocument, RestorePlanDocument } from '../documents/restore.ts';
 import { describeWarning, type FailedComponent } from '../documents/snapshot.ts';
 import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
@@ -91,7 +92,8 @@ export const restore: CliCommand = {
     context.output.jsonLines = planned && chosen.database === undefined;
     if (chosen.all === true) checkAll(args[0]!, chosen);
     else requireAccount(args[0]!, chosen.account);
-    return withStore(context, { ...chosen, ofServer: chosen.server }, async (session) => {
+    const loaded = await loadReadable(context);
+    return withStore(context, { loaded, ...chosen, ofServer: chosen.server }, async (session) => {
       if (to !== null) await refuseOwnTarget(to, session.loaded);
       if (chosen.all === true && to !== null) {
         const { runRestoreAll } = await import('../restore-all.ts');

@@ -7,6 +7,7 @@ import type { SitesByUuid } from '../../core/jobs/resolve-accounts.ts';
 import { distrustOf, type Trust } from '../../core/jobs/trust.ts';
 import { ownerNames } from '../../core/state/database-owners.ts';
 import type { CliCommand } from '../command.ts';
+import { loadReadable } from '../configuration.ts';
 import { describeAny } from '../documents/locked-snapshot.ts';
 import type { SnapshotItem } from '../documents/snapshot.ts';
 import type { SnapshotsDocument } from '../documents/snapshots.ts';
@@ -61,9 +62,10 @@ export const snapshots: CliCommand<Options> = {
 
   async run(context, { options }) {
     const { output, world } = context;
+    const loaded = await loadReadable(context);
     return withStore(
       context,
-      { ...options, ofServer: options.server },
+      { loaded, ...options, ofServer: options.server },
       async ({ addin, search, state, trust }) => {
         const sites = state === null ? new Map<string, string>() : ownerNames(state);
         const account = options.account;

@@ -2,6 +2,7 @@
 
 import { errorCodes } from '../../core/errors.ts';
 import type { CliCommand } from '../command.ts';
+import { loadReadable } from '../configuration.ts';
 import type { StatusDocument } from '../documents/snapshots.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { checkStatus } from '../runs/check-status.ts';
@@ -40,7 +41,8 @@ export const status: CliCommand<Options> = {
   async run(context, { options }) {
     const { output, world } = context;
     if (options.check === true) return checkStatus(context, options);
-    return withStore(context, { ...options, needs: 'any', readsPanel: true }, async (session) => {
+    const loaded = await loadReadable(context);
+    return withStore(context, { loaded, ...options, needs: 'any', readsPanel: true }, async (session) => {
       const { seen, nowMs } = await seenAccounts(session, world.now);
       if (!output.json) {
         const rows = seen.map((one) => rowOf(one, nowMs));

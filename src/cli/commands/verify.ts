@@ -7,6 +7,7 @@ import { companionProblems, readCompanions } from '../../core/jobs/companions.ts
 import { verify as verifySnapshots } from '../../core/jobs/verify.ts';
 import type { VerifyReport } from '../../core/jobs/verify-types.ts';
 import type { CliCommand, CliContext } from '../command.ts';
+import { loadReadable } from '../configuration.ts';
 import type { VerifyDocument } from '../documents/verify.ts';
 import { ownerOf, resolveAnySnapshot } from '../find-snapshot.ts';
 import { durationText, plural } from '../format.ts';
@@ -54,7 +55,9 @@ export const verify: CliCommand<Options> = {
     const { output, world, signal } = context;
     const { account, addin, copy } = options;
     const readData = options.readData === true;
-    return withStore(context, { ...options, ofServer: options.server, needs: 'whole' }, async (session) => {
+    const loaded = await loadReadable(context);
+    const choice = { loaded, ...options, ofServer: options.server, needs: 'whole' } as const;
+    return withStore(context, choice, async (session) => {
       const { search, opened } = session;
       const owner = account === undefined ? null : await ownerOf(search, account);
       if (args[0] === undefined) await tellOfLeftOut(search, account ?? null, owner);

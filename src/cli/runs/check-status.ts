@@ -7,13 +7,14 @@
 
 import type { Configuration } from '../../core/config/load-configuration.ts';
 import { rests } from '../../core/config/policy.ts';
+import { showProblem } from '../../core/config/problems.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { readPauses } from '../../core/schedule/schedule-file.ts';
 import { knownRuns } from '../../core/state/run-records.ts';
 import { knownError } from '../../core/system-error.ts';
 import type { CliContext } from '../command.ts';
-import { chooseAddin, loadConfigured } from '../configuration.ts';
+import { chooseAddin, loadUnheard } from '../configuration.ts';
 import type { StatusCheckDocument } from '../documents/status-check.ts';
 import { plural } from '../format.ts';
 import type { Doubt } from '../judged-snapshots.ts';
@@ -34,7 +35,7 @@ const textOf = (error: unknown): string => {
 };
 
 /** What of the options of `status` says where to look. */
-export type StatusChoice = Omit<StoreChoice, 'needs' | 'readsPanel'>;
+export type StatusChoice = Omit<StoreChoice, 'loaded' | 'needs' | 'readsPanel'>;
 
 export async function checkStatus(context: CliContext, choice: StatusChoice): Promise<number> {
   const { output } = context;
@@ -56,7 +57,8 @@ export async function checkStatus(context: CliContext, choice: StatusChoice): Pr
 
 async function check(context: CliContext, choice: StatusChoice): Promise<number> {
   const { world, configDir } = context;
-  const { configuration } = await loadConfigured(configDir);
+  const loaded = await loadUnheard(configDir);
+  const { configuration } = loaded;
   const chosen = chooseAddins(configuration, choice);
   const looked: Looked = {
     nowMs: world.now(),
@@ -69,7 +71,7 @@ async function check(context: CliContext, choice: StatusChoice): Promise<number>
   for (const [index, { name: addin }] of chosen.entries()) {
     const allowedMs = Math.max(leastPatienceMs, patienceMs / chosen.length);
     try {
-      const one = { ...choice, addin };
+      const one = { ...choice, loaded, addin };
       await lookAt(context, one, { allowedMs, limitHours: looked.limits[index]!, looked });
     } catch (error) {
       // What is overdue elsewhere is told all the same.
@@ -84,7 +86,7 @@ async function check(context: CliContext, choice: StatusChoice): Promise<number>
 /** Adds what the store of one configuration tells. */
 function lookAt(
   context: CliContext,
-  choice: StatusChoice,
+  choice: StoreChoice,
   how: { readonly allowedMs: number; readonly limitHours: number; readonly looked: Looked },
 ): Promise<void> {
   const { allowedMs, limitHours, looked } = how;
@@ -106,8 +108,8 @@ async function warningsOf(
   chosen: Configuration['addins'],
   { doubts, anew }: Looked,
 ): Promise<string[]> {
-  const { steering, stateDir } = configuration;
-  const warnings: string[] = [];
+  const { steering, stateDir, faults } = configuration;
+  const warnings = faults.map(showProblem);
   if (!steering.enabled) warnings.push('backups are switched off by the scope backups.enabled');
   if (doubts.length > 0) warnings.push(doubtsText(doubts));
   if (anew.size > 0) warnings.push(anewText([...anew]));

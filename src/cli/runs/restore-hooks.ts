@@ -1,10 +1,11 @@
 /** Puts the hooks before and after a restore around the command that restores; a dry run has none. */
 
+import { requireSound } from '../../core/config/without-faults.ts';
 import { errorCodes } from '../../core/errors.ts';
 import { Hooks } from '../../core/hooks/hooks.ts';
 import { knownError } from '../../core/system-error.ts';
 import type { CliCommand } from '../command.ts';
-import { loadConfigured } from '../configuration.ts';
+import { loadUnheard } from '../configuration.ts';
 
 export const withRestoreHooks = (command: CliCommand): CliCommand => ({
   exits: [...command.exits, 'HOOK_FAILED'],
@@ -14,9 +15,11 @@ export const withRestoreHooks = (command: CliCommand): CliCommand => ({
   async run(context, invocation) {
     const { args, options } = invocation;
     const { world, signal, output, configDir } = context;
-    const { configuration } = await loadConfigured(configDir);
-    if (options['dryRun'] === true || configuration.hooks.length === 0)
-      return command.run(context, invocation);
+    const { configuration } = await loadUnheard(configDir);
+    if (options['dryRun'] === true) return command.run(context, invocation);
+    // What is to be stopped meanwhile may be what runs on the account's files; elsewhere nothing does.
+    if (options['inPlace'] === true) requireSound(configuration, 'hooks');
+    if (configuration.hooks.length === 0) return command.run(context, invocation);
     const { now, env } = world;
     const hooks = new Hooks(configuration.hooks, {
       now,

@@ -7,9 +7,8 @@
 
 import { join, resolve } from 'node:path';
 import type { RefusedAddin } from '../addins/refusal.ts';
-import type { AddinDefinition, JsonSchema, Settings } from '../contracts/addin.ts';
+import type { AddinDefinition, Settings } from '../contracts/addin.ts';
 import { printable, quoted } from '../printable.ts';
-import { readRegularFile } from '../regular-file.ts';
 import { addinFiles } from './addin-files.ts';
 import {
   type AddinDocument,
@@ -19,7 +18,7 @@ import {
   type ScheduleEntry,
 } from './addin-schema.ts';
 import { changeableFiles } from './changeable-files.ts';
-import { checkUse, type Installed, inlineSecrets } from './check-use.ts';
+import { checkUse, type Installed } from './check-use.ts';
 import { type ConfigDocument, configSchema, type DatabaseSettings } from './config-schema.ts';
 import { type CopyConfiguration, copiesOf, copyProblems, copyStores } from './copies.ts';
 import { type DatabaseOptions, databaseOptionsOf } from './database-options.ts';
@@ -33,11 +32,11 @@ import {
   timingOf,
   timingProblems,
 } from './operations.ts';
-import { parseJson } from './parse-json.ts';
 import { policyProblems, type Ruled } from './policy.ts';
-import { type ConfigProblem, describeErrors } from './problems.ts';
+import type { ConfigProblem } from './problems.ts';
+import { readDocument, schemaProblems } from './read-document.ts';
 import { noSteering } from './steering.ts';
-import { validate } from './validate.ts';
+import { type Faulty, inShortened, partAt, soundPart, withoutFaults } from './without-faults.ts';
 
 export const systemConfigDir = '/etc/holdfast';
 const systemStateDir = '/var/lib/holdfast';
@@ -58,7 +57,7 @@ export interface AddinConfiguration extends Timing {
   readonly encryption: Encryption;
 }
 
-export interface Configuration extends Operations, DatabaseOptions, Ruled {
+export interface Configuration extends Operations, DatabaseOptions, Ruled, Faulty {
   readonly dir: string;
   readonly stateDir: string;
   readonly panel: UseSettings;
@@ -78,10 +77,10 @@ export interface Configuration extends Operations, DatabaseOptions, Ruled {
 export const stateDirOf = (home: string, configured: string | undefined): string =>
   configured ?? (home === systemConfigDir ? systemStateDir : join(home, 'state'));
 
-const largestBytes = 1024 * 1024;
-
 export interface CheckedConfiguration {
   readonly configuration: Configuration | null;
+  /** What is left of it without the parts at fault, for what only reads; null where that is not enough. */
+  readonly readable: Configuration | null;
   /** `config.json` by itself, also where something else is wrong. */
   readonly config: ConfigDocument | null;
   readonly problems: readonly ConfigProblem[];
@@ -96,16 +95,55 @@ export async function checkConfiguration(
   const home = resolve(dir);
   const installed = { definitions, refused };
   const problems: ConfigProblem[] = [];
-  const config = await readConfig(join(home, 'config.json'), installed, problems);
-  const addins: AddinConfiguration[] = [];
+  const main = join(home, 'config.json');
+  const found = await readConfig(main, installed, problems);
+  const config = problems.length === 0 ? found : null;
+  const shortened = problems.map(({ pointer }) => partAt(pointer));
   const files = await addinFiles(home, problems);
-  problems.push(...(await changeableFiles(home, files)));
+  const changeable = await changeableFiles(home, files);
+  problems.push(...changeable);
+  const addins = await readAddins(files, installed, problems);
+  const faults = policyProblems(main, found?.policy ?? [], addins);
+  problems.push(...faults.map((one) => inShortened(one, shortened)));
+  const rest = found === null ? null : withoutFaults(found, faults, { needed: [] });
+  if (rest === null || changeable.length > 0)
+    return { configuration: null, readable: null, config, problems };
+  const { panel, databases, concurrency, lockWaitMinutes, trustedSigners, policy } = rest;
+  const readable: Configuration = {
+    dir: home,
+    stateDir: stateDirOf(home, rest.stateDir),
+    panel,
+    databases,
+    concurrency,
+    lockWaitMinutes,
+    isolation: isolationOf(rest.isolation),
+    trustedSigners,
+    scopes: rest.scopes as readonly UseSettings[],
+    policy,
+    steering: noSteering,
+    ...databaseOptionsOf(rest),
+    ...operationsOf(rest),
+    addins,
+    faults: problems,
+  };
+  return { configuration: problems.length === 0 ? readable : null, readable, config, problems };
+}
+
+/** By name. Where two have the same, neither is the one that is meant. */
+async function readAddins(
+  files: readonly string[],
+  installed: Installed,
+  problems: ConfigProblem[],
+): Promise<AddinConfiguration[]> {
+  const addins: AddinConfiguration[] = [];
+  const shared = new Set<string>();
   for (const file of files) {
     const addin = await readAddinConfiguration(file, installed, problems);
     if (addin === null) continue;
     const other = addins.find(({ name }) => name === addin.name);
     if (other === undefined) addins.push(addin);
     else {
+      shared.add(addin.name);
       const message = `the name ${quoted(addin.name)} is taken by ${printable(other.file)}`;
       problems.push({
         file,
@@ -115,45 +153,25 @@ export async function checkConfiguration(
       });
     }
   }
-  if (config !== null)
-    problems.push(...policyProblems(join(home, 'config.json'), config.policy ?? [], addins));
-  if (config === null || problems.length > 0) return { configuration: null, config, problems };
-  const { panel, databases, concurrency, lockWaitMinutes, trustedSigners, policy } = config;
-  const stateDir = stateDirOf(home, config.stateDir);
-  addins.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const rest = {
-    concurrency,
-    lockWaitMinutes,
-    isolation: isolationOf(config.isolation),
-    trustedSigners,
-    scopes: config.scopes as readonly UseSettings[],
-    policy,
-    steering: noSteering,
-    ...databaseOptionsOf(config),
-    ...operationsOf(config),
-  };
-  return { configuration: { dir: home, stateDir, panel, databases, ...rest, addins }, config, problems };
+  return addins.filter(({ name }) => !shared.has(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** One addin configuration, or null with what is wrong added to `problems`. */
+/**
+ * One addin configuration, with what is wrong added to `problems`: without those parts, or null where one of them says
+ * what the store is, or how it is read.
+ */
 export async function readAddinConfiguration(
   file: string,
   installed: Installed,
   problems: ConfigProblem[],
 ): Promise<AddinConfiguration | null> {
-  const before = problems.length;
-  const value = await readDocument(file, addinConfigurationSchema, problems);
+  const document = await readDocument(file, problems);
+  if (document === null) return null;
+  const parts = { needed: ['name', 'provider', 'store', 'encryption'] };
+  const { value, problems: found } = soundPart(document, (one) => addinProblems(file, one, installed), parts);
+  problems.push(...found);
   if (value === null) return null;
-  const { provider, store, copies } = value as Partial<AddinDocument>;
-  checkUse('provider', provider, '/provider', { file, ...installed, problems });
-  checkUse('store', store, '/store', { file, ...installed, problems });
-  for (const [pointer, settings] of copyStores(copies)) {
-    checkUse('store', settings, pointer, { file, ...installed, problems });
-  }
-  if (problems.length === before) problems.push(...copyProblems(file, copies ?? []));
-  if (problems.length === before) problems.push(...timingProblems(file, value as AddinDocument));
-  if (problems.length > before) return null;
-  const { name, accounts, schedule, retention, encryption } = value as AddinDocument;
+  const { name, provider, store, accounts, schedule, retention, copies, encryption } = value as AddinDocument;
   return {
     file,
     name,
@@ -168,16 +186,42 @@ export async function readAddinConfiguration(
   };
 }
 
+function addinProblems(file: string, document: Settings, installed: Installed): ConfigProblem[] {
+  const problems = schemaProblems(file, document, addinConfigurationSchema);
+  const { provider, store, copies } = document as Partial<AddinDocument>;
+  checkUse('provider', provider, '/provider', { file, ...installed, problems });
+  checkUse('store', store, '/store', { file, ...installed, problems });
+  for (const [pointer, settings] of copyStores(copies)) {
+    checkUse('store', settings, pointer, { file, ...installed, problems });
+  }
+  if (problems.length === 0) problems.push(...copyProblems(file, copies ?? []));
+  if (problems.length === 0) problems.push(...timingProblems(file, document as AddinDocument));
+  return problems;
+}
+
+/** With what is wrong added to `problems`, and without those parts; null where one of them is needed. */
 async function readConfig(
   file: string,
   installed: Installed,
   problems: ConfigProblem[],
 ): Promise<ConfigDocument | null> {
-  const before = problems.length;
-  const value = await readDocument(file, configSchema, problems);
-  if (value === null) return null;
-  const config = value as ConfigDocument;
-  if (problems.length === before) {
+  const document = await readDocument(file, problems);
+  if (document === null) return null;
+  // Whoever uses the panel asks whether it is sound; without any there is no configuration.
+  const parts = { needed: ['stateDir'], kept: ['panel'] };
+  const { value, problems: found } = soundPart(
+    document,
+    (one) => configProblems(file, one, installed),
+    parts,
+  );
+  problems.push(...found);
+  return value as ConfigDocument | null;
+}
+
+function configProblems(file: string, document: Settings, installed: Installed): ConfigProblem[] {
+  const problems = schemaProblems(file, document, configSchema);
+  const config = document as unknown as ConfigDocument;
+  if (problems.every(({ pointer }) => partAt(pointer) === 'panel')) {
     problems.push(
       ...databaseProblems(file, config.databases),
       ...operationsProblems(file, config, installed),
@@ -187,38 +231,5 @@ async function readConfig(
     }
   }
   checkUse('panel', config.panel, '/panel', { file, ...installed, problems });
-  return problems.length > before ? null : config;
-}
-
-/** Parses, validates and checks secrets. Null only where there is no object to look at any further. */
-async function readDocument(
-  file: string,
-  schema: JsonSchema,
-  problems: ConfigProblem[],
-): Promise<Settings | null> {
-  const problem = (message: string, hint: string): null => {
-    problems.push({ file, pointer: '', message, hint });
-    return null;
-  };
-  let bytes: Buffer | null;
-  try {
-    bytes = await readRegularFile(file);
-  } catch (cause) {
-    const code = String((cause as NodeJS.ErrnoException).code);
-    if (code === 'ENOTDIR')
-      return problem('is not in a directory', '--config names the directory, not a file.');
-    if (code !== 'ENOENT') return problem(`cannot be read: ${code}`, 'Let Holdfast read the file.');
-    return problem('there is no such file', 'Create it, or name another configuration with --config DIR.');
-  }
-  if (bytes === null) return problem('is not a regular file', 'Put a file in its place.');
-  if (bytes.length > largestBytes) return problem('is larger than 1 MiB', 'Put the right file in its place.');
-  const parsed = parseJson(bytes.toString('utf8').replace(/^\ufeff/, ''));
-  if ('fault' in parsed) {
-    const { line, column, what } = parsed.fault;
-    return problem(`line ${line}, column ${column}: ${what}`, `Correct the JSON at line ${line}.`);
-  }
-  problems.push(...describeErrors(file, validate(parsed.value, schema)));
-  problems.push(...inlineSecrets(file, parsed.value, schema, ''));
-  const { value } = parsed;
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Settings) : null;
+  return problems;
 }

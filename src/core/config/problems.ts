@@ -33,7 +33,7 @@ export function configInvalid(problems: readonly ConfigProblem[]): HoldfastError
   });
 }
 
-function showProblem({ file, pointer, message }: ConfigProblem): string {
+export function showProblem({ file, pointer, message }: ConfigProblem): string {
   return `${printable(file)}${pointer === '' ? '' : ` ${printable(pointer)}`}: ${message}`;
 }
 
@@ -131,7 +131,7 @@ function describe(error: ErrorObject): { message: string; hint: string } {
   }
 }
 
-function kindOf(data: unknown): string {
+export function kindOf(data: unknown): string {
   if (data === null) return 'null';
   return Array.isArray(data) ? 'array' : typeof data;
 }

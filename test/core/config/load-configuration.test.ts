@@ -6,10 +6,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { chainProvider } from '../../../src/addins/chain/index.ts';
 import { s3Store } from '../../../src/addins/s3/index.ts';
 import { s3TarProvider } from '../../../src/addins/s3-tar/index.ts';
-import { checkConfigured } from '../../../src/cli/configuration.ts';
+import { checkConfigured, chooseAddin } from '../../../src/cli/configuration.ts';
 import { type Configuration, checkConfiguration } from '../../../src/core/config/load-configuration.ts';
 import { configInvalid } from '../../../src/core/config/problems.ts';
 import { validate } from '../../../src/core/config/validate.ts';
+import { requireSound } from '../../../src/core/config/without-faults.ts';
 import type { AddinDefinition } from '../../../src/core/index.ts';
 import { apiscpPanel } from '../../../src/panels/apiscp/index.ts';
 import { genericPanel } from '../../../src/panels/generic/index.ts';
@@ -110,6 +111,7 @@ describe('a configuration', () => {
       keepRunsDays: 90,
       policy: [],
       steering: { enabled: true, destination: null, exclude: [], panelExports: false },
+      faults: [],
       addins: [
         {
           file: join(dir, 'addins.d/nightly.json'),
@@ -375,6 +377,97 @@ describe('a wrong configuration', () => {
 
     expect(await problemWith('addins.d/nightly.json', text)).toHaveLength(1);
   });
+});
+
+describe('what is left of a configuration for what only reads', () => {
+  const readable = async (): Promise<Configuration | null> =>
+    (await checkConfiguration(dir, definitions)).readable;
+
+  it('lacks the parts at fault, and has all others', async () => {
+    const webhook = { use: 'webhook', url: 'env:URL' };
+    const policy = [
+      { exclude: ['files/a'], fullEveryDays: 3 },
+      { account: 'a', destination: 'gone' },
+    ];
+    await write('config.json', {
+      ...config,
+      concurrency: 'many',
+      notify: [{ use: 'pigeon' }, webhook, { use: 'webhook' }],
+      policy: [...policy, { plan: 'b', destination: 'nightly' }],
+    });
+    const copies = [
+      { name: 'far', store: { use: 'floppy' } },
+      { name: 'near', store: nightly.store },
+    ];
+    await write('addins.d/a.json', '{');
+    await write('addins.d/nightly.json', { ...nightly, schedule: [{ level: 'full', cron: 'x' }], copies });
+
+    const left = await readable();
+
+    expect(left).toMatchObject({
+      concurrency: 2,
+      notify: [webhook],
+      addins: [{ name: 'nightly', schedule: [] }],
+    });
+    expect(left?.addins[0]?.copies.map(({ name }) => name)).toEqual(['near']);
+    expect(left?.faults.map(({ pointer }) => pointer)).toEqual([
+      '/concurrency',
+      '/notify/0/use',
+      '/notify/2',
+      '',
+      '/schedule/0/cron',
+      '/copies/0/store/use',
+      '/policy/0',
+      '/policy/1/destination',
+    ]);
+    await expect(load()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
+  it('has no rules for nobody and none that send to nowhere', async () => {
+    const policy = [
+      { fullEveryDays: 3, exclude: ['files/a'] },
+      { account: 'a', destination: 'gone' },
+    ];
+    await write('config.json', { ...config, policy: [...policy, { plan: 'b', destination: 'nightly' }] });
+    await write('addins.d/nightly.json', nightly);
+
+    expect((await readable())?.policy).toEqual([{ plan: 'b', destination: 'nightly' }]);
+  });
+
+  it('refuses panel and databases at fault where they are used, and knows none of two with one name', async () => {
+    await write('config.json', { panel: { use: 'plesk' }, databases: [{ name: 'm' }] });
+    for (const name of ['a', 'b']) await write(`addins.d/${name}.json`, nightly);
+
+    const left = await readable();
+
+    expect(left?.addins).toEqual([]);
+    for (const part of ['panel', 'databases']) expect(() => requireSound(left!, part)).toThrow(`/${part}/`);
+    expect(() => requireSound(left!, 'hooks')).not.toThrow();
+    expect(() => chooseAddin(left!, undefined)).toThrow('the name "nightly" is taken by');
+  });
+
+  it('lets nobody take the only store that is left for the one that is meant', async () => {
+    await write('config.json', config);
+    await write('addins.d/nightly.json', nightly);
+    await write('addins.d/weekly.json', { ...nightly, name: 'weekly', store: { use: 'floppy' } });
+
+    const left = await readable();
+
+    expect(() => chooseAddin(left!, undefined)).toThrow(
+      'nightly is the only addin configuration that is valid',
+    );
+    expect(() => chooseAddin(left!, 'weekly')).toThrow('there is no store "floppy"');
+    expect(chooseAddin(left!, 'nightly').name).toBe('nightly');
+  });
+
+  it.each([[{ ...config, stateDir: 'relative' }], [{ ...config, concurency: 2 }], ['{']])(
+    'is nothing with %j',
+    async (value) => {
+      await write('config.json', value);
+
+      expect(await readable()).toBeNull();
+    },
+  );
 });
 
 describe('the documented examples', () => {
