@@ -38,6 +38,7 @@ const test = [
   'e2fsprogs',
   'xfsprogs',
   'btrfs-progs',
+  'bindfs',
   'g++',
   'make',
 ];

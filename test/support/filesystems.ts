@@ -32,6 +32,8 @@ export interface MountedFilesystem {
 export interface MountOptions {
   /** Size of the file system in MiB; 2,048 where nothing is said. Space is taken only as it is used. */
   readonly mebibytes?: number;
+  /** More options of the `mkfs` of its kind. */
+  readonly mkfs?: readonly string[];
 }
 
 const prefix = 'holdfast-mount-';
@@ -42,20 +44,24 @@ export function mountFilesystem(kind: FilesystemKind, options: MountOptions = {}
   const mebibytes = options.mebibytes ?? 2048;
   const point = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
   if (kind === 'tmpfs') execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'tmpfs', point]);
-  else mountImage(kind, mebibytes, point);
+  else mountImage(kind, { mebibytes, mkfs: options.mkfs ?? [] }, point);
   const path = join(point, 'fs');
   mkdirSync(path);
   return { kind, path, unmount: () => remove(point) };
 }
 
-function mountImage(kind: Exclude<FilesystemKind, 'tmpfs'>, mebibytes: number, point: string): void {
+function mountImage(
+  kind: Exclude<FilesystemKind, 'tmpfs'>,
+  { mebibytes, mkfs }: Required<MountOptions>,
+  point: string,
+): void {
   const image = `${point}.img`;
   writeFileSync(image, '');
   truncateSync(image, mebibytes * 2 ** 20);
   try {
     // 4 KiB blocks: with less, ext4 takes neither long symlink targets nor large files.
-    if (kind === 'ext4') execFileSync('mkfs.ext4', ['-q', '-F', '-b', '4096', image]);
-    else execFileSync(`mkfs.${kind}`, ['-q', '-f', image]);
+    if (kind === 'ext4') execFileSync('mkfs.ext4', ['-q', '-F', '-b', '4096', ...mkfs, image]);
+    else execFileSync(`mkfs.${kind}`, ['-q', '-f', ...mkfs, image]);
     execFileSync('mount', ['-o', 'loop', image, point]);
   } finally {
     rmSync(image, { force: true });

@@ -68,13 +68,12 @@ export class Stat {
     return !same && this.tellsMount && other.tellsMount;
   }
 
+  isOnDevice(other: Stat): boolean {
+    return this.deviceMajor === other.deviceMajor && this.deviceMinor === other.deviceMinor;
+  }
+
   sameInode(other: Stat): boolean {
-    return (
-      this.inodeLow === other.inodeLow &&
-      this.inodeHigh === other.inodeHigh &&
-      this.deviceMajor === other.deviceMajor &&
-      this.deviceMinor === other.deviceMinor
-    );
+    return this.inodeLow === other.inodeLow && this.inodeHigh === other.inodeHigh && this.isOnDevice(other);
   }
 }
 
@@ -188,23 +187,6 @@ export const getXattrFd = (fd: number, name: Buffer, value: Buffer): number =>
 export const setXattrFd = (fd: number, name: Buffer, value: Uint8Array): number =>
   result(c.fsetxattr(fd, name, value, value.length, 0));
 export const removeXattrFd = (fd: number, name: Buffer): number => result(c.fremovexattr(fd, name));
-
-const timesBuffer = Buffer.alloc(32);
-const UTIME_OMIT = 0x3ffffffe;
-/** The largest number that is a time of 64 bits. */
-const maxSeconds = 2 ** 63 - 1024;
-
-/**
- * Sets mtime exactly and leaves atime. `subject` is an open descriptor, or the magic path of an O_PATH one
- * (`/proc/self/fd/N`), which reaches the inode itself, also a symbolic link.
- */
-export function setMtime(subject: number | Buffer, seconds: number, nanoseconds: number): number {
-  timesBuffer.writeBigInt64LE(BigInt(UTIME_OMIT), 8);
-  timesBuffer.writeBigInt64LE(BigInt.asIntN(64, BigInt(Math.min(seconds, maxSeconds))), 16);
-  timesBuffer.writeBigInt64LE(BigInt(nanoseconds), 24);
-  if (typeof subject === 'number') return result(c.futimens(subject, timesBuffer));
-  return result(c.utimensat(AT_FDCWD, subject, timesBuffer, 0));
-}
 
 /** Device numbers as glibc packs them. */
 export function makeDevice(major: number, minor: number): bigint {

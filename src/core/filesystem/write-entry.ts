@@ -24,12 +24,12 @@ import {
   O,
   openAt,
   Stat,
-  setMtime,
   statFd,
   symlinkAt,
   unlinkAt,
   zName,
 } from './native.ts';
+import { setMtime } from './set-mtime.ts';
 import { displayName, magicPath, type XattrBackend, XattrError, type XattrSubject } from './xattrs.ts';
 
 const present = new Stat();
@@ -106,17 +106,12 @@ function modeFor(entry: Entry, rc: number, refused: Refused): number {
   return mode & 0o1777;
 }
 
-/** A file system that cannot hold a time keeps the nearest it can, and says nothing. */
 function applyTime(subject: XattrSubject, fd: number, entry: Entry, refused: Refused): void {
-  const { mtimeSeconds: seconds, mtimeNanoseconds: nanoseconds } = entry;
-  const rc = setMtime(subject, seconds, nanoseconds);
-  if (rc < 0) refuse(refused, 'time-refused', 'modification time', rc);
-  else if (seconds < 0 || seconds > 0x7fffffff) {
-    statFd(fd, present);
-    if (present.mtimeSeconds !== seconds || present.mtimeNanoseconds !== nanoseconds) {
-      refused('time-refused', `modification time ${decimalTime(seconds, nanoseconds)}: cannot be held here`);
-    }
-  }
+  const rc = setMtime(fd, subject, entry);
+  if (rc === -errno.ERANGE) {
+    const time = decimalTime(entry.mtimeSeconds, entry.mtimeNanoseconds);
+    refused('time-refused', `modification time ${time}: cannot be held here`);
+  } else if (rc < 0) refuse(refused, 'time-refused', 'modification time', rc);
 }
 
 /** A symbolic link, FIFO, socket or device. */

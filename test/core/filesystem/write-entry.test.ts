@@ -1,7 +1,16 @@
 /** What an entry is given, in which order, and what becomes of it where the target refuses something. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -151,5 +160,43 @@ describe('attributes without room', () => {
     } finally {
       mounted.unmount();
     }
+  });
+});
+
+describe('a time', () => {
+  const time = { mtimeSeconds: 86400, mtimeNanoseconds: 123456789 };
+  const timeOf = (path: string): bigint => statSync(path, { bigint: true }).mtimeNs;
+
+  it('is taken by a program behind FUSE that hears of both times of a file or of none', () => {
+    const [real, point] = ['real', 'bindfs'].map((name) => join(directory, name)) as [string, string];
+    for (const path of [real, point]) mkdirSync(path);
+    execFileSync('bindfs', [real, point]);
+    const told: string[] = [];
+    const fd = createFile(AT_FDCWD, zName(join(point, 'file')), false);
+    try {
+      applyToDescriptor(fd, entryWith(time), systemXattrs, (_, message) => told.push(message));
+    } finally {
+      closeSync(fd);
+      execFileSync('umount', [point]);
+    }
+
+    expect(told).toEqual([]);
+    expect(timeOf(join(real, 'file'))).toBe(86400123456789n);
+  });
+
+  it('of which the file system keeps a part only is told of', () => {
+    // Inodes of this size have room for whole seconds.
+    const mounted = mountFilesystem('ext4', { mebibytes: 16, mkfs: ['-I', '128'] });
+    const told: string[] = [];
+    const fd = createFile(AT_FDCWD, zName(join(mounted.path, 'file')), false);
+    try {
+      for (const entry of [entryWith(time), entryWith({ mtimeSeconds: 86400 })])
+        applyToDescriptor(fd, entry, systemXattrs, (code, message) => told.push(`${code}: ${message}`));
+    } finally {
+      closeSync(fd);
+      mounted.unmount();
+    }
+
+    expect(told).toEqual(['time-refused: modification time 86400.123456789: cannot be held here']);
   });
 });

@@ -3,7 +3,8 @@
  */
 
 import { type Entry, fileType, typeOf } from '../../archive/entry.ts';
-import { closeFd, errnoName, O, openAt, Stat, setMtime, statFd } from '../../filesystem/native.ts';
+import { closeFd, errnoName, O, openAt, Stat, statFd } from '../../filesystem/native.ts';
+import { setMtime } from '../../filesystem/set-mtime.ts';
 import { chmodInode, lastName } from '../../filesystem/write-entry.ts';
 import type { Seen } from './decide.ts';
 import { isAt, isSeen } from './identity.ts';
@@ -45,7 +46,7 @@ export function describeDirectory(tree: LiveTree, entry: Entry, apply: (fd: numb
     closeToGroups(fd, entry);
     apply(fd);
   } else if (!sameButTime(entry, stat)) throw strangersDirectory(entry, stat);
-  else setMtime(fd, entry.mtimeSeconds, entry.mtimeNanoseconds);
+  else setMtime(fd, fd, entry);
 }
 
 /** What `stat` shows is to get another group, which must not have the rights of the one before for a moment. Where this is refused, so is that. */
