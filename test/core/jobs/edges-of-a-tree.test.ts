@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { markName } from '../../../src/core/jobs/restore/restore-mark.ts';
 import { type Lab, openLab } from '../../support/backup.ts';
@@ -34,7 +34,7 @@ beforeEach(async () => {
   lab = await openLab(base);
 });
 afterEach(async () => {
-  for (const mount of mounts.splice(0)) execFileSync('umount', [mount]);
+  for (const mount of mounts.splice(0).reverse()) execFileSync('umount', [mount]);
   await lab.close();
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -176,6 +176,32 @@ describe('a mount inside a tree', () => {
         .split('\n')
         .sort(),
     ).toEqual(['', 'shadow/bind', 'shadow/plain', 'shadow/plain/kept', 'shadow/tmpfs']);
+  });
+});
+
+describe('an overlay of several file systems', () => {
+  it('is one tree, although files show the devices of their layers, where numbers of inodes repeat', async () => {
+    const [lower, upper] = ['lower', 'upper'].map((name) => join(site, name)) as [string, string];
+    for (const layer of [lower, upper]) {
+      mkdirSync(layer);
+      mount('-t', 'tmpfs', 'tmpfs', layer);
+      for (const name of ['top', 'work']) mkdirSync(join(layer, name));
+      writeFileSync(join(layer, 'top', basename(layer)), layer);
+      linkSync(join(layer, 'top', basename(layer)), join(layer, 'top', `${basename(layer)}-too`));
+    }
+    const tree = join(site, 'shadow');
+    const layers = `lowerdir=${lower}/top,upperdir=${upper}/top,workdir=${upper}/work,xino=off`;
+    mount('-t', 'overlay', '-o', layers, 'overlay', tree);
+    const [one, other] = ['lower', 'upper'].map((name) => statSync(join(tree, name)));
+    expect([one?.ino, one?.dev === other?.dev]).toEqual([other?.ino, false]);
+    const { snapshot } = await lab.backUp({ shadow: tree });
+    await lab.restore(target);
+    const { entries, differences } = await compareTrees(tree, join(target, 'shadow'), {
+      ignoreFields: ['links'],
+    });
+
+    expect(codes(snapshot)).toEqual([]);
+    expect({ entries, differences }).toEqual({ entries: 4, differences: [] });
   });
 });
 

@@ -33,8 +33,8 @@ export interface LeafContext {
   readonly stat: Stat;
   /** True for what lies on a file system that is not captured. */
   readonly isForeign: (stat: Stat) => boolean;
-  /** Whether files with several names are one file, to be stored once. */
-  readonly joinsLinks: boolean;
+  /** Whether the names of a file with several are known to be those of one, to be stored once. */
+  readonly joinsLinks: (stat: Stat) => boolean;
 }
 
 export const silentChange = 'has other content although nothing else about it changed; it is stored anew';
@@ -67,7 +67,7 @@ export function captureRegular(
       return true;
     }
     if ((stat.mode & fileType.mask) !== fileType.regular || leaf.isForeign(stat)) return false;
-    if (stat.nlink > 1 && leaf.joinsLinks) log.emit(log.describe(path, stat, fd, entryFlags.linked));
+    if (stat.nlink > 1 && leaf.joinsLinks(stat)) log.emit(log.describe(path, stat, fd, entryFlags.linked));
     else {
       const isSame = previous === 'same' && log.isStillSame(stat);
       captureContent(leaf, fd, path, isSame || previous !== 'same' ? previous : log.replace());
@@ -142,7 +142,7 @@ export function captureSpecial(leaf: LeafContext, dirfd: number, name: Buffer, p
       if (length < 0) return false;
       target = Buffer.from(targetBuffer.subarray(0, length));
     }
-    const flags = stat.nlink > 1 && leaf.joinsLinks ? entryFlags.linked : 0;
+    const flags = stat.nlink > 1 && leaf.joinsLinks(stat) ? entryFlags.linked : 0;
     const entry = { ...log.describe(path, stat, magicPath(fd), flags), target };
     log.emit(entry);
     const tarType = plainTarType(entry);

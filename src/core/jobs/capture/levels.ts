@@ -1,5 +1,6 @@
 /** The open directories of a walk, and names as the walk hands them to the kernel. */
 
+import { fileType, typeOf } from '../../archive/entry.ts';
 import { Stat, statFd } from '../../filesystem/native.ts';
 
 export interface Level {
@@ -61,13 +62,15 @@ export function depthOf(path: string): number {
   return depth;
 }
 
-/** True for an inode on another file system, or under another mount, than the root of the tree. */
+/**
+ * True for an inode on another file system, or under another mount, than the root of the tree. Where the kernel tells
+ * of mounts, the device counts for directories alone (subvolumes of btrfs are no mounts): on an overlay of several file
+ * systems, each file shows one of its layer's own.
+ */
 export function isElsewhere(stat: Stat, root: Stat): boolean {
-  return (
-    stat.deviceMajor !== root.deviceMajor ||
-    stat.deviceMinor !== root.deviceMinor ||
-    stat.isOnOtherMount(root)
-  );
+  if (stat.isOnOtherMount(root)) return true;
+  const told = stat.tellsMount && typeOf(stat) !== fileType.directory;
+  return !told && !stat.isOnDevice(root);
 }
 
 /** Deeper directories are left out with a warning: each level holds a descriptor. */

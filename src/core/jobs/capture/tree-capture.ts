@@ -42,7 +42,8 @@ export class TreeCapture {
       log: this.#log,
       stat: this.#stat,
       isForeign: (stat) => this.#isForeign(stat),
-      joinsLinks: !this.#spansDevices,
+      // Inodes of several devices may have one number.
+      joinsLinks: (stat) => !this.#spansDevices && stat.isOnDevice(this.#rootStat),
     };
   }
 
@@ -149,7 +150,7 @@ export class TreeCapture {
     return this.#log.hasKeptHash && this.#context.isDue(this.#stat.inodeLow);
   }
 
-  /** A tree that names what it wants may span file systems; inodes of several devices do not make links. */
+  /** A tree that names what it wants may span file systems. */
   get #spansDevices(): boolean {
     return this.#tree.include !== undefined;
   }

@@ -13,6 +13,7 @@ import { componentName, OpenDirectories } from '../../filesystem/open-directorie
 import { isAbsent, openToRead } from '../../filesystem/open-to-read.ts';
 import { displayName } from '../../filesystem/xattrs.ts';
 import { quoted } from '../../printable.ts';
+import { isElsewhere } from '../capture/levels.ts';
 import type { IndexReader } from '../index-reader.ts';
 import { type LowerLayers, openLowerLayers } from './lower-layers.ts';
 import { mountInTheWay, unwritable } from './obstacles.ts';
@@ -99,12 +100,9 @@ export class Side {
     return fd;
   }
 
-  /** On another mount than the root. On overlays, files may show the device of a layer. */
+  /** On another file system, or under another mount, than the root. */
   isForeign(stat: Stat): boolean {
-    const root = this.#rootStat;
-    if (stat.isOnOtherMount(root)) return true;
-    const told = stat.tellsMount && (stat.mode & fileType.mask) !== fileType.directory;
-    return !told && (stat.deviceMajor !== root.deviceMajor || stat.deviceMinor !== root.deviceMinor);
+    return isElsewhere(stat, this.#rootStat);
   }
 
   close(): void {
