@@ -17,6 +17,12 @@ const typeNames = new Map<number, { readonly name: EntryDocument['type']; readon
   [fileType.character, { name: 'character', letter: 'c' }],
 ]);
 
+const flagNames = [
+  ['immutable', entryFlags.immutable],
+  ['append-only', entryFlags.appendOnly],
+  ['no-dump', entryFlags.noDump],
+] as const;
+
 /** Of the type bits of `st_mode`. */
 export const typeNameOf = (type: number): EntryDocument['type'] => typeNames.get(type)?.name ?? 'file';
 
@@ -87,6 +93,7 @@ export function describeEntry(entry: Entry, content: Content | null): EntryDocum
     linked: (entry.flags & entryFlags.linked) !== 0,
     changed: (entry.flags & entryFlags.changed) !== 0,
     xattrs: entry.xattrs.map(({ name }) => displayName(name)),
+    flags: flagNames.filter(([, flag]) => (entry.flags & flag) !== 0).map(([name]) => name),
   };
 }
 

@@ -32,6 +32,7 @@ export function describeExports(snapshot: Snapshot, path = ''): EntryDocument[] 
       linked: false,
       changed: false,
       xattrs: [],
+      flags: [],
     };
   });
 }

@@ -44,6 +44,7 @@ export const entryDocument = document('entry', 'One line of ls: an entry of a sn
   linked: flag('The file has several names.'),
   changed: flag('The file changed while it was read.'),
   xattrs: texts('Names of its extended attributes, ACLs among them; odd bytes percent-encoded.'),
+  flags: texts('What chattr had set: immutable, append-only, no-dump.'),
 });
 
 export const matchDocument = document('match', 'One line of find: an entry that fits the pattern.', {

@@ -4,7 +4,20 @@
  * Plain data. Paths are raw bytes and begin with the name of the tree; see docs/format.md, section 4.
  */
 
-export const entryFlags = { racy: 1, changed: 2, linked: 4, contentsLeftOut: 8, xattrs: 16 } as const;
+export const entryFlags = {
+  racy: 1,
+  changed: 2,
+  linked: 4,
+  contentsLeftOut: 8,
+  xattrs: 16,
+  // What `chattr` has set: i, a and d.
+  immutable: 128,
+  appendOnly: 256,
+  noDump: 512,
+} as const;
+
+/** What `chattr` has set of an entry, as bits of its flags. */
+export const inodeFlags = entryFlags.immutable | entryFlags.appendOnly | entryFlags.noDump;
 
 export const fileType = {
   mask: 0o170000,

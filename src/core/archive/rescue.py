@@ -27,6 +27,7 @@ import base64
 import bisect
 import collections
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -43,6 +44,8 @@ import time
 KNOWN_FORMAT = 1
 KNOWN_FEATURES = ['age']
 LINKED, HAS_XATTRS = 4, 16  # of an entry's flags, those that matter here
+CHATTR = 128 | 256 | 512    # and these, eight times what the kernel has for chattr's i, a and d
+GET_FLAGS, SET_FLAGS = 0x80086601, 0x40086602  # FS_IOC_GETFLAGS and FS_IOC_SETFLAGS of Linux
 ACLS = ('system.posix_acl_access', 'system.posix_acl_default')
 KEY = re.compile(r'\d{5}-\d{1,5}-[0-9a-f]{8}\.age')
 MANIFEST = re.compile(r'(\d{8})-(\d{8}T\d{6}Z)-([a-z]+)-([a-z]+)-([0-9a-f]{12})(?:-r([1-9]\d{0,4}))?\.manifest')
@@ -1084,6 +1087,7 @@ class Target:
         self.chain = [[b'', self.root, None]]  # name, descriptor or None, entry: from the target to where we are
         self.first = {}    # (device, inode) -> components of the name restored first
         self.spoilt = set()  # those of them that are damaged
+        self.protected = []  # (components, flags) of what chattr had set something of
         self.entries = self.bytes = 0
         self.spoken = time.time()
 
@@ -1124,8 +1128,10 @@ class Target:
         os.close(fd)
 
     def close(self):
-        """Attributes of all directories that are still open, the target itself at the very end."""
+        """Attributes of all directories that are still open, then what forbids changes, the target itself at the very end."""
         self.enter([])
+        for parts, flags in self.protected:
+            self.protect(parts, flags)
         if self.was:
             before, acls = self.was
             if self.is_root:
@@ -1149,7 +1155,29 @@ class Target:
                 raise Stop('%s: %s' % (show(entry.path), error.strerror))
             problem('%s: %s' % (show(entry.path), error.strerror))
 
+    def protect(self, parts, flags):
+        """Sets what chattr had set, when nothing will be made or changed any more."""
+        try:
+            parent = walk(self.root, parts[:-1])
+            try:
+                fd = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+            finally:
+                os.close(parent)
+            try:
+                word = bytearray(fcntl.ioctl(fd, GET_FLAGS, bytes(8)))
+                before = int.from_bytes(word[:4], sys.byteorder)
+                word[:4] = (before & ~(CHATTR >> 3) | (flags & CHATTR) >> 3).to_bytes(4, sys.byteorder)
+                fcntl.ioctl(fd, SET_FLAGS, bytes(word))
+            finally:
+                os.close(fd)
+        except FileNotFoundError:
+            pass  # it could not be restored, which was said
+        except OSError as error:
+            problem('%s: what chattr had set is lost: %s' % (show(b'/'.join(parts)), error.strerror))
+
     def put(self, entry, index):
+        if entry.flags & CHATTR:
+            self.protected.append((entry.parts, entry.flags))
         self.guard(entry, lambda: self.make(entry, index))
         self.entries += 1
         if sys.stderr.isatty() and time.time() - self.spoken > 5:

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { HoldfastError } from '../errors.ts';
 import type { Extent, Xattr } from './entry.ts';
 import { hashRange } from './hash-range.ts';
-import { blockBytes, type DataRange, padding } from './tar.ts';
+import { blockBytes, type DataRange, flagNames, padding } from './tar.ts';
 
 export interface ReadMember {
   readonly type: string;
@@ -24,6 +24,8 @@ export interface ReadMember {
   readonly rdevMajor: number;
   readonly rdevMinor: number;
   readonly xattrs: readonly Xattr[];
+  /** As an entry's: what `chattr` had set. */
+  readonly flags: number;
   /** Of a regular file: apparent size, hash as the index has it (null where empty), and where its data lies. */
   readonly size: number;
   readonly sha256: Buffer | null;
@@ -172,7 +174,13 @@ function describe(
     rdevMajor: octal(block, 329, 8),
     rdevMinor: octal(block, 337, 8),
     xattrs: xattrsOf(records),
+    flags: flagsOf(records.get('SCHILY.fflags')),
   };
+}
+
+function flagsOf(names: Buffer | undefined): number {
+  const found = names === undefined ? [] : names.toString('latin1').split(',');
+  return flagNames.reduce((flags, [name, flag]) => (found.includes(name) ? flags | flag : flags), 0);
 }
 
 const xattrPrefix = 'SCHILY.xattr.';

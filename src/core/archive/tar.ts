@@ -2,14 +2,14 @@
  * pax tar headers on raw bytes: what Node's tar libraries cannot write (binary xattrs, names that are not
  * UTF-8, sparse maps, large ids, nanoseconds before 1970).
  *
- * Formats: POSIX.1-2008 pax, GNU sparse 1.0 (GNU tar manual, appendix D.2), SCHILY.xattr and SCHILY.acl (star).
+ * Formats: POSIX.1-2008 pax, GNU sparse 1.0 (GNU tar manual, appendix D.2), SCHILY.xattr, SCHILY.acl and SCHILY.fflags (star).
  * The encoder owns one scratch buffer; what it returns is valid until its next call.
  */
 
 import { isUtf8 } from 'node:buffer';
 import { aclText } from './acl.ts';
 import { ByteWriter } from './bytes.ts';
-import type { Xattr } from './entry.ts';
+import { entryFlags, inodeFlags, type Xattr } from './entry.ts';
 
 export const blockBytes = 512;
 /** bsdtar refuses larger pax headers and gives up on the rest of the archive. */
@@ -38,7 +38,16 @@ export interface TarMember {
   readonly rdevMajor: number;
   readonly rdevMinor: number;
   readonly xattrs: readonly Xattr[];
+  /** Of the entry; only what `chattr` has set counts. */
+  readonly flags: number;
 }
+
+/** Names that libarchive has for what `chattr` sets, in its order. */
+export const flagNames = [
+  ['sappnd', entryFlags.appendOnly],
+  ['schg', entryFlags.immutable],
+  ['nodump', entryFlags.noDump],
+] as const;
 
 const asciiName = (path: Buffer): boolean => {
   if (path.length > 100) return false;
@@ -123,6 +132,10 @@ export class TarEncoder {
       this.#record('GNU.sparse.minor', '0');
       this.#record('GNU.sparse.name', path);
       this.#record('GNU.sparse.realsize', String(member.size));
+    }
+    if ((member.flags & inodeFlags) !== 0) {
+      const names = flagNames.filter(([, flag]) => (member.flags & flag) !== 0).map(([name]) => name);
+      this.#record('SCHILY.fflags', names.join(','));
     }
     if (member.xattrs.length > 0) this.#attributes(member.xattrs);
   }

@@ -51,8 +51,8 @@ export class Stat {
   /** Halves of the mount's number; 0 where the kernel does not tell. */
   mountLow = 0;
   mountHigh = 0;
-  /** `chattr +i` or `+a`, where the file system tells. */
-  unchangeable = false;
+  /** `stx_attributes`, as far as the file system tells; see `inode-flags.ts`. */
+  attributes = 0;
 
   get inode(): bigint {
     return (BigInt(this.inodeHigh) << 32n) | BigInt(this.inodeLow);
@@ -81,13 +81,11 @@ const statBuffer = Buffer.from(new ArrayBuffer(256));
 /** `struct statx` in words of 32 bits, which all its fields but the mode are made of. */
 const statWords = new Uint32Array(statBuffer.buffer);
 const STATX_MNT_ID = 0x1000;
-/** Immutable or append-only. */
-const STATX_ATTR_UNCHANGEABLE = 0x30;
 const STATX_MASK = 0x7ff | STATX_MNT_ID;
 
 function fillStat(out: Stat): void {
   const w = statWords;
-  out.unchangeable = (w[2]! & STATX_ATTR_UNCHANGEABLE) !== 0;
+  out.attributes = w[2]!;
   out.nlink = w[4]!;
   out.uid = w[5]!;
   out.gid = w[6]!;

@@ -25,6 +25,7 @@ const base: TarMember = {
   rdevMajor: 0,
   rdevMinor: 0,
   xattrs: [],
+  flags: 0,
 };
 
 const header = (change: Partial<TarMember>, map: Buffer | null = null): Buffer =>

@@ -1,7 +1,8 @@
 /** An entry of the index, from what the kernel says of an inode. */
 
-import { type Entry, entryFlags } from '../../archive/entry.ts';
+import { type Entry, entryFlags, fileType, typeOf } from '../../archive/entry.ts';
 import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
+import { inodeFlagsOf } from '../../filesystem/inode-flags.ts';
 import type { Stat } from '../../filesystem/native.ts';
 import { type XattrBackend, XattrError, type XattrSubject } from '../../filesystem/xattrs.ts';
 
@@ -30,9 +31,12 @@ export function describeEntry(
   const { xattrs, whole } = subject === null ? withoutXattrs : xattrsOf(subject, backend, warn);
   // What lacks its attributes must not pass for unchanged in the next snapshot.
   const racy = !whole || seenMs - ctimeMs < racyMs;
+  const type = typeOf(stat);
+  // Others have none that could be set.
+  const hasInodeFlags = type === fileType.regular || type === fileType.directory;
   return {
     path: Buffer.from(full, 'latin1'),
-    flags: racy ? flags | entryFlags.racy : flags,
+    flags: flags | (racy ? entryFlags.racy : 0) | (hasInodeFlags ? inodeFlagsOf(stat.attributes) : 0),
     mode: stat.mode,
     uid: stat.uid,
     gid: stat.gid,

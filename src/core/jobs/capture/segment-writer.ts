@@ -100,6 +100,7 @@ export function memberOf(
     rdevMajor: entry.rdevMajor,
     rdevMinor: entry.rdevMinor,
     xattrs: type === '1' ? [] : entry.xattrs,
+    flags: type === '1' ? 0 : entry.flags,
   };
 }
 

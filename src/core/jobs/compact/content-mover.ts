@@ -148,6 +148,7 @@ const memberOf = (content: Content, size: number): TarMember => ({
   rdevMajor: 0,
   rdevMinor: 0,
   xattrs: [],
+  flags: 0,
 });
 
 function fill(target: { readonly position: number; write(bytes: Uint8Array): void }, end: number): void {

@@ -2,7 +2,15 @@
  * What of two entries differs, and where the contents of files with several names are found.
  */
 
-import { type Content, type Entry, entryFlags, fileType, typeOf, type Xattr } from '../../archive/entry.ts';
+import {
+  type Content,
+  type Entry,
+  entryFlags,
+  fileType,
+  inodeFlags,
+  typeOf,
+  type Xattr,
+} from '../../archive/entry.ts';
 import type { IndexReader } from '../index-reader.ts';
 import type { Aspect } from './types.ts';
 
@@ -48,6 +56,7 @@ export function changedAspects(a: Entry, b: Entry, contentIsSame: boolean): Aspe
   note(a.mtimeSeconds !== b.mtimeSeconds || a.mtimeNanoseconds !== b.mtimeNanoseconds, 'mtime');
   note(!sameXattrs(a.xattrs.filter(isAcl), b.xattrs.filter(isAcl)), 'acl');
   note(!sameXattrs(a.xattrs.filter(isNoAcl), b.xattrs.filter(isNoAcl)), 'xattrs');
+  note((a.flags & inodeFlags) !== (b.flags & inodeFlags), 'flags');
   return aspects;
 }
 

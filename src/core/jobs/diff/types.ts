@@ -17,6 +17,8 @@ export type Aspect =
   | 'mtime'
   | 'acl'
   | 'xattrs'
+  /** What `chattr` has set. */
+  | 'flags'
   /** Texts kept beside an export: grants, broken views. */
   | 'besides';
 

@@ -88,13 +88,13 @@ export async function readSegments(
 }
 
 function entryOf(member: ReadMember, object: number, inode: bigint): Entry {
-  const { path, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs, rdevMajor, rdevMinor } = member;
+  const { path, flags, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs, rdevMajor, rdevMinor } =
+    member;
   const type = typeOfMember[member.type] ?? fileType.regular;
   const { size, sha256 } = member;
   const content: Content = { size, sha256, extents: member.extents.map((one) => ({ ...one, object })) };
   return {
-    path,
-    flags: 0,
+    ...{ path, flags },
     mode: type | mode,
     ...{ uid, gid, mtimeSeconds, mtimeNanoseconds },
     ctimeSeconds: 0,

@@ -6,6 +6,7 @@
 
 import { dataBytes, type Entry, entryFlags, fileType, typeOf } from '../../archive/entry.ts';
 import { listDirectory } from '../../filesystem/directory.ts';
+import { isUnchangeable } from '../../filesystem/inode-flags.ts';
 import { closeFd, errno, errnoName, O, openAt, Stat, statAt, statFd } from '../../filesystem/native.ts';
 import { isAbsent, openToRead } from '../../filesystem/open-to-read.ts';
 import { lastName } from '../../filesystem/write-entry.ts';
@@ -100,7 +101,7 @@ export class Decider {
     if (relative.length === 0) {
       statFd(tree.look.root, stat);
       if (this.#directory(tree, entry, tree.look.root)) return same;
-      if (stat.unchangeable) throw immutable('it');
+      if (isUnchangeable(stat)) throw immutable('it');
       return { ...same, action: 'metadata' };
     }
     const parent = tree.look.parentOf(relative);
@@ -140,7 +141,7 @@ export class Decider {
     if (live !== null && typeOf(live) === fileType.directory) this.#checkReplaceable(tree, parent, entry);
     if (live !== null) this.#checkChangeable(parent, live, 'replace');
     else statFd(parent, above);
-    if (above.unchangeable) throw immutable('its directory');
+    if (isUnchangeable(above)) throw immutable('its directory');
   }
 
   #missing(tree: LiveTree, entry: Entry, parent: number | null): Decision {
@@ -215,10 +216,10 @@ export class Decider {
   }
 
   #checkChangeable(parent: number, stat: Stat, action: InPlaceAction): void {
-    if (stat.unchangeable) throw immutable('it');
+    if (isUnchangeable(stat)) throw immutable('it');
     if (action === 'metadata') return;
     statFd(parent, above);
-    if (above.unchangeable) throw immutable('its directory');
+    if (isUnchangeable(above)) throw immutable('its directory');
   }
 
   /** A directory that holds something makes room only where deleting was asked for. */

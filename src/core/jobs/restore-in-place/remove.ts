@@ -7,6 +7,7 @@
 
 import { fileType, typeOf } from '../../archive/entry.ts';
 import { listDirectory, plainName } from '../../filesystem/directory.ts';
+import { isUnchangeable } from '../../filesystem/inode-flags.ts';
 import {
   AT_REMOVEDIR,
   closeFd,
@@ -66,7 +67,7 @@ type Found = Pick<Level, 'name' | 'path' | 'stat'>;
 export function removeEntry(removal: Removal, parent: Sides, name: Buffer, path: Buffer): boolean {
   const levels: Level[] = [];
   const above = new Stat();
-  if (statFd(parent.write, above) === 0 && above.unchangeable) {
+  if (statFd(parent.write, above) === 0 && isUnchangeable(above)) {
     return refuse(removal, path, immutable('its directory').message);
   }
   try {
@@ -109,7 +110,7 @@ function visit(removal: Removal, parent: Sides, name: Buffer, path: Buffer, leve
   if (rc === -errno.ENOENT) return true;
   if (rc < 0) return refuse(removal, path, `cannot be looked at: ${errnoName(rc)}`);
   if (side.isForeign(stat)) return refuse(removal, path, mountInTheWay().message);
-  if (stat.unchangeable) return refuse(removal, path, immutable('it').message);
+  if (isUnchangeable(stat)) return refuse(removal, path, immutable('it').message);
   if (typeOf(stat) === fileType.directory) return enter(removal, parent, { name, path, stat }, levels);
   if (tree.layered && why === 'extra') {
     if (isOfLowerLayer(removal, fd, { name, path, stat })) {

@@ -66,8 +66,12 @@ export type FromRestoreWorker =
   | { readonly type: 'failure'; readonly path: Uint8Array; readonly message: string }
   | { readonly type: 'pages-done' }
   | ({ readonly type: 'fatal' } & ToldError)
-  | {
-      readonly type: 'ended';
-      readonly directories: readonly FinishedPage[];
-      readonly linked: readonly FinishedPage[];
-    };
+  | ({ readonly type: 'ended' } & Leftovers);
+
+/** Entries for the last steps of a restore. */
+export interface Leftovers {
+  readonly directories: readonly FinishedPage[];
+  readonly linked: readonly FinishedPage[];
+  /** Of which `chattr` had set something. */
+  readonly protected: readonly FinishedPage[];
+}

@@ -1,19 +1,26 @@
 /**
  * Restores whole index pages: the unit of work, in a worker thread or, for small restores, in the main one.
  *
- * Keeps directories and linked entries for the last steps in compressed pages, so that memory stays small.
+ * Keeps directories, linked entries and what `chattr` had set for the last steps in compressed pages, so that memory stays small.
  */
 
-import { dataBytes, type Entry, entryFlags, fileType, isWithin, typeOf } from '../../archive/entry.ts';
+import {
+  dataBytes,
+  type Entry,
+  entryFlags,
+  fileType,
+  inodeFlags,
+  isWithin,
+  typeOf,
+} from '../../archive/entry.ts';
 import { readPage } from '../../archive/page-reader.ts';
-import type { FinishedPage } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
 import { eachRange } from './contents.ts';
 import { EntryRestorer, type RestoreOutlet } from './entry-restorer.ts';
 import type { Frames } from './frames.ts';
 import { KeptEntries } from './kept-pages.ts';
-import type { PageWork } from './messages.ts';
+import type { Leftovers, PageWork } from './messages.ts';
 import { damagedPage } from './page-works.ts';
 import type { Restriction } from './restriction.ts';
 
@@ -33,6 +40,7 @@ export class PageRestorer {
   readonly #options: PageRestorerOptions;
   readonly #directories = new KeptEntries();
   readonly #linked = new KeptEntries();
+  readonly #protected = new KeptEntries();
 
   constructor(options: PageRestorerOptions) {
     this.#options = options;
@@ -45,7 +53,10 @@ export class PageRestorer {
     for (const entry of entries) {
       this.#options.checkStop();
       if (this.#options.verifyOnly) await this.#verify(entry);
-      else if (await this.restorer.restore(entry)) this.#keep(entry);
+      else {
+        if ((entry.flags & inodeFlags) !== 0) this.#protected.add(entry);
+        if (await this.restorer.restore(entry)) this.#keep(entry);
+      }
     }
   }
 
@@ -83,9 +94,13 @@ export class PageRestorer {
     (linked ? this.#linked : this.#directories).add(entry);
   }
 
-  end(): { directories: FinishedPage[]; linked: FinishedPage[] } {
+  end(): Leftovers {
     this.restorer.close();
-    return { directories: this.#directories.end(), linked: this.#linked.end() };
+    return {
+      directories: this.#directories.end(),
+      linked: this.#linked.end(),
+      protected: this.#protected.end(),
+    };
   }
 }
 

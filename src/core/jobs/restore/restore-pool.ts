@@ -12,6 +12,7 @@ import type { RestoreOutlet } from './entry-restorer.ts';
 import type { FetchFrame } from './frames.ts';
 import {
   type FromRestoreWorker,
+  type Leftovers,
   type PageWork,
   type RestoreWorkerSetup,
   type ToRestoreWorker,
@@ -33,11 +34,6 @@ export interface RestorePoolOptions {
 interface Thread {
   readonly worker: Worker;
   pending: number;
-}
-
-export interface Leftovers {
-  readonly directories: readonly FinishedPage[];
-  readonly linked: readonly FinishedPage[];
 }
 
 /** @throws the first fatal error of a worker, or INTERRUPTED; no thread works for it any more by then */
@@ -63,7 +59,11 @@ export async function restoreInThreads(
 class RestorePool {
   readonly #options: RestorePoolOptions;
   readonly #threads: readonly Thread[];
-  readonly #leftovers = { directories: [] as FinishedPage[], linked: [] as FinishedPage[] };
+  readonly #leftovers: { [kind in keyof Leftovers]: FinishedPage[] } = {
+    directories: [],
+    linked: [],
+    protected: [],
+  };
   readonly #abort = (): void => this.#fail(new HoldfastError('INTERRUPTED', 'the restore was interrupted'));
   #fatal: Error | null = null;
   #wake: (() => void) | null = null;
@@ -159,6 +159,7 @@ class RestorePool {
       case 'ended':
         this.#leftovers.directories.push(...message.directories);
         this.#leftovers.linked.push(...message.linked);
+        this.#leftovers.protected.push(...message.protected);
         this.#ended++;
         this.#awaken();
         return;

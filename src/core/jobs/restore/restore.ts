@@ -2,7 +2,7 @@
  * Restores a snapshot, or paths and databases of it, into a directory of its own.
  *
  * Order: files and special entries (in worker threads where there are many), then entries with several
- * names, then the metadata of directories, then databases. The cost follows what is restored, not how
+ * names, then the metadata of directories, then what `chattr` had set, then databases. The cost follows what is restored, not how
  * many snapshots came before.
  */
 
@@ -15,12 +15,13 @@ import { warnOfDatabases, warnOfTrees } from './backup-warnings.ts';
 import type { EntryRestorer, RestoreOutlet } from './entry-restorer.ts';
 import { type FetchFrame, Frames, fetchFrom } from './frames.ts';
 import { entriesOf, sortedPages } from './kept-pages.ts';
+import type { Leftovers } from './messages.ts';
 import { PageRestorer } from './page-restorer.ts';
 import { batches, pageWorks } from './page-works.ts';
 import { pathsWanted, treeName } from './paths-wanted.ts';
 import { noProgress, outletOf, reportOf } from './progress.ts';
 import { databaseFiles, writeDatabaseFile } from './restore-databases.ts';
-import { type Leftovers, restoreInThreads } from './restore-pool.ts';
+import { restoreInThreads } from './restore-pool.ts';
 import { RestoreThreads } from './restore-threads.ts';
 import { givesRights, panelTrees } from './restriction.ts';
 import { inTarget, openTarget } from './target.ts';
@@ -181,7 +182,7 @@ async function restorePages(
   const rows = [...new Set(within.flatMap((path) => [...reader.pagesWithin(path)]))];
   const selected = within.some((path) => path.length === 0) ? null : within;
   const works = pageWorks(reader, rows, selected, outlet);
-  let leftovers: Leftovers = { directories: [], linked: [] };
+  let leftovers: Leftovers = { directories: [], linked: [], protected: [] };
   const inline = request.pool === undefined && (rows.length <= inlinePages || request.threads < 2);
   if (inline) {
     for await (const work of works) await pages.run([work]);
@@ -215,6 +216,10 @@ async function restorePages(
     sortedPages([...own.directories, ...leftovers.directories]),
     request.signal,
   );
+  for await (const entry of entriesOf([...own.protected, ...leftovers.protected], 'forwards')) {
+    request.signal.throwIfAborted();
+    await restorer.protect(entry);
+  }
 }
 
 /** From the last to the first, so that a directory comes after everything below it. */

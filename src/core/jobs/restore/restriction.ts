@@ -3,11 +3,11 @@
  * could not have made for itself.
  *
  * Pure. Owner and group are those given, never those of the snapshot; setuid, setgid and sticky bits go, so
- * do all xattrs but those in `user.` and ACLs (capabilities are in `security.`); devices and the tree `info`
+ * do all xattrs but those in `user.` and ACLs (capabilities are in `security.`), and what `chattr` had set; devices and the tree `info`
  * are left out.
  */
 
-import { type Entry, fileType, typeOf } from '../../archive/entry.ts';
+import { type Entry, fileType, inodeFlags, typeOf } from '../../archive/entry.ts';
 import { treeName } from './paths-wanted.ts';
 
 export interface Restriction {
@@ -27,7 +27,8 @@ export function restrictEntry(entry: Entry, { uid, gid }: Restriction): Entry | 
   const type = typeOf(entry);
   if (type === fileType.block || type === fileType.character) return 'is a device';
   const xattrs = entry.xattrs.filter(({ name }) => keptXattr.test(name.toString('latin1')));
-  return { ...entry, uid, gid, mode: type | (entry.mode & 0o777), xattrs };
+  const flags = entry.flags & ~inodeFlags;
+  return { ...entry, flags, uid, gid, mode: type | (entry.mode & 0o777), xattrs };
 }
 
 /** Texts beside an export that would give rights when they are loaded. */
