@@ -8,6 +8,7 @@ import { listSnapshots } from '../core/jobs/catalog.ts';
 import { printable } from '../core/printable.ts';
 import { present } from '../core/state/account-records.ts';
 import { isUuid } from '../core/state/server-identity.ts';
+import type { LeftOut } from './documents/left-out.ts';
 import { plural } from './format.ts';
 import { type Search, searchedServers } from './search.ts';
 
@@ -20,17 +21,16 @@ export async function tellOfLeftOut(
   search: Search,
   wanted: string | null,
   owner: string | null,
-): Promise<void> {
-  if (search.note === undefined) return;
-  if (wanted !== null && owner !== null) await tellOfFormer(search, wanted, owner);
-  await tellOfServers(search, wanted, owner);
+): Promise<LeftOut> {
+  const accounts = wanted === null || owner === null ? [] : await tellOfFormer(search, wanted, owner);
+  return { accounts, servers: await tellOfServers(search, wanted, owner) };
 }
 
 /** Those who were called the same before, as far as the store has anything of theirs. */
-async function tellOfFormer(search: Search, wanted: string, owner: string): Promise<void> {
+async function tellOfFormer(search: Search, wanted: string, owner: string): Promise<string[]> {
   const { state, store, signal, note } = search;
   const site = state?.sites().get(owner);
-  if (state === null || site === undefined || isUuid(wanted.toLowerCase())) return;
+  if (state === null || site === undefined || isUuid(wanted.toLowerCase())) return [];
   const records = state.accounts();
   const domain = records.find(({ uuid }) => uuid === owner)?.attributes.at(-1)?.domain ?? null;
   const others = records.filter((one) => {
@@ -38,18 +38,21 @@ async function tellOfFormer(search: Search, wanted: string, owner: string): Prom
     return one.uuid !== owner && last.site === site && (wanted === site || last.domain === domain);
   });
   const newestFirst = others.sort((a, b) => present(b).lastSeenMs - present(a).lastSeenMs).slice(0, named);
+  const found: string[] = [];
   for (const { uuid } of newestFirst) {
     const lists = searchedServers(search).map((server) =>
       listSnapshots(store, { server, owner: uuid }, signal),
     );
     const count = (await Promise.all(lists)).flat().length;
     if (count === 0) continue;
+    found.push(uuid);
     const what = `${plural(count, 'snapshot')} of another account that was ${printable(wanted)} before`;
     note?.(`note: ${what} left out; --account ${uuid} shows them`);
   }
+  return found;
 }
 
-async function tellOfServers(search: Search, wanted: string | null, owner: string | null): Promise<void> {
+async function tellOfServers(search: Search, wanted: string | null, owner: string | null): Promise<string[]> {
   const others = await otherServers(search);
   const found: string[] = [];
   for (const server of others) {
@@ -57,16 +60,17 @@ async function tellOfServers(search: Search, wanted: string | null, owner: strin
   }
   if (found.length > 0) {
     // Where this server has none, those of all are shown.
-    if (!(await hasOwn(search, owner))) return;
+    if (!(await hasOwn(search, owner))) return [];
     const whose = owner === null ? 'other servers' : 'this account that other servers made';
     search.note?.(`note: snapshots of ${whose} left out; --server UUID shows them: ${listedServers(found)}`);
-    return;
+    return found;
   }
   // A server that lost its state gave the account another UUID, and only manifests, which may be locked, know its name.
-  if (others.length === 0 || wanted === null || isUuid(wanted.toLowerCase())) return;
+  if (others.length === 0 || wanted === null || isUuid(wanted.toLowerCase())) return [];
   search.note?.(
     `note: snapshots of other servers left out, perhaps of this account; --server UUID shows them: ${listedServers(others)}`,
   );
+  return others;
 }
 
 /** How a look-up of all accounts would find more, or null where it left out no server. */

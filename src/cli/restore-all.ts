@@ -54,7 +54,7 @@ export async function runRestoreAll(
     });
   }
   // No warning: a store that several servers share leaves theirs out on purpose.
-  await tellOfLeftOut(search, null, null);
+  const leftOut = await tellOfLeftOut(search, null, null);
   makeRoot(target);
   const gone = new Set(erased.map(({ owner }) => owner));
   const begun = options.resume ? begunBelow(target).filter(({ mark }) => !gone.has(mark.owner)) : [];
@@ -129,6 +129,7 @@ export async function runRestoreAll(
     })),
     damaged: damaged.map(({ key, error }) => ({ path: key, message: error.message })),
     erased: erased.map(({ owner, at, reason }) => ({ owner, at, reason })),
+    leftOut,
   });
   return exitStatus;
 }

@@ -3,6 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { RestoreAllDocument } from '../../src/cli/documents/restore-all.ts';
 import type { SnapshotsDocument } from '../../src/cli/documents/snapshots.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite } from '../support/cli.ts';
 
@@ -18,8 +19,8 @@ beforeAll(() => {
 afterAll(() => site.remove());
 
 const stateFile = (name: string) => JSON.parse(readFileSync(join(site.state, `${name}.json`), 'utf8'));
-const listed = async (...args: string[]) =>
-  documentOf<SnapshotsDocument>('snapshots', await site.holdfast('snapshots', '--json', ...args)).snapshots;
+const document = async (...args: string[]) =>
+  documentOf<SnapshotsDocument>('snapshots', await site.holdfast('snapshots', '--json', ...args));
 
 it('names the UUID before, and the server before, whose snapshots a name no longer means', async () => {
   expect((await site.holdfast('backup')).status).toBe(0);
@@ -30,6 +31,7 @@ it('names the UUID before, and the server before, whose snapshots a name no long
 
   const { stdout, stderr } = await site.holdfast('snapshots', '--account', 'anna');
   expect(stdout.match(/^anna-/gm)).toHaveLength(1);
+  expect((await document('--account', 'anna')).leftOut).toEqual({ servers: [], accounts: [owner] });
   expect(stderr).toBe(
     `note: 1 snapshot of another account that was anna before left out; --account ${owner} shows them\n`,
   );
@@ -43,10 +45,16 @@ it('names the UUID before, and the server before, whose snapshots a name no long
   expect(again.stderr).toContain(
     `of this account that other servers made left out; --server UUID shows them: ${before}`,
   );
-  expect(await listed('--server', before, '--account', owner)).toHaveLength(1);
+  const { snapshots, leftOut } = await document('--server', before, '--account', owner);
+  expect(snapshots).toHaveLength(1);
+  expect(leftOut).toEqual({ servers: [], accounts: [] });
 
   const to = join(site.dir, 'all');
-  const all = await site.holdfast('restore', 'latest', '--all', '--to', to);
+  const all = await site.holdfast('restore', 'latest', '--all', '--to', to, '--json');
+  expect(documentOf<RestoreAllDocument>('restore-all', all).leftOut).toEqual({
+    servers: [before],
+    accounts: [],
+  });
   expect(all.status, 'servers may share a store on purpose').toBe(0);
   expect(all.stderr).toContain(
     `note: snapshots of other servers left out; --server UUID shows them: ${before}`,

@@ -70,7 +70,7 @@ export const snapshots: CliCommand<Options> = {
         const sites = state === null ? new Map<string, string>() : ownerNames(state);
         const account = options.account;
         const owner = account === undefined ? null : await ownerOf(search, account);
-        await tellOfLeftOut(search, account ?? null, owner);
+        const leftOut = await tellOfLeftOut(search, account ?? null, owner);
         const results = await readEach(search, newestLast(await listCandidates(search, owner)));
         const chained = results.some(({ snapshot }) => (snapshot?.header.parents.length ?? 0) > 0);
         output.table(
@@ -93,6 +93,7 @@ export const snapshots: CliCommand<Options> = {
         }
         output.document<SnapshotsDocument>({
           addin: addin.name,
+          leftOut,
           snapshots: results.flatMap(({ snapshot }) =>
             snapshot === null ? [] : [describeAny(snapshot, sites)],
           ),

@@ -60,7 +60,10 @@ export const verify: CliCommand<Options> = {
     return withStore(context, choice, async (session) => {
       const { search, opened } = session;
       const owner = account === undefined ? null : await ownerOf(search, account);
-      if (args[0] === undefined) await tellOfLeftOut(search, account ?? null, owner);
+      const leftOut =
+        args[0] === undefined
+          ? await tellOfLeftOut(search, account ?? null, owner)
+          : { servers: [], accounts: [] };
       const only = args[0] === undefined ? null : await resolveAnySnapshot(search, args[0], account);
       const snapshots = only === null ? await listCandidates(search, owner) : await revisionsOf(search, only);
       const states = new Map(snapshots.map(({ key, state }) => [key, state]));
@@ -83,6 +86,7 @@ export const verify: CliCommand<Options> = {
         exitStatus,
         ...describeReport(report, states),
         companions: beside.map((one) => ({ ...one })),
+        leftOut,
       });
       return exitStatus;
     });

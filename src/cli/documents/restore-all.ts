@@ -1,6 +1,7 @@
 /** `restore latest --all --json`. */
 
 import type { FromSchema } from 'json-schema-to-ts';
+import { leftOut } from './left-out.ts';
 import { count, counts, document, list, record, text, textOrNull } from './schema.ts';
 import { failedComponent } from './snapshot.ts';
 
@@ -34,6 +35,7 @@ export const restoreAllDocument = document('restore-all', 'What a restore of all
       reason: text('Why, as it says.'),
     }),
   ),
+  leftOut,
 });
 
 export type RestoreAllDocument = FromSchema<typeof restoreAllDocument>;

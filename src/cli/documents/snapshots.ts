@@ -2,6 +2,7 @@
 
 import type { FromSchema } from 'json-schema-to-ts';
 import { errorParts } from './error.ts';
+import { leftOut } from './left-out.ts';
 import { pastRun } from './schedule.ts';
 import {
   choice,
@@ -38,6 +39,7 @@ export const snapshotsDocument = document('snapshots', 'The committed snapshots 
       error: record('What is wrong.', errorParts),
     }),
   ),
+  leftOut,
 });
 
 export const statusDocument = document('status', 'How old the last good snapshot of each account is.', {

@@ -1,6 +1,7 @@
 /** `verify --json`. */
 
 import type { FromSchema } from 'json-schema-to-ts';
+import { leftOut } from './left-out.ts';
 import { choice, count, document, flag, list, record, text, textOrNull } from './schema.ts';
 
 export const verifyDocument = document('verify', 'Whether snapshots can be restored.', {
@@ -57,6 +58,7 @@ export const verifyDocument = document('verify', 'Whether snapshots can be resto
     'What is wrong with the files for a restore without Holdfast; empty where a single snapshot was verified.',
     record('A file.', { name: text('Its key in the store.'), message: text('What is wrong.') }),
   ),
+  leftOut,
 });
 
 export type VerifyDocument = FromSchema<typeof verifyDocument>;
