@@ -18,6 +18,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { markName } from '../../../src/core/jobs/restore/restore-mark.ts';
 import { type Lab, openLab } from '../../support/backup.ts';
 import { compareTrees } from '../../support/compare-trees.ts';
+import { mountFilesystem } from '../../support/filesystems.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-edges-'));
 let count = 0;
@@ -176,6 +177,39 @@ describe('a mount inside a tree', () => {
         .split('\n')
         .sort(),
     ).toEqual(['', 'shadow/bind', 'shadow/plain', 'shadow/plain/kept', 'shadow/tmpfs']);
+  });
+});
+
+describe('a subvolume inside a tree', () => {
+  it('is left out and told of as a mount is, and neither is told of where it is excluded', async () => {
+    const mounted = mountFilesystem('btrfs', { mebibytes: 128 });
+    try {
+      const tree = mounted.path;
+      const btrfs = (...args: readonly string[]) => execFileSync('btrfs', args, { stdio: 'ignore' });
+      for (const name of ['kept', 'excluded']) {
+        btrfs('subvolume', 'create', join(tree, name));
+        writeFileSync(join(tree, name, 'inside'), 'x');
+      }
+      mkdirSync(join(tree, 'mount'));
+      mount('-t', 'tmpfs', 'tmpfs', join(tree, 'mount'));
+      const { snapshot } = await lab.backUp({
+        shadow: { path: tree, exclude: ['excluded', 'mount'] },
+        kept: join(tree, 'kept'),
+      });
+      await lab.restore(target);
+      const restored = execFileSync('find', ['.', '-mindepth', '2'], { cwd: target, encoding: 'utf8' });
+
+      expect(codes(snapshot)).toEqual(['other-file-system kept']);
+      expect(restored.trim().split('\n').sort()).toEqual([
+        './kept/inside',
+        './shadow/excluded',
+        './shadow/kept',
+        './shadow/mount',
+      ]);
+    } finally {
+      for (const point of mounts.splice(0)) execFileSync('umount', [point]);
+      mounted.unmount();
+    }
   });
 });
 

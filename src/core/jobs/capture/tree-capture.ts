@@ -120,7 +120,7 @@ export class TreeCapture {
       const type = stat.mode & fileType.mask;
       if (verdict === 'pass' && type !== fileType.directory) return;
       if (this.#isForeign(stat)) {
-        this.#foreign(path, type);
+        this.#foreign(path, type, verdict === 'leave-out');
         return;
       }
       if (verdict === 'leave-out') {
@@ -160,9 +160,10 @@ export class TreeCapture {
     return isElsewhere(stat, this.#rootStat);
   }
 
-  /** Something mounted here belongs to another file system: its entry is kept, nothing on it is opened. */
-  #foreign(path: string, type: number): void {
-    this.#context.warn('other-file-system', path, 'is on another file system; what it holds is left out');
+  /** A mount, or a subvolume: its entry is kept, nothing on it is opened. Who excludes it need not hear of it. */
+  #foreign(path: string, type: number, isExcluded: boolean): void {
+    const message = 'is on another file system or subvolume; what it holds is left out';
+    if (!isExcluded) this.#context.warn('other-file-system', path, message);
     if (type === fileType.directory) this.#log.leaveOut(path, this.#stat, null);
   }
 

@@ -5,7 +5,7 @@
 import { HoldfastError } from '../../errors.ts';
 
 export function mountInTheWay(): HoldfastError {
-  return unwritable('something is mounted on it or above it, and what is mounted is not touched');
+  return unwritable('it, or one above it, is a mount or a subvolume, and what that holds is not touched');
 }
 
 export function unwritable(message: string): HoldfastError {
