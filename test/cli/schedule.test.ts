@@ -6,7 +6,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { DoctorDocument } from '../../src/cli/documents/doctor.ts';
-import type { InstallDocument, ScheduleDocument } from '../../src/cli/documents/schedule.ts';
+import type {
+  InstallDocument,
+  ScheduleDocument,
+  UninstallDocument,
+} from '../../src/cli/documents/schedule.ts';
 import type { SnapshotsDocument, StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { lockRun } from '../../src/core/jobs/account-lock.ts';
@@ -328,6 +332,20 @@ describe('holdfast schedule', () => {
       paths[0]!,
     ]);
     expect(exposure.toString()).toContain('OK');
+  });
+
+  it('takes nothing away where nothing was installed, and asks for no configuration', async () => {
+    const result = await site.holdfast(
+      '--config',
+      join(site.dir, 'gone'),
+      'schedule',
+      'uninstall',
+      '--print',
+      '--json',
+    );
+    const document = documentOf<UninstallDocument>('schedule-uninstall', result);
+    expect(document).toEqual({ removed: false, files: [], commands: [] });
+    expect(result.status).toBe(0);
   });
 
   it('leaves a service what addins in processes of their own need', async () => {

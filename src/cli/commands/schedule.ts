@@ -1,6 +1,7 @@
-/** `holdfast schedule`: when backups run by themselves; pausing, resuming and installing what runs them. */
+/** `holdfast schedule`: when backups run by themselves; pausing, resuming, and installing or removing what runs them. */
 
 import { chmod, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { Argument, Option } from 'commander';
 import { HoldfastError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
@@ -17,15 +18,16 @@ import { isPaused, readPauses, readStates, setPause } from '../../core/schedule/
 import { pastRuns } from '../../core/state/run-history.ts';
 import type { CliCommand, CliContext } from '../command.ts';
 import { chooseAddin, loadConfigured } from '../configuration.ts';
-import type { InstallDocument, ScheduleDocument } from '../documents/schedule.ts';
+import type { InstallDocument, ScheduleDocument, UninstallDocument } from '../documents/schedule.ts';
 import { ageText } from '../format.ts';
 import { openStateIfAny } from '../opened.ts';
+import { installedFiles, removeInstalled } from '../runs/installed-units.ts';
 import { describePastRun } from '../runs/past-run.ts';
 import { ourselves } from '../runs/run-process.ts';
 import { runnerOf } from '../runs/runner.ts';
-import { type InstallKind, unitFiles } from '../runs/units.ts';
+import { type InstallKind, unitFiles, unitPaths } from '../runs/units.ts';
 
-const actions = ['show', 'pause', 'resume', 'install'] as const;
+const actions = ['show', 'pause', 'resume', 'install', 'uninstall'] as const;
 
 interface Options {
   readonly addin?: string;
@@ -45,16 +47,17 @@ export const schedule: CliCommand<Options> = {
           .choices(['daemon', 'timer', 'cron'])
           .default('daemon'),
       )
-      .option('--print', 'install: show the files, write nothing')
+      .option('--print', 'install, uninstall: show the files, change nothing')
       .addHelpText(
         'after',
-        '\nA pause stops no run that is under way. What passes meanwhile is made good by one run after resume.\nWithout an action the status is 100 where something is scheduled and nothing runs it.',
+        '\nA pause stops no run that is under way. What passes meanwhile is made good by one run after resume.\nuninstall removes what install has written for this configuration, whichever kind it is; what others wrote stays, and the\nstatus is 100. Without an action it is 100 where something is scheduled and nothing runs it.',
       );
   },
 
   async run(context, { args, options }) {
     const [action] = args;
     if (action === 'install') return install(context, options);
+    if (action === 'uninstall') return uninstall(context, options);
     if (action === 'show') return show(context, options.addin);
     const { configuration } = await loadConfigured(context.configDir);
     const name = options.addin;
@@ -201,4 +204,25 @@ async function install({ output, configDir }: CliContext, { as: kind, print }: O
     commands,
   });
   return 0;
+}
+
+/** Needs no configuration that can be read: it may be gone already. @throws PREREQUISITE_MISSING a file cannot be removed */
+async function uninstall(
+  { output, configDir }: CliContext,
+  { print }: Pick<Options, 'print'>,
+): Promise<number> {
+  const removed = print !== true;
+  const files = await installedFiles(resolve(configDir));
+  if (removed) await removeInstalled(files);
+  const gone = files.flatMap(({ path, why }) => (why === null ? [path] : []));
+  for (const path of gone) output.info(`${removed ? 'removed' : 'would remove'} ${path}`);
+  for (const { path, why } of files) if (why !== null) output.note(`note: ${path} stays: ${why}`);
+  if (files.length === 0) output.info('nothing is installed');
+  const units = gone.filter((path) => path !== unitPaths.cron);
+  // A service that the timer has begun may be in the middle of a backup, and ends by itself.
+  const unit = units.some((path) => path.endsWith('.timer')) ? 'holdfast.timer' : 'holdfast.service';
+  const commands = units.length === 0 ? [] : [`systemctl stop ${unit}`, 'systemctl daemon-reload'];
+  if (removed) for (const command of commands) output.info(`now call: ${command}`);
+  output.document<UninstallDocument>({ removed, files: files.map((one) => ({ ...one })), commands });
+  return files.length === gone.length ? 0 : 100;
 }

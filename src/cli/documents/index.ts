@@ -25,7 +25,7 @@ import { repairDocument } from './repair.ts';
 import { restoreDocument, restorePlanDocument } from './restore.ts';
 import { restoreAllDocument } from './restore-all.ts';
 import { restoreActionDocument, restoreInPlaceDocument } from './restore-in-place.ts';
-import { hooksDocument, installDocument, scheduleDocument } from './schedule.ts';
+import { hooksDocument, installDocument, scheduleDocument, uninstallDocument } from './schedule.ts';
 import { scopeDocument, scopeSetDocument, scopesDocument, scopeValueDocument } from './scopes.ts';
 import { snapshotsDocument, statusDocument } from './snapshots.ts';
 import { statusCheckDocument } from './status-check.ts';
@@ -68,6 +68,7 @@ export const jsonDocuments = {
   'hooks.schema.json': hooksDocument,
   'schedule.schema.json': scheduleDocument,
   'schedule-install.schema.json': installDocument,
+  'schedule-uninstall.schema.json': uninstallDocument,
   'snapshots.schema.json': snapshotsDocument,
   'status-check.schema.json': statusCheckDocument,
   'status.schema.json': statusDocument,

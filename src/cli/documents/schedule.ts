@@ -61,6 +61,22 @@ export const installDocument = document('schedule-install', 'What runs the sched
   commands: texts('What remains to be called.'),
 });
 
+export const uninstallDocument = document(
+  'schedule-uninstall',
+  'What no longer runs the schedules of a configuration.',
+  {
+    removed: flag('What is ours was removed; false with --print.'),
+    files: list(
+      'The files of schedule install and the links to them that were found.',
+      record('A file.', {
+        path: text('Where it lies, or lay.'),
+        why: textOrNull('Why it stays, or null: it goes.'),
+      }),
+    ),
+    commands: texts('What remains to be called.'),
+  },
+);
+
 export const hooksDocument = document(
   'hooks',
   'The hooks of the configuration, or how they did when tried.',
@@ -81,5 +97,6 @@ export const hooksDocument = document(
 );
 
 export type ScheduleDocument = FromSchema<typeof scheduleDocument>;
+export type UninstallDocument = FromSchema<typeof uninstallDocument>;
 export type InstallDocument = FromSchema<typeof installDocument>;
 export type HooksDocument = FromSchema<typeof hooksDocument>;

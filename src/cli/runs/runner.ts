@@ -2,7 +2,7 @@
 
 import { readFileSync, readlinkSync } from 'node:fs';
 import { daemonPid } from '../../core/state/daemon-lock.ts';
-import { callsFor, unitPaths } from './units.ts';
+import { callsFor, enabledLinks, unitPaths } from './units.ts';
 
 export interface Runner {
   readonly kind: 'daemon' | 'timer' | 'cron' | 'nothing';
@@ -10,13 +10,12 @@ export interface Runner {
   readonly pid: number | null;
 }
 
-const enabledTimer = '/etc/systemd/system/timers.target.wants/holdfast.timer';
-
 /** A unit or a line of another configuration does not count. */
 export function runnerOf({ stateDir, dir }: { readonly stateDir: string; readonly dir: string }): Runner {
   const pid = daemonPid(stateDir);
   if (pid !== null) return { kind: 'daemon', pid };
-  if (isLink(enabledTimer) && names(unitPaths.service, dir)) return { kind: 'timer', pid: null };
+  const isEnabled = enabledLinks.some(({ link, unit }) => unit === unitPaths.timer && isLink(link));
+  if (isEnabled && names(unitPaths.service, dir)) return { kind: 'timer', pid: null };
   if (names(unitPaths.cron, dir)) return { kind: 'cron', pid: null };
   return { kind: 'nothing', pid: null };
 }

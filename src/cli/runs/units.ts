@@ -27,6 +27,16 @@ export const unitPaths = {
   timer: '/etc/systemd/system/holdfast.timer',
   cron: '/etc/cron.d/holdfast',
 } as const;
+export type UnitPath = keyof typeof unitPaths;
+
+/** What `systemctl enable` makes of the units. */
+export const enabledLinks = [
+  { link: '/etc/systemd/system/multi-user.target.wants/holdfast.service', unit: unitPaths.service },
+  { link: '/etc/systemd/system/timers.target.wants/holdfast.timer', unit: unitPaths.timer },
+] as const;
+
+/** Each file begins with it. */
+const mark = '# Written by "holdfast schedule install"';
 
 /** Secrets of the configuration that are `env:NAME`. */
 const environmentFile = '/etc/holdfast/environment';
@@ -42,7 +52,7 @@ export function unitFiles(kind: InstallKind, parts: UnitParts): readonly UnitFil
 function serviceUnit(kind: 'daemon' | 'timer', { command, configDir }: UnitParts): string {
   const daemon = kind === 'daemon';
   const words = [...command, '--config', configDir, 'serve', ...(daemon ? [] : ['--once'])];
-  return `# Written by "holdfast schedule install"; a later one overwrites it. Change it with "systemctl edit".
+  return `${mark}; a later one overwrites it. Change it with "systemctl edit".
 [Unit]
 Description=Holdfast: backups by schedule
 After=network-online.target mariadb.service mysql.service postgresql.service
@@ -82,8 +92,7 @@ SystemCallErrorNumber=EPERM
 ${daemon ? '\n[Install]\nWantedBy=multi-user.target\n' : ''}`;
 }
 
-const timerUnit =
-  (): string => `# Written by "holdfast schedule install". What is owed is known to Holdfast; this only asks often.
+const timerUnit = (): string => `${mark}. What is owed is known to Holdfast; this only asks often.
 [Unit]
 Description=Holdfast: look for backups that are due
 
@@ -100,7 +109,7 @@ WantedBy=timers.target
 function cronLine({ command: [node, ...program], configDir }: UnitParts): string {
   const words = [...program, '--config', configDir, '--quiet', 'serve', '--once'].map(cronWord);
   const secrets = `$([ -r ${environmentFile} ] && echo --env-file=${environmentFile})`;
-  return `# Written by "holdfast schedule install". What is owed is known to Holdfast; this only asks often.
+  return `${mark}. What is owed is known to Holdfast; this only asks often.
 SHELL=/bin/sh
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 */5 * * * * root ${cronWord(node!)} ${secrets} ${words.join(' ')}
@@ -113,6 +122,27 @@ export function callsFor(text: string, configDir: string): boolean {
   if (/\p{Cc}/u.test(configDir)) return false;
   return [configDir, unitWord(configDir), cronWord(configDir)].some((word) => text.includes(` ${word} `));
 }
+
+/**
+ * Why a file is not what `schedule install` wrote for this configuration; null where it is. Settings may have been changed:
+ * a later installation would overwrite them. What it runs may not.
+ */
+export function whyNotOurs(name: UnitPath, text: string, configDir: string): string | null {
+  if (!text.startsWith(mark)) return 'it was not written by holdfast schedule install';
+  const lines = text.split('\n').map((line) => line.trim());
+  const calls = lines.filter((line) => runs[name].test(line));
+  if (calls.length !== 1 || !ours[name].test(calls[0]!)) return 'it was changed to run something else';
+  if (name === 'timer' || callsFor(calls[0]!, configDir)) return null;
+  return 'it is for another configuration';
+}
+
+/** The lines that say what is run: settings of units, and all of cron but comments and variables. */
+const runs = { service: /^Exec\w*\s*=/, timer: /^Unit\s*=/, cron: /^(?!#|\w+\s*=)./ } as const;
+const ours = {
+  service: / serve(?: --once)?$/,
+  timer: /^Unit=holdfast\.service$/,
+  cron: / serve --once$/,
+} as const;
 
 /** A word of ExecStart: quoted, with what systemd would expand or unescape taken literally. */
 function unitWord(word: string): string {
