@@ -37,7 +37,7 @@ const known: Readonly<Record<(typeof tars)['bsdtar']['limits'][number], RegExp>>
   'large ids in ACLs': /^acls\/(both|unknown) xattr$/,
 };
 
-describe.each<FilesystemKind>(['ext4', 'xfs', 'tmpfs'])('the fixture on %s', (kind) => {
+describe.each<FilesystemKind>(['ext4', 'xfs', 'btrfs', 'tmpfs'])('the fixture on %s', (kind) => {
   const directory = mkdtempSync(join(tmpdir(), `holdfast-fidelity-${kind}-`));
   let mounted: MountedFilesystem;
   let lab: Lab;
