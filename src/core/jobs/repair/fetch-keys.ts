@@ -8,6 +8,7 @@
  */
 
 import { highestRevision, ownerKeyKey } from '../../archive/keys.ts';
+import { identityMissing } from '../../archive/locked-body.ts';
 import type { ManifestHeader } from '../../archive/manifest.ts';
 import { nextNumber } from '../../archive/next-number.ts';
 import { type OwnerPlace, pairSlot } from '../../encryption/owner-keys.ts';
@@ -43,6 +44,7 @@ const fits = ({ epoch, pair }: Need, key: JudgedKey): boolean =>
  * The caller holds the account's lock where anything is changed.
  *
  * @throws STORE_UNAVAILABLE, STORE_DENIED, STORE_FULL of the store that is mended
+ * @throws IDENTITY_MISSING it is the main store, and nothing was put
  */
 export async function fetchKeys(
   request: RepairRequest,
@@ -54,6 +56,10 @@ export async function fetchKeys(
   const { server, owner } = place;
   const needs = needsOf(sound.map(({ snapshot }) => snapshot.header));
   const ring = provider.keys ?? null;
+  const locked = sound.find(({ snapshot }) => snapshot.header.encryption !== undefined);
+  // Before anything is put: the main store's snapshots have to be opened, and a key for it can then be tried.
+  if (locked !== undefined && ring === null && request.isCopy !== true)
+    throw identityMissing(`manifest ${locked.listed.key}`);
   const best = ring === null ? 'shaped' : 'opens';
   const own = needs.length === 0 ? [] : await judgedKeys(request, place, ring, signal);
   // Read after the keys: an erasure is written before the first of them goes.

@@ -57,9 +57,13 @@ const bytesIn = ({ store }: Place, key: string): Promise<Buffer> =>
 
 /** Of one snapshot that is encrypted to the pair. */
 async function fetched(
-  more: Partial<RepairRequest> & { readonly identity?: Identity | null; readonly body?: null } = {},
+  more: Partial<RepairRequest> & {
+    readonly identity?: Identity | null;
+    readonly body?: null;
+    readonly erased?: Manifests['erased'];
+  } = {},
 ): Promise<FetchedKeys & { readonly header: ManifestHeader }> {
-  const { identity = admin, body, ...rest } = more;
+  const { identity = admin, body, erased = [], ...rest } = more;
   const identities = identity === null ? [] : [identity];
   const keys = identity === null ? null : openKeyRing({ ...main, identities, signal });
   const request: RepairRequest = {
@@ -69,7 +73,10 @@ async function fetched(
   };
   const encryption = { epoch: 1, pair: pairId(epoch.publicKey) };
   const header = { server, owner, encryption, objects: [], references: [] } as unknown as ManifestHeader;
-  const manifests = { sound: [{ snapshot: { header, body } }], erased: [] } as unknown as Manifests;
+  const manifests = {
+    sound: [{ snapshot: { header, body }, listed: { key: 'of one' } }],
+    erased,
+  } as unknown as Manifests;
   const copies = await CopiesAsked.of(request);
   return { ...(await fetchKeys(request, copies, { server, owner }, manifests)), header };
 }
@@ -144,11 +151,16 @@ describe('a lost key', () => {
     expect(lackOf(header)).toMatchObject({ ofBody: true, error: { code: 'OBJECT_MISSING' } });
   });
 
-  it('comes without an identity as whatever is shaped like one', async () => {
+  it('comes to a copy without an identity as whatever is shaped like one, and to no main store', async () => {
     for (const revision of [0, 2]) await putKey(copy, revision);
     await put(copy.store, keyOf(5), 'garbage');
 
-    expect((await fetched({ identity: null })).objects).toHaveLength(2);
+    await expect(fetched({ identity: null })).rejects.toMatchObject({
+      code: 'IDENTITY_MISSING',
+    });
+    expect(await keysIn(main.store)).toEqual([]);
+
+    expect((await fetched({ identity: null, isCopy: true })).objects).toHaveLength(2);
     expect(await keysIn(main.store)).toEqual([keyOf(0), keyOf(2)]);
   });
 });
@@ -161,7 +173,9 @@ describe('a key does not come back', () => {
 
     const problem = expect.stringContaining('nothing needs it');
     expect((await fetched()).objects).toMatchObject([{ key: keyOf(0), problem, copy: null }]);
-    expect((await fetched({ identity: null })).objects).toMatchObject([{ key: keyOf(0), copy: null }]);
+    expect((await fetched({ identity: null, isCopy: true })).objects).toMatchObject([
+      { key: keyOf(0), copy: null },
+    ]);
     expect((await bytesIn(main, keyOf(0))).toString()).toBe('garbage');
   });
 
@@ -172,12 +186,20 @@ describe('a key does not come back', () => {
     await writeEvent(provider, { ...erasure, keys: [keyOf(0)] }, world, signal);
 
     for (const identity of [admin, null]) {
-      const { objects, lackOf, header } = await fetched({ identity });
+      const { objects, lackOf, header } = await fetched({ identity, isCopy: identity === null });
       expect(objects).toEqual([]);
       expect(lackOf(header)).toMatchObject({ ofBody: true });
     }
     expect(await keysIn(main.store)).not.toContain(keyOf(3));
   });
+});
+
+it('a key does not come back to which an erased snapshot was encrypted', async () => {
+  await putKey(copy, 0);
+  const encryption = { epoch: 1, pair: pairId(epoch.publicKey) };
+
+  expect((await fetched({ erased: [{ encryption } as ManifestHeader] })).objects).toEqual([]);
+  expect(await keysIn(main.store)).toEqual([]);
 });
 
 it('a key ring opens what came after it had looked', async () => {
