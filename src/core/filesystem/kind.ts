@@ -9,6 +9,7 @@ import { statfsSync } from 'node:fs';
 
 const [ext, xfs, tmpfs] = [0xef53, 0x58465342, 0x01021994];
 const [btrfs, f2fs, zfs] = [0x9123683e, 0xf2f52010, 0x2fc12fc1];
+const overlay = 0x794c7630;
 const counting: ReadonlySet<number> = new Set([ext, xfs, tmpfs]);
 const dating: ReadonlySet<number> = new Set([ext, xfs, tmpfs, btrfs, f2fs, zfs]);
 
@@ -16,6 +17,15 @@ const kindOf = (fd: number): number => statfsSync(`/proc/self/fd/${fd}`).type;
 
 /** The links of a directory are two and one for each directory within. @throws Error as `statfs` */
 export const countsLinks = (fd: number): boolean => counting.has(kindOf(fd));
+
+/**
+ * Of the files that show one device, no two have one number. Not so on an overlay above btrfs, where each subvolume counts
+ * for itself: such an overlay is known by its upper layer, which counts no inodes. @throws Error as `statfs`
+ */
+export function numbersInodes(fd: number): boolean {
+  const { type, files } = statfsSync(`/proc/self/fd/${fd}`);
+  return type !== overlay || files > 0;
+}
 
 /** A directory has another ctime whenever a name has come, gone or been renamed in it. */
 export function datesDirectories(fd: number): boolean {
