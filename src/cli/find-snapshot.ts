@@ -1,8 +1,7 @@
 /**
- * Which snapshots, and whose: from what was typed to manifests.
+ * Which snapshot: from what was typed to a manifest. Whose an account is says `find-account.ts`.
  *
- * The store alone is enough: state and panel only make the search shorter, or know names that no manifest
- * has. Where this server has snapshots in the store, those of other servers are looked at only by full id,
+ * Where this server has snapshots in the store, those of other servers are looked at only by full id,
  * or where one of them is named.
  */
 
@@ -10,112 +9,14 @@ import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import { type AnySnapshot, opened, type Snapshot } from '../core/jobs/catalog.ts';
 import { Erasures } from '../core/jobs/erasures.ts';
 import { findAnySnapshot } from '../core/jobs/find-snapshot.ts';
-import { newestTrustedOfEach, withNewestTrusted } from '../core/jobs/newest-trusted.ts';
-import { resolveAccount } from '../core/jobs/resolve-accounts.ts';
+import { withNewestTrusted } from '../core/jobs/newest-trusted.ts';
 import { requireTrusted, type Trust, trustsNobody } from '../core/jobs/trust.ts';
-import { printable, quoted } from '../core/printable.ts';
-import { present } from '../core/state/account-records.ts';
-import { accountOfDatabases, databasesOwner, ownerNames } from '../core/state/database-owners.ts';
-import { isUuid } from '../core/state/server-identity.ts';
-import type { State } from '../core/state/state.ts';
+import { printable } from '../core/printable.ts';
+import { ownerNames } from '../core/state/database-owners.ts';
 import { notesOfAhead } from './ahead-notes.ts';
-import { hintOfLeftOut, tellOfLeftOut } from './left-out-notes.ts';
-import { readNewestOfEach } from './read-each.ts';
-import { listCandidates, namesAnother, ofAnyServer, ofThisServer, type Search } from './search.ts';
-
-/**
- * UUID of the account that a site, domain, alias or UUID means, or of its databases where `.databases` follows: before
- * all else, so that no alias takes that name.
- *
- * @throws ACCOUNT_NOT_FOUND nothing knows it
- * @throws USAGE it fits several accounts
- */
-export async function ownerOf(search: Search, wanted: string): Promise<string> {
-  const name = wanted.toLowerCase();
-  if (isUuid(name)) return name;
-  const databases = await ofDatabases(search, wanted);
-  if (databases !== null) return databases;
-  // What others call an account only their manifests say, unless those are locked.
-  const theirs = namesAnother(search) ? await orNull(fromManifests(search, wanted)) : null;
-  return (
-    theirs ??
-    fromState(search.state, wanted) ??
-    (await fromPanel(search, wanted)) ??
-    (await fromManifests(search, wanted))
-  );
-}
-
-async function ofDatabases(search: Search, wanted: string): Promise<string | null> {
-  const account = accountOfDatabases(wanted);
-  if (account === null) return null;
-  const owner = await orNull(ownerOf(search, account));
-  return owner === null ? null : databasesOwner(owner);
-}
-
-/** Null where nothing knows the account. */
-async function orNull(search: Promise<string>): Promise<string | null> {
-  try {
-    return await search;
-  } catch (error) {
-    if (isHoldfastError(error) && error.code === 'ACCOUNT_NOT_FOUND') return null;
-    throw error;
-  }
-}
-
-function fromState(state: State | null, wanted: string): string | null {
-  if (state === null) return null;
-  const holders = state.sites();
-  for (const [uuid, site] of holders) if (site === wanted) return uuid;
-  const name = wanted.toLowerCase();
-  const found = state
-    .accounts()
-    .filter((record) => holders.has(record.uuid) && present(record).domain?.toLowerCase() === name);
-  return found.length === 1 ? found[0]!.uuid : null;
-}
-
-/** Of the live account of that name, where it has one. */
-export async function fromPanel({ state, panelAccounts }: Search, wanted: string): Promise<string | null> {
-  if (state === null) return null;
-  try {
-    const account = resolveAccount(await panelAccounts(), wanted, state.sites());
-    return await state.knownAccountId(account);
-  } catch (error) {
-    // An account that is gone, or a panel that is: manifests may still know it.
-    if (isHoldfastError(error) && error.code !== 'USAGE') return null;
-    throw error;
-  }
-}
-
-/**
- * Reads the newest manifest of every owner: slow, and the last resort on a machine that knows nothing. What others than
- * those who are trusted call an account counts where nobody who is calls one so.
- */
-async function fromManifests(search: Search, wanted: string): Promise<string> {
-  const name = wanted.toLowerCase();
-  const listed = await listCandidates(search, null);
-  const { snapshots } = await readNewestOfEach(search, listed);
-  const fits = (snapshot: AnySnapshot): string[] => {
-    if (snapshot.body === null) return [];
-    const { site, domain, aliases } = snapshot.body.account;
-    // Those of databases only have the account's domain, but it means the account.
-    const domains = accountOfDatabases(site) === null ? [domain ?? '', ...aliases] : [];
-    const names = domains.map((one) => one.toLowerCase());
-    return site === wanted || names.includes(name) ? [snapshot.header.owner] : [];
-  };
-  const sound = (await newestTrustedOfEach(search, listed, snapshots)).flatMap(fits);
-  const found = sound.length > 0 ? sound : snapshots.flatMap(fits);
-  if (found.length === 1) return found[0]!;
-  if (found.length === 0) {
-    const look = 'Run holdfast snapshots, or holdfast accounts, to see what there is.';
-    const leftOut = await hintOfLeftOut(search);
-    throw new HoldfastError('ACCOUNT_NOT_FOUND', `no snapshot and no account is called ${quoted(wanted)}`, {
-      hint: leftOut === null ? look : `${look} ${leftOut}`,
-    });
-  }
-  throw new HoldfastError('USAGE', `${quoted(wanted)} fits several accounts: ${found.join(', ')}`, {
-    hint: 'Name the account by its UUID.',
-  });
-}
+import { ownerOf } from './find-account.ts';
+import { tellOfLeftOut } from './left-out-notes.ts';
+import { listCandidates, ofAnyServer, ofThisServer, type Search } from './search.ts';
 
 /** Why a snapshot is not trusted, with the newest of its account that is; null where it is. */
 export async function whyDistrusted(

@@ -10,7 +10,7 @@ import type { AccountRecord } from '../core/state/account-records.ts';
 import { accountOfDatabases, databasesOwner } from '../core/state/database-owners.ts';
 import { isUuid } from '../core/state/server-identity.ts';
 import type { State } from '../core/state/state.ts';
-import { fromPanel, ownerOf } from './find-snapshot.ts';
+import { fromPanel, ownerOf } from './find-account.ts';
 import type { Search } from './search.ts';
 
 /**

@@ -6,7 +6,7 @@
  */
 
 import { accountOfDatabases, databasesOwner } from '../core/state/database-owners.ts';
-import { ownerOf } from './find-snapshot.ts';
+import { ownerOf } from './find-account.ts';
 import type { Search } from './search.ts';
 
 /** With whatever belongs to an account; `<account>.databases` means nothing but that. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ownerOf } from '../../src/cli/find-snapshot.ts';
+import { ownerOf } from '../../src/cli/find-account.ts';
 import { retentionsOf } from '../../src/cli/policies.ts';
 import type { Search } from '../../src/cli/search.ts';
 import type { Account } from '../../src/core/index.ts';

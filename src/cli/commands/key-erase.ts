@@ -34,6 +34,7 @@ export const keyErase: CliCommand<Options> = {
   exits: [
     'ACCOUNT_LOCKED',
     'ACCOUNT_NOT_FOUND',
+    'IDENTITY_MISSING',
     'STORE_UNAVAILABLE',
     'STORE_DENIED',
     'STORE_FOREIGN',

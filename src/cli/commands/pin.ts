@@ -18,6 +18,7 @@ export const pin: CliCommand<Options> = {
     'ACCOUNT_LOCKED',
     'ACCOUNT_NOT_FOUND',
     'SNAPSHOT_NOT_FOUND',
+    'IDENTITY_MISSING',
     'STORE_UNAVAILABLE',
     'STORE_FOREIGN',
     'STORE_FULL',

@@ -32,6 +32,7 @@ export const prune: CliCommand = {
     'ACCOUNT_LOCKED',
     'ACCOUNT_NOT_FOUND',
     'FORMAT_UNSUPPORTED',
+    'IDENTITY_MISSING',
     'STORE_UNAVAILABLE',
     'STORE_DENIED',
     'STORE_FULL',

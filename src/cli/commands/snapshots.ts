@@ -11,7 +11,7 @@ import { loadReadable } from '../configuration.ts';
 import { describeAny } from '../documents/locked-snapshot.ts';
 import type { SnapshotItem } from '../documents/snapshot.ts';
 import type { SnapshotsDocument } from '../documents/snapshots.ts';
-import { ownerOf } from '../find-snapshot.ts';
+import { ownerOf } from '../find-account.ts';
 import { ageText, bytesText, countText } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { tellOfLeftOut } from '../left-out-notes.ts';
@@ -45,7 +45,15 @@ interface Options extends KeyOptions {
 
 export const snapshots: CliCommand<Options> = {
   shows: true,
-  exits: ['ACCOUNT_NOT_FOUND', 'OBJECT_DAMAGED', 'STORE_UNAVAILABLE', 'STORE_FOREIGN', 'STORE_DENIED'],
+  exits: [
+    'ACCOUNT_NOT_FOUND',
+    'OBJECT_DAMAGED',
+    'IDENTITY_MISSING',
+    'IDENTITY_WRONG',
+    'STORE_UNAVAILABLE',
+    'STORE_FOREIGN',
+    'STORE_DENIED',
+  ],
 
   define(command) {
     command

@@ -11,6 +11,7 @@ export const unpin: CliCommand<PinOptions> = {
   exits: [
     'ACCOUNT_NOT_FOUND',
     'SNAPSHOT_NOT_FOUND',
+    'IDENTITY_MISSING',
     'STORE_UNAVAILABLE',
     'STORE_FOREIGN',
     'STORE_FULL',

@@ -9,7 +9,8 @@ import type { VerifyReport } from '../../core/jobs/verify-types.ts';
 import type { CliCommand, CliContext } from '../command.ts';
 import { loadReadable } from '../configuration.ts';
 import type { VerifyDocument } from '../documents/verify.ts';
-import { ownerOf, resolveAnySnapshot } from '../find-snapshot.ts';
+import { ownerOf } from '../find-account.ts';
+import { resolveAnySnapshot } from '../find-snapshot.ts';
 import { durationText, plural } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { tellOfLeftOut } from '../left-out-notes.ts';
@@ -35,6 +36,7 @@ export const verify: CliCommand<Options> = {
     'OBJECT_DAMAGED',
     'OBJECT_MISSING',
     'SNAPSHOT_UNTRUSTED',
+    'IDENTITY_MISSING',
     'IDENTITY_WRONG',
     'STORE_UNAVAILABLE',
     'STORE_FOREIGN',
