@@ -11,6 +11,7 @@ import type { CliContext } from './command.ts';
 import type { RestoreActionDocument, RestoreInPlaceDocument } from './documents/restore-in-place.ts';
 import { describeWarning, type FailedComponent } from './documents/snapshot.ts';
 import { encodedPath, shown } from './entry-view.ts';
+import { tellFailed, wayOut } from './failed-paths.ts';
 import { bytesText, countText, durationText, plural } from './format.ts';
 import { leftDatabases, noteLeftDatabases } from './left-databases.ts';
 import { openPanel, openStateOf } from './opened.ts';
@@ -88,7 +89,8 @@ export async function runInPlace(
   const exitStatus = statusWith(report.exitStatus, failed);
   const took = durationText(world.now() - startedAtMs);
   const databases = wanted.everything ? leftDatabases(choice.snapshot) : [];
-  tell(context, choice, report, { site: account.site, took, failed, databases, exitStatus });
+  const hint = wayOut(session.addin, '');
+  tell(context, choice, report, { site: account.site, took, failed, databases, exitStatus, hint });
   noteLeftDatabases(output, choice.snapshot, databases, session.addin.name);
   return exitStatus;
 }
@@ -141,26 +143,24 @@ interface Told {
   /** Those that were left alone. */
   readonly databases: readonly string[];
   readonly exitStatus: number;
+  readonly hint: string;
 }
 
 function tell(
   { output }: CliContext,
   { snapshot, dryRun }: InPlaceChoice,
   report: InPlaceReport,
-  { site, took, failed, databases, exitStatus }: Told,
+  { site, took, failed, databases, exitStatus, hint }: Told,
 ): void {
-  for (const { path, message } of report.failures) {
-    if (dryRun) {
-      output.record<RestoreActionDocument>({
-        action: 'fail',
-        path,
-        pathEncoding: 'percent',
-        bytes: 0,
-        message,
-      });
-    }
-    output.note(`failed: ${path}: ${message}`);
-  }
+  for (const { path, message } of dryRun ? report.failures : [])
+    output.record<RestoreActionDocument>({
+      action: 'fail',
+      path,
+      pathEncoding: 'percent',
+      bytes: 0,
+      message,
+    });
+  tellFailed(output, report.failures);
   for (const { code, path, message } of report.warnings) {
     output.note(`warning: ${code}: ${path === undefined ? '' : `${printable(path, 4096)}: `}${message}`);
   }
@@ -173,6 +173,7 @@ function tell(
   output.info(dryRun ? `would restore ${where}: ${what}` : `restored ${where} in ${took}: ${what}`);
   if (report.failureCount > 0) {
     output.note(`holdfast: ${plural(report.failureCount, 'path')} could not be restored`);
+    output.note(`hint: ${hint}`);
   }
   if (dryRun) return;
   output.document<RestoreInPlaceDocument>({

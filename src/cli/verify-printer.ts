@@ -6,6 +6,7 @@ import type { CompanionProblem } from '../core/jobs/companions.ts';
 import type { VerifiedSnapshot, VerifyReport } from '../core/jobs/verify-types.ts';
 import { printable } from '../core/printable.ts';
 import type { VerifyDocument } from './documents/verify.ts';
+import { failedLines } from './failed-paths.ts';
 import { bytesText, plural } from './format.ts';
 import type { Output } from './output.ts';
 
@@ -13,7 +14,8 @@ import type { Output } from './output.ts';
 type States = ReadonlyMap<string, SnapshotState>;
 
 export function tellReport(output: Output, report: VerifyReport, states: States): void {
-  for (const one of report.snapshots) tellSnapshot(output, one);
+  const told = new Set<string>();
+  for (const one of report.snapshots) tellSnapshot(output, one, told);
   for (const { name, key } of report.snapshots) {
     if (name === null || states.get(key) !== 'partial') continue;
     output.note(`note: ${name} is partial; holdfast snapshots --json names what failed when it was made`);
@@ -24,17 +26,24 @@ export function tellReport(output: Output, report: VerifyReport, states: States)
     output.note(`note: prune removed ${plural(report.pruned, 'snapshot')} meanwhile; left out`);
 }
 
-function tellSnapshot(output: Output, { name, key, locked, erased, lost, problems }: VerifiedSnapshot): void {
+/** @param told what some snapshot has lost, whose paths were shown with that one */
+function tellSnapshot(
+  output: Output,
+  { name, key, locked, erased, lost, problems }: VerifiedSnapshot,
+  told: Set<string>,
+): void {
   const gone = lost === undefined ? '' : `, marked by repair: ${plural(lost, 'path')} lost`;
   const how = erased === true ? 'erased' : `ok${locked ? ', locked' : ''}${gone}`;
   if (problems.length === 0) output.info(`${name ?? key}  ${how}`);
   else output.line(`${name ?? key}  ${plural(problems.length, 'problem')}`);
-  for (const { object, component, path, message } of problems) {
-    const place = [component, path, object]
+  for (const { object, component, message } of problems.filter(({ path }) => path === null)) {
+    const place = [component, object !== null && message.includes(object) ? null : object]
       .filter((part) => part !== null)
       .map((part) => printable(part, 4096));
     output.line(`  ${[...place, message].join(': ')}`);
   }
+  const paths = problems.flatMap(({ path, message }) => (path === null ? [] : [{ path, message }]));
+  for (const line of failedLines(paths, told)) output.line(`  ${line}`);
 }
 
 export function tellCompanions(output: Output, beside: readonly CompanionProblem[]): void {

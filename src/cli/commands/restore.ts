@@ -11,6 +11,7 @@ import { type CliCommand, type CliContext, collected } from '../command.ts';
 import { loadReadable } from '../configuration.ts';
 import type { RestoreDocument, RestorePlanDocument } from '../documents/restore.ts';
 import { describeWarning, type FailedComponent } from '../documents/snapshot.ts';
+import { tellFailed, wayOut } from '../failed-paths.ts';
 import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { bytesText, countText, durationText, plural } from '../format.ts';
 import { noteJoint } from '../joint-dumps.ts';
@@ -158,7 +159,8 @@ async function restoreOne(
     signal: context.signal,
     onEvent: () => {},
   };
-  return chosen.dryRun === true ? plan(context, request, failed) : run(context, request, failed);
+  if (chosen.dryRun === true) return plan(context, request, failed);
+  return run(context, request, { failed, hint: wayOut(session.addin, '--resume ') });
 }
 
 async function plan(
@@ -170,7 +172,7 @@ async function plan(
   const { snapshot, target } = request;
   for (const name of databases) output.line(`database  ${printable(name, 4096)}`);
   noteJoint(output, request.snapshot, databases);
-  for (const { path, message } of failures) output.note(`failed: ${path}: ${message}`);
+  tellFailed(output, failures);
   const what = `${plural(entries, 'entry')} and ${plural(databases.length, 'database file')}`;
   output.line(
     `would restore ${what}, ${bytesText(bytes)}, from ${snapshot.name} to ${printable(target, 4096)}`,
@@ -190,7 +192,7 @@ async function plan(
 async function run(
   { output, world, signal }: CliContext,
   request: RestoreRequest,
-  failed: readonly FailedComponent[],
+  { failed, hint }: { readonly failed: readonly FailedComponent[]; readonly hint: string },
 ): Promise<number> {
   const startedAtMs = world.now();
   const progress = await openProgress(output, world.now);
@@ -218,7 +220,7 @@ async function run(
   const { snapshot, target } = request;
   for (const file of report.databaseFiles) output.info(`database  ${printable(file, 4096)}`);
   noteJoint(output, snapshot, report.databaseFiles);
-  for (const { path, message } of report.failures) output.note(`failed: ${path}: ${message}`);
+  tellFailed(output, report.failures);
   for (const { code, path, message } of report.warnings) {
     output.note(`warning: ${code}: ${path === undefined ? '' : `${printable(path, 4096)}: `}${message}`);
   }
@@ -226,9 +228,8 @@ async function run(
   const took = durationText(world.now() - startedAtMs);
   const what = `${plural(report.entries, 'entry')}, ${bytesText(report.bytes)}${kept}`;
   output.info(`restored ${what} from ${snapshot.name} to ${printable(target, 4096)} in ${took}`);
-  if (report.exitStatus === errorCodes.RESTORE_INCOMPLETE.exit) {
-    output.note(`holdfast: ${plural(report.failureCount, 'entry')} could not be restored`);
-  }
+  if (report.exitStatus === errorCodes.RESTORE_INCOMPLETE.exit)
+    output.note(`holdfast: ${plural(report.failureCount, 'entry')} could not be restored\nhint: ${hint}`);
   const exitStatus = statusWith(report.exitStatus, failed);
   output.document<RestoreDocument>({
     snapshot: snapshot.name,

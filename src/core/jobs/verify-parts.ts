@@ -91,7 +91,7 @@ function toldOnce({ body }: Snapshot, problems: Problems): PathProblem {
     const shown = displayName(path);
     if (known.has(shown)) return;
     known.add(shown);
-    problems.add({ component: treeOf(path), path: shown, message });
+    problems.addPath({ component: treeOf(path), path: shown, message });
   };
 }
 

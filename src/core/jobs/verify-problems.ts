@@ -20,13 +20,41 @@ export interface Found {
   readonly isDamage: boolean;
 }
 
-export class Problems {
-  readonly found: Found[] = [];
-  readonly #totals: { wrongKey: unknown };
+/** Paths that one verification names; a store that has lost a disk holds more of them than a report. */
+export const namedPaths = 100_000;
 
-  /** @param totals hear of the first identity that was wrong */
-  constructor(totals: { wrongKey: unknown }) {
+/** What the snapshots of one verification share. */
+export interface ProblemTotals {
+  /** The first identity that was wrong. */
+  wrongKey: unknown;
+  /** How many more paths are named. */
+  pathsLeft: number;
+}
+
+export class Problems {
+  readonly #found: Found[] = [];
+  readonly #totals: ProblemTotals;
+  #unnamed = 0;
+
+  constructor(totals: ProblemTotals) {
     this.#totals = totals;
+  }
+
+  /** All of them; paths that are not named are one. */
+  get found(): readonly Found[] {
+    if (this.#unnamed === 0) return this.#found;
+    const message = `${this.#unnamed} more paths, too many to be named here`;
+    const problem = { object: null, component: null, path: null, message };
+    return [...this.#found, { problem, code: 'OBJECT_DAMAGED', isDamage: false }];
+  }
+
+  /** What a path has lost. */
+  addPath(problem: Pick<VerifyProblem, 'component' | 'path' | 'message'>): void {
+    if (this.#totals.pathsLeft === 0) this.#unnamed += 1;
+    else {
+      this.#totals.pathsLeft -= 1;
+      this.add(problem);
+    }
   }
 
   add(
@@ -34,7 +62,7 @@ export class Problems {
     code?: ErrorCode,
     isDamage = false,
   ): void {
-    this.found.push({
+    this.#found.push({
       problem: { object: null, component: null, path: null, ...problem },
       code: worstFirst.find((one) => one === code) ?? 'OBJECT_DAMAGED',
       isDamage,

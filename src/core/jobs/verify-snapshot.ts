@@ -16,10 +16,10 @@ import { type HistoryLink, linkOf } from './verify-history.ts';
 import type { KeyCheck } from './verify-keys.ts';
 import type { CheckedOnce } from './verify-once.ts';
 import { verifyExports, verifyObjects, verifyTrees } from './verify-parts.ts';
-import { type Found, Problems } from './verify-problems.ts';
+import { type Found, Problems, type ProblemTotals } from './verify-problems.ts';
 import type { VerifiedSnapshot, VerifyRequest } from './verify-types.ts';
 
-export interface Totals {
+export interface Totals extends ProblemTotals {
   objectsChecked: number;
   readonly keys: KeyCheck;
   readonly erasures: Erasures;
@@ -27,8 +27,6 @@ export interface Totals {
   readonly unreadable: ListedSnapshot[];
   /** Encrypted ones. */
   opened: number;
-  /** The first there was. */
-  wrongKey: unknown;
 }
 
 export interface Work extends VerifyRequest {
@@ -51,18 +49,17 @@ export async function verifySnapshot(
   const { provider, readData, signal, trust } = request;
   const { key } = listed;
   const problems = new Problems(totals);
-  const { found } = problems;
   const read = (): Promise<AnySnapshot> => readSoundSnapshot(provider, listed, signal, trust);
   const snapshot = await problems.read(read, { object: key });
   totals.objectsChecked++;
   if (snapshot === null || !(await isBelieved(request, listed, snapshot, problems))) {
     totals.unreadable.push(listed);
-    return { snapshot: { name: snapshot?.name ?? null, key, locked: false }, found };
+    return { snapshot: { name: snapshot?.name ?? null, key, locked: false }, found: problems.found };
   }
   const { header, name } = snapshot;
   totals.links.push(linkOf(snapshot));
   if ((await totals.erasures.of(header)) !== null)
-    return { snapshot: { name, key, locked: false, erased: true }, found };
+    return { snapshot: { name, key, locked: false, erased: true }, found: problems.found };
   const noKey = await problems.attempt(() => totals.keys.check(header), { object: key });
   request.checked.begin(header);
   const lost = await verifyObjects(request, snapshot, problems);
@@ -70,14 +67,17 @@ export async function verifySnapshot(
   // That its key is gone has been told.
   const isClosed = noKey !== null && snapshot.body === null;
   const whole = isClosed ? null : await openedOf(request, snapshot, problems);
-  if (whole === null) return { snapshot: { name, key, locked: found.length === 0 }, found };
+  if (whole === null) {
+    const { found } = problems;
+    return { snapshot: { name, key, locked: found.length === 0 }, found };
+  }
   if (header.encryption !== undefined) totals.opened++;
   await verifyTrees(request, whole, lost, problems);
   if (readData) await verifyExports(request, whole, lost, problems);
   const marked = whole.body.lost === undefined ? {} : { lost: whole.body.lost.count };
   return {
     snapshot: { name, key, locked: false, ...marked },
-    found,
+    found: problems.found,
     ...(readData ? { isRead: true } : {}),
   };
 }

@@ -15,7 +15,7 @@ import { KeyCheck } from './verify-keys.ts';
 import { withoutKnown } from './verify-known.ts';
 import { verifyNames } from './verify-names.ts';
 import { CheckedOnce } from './verify-once.ts';
-import { worstFirst } from './verify-problems.ts';
+import { namedPaths, worstFirst } from './verify-problems.ts';
 import { countingReads } from './verify-reads.ts';
 import { type Totals, type Verified, verifySnapshot, type Work } from './verify-snapshot.ts';
 import type { VerifyReport, VerifyRequest } from './verify-types.ts';
@@ -35,6 +35,7 @@ export async function verify(asked: VerifyRequest): Promise<VerifyReport> {
     unreadable: [],
     opened: 0,
     wrongKey: null,
+    pathsLeft: namedPaths,
   };
   const verified: Verified[] = [];
   let [pruned, bytesRead] = [0, 0];
