@@ -2,6 +2,7 @@
 
 import type { Snapshot } from '../core/jobs/catalog.ts';
 import { snapshotDump } from '../core/jobs/import/snapshot-dump.ts';
+import { printable } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import { type ImportWork, runImports } from './database-imports.ts';
 import { databaseName } from './import-target.ts';
@@ -37,5 +38,16 @@ export async function importInPlace(
       kept: null,
     });
   }
-  return runImports(context, { loaded, account, owner, works: [...works.values()], dryRun });
+  const exitStatus = await runImports(context, {
+    loaded,
+    account,
+    owner,
+    works: [...works.values()],
+    dryRun,
+  });
+  const example = printable([...works.values()][0]?.name.database ?? '');
+  context.output.info(
+    `users, passwords and grants stay as they are on the server; restore ${snapshot.name} --database ${example} --to DIR writes those of then beside the export`,
+  );
+  return exitStatus;
 }

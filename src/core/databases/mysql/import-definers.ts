@@ -46,7 +46,9 @@ export async function giveDefiners(session: Session, request: DefinersRequest): 
   const known = new Set(mine.map(fullName));
   const usual = chooseUsual(mine, selector);
   const given: Definition[] = [];
-  const changed: Changed = { invoker: new Set(), usual: new Set(), leftOut: [] };
+  const changed: Changed = { invoker: new Set(), toUsual: new Set(), leftOut: [] };
+  // Whose these are named counts for nothing.
+  const asInvoker = new Set<Definition>();
   for (const one of definitions) {
     const wanted = written[`${one.kind} ${one.name}`];
     if (wanted === undefined) given.push({ ...one, definer: usual });
@@ -54,18 +56,23 @@ export async function giveDefiners(session: Session, request: DefinersRequest): 
       given.push({ ...one, definer: wanted });
     } else if (one.kind !== 'trigger' && one.kind !== 'event') {
       changed.invoker.add(shownUser(wanted));
-      given.push({ ...(await invokerDefinition(session, scratch, one)), definer: usual });
+      const made = { ...(await invokerDefinition(session, scratch, one)), definer: usual };
+      asInvoker.add(made);
+      given.push(made);
     } else if (users.get(fullName(wanted))?.isAdministrator === false) {
       changed.leftOut.push({ ...one, definer: wanted });
     } else {
-      changed.usual.add(shownUser(wanted));
+      changed.toUsual.add(shownUser(wanted));
       given.push({ ...one, definer: usual });
     }
   }
   // A table that has triggers yet cannot be renamed into the live database.
   await dropDefinitions(session, scratch, changed.leftOut);
-  const absent = given.find(({ definer }) => definer !== null && !users.has(fullName(definer)));
-  return { definitions: given, warnings: warningsOf(changed, absent, usual, database) };
+  const idle = given.filter(
+    (one) => !asInvoker.has(one) && one.definer !== null && !users.has(fullName(one.definer)),
+  );
+  const isUsualThere = users.has(fullName(usual));
+  return { definitions: given, warnings: warningsOf({ ...changed, idle, usual, isUsualThere }, database) };
 }
 
 interface User extends Definer {
@@ -112,7 +119,7 @@ function isLive(one: Definition, { live, scratch, database }: DefinersRequest): 
   }
 }
 
-/** One that does not exist can do nothing, which is better than one that can do too much. */
+/** Where the account has no user here, one that does not exist: it can do nothing, which is better than too much. */
 function chooseUsual(mine: readonly Definer[], { admin, prefix }: DatabaseSelector): Definer {
   const rank = ({ user, host }: Definer): number => (user === admin ? 0 : 2) + (host === 'localhost' ? 0 : 1);
   const best = [...mine].sort((a, b) => rank(a) - rank(b))[0];
@@ -124,16 +131,21 @@ interface Changed {
   /** Whose views and routines act as whoever uses them now. */
   readonly invoker: Set<string>;
   /** Whose triggers and events act as the account's user now. */
-  readonly usual: Set<string>;
+  readonly toUsual: Set<string>;
   readonly leftOut: Definition[];
 }
 
 const mostTold = 20;
 
+interface Given extends Changed {
+  /** What acts as a user who does not exist, and so not at all. */
+  readonly idle: readonly Definition[];
+  readonly usual: Definer;
+  readonly isUsualThere: boolean;
+}
+
 function warningsOf(
-  { invoker, usual, leftOut }: Changed,
-  absent: Definition | undefined,
-  user: Definer,
+  { invoker, toUsual, leftOut, idle, usual, isUsualThere }: Given,
   database: string,
 ): DatabaseWarning[] {
   const warning = (code: string, message: string): DatabaseWarning => ({ code, database, message });
@@ -151,13 +163,18 @@ function warningsOf(
     const message = `views and routines of ${first(invoker)} now act with the rights of whoever uses them`;
     warnings.push(warning('definer-replaced', message));
   }
-  if (usual.size > 0) {
-    const message = `triggers and events of ${first(usual)} now act as ${shownUser(user)}, a user of the account`;
+  if (toUsual.size > 0 && isUsualThere) {
+    const message = `triggers and events of ${first(toUsual)} now act as ${shownUser(usual)}, a user of the account`;
     warnings.push(warning('definer-replaced', message));
   }
-  if (absent?.definer != null) {
-    const message = `${absent.kind} ${quoted(absent.name)} cannot act: there is no user ${shownUser(absent.definer)}`;
-    warnings.push(warning('definer-missing', message));
+  const [one, ...others] = idle;
+  if (one?.definer != null) {
+    const more = others.length === 0 ? '' : ` and ${others.length} more`;
+    const what = `${one.kind} ${quoted(one.name)}${more} cannot act: there is no user ${shownUser(one.definer)}`;
+    const why = isUsualThere
+      ? ''
+      : ', nor any other of the account. Load its grants into the server, then import once more';
+    warnings.push(warning('definer-missing', `${what}${why}`));
   }
   return warnings;
 }

@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DatabaseWarning } from '../../../../src/core/contracts/database.ts';
 import { tryDrops } from '../../../../src/core/databases/mysql/import-objects.ts';
 import { openSession } from '../../../../src/core/databases/mysql/session.ts';
 import {
@@ -396,6 +397,30 @@ describe('a dump of what is seldom in one', () => {
     writeFileSync(dump, '-- Host: localhost    Database: exa_cs\nCREATE TABLE t (a INT);');
     expect((await imported())[1]).toBe('charset-unknown');
     await mariadb(server, 'DROP DATABASE exa_cs');
+  });
+
+  it('says what cannot act where the account has no user, and that its grants come first', async () => {
+    const mine = { ...selectorOf('mysql', 'new_', ''), admin: null };
+    const views = `CREATE TABLE t (a INT); CREATE DEFINER=new_u@localhost SQL SECURITY DEFINER VIEW v AS SELECT a FROM t;`;
+    const dump = join(dir, 'users.sql');
+    const imported = async (sql: string): Promise<readonly DatabaseWarning[]> => {
+      writeFileSync(dump, `-- Host: localhost    Database: new_db\n${sql}`);
+      return (await runImport(await contextOf(server.config, mine, dir), dump, 'new_db')).warnings;
+    };
+    expect((await imported(views)).map(({ code }) => code)).toEqual(['charset-unknown', 'definer-replaced']);
+    expect(await mariadb(server, 'SELECT * FROM new_db.v; DROP DATABASE new_db')).toBe('');
+
+    const trigger = (at: number): string =>
+      `CREATE DEFINER=new_u@localhost TRIGGER tr${at} BEFORE INSERT ON t FOR EACH ROW SET @a = 1;`;
+    expect((await imported(`${views} ${trigger(1)} ${trigger(2)}`)).slice(2)).toMatchObject([
+      {
+        code: 'definer-missing',
+        message: expect.stringMatching(
+          /^trigger "tr1" and 1 more cannot act: .* "new_nobody"@"localhost", nor any other of the account\. Load its grants/,
+        ),
+      },
+    ]);
+    await mariadb(server, 'DROP DATABASE new_db');
   });
 
   beforeAll(async () => {
