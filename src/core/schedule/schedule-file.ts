@@ -8,7 +8,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from '../state/atomic-file.ts';
-import type { ItemState, ScheduleStates } from './schedule.ts';
+import { isItemState } from '../state/state-schemas.ts';
+import type { ScheduleStates } from './schedule.ts';
 
 export interface Pauses {
   /** Everything, or null; when it began. */
@@ -24,9 +25,8 @@ export async function readStates(stateDir: string): Promise<ScheduleStates> {
   const read = await readJsonFile(join(stateDir, 'schedule.json'));
   const states = 'value' in read ? (read.value as { states?: unknown } | null)?.states : null;
   if (typeof states !== 'object' || states === null) return {};
-  return Object.fromEntries(
-    Object.entries(states).filter((one): one is [string, ItemState] => isState(one[1])),
-  );
+  const entries = Object.entries(states as Record<string, unknown>);
+  return Object.fromEntries(entries.flatMap(([key, value]) => (isItemState(value) ? [[key, value]] : [])));
 }
 
 export async function writeStates(stateDir: string, states: ScheduleStates): Promise<void> {
@@ -63,12 +63,3 @@ export async function setPause(
 
 export const isPaused = ({ allSinceMs, addins }: Pauses, addin: string): boolean =>
   allSinceMs !== null || Object.hasOwn(addins, addin);
-
-function isState(value: unknown): boolean {
-  const { doneThroughMs, begun, aside } = (value ?? {}) as Partial<ItemState>;
-  if (!Number.isSafeInteger(doneThroughMs)) return false;
-  if (aside !== undefined && !isState(aside)) return false;
-  if (begun === null) return true;
-  const numbers = [begun?.atMs, begun?.forMs, begun?.tries];
-  return numbers.every((one) => Number.isSafeInteger(one));
-}

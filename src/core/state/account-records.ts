@@ -6,7 +6,7 @@
  */
 
 import type { Account } from '../contracts/panel.ts';
-import { isUuid } from './server-identity.ts';
+import { isAccountsFile } from './state-schemas.ts';
 
 /** Site and domain as they were for a time. Instants are milliseconds since the epoch. */
 export interface AccountAttributes {
@@ -158,28 +158,12 @@ export function sitesByUuid(records: AccountRecords): ReadonlyMap<string, string
 
 /** Null where the value is no list of records. */
 export function parseRecords(value: unknown): Map<string, AccountRecord> | null {
-  const list = (value as { version?: unknown; accounts?: unknown } | null)?.accounts;
-  if (!Array.isArray(list) || !list.every(isRecord)) return null;
-  return new Map(list.map((record) => [record.uuid, record]));
-}
-
-function isRecord(value: unknown): value is AccountRecord {
-  const record = value as Partial<AccountRecord> | null;
-  return (
-    isUuid(record?.uuid) &&
-    (record.home === null || typeof record.home === 'string') &&
-    typeof record.marked === 'boolean' &&
-    (record.stamp === undefined || typeof record.stamp === 'string') &&
-    (record.plan === undefined || record.plan === null || typeof record.plan === 'string') &&
-    (record.tookOverAtMs === undefined || Number.isSafeInteger(record.tookOverAtMs)) &&
-    Array.isArray(record.attributes) &&
-    record.attributes.length > 0 &&
-    record.attributes.every(
-      (one: Partial<AccountAttributes> | null) =>
-        typeof one?.site === 'string' &&
-        (one.domain === null || typeof one.domain === 'string') &&
-        Number.isSafeInteger(one.firstSeenMs) &&
-        Number.isSafeInteger(one.lastSeenMs),
-    )
+  if (!isAccountsFile(value)) return null;
+  return new Map(
+    value.accounts.flatMap((record) => {
+      // There always is one: the schema wants it, and its type does not tell.
+      const [first, ...rest] = record.attributes;
+      return first === undefined ? [] : [[record.uuid, { ...record, attributes: [first, ...rest] }]];
+    }),
   );
 }

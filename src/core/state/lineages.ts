@@ -8,7 +8,8 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
-import { isMeasures, type Measures } from './measures.ts';
+import type { Measures } from './measures.ts';
+import { isLastSnapshot, isMeasures, isPlacedSnapshot } from './state-schemas.ts';
 
 export interface LastSnapshot {
   readonly lineage: string;
@@ -52,18 +53,17 @@ export async function readLineage(
   owner: string,
 ): Promise<RememberedLineage | null> {
   const read = await readJsonFile(fileOf(stateDir, addinId, owner));
-  const file = 'value' in read ? (read.value as Partial<LastSnapshot & RememberedLineage> | null) : null;
-  const { lineage, sequence, digest } = file ?? {};
-  const valid = typeof lineage === 'string' && Number.isSafeInteger(sequence) && typeof digest === 'string';
-  if (!valid) return null;
+  const file = 'value' in read ? read.value : null;
+  if (!isLastSnapshot(file)) return null;
+  const { lineage, sequence, digest, store, former, recent } = file;
   return {
-    last: { lineage, sequence: sequence!, digest },
-    store: typeof file?.store === 'string' ? file.store : null,
-    former: Array.isArray(file?.former) ? file.former.filter(isPlaced) : [],
-    own: idsOf(file?.own),
-    foreign: idsOf(file?.foreign),
-    recent: Array.isArray(file?.recent) ? file.recent.filter(isMeasures) : null,
-    inDoubt: file?.inDoubt === true,
+    last: { lineage, sequence, digest },
+    store: typeof store === 'string' ? store : null,
+    former: Array.isArray(former) ? former.filter(isPlacedSnapshot) : [],
+    own: idsOf(file['own']),
+    foreign: idsOf(file['foreign']),
+    recent: Array.isArray(recent) ? recent.filter(isMeasures) : null,
+    inDoubt: file['inDoubt'] === true,
   };
 }
 
@@ -96,14 +96,6 @@ export function formerOf(remembered: RememberedLineage | null, lineage: string):
   if (remembered === null) return [];
   const { last, store, former } = remembered;
   return [...former, { ...last, store }].filter((one) => one.lineage !== lineage).slice(-mostFormer);
-}
-
-function isPlaced(value: unknown): value is PlacedSnapshot {
-  if (typeof value !== 'object' || value === null) return false;
-  const { lineage, sequence, digest, store } = value as Partial<PlacedSnapshot>;
-  const isSnapshot =
-    [lineage, digest].every((one) => typeof one === 'string') && Number.isSafeInteger(sequence);
-  return isSnapshot && (store === null || typeof store === 'string');
 }
 
 const idsOf = (value: unknown): string[] =>

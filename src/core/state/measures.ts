@@ -18,28 +18,8 @@ export interface Measures {
   readonly ratio: number | null;
   /** What was left out of it, `<tree>/<pattern>`; absent where nobody noted it. */
   readonly excluded?: readonly string[];
+  /** What had been told of its databases; absent where that is nothing. */
+  readonly notes?: readonly string[];
   /** What looked wrong when it was made. */
   readonly findings: readonly { readonly code: string; readonly message: string }[];
-}
-
-export function isMeasures(value: unknown): value is Measures {
-  if (typeof value !== 'object' || value === null) return false;
-  const { id, state, entries, bytes, changes, newBytes, ratio, findings } = value as Record<string, unknown>;
-  const { excluded = [] } = value as Record<string, unknown>;
-  const isNumber = (one: unknown): boolean => Number.isFinite(one);
-  return (
-    typeof id === 'string' &&
-    (state === 'complete' || state === 'partial') &&
-    [entries, bytes, newBytes].every(isNumber) &&
-    [changes, ratio].every((one) => one === null || isNumber(one)) &&
-    Array.isArray(excluded) &&
-    Array.isArray(findings) &&
-    findings.every(isFinding)
-  );
-}
-
-function isFinding(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  const { code, message } = value as Record<string, unknown>;
-  return typeof code === 'string' && typeof message === 'string';
 }

@@ -9,6 +9,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
+import { isNewestFindings } from './state-schemas.ts';
 
 export interface NewestFindings {
   /** Twelve hex digits of the snapshot. */
@@ -30,7 +31,8 @@ export async function readNewestFindings(
   const read = await readJsonFile(fileOf(stateDir, addinId));
   const owners = 'value' in read ? (read.value as { owners?: unknown } | null)?.owners : null;
   if (typeof owners !== 'object' || owners === null) return new Map();
-  return new Map(Object.entries(owners).filter((one): one is [string, NewestFindings] => isNewest(one[1])));
+  const found = Object.entries(owners as Record<string, unknown>);
+  return new Map(found.flatMap(([owner, value]) => (isNewestFindings(value) ? [[owner, value]] : [])));
 }
 
 /** By id of the addin configuration, then as `readNewestFindings`. */
@@ -76,13 +78,4 @@ export async function rememberNewestFindings(
   const path = fileOf(stateDir, addinId);
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeJsonFile(path, { version: 1, owners: Object.fromEntries(merged) });
-}
-
-function isNewest(value: unknown): value is NewestFindings {
-  const { id, findings, key, completeKey } = (value ?? {}) as Partial<NewestFindings>;
-  const keys: readonly unknown[] = [key ?? '', completeKey ?? ''];
-  const texts = (one: { code?: unknown; message?: unknown } | null): boolean =>
-    typeof one?.code === 'string' && typeof one.message === 'string';
-  const known = typeof id === 'string' && keys.every((one) => typeof one === 'string');
-  return known && Array.isArray(findings) && findings.every(texts);
 }

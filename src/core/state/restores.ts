@@ -9,6 +9,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 import { isAlive, ownMark, type ProcessMark } from './process-mark.ts';
+import { isRestoreFile } from './state-schemas.ts';
 
 /** Of each snapshot as much as tells its objects after its manifest has gone. */
 export interface RestoredSnapshot {
@@ -72,16 +73,4 @@ async function namesIn(directory: string): Promise<string[]> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
-}
-
-function isRestoreFile(value: unknown): value is RestoreFile {
-  if (typeof value !== 'object' || value === null) return false;
-  const { pid, snapshots } = value as Record<string, unknown>;
-  return Number.isSafeInteger(pid) && Array.isArray(snapshots) && snapshots.every(isRestoredSnapshot);
-}
-
-function isRestoredSnapshot(value: unknown): value is RestoredSnapshot {
-  if (typeof value !== 'object' || value === null) return false;
-  const { id, server, owner, places } = value as Record<string, unknown>;
-  return [id, server, owner].every((one) => typeof one === 'string') && Array.isArray(places);
 }

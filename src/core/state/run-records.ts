@@ -9,6 +9,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 import { isAlive, ownMark, type ProcessMark } from './process-mark.ts';
+import { isRunFile } from './state-schemas.ts';
 
 export interface RunRecord {
   /** Twelve hex digits. */
@@ -137,13 +138,6 @@ async function readFiles(stateDir: string): Promise<RunFile[]> {
     if ('value' in read && isRunFile(read.value) && `${read.value.id}.json` === name) files.push(read.value);
   }
   return files;
-}
-
-function isRunFile(value: unknown): value is RunFile {
-  if (typeof value !== 'object' || value === null) return false;
-  const { id, addin, startedAtMs, accounts, done, pid } = value as Record<string, unknown>;
-  const numbers = [startedAtMs, accounts, done, pid].every((one) => Number.isSafeInteger(one));
-  return typeof id === 'string' && typeof addin === 'string' && numbers;
 }
 
 const isRunning = (file: RunFile): boolean => !file.stopped && isAlive(file);

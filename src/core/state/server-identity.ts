@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
+import { isIdentityFile } from './state-schemas.ts';
 
 export interface ServerIdentity {
   readonly uuid: string;
@@ -73,7 +74,7 @@ async function readIdentity(
 ): Promise<IdentityFile | null> {
   const read = await readJsonFile(path);
   if ('missing' in read) return null;
-  if ('value' in read && isIdentity(read.value)) return read.value;
+  if ('value' in read && isIdentityFile(read.value)) return read.value;
   await rename(path, `${path}.broken-${deps.now()}`);
   notes.push('the identity of this server was damaged; it has a new one, and full snapshots follow');
   return null;
@@ -81,19 +82,6 @@ async function readIdentity(
 
 function identityOf({ uuid, systemUuid, previous }: IdentityFile): ServerIdentity {
   return { uuid, systemUuid, previous };
-}
-
-function isIdentity(value: unknown): value is IdentityFile {
-  const file = value as Partial<IdentityFile> | null;
-  return (
-    typeof file === 'object' &&
-    file !== null &&
-    file.version === 1 &&
-    isUuid(file.uuid) &&
-    isUuid(file.systemUuid) &&
-    (file.machine === null || typeof file.machine === 'string') &&
-    Array.isArray(file.previous)
-  );
 }
 
 export function isUuid(value: unknown): value is string {

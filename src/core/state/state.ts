@@ -27,6 +27,7 @@ import { CarriedIds, type DirectoryAccess } from './carried-ids.ts';
 import { RecordLookup } from './record-lookup.ts';
 import { type IdentityDependencies, openIdentity, type ServerIdentity } from './server-identity.ts';
 import { ensurePrivateDirectory, readOrSetAside } from './state-files.ts';
+import { isStoresFile } from './state-schemas.ts';
 
 export interface StateDependencies extends IdentityDependencies, DirectoryAccess {}
 
@@ -241,10 +242,5 @@ class StateDirectory implements State {
   }
 }
 
-function parseStores(value: unknown): Map<string, string> | null {
-  const stores = (value as { stores?: unknown } | null)?.stores;
-  if (typeof stores !== 'object' || stores === null || Array.isArray(stores)) return null;
-  const entries = Object.entries(stores);
-  const valid = entries.every((entry): entry is [string, string] => typeof entry[1] === 'string');
-  return valid ? new Map(entries) : null;
-}
+const parseStores = (value: unknown): Map<string, string> | null =>
+  isStoresFile(value) ? new Map(Object.entries(value.stores)) : null;

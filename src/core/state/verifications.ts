@@ -9,6 +9,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 import { ensurePrivateDirectory } from './state-files.ts';
+import { isVerification } from './state-schemas.ts';
 
 export interface Verification {
   readonly kind: 'store' | 'provider';
@@ -49,16 +50,4 @@ export async function readVerifications(stateDir: string): Promise<readonly Veri
       .map((name) => readJsonFile(join(directory, name))),
   );
   return read.flatMap((one) => ('value' in one && isVerification(one.value) ? [one.value] : []));
-}
-
-function isVerification(value: unknown): value is Verification {
-  if (typeof value !== 'object' || value === null) return false;
-  const { kind, name, version, contract, configuration, endedAtMs, sound, checks, failed, holdfast } =
-    value as Record<string, unknown>;
-  return (
-    (kind === 'store' || kind === 'provider') &&
-    [name, version, configuration, holdfast].every((one) => typeof one === 'string') &&
-    [contract, endedAtMs, checks, failed].every((one) => Number.isFinite(one)) &&
-    typeof sound === 'boolean'
-  );
 }

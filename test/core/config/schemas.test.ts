@@ -3,6 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
 import { schemaDocuments, schemaText } from '../../../scripts/schema-documents.ts';
+import { stateSchemas } from '../../../src/core/state/state-schemas.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -43,6 +44,11 @@ describe('schemas', () => {
     expect(ajv.validateSchema(schema)).toBe(true);
     ajv.compile(schema);
   });
+});
+
+it('the schemas of files of the state are valid as well', () => {
+  const ajv = new Ajv2020({ strict: true, strictTypes: false });
+  for (const schema of stateSchemas) ajv.compile(schema);
 });
 
 describe.each([

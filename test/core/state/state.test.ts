@@ -147,6 +147,21 @@ describe('the directory', () => {
     await expect(open()).rejects.toMatchObject({ code: 'PREREQUISITE_MISSING' });
   });
 
+  it.each([
+    ['accounts.json', { accounts: [{ uuid: randomUUID(), home: null, marked: true, attributes: [] }] }],
+    [
+      'server.json',
+      { version: 1, uuid: randomUUID(), systemUuid: randomUUID(), machine: null, previous: [7] },
+    ],
+    ['stores.json', { stores: { nightly: 7 } }],
+  ])('with a %s that is JSON of another shape keeps it aside too', async (name, value) => {
+    await open();
+    await writeFile(join(stateDir, name), JSON.stringify(value));
+
+    expect((await open()).notes).toHaveLength(1);
+    expect(await readdir(stateDir)).toContainEqual(expect.stringMatching(`${name}.broken-`));
+  });
+
   it('with damaged files goes on without them, keeps them aside, and says so', async () => {
     const before = await open();
     for (const name of ['accounts.json', 'server.json', 'stores.json']) {

@@ -1,0 +1,246 @@
+/**
+ * What files of the state hold, as schemas: they say whether a file, or an entry of one, can be understood.
+ *
+ * Types follow from them, so that the compiler compares them with those that readers promise. The build writes code of each
+ * in `stateSchemas`: no short command waits for ajv. Properties that later releases add are let pass.
+ */
+
+import type { FromSchema } from 'json-schema-to-ts';
+import { validate } from '../config/validate.ts';
+import type { JsonSchema } from '../contracts/addin.ts';
+
+const text = { type: 'string' } as const;
+const textOrNull = { type: ['string', 'null'] } as const;
+const flag = { type: 'boolean' } as const;
+const uuid = { type: 'string', pattern: '^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$' } as const;
+const whole = {
+  type: 'integer',
+  minimum: Number.MIN_SAFE_INTEGER,
+  maximum: Number.MAX_SAFE_INTEGER,
+} as const;
+const amount = { type: 'number' } as const;
+const amountOrNull = { type: ['number', 'null'] } as const;
+const texts = { type: 'array', items: text } as const;
+
+/** Of `server.json`. */
+const identityFileSchema = {
+  type: 'object',
+  required: ['version', 'uuid', 'systemUuid', 'machine', 'previous'],
+  properties: {
+    version: { const: 1 },
+    uuid,
+    systemUuid: uuid,
+    machine: textOrNull,
+    previous: {
+      type: 'array',
+      items: { type: 'object', required: ['uuid', 'untilMs'], properties: { uuid, untilMs: whole } },
+    },
+  },
+} as const;
+
+/** Of `accounts.json`. */
+const accountsFileSchema = {
+  type: 'object',
+  required: ['accounts'],
+  properties: {
+    accounts: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['uuid', 'home', 'marked', 'attributes'],
+        properties: {
+          uuid,
+          home: textOrNull,
+          marked: flag,
+          stamp: text,
+          plan: textOrNull,
+          tookOverAtMs: whole,
+          attributes: {
+            type: 'array',
+            minItems: 1,
+            items: {
+              type: 'object',
+              required: ['site', 'domain', 'firstSeenMs', 'lastSeenMs'],
+              properties: { site: text, domain: textOrNull, firstSeenMs: whole, lastSeenMs: whole },
+            },
+          },
+        },
+      },
+    },
+  },
+} as const;
+
+/** Of `stores.json`. */
+const storesFileSchema = {
+  type: 'object',
+  required: ['stores'],
+  properties: { stores: { type: 'object', additionalProperties: text } },
+} as const;
+
+const findings = {
+  type: 'array',
+  items: { type: 'object', required: ['code', 'message'], properties: { code: text, message: text } },
+} as const;
+
+/** An entry of `newest/<addin>.json`. */
+const newestFindingsSchema = {
+  type: 'object',
+  required: ['id', 'findings'],
+  properties: { id: text, key: text, completeKey: text, findings },
+} as const;
+
+const lastSnapshot = { lineage: text, sequence: whole, digest: text } as const;
+
+/** The part of `lineages/<addin>/<account>.json` that it is nothing without. */
+const lastSnapshotSchema = {
+  type: 'object',
+  required: ['lineage', 'sequence', 'digest'],
+  properties: lastSnapshot,
+} as const;
+
+/** An entry of `former` there. */
+const placedSnapshotSchema = {
+  type: 'object',
+  required: ['lineage', 'sequence', 'digest', 'store'],
+  properties: { ...lastSnapshot, store: textOrNull },
+} as const;
+
+/** An entry of `recent` there. */
+const measuresSchema = {
+  type: 'object',
+  required: ['id', 'state', 'entries', 'bytes', 'changes', 'newBytes', 'ratio', 'findings'],
+  properties: {
+    id: text,
+    state: { enum: ['complete', 'partial'] },
+    entries: amount,
+    bytes: amount,
+    changes: amountOrNull,
+    newBytes: amount,
+    ratio: amountOrNull,
+    excluded: texts,
+    findings,
+  },
+} as const;
+
+export const processMark = { pid: whole, processStart: text, bootId: text } as const;
+
+/** Of `runs/<id>.json`. */
+const runFileSchema = {
+  type: 'object',
+  required: ['id', 'addin', 'startedAtMs', 'accounts', 'done', 'pid', 'processStart', 'bootId', 'stopped'],
+  properties: {
+    id: text,
+    addin: text,
+    startedAtMs: whole,
+    scheduled: flag,
+    whole: flag,
+    accounts: whole,
+    done: whole,
+    ...processMark,
+    stopped: flag,
+  },
+} as const;
+
+/** Of `restores/<id>.json`. */
+const restoreFileSchema = {
+  type: 'object',
+  required: ['snapshots', 'pid', 'processStart', 'bootId'],
+  properties: {
+    snapshots: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['id', 'server', 'owner', 'places'],
+        properties: { id: text, server: text, owner: text, places: texts },
+      },
+    },
+    ...processMark,
+  },
+} as const;
+
+/** Of `verifications/<kind>-<name>.json`. */
+const verificationSchema = {
+  type: 'object',
+  required: [
+    'kind',
+    'name',
+    'version',
+    'contract',
+    'configuration',
+    'endedAtMs',
+    'sound',
+    'checks',
+    'failed',
+    'holdfast',
+  ],
+  properties: {
+    kind: { enum: ['store', 'provider'] },
+    name: text,
+    version: text,
+    contract: amount,
+    configuration: text,
+    endedAtMs: amount,
+    sound: flag,
+    checks: amount,
+    failed: amount,
+    holdfast: text,
+  },
+} as const;
+
+const progress = {
+  doneThroughMs: whole,
+  begun: {
+    type: ['object', 'null'],
+    required: ['atMs', 'forMs', 'tries'],
+    properties: { atMs: whole, forMs: whole, tries: whole },
+  },
+} as const;
+
+/** An entry of `schedule.json`. */
+const itemStateSchema = {
+  type: 'object',
+  required: ['doneThroughMs', 'begun'],
+  properties: {
+    ...progress,
+    aside: { type: 'object', required: ['doneThroughMs', 'begun'], properties: progress },
+  },
+} as const;
+
+export const stateSchemas = [
+  identityFileSchema,
+  accountsFileSchema,
+  storesFileSchema,
+  newestFindingsSchema,
+  lastSnapshotSchema,
+  placedSnapshotSchema,
+  measuresSchema,
+  runFileSchema,
+  restoreFileSchema,
+  verificationSchema,
+  itemStateSchema,
+] as const;
+
+const fits = (value: unknown, schema: JsonSchema): boolean => validate(value, schema).length === 0;
+
+export const isIdentityFile = (value: unknown): value is FromSchema<typeof identityFileSchema> =>
+  fits(value, identityFileSchema);
+export const isAccountsFile = (value: unknown): value is FromSchema<typeof accountsFileSchema> =>
+  fits(value, accountsFileSchema);
+export const isStoresFile = (value: unknown): value is FromSchema<typeof storesFileSchema> =>
+  fits(value, storesFileSchema);
+export const isNewestFindings = (value: unknown): value is FromSchema<typeof newestFindingsSchema> =>
+  fits(value, newestFindingsSchema);
+export const isLastSnapshot = (value: unknown): value is FromSchema<typeof lastSnapshotSchema> =>
+  fits(value, lastSnapshotSchema);
+export const isPlacedSnapshot = (value: unknown): value is FromSchema<typeof placedSnapshotSchema> =>
+  fits(value, placedSnapshotSchema);
+export const isMeasures = (value: unknown): value is FromSchema<typeof measuresSchema> =>
+  fits(value, measuresSchema);
+export const isRunFile = (value: unknown): value is FromSchema<typeof runFileSchema> =>
+  fits(value, runFileSchema);
+export const isRestoreFile = (value: unknown): value is FromSchema<typeof restoreFileSchema> =>
+  fits(value, restoreFileSchema);
+export const isVerification = (value: unknown): value is FromSchema<typeof verificationSchema> =>
+  fits(value, verificationSchema);
+export const isItemState = (value: unknown): value is FromSchema<typeof itemStateSchema> =>
+  fits(value, itemStateSchema);
