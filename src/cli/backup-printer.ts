@@ -107,6 +107,7 @@ export class BackUpPrinter {
       unmatched: readonly string[];
       copies: readonly CopyReport[];
       pruned: readonly PrunedStore[];
+      pastElsewhere: readonly string[];
       upkeepProblems: readonly string[];
       hookProblems: readonly string[];
     },
@@ -143,6 +144,7 @@ export class BackUpPrinter {
         error: error === null ? null : describeError(error),
       })),
       pruned: about.pruned.map((one) => ({ ...one })),
+      pastElsewhere: [...about.pastElsewhere],
       upkeepProblems: [...about.upkeepProblems],
       hookProblems: [...about.hookProblems],
     });

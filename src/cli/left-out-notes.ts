@@ -86,7 +86,7 @@ async function otherServers(search: Search): Promise<string[]> {
   return (await serversIn(search.store, search.signal)).filter((one) => !mine.includes(one));
 }
 
-function listedServers(servers: readonly string[]): string {
+export function listedServers(servers: readonly string[]): string {
   const more = servers.length > named ? ` and ${servers.length - named} more` : '';
   return `${servers.slice(0, named).join(', ')}${more}`;
 }
@@ -102,7 +102,7 @@ const hasAny = async ({ store, signal }: Search, prefix: string): Promise<boolea
   (await firstKey(store, { prefix, signal })) !== null;
 
 /** One request each, however many snapshots they have. */
-async function serversIn(store: Store, signal: AbortSignal): Promise<string[]> {
+export async function serversIn(store: Store, signal: AbortSignal): Promise<string[]> {
   const found: string[] = [];
   let key = await firstKey(store, { prefix: 'manifests/', signal });
   while (key !== null && found.length <= mostServers) {

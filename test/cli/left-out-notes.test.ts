@@ -37,7 +37,12 @@ it('names the UUID before, and the server before, whose snapshots a name no long
   );
   const before = stateFile('server').uuid;
   rmSync(site.state, { recursive: true });
-  await site.holdfast('backup');
+  const past = `the store has snapshots of 1 account of this server that another server made, who is not trusted here: ${before}`;
+  expect((await site.holdfast('doctor')).stdout).toContain(`warn   snapshots of nightly      ${past}\n`);
+  const anew = await site.holdfast('backup');
+  expect(anew.stderr).toContain(`warning: state-anew: ${past}\nhint: Where this server has lost its state`);
+  expect(anew.status, 'somebody is told').toBe(100);
+  expect((await site.holdfast('status')).stderr).toContain(`note: ${past}; holdfast snapshots --server UUID`);
   expect((await site.holdfast('snapshots')).stderr).toBe(
     `note: snapshots of other servers left out; --server UUID shows them: ${before}\n`,
   );
@@ -68,7 +73,8 @@ it('names other servers also where a name means an account of which they have no
   rmSync(site.state, { recursive: true });
   rmSync(home, { recursive: true });
   mkdirSync(home);
-  await site.holdfast('backup');
+  const { status } = await site.holdfast('backup');
+  expect(status, 'no account of these servers is one of this server').toBe(0);
   const { stderr } = await site.holdfast('snapshots', '--account', 'anna');
   expect(stderr).toContain(
     'note: snapshots of other servers left out, perhaps of this account; --server UUID',

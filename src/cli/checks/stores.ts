@@ -2,8 +2,10 @@
 
 import type { AddinConfiguration } from '../../core/config/load-configuration.ts';
 import type { Store } from '../../core/contracts/store.ts';
+import type { Account } from '../../core/index.ts';
 import { companionHash, companionProblems, readCompanions } from '../../core/jobs/companions.ts';
 import { firstKey, readStoreFile } from '../../core/jobs/store-identity.ts';
+import { openTrust } from '../../core/jobs/trust.ts';
 import { printable } from '../../core/printable.ts';
 import type { State } from '../../core/state/state.ts';
 import type { Loaded } from '../configuration.ts';
@@ -11,27 +13,28 @@ import { openStore } from '../opened.ts';
 import type { World } from '../world.ts';
 import { attempt, type Check, caution, fault, ok } from './check.ts';
 import { checkEncryption } from './encryption.ts';
+import { checkPast } from './past.ts';
+
+export interface StoreLook {
+  readonly state: State | null;
+  readonly accounts: readonly Account[];
+  readonly world: World;
+  readonly signal: AbortSignal;
+}
 
 export async function checkStore(
   loaded: Loaded,
   addin: AddinConfiguration,
-  {
-    state,
-    world,
-    signal,
-  }: { readonly state: State | null; readonly world: World; readonly signal: AbortSignal },
+  { state, accounts, world, signal }: StoreLook,
 ): Promise<readonly Check[]> {
   const name = `store of ${addin.name}`;
   return attempt(name, async () => {
-    const { store } = await openStore(loaded, addin, world);
+    const { store, provider } = await openStore(loaded, addin, world);
+    const { stateDir, trustedSigners } = loaded.configuration;
     try {
       const file = await readStoreFile(store, signal);
       const remembered = state?.storeId(addin.name) ?? null;
-      const checks = await checkEncryption(
-        addin,
-        { stateDir: loaded.configuration.stateDir, storeId: remembered },
-        world,
-      );
+      const checks = await checkEncryption(addin, { stateDir, storeId: remembered }, world);
       if (file === null) checks.push(await checkUnused(name, remembered, () => firstKey(store, signal)));
       else if (remembered !== null && remembered !== file.store) {
         const detail = `it has the id ${file.store}, and this server wrote to ${remembered} before`;
@@ -39,6 +42,10 @@ export async function checkStore(
       } else {
         checks.push(ok(name, `${addin.store.use} ${file.store} can be read`));
         checks.push(await checkCompanions(store, addin.name, signal));
+        const trust = await openTrust(stateDir, trustedSigners);
+        // Copies hold the same.
+        if (!addin.name.includes('/'))
+          checks.push(...(await checkPast(addin.name, accounts, { store, provider, state, trust, signal })));
       }
       return checks;
     } finally {

@@ -9,7 +9,6 @@ import { statusWithLater } from '../../core/exit-status.ts';
 import { type AccountLock, awaitRun, lockRun } from '../../core/jobs/account-lock.ts';
 import type { CapturePool } from '../../core/jobs/capture/pool.ts';
 import { statusWithCopies } from '../../core/jobs/copy/report.ts';
-import { quoted } from '../../core/printable.ts';
 import type { State } from '../../core/state/state.ts';
 import { BackUpPrinter } from '../backup-printer.ts';
 import type { CliCommand, CliContext } from '../command.ts';
@@ -26,8 +25,16 @@ import { openProgress } from '../progress.ts';
 import { copyAll } from '../runs/copy-all.ts';
 import { tellInterrupted } from '../runs/interrupted.ts';
 import { isForNone } from '../runs/nothing-to-do.ts';
+import { pastAtFirst, withPast } from '../runs/past-at-first.ts';
 import { RunCompanion } from '../runs/run-companion.ts';
-import { type RunAsked, type RunOptions, type RunParts, withOpened, withStore } from '../runs/run-parts.ts';
+import {
+  instantGiven,
+  type RunAsked,
+  type RunOptions,
+  type RunParts,
+  withOpened,
+  withStore,
+} from '../runs/run-parts.ts';
 import { selectForRun } from '../runs/select-accounts.ts';
 import { doUpkeep } from '../runs/upkeep.ts';
 
@@ -170,6 +177,7 @@ async function runWith(
   if (problem !== null) output.note(`warning: ${problem}`);
   const { backUp } = await import('../../core/jobs/backup/back-up.ts');
   const opened = await opening;
+  const past = await pastAtFirst(context, configuration, { opened, state, accounts: selected.accounts });
   const printer = new BackUpPrinter({
     output,
     now: world.now,
@@ -208,15 +216,17 @@ async function runWith(
     if (!signal.aborted) await dropReplaced(context, loaded);
     const copies = signal.aborted ? [] : await copyAll(context, { loaded, addin, state, printer, chosen });
     const upkeep = await doUpkeep(context, { configuration, addin: configured, chosen, copies });
-    const status = statusWithLater(statusWithCopies(report.exitStatus, copies), upkeep.exitStatus);
+    const later = withPast(upkeep, past);
+    const status = statusWithLater(statusWithCopies(report.exitStatus, copies), later.exitStatus);
     await closeStore();
-    const exitStatus = await companion.end(status, upkeep);
+    const exitStatus = await companion.end(status, later);
     await noteKeyWarnings(output, configured, configuration.stateDir, state);
     const { problems: upkeepProblems, pruned } = upkeep;
     const about = { addin: opened.name, server: state.server.uuid, unmatched: selected.unmatched };
+    const what = { pastElsewhere: past.servers, copies, pruned, upkeepProblems };
     printer.report(
       { ...report, exitStatus, endedAtMs: world.now() },
-      { ...about, copies, pruned, upkeepProblems, hookProblems: companion.hookFailures.problems },
+      { ...about, ...what, hookProblems: companion.hookFailures.problems },
     );
     return exitStatus;
   } catch (error) {
@@ -235,15 +245,6 @@ const disabled = (): HoldfastError =>
   new HoldfastError('BACKUPS_DISABLED', 'backups are switched off by the scope backups.enabled', {
     hint: 'Run holdfast scope set backups.enabled true.',
   });
-
-/** @throws USAGE */
-function instantGiven(text: string): number {
-  const ms = Date.parse(text);
-  if (Number.isSafeInteger(ms)) return ms;
-  throw new HoldfastError('USAGE', `${quoted(text)} is no instant`, {
-    hint: 'Write it as 2026-01-31T06:00:00Z.',
-  });
-}
 
 const limitedTo = async (bytesPerSecond: number) =>
   (await import('../../core/jobs/limit-bandwidth.ts')).bandwidthLimit(bytesPerSecond);

@@ -131,7 +131,7 @@ async function checkConfiguredParts(
   }
   add(await attempt('imports', () => checkImports(loaded)));
   for (const one of configuration.addins.flatMap(perStore)) {
-    const found = await checkStore(loaded, one, { state, world, signal });
+    const found = await checkStore(loaded, one, { state, accounts, world, signal });
     add(found);
     // Where the store cannot be read there is nothing more to tell.
     if (found.every((check) => check.code === null)) add(await checkSetup(loaded, one, { state, world }));

@@ -5,11 +5,12 @@ import type { CliCommand } from '../command.ts';
 import { loadReadable } from '../configuration.ts';
 import type { StatusDocument } from '../documents/snapshots.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
+import { pastElsewhere, pastText } from '../past-elsewhere.ts';
 import { checkStatus } from '../runs/check-status.ts';
-import { seenAccounts } from '../seen-accounts.ts';
+import { type SeenAccount, seenAccounts } from '../seen-accounts.ts';
 import { columns, describeSeen, rowOf, tellWrong } from '../status-accounts.ts';
 import { tellRuns } from '../status-runs.ts';
-import { copyHelp, withStore } from '../store-session.ts';
+import { copyHelp, type StoreSession, withStore } from '../store-session.ts';
 
 interface Options extends KeyOptions {
   readonly addin?: string;
@@ -44,6 +45,7 @@ export const status: CliCommand<Options> = {
     const loaded = await loadReadable(context);
     return withStore(context, { loaded, ...options, needs: 'any', readsPanel: true }, async (session) => {
       const { seen, nowMs } = await seenAccounts(session, world.now);
+      await notePast(session, seen);
       if (!output.json) {
         const rows = seen.map((one) => rowOf(one, nowMs));
         output.table(columns, rows);
@@ -59,3 +61,11 @@ export const status: CliCommand<Options> = {
     });
   },
 };
+
+/** Without a state whatever is there is shown, whoever made it. */
+async function notePast({ search, trust }: StoreSession, seen: readonly SeenAccount[]): Promise<void> {
+  if (search.state === null) return;
+  const accounts = seen.map(({ account }) => account);
+  const text = pastText(await pastElsewhere({ ...search, trust }, accounts));
+  if (text !== null) search.note?.(`note: ${text}; holdfast snapshots --server UUID shows them`);
+}

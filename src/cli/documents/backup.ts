@@ -64,6 +64,9 @@ export const backupDocument = document('backup', 'One run of a backup.', {
       snapshots: count('Snapshots that were removed from it.'),
     }),
   ),
+  pastElsewhere: texts(
+    'Of the first run of a state: UUIDs of servers that are not trusted here and made snapshots of these accounts in the store.',
+  ),
   upkeepProblems: texts('What pruning and compacting after the run said, where it was not done or refused.'),
   hookProblems: texts('Hooks that failed and stopped nothing; those whose failures are ignored left out.'),
 });

@@ -33,6 +33,7 @@ export async function isForNone(
     unmatched: [],
     copies: [],
     pruned: [],
+    pastElsewhere: [],
     upkeepProblems: [],
     hookProblems: [],
   };

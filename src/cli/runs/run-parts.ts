@@ -1,6 +1,8 @@
 /** What a backup run is asked for, and what it reads and writes: opened together, and closed however it ends. */
 
+import { HoldfastError } from '../../core/errors.ts';
 import type { DatabaseEngine, Panel, RequestedLevel } from '../../core/index.ts';
+import { quoted } from '../../core/printable.ts';
 import type { CliContext } from '../command.ts';
 import { chooseAddin, type Loaded } from '../configuration.ts';
 import { type OpenedStore, openEngines, openPanel, openStore } from '../opened.ts';
@@ -15,6 +17,15 @@ export interface RunOptions {
   readonly selected?: true;
   readonly scheduled?: true;
   readonly until?: number;
+}
+
+/** Of `until`. @throws USAGE */
+export function instantGiven(text: string): number {
+  const ms = Date.parse(text);
+  if (Number.isSafeInteger(ms)) return ms;
+  throw new HoldfastError('USAGE', `${quoted(text)} is no instant`, {
+    hint: 'Write it as 2026-01-31T06:00:00Z.',
+  });
 }
 
 export interface RunAsked {

@@ -1,0 +1,90 @@
+/**
+ * The past of this server's accounts under another server: what is there where it has lost its state, and its
+ * snapshots before are none of its own any more.
+ *
+ * Goes by the UUIDs that directories of accounts carry, so that servers which share a store hear nothing of each other.
+ */
+
+import type { KeyedProvider } from '../core/encryption/keyed-provider.ts';
+import { isHoldfastError } from '../core/errors.ts';
+import type { Account, Store } from '../core/index.ts';
+import { listSnapshots, readAnySnapshot } from '../core/jobs/catalog.ts';
+import { ownersAmong } from '../core/jobs/owners-among.ts';
+import { standingOf, type Trust } from '../core/jobs/trust.ts';
+import type { State } from '../core/state/state.ts';
+import { plural } from './format.ts';
+import { knownIds } from './known-ids.ts';
+import { listedServers, serversIn } from './left-out-notes.ts';
+import { ownServers } from './search.ts';
+
+export interface Past {
+  /** UUID. */
+  readonly server: string;
+  /** UUIDs of accounts of this server of which that one made snapshots. */
+  readonly accounts: readonly string[];
+}
+
+export interface PastSearch {
+  readonly store: Store;
+  readonly provider: KeyedProvider;
+  readonly state: State | null;
+  readonly trust: Trust;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Leaves out servers whose newest manifest is trusted here: whoever named their keys knows of them. Empty where the
+ * store cannot be listed.
+ */
+export async function pastElsewhere(
+  search: PastSearch,
+  accounts: readonly Account[],
+): Promise<readonly Past[]> {
+  const { store, state, signal } = search;
+  if (store.capabilities.putOnly) return [];
+  const mine = ownServers(state);
+  const others = (await serversIn(store, signal)).filter((one) => !mine.includes(one));
+  if (others.length === 0) return [];
+  const ids = [...(await knownIds(accounts, state)).values()];
+  const found: Past[] = [];
+  for (const server of others) {
+    const theirs = await ownersAmong(store, server, ids, signal);
+    if (theirs.length > 0 && !(await isTrusted(search, server, theirs[0]!))) {
+      found.push({ server, accounts: theirs });
+    }
+  }
+  return found;
+}
+
+async function isTrusted(
+  { store, provider, trust, signal }: PastSearch,
+  server: string,
+  owner: string,
+): Promise<boolean> {
+  const newest = (await listSnapshots(store, { server, owner }, signal)).at(-1);
+  if (newest === undefined) return false;
+  try {
+    return standingOf(await readAnySnapshot(provider, newest, signal), trust) === 'trusted';
+  } catch (error) {
+    if (isHoldfastError(error) && /^(?:OBJECT|FORMAT)_/.test(error.code)) return false;
+    throw error;
+  }
+}
+
+/** One sentence, or null where there is nothing. */
+export function pastText(past: readonly Past[]): string | null {
+  if (past.length === 0) return null;
+  const count = new Set(past.flatMap(({ accounts }) => accounts)).size;
+  const servers = listedServers(past.map(({ server }) => server));
+  return `the store has snapshots of ${plural(count, 'account')} of this server that another server made, who is not trusted here: ${servers}`;
+}
+
+export const pastHint =
+  'Where this server has lost its state, bring that back, or go on as docs/recovery.md says ("The state is lost"); where the accounts came from there, name that server in "trustedSigners" of config.json.';
+
+/** Of anybody. */
+export const holdsSnapshots = async ({
+  store,
+  signal,
+}: Pick<PastSearch, 'store' | 'signal'>): Promise<boolean> =>
+  !store.capabilities.putOnly && (await serversIn(store, signal)).length > 0;
