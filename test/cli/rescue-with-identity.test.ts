@@ -9,6 +9,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SnapshotsDocument } from '../../src/cli/documents/snapshots.ts';
+import { identityText } from '../../src/core/encryption/key-text.ts';
+import { newKeyPair } from '../../src/core/encryption/x25519.ts';
 import { runRescue } from '../support/backup.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 import { runPython } from '../support/run-python.ts';
@@ -80,6 +82,45 @@ describe('rescue.py --identity', () => {
     } finally {
       execFileSync('umount', [scratch]);
     }
+  });
+
+  it('reads the recovery sheet as it was typed back, and names a row that is mistyped', async () => {
+    const sheet = readFileSync(join(site.dir, 'sheet'), 'utf8');
+    const [typed, mistyped] = [join(site.dir, 'typed'), join(site.dir, 'mistyped')];
+    writeFileSync(typed, sheet.slice(sheet.indexOf('  1:'), sheet.indexOf('The alphabet')).toLowerCase());
+    writeFileSync(mistyped, sheet.replace(/^ {2}2: {2}../m, '  2:  AA'));
+    const target = `target-${++targets}`;
+    const [read, refused] = await Promise.all([
+      runRescue(site.store, [...latest('anna', target), '--identity', typed]),
+      runRescue(site.store, [...latest('anna', `${target}b`), '--identity', mistyped]),
+    ]);
+
+    expect([read.status, read.problems]).toEqual([0, []]);
+    expect(readFileSync(join(site.dir, target, 'files/page'), 'utf8')).toBe('anna');
+    expect(refused.stderr).toBe(
+      `stopped: row 2 of the recovery sheet is missing or mistyped in ${mistyped}\n`,
+    );
+  });
+
+  it('says of a file that opens nothing what it is, once', async () => {
+    const [wrong, empty] = [join(site.dir, 'wrong.key'), join(site.dir, 'empty.key')];
+    writeFileSync(wrong, identityText(newKeyPair().privateKey));
+    writeFileSync(empty, '# nothing yet\n');
+    const given = (file: string, ...args: string[]) =>
+      runRescue(site.store, [...args, '--identity', file]).then(({ stderr }) => stderr);
+    const [list, none, named] = await Promise.all([
+      given(wrong, 'list'),
+      given(empty, 'list'),
+      given(wrong, ...latest('anna', 'nowhere')),
+    ]);
+
+    expect(list).toBe(
+      'note: no identity given opens a key in keys/ of 2 accounts; these are shown by UUID\n',
+    );
+    expect(none).toContain(`stopped: ${empty} holds no identity: `);
+    expect(named).toBe(
+      'stopped: no account whose name can be read is called anna; no identity given opens those of 2 accounts (a UUID needs no name)\n',
+    );
   });
 
   it('restores an account where another does not open, and says of that one why', async () => {

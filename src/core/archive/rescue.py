@@ -3,7 +3,7 @@
 
 Something is broken and you want your files back. You need this file, the store or a copy of it (reading is enough,
 nothing in it is ever changed), Python 3.6 or newer and the program `zstd`; where snapshots are encrypted also `age` and
-your identity file. Be root, or owners and devices are lost.
+your identity file, or the rows of the recovery sheet typed into one. Be root, or owners and devices are lost.
 
     cd /path/to/the/store
     python3 rescue.py list
@@ -47,6 +47,9 @@ LINKED, HAS_XATTRS = 4, 16  # of an entry's flags, those that matter here
 CHATTR = 128 | 256 | 512    # and these, eight times what the kernel has for chattr's i, a and d
 GET_FLAGS, SET_FLAGS = 0x80086601, 0x40086602  # FS_IOC_GETFLAGS and FS_IOC_SETFLAGS of Linux
 ACLS = ('system.posix_acl_access', 'system.posix_acl_default')
+IDENTITY = re.compile(rb'(?m)^(?:AGE-(?:SECRET-KEY|PLUGIN)-|-----BEGIN [A-Z ]*PRIVATE KEY-----)')  # what age takes
+SHEET_ROW = re.compile(rb'(?m)^\s*([1-3])[ \t]*[:.)][ \t]*(\S[^\r\n]*)')
+SHEET_ALPHABET = 'QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L'
 KEY = re.compile(r'\d{5}-\d{1,5}-[0-9a-f]{8}\.age')
 MANIFEST = re.compile(r'(\d{8})-(\d{8}T\d{6}Z)-([a-z]+)-([a-z]+)-([0-9a-f]{12})(?:-r([1-9]\d{0,4}))?\.manifest')
 MANIFEST_LIMIT = 64 << 20  # bytes
@@ -353,7 +356,10 @@ class Keys:
                     opened = self.place('identity-%d' % number)
                     if not self.age([], path, opened, quiet=False):
                         raise Stop('the identity %s was not opened: a wrong passphrase?' % show(given))
-                    path = opened
+                    path, text = opened, read_whole(opened)
+                if not IDENTITY.search(text):
+                    path = self.place('sheet-%d' % number)
+                    self.keep(path, key_of_sheet(text, show(given)))
                 # A plugin may have something to say to whoever holds its key.
                 self.quiet = self.quiet and b'AGE-PLUGIN-' not in text
                 self.opened.append(path)
@@ -378,18 +384,20 @@ class Keys:
                 self.keep(opened, found)
             self.accounts[server, owner] = opened if found else None
         if self.accounts[server, owner] is None:
-            raise Locked(self.why_locked(server, owner))
+            raise Locked(self.why_locked((server, owner)))
         return self.accounts[server, owner]
 
     def names(self, server, owner):
         place = os.path.join(self.folder, 'keys', server, owner)
         return [name for name in os.listdir(place) if KEY.fullmatch(name)] if os.path.isdir(place) else []
 
-    def why_locked(self, server, owner):
-        place = 'keys/%s/%s' % (show(server), show(owner))
-        if self.names(server, owner):
-            return 'no identity given opens a key in %s' % place
-        return 'there is no key in %s: the account was erased, or the store is not whole' % place
+    def why_locked(self, *places):
+        """Of accounts, (server, owner), that all have keys, or none."""
+        where = 'keys/%s/%s' % tuple(map(show, places[0])) if len(places) == 1 else 'keys/ of %d accounts' % len(places)
+        if self.names(*places[0]):
+            return 'no identity given opens a key in %s' % where
+        return 'there is no key in %s: %s erased, or the store is not whole' % (
+            where, 'the account was' if len(places) == 1 else 'they were')
 
     def body(self, server, owner, encryption, line):
         opened = self.place('body')
@@ -434,6 +442,21 @@ class Keys:
 # ---- The store and its manifests -----------------------------------------------------------------------------------
 
 Snapshot = collections.namedtuple('Snapshot', 'key server owner sequence utc short revision header body')
+
+
+def key_of_sheet(text, shown):
+    """The identity, as age takes it, of a recovery sheet that was typed back."""
+    rows, key = dict(SHEET_ROW.findall(text)), ''
+    if not rows:
+        raise Stop('%s holds no identity: neither a line AGE-SECRET-KEY-1... nor the rows of a recovery sheet' % shown)
+    for number, length in (1, 20), (2, 20), (3, 18):
+        row = re.sub(r'[\s-]', '', rows.get(b'%d' % number, b'').decode('latin-1').upper())
+        row = row.replace('O', '0').replace('B', '8').replace('I', 'L').replace('1', 'L')
+        digest = hashlib.sha256(('holdfast sheet %d%s' % (number, row[:length])).encode()).digest()
+        if row[length:] != ''.join(SHEET_ALPHABET[byte % 32] for byte in digest[:4]):
+            raise Stop('row %d of the recovery sheet is missing or mistyped in %s' % (number, shown))
+        key += row[:length]
+    return b'AGE-SECRET-KEY-1%s\n' % key.encode()
 
 
 class Store:
@@ -701,8 +724,12 @@ def choose(store, wanted, account):
     candidates = of_account(every, account) if account else every
     if account and not candidates:
         store.report_damaged()
-        raise Stop('no snapshot of account %s; `python3 rescue.py list` shows what there is%s' % (
-            show(account), '' if all(s.body for s in every) else ', what is encrypted only with --identity FILE'))
+        locked = len({(s.server, s.owner) for s in every if not s.body})
+        if not locked:
+            raise Stop('no snapshot of account %s; `python3 rescue.py list` shows what there is' % show(account))
+        why = 'no identity given opens' if store.keys.identities else 'give --identity FILE to open'
+        raise Stop('no account whose name can be read is called %s; %s those of %d accounts (a UUID needs no name)'
+                   % (show(account), why, locked))
     if wanted == 'latest':
         if not account:
             raise Stop('latest needs --account')
@@ -1394,8 +1421,12 @@ def command_list(store, options):
     if options.account:
         snapshots = of_account(snapshots, options.account)
     store.report_damaged((snapshots[0].server, snapshots[0].owner) if options.account and snapshots else None)
-    for place in sorted({(s.server, s.owner) for s in snapshots if not s.body and store.keys.identities}):
-        note('%s; its snapshots are shown by UUID' % store.keys.why_locked(*place))
+    locked = sorted({(s.server, s.owner) for s in snapshots if not s.body and store.keys.identities})
+    for has_keys in (True, False):
+        alike = [place for place in locked if bool(store.keys.names(*place)) is has_keys]
+        if alike:
+            note('%s; %s shown by UUID' % (store.keys.why_locked(*alike),
+                                           'it is' if len(alike) == 1 else 'these are'))
     for s in snapshots:
         account, counts = s.body.get('account') or {}, s.body.get('counts') or {}
         say('%s  %s  %s  sequence %d of %s  committed %s  %s  %s bytes  account %s' % (
@@ -1526,7 +1557,7 @@ def main():
         command.add_argument('--account', help='site, domain, alias or UUID')
         command.add_argument('--store', default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         command.add_argument('--identity', action='append', metavar='FILE',
-                             help='opens encrypted snapshots; a file as age takes it')
+                             help='opens encrypted snapshots; a file as age takes it, or a recovery sheet')
         command.add_argument('--signer', action='append', metavar='KEY', type=signer_key,
                              help='only what this key has signed: 64 hex digits; may be repeated')
     restorer.add_argument('--to', required=True, metavar='DIR', help='empty, or not there yet')

@@ -64,8 +64,9 @@ export function sheetOf({ secret, recipient }: Identity, context: SheetContext):
     '  holdfast key check --identity FILE',
     '  holdfast key generate --from-sheet FILE --to /root/identity',
     'On a new machine name server and key it signs with in "trustedSigners" of config.json: "SERVER:KEY".',
-    'Without Holdfast: write AGE-SECRET-KEY-1 and the rows, without spaces and without the last group of',
-    'each, as one line into a file. RESTORE.md in the store says how age, zstd and tar go on from there:',
+    'Without Holdfast: rescue.py takes the same file with --identity. For age itself write AGE-SECRET-KEY-1 and',
+    'the rows, without spaces and without the last group of each, as one line into a file. RESTORE.md in the',
+    'store says how age, zstd and tar go on from there:',
     '  age -d -i <(age -d -i FILE keys/…/….age) data/…/….tar.zst.age | zstd -dc | tar -x …',
   ].join('\n')}\n`;
 }
