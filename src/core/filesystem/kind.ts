@@ -20,11 +20,15 @@ export const countsLinks = (fd: number): boolean => counting.has(kindOf(fd));
 
 /**
  * Of the files that show one device, no two have one number. Not so on an overlay above btrfs, where each subvolume counts
- * for itself: such an overlay is known by its upper layer, which counts no inodes. @throws Error as `statfs`
+ * for itself: such an overlay is known by its upper layer, which counts no inodes.
  */
 export function numbersInodes(fd: number): boolean {
-  const { type, files } = statfsSync(`/proc/self/fd/${fd}`);
-  return type !== overlay || files > 0;
+  try {
+    const { type, files } = statfsSync(`/proc/self/fd/${fd}`);
+    return type !== overlay || files > 0;
+  } catch {
+    return true; // an overlay tells, other than some programs behind FUSE
+  }
 }
 
 /** A directory has another ctime whenever a name has come, gone or been renamed in it. */
