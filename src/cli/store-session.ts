@@ -1,7 +1,9 @@
 /** What commands that read a store share: configuration, store, state and the way to snapshots. */
 
 import type { AddinConfiguration } from '../core/config/load-configuration.ts';
+import { type KeyedProvider, withKeys } from '../core/encryption/keyed-provider.ts';
 import { openTrust, type Trust } from '../core/jobs/trust.ts';
+import { ownerNames } from '../core/state/database-owners.ts';
 import type { State } from '../core/state/state.ts';
 import type { CliContext } from './command.ts';
 import { chooseAddin, chooseCopy, type Loaded, loadConfigured } from './configuration.ts';
@@ -34,6 +36,18 @@ export interface StoreChoice extends KeyOptions {
   readonly readsPanel?: boolean;
 }
 
+/** Looked up when first asked for: thousands of sites take their time, and few commands ask. */
+function siteNames(state: State | null): Pick<KeyedProvider, 'siteOf'> {
+  if (state === null) return {};
+  let names: ReadonlyMap<string, string> | null = null;
+  return {
+    siteOf(owner) {
+      names ??= ownerNames(state);
+      return names.get(owner);
+    },
+  };
+}
+
 /** What `--copy <name>` does, for the help of every command that reads a store. */
 export const copyHelp = 'read from this copy of the addin configuration, not from its main store';
 
@@ -64,14 +78,15 @@ export async function withStore<T>(
     const state = await openStateIfAny(loaded.configuration, world);
     const { stateDir, trustedSigners } = loaded.configuration;
     const trust = await openTrust(stateDir, trustedSigners);
-    const opened = await opening;
-    const { store, provider } = opened;
+    const { provider: nameless, ...rest } = await opening;
+    const { store } = rest;
+    const provider = withKeys(nameless, { ...nameless, ...siteNames(state) });
     const remembered = state?.storeId(addin.name) ?? null;
     await checkPresence({ store, addin, remembered, needs, signal, note: (text) => output.note(text) });
     return await work({
       loaded,
       addin,
-      opened,
+      opened: { ...rest, provider },
       state,
       trust,
       search: {

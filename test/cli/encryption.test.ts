@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, wr
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BackupDocument } from '../../src/cli/documents/backup.ts';
+import type { PruneDocument } from '../../src/cli/documents/prune.ts';
 import type { SnapshotsDocument } from '../../src/cli/documents/snapshots.ts';
 import type { VerifyDocument } from '../../src/cli/documents/verify.ts';
 import { errorCodes } from '../../src/core/errors.ts';
@@ -97,6 +98,7 @@ describe('a server without the identity', () => {
     expect(result.status, result.stderr).toBe(0);
     const { snapshots } = documentOf<VerifyDocument>('verify', result);
     expect(snapshots.map(({ locked }) => locked)).toEqual([true, true]);
+    expect(snapshots.map(({ id }) => id)).toContain(newest);
     expect(result.stderr).toContain('2 snapshots locked');
   });
 
@@ -111,8 +113,11 @@ describe('a server without the identity', () => {
     expect(stdout).toBe('');
   });
 
-  it('pins, which needs no contents', async () => {
-    expect((await site.holdfast('pin', newest, '--reason', 'for the test')).status).toBe(0);
+  it('pins and prunes, which needs no contents, and names accounts as snapshots does', async () => {
+    const pinned = await site.holdfast('pin', newest, '--reason', 'for the test');
+    expect([pinned.status, pinned.stdout]).toEqual([0, expect.stringContaining(newest)]);
+    const pruned = documentOf<PruneDocument>('prune', await site.holdfast('prune', '--json'));
+    expect(pruned.snapshots.at(-1)).toMatchObject({ id: newest, account: 'anna' });
     expect((await site.holdfast('unpin', newest)).status).toBe(0);
   });
 

@@ -53,9 +53,14 @@ export interface KeyedProvider extends Provider {
   readonly keys?: KeyRing | null;
   /** Payload of an object where this machine has it already; null where it must be fetched. */
   readonly local?: (key: string, range: ByteRange) => Buffer | null;
+  /** The site that an owner holds, as far as this machine knows: for the names of snapshots that stay locked. */
+  readonly siteOf?: (owner: string) => string | undefined;
 }
 
-export function withKeys(provider: Provider, extra: Pick<KeyedProvider, 'keys' | 'local'>): KeyedProvider {
+export function withKeys(
+  provider: Provider,
+  extra: Pick<KeyedProvider, 'keys' | 'local' | 'siteOf'>,
+): KeyedProvider {
   return {
     name: provider.name,
     capabilities: provider.capabilities,

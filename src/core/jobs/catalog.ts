@@ -45,7 +45,7 @@ export interface Snapshot extends SealedManifest {
 
 /** A snapshot of which perhaps only the clear header can be read. */
 export interface AnySnapshot extends Omit<Snapshot, 'body'> {
-  /** Null where it is encrypted and no identity opens it; the name then begins with the owner's UUID. */
+  /** Null where it is encrypted and no identity opens it; the name then begins with what `siteOf` says, else with the owner's UUID. */
   readonly body: ManifestBody | null;
   /** Why there is no body: IDENTITY_MISSING, IDENTITY_WRONG, or what is wrong with the key object. */
   readonly lockedBy?: HoldfastError;
@@ -173,7 +173,7 @@ async function read(
   } catch (error) {
     // A key object that is gone or damaged locks what it opened; the header is still true.
     if (!isHoldfastError(error) || !/^(?:IDENTITY|OBJECT)_/.test(error.code)) throw error;
-    const name = snapshotName(header.owner, listed);
+    const name = snapshotName(provider.siteOf?.(header.owner) ?? header.owner, listed);
     return { header, body: null, lockedBy: error, signedBy, key, name };
   }
   const body = manifest.body ?? unlockWith(pairs, manifest.unlock);

@@ -5,7 +5,7 @@ import { type KeyedProvider, withKeys } from '../encryption/keyed-provider.ts';
 
 /** @param read hears of every piece that the store gave */
 export function countingReads(provider: KeyedProvider, read: (bytes: number) => void): KeyedProvider {
-  const { keys, local } = provider;
+  const { keys, local, siteOf } = provider;
   const counting: Provider = {
     name: provider.name,
     capabilities: provider.capabilities,
@@ -21,5 +21,6 @@ export function countingReads(provider: KeyedProvider, read: (bytes: number) => 
   return withKeys(counting, {
     ...(keys === undefined ? {} : { keys }),
     ...(local === undefined ? {} : { local }),
+    ...(siteOf === undefined ? {} : { siteOf }),
   });
 }

@@ -64,7 +64,7 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
   for (const prefix of prefixes(request)) {
     for await (const { owner, objects } of walkOwners(store, prefix, signal)) {
       const survey = found.owners.get(owner);
-      const site = survey?.site ?? owner;
+      const site = survey?.site ?? request.provider.siteOf?.(owner) ?? owner;
       const going: StoredKey[] = [];
       const latest = latestOfRuns(objects);
       for (const object of objects) {

@@ -178,7 +178,7 @@ async function surveyOwner(
     },
     nowMs,
   });
-  const site = newest.at(-1)?.snapshot.body?.account.site ?? owner;
+  const site = newest.at(-1)?.snapshot.body?.account.site ?? request.provider.siteOf?.(owner) ?? owner;
   const shrunk = decisions.some(({ keep }) => !keep)
     ? newestIsShrunk(
         decisions.map(({ snapshot }) => ({ ...snapshot, pinnedMs: lastingPinMs(protections, snapshot.id) })),
