@@ -1,7 +1,7 @@
 /** Shows an export of databases: a bar on a terminal, a failure as it comes, and a table at the end. */
 
-import { errorCodes, type HoldfastError } from '../core/errors.ts';
-import type { DatabaseOutcome, ExportEvent } from '../core/jobs/export-databases/types.ts';
+import { errorCodes } from '../core/errors.ts';
+import type { ExportEvent } from '../core/jobs/export-databases/types.ts';
 import { printable } from '../core/printable.ts';
 import type { DatabaseExportDocument, DatabaseItem, SkippedDatabase } from './documents/database-export.ts';
 import { bytesText, durationText, plural } from './format.ts';
@@ -69,10 +69,12 @@ export class DatabaseExportPrinter {
     this.close();
     const output = this.#output;
     if (!output.quiet) this.#table(report.databases);
-    for (const { account, instance, database, warnings } of report.databases) {
-      for (const { code, message } of warnings) {
-        output.info(`warning: ${name(account, instance, database)}: ${code}: ${printable(message, 500)}`);
-      }
+    for (const { account, instance, database, warnings, notes } of report.databases) {
+      const about = name(account, instance, database);
+      for (const { code, message } of warnings)
+        output.info(`warning: ${about}: ${code}: ${printable(message, 500)}`);
+      for (const { code, message } of notes)
+        output.info(`note: ${about}: ${code}: ${printable(message, 500)}`);
     }
     this.#unreachable();
     this.#skipped(report.skipped);
@@ -187,62 +189,3 @@ export function exportStatus(
     outcomes.length > 0 && skipped.length === 0 && outcomes.every(({ warnings }) => warnings.length === 0);
   return wellDone ? 0 : errorCodes.FINISHED_WITH_WARNINGS.exit;
 }
-
-export function describeOutcome(outcome: DatabaseOutcome): DatabaseItem {
-  const { account, instance, engine, database, warnings } = outcome;
-  const common = {
-    account: account.site,
-    domain: account.domain,
-    instance,
-    engine,
-    database,
-    snapshot: null,
-    milliseconds: Math.round(outcome.endedAtMs - outcome.startedAtMs),
-    warnings: warnings.map(({ code, message }) => ({ code, message })),
-  };
-  if (outcome.error !== null) {
-    return { ...common, ...nothing, state: 'failed', error: describeError(outcome.error) };
-  }
-  const { path, plainBytes, storedBytes, consistency, lockHeldMs, lockedTables } = outcome;
-  return {
-    ...common,
-    state: 'complete',
-    error: null,
-    path,
-    plainBytes,
-    storedBytes,
-    instant: new Date(outcome.instantMs).toISOString(),
-    consistency,
-    lockHeldMs: Math.round(lockHeldMs),
-    lockedTables: [...lockedTables],
-  };
-}
-
-/** What a failed one has none of. */
-export const nothing = {
-  path: null,
-  plainBytes: 0,
-  storedBytes: null,
-  instant: null,
-  consistency: null,
-  lockHeldMs: 0,
-  lockedTables: [],
-};
-
-export const describeError = ({
-  code,
-  message,
-  hint,
-}: HoldfastError): NonNullable<DatabaseItem['error']> => ({
-  code,
-  message,
-  hint: hint ?? null,
-});
-
-export const inOrder = (items: readonly DatabaseItem[], sites: readonly string[]): DatabaseItem[] => {
-  const place = new Map(sites.map((site, at) => [site, at]));
-  const key = (one: DatabaseItem): string => `${one.instance}/${one.database ?? ''}`;
-  return [...items].sort(
-    (a, b) => (place.get(a.account) ?? 0) - (place.get(b.account) ?? 0) || (key(a) < key(b) ? -1 : 1),
-  );
-};

@@ -7,7 +7,8 @@ import type { Lacking, SpaceRequest } from '../core/jobs/export-databases/space.
 import type { DatabaseFilter, DatabaseOutcome, ExportTarget } from '../core/jobs/export-databases/types.ts';
 import type { CliContext } from './command.ts';
 import type { ExportParts } from './commands/db-export.ts';
-import { type DatabaseExportPrinter, describeOutcome } from './database-export-printer.ts';
+import type { DatabaseExportPrinter } from './database-export-printer.ts';
+import { describeOutcome } from './database-items.ts';
 import type { DatabaseItem, SkippedDatabase } from './documents/database-export.ts';
 import { type ExportOptions, jobsOf, usage } from './export-options.ts';
 

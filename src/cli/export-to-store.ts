@@ -12,7 +12,8 @@ import { accountOfDatabases, databaseOwners, databasesOnly } from '../core/state
 import type { CliContext } from './command.ts';
 import type { ExportParts } from './commands/db-export.ts';
 import { chooseAddin } from './configuration.ts';
-import { type DatabaseExportPrinter, describeError, nothing } from './database-export-printer.ts';
+import type { DatabaseExportPrinter } from './database-export-printer.ts';
+import { describeError, nothing } from './database-items.ts';
 import type { DatabaseItem } from './documents/database-export.ts';
 import { addinId, openPanel, openStateOf, openStore } from './opened.ts';
 
@@ -75,7 +76,7 @@ function itemsOf({ account, snapshot, error }: AccountOutcome, milliseconds: num
     milliseconds,
   };
   if (error !== null) {
-    const failed = { instance: '*', engine: '*', database: null, snapshot: null, warnings: [] };
+    const failed = { instance: '*', engine: '*', database: null, snapshot: null, warnings: [], notes: [] };
     return [{ ...common, ...failed, ...nothing, state: 'failed', error: describeError(error) }];
   }
   return snapshot.body.components.flatMap((component): DatabaseItem[] => {
@@ -101,6 +102,7 @@ function itemsOf({ account, snapshot, error }: AccountOutcome, milliseconds: num
         lockHeldMs: Math.round(lockHeldMs),
         lockedTables: [...(component.lockedTables ?? [])],
         warnings,
+        notes: [],
       }),
     );
   });

@@ -45,6 +45,10 @@ const databaseItem = record('A database.', {
     'What the export lacks; docs/errors.md has the codes.',
     record('A warning.', { code: text('Its code.'), message: text('What it is about.') }),
   ),
+  notes: list(
+    'What the export has whole and an import may not give back, with the codes of warnings. Without effect on the status.',
+    record('A note.', { code: text('Its code.'), message: text('What it is about.') }),
+  ),
 });
 
 const skippedDatabase = record('A database that was not exported.', {

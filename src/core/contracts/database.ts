@@ -64,6 +64,11 @@ export interface BesideText {
 
 export interface ExportResult {
   readonly warnings: readonly DatabaseWarning[];
+  /**
+   * What the export has whole and an import may not give back as it was. It mostly stands for years: a backup tells of
+   * it when it is new, and no status comes of it otherwise.
+   */
+  readonly notes?: readonly DatabaseWarning[];
   readonly besides: readonly BesideText[];
   /** Tables without transactions, which were locked against writers while they were read. */
   readonly lockedTables?: readonly string[];

@@ -118,6 +118,7 @@ const measuresSchema = {
     newBytes: amount,
     ratio: amountOrNull,
     excluded: texts,
+    notes: texts,
     findings,
   },
 } as const;

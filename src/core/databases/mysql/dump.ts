@@ -68,6 +68,7 @@ export function startDump(
         ]),
         ...lostHistories(plans, client.options),
       ],
+      notes: plans.flatMap(({ notes }) => notes),
       besides: [...mergeBesides(plans), ...(grants === null ? [] : [grants])],
       lockedTables: held?.intact === true ? held.tables : [],
     }),

@@ -6,8 +6,9 @@
 import type { BesideText, DatabaseWarning } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { printable, quoted } from '../../printable.ts';
+import { findColumnLosses } from './column-losses.ts';
 import { findHistoryByTransaction } from './history.ts';
-import { findLosses } from './losses.ts';
+import { findDefiners } from './losses.ts';
 import { quoteName } from './names.ts';
 import { Patience } from './patience.ts';
 import { type Grant, hasPrivilege, missingPrivileges } from './privileges.ts';
@@ -28,6 +29,8 @@ export interface DumpPlan {
   /** One of those whose history goes by transactions; null where there is none. */
   readonly historyByTransaction: string | null;
   readonly warnings: readonly DatabaseWarning[];
+  /** What the dump has, and an import may not keep. */
+  readonly notes: readonly DatabaseWarning[];
   readonly besides: readonly BesideText[];
   /** Why a dump would be short, as the end of a sentence; null where nothing speaks against it. */
   readonly refusal: string | null;
@@ -95,8 +98,9 @@ export async function inspectDatabase(
         database,
         message: `view ${quoted(name)} cannot be dumped and is kept as text beside the export: ${printable(why)}`,
       })),
-      ...(await findLosses(session, database, { selector, hasViews: views.length > 0, patience: others })),
+      ...(await findColumnLosses(session, database, others)),
     ],
+    notes: await findDefiners(session, database, { selector, hasViews: views.length > 0 }),
     besides: broken.length === 0 ? [] : [brokenViewText(broken)],
     refusal:
       missing.length === 0
@@ -125,6 +129,7 @@ export function refusedPlan(database: string, refusal: string): DumpPlan {
     outsideWarning: null,
     brokenViews: [],
     warnings: [],
+    notes: [],
     besides: [],
   };
   return { database, ...nothing, hasHistory: false, historyByTransaction: null, refusal };

@@ -1,27 +1,10 @@
-/** What the dump client cannot write exactly or an import cannot keep, looked for beforehand so that it can be told. */
+/** What the dump client or an import may not keep, looked for beforehand so that it can be told. */
 
 import type { DatabaseWarning } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { printable, quoted } from '../../printable.ts';
 import { accountNames } from '../account-names.ts';
-import { findColumnLosses } from './column-losses.ts';
-import type { Patience } from './patience.ts';
 import { type Session, text } from './session.ts';
-
-export async function findLosses(
-  session: Session,
-  database: string,
-  {
-    selector,
-    hasViews,
-    patience,
-  }: { readonly selector: DatabaseSelector; readonly hasViews: boolean; readonly patience: Patience },
-): Promise<readonly DatabaseWarning[]> {
-  return [
-    ...(await findColumnLosses(session, database, patience)),
-    ...(await findDefiners(session, database, { selector, hasViews })),
-  ];
-}
 
 /**
  * MariaDB's client writes generated columns, which MySQL takes from nobody: such a dump has to be mended by hand.
@@ -56,7 +39,7 @@ const definersQueries = {
 } as const;
 
 /** Objects that act as somebody who is no user of the account, as far as it can be told whose users those are. */
-async function findDefiners(
+export async function findDefiners(
   session: Session,
   database: string,
   { selector, hasViews }: { readonly selector: DatabaseSelector; readonly hasViews: boolean },
@@ -80,7 +63,9 @@ async function findDefiners(
       // A host holds no @, a name may.
       const user = definer.slice(0, definer.lastIndexOf('@'));
       return schema === database && !isUser(user);
-    });
+    })
+    // The same words each time, or they would count as new.
+    .sort((a, b) => (`${a.kind} ${a.name}` < `${b.kind} ${b.name}` ? -1 : 1));
   if (foreign.length === 0) return [];
   const shown = foreign.slice(0, 5).map(({ kind, name, definer }) => {
     return `${printable(kind)} ${quoted(name)} as ${quoted(definer)}`;

@@ -6,7 +6,7 @@ import type { ManifestBody } from '../../archive/manifest.ts';
 import { type AccountProgress, progressOf } from './account-progress.ts';
 import type { BackUpAccount } from './back-up-account.ts';
 import { type CapturedTrees, captureTrees } from './capture-trees.ts';
-import { exportDatabases } from './export-databases.ts';
+import { type ExportedDatabases, exportDatabases } from './export-databases.ts';
 import type { PreparedAccount } from './prepare-account.ts';
 import { refusedComponent } from './raw-data.ts';
 import { exportedTwice } from './warnings.ts';
@@ -17,8 +17,8 @@ export interface CapturedAccount {
   /** Refused trees as well. */
   readonly components: ManifestBody['components'];
   readonly trees: CapturedTrees;
-  /** Families of databases the account uses that no engine of the configuration exports. */
-  readonly unconfigured: readonly string[];
+  readonly unconfigured: ExportedDatabases['unconfigured'];
+  readonly notes: ExportedDatabases['notes'];
 }
 
 /**
@@ -48,7 +48,8 @@ export async function captureAccount(
     const trees = await captureTrees(given, steps?.budget ?? null);
     const refused = prepared.refused.map((one) => refusedComponent(one, startedAtMs));
     const components = [...trees.components, ...refused, ...databases.components];
-    return { startedAtMs, components, trees, unconfigured: databases.unconfigured };
+    const { unconfigured, notes } = databases;
+    return { startedAtMs, components, trees, unconfigured, notes };
   } finally {
     parent?.remove();
   }
@@ -58,7 +59,7 @@ async function readDatabases(
   { account, engines, steps, exportsTwice }: BackUpAccount,
   { parent, writer, warnings }: PreparedAccount,
   progress: AccountProgress,
-): ReturnType<typeof exportDatabases> {
+): Promise<ExportedDatabases> {
   const databases = await exportDatabases({
     account,
     engines,

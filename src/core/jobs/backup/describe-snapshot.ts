@@ -27,7 +27,7 @@ export function describeSnapshot(
 ): { readonly manifest: Manifest; readonly measures: Measures } {
   const { account } = request;
   const { epoch, writer, warnings, former } = stored.prepared;
-  const { components, trees, unconfigured } = stored.captured;
+  const { components, trees, unconfigured, notes } = stored.captured;
   const isComplete = components.every((component) => component.state === 'complete');
   const state = isComplete ? 'complete' : 'partial';
   const { statistics, findings, measures } = judge(
@@ -39,7 +39,7 @@ export function describeSnapshot(
       recent: stored.history.recent,
       former,
     },
-    { trees, writer, warnings },
+    { trees, notes, writer, warnings },
   );
   const described = { statistics, findings, ...saltOf(epoch !== null) };
   const body = { ...bodyOf(account, components, warnings, trees, unconfigured), ...described };

@@ -14,6 +14,7 @@ import type { Account, DatabaseSelector } from '../../contracts/panel.ts';
 import { quoted } from '../../printable.ts';
 import { bytesOf } from '../../streams.ts';
 import type { Snapshot } from '../catalog.ts';
+import type { DatabaseNote } from '../findings/database-notes.ts';
 import type { EarlierExport } from './held-export.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
 import { unknownDatabases } from './unknown-databases.ts';
@@ -31,28 +32,34 @@ export interface ExportContext {
   readonly onSaid: (component: string, said: string) => void;
 }
 
-export async function exportDatabases(context: ExportContext): Promise<{
+export interface ExportedDatabases {
   readonly components: readonly DatabaseComponent[];
   /** Families the account uses that no engine of the configuration exports. */
   readonly unconfigured: readonly string[];
-}> {
+  /** Told where they are new. */
+  readonly notes: readonly DatabaseNote[];
+}
+
+export async function exportDatabases(context: ExportContext): Promise<ExportedDatabases> {
   const components: DatabaseComponent[] = [];
+  const notes: DatabaseNote[] = [];
   const unconfigured: string[] = [];
   for (const selector of context.account.databases) {
     const engines = context.engines.filter((engine) => engine.family === selector.family);
     if (engines.length === 0) unconfigured.push(selector.family);
     for (const engine of engines) {
-      components.push(...(await exportFrom(engine, selector, context)));
+      components.push(...(await exportFrom(engine, selector, context, notes)));
       if (context.writer.failed !== null) throw context.writer.failed;
     }
   }
-  return { components, unconfigured };
+  return { components, unconfigured, notes };
 }
 
 async function exportFrom(
   engine: DatabaseEngine,
   selector: DatabaseSelector,
   context: ExportContext,
+  notes: DatabaseNote[],
 ): Promise<DatabaseComponent[]> {
   const { signal } = context.writer;
   let set: ExportSet;
@@ -71,7 +78,7 @@ async function exportFrom(
     const { name } = common(engine, one?.databases ?? [warning.database], one?.format ?? 'sql');
     context.warnings.add({ code: warning.code, component: name, message: warning.message });
   }
-  return Promise.all(set.exports.map((one) => writeOne(engine, set, one, context)));
+  return Promise.all(set.exports.map((one) => writeOne(engine, set, one, context, notes)));
 }
 
 async function writeOne(
@@ -79,6 +86,7 @@ async function writeOne(
   set: ExportSet,
   one: DatabaseExport,
   context: ExportContext,
+  notes: DatabaseNote[],
 ): Promise<DatabaseComponent> {
   const { writer } = context;
   try {
@@ -93,6 +101,8 @@ async function writeOne(
       const which = one.databases.length > 1 ? `database ${quoted(database)}: ` : '';
       context.warnings.add({ code, component: name, message: `${which}${message}` });
     }
+    for (const note of result.notes ?? [])
+      notes.push({ ...note, instance: engine.instance, component: name, isJoint: one.databases.length > 1 });
     if (result.said !== undefined) context.onSaid(name, result.said);
     const besides: BesideRef[] = [];
     for (const { suffix, text } of result.besides) {

@@ -6,6 +6,7 @@ import type { ManifestBody } from '../../archive/manifest.ts';
 import type { Finding, SnapshotStatistics } from '../../archive/statistics.ts';
 import type { Measures } from '../../state/measures.ts';
 import { anew, type Former } from '../findings/anew.ts';
+import { type DatabaseNote, newNotes, notesToKeep } from '../findings/database-notes.ts';
 import { changedExclusions } from '../findings/exclusions.ts';
 import { findingsOf } from '../findings/findings.ts';
 import { measuresOf, statisticsOf } from '../findings/measures.ts';
@@ -19,7 +20,7 @@ export interface Judged {
   readonly measures: Measures;
 }
 
-/** Call it when all is stored. Findings become warnings as well. */
+/** Call it when all is stored. Findings become warnings as well, and so do notes that are new. */
 export function judge(
   snapshot: {
     readonly id: string;
@@ -32,11 +33,12 @@ export function judge(
   },
   captured: {
     readonly trees: CapturedTrees;
+    readonly notes: readonly DatabaseNote[];
     readonly writer: SnapshotWriter;
     readonly warnings: WarningList;
   },
 ): Judged {
-  const { trees, writer, warnings } = captured;
+  const { trees, notes, writer, warnings } = captured;
   const stored = writer.objects
     .filter(({ kind }) => kind !== 'index')
     .reduce((sum, { size }) => sum + size, 0);
@@ -55,6 +57,10 @@ export function judge(
     ...changedExclusions(newest, recent.at(-1)),
   ];
   for (const { code, message } of findings) warnings.add({ code, component: 'account', message });
+  const before = recent.at(-1);
+  for (const warning of newNotes(notes, before)) warnings.add(warning);
+  const exports = components.filter((one) => one.type === 'database');
+  const kept = notesToKeep(notes, exports, before);
   const measures = measuresOf(snapshot, { ...measured, findings });
-  return { statistics, findings, measures };
+  return { statistics, findings, measures: { ...measures, ...(kept.length === 0 ? {} : { notes: kept }) } };
 }

@@ -155,6 +155,7 @@ async function exportOne(
       startedAtMs,
       endedAtMs: run.now(),
       warnings: [...warningsFor(set, database), ...result.warnings],
+      notes: result.notes ?? [],
       error: null,
       path: `${place.path}/${named[0]![1]}`,
       plainBytes,
@@ -196,6 +197,7 @@ function failed(
     startedAtMs,
     endedAtMs: run.now(),
     warnings: [],
+    notes: [],
     error: isHoldfastError(error)
       ? error
       : new HoldfastError('INTERNAL', error instanceof Error ? error.message : String(error), {

@@ -77,6 +77,8 @@ interface Outcome {
   readonly startedAtMs: number;
   readonly endedAtMs: number;
   readonly warnings: readonly DatabaseWarning[];
+  /** What the export has whole and an import may not give back. */
+  readonly notes: readonly DatabaseWarning[];
 }
 
 export interface ExportedDatabase extends Outcome {

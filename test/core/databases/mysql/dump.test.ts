@@ -71,6 +71,7 @@ describe('dumpOptions', () => {
     hasHistory: true,
     historyByTransaction: null,
     warnings: [],
+    notes: [],
     besides: [],
     refusal: null,
   };
