@@ -172,6 +172,28 @@ describe('an encrypted chain', () => {
     const opened = execFileSync('age', ['-d', '-i', ownIdentity], { input: Buffer.from(body, 'base64') });
     expect(JSON.parse(opened.toString())).toEqual(first.body);
   });
+
+  it('is read by the commands of RESTORE.md, a full of all its segments', () => {
+    const { server, owner } = first.header;
+    const keys = join(lab.storePath, 'keys', server, owner);
+    const page = readFileSync(join(lab.storePath, 'RESTORE.md'), 'utf8');
+    const block = page.slice(page.indexOf("key=$(age -d -i '/root/admin.key'"));
+    const commands = block
+      .slice(0, block.indexOf('```'))
+      .replace(/^opened "\$store.*\n/m, '')
+      .replace('/path/to/the/store/keys/SERVER/OWNER/KEYFILE', join(keys, readdirSync(keys)[0]!))
+      .replace('/root/admin.key', join(directory, 'identity'))
+      .replace('NAME.manifest', join(lab.storePath, first.key));
+    const [store, id] = join(lab.storePath, first.header.objects[0]!.key).split(/\/(?=[^/]+$)/);
+    const target = join(directory, 'by-hand');
+    mkdirSync(target);
+    const values = `set -eo pipefail; store='${store}'; id='${id!.split('-')[0]}'; cd '${target}'`;
+    const body = execFileSync('bash', ['-c', `${values}\n${commands}`]);
+
+    expect(JSON.parse(body.toString())).toEqual(first.body);
+    expect(readFileSync(join(target, 'shadow/f299'))).toEqual(readFileSync(join(tree, 'f299')));
+    expect(readdirSync(join(target, 'shadow'))).toHaveLength(301);
+  });
 });
 
 describe('without the identity', () => {
