@@ -113,8 +113,9 @@ function treesOf({ own }: PlanInput, account: Account): PlannedAccount['trees'] 
   const why = new Map([...apart.refused, ...raw.refused].map(({ tree, error }) => [tree, error]));
   return account.trees.map((tree) => {
     const error = why.get(tree);
-    const { name, path, exclude } = tree;
-    return { name, path, exclude: [...exclude], error: error === undefined ? null : describeError(error) };
+    const { name, path, exclude, include = [] } = tree;
+    const patterns = { include: [...include], exclude: [...exclude] };
+    return { name, path, ...patterns, error: error === undefined ? null : describeError(error) };
   });
 }
 
@@ -183,11 +184,9 @@ function printPlan(plan: BackupPlanDocument, output: Output): void {
     output.line(`${printable(account.account)}  ${printable(account.domain ?? '-')}  ${level}`);
     if (account.error !== null) sayError(output, 'error', account.error);
     if (account.problem !== null) output.line(`  problem: ${account.problem}`);
-    for (const { name, path, exclude, error } of account.trees) {
-      const without =
-        exclude.length === 0 ? '' : `  without ${exclude.map((one) => printable(one)).join(', ')}`;
-      output.line(`  tree ${printable(name)}  ${printable(path, 4096)}${without}`);
-      if (error !== null) sayError(output, '  would fail', error);
+    for (const tree of account.trees) {
+      output.line(`  ${treeLine(tree)}`);
+      if (tree.error !== null) sayError(output, '  would fail', tree.error);
     }
     for (const { instance, name, matchedBy, estimatedBytes, error } of account.databases) {
       if (error !== null) sayError(output, `databases of ${instance}`, error);
@@ -205,6 +204,13 @@ function printPlan(plan: BackupPlanDocument, output: Output): void {
   const well = plan.accounts.length - failing;
   const ill = failing === 0 ? '' : `, and fail with ${plural(failing, 'account')} wholly or in part`;
   output.info(`would back up ${plural(well, 'account')} with ${plan.addin}${ill}; nothing was written`);
+}
+
+export function treeLine({ name, path, include, exclude }: PlannedAccount['trees'][number]): string {
+  const listed = (word: string, patterns: readonly string[]): string =>
+    patterns.length === 0 ? '' : `  ${word} ${patterns.map((one) => printable(one)).join(', ')}`;
+  const narrowed = `${listed('only', include)}${listed('without', exclude)}`;
+  return `tree ${printable(name)}  ${printable(path, 4096)}${narrowed}`;
 }
 
 function sayError(output: Output, what: string, { code, message, hint }: NonNullable<PlannedError>): void {

@@ -97,6 +97,9 @@ export const backupPlanDocument = document('backup-plan', 'What a backup would d
         record('A tree.', {
           name: text('Its name.'),
           path: text('Where it lies.'),
+          include: texts(
+            'Patterns that would be captured, with what lies below; empty where that is everything.',
+          ),
           exclude: texts('Patterns whose contents would be left out.'),
           error: recordOrNull('Why it would be refused, or null.', errorParts),
         }),
