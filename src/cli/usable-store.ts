@@ -1,13 +1,14 @@
 /** Whether a backup would refuse the store as a whole, found out without writing to it. */
 
-import { holdsKeys } from '../core/encryption/owner-keys.ts';
 import type { Store } from '../core/index.ts';
+import { type EncryptedBeside, encryptedBeside } from '../core/jobs/backup/encrypted-beside.ts';
 import { checkEncryption } from '../core/jobs/backup/owner-epoch.ts';
 import type { State } from '../core/state/state.ts';
 import type { CliContext } from './command.ts';
 import { chooseAddin } from './configuration.ts';
 import type { OpenedStore } from './opened.ts';
 import type { RunAsked } from './runs/run-parts.ts';
+import { ownServers } from './search.ts';
 import { checkPresence } from './store-presence.ts';
 
 /** @throws what a run ends with before its first account: STORE_FOREIGN, STORE_ENCRYPTED, RECIPIENTS_UNUSABLE */
@@ -26,19 +27,19 @@ export async function requireUsable(
   const note = (text: string): void => output.note(text);
   await checkPresence({ store, addin, remembered, needs: 'any', signal, note });
   const { stateDir } = loaded.configuration;
-  const hasKeys = hasKeysOf(store, state, remembered, signal);
+  const plain = opened.encryption === 'none' && chosen.allowPlaintext !== true;
+  const beside = plain ? besideIn(store, state, remembered, signal) : Promise.resolve(null);
   const about = { addin: opened, storeId: remembered ?? '', stateDir };
-  await checkEncryption(about, chosen.allowPlaintext === true, hasKeys);
+  await checkEncryption(about, chosen.allowPlaintext === true, beside);
 }
 
-/** Whether the store holds keys of this server; null where only the state knows. */
-async function hasKeysOf(
+/** Null where only the state knows. */
+async function besideIn(
   store: Store,
   state: State | null,
   remembered: string | null,
   signal: AbortSignal,
-): Promise<boolean | null> {
-  if (state === null) return false;
-  if (store.capabilities.putOnly) return remembered === null ? false : null;
-  return holdsKeys(store, state.server.uuid, signal);
+): Promise<EncryptedBeside | null> {
+  if (store.capabilities.putOnly) return remembered === null ? 'none' : null;
+  return encryptedBeside(store, ownServers(state), signal);
 }

@@ -3,14 +3,17 @@
 import type { AddinConfiguration } from '../../core/config/load-configuration.ts';
 import { readSecret } from '../../core/config/secrets.ts';
 import { checkRecipients } from '../../core/encryption/recipients.ts';
-import type { Account } from '../../core/index.ts';
+import type { Account, Store } from '../../core/index.ts';
+import { encryptedBeside, storeEncrypted } from '../../core/jobs/backup/encrypted-beside.ts';
 import type { OwnDirectory } from '../../core/jobs/backup/own-directories.ts';
 import { printable } from '../../core/printable.ts';
+import type { State } from '../../core/state/state.ts';
 import { plural } from '../format.ts';
 import { whereExposed } from '../key-place.ts';
 import { keyWarnings } from '../key-warnings.ts';
+import { ownServers } from '../search.ts';
 import type { World } from '../world.ts';
-import { attempt, type Check, caution, ok } from './check.ts';
+import { attempt, type Check, caution, fault, ok } from './check.ts';
 
 export async function checkEncryption(
   addin: AddinConfiguration,
@@ -19,7 +22,7 @@ export async function checkEncryption(
 ): Promise<Check[]> {
   const { name, encryption, upkeep } = addin;
   const title = `encryption of ${name}`;
-  if (encryption === 'none') return [ok(title, 'none, as the configuration says')];
+  if (encryption === 'none') return []; // `checkPlain` says it, once there is a store to look at
   const { recipients, identity } = encryption;
   const found = await attempt(title, async () => {
     await checkRecipients(recipients);
@@ -38,6 +41,21 @@ export async function checkEncryption(
   const warnings = await keyWarnings(addin, stateDir, storeId);
   checks.push(...warnings.map(({ message, hint }) => caution(`keys of ${name}`, message, hint)));
   return checks;
+}
+
+/** Of an addin configuration that encrypts nothing: whether its runs would be refused for what lies in the store. */
+export async function checkPlain(
+  name: string,
+  { store, state }: { readonly store: Store; readonly state: State | null },
+  signal: AbortSignal,
+): Promise<Check> {
+  const title = `encryption of ${name}`;
+  const beside = store.capabilities.putOnly
+    ? 'none'
+    : await encryptedBeside(store, ownServers(state), signal);
+  if (beside === 'none') return ok(title, 'none, as the configuration says');
+  const { code, message, hint = null } = storeEncrypted('the store', name, beside);
+  return fault(title, code, message, hint);
 }
 
 /** Whether an identity lies beside what it opens, or where an account can reach it. */

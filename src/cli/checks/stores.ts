@@ -12,7 +12,7 @@ import type { Loaded } from '../configuration.ts';
 import { openStore } from '../opened.ts';
 import type { World } from '../world.ts';
 import { attempt, type Check, caution, fault, ok } from './check.ts';
-import { checkEncryption } from './encryption.ts';
+import { checkPlain } from './encryption.ts';
 import { checkPast } from './past.ts';
 
 export interface StoreLook {
@@ -34,7 +34,8 @@ export async function checkStore(
     try {
       const file = await readStoreFile(store, signal);
       const remembered = state?.storeId(addin.name) ?? null;
-      const checks = await checkEncryption(addin, { stateDir, storeId: remembered }, world);
+      const checks: Check[] = [];
+      if (addin.encryption === 'none') checks.push(await checkPlain(addin.name, { store, state }, signal));
       if (file === null) checks.push(await checkUnused(name, remembered, () => firstKey(store, signal)));
       else if (remembered !== null && remembered !== file.store) {
         const detail = `it has the id ${file.store}, and this server wrote to ${remembered} before`;

@@ -76,7 +76,7 @@ export const backup: CliCommand<RunOptions> = {
       .option('--checksum', 'read every file, also those that seem unchanged')
       .option(
         '--allow-plaintext',
-        'with "encryption": "none": make plain backups although the store holds encrypted ones',
+        'with "encryption": "none": make plain backups although the store holds encrypted ones, of this server or, before its first backup, of others',
       )
       .option(
         '--selected',

@@ -10,7 +10,7 @@ import {
   checkState,
   describeProblem,
 } from '../checks/configuration.ts';
-import { checkIdentityPlaces } from '../checks/encryption.ts';
+import { checkEncryption, checkIdentityPlaces } from '../checks/encryption.ts';
 import { checkHooks, checkPanelExport } from '../checks/hooks.ts';
 import { checkHost, checkPriority } from '../checks/host.ts';
 import { checkIsolation } from '../checks/isolation.ts';
@@ -131,6 +131,9 @@ async function checkConfiguredParts(
   }
   add(await attempt('imports', () => checkImports(loaded)));
   for (const one of configuration.addins.flatMap(perStore)) {
+    const about = { stateDir: configuration.stateDir, storeId: state?.storeId(one.name) ?? null };
+    // Needs no store: who mends its secrets is not to hear of the recipients only then.
+    add(await attempt(`encryption of ${one.name}`, () => checkEncryption(one, about, world)));
     const found = await checkStore(loaded, one, { state, accounts, world, signal });
     add(found);
     // Where the store cannot be read there is nothing more to tell.

@@ -128,12 +128,6 @@ async function putKey(
   return key;
 }
 
-/** Whether there is anything of a server below `keys/`. @throws STORE_UNAVAILABLE, STORE_DENIED */
-export async function holdsKeys(store: Store, server: string, signal: AbortSignal): Promise<boolean> {
-  const { objects } = await store.list({ prefix: `keys/${server}/`, limit: 1, signal });
-  return objects.length > 0;
-}
-
 /**
  * Every key object below `keys/`, all revisions, in the order of keys. With `hidden` also those that were removed
  * and of which a version is left.

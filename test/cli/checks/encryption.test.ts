@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest';
-import { checkEncryption, checkIdentityPlaces } from '../../../src/cli/checks/encryption.ts';
+import { checkEncryption, checkIdentityPlaces, checkPlain } from '../../../src/cli/checks/encryption.ts';
 import type { AddinConfiguration } from '../../../src/core/config/load-configuration.ts';
+import { memoryStore } from '../../../src/core/conformance/memory-store.ts';
 import { recipientText } from '../../../src/core/encryption/key-text.ts';
 import { newKeyPair } from '../../../src/core/encryption/x25519.ts';
+import { ownerUuid, put, signal } from '../../support/synthetic-snapshots.ts';
 
 const withIdentity = (name: string, identity: string) =>
   ({ name, encryption: { recipients: [], identity } }) as unknown as AddinConfiguration;
@@ -37,4 +39,15 @@ it('upkeep that cannot compact for want of an identity is a warning, once, and h
   ]);
   expect(copy.map(({ name }) => name)).toEqual(['encryption of nightly/second', 'keys of nightly/second']);
   expect(copy[1]?.hint).toContain('holdfast key check --addin nightly --copy second --confirm');
+});
+
+it('plain backups are an error where a machine without a past there finds encrypted ones of others', async () => {
+  const store = memoryStore();
+  const look = () => checkPlain('nightly', { store, state: null }, signal);
+  expect(await look()).toMatchObject({ state: 'ok', detail: 'none, as the configuration says' });
+  await put(store, `keys/${ownerUuid(9)}/${ownerUuid(1)}/00001-0-0123abcd.age`, 'key');
+  expect(await look()).toMatchObject({
+    code: 'STORE_ENCRYPTED',
+    detail: 'the store holds encrypted snapshots of other servers, and nightly would add plain ones',
+  });
 });

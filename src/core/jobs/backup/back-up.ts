@@ -106,15 +106,15 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   if (place !== undefined && remembered !== null && addin.store.capabilities.putOnly)
     await requireSamePlace(run.stateDir, addin.name, place);
   const { stateDir, allowPlaintext = false, scheduled = false, whole = false } = run;
-  const keys = addin.encryption === 'none' && !allowPlaintext;
-  const early = readEarly(addin.store, state.server.uuid, { keys, nowMs: startedAtMs }, signal);
+  const plain = addin.encryption === 'none' && !allowPlaintext;
+  const early = readEarly(addin.store, state.server, { plain, nowMs: startedAtMs }, signal);
   let storeId: string;
   let handle: RunHandle;
   try {
     storeId = await claimStore(addin.store, remembered, { ...world, signal, where });
     await state.rememberStore(addin.name, storeId);
     if (place !== undefined) await rememberPlace(run.stateDir, addin.name, place);
-    await checkEncryption({ addin, storeId, stateDir }, allowPlaintext, early.hasKeys);
+    await checkEncryption({ addin, storeId, stateDir }, allowPlaintext, early.beside);
     const about = { id: runId, addin: addin.name, startedAtMs, scheduled, whole };
     handle = await beginRun(run.stateDir, { ...about, accounts: run.accounts.length });
   } catch (error) {

@@ -7,23 +7,24 @@
 
 import { isAhead } from '../../ahead.ts';
 import type { Store } from '../../contracts/store.ts';
-import { holdsKeys } from '../../encryption/owner-keys.ts';
+import type { ServerIdentity } from '../../state/server-identity.ts';
 import { listByOwner } from '../list-by-owner.ts';
+import { type EncryptedBeside, encryptedBeside } from './encrypted-beside.ts';
 
 export interface EarlyReads {
   /** When each account's last complete snapshot was made, by owner, milliseconds. */
   readonly lastGood: Promise<ReadonlyMap<string, number>>;
-  /** Whether the store holds keys of encrypted snapshots of this server; null where it cannot be read. */
-  readonly hasKeys: Promise<boolean | null>;
+  /** Null where the store cannot be read. */
+  readonly beside: Promise<EncryptedBeside | null>;
   /** Ends what is still under way; nobody waits for it any more. */
   abandon(): void;
 }
 
-/** @param wanted `keys`: whether anybody will ask for `hasKeys` */
+/** @param wanted `plain`: whether anybody will ask for `beside` */
 export function readEarly(
   store: Store,
-  server: string,
-  wanted: { readonly keys: boolean; readonly nowMs: number },
+  { uuid: server, previous }: ServerIdentity,
+  wanted: { readonly plain: boolean; readonly nowMs: number },
   signal: AbortSignal,
 ): EarlyReads {
   const stop = new AbortController();
@@ -32,10 +33,11 @@ export function readEarly(
   const lastGood = putOnly
     ? Promise.resolve(new Map<string, number>())
     : readLastGood(store, { server, nowMs: wanted.nowMs }, both);
-  const hasKeys = putOnly || !wanted.keys ? Promise.resolve(null) : holdsKeys(store, server, both);
+  const own = [server, ...previous.map(({ uuid }) => uuid)];
+  const beside = putOnly || !wanted.plain ? Promise.resolve(null) : encryptedBeside(store, own, both);
   // Failures belong to whoever asks for the answers.
-  for (const read of [lastGood, hasKeys]) read.catch(() => {});
-  return { lastGood, hasKeys, abandon: () => stop.abort() };
+  for (const read of [lastGood, beside]) read.catch(() => {});
+  return { lastGood, beside, abandon: () => stop.abort() };
 }
 
 async function readLastGood(

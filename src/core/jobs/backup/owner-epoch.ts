@@ -8,9 +8,9 @@
 import { pairId } from '../../encryption/key-text.ts';
 import { createEpoch, listKeys, nextEpoch, type OwnerEpoch } from '../../encryption/owner-keys.ts';
 import { checkRecipients } from '../../encryption/recipients.ts';
-import { HoldfastError } from '../../errors.ts';
 import { hasEpochs, lastEpoch, readEpoch, rememberEpoch } from '../../state/owner-epochs.ts';
 import type { OpenAddin } from '../addin.ts';
+import { type EncryptedBeside, storeEncrypted } from './encrypted-beside.ts';
 import type { OwnHistory } from './history.ts';
 
 export interface EpochRequest {
@@ -61,7 +61,7 @@ export async function accountKeys(
 /**
  * Before the first account of a run.
  *
- * @param hasKeys whether the store holds keys of this server; null where it cannot be read
+ * @param beside null where the store cannot be read: what this server remembers of its own must do then
  * @throws RECIPIENTS_UNUSABLE no backup can be encrypted
  * @throws STORE_ENCRYPTED encrypted backups are there, plain ones were not said to be meant
  */
@@ -72,20 +72,13 @@ export async function checkEncryption(
     stateDir,
   }: Pick<EpochRequest, 'storeId' | 'stateDir'> & { readonly addin: Pick<OpenAddin, 'name' | 'encryption'> },
   allowPlaintext: boolean,
-  hasKeys: Promise<boolean | null>,
+  beside: Promise<EncryptedBeside | null>,
 ): Promise<void> {
   if (addin.encryption !== 'none') {
     await checkRecipients(addin.encryption.recipients);
     return;
   }
   if (allowPlaintext) return;
-  if (!((await hasKeys) ?? (await hasEpochs(stateDir, storeId)))) return;
-  throw storeEncrypted('the store', addin.name);
-}
-
-export function storeEncrypted(what: string, addin: string): HoldfastError {
-  const message = `${what} holds encrypted snapshots of this server, and ${addin} would add plain ones`;
-  return new HoldfastError('STORE_ENCRYPTED', message, {
-    hint: 'Name recipients under "encryption", or add --allow-plaintext where plain backups are meant.',
-  });
+  const found = (await beside) ?? ((await hasEpochs(stateDir, storeId)) ? 'own' : 'none');
+  if (found !== 'none') throw storeEncrypted('the store', addin.name, found);
 }

@@ -7,17 +7,10 @@
  * keys do not open.
  */
 
-import {
-  holdsKeys,
-  isKeyFile,
-  keyLimitBytes,
-  type ListedKey,
-  listKeys,
-  pairSlot,
-} from '../../encryption/owner-keys.ts';
+import { isKeyFile, keyLimitBytes, type ListedKey, listKeys, pairSlot } from '../../encryption/owner-keys.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { bytesOf, collect } from '../../streams.ts';
-import { storeEncrypted } from '../backup/owner-epoch.ts';
+import { encryptedBeside, storeEncrypted } from '../backup/encrypted-beside.ts';
 import { eachLimited } from '../each-limited.ts';
 import type { CopyPath } from './copy-one.ts';
 import type { CopyRecord } from './copy-record.ts';
@@ -27,7 +20,7 @@ const pairsAtOnce = 4;
 /**
  * Before the first plain snapshot goes to a copy. Asks before keys of the main store come there: of those its own backups have been asked.
  *
- * @throws STORE_ENCRYPTED the copy holds keys of this server; a put-only one: was sent some
+ * @throws STORE_ENCRYPTED the copy holds keys of this server, or of others and nothing of this one; a put-only one: was sent some
  */
 export async function checkPlain(
   { target, signal }: Pick<CopyPath, 'target' | 'signal'>,
@@ -35,8 +28,9 @@ export async function checkPlain(
   { keys }: Pick<CopyRecord, 'keys'>,
 ): Promise<void> {
   const { putOnly } = target.store.capabilities;
-  if (putOnly ? keys.size > 0 : await holdsKeys(target.store, server, signal))
-    throw storeEncrypted('it', addin);
+  const sent = keys.size > 0 ? 'own' : 'none';
+  const beside = putOnly ? sent : await encryptedBeside(target.store, [server], signal);
+  if (beside !== 'none') throw storeEncrypted('it', addin, beside);
 }
 
 /**
