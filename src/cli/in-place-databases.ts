@@ -6,7 +6,7 @@ import { printable } from '../core/printable.ts';
 import type { CliContext } from './command.ts';
 import { type ImportWork, runImports } from './database-imports.ts';
 import { databaseName } from './import-target.ts';
-import { liveAccount } from './in-place.ts';
+import { liveAccount } from './live-account.ts';
 import { openPanel } from './opened.ts';
 import type { StoreSession } from './store-session.ts';
 import { requireTrustedSnapshot } from './trusted-snapshot.ts';

@@ -1,12 +1,10 @@
 /** `holdfast restore --in-place`: the live account that a snapshot belongs to, and the restore into it. */
 
 import { HoldfastError } from '../core/errors.ts';
-import type { Account, Panel } from '../core/index.ts';
 import type { Snapshot } from '../core/jobs/catalog.ts';
 import { restoreInPlace } from '../core/jobs/restore-in-place/restore-in-place.ts';
 import type { InPlaceEvent, InPlaceReport } from '../core/jobs/restore-in-place/types.ts';
 import { printable } from '../core/printable.ts';
-import { databasesOwner, databasesSite } from '../core/state/database-owners.ts';
 import type { CliContext } from './command.ts';
 import type { RestoreActionDocument, RestoreInPlaceDocument } from './documents/restore-in-place.ts';
 import { describeWarning, type FailedComponent } from './documents/snapshot.ts';
@@ -14,7 +12,8 @@ import { encodedPath, shown } from './entry-view.ts';
 import { tellFailed, wayOut } from './failed-paths.ts';
 import { bytesText, countText, durationText, plural } from './format.ts';
 import { leftDatabases, noteLeftDatabases } from './left-databases.ts';
-import { openPanel, openStateOf } from './opened.ts';
+import { liveAccount } from './live-account.ts';
+import { openPanel } from './opened.ts';
 import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts';
 import { openProgress } from './progress.ts';
 import type { StoreSession } from './store-session.ts';
@@ -93,39 +92,6 @@ export async function runInPlace(
   tell(context, choice, report, { site: account.site, took, failed, databases, exitStatus, hint });
   noteLeftDatabases(output, choice.snapshot, databases, session.addin.name);
   return exitStatus;
-}
-
-export interface LiveAccount {
-  readonly account: Account;
-  /** Its own UUID, also where the snapshot is of its databases. */
-  readonly owner: string;
-}
-
-/**
- * Found by UUID, since sites are used again.
- *
- * @throws ACCOUNT_NOT_FOUND no account of this server, and the databases of none, have the snapshot's UUID now
- */
-export async function liveAccount(
-  { world, signal }: CliContext,
-  panel: Panel,
-  { header, body, name }: Snapshot,
-  { configuration }: StoreSession['loaded'],
-): Promise<LiveAccount> {
-  const state = await openStateOf(configuration, world);
-  const accounts = await panel.accounts({ signal });
-  const { site } = body.account;
-  const isLikely = (one: Account): boolean => one.site === site || databasesSite(one.site) === site;
-  const likely = [...accounts].sort((a, b) => Number(isLikely(b)) - Number(isLikely(a)));
-  for (const account of likely) {
-    const owner = await state.knownAccountId(account);
-    if (owner === null) continue;
-    if (owner === header.owner || databasesOwner(owner) === header.owner) return { account, owner };
-  }
-  const message = `the account of ${name} (${header.owner}) is not on this server`;
-  throw new HoldfastError('ACCOUNT_NOT_FOUND', message, {
-    hint: 'Restore with --to DIR; a new account on the same site is another account.',
-  });
 }
 
 function listAction(

@@ -24,16 +24,17 @@ import { tellOfLeftOut } from './left-out-notes.ts';
 import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts';
 import { openProgress } from './progress.ts';
 import { readNewestOfEach, type Unreadable } from './read-each.ts';
+import type { RestrictionOf } from './restricted.ts';
 import { type Begun, begunBelow, directoryOf, notesOf, resumedSnapshots } from './resumed-snapshots.ts';
 import { listCandidates } from './search.ts';
 import type { StoreSession } from './store-session.ts';
 import { withTargetHint } from './target-hint.ts';
-import { requireTrustedSnapshot } from './trusted-snapshot.ts';
 import { whileRestored } from './while-restored.ts';
 
 export interface RestoreAllOptions {
   readonly to: string;
   readonly resume: boolean;
+  readonly restrictionOf: RestrictionOf;
 }
 
 export async function runRestoreAll(
@@ -43,11 +44,12 @@ export async function runRestoreAll(
 ): Promise<number> {
   const { output, world, signal } = context;
   const { search, opened, trust } = session;
+  const { restrictionOf } = options;
   const startedAtMs = world.now();
   const target = resolve(options.to);
   const found = await readNewestOfEach(search, await listCandidates(search, null));
   const { erased, ...unerased } = await withoutErased(found, { search, trust });
-  const newest = await withoutUntrusted(unerased, { search, trust });
+  const newest = await withoutRefused(unerased, restrictionOf);
   if (newest.snapshots.length + newest.damaged.length + erased.length === 0) {
     throw new HoldfastError('SNAPSHOT_NOT_FOUND', 'the store holds no snapshot', {
       hint: 'Check the addin configuration, or name another with --addin.',
@@ -58,7 +60,7 @@ export async function runRestoreAll(
   makeRoot(target);
   const gone = new Set(erased.map(({ owner }) => owner));
   const begun = options.resume ? begunBelow(target).filter(({ mark }) => !gone.has(mark.owner)) : [];
-  const resumed = await resumedSnapshots({ search, trust }, begun, newest.snapshots);
+  const resumed = await resumedSnapshots(search, begun, newest.snapshots, restrictionOf);
   const hasBegun = new Set(begun.map(({ mark }) => mark.owner));
   const planned = [
     ...resumed.planned,
@@ -79,6 +81,7 @@ export async function runRestoreAll(
   const request: RestoreAllRequest = {
     provider: opened.provider,
     snapshots: planned,
+    restrictionOf,
     resume: options.resume,
     threads: availableParallelism(),
     signal,
@@ -151,23 +154,20 @@ async function withoutErased(
   return { snapshots, damaged: rest, erased };
 }
 
-/** Those that are not trusted are refused, each by itself, as damaged ones are. */
-async function withoutUntrusted(
-  { snapshots, damaged }: Newest,
-  session: Pick<StoreSession, 'search' | 'trust'>,
-): Promise<Newest> {
+/** Those that are not trusted are refused, each by itself, as damaged ones are; so are those that nobody is to own. */
+async function withoutRefused({ snapshots, damaged }: Newest, restrictionOf: RestrictionOf): Promise<Newest> {
   const refused: Unreadable[] = [];
-  const trusted: Snapshot[] = [];
+  const admitted: Snapshot[] = [];
   for (const snapshot of snapshots) {
     try {
-      await requireTrustedSnapshot(session, snapshot);
-      trusted.push(snapshot);
+      await restrictionOf(snapshot);
+      admitted.push(snapshot);
     } catch (error) {
-      if (!isHoldfastError(error) || error.code !== 'SNAPSHOT_UNTRUSTED') throw error;
+      if (!isHoldfastError(error) || !/^(?:SNAPSHOT_UNTRUSTED|USAGE)$/.test(error.code)) throw error;
       refused.push({ key: snapshot.key, owner: snapshot.header.owner, error });
     }
   }
-  return { snapshots: trusted, damaged: [...damaged, ...refused] };
+  return { snapshots: admitted, damaged: [...damaged, ...refused] };
 }
 
 /** By the site; with the owner's UUID behind it where two accounts had the same site at different times. */

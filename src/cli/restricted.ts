@@ -12,7 +12,7 @@ import { quoted } from '../core/printable.ts';
 import { readLineage } from '../core/state/lineages.ts';
 import type { CliContext } from './command.ts';
 import type { FailedComponent } from './documents/snapshot.ts';
-import { liveAccount } from './in-place.ts';
+import { type FindLive, liveAccounts } from './live-account.ts';
 import { openPanel } from './opened.ts';
 import type { StoreSession } from './store-session.ts';
 import { requireTrustedSnapshot } from './trusted-snapshot.ts';
@@ -25,17 +25,15 @@ export interface RestrictedOptions {
 }
 
 /** Before any store is opened. @throws USAGE */
-export function checkRestricted({ restricted, owner, inPlace, all }: RestrictedOptions): void {
+export function checkRestricted({ restricted, owner, inPlace }: RestrictedOptions): void {
   const usage = (message: string, hint: string): HoldfastError =>
     new HoldfastError('USAGE', message, { hint });
   if (owner !== undefined) {
     if (restricted === undefined) throw usage('--owner belongs to --restricted', 'Add --restricted.');
     parseOwner(owner);
   }
-  if (restricted === undefined) return;
-  if (inPlace === true || all === true) {
-    const other = inPlace === true ? '--in-place' : '--all';
-    throw usage(`--restricted and ${other} exclude each other`, 'Restore one snapshot with --to DIR.');
+  if (restricted === true && inPlace === true) {
+    throw usage('--restricted and --in-place exclude each other', 'Restore with --to DIR.');
   }
 }
 
@@ -45,30 +43,48 @@ export function checkRestricted({ restricted, owner, inPlace, all }: RestrictedO
  * @throws SNAPSHOT_UNTRUSTED the snapshot is not trusted, and nothing was said of it
  * @throws USAGE nobody knows whose files they are to be
  */
-export async function restrictionFor(
+export type RestrictionOf = (snapshot: Snapshot) => Promise<Restriction | null>;
+
+/** For one snapshot or for many: the panel is asked once, where it has to be. */
+export function restrictions(
   context: CliContext,
   session: StoreSession,
-  snapshot: Snapshot,
   { restricted, owner }: RestrictedOptions,
-): Promise<Restriction | null> {
+): RestrictionOf {
   if (restricted === undefined) {
-    await requireTrustedSnapshot(session, snapshot);
-    return null;
+    return async (snapshot) => {
+      await requireTrustedSnapshot(session, snapshot);
+      return null;
+    };
   }
-  if (owner !== undefined) return parseOwner(owner);
-  const hint = 'Add --owner UID:GID with the ids of the account.';
-  try {
-    const { panel } = await openPanel(session.loaded, context.world);
-    const { account } = await liveAccount(context, panel, snapshot, session.loaded);
-    if (account.owner !== null && account.owner.uid > 0 && account.owner.gid > 0) return account.owner;
-  } catch (cause) {
-    if (!isHoldfastError(cause)) throw cause;
-    throw new HoldfastError('USAGE', `whose files these are to be is not known: ${cause.message}`, {
-      cause,
-      hint,
-    });
+  if (owner !== undefined) {
+    const named = parseOwner(owner);
+    return async () => named;
   }
-  throw new HoldfastError('USAGE', 'the account has no user of its own on this server', { hint });
+  let finding: Promise<FindLive> | null = null;
+  return async (snapshot) => {
+    finding ??= openLive(context, session);
+    return liveOwner(await finding.catch(ownerUnknown), snapshot);
+  };
+}
+
+async function openLive(context: CliContext, { loaded }: StoreSession): Promise<FindLive> {
+  const { panel } = await openPanel(loaded, context.world);
+  return liveAccounts(context, panel, loaded);
+}
+
+const ownerHint = 'Add --owner UID:GID with the ids of the account.';
+
+function ownerUnknown(cause: unknown): never {
+  if (!isHoldfastError(cause)) throw cause;
+  const message = `whose files these are to be is not known: ${cause.message}`;
+  throw new HoldfastError('USAGE', message, { cause, hint: ownerHint });
+}
+
+async function liveOwner(find: FindLive, snapshot: Snapshot): Promise<Restriction> {
+  const { account } = await find(snapshot).catch(ownerUnknown);
+  if (account.owner !== null && account.owner.uid > 0 && account.owner.gid > 0) return account.owner;
+  throw new HoldfastError('USAGE', 'the account has no user of its own on this server', { hint: ownerHint });
 }
 
 /** @throws USAGE not two positive numbers */

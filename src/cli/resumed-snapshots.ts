@@ -12,9 +12,8 @@ import { findAnySnapshot } from '../core/jobs/find-snapshot.ts';
 import { markIn, type RestoreMark } from '../core/jobs/restore/restore-mark.ts';
 import { printable, quoted } from '../core/printable.ts';
 import type { Unreadable } from './read-each.ts';
-import { listCandidates } from './search.ts';
-import type { StoreSession } from './store-session.ts';
-import { requireTrustedSnapshot } from './trusted-snapshot.ts';
+import type { RestrictionOf } from './restricted.ts';
+import { listCandidates, type Search } from './search.ts';
 
 export interface Planned {
   readonly snapshot: Snapshot;
@@ -60,11 +59,12 @@ function namesIn(root: string): readonly string[] {
   }
 }
 
-/** @param newest of accounts, as far as they can be read and are trusted */
+/** @param newest of accounts, as far as they can be read and `restrictionOf` admits them */
 export async function resumedSnapshots(
-  session: Pick<StoreSession, 'search' | 'trust'>,
+  search: Search,
   begun: readonly Begun[],
   newest: readonly Snapshot[],
+  restrictionOf: RestrictionOf,
 ): Promise<{
   readonly planned: readonly Planned[];
   /** What was begun and cannot be read or trusted any more; by its target. */
@@ -76,7 +76,8 @@ export async function resumedSnapshots(
   for (const { target, mark } of begun) {
     try {
       const known = byId.get(mark.id);
-      const snapshot = known?.header.owner === mark.owner ? known : await begunWith(session, mark);
+      const snapshot =
+        known?.header.owner === mark.owner ? known : await begunWith(search, mark, restrictionOf);
       planned.push({ snapshot, target });
     } catch (error) {
       if (!isHoldfastError(error) || !ofThisSnapshot.has(error.code)) throw error;
@@ -88,19 +89,20 @@ export async function resumedSnapshots(
 
 const ofThisSnapshot: ReadonlySet<string> = new Set([
   ...['SNAPSHOT_NOT_FOUND', 'SNAPSHOT_UNTRUSTED', 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'FORMAT_UNSUPPORTED'],
-  ...['IDENTITY_MISSING', 'IDENTITY_WRONG'],
+  ...['IDENTITY_MISSING', 'IDENTITY_WRONG', 'USAGE'],
 ]);
 
 async function begunWith(
-  session: Pick<StoreSession, 'search' | 'trust'>,
+  search: Search,
   { owner, id }: RestoreMark,
+  restrictionOf: RestrictionOf,
 ): Promise<Snapshot> {
-  const { provider, signal, trust } = session.search;
-  const found = await findAnySnapshot(provider, await listCandidates(session.search, owner), id, signal, {
-    trust,
-  });
-  await requireTrustedSnapshot(session, found);
-  return opened(provider, found, signal);
+  const { provider, signal, trust } = search;
+  const listed = await listCandidates(search, owner);
+  const found = await findAnySnapshot(provider, listed, id, signal, { trust });
+  const snapshot = await opened(provider, found, signal);
+  await restrictionOf(snapshot);
+  return snapshot;
 }
 
 /** What to tell of each that is gone on with although another is the newest, or may be. */

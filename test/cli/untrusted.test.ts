@@ -61,7 +61,8 @@ describe('a snapshot that this machine did not sign', () => {
 
     expect(status).toBe(49);
     expect(stderr).toContain(`is signed with ${key}, which is not trusted here`);
-    expect(stderr).toContain('trustedSigners');
+    const [server] = readdirSync(join(site.store, 'manifests'));
+    expect(stderr).toContain(`in "trustedSigners" of config.json, as "${server}:${key}"`);
     expect(existsSync(target)).toBe(false);
     const all = await site.holdfast('restore', 'latest', '--all', '--to', join(site.dir, 'all'));
     expect(all.status).toBe(49);
@@ -79,6 +80,12 @@ describe('a snapshot that this machine did not sign', () => {
       expect(statSync(join(tree, name))).toMatchObject({ uid: 1601, gid: 1602 });
     }
     expect(statSync(join(tree, 'tool')).mode & 0o7777).toBe(0o755);
+    const to = join(site.dir, 'all-restricted');
+    const all = await site.holdfast(
+      ...['restore', 'latest', '--all', '--to', to, '--restricted', '--owner', '1601:1602'],
+    );
+    expect(all.status).toBe(0);
+    expect(statSync(join(to, 'anna/files/tool'))).toMatchObject({ uid: 1601, gid: 1602, mode: 0o100755 });
   });
 
   it('belongs to the live account where nobody is named', async () => {

@@ -20,7 +20,7 @@ import { refuseOwnTarget } from '../own-target.ts';
 import { failedComponents, notePartial, statusWith } from '../partial-snapshot.ts';
 import { openProgress } from '../progress.ts';
 import { checkAll, pathsOf, type RestoreOptions, targetOf } from '../restore-target.ts';
-import { checkRestricted, laterSnapshots, restrictionFor } from '../restricted.ts';
+import { checkRestricted, laterSnapshots, restrictions } from '../restricted.ts';
 import { serverHelp } from '../server-option.ts';
 import { copyHelp, type StoreSession, withStore } from '../store-session.ts';
 import { withTargetHint } from '../target-hint.ts';
@@ -66,7 +66,7 @@ export const restore: CliCommand = {
       .option('--all', 'with latest and --to: every account, each into DIR/<site>')
       .option(
         '--restricted',
-        'with --to: a snapshot that is not trusted, with no rights but those of its account',
+        'with --to: what is not trusted as well, with no rights but those of its account',
       )
       .option('--owner <uid:gid>', 'with --restricted: whose files they become (default: the live account)')
       .option('--resume', 'go on where an interrupted restore of the same snapshot stopped')
@@ -98,7 +98,8 @@ export const restore: CliCommand = {
       if (to !== null) await refuseOwnTarget(to, session.loaded);
       if (chosen.all === true && to !== null) {
         const { runRestoreAll } = await import('../restore-all.ts');
-        return runRestoreAll(context, session, { to, resume: chosen.resume === true });
+        const restrictionOf = restrictions(context, session, chosen);
+        return runRestoreAll(context, session, { to, resume: chosen.resume === true, restrictionOf });
       }
       const snapshot = await resolveSnapshot(session.search, args[0]!, chosen.account);
       return whileRestored(context, session, [snapshot], async () => {
@@ -140,7 +141,7 @@ async function restoreOne(
       dryRun: chosen.dryRun === true,
     });
   }
-  const restriction = await restrictionFor(context, session, snapshot, chosen);
+  const restriction = await restrictions(context, session, chosen)(snapshot);
   const databases = chosen.database ?? [];
   const everything = paths.length === 0 && databases.length === 0;
   const failed = failedComponents(snapshot, { paths, databases, everything });

@@ -67,6 +67,6 @@ export function requireTrusted(snapshot: Pick<Snapshot, 'header' | 'signedBy' | 
     hint:
       snapshot.signedBy === null
         ? 'Restore it with --restricted --to DIR, which gives it no rights but those of its account.'
-        : 'Compare that key with the recovery sheet and name it in "trustedSigners" of config.json, as "UUID:KEY", or restore with --restricted --to DIR, and --owner UID:GID where the account does not live here.',
+        : `Compare that key and its server with the recovery sheet, and name them in "trustedSigners" of config.json, as "${snapshot.header.server}:${snapshot.signedBy}"; or restore with --restricted --to DIR, and --owner UID:GID where the account does not live here.`,
   });
 }

@@ -11,11 +11,14 @@ import type { Snapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { restore } from './restore.ts';
 import { RestoreThreads } from './restore-threads.ts';
+import type { Restriction } from './restriction.ts';
 import type { RestoreEvent, RestoreReport } from './types.ts';
 
 export interface RestoreAllRequest {
   readonly provider: KeyedProvider;
   readonly snapshots: readonly { readonly snapshot: Snapshot; readonly target: string }[];
+  /** Null: everything is given back as it was. @throws what then becomes of the account */
+  readonly restrictionOf: (snapshot: Snapshot) => Promise<Restriction | null>;
   readonly resume: boolean;
   /** Worker threads, and accounts under way at once. */
   readonly threads: number;
@@ -49,11 +52,15 @@ async function one(
   { snapshot, target }: RestoreAllRequest['snapshots'][number],
   pool: RestoreThreads,
 ): Promise<RestoreOutcome> {
-  const { provider, resume, signal, onEvent } = request;
+  const { provider, restrictionOf, resume, signal, onEvent } = request;
   try {
     signal.throwIfAborted();
+    const restriction = await restrictionOf(snapshot);
     const whole = { paths: [], databases: [], everything: true, resume };
-    const report = await restore({ provider, snapshot, target, ...whole, threads: 1, pool, signal, onEvent });
+    const report = await restore({
+      ...{ provider, snapshot, target, ...whole, threads: 1, pool, signal, onEvent },
+      ...(restriction === null ? {} : { restriction }),
+    });
     return { snapshot, report, error: null };
   } catch (cause) {
     if (signal.aborted) {
