@@ -67,8 +67,17 @@ describe('recipients that cannot be used', () => {
     expect(stderr).toContain(why);
     expect(stderr).not.toContain('QQQQ');
     expect(existsSync(join(site.store, 'manifests'))).toBe(false);
+    // Said in the same breath as the secrets without which nobody can look into the store.
+    const s3 = { use: 's3', endpoint: 'http://localhost:1', region: 'r', bucket: 'bucket' };
+    const store = { ...s3, accessKeyId: 'env:HF_NOT_SET', secretAccessKey: 'env:HF_NOT_SET' };
+    const addin = { name: 'nightly', provider: { use: 's3-tar' }, store };
+    writeJson(join(site.config, 'addins.d/nightly.json'), {
+      ...addin,
+      encryption: { recipients: [recipient, wrong] },
+    });
     const doctor = await site.holdfast('doctor');
     expect(doctor.stdout).toMatch(/error +encryption of nightly/);
+    expect(doctor.stdout).toMatch(/error +store of nightly +environment variable HF_NOT_SET/);
   });
 });
 
