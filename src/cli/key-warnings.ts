@@ -28,7 +28,7 @@ export async function keyWarnings(
   if (!encryption.recipients.some((recipient) => kept.has(recipient))) {
     found.push({
       code: 'identity-unconfirmed',
-      message: `nobody has shown to hold an identity that opens the backups of ${name}`,
+      message: `no one has proved yet that they hold an identity that opens the backups of ${name}`,
       hint: `Run holdfast key check ${store} --confirm with the identity file, or with the recovery sheet typed back.`,
     });
   }
