@@ -5,7 +5,10 @@ import type { Warning } from '../core/archive/manifest.ts';
 import { displayName } from '../core/filesystem/xattrs.ts';
 import type { IndexReader } from '../core/jobs/index-reader.ts';
 import { warnedPath } from '../core/jobs/restore/backup-warnings.ts';
+import { encodedPaths, shown } from '../core/path-text.ts';
 import type { EntryDocument } from './documents/entry.ts';
+
+export { encodedPath, encodedPaths, shown } from '../core/path-text.ts';
 
 const typeNames = new Map<number, { readonly name: EntryDocument['type']; readonly letter: string }>([
   [fileType.regular, { name: 'file', letter: '-' }],
@@ -38,34 +41,6 @@ export async function contentOf(reader: IndexReader, entry: Entry): Promise<Cont
   return (await reader.linkRecord(device, entry.inode))?.content ?? null;
 }
 
-const odd = /[\p{Cc}\p{Cf}\u2028\u2029\ufffd]/u;
-
-/** Text where the bytes are plain UTF-8, else percent-encoded. */
-export function encodedPath(path: Buffer): {
-  readonly path: string;
-  readonly pathEncoding: 'percent' | null;
-} {
-  const text = path.toString('utf8');
-  if (!odd.test(text)) return { path: text, pathEncoding: null };
-  return { path: percentEncoded(path), pathEncoding: 'percent' };
-}
-
-/** The same for two paths, which share one encoding. */
-export function encodedPaths(
-  path: Buffer,
-  from: Buffer | null,
-): { readonly path: string; readonly from: string | null; readonly pathEncoding: 'percent' | null } {
-  const percent = [path, from].some((one) => one !== null && odd.test(one.toString('utf8')));
-  const text = (bytes: Buffer): string => (percent ? percentEncoded(bytes) : bytes.toString('utf8'));
-  return {
-    path: text(path),
-    from: from === null ? null : text(from),
-    pathEncoding: percent ? 'percent' : null,
-  };
-}
-
-const percentEncoded = (bytes: Buffer): string => displayName(bytes).replaceAll('%2F', '/');
-
 /** Milliseconds are enough here; the exact time stands beside it. */
 export function modifiedAt({ mtimeSeconds, mtimeNanoseconds }: Entry): string | null {
   const year9999 = 253_402_300_799;
@@ -74,12 +49,10 @@ export function modifiedAt({ mtimeSeconds, mtimeNanoseconds }: Entry): string | 
 }
 
 export function describeEntry(entry: Entry, content: Content | null): EntryDocument {
-  const { target } = entry;
-  const percent = encodedPath(entry.path).pathEncoding !== null || (target !== null && odd.test(`${target}`));
-  const text = (bytes: Buffer): string => (percent ? percentEncoded(bytes) : bytes.toString('utf8'));
+  const { path, from: target, pathEncoding } = encodedPaths(entry.path, entry.target);
   return {
-    path: text(entry.path),
-    pathEncoding: percent ? 'percent' : null,
+    path,
+    pathEncoding,
     type: typeName(entry),
     mode: (entry.mode & 0o7777).toString(8).padStart(4, '0'),
     uid: entry.uid,
@@ -88,7 +61,7 @@ export function describeEntry(entry: Entry, content: Content | null): EntryDocum
     modifiedAt: modifiedAt(entry),
     mtimeSeconds: entry.mtimeSeconds,
     mtimeNanoseconds: entry.mtimeNanoseconds,
-    target: target === null ? null : text(target),
+    target,
     sha256: content?.sha256?.toString('hex') ?? null,
     linked: (entry.flags & entryFlags.linked) !== 0,
     changed: (entry.flags & entryFlags.changed) !== 0,
@@ -107,23 +80,11 @@ export function entryLine(entry: Entry, content: Content | null): string {
   return `${bits} ${owner} ${size} ${time} ${shown(entry.path)}${arrow}`;
 }
 
-/**
- * For people, and always what `--path-percent` takes: decoding it gives the same bytes, so that no two
- * names are shown alike. Plain names stand as they are; others, and those with a `%`, percent-encoded.
- */
-export function shown(path: Buffer): string {
-  const text = path.toString('utf8');
-  return odd.test(text) || misleading.test(text) ? percentEncoded(path) : text;
-}
-
 /** What a warning is about, as `shown`: a path in the snapshot, a tree, a database or `account`. */
 export const warnedPlace = (warning: Warning): string => shown(warnedPath(warning));
 
 export const percentHelp =
   '\nNames with odd bytes or a % are shown percent-encoded, a % as %25. Every path that is shown can be given to\nrestore --path-percent; one without a % also to --path.';
-
-/** What a terminal or a line of `ls` would not show as what it is. */
-const misleading = /[%\\]|[^\P{Z} ]|^ | $| -> /u;
 
 function permissions(mode: number): string {
   const letter = typeNames.get(mode & fileType.mask)?.letter ?? '?';

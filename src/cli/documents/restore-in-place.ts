@@ -28,7 +28,7 @@ export const restoreInPlaceDocument = document('restore-in-place', 'What a resto
   failures: list(
     'What could not be restored, at most a thousand.',
     record('A failure.', {
-      path: text('Path in the snapshot, percent-encoded.'),
+      path: text('Path in the snapshot, as --path-percent takes it.'),
       message: text('What happened.'),
     }),
   ),

@@ -5,7 +5,7 @@ import { count, counts, document, list, record, text, texts } from './schema.ts'
 import { failedComponent, warningItem } from './snapshot.ts';
 
 const failure = record('A failure.', {
-  path: text('Path in the snapshot, escaped.'),
+  path: text('Path in the snapshot, as --path-percent takes it.'),
   message: text('What happened.'),
 });
 

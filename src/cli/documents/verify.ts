@@ -27,7 +27,7 @@ export const verifyDocument = document('verify', 'Whether snapshots can be resto
         record('A problem.', {
           object: textOrNull('Key of the object at fault.'),
           component: textOrNull('Tree or database that suffers.'),
-          path: textOrNull('Path that suffers, escaped.'),
+          path: textOrNull('Path that suffers, as restore --path-percent takes it.'),
           message: text('What is wrong.'),
         }),
       ),

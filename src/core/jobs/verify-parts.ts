@@ -7,6 +7,7 @@
 import { contentRoot } from '../archive/root.ts';
 import { HoldfastError } from '../errors.ts';
 import { displayName } from '../filesystem/xattrs.ts';
+import { shown } from '../path-text.ts';
 import type { AnySnapshot, Snapshot } from './catalog.ts';
 import { openIndex } from './index-reader.ts';
 import { type ContentsRequest, verifyContents } from './verify-contents.ts';
@@ -88,10 +89,10 @@ export async function verifyTrees(
 function toldOnce({ body }: Snapshot, problems: Problems): PathProblem {
   const known = new Set(body.lost?.paths);
   return (path, message) => {
-    const shown = displayName(path);
-    if (known.has(shown)) return;
-    known.add(shown);
-    problems.addPath({ component: treeOf(path), path: shown, message });
+    const name = displayName(path);
+    if (known.has(name)) return;
+    known.add(name);
+    problems.addPath({ component: treeOf(path), path: shown(path), message });
   };
 }
 

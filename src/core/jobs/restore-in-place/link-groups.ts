@@ -14,7 +14,7 @@ import { type Content, dataBytes, type Entry } from '../../archive/entry.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import { closeFd, O, openAt, Stat, statAt, statFd } from '../../filesystem/native.ts';
 import { lastName } from '../../filesystem/write-entry.ts';
-import { displayName } from '../../filesystem/xattrs.ts';
+import { shown } from '../../path-text.ts';
 import { entriesOf } from '../restore/kept-pages.ts';
 import type { Decider, Usage } from './decide.ts';
 import { isInode } from './identity.ts';
@@ -220,7 +220,7 @@ function warnOfCopy(entry: Entry, base: Base, before: Base | undefined, { warn }
   if (before === undefined) return;
   const isOne = base.looked !== null && before.looked !== null && isInode(base.looked, before.looked);
   if (isOne) return;
-  const message = `is one file with ${displayName(before.path)} in the snapshot, and a copy of it here: no link reaches from one mount to another`;
+  const message = `is one file with ${shown(before.path)} in the snapshot, and a copy of it here: no link reaches from one mount to another`;
   warn('link-lost', entry.path, message);
 }
 
@@ -228,7 +228,7 @@ function warnOfCopy(entry: Entry, base: Base, before: Base | undefined, { warn }
 async function warnOfOther(entry: Entry, options: LinkGroupOptions): Promise<void> {
   const other = await nameElsewhere(entry, options);
   if (other === null || !isThere(other, options)) return;
-  const message = `is one file with ${displayName(other.path)} in the snapshot, which is another file now: restore that too`;
+  const message = `is one file with ${shown(other.path)} in the snapshot, which is another file now: restore that too`;
   options.warn('link-lost', entry.path, message);
 }
 

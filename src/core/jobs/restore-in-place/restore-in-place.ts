@@ -9,8 +9,8 @@ import { comparePaths } from '../../archive/entry.ts';
 import type { CallOptions } from '../../contracts/store.ts';
 import { errorCodes, HoldfastError } from '../../errors.ts';
 import { flushFileSystem } from '../../filesystem/flush.ts';
-import { displayName } from '../../filesystem/xattrs.ts';
 import { throwIfInterrupted } from '../../interruption.ts';
+import { shown, shownWithEncoding } from '../../path-text.ts';
 import { printable } from '../../printable.ts';
 import { lockAccount } from '../account-lock.ts';
 import { WarningList } from '../backup/warnings.ts';
@@ -197,11 +197,11 @@ class Result {
       untouched: () => this.#untouched++,
       failed: (path, message) => {
         this.#failureCount++;
-        if (this.#failures.length < listedFailures) this.#failures.push({ path: displayName(path), message });
+        if (this.#failures.length < listedFailures) this.#failures.push({ path: shown(path), message });
       },
       failedBelow: () => this.#failureCount++,
       warn: (code, path, message) =>
-        this.#warnings.add({ code, component: treeName({ path }), path: displayName(path), message }),
+        this.#warnings.add({ code, component: treeName({ path }), ...shownWithEncoding(path), message }),
     };
   }
 

@@ -30,7 +30,8 @@ import {
   isComplete,
   lastName,
 } from '../../filesystem/write-entry.ts';
-import { displayName, type XattrBackend } from '../../filesystem/xattrs.ts';
+import type { XattrBackend } from '../../filesystem/xattrs.ts';
+import { shown } from '../../path-text.ts';
 import type { Frames } from './frames.ts';
 import { type Restriction, restrictEntry } from './restriction.ts';
 import { writeContent } from './write-content.ts';
@@ -186,13 +187,9 @@ export class EntryRestorer {
       rc = linkAt(from, lastName(made), to, name);
     }
     if (rc < 0) {
-      throw new HoldfastError(
-        'TARGET_UNWRITABLE',
-        `cannot link it to ${displayName(made)}: ${errnoName(rc)}`,
-        {
-          hint: 'Check that the target file system supports hard links.',
-        },
-      );
+      throw new HoldfastError('TARGET_UNWRITABLE', `cannot link it to ${shown(made)}: ${errnoName(rc)}`, {
+        hint: 'Check that the target file system supports hard links.',
+      });
     }
     this.#options.outlet.progress(1, 0);
   }

@@ -4,7 +4,7 @@
 
 import { type Entry, isWithin } from '../../archive/entry.ts';
 import { HoldfastError } from '../../errors.ts';
-import { displayName } from '../../filesystem/xattrs.ts';
+import { shown } from '../../path-text.ts';
 import { printable } from '../../printable.ts';
 import type { Snapshot } from '../catalog.ts';
 import type { IndexReader } from '../index-reader.ts';
@@ -39,7 +39,7 @@ export async function pathsWanted(reader: IndexReader, wanted: WantedPaths): Pro
       });
     }
     if ((await reader.lookup(path)) === null) {
-      const message = `there is no ${displayName(path)} in ${wanted.snapshot.name}`;
+      const message = `there is no ${shown(path)} in ${wanted.snapshot.name}`;
       if (/^databases(?:\/|$)/.test(path.toString('latin1'))) {
         throw new HoldfastError('PATH_NOT_FOUND', message, {
           hint: 'Exports are no paths: name the database with --database <instance>/<name>, as holdfast ls shows it.',
@@ -49,7 +49,7 @@ export async function pathsWanted(reader: IndexReader, wanted: WantedPaths): Pro
       const odd = path.includes('\ufffd') ? 'Give names that are not UTF-8 by --path-percent. ' : '';
       const encoded = path.includes('%') ? 'Give names as holdfast ls shows them by --path-percent. ' : '';
       throw new HoldfastError('PATH_NOT_FOUND', message, {
-        hint: `${odd}${encoded}Begin paths with the tree (here ${treesText(reader)}), and see with holdfast ls what is there.`,
+        hint: `${odd}${encoded}${await whereToLook(reader, path)}`,
       });
     }
   }
@@ -57,6 +57,15 @@ export async function pathsWanted(reader: IndexReader, wanted: WantedPaths): Pro
     (path, i) =>
       !paths.some((other, j) => j !== i && isWithin(path, other) && (other.length < path.length || j < i)),
   );
+}
+
+/** The nearest that is there above a path that is not. */
+async function whereToLook(reader: IndexReader, path: Buffer): Promise<string> {
+  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+    const above = path.subarray(0, end);
+    if ((await reader.lookup(above)) !== null) return `See with holdfast ls what is in ${shown(above)}.`;
+  }
+  return `Begin paths with the tree (here ${treesText(reader)}), and see with holdfast ls what is there.`;
 }
 
 const treesText = ({ root }: IndexReader): string => root.trees.map(({ name }) => printable(name)).join(', ');

@@ -3,7 +3,7 @@
  */
 
 import { errorCodes } from '../../errors.ts';
-import { displayName } from '../../filesystem/xattrs.ts';
+import { shown, shownWithEncoding } from '../../path-text.ts';
 import { WarningList } from '../backup/warnings.ts';
 import type { RestoreOutlet } from './entry-restorer.ts';
 import type { RestoreFailure, RestoreReport, RestoreRequest } from './types.ts';
@@ -32,12 +32,11 @@ export function outletOf(progress: Progress, onEvent: RestoreRequest['onEvent'])
   return {
     warn(code, path, message) {
       const component = path.toString('latin1').split('/', 1)[0]!;
-      progress.warnings.add({ code, component, path: displayName(path), message });
+      progress.warnings.add({ code, component, ...shownWithEncoding(path), message });
     },
     failed(path, message) {
       progress.failureCount++;
-      if (progress.failures.length < listedFailures)
-        progress.failures.push({ path: displayName(path), message });
+      if (progress.failures.length < listedFailures) progress.failures.push({ path: shown(path), message });
     },
     progress(entries, bytes) {
       progress.entries += entries;

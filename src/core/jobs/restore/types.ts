@@ -36,7 +36,7 @@ export type RestoreEvent =
   | { readonly type: 'progress'; readonly entries: number; readonly bytes: number };
 
 export interface RestoreFailure {
-  /** Path inside the snapshot, escaped for display. */
+  /** Path inside the snapshot, as `shown`. */
   readonly path: string;
   readonly message: string;
 }
