@@ -177,7 +177,8 @@ function report(
   const known = asHoldfastError(error, signal);
   const { code, message } = known;
   const hint = known.hint === undefined ? undefined : withAddin(known.hint, addin);
-  say({ message, hint }, output);
+  // Usage explains itself; every other code is a heading of docs/errors.md.
+  say({ message: code === 'USAGE' ? message : `${code}: ${message}`, hint }, output);
   output.document<ErrorDocument>({ error: { code, message, hint: hint ?? null } });
   return exitStatusOf(known);
 }

@@ -151,6 +151,10 @@ describe('after backups', () => {
     expect(snapshots.map(({ sequence }) => sequence)).toEqual([1, 2]);
     expect(snapshots[0]?.id).toBe(idOf('site1'));
     expect((await site.holdfast('snapshots')).stdout.split('\n')).toHaveLength(1 + 6 + 1);
+    const newest = await site.holdfast('snapshots', '--latest', '1', '--json');
+    expect(documentOf<SnapshotsDocument>('snapshots', newest).snapshots).toHaveLength(4);
+    expect(newest.stdout).toContain(snapshots[1]!.id);
+    expect((await site.holdfast('snapshots', '--latest', '0')).status).toBe(errorCodes.USAGE.exit);
   });
 
   it('status tells how old they are', async () => {

@@ -45,7 +45,7 @@ describe('a file of the state that may not be read', () => {
 
     expect(status).toBe(errorCodes.PREREQUISITE_MISSING.exit);
     expect(stderr).toMatch(
-      /^holdfast: a file may not be read or written: EACCES: .*\nhint: Run Holdfast as root/,
+      /^holdfast: PREREQUISITE_MISSING: a file may not be read or written: EACCES: .*\nhint: Run Holdfast as root/,
     );
     expect(stderr).toContain(join(site.state, name));
   });

@@ -159,17 +159,15 @@ async function run(
 
 function print({ output }: CliContext, report: CompactReport, applied: boolean): void {
   const { accounts, accountsSeen, budgetSpent, locked } = report;
-  output.table(
-    columns,
-    accounts.flatMap(({ site, objects }) =>
-      objects.map(({ key, storedBytes, liveShare }) => [
-        printable(site),
-        key,
-        bytesText(storedBytes),
-        `${Math.round(100 * liveShare)} %`,
-      ]),
-    ),
+  const rows = accounts.flatMap(({ site, objects }) =>
+    objects.map(({ key, storedBytes, liveShare }) => [
+      printable(site),
+      key,
+      bytesText(storedBytes),
+      `${Math.round(100 * liveShare)} %`,
+    ]),
   );
+  if (rows.length > 0) output.table(columns, rows);
   for (const { site, problem } of accounts)
     if (problem !== null) output.note(`holdfast: ${printable(site)}: ${printable(problem, 4096)}`);
   for (const name of accounts.flatMap(outrun))

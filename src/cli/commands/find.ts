@@ -156,9 +156,10 @@ async function findIn(
 ): Promise<void> {
   const reader = await openIndex(provider, snapshot, signal);
   const show = async (entry: Entry): Promise<void> => {
-    output.line(`${snapshot.name}  ${shown(entry.path)}`);
-    if (!output.json) return;
     const size = (await contentOf(reader, entry))?.size ?? 0;
+    const modified = modifiedAt(entry)?.slice(0, 16).replace('T', ' ') ?? `@${entry.mtimeSeconds}`;
+    output.line(`${snapshot.name}  ${String(size).padStart(12)} ${modified}  ${shown(entry.path)}`);
+    if (!output.json) return;
     const place = { snapshot: snapshot.name, ...encodedPath(entry.path) };
     output.record<MatchDocument>({ ...place, type: typeName(entry), size, modifiedAt: modifiedAt(entry) });
   };

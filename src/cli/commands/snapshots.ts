@@ -1,15 +1,15 @@
 /** `holdfast snapshots`: what has been committed, newest last. */
 
-import { errorCodes } from '../../core/errors.ts';
+import { errorCodes, HoldfastError } from '../../core/errors.ts';
 import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { utcOf } from '../../core/jobs/catalog.ts';
 import type { SitesByUuid } from '../../core/jobs/resolve-accounts.ts';
 import { distrustOf, type Trust } from '../../core/jobs/trust.ts';
+import { quoted } from '../../core/printable.ts';
 import { ownerNames } from '../../core/state/database-owners.ts';
 import type { CliCommand } from '../command.ts';
 import { loadReadable } from '../configuration.ts';
 import { describeAny } from '../documents/locked-snapshot.ts';
-import type { SnapshotItem } from '../documents/snapshot.ts';
 import type { SnapshotsDocument } from '../documents/snapshots.ts';
 import { ownerOf } from '../find-account.ts';
 import { ageText, bytesText, countText } from '../format.ts';
@@ -41,6 +41,7 @@ interface Options extends KeyOptions {
   readonly copy?: string;
   readonly server?: string;
   readonly account?: string;
+  readonly latest?: number;
 }
 
 export const snapshots: CliCommand<Options> = {
@@ -61,6 +62,7 @@ export const snapshots: CliCommand<Options> = {
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', copyHelp)
       .option('--server <uuid>', serverHelp)
+      .option('--latest <count>', 'of each account only so many, the newest', wholeCount)
       .addHelpText(
         'after',
         '\nShows the snapshots of this server; where it has none in the store, those of every server.',
@@ -79,7 +81,8 @@ export const snapshots: CliCommand<Options> = {
         const account = options.account;
         const owner = account === undefined ? null : await ownerOf(search, account);
         const leftOut = await tellOfLeftOut(search, account ?? null, owner);
-        const results = await readEach(search, newestLast(await listCandidates(search, owner)));
+        const listed = newestLast(await listCandidates(search, owner));
+        const results = await readEach(search, latestOf(listed, options.latest));
         const chained = results.some(({ snapshot }) => (snapshot?.header.parents.length ?? 0) > 0);
         output.table(
           chained ? [...columns, parentColumn] : columns,
@@ -131,6 +134,23 @@ function newestLast(listed: readonly ListedSnapshot[]): ListedSnapshot[] {
   return timed.sort((a, b) => a.atMs - b.atMs).map(({ one }) => one);
 }
 
+/** The newest of each account, so many; all where nothing is said. */
+function latestOf(listed: readonly ListedSnapshot[], most = Number.POSITIVE_INFINITY): ListedSnapshot[] {
+  const taken = new Map<string, number>();
+  const isTaken = ({ server, owner }: ListedSnapshot): boolean => {
+    const lane = `${server}/${owner}`;
+    const count = (taken.get(lane) ?? 0) + 1;
+    taken.set(lane, count);
+    return count <= most;
+  };
+  return listed.toReversed().filter(isTaken).reverse();
+}
+
+function wholeCount(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new HoldfastError('USAGE', `${quoted(text)} is no count`, { hint: 'Give a number from 1 on.' });
+}
+
 function rowOf(
   { listed, snapshot }: ReadResult,
   nowMs: number,
@@ -151,24 +171,21 @@ function rowOf(
       '-',
     ];
   }
-  const described: SnapshotItem = describeAny(snapshot, sites);
+  const described = describeAny(snapshot, sites);
   const { id, domain, level, entries, bytes, storedBytes, components, warningCounts } = described;
-  const state = distrustOf(snapshot, trust) === null ? described.state : `${described.state}, untrusted`;
-  if (described.encryption === 'locked') {
-    return [id, '-', level, `${state}, locked`, age, '-', '-', bytesText(storedBytes), '-', '-'];
-  }
-  const failed = components.filter((component) => component.state === 'failed').length;
-  const warnings = Object.values(warningCounts).reduce((sum, count) => sum + count, 0);
+  const trusted = distrustOf(snapshot, trust) === null ? described.state : `${described.state}, untrusted`;
+  const failed = components?.filter((component) => component.state === 'failed').length;
+  const warnings = warningCounts && Object.values(warningCounts).reduce((sum, count) => sum + count, 0);
   return [
     id,
     domain ?? '-',
     level,
-    state,
+    described.encryption === 'locked' ? `${trusted}, locked` : trusted,
     age,
-    countText(entries),
-    bytesText(bytes),
+    entries === null ? '-' : countText(entries),
+    bytes === null ? '-' : bytesText(bytes),
     bytesText(storedBytes),
-    String(failed),
-    String(warnings),
+    String(failed ?? '-'),
+    String(warnings ?? '-'),
   ];
 }
