@@ -80,7 +80,7 @@ export const repair: CliCommand<Options> = {
         untrusted,
         erased,
         objects: report.objects.map((one) => ({ ...one, problem: printable(one.problem, 4096) })),
-        snapshots: report.snapshots.map(({ name, components, paths, ...one }) => ({
+        snapshots: report.snapshots.map(({ name, components, paths, pages: _, ...one }) => ({
           id: name,
           ...one,
           components: components.map((component) => printable(component, 4096)),

@@ -13,6 +13,7 @@ import type { IndexReader } from '../index-reader.ts';
 import { eachRange } from '../restore/contents.ts';
 import { Frames, fetchFrom } from '../restore/frames.ts';
 import { checkLinkPages } from '../verify-pages.ts';
+import type { LostPage } from './types.ts';
 
 /** Of each snapshot so many are named; all are counted. */
 export const namedPaths = 10_000;
@@ -22,7 +23,16 @@ export interface LostRequest {
   readonly reader: IndexReader;
   readonly missing: ReadonlySet<string>;
   readonly damaged: ReadonlySet<string>;
+  /** Null where nothing was marked before. */
+  readonly marked: Marked | null;
   readonly signal: AbortSignal;
+}
+
+/** What an earlier repair found lost stays lost until all that it lies in is proven. */
+export interface Marked {
+  /** As they are shown. */
+  readonly paths: ReadonlySet<string>;
+  readonly isProven: (key: string) => boolean;
 }
 
 export interface Lost {
@@ -30,15 +40,21 @@ export interface Lost {
   readonly trees: ReadonlySet<string>;
   readonly paths: readonly string[];
   readonly count: number;
+  readonly lostPages: readonly LostPage[];
+  /** The paths marked before that stand on pages that can be read, shown, whether they are lost or not. */
+  readonly metMarked: ReadonlySet<string>;
   /** Pages that can be read, each with the numbers of the objects its contents lie in. */
   readonly pages: readonly { readonly row: PageRow; readonly objects: readonly number[] }[];
   readonly linkPages: readonly { readonly row: LinkPageRow; readonly objects: readonly number[] }[];
 }
 
+/** Unproven: nothing was found wrong with what it lies in, but it was not read either. */
+type Verdict = 'lost' | 'unproven';
+
 const treeOf = (path: Buffer): string => path.toString('latin1').split('/', 1)[0]!;
 
 export async function lostPaths(request: LostRequest): Promise<Lost> {
-  const { reader, provider, missing, damaged, signal } = request;
+  const { reader, provider, missing, damaged, marked, signal } = request;
   const { root } = reader;
   const keys = new Map(root.objects.map(({ number, key }) => [number, key]));
   const frames = new Frames(root.objects, fetchFrom(provider, root.objects, signal));
@@ -50,26 +66,33 @@ export async function lostPaths(request: LostRequest): Promise<Lost> {
     if (paths.length < namedPaths) paths.push(displayName(path));
     count += entries;
   };
-  const isLost = async (content: Content): Promise<boolean> => {
+  const judge = async (content: Content): Promise<Verdict | null> => {
     const places = content.extents.map(({ object }) => keys.get(object) ?? '');
-    if (places.some((key) => key === '' || missing.has(key))) return true;
-    if (!places.some((key) => damaged.has(key))) return false;
+    if (places.some((key) => key === '' || missing.has(key))) return 'lost';
+    if (!places.some((key) => damaged.has(key)))
+      return marked === null || places.every(marked.isProven) ? null : 'unproven';
     signal.throwIfAborted();
     try {
-      return content.sha256?.equals(await eachRange(content, frames, () => {})) === false;
+      return content.sha256?.equals(await eachRange(content, frames, () => {})) === false ? 'lost' : null;
     } catch (error) {
       if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
-      return true;
+      return 'lost';
     }
   };
   const usedBy = (contents: readonly (Content | null)[]): number[] => [
     ...new Set(contents.flatMap((content) => content?.extents.map(({ object }) => object) ?? [])),
   ];
-  const links = await checkLinkPages(reader, async (content) =>
-    (await isLost(content)) ? 'it is lost' : null,
-  );
+  const links = await checkLinkPages(reader, judge);
   const pages: { row: PageRow; objects: number[] }[] = [];
-  const lostPage = (row: PageRow): void => add(row.first, row.count);
+  const lostPages: LostPage[] = [];
+  const metMarked = new Set<string>();
+  const lostPage = (row: PageRow): void => {
+    add(row.first, row.count);
+    const next = root.pages[root.pages.indexOf(row) + 1];
+    const before = next === undefined ? null : displayName(next.first);
+    if (lostPages.length < namedPaths)
+      lostPages.push({ from: displayName(row.first), before, count: row.count });
+  };
   for await (const { row, plain } of reader.pages(root.pages, lostPage)) {
     const entries = whole(() => [...readPage(plain, row.digest)]);
     if (entries === null) {
@@ -78,7 +101,10 @@ export async function lostPaths(request: LostRequest): Promise<Lost> {
     }
     for (const entry of entries) {
       const { path, content } = entry;
-      if (content === null ? links.wrongWith(entry) !== null : await isLost(content)) add(path);
+      const wrong = content === null ? links.wrongWith(entry) : await judge(content);
+      const wasMarked = marked?.paths.has(displayName(path)) === true;
+      if (wasMarked) metMarked.add(displayName(path));
+      if (wrong !== null && (wasMarked || wrong !== 'unproven')) add(path);
     }
     pages.push({ row, objects: usedBy(entries.map(({ content }) => content)) });
   }
@@ -87,7 +113,7 @@ export async function lostPaths(request: LostRequest): Promise<Lost> {
     const records = whole(() => [...readLinkPage(plain, row.digest)]);
     if (records !== null) linkPages.push({ row, objects: usedBy(records.map(({ content }) => content)) });
   }
-  return { trees, paths, count, pages, linkPages };
+  return { trees, paths, count, lostPages, metMarked, pages, linkPages };
 }
 
 function whole<T>(read: () => T): T | null {

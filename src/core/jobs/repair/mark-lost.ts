@@ -7,106 +7,78 @@
 import type { Component } from '../../archive/components.ts';
 import type { ManifestBody, ManifestHeader, ObjectRef } from '../../archive/manifest.ts';
 import { objectKinds } from '../../archive/root.ts';
-import { isHoldfastError } from '../../errors.ts';
 import { IndexStream } from '../backup/index-stream.ts';
 import { SnapshotWriter } from '../backup/snapshot-writer.ts';
 import type { Snapshot } from '../catalog.ts';
-import { type IndexReader, openIndex } from '../index-reader.ts';
 import { epochOf, publishRevision } from '../revision.ts';
-import { type Lost, lostPaths } from './lost-paths.ts';
+import { namedBy, type SecondLook } from './look-again.ts';
+import { type Loss, lossOf, type Unmendable } from './loss.ts';
 import { nextNumber } from './next-number.ts';
 import type { RepairedSnapshot, RepairRequest } from './types.ts';
 
-export interface Unmendable {
-  /** Keys of objects that are gone, and of such as are there but not whole. */
-  readonly missing: ReadonlySet<string>;
-  readonly damaged: ReadonlySet<string>;
-}
-
 type Change = { readonly header: Partial<ManifestHeader>; readonly body: ManifestBody };
 
-/** Null where nothing of the snapshot is lost, or all that is was marked before. */
+/**
+ * @param looked what became of that which an earlier repair said is lost; null where none did
+ * @returns null where nothing of the snapshot is lost, or what its present revision says of it is still so
+ */
 export async function markLost(
   request: RepairRequest,
   snapshot: Snapshot,
   gone: Unmendable,
+  looked: SecondLook | null,
 ): Promise<RepairedSnapshot | null> {
-  const { header, body, name } = snapshot;
-  const named = [...header.objects, ...header.references];
-  const bad = named.filter(({ key }) => gone.missing.has(key) || gone.damaged.has(key));
-  if (bad.length === 0) return null;
-  const databases = failedDatabases(body, new Set(bad.map(({ number }) => number)));
-  const lost = await lostOf(request, snapshot, gone);
-  const hit = body.components.filter((one) =>
-    one.type === 'tree' ? lost === null || lost.trees.has(one.name) : databases.has(one.name),
-  );
-  const components = hit.map((one) => one.name);
-  if (
-    components.length === 0 ||
-    (lost !== null && lost.count === (body.lost?.count ?? -1) && databases.size === 0)
-  )
-    return null;
-  const count = lost?.count ?? body.counts.entries;
+  const isBad = ({ key }: ObjectRef): boolean => gone.missing.has(key) || gone.damaged.has(key);
+  if (looked === null && !namedBy(snapshot).some(isBad)) return null;
+  const loss = await lossOf(request, snapshot, gone, looked);
+  const { of, count, paths, pages } = loss;
+  const hit = of.body.components.filter(({ name }) => loss.components.has(name));
+  if (hit.length === 0) return null;
+  const body: ManifestBody = {
+    ...of.body,
+    components: of.body.components.map((one) => (hit.includes(one) ? failed(one, loss) : one)),
+    lost: { count, paths },
+  };
+  const namesMissing = namedBy(snapshot).some(({ key }) => gone.missing.has(key));
+  if (!namesMissing && saysTheSame(snapshot.body, body)) return null;
   const found = {
-    name,
+    name: snapshot.name,
     rebuilt: false,
     broughtBack: false,
-    components,
+    components: hit.map((one) => one.name),
     lostPaths: count,
-    paths: lost?.paths ?? [],
+    ...{ paths, pages },
   };
   if (!request.apply) return { ...found, published: false };
 
-  const stays = ({ key }: ObjectRef): boolean => !gone.missing.has(key);
-  const marked: ManifestBody = {
-    ...body,
-    components: body.components.map((one) => (hit.includes(one) ? failed(one, lost) : one)),
-    lost: { count, paths: lost?.paths ?? [] },
-  };
+  const stays = ({ key }: ObjectRef): boolean => !gone.missing.has(key) && looked?.missing.has(key) !== true;
   const base = {
     state: 'partial' as const,
     lost: true as const,
-    objects: header.objects.filter(stays),
-    references: header.references.filter(stays),
+    objects: of.header.objects.filter(stays),
+    references: of.header.references.filter(stays),
   };
-  const change = await withIndex(request, snapshot, lost, { header: base, body: marked });
+  const change = await withIndex(request, snapshot, loss, { header: base, body });
   const { store, provider, signer, trust, signal } = request;
   const epoch = await epochOf(provider, snapshot);
   const place = { store, provider, signer, epoch, trust, signal };
-  const key = await publishRevision(place, snapshot, change);
+  const last = { header: { ...of.header, revision: snapshot.header.revision }, key: snapshot.key };
+  const key = await publishRevision(place, last, change);
   return { ...found, published: key !== null };
 }
 
-/** Null where the index itself is lost. */
-async function lostOf(
-  { provider, signal }: RepairRequest,
-  snapshot: Snapshot,
-  gone: Unmendable,
-): Promise<(Lost & { readonly reader: IndexReader }) | null> {
-  try {
-    const reader = await openIndex(provider, snapshot, signal);
-    return { reader, ...(await lostPaths({ provider, reader, ...gone, signal })) };
-  } catch (error) {
-    if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
-    return null;
-  }
-}
-
-function failedDatabases({ components }: ManifestBody, bad: ReadonlySet<number>): ReadonlySet<string> {
-  const names = components.flatMap((one) => {
-    if (one.type !== 'database' || one.state !== 'complete') return [];
-    const parts = [one.object, ...one.besides.map(({ object }) => object)];
-    return parts.some((part) => part !== null && bad.has(part)) ? [one.name] : [];
-  });
-  return new Set(names);
+function saysTheSame(present: ManifestBody, next: ManifestBody): boolean {
+  const said = ({ components, lost }: ManifestBody): string =>
+    JSON.stringify([lost?.count, [...(lost?.paths ?? [])].sort(), components.map(({ state }) => state)]);
+  return said(present) === said(next);
 }
 
 const hint = 'Restore it from another snapshot.';
 
-function failed(component: Component, lost: Lost | null): Component {
+function failed(component: Component, { index, count }: Loss): Component {
   if (component.type === 'tree') {
     const message =
-      lost === null ? 'its index is lost' : `of its files some are lost: ${lost.count} paths of the account`;
+      index === null ? 'its index is lost' : `of its files some are lost: ${count} paths of the account`;
     return { ...component, state: 'failed', error: { code: 'OBJECT_DAMAGED', message, hint } };
   }
   const message = 'its export is lost';
@@ -118,10 +90,9 @@ function failed(component: Component, lost: Lost | null): Component {
 async function withIndex(
   request: RepairRequest,
   snapshot: Snapshot,
-  lost: (Lost & { readonly reader: IndexReader }) | null,
+  { of: { header, body }, index: lost }: Loss,
   change: Change,
 ): Promise<Change> {
-  const { header, body } = snapshot;
   if (lost === null) return { ...change, body: { ...change.body, index: null, contentRoot: null } };
   const { root } = lost.reader;
   const isWhole = lost.pages.length === root.pages.length && lost.linkPages.length === root.linkPages.length;
@@ -131,7 +102,8 @@ async function withIndex(
   const names = { server, owner, objectId: request.world.newObjectId(), epoch };
   const writer = new SnapshotWriter(names, request.provider, request.signal);
   const all = [...header.objects, ...header.references];
-  const number = nextNumber(header);
+  // Of two revisions no number means two objects.
+  const number = Math.max(nextNumber(header), nextNumber(snapshot.header));
   const stream = new IndexStream(
     (queue) => writer.start('index', writer.indexKey(), queue),
     writer.publicKey,

@@ -14,7 +14,7 @@ import { SnapshotWriter } from '../backup/snapshot-writer.ts';
 import type { Snapshot } from '../catalog.ts';
 import { openIndex } from '../index-reader.ts';
 import { epochOf, publishRevision } from '../revision.ts';
-import type { Unmendable } from './mark-lost.ts';
+import type { Unmendable } from './loss.ts';
 import { nextNumber } from './next-number.ts';
 import { readSegments } from './read-segments.ts';
 import type { RepairedSnapshot, RepairRequest } from './types.ts';
@@ -38,7 +38,15 @@ export async function rebuildIndex(
   const isBad = (key: string): boolean => missing.has(key) || damaged.has(key);
   if (header.level !== 'full' || body.index === null || segments.length === 0) return null;
   if (segments.some(({ key }) => isBad(key)) || !(await isUnreadable(request, snapshot))) return null;
-  const found = { name, rebuilt: true, broughtBack: false, components: [], lostPaths: 0, paths: [] };
+  const found = {
+    name,
+    rebuilt: true,
+    broughtBack: false,
+    components: [],
+    lostPaths: 0,
+    paths: [],
+    pages: [],
+  };
   if (!apply) return { ...found, published: false };
 
   const trees = body.components.flatMap((one) => (one.type === 'tree' ? [one] : []));

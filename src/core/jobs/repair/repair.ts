@@ -15,6 +15,7 @@ import { bringBack } from './bring-back.ts';
 import { CopiesAsked } from './copies-asked.ts';
 import { fetchAll } from './fetch-all.ts';
 import { clearLeftovers } from './leftovers.ts';
+import { lookAgain } from './look-again.ts';
 import { markLost } from './mark-lost.ts';
 import { rebuildIndex } from './rebuild-index.ts';
 import type { RepairedObject, RepairedSnapshot, RepairReport, RepairRequest } from './types.ts';
@@ -97,17 +98,18 @@ async function repairAccount(
   const gone = new Set([...missing, ...damaged]);
   const hashed = new Map<string, string | null>();
   for (const { snapshot, listed: one } of fetched.snapshots) {
-    const back = await bringBack(request, copies, { snapshot, listed: one, damage, gone, hashed });
+    const looked = await lookAgain(request, copies, { snapshot, listed: one, damage, gone, hashed });
+    objects.push(...(looked?.objects ?? []));
+    const back = await bringBack(request, snapshot, looked);
     if (back !== null) {
-      objects.push(...back.objects);
-      snapshots.push(back.snapshot);
+      snapshots.push(back);
       continue;
     }
     // The copy that cannot be asked may be the one that has it.
     if (copies.unasked.length > 0) continue;
     const found =
       (await rebuildIndex(request, snapshot, { missing, damaged })) ??
-      (await markLost(request, snapshot, { missing, damaged }));
+      (await markLost(request, snapshot, { missing, damaged }, looked));
     if (found !== null) snapshots.push(found);
   }
   // Another machine wrote a revision meanwhile, or removed the snapshot.

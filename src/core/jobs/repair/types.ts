@@ -73,6 +73,15 @@ export interface RepairedObject {
   readonly mended: boolean;
 }
 
+/** A page of an index that cannot be read. */
+export interface LostPage {
+  /** Its first path, escaped. */
+  readonly from: string;
+  /** The first path after it; null where it is the last. */
+  readonly before: string | null;
+  readonly count: number;
+}
+
 export interface RepairedSnapshot {
   readonly name: string;
   /** Its index is made again from its segments. */
@@ -84,6 +93,8 @@ export interface RepairedSnapshot {
   /** How many paths are lost, and the first of them, escaped. */
   readonly lostPaths: number;
   readonly paths: readonly string[];
+  /** Of these, which stand for more than themselves. */
+  readonly pages: readonly LostPage[];
   /** Its new revision, which says so, exists. */
   readonly published: boolean;
 }

@@ -1,0 +1,139 @@
+/** What is lost after an earlier loss was marked: both are said, and what comes back is said no more. */
+
+import { randomBytes } from 'node:crypto';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ManifestBody } from '../../../../src/core/archive/manifest.ts';
+import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
+import { cannedEngine, cannedSelector } from '../../../support/canned-engine.ts';
+import { compactLab, repairLab } from '../../../support/upkeep.ts';
+import { type ChainLab, openChainLab } from '../chain/chain-lab.ts';
+
+let chain: ChainLab;
+
+beforeEach(async () => {
+  chain = await openChainLab({ pageBytes: 1000, threads: 1 }, '/dev/shm');
+});
+afterEach(() => chain[Symbol.asyncDispose]());
+
+const objectOf = ({ header }: Snapshot, wanted: string): string =>
+  join(chain.lab.storePath, header.objects.find(({ kind }) => kind === wanted)!.key);
+
+function flip(file: string, at: number): void {
+  const bytes = readFileSync(file);
+  bytes[at]! ^= 1;
+  writeFileSync(file, bytes);
+}
+
+/** Of the newest snapshot. */
+const lost = async (): Promise<ManifestBody['lost']> => (await chain.lab.latest()).body.lost;
+const all = (...paths: string[]) => ({ count: paths.length, paths: paths.map((one) => `shadow/${one}`) });
+
+describe('a second loss', () => {
+  it('is marked beside the first, and taken back alone where it alone is there again', async () => {
+    chain.write('a', randomBytes(5000));
+    const first = objectOf(await chain.full(), 'segment');
+    chain.write('b', randomBytes(5000));
+    rmSync(objectOf(await chain.incremental(), 'segment'));
+    await repairLab(chain.lab);
+    expect(await lost()).toEqual(all('b'));
+
+    const kept = readFileSync(first);
+    rmSync(first);
+    expect((await repairLab(chain.lab, { readData: false })).snapshots).toHaveLength(2);
+    expect(await lost()).toEqual(all('a', 'b'));
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+    expect(await repairLab(chain.lab)).toMatchObject({ snapshots: [], exitStatus: 0 });
+
+    writeFileSync(first, kept);
+    await repairLab(chain.lab, { readData: false });
+    expect(await lost()).toEqual(all('b'));
+    const { failures } = await chain.lab.restore(join(chain.directory, 'ours'));
+    expect(failures.map(({ path }) => path)).toEqual(['shadow/b']);
+  });
+
+  it('leaves marked what lies in a segment that this run does not read', async () => {
+    chain.write('a', randomBytes(5000));
+    const full = await chain.full();
+    chain.write('b', randomBytes(5000));
+    const next = await chain.incremental();
+    flip(objectOf(next, 'segment'), 2000);
+    await repairLab(chain.lab);
+    rmSync(objectOf(full, 'segment'));
+    await repairLab(chain.lab, { readData: false });
+    expect(await lost()).toEqual(all('a', 'b'));
+    // Everything that was marked is gone altogether: no problem of the next verify.
+    rmSync(objectOf(next, 'segment'));
+    await repairLab(chain.lab, { readData: false });
+    expect((await chain.lab.verify(false)).exitStatus).toBe(0);
+  });
+
+  // Encrypted, many pages lie in one chunk.
+  it.runIf(process.env['LAB_ENCRYPTED'] !== '1').for(['earlier revision', 'index of the earlier revision'])(
+    'is counted with the pages that the index is without, also where the %s is gone',
+    async (which) => {
+      chain.write('x/a', randomBytes(5000));
+      const full = await chain.full();
+      for (let i = 0; i < 60; i++) chain.write(`d${i % 6}/f${i}`, randomBytes(300));
+      const next = await chain.incremental();
+      flip(objectOf(next, 'index'), 900);
+      const [marked] = (await repairLab(chain.lab)).snapshots;
+      expect(marked!.pages).toMatchObject([{ count: marked!.lostPaths, from: marked!.paths[0] }]);
+
+      rmSync(objectOf(full, 'segment'));
+      if (which === 'earlier revision') rmSync(join(chain.lab.storePath, next.key));
+      else flip(objectOf(next, 'index'), next.body.index!.offset + 20);
+      await repairLab(chain.lab);
+      expect(await lost()).toEqual({
+        count: marked!.lostPaths + 1,
+        paths: expect.arrayContaining([...marked!.paths, 'shadow/x/a']),
+      });
+      expect((await repairLab(chain.lab)).snapshots).toEqual([]);
+    },
+  );
+
+  it('of an export leaves said that the index is lost', async () => {
+    const dumps = { one: randomBytes(40_000).toString('hex') };
+    const more = () => ({ engines: [cannedEngine(dumps)], databases: [cannedSelector] });
+    chain.write('a', randomBytes(500));
+    await chain.full(more());
+    chain.write('b', randomBytes(500));
+    dumps.one += 'x';
+    const next = await chain.incremental(more());
+    rmSync(objectOf(next, 'index'));
+    await repairLab(chain.lab);
+    const { entries } = next.body.counts;
+    expect(await lost()).toEqual({ count: entries, paths: [] });
+    rmSync(objectOf(next, 'export'));
+    const { snapshots } = await repairLab(chain.lab);
+    expect(snapshots).toMatchObject([{ components: ['shadow', 'canned/one'], lostPaths: entries }]);
+    expect(await lost()).toEqual({ count: entries, paths: [] });
+  });
+
+  it('after a compaction is marked beside the first, and what was moved stays', async () => {
+    for (let i = 0; i < 8; i++) chain.write(`x/${i}`, randomBytes(20_000));
+    const full = await chain.full();
+    chain.write('b', randomBytes(5000));
+    const next = await chain.incremental();
+    for (let i = 0; i < 7; i++) chain.write(`x/${i}`, randomBytes(10));
+    await chain.incremental();
+    for (const gone of [full, next]) rmSync(join(chain.lab.storePath, gone.key));
+    rmSync(objectOf(next, 'segment'));
+    await repairLab(chain.lab);
+    expect(await lost()).toEqual(all('b'));
+
+    expect((await compactLab(chain.lab, { threshold: 1 })).accounts).toMatchObject([{ problem: null }]);
+    rmSync(objectOf(full, 'segment'));
+    expect((await repairLab(chain.lab)).snapshots).toEqual([]);
+    const moved = await chain.lab.latest();
+    expect(moved.header.revision).toBe(2);
+    expect((await chain.lab.verify(true)).snapshots).toMatchObject([{ lost: 1, problems: [] }]);
+    const added = moved.header.references.find(
+      ({ kind, key }) => kind === 'segment' && !key.includes(full.header.objectId),
+    );
+    rmSync(join(chain.lab.storePath, added!.key));
+    await repairLab(chain.lab);
+    expect(await lost()).toEqual(all('b', 'x/7'));
+  });
+});
