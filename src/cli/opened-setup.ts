@@ -10,6 +10,7 @@ import { longestKeptDays } from '../core/config/retention-span.ts';
 import { resolveSecrets } from '../core/config/secrets.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { Provider, SetupRequest, Store, StoreSetup } from '../core/index.ts';
+import { wayOn } from '../core/jobs/foreign-store.ts';
 import type { CliContext } from './command.ts';
 import { chooseAddin, chooseCopy, type Loaded, loadConfigured } from './configuration.ts';
 import { definitionOf } from './definition-of.ts';
@@ -68,8 +69,8 @@ export async function whyAnotherStore(
     if (!isHoldfastError(error) || signal.aborted) throw error;
     if (error.code !== 'STORE_UNAVAILABLE') return error.code === 'STORE_FOREIGN' ? error : null;
     const message = `the store ${remembered} that this server wrote to cannot be read: ${error.message}`;
-    const hint =
-      'Bring the store back or correct its place; give the configuration a new name to begin anew.';
+    const words = { isCopy: addin.name.includes('/'), copies: addin.copies.map(({ name }) => name) };
+    const hint = `Bring the store back or correct its place; ${wayOn(words)}`;
     return new HoldfastError(error.code, message, { hint, cause: error });
   } finally {
     await store?.close();

@@ -48,6 +48,7 @@ export interface OpenedStore {
   readonly store: Store;
   readonly place: string;
   readonly where: () => string;
+  readonly copies: readonly string[];
   readonly provider: KeyedProvider;
   readonly encryption: OpenAddin['encryption'];
   readonly storeRef: AddinRef;
@@ -94,7 +95,9 @@ export async function openStore(
   const keyed = openKeys(addin, { store, provider, world, identities });
   const place = JSON.stringify(placeSettings(loaded, addin.store).map((name) => addin.store[name] ?? null));
   const where = (): string => storeWords(addin);
-  return { name: addin.name, store, place, where, provider: keyed, encryption: addin.encryption, ...refs };
+  const { name, encryption } = addin;
+  const copies = addin.copies.map((copy) => copy.name);
+  return { name, store, place, where, copies, provider: keyed, encryption, ...refs };
 }
 
 async function providerOver(

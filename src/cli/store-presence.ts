@@ -10,14 +10,8 @@ import { storeFileKey } from '../core/archive/keys.ts';
 import type { AddinConfiguration } from '../core/config/load-configuration.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { Store } from '../core/index.ts';
-import {
-  anotherStore,
-  firstKey,
-  lostStore,
-  readStoreFile,
-  type StoreFile,
-  type StoreWords,
-} from '../core/jobs/store-identity.ts';
+import { anotherStore, lostStore, type StoreWords } from '../core/jobs/foreign-store.ts';
+import { firstKey, readStoreFile, type StoreFile } from '../core/jobs/store-identity.ts';
 import { printable } from '../core/printable.ts';
 
 /**
@@ -29,7 +23,7 @@ export type Presence = 'whole' | 'readable' | 'any';
 
 export interface PresenceCheck {
   readonly store: Store;
-  readonly addin: Pick<AddinConfiguration, 'name' | 'store'>;
+  readonly addin: Pick<AddinConfiguration, 'name' | 'store' | 'copies'>;
   /** Id of the store that this server wrote to before, or null. */
   readonly remembered: string | null;
   readonly needs: Presence;
@@ -87,10 +81,11 @@ async function holdsSnapshots(store: Store, signal: AbortSignal): Promise<boolea
 const wordsOf = (addin: PresenceCheck['addin']): StoreWords => ({
   where: () => storeWords(addin),
   isCopy: addin.name.includes('/'),
+  copies: addin.copies.map(({ name }) => name),
 });
 
 /** E.g. `the store /srv/backup of nightly`, and that there is no directory where that is so. */
-export const storeWords = ({ name, store }: PresenceCheck['addin']): string =>
+export const storeWords = ({ name, store }: Pick<AddinConfiguration, 'name' | 'store'>): string =>
   `the store ${placeOf(store)}${lackText(store)} of ${name}`;
 
 function lackText({ path }: AddinConfiguration['store']): string {

@@ -4,6 +4,7 @@ import type { AddinConfiguration } from '../../core/config/load-configuration.ts
 import type { Store } from '../../core/contracts/store.ts';
 import type { Account } from '../../core/index.ts';
 import { companionHash, companionProblems, readCompanions } from '../../core/jobs/companions.ts';
+import { wayOn } from '../../core/jobs/foreign-store.ts';
 import { firstKey, readStoreFile } from '../../core/jobs/store-identity.ts';
 import { openTrust } from '../../core/jobs/trust.ts';
 import { printable } from '../../core/printable.ts';
@@ -29,14 +30,15 @@ export async function checkStore(
 ): Promise<readonly Check[]> {
   const name = `store of ${addin.name}`;
   return attempt(name, async () => {
-    const { store, provider } = await openStore(loaded, addin, world);
+    const { store, provider, copies } = await openStore(loaded, addin, world);
     const { stateDir, trustedSigners } = loaded.configuration;
     try {
       const file = await readStoreFile(store, signal);
       const remembered = state?.storeId(addin.name) ?? null;
       const checks: Check[] = [];
       if (addin.encryption === 'none') checks.push(await checkPlain(addin.name, { store, state }, signal));
-      if (file === null) checks.push(await checkUnused(name, remembered, () => firstKey(store, signal)));
+      if (file === null)
+        checks.push(await checkUnused(name, { remembered, copies }, () => firstKey(store, signal)));
       else if (remembered !== null && remembered !== file.store) {
         const detail = `it has the id ${file.store}, and this server wrote to ${remembered} before`;
         checks.push(fault(name, 'STORE_FOREIGN', detail, 'Correct the store in the addin configuration.'));
@@ -68,12 +70,12 @@ async function checkCompanions(store: Store, addin: string, signal: AbortSignal)
 
 async function checkUnused(
   name: string,
-  remembered: string | null,
+  { remembered, copies }: { readonly remembered: string | null; readonly copies: readonly string[] },
   look: () => Promise<string | null>,
 ): Promise<Check> {
   const other = await look();
   if (remembered !== null) {
-    const hint = 'Check that the right directory or bucket is mounted.';
+    const hint = `Check that the right directory or bucket is mounted; ${wayOn({ isCopy: name.includes('/'), copies })}`;
     return fault(name, 'STORE_FOREIGN', `the store ${remembered} is not there any more`, hint);
   }
   if (other === null) return ok(name, 'is empty, and is made ready by the first backup');

@@ -15,6 +15,8 @@ export interface OpenAddin {
   readonly place?: string;
   /** What errors call the store. */
   readonly where?: () => string;
+  /** Names of its copies, for what errors advise. */
+  readonly copies?: readonly string[];
   readonly provider: KeyedProvider;
   /** `none` only where the configuration says so. */
   readonly encryption: 'none' | { readonly recipients: readonly string[] };

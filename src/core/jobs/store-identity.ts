@@ -14,6 +14,7 @@ import { printable } from '../printable.ts';
 import { isUuid } from '../state/server-identity.ts';
 import { bytesOf, collect } from '../streams.ts';
 import { isCompanion, mendCompanions, putAllCompanions, readCompanions } from './companions.ts';
+import { anotherStore, lostStore, type StoreWords, wordsFor } from './foreign-store.ts';
 
 export interface StoreFile {
   readonly format: number;
@@ -70,38 +71,6 @@ const damaged = (what: string, cause?: unknown): HoldfastError =>
     cause,
     hint: 'Put back the file from a copy of the store; restores work without it.',
   });
-
-/** What errors call a store. */
-export interface StoreWords {
-  /** With the place and the configuration, e.g. `the store /srv/backup of nightly`. Looks at what lies there now. */
-  readonly where?: (() => string) | undefined;
-  readonly isCopy?: boolean;
-}
-
-/** The store has an id, and not the one that this server remembers. */
-export function anotherStore(found: StoreFile, remembered: string, words: StoreWords): HoldfastError {
-  const message = `${wordsFor(words)} has the id ${found.store}, this server wrote to ${remembered} before`;
-  if (found.origins?.includes(remembered) === true) {
-    return new HoldfastError('STORE_FOREIGN', `${message}, of which this is a copy`, {
-      hint: 'Correct the store in the addin configuration; where the main store is gone, run holdfast store init --accept-copy --apply to go on in the copy.',
-    });
-  }
-  return new HoldfastError('STORE_FOREIGN', message, {
-    hint: `Correct the store in the addin configuration, or give the ${namedThing(words)} a new name.`,
-  });
-}
-
-/** This server has written there, and there is no `holdfast.json`. */
-export function lostStore(remembered: string, words: StoreWords): HoldfastError {
-  const message = `${wordsFor(words)} has lost its ${storeFileKey}; this server wrote to ${remembered} before`;
-  return new HoldfastError('STORE_FOREIGN', message, {
-    hint: `Check that the right directory or bucket is mounted; give the ${namedThing(words)} a new name to begin anew.`,
-  });
-}
-
-const wordsFor = ({ where }: StoreWords): string => where?.() ?? 'the store';
-
-const namedThing = ({ isCopy }: StoreWords): string => (isCopy === true ? 'copy' : 'configuration');
 
 export interface ClaimWorld extends StoreWords {
   readonly now: () => number;

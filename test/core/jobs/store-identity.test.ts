@@ -68,6 +68,12 @@ describe('an empty store', () => {
       message: expect.stringContaining('the store /srv/x of nightly/far has lost its holdfast.json'),
       hint: expect.stringContaining('give the copy a new name'),
     });
+    const copies = ['far', 'vault'];
+    await expect(claimStore(ours, randomUUID(), { ...world, copies })).rejects.toMatchObject({
+      hint: expect.stringMatching(
+        /; where it is gone, restore with --copy far or --copy vault, .*recovery\.md/,
+      ),
+    });
     expect((await store.list({ prefix: '', signal: world.signal })).objects.map(({ key }) => key)).toEqual([
       'strangers-file',
     ]);

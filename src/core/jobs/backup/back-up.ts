@@ -102,7 +102,7 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   const signer = await openSigner(run.stateDir, state.server.uuid);
   const trust = await openTrust(run.stateDir, run.trustedSigners ?? []);
   const remembered = state.storeId(addin.name);
-  const { place, where } = addin;
+  const { place, where, copies } = addin;
   if (place !== undefined && remembered !== null && addin.store.capabilities.putOnly)
     await requireSamePlace(run.stateDir, addin.name, place);
   const { stateDir, allowPlaintext = false, scheduled = false, whole = false } = run;
@@ -111,7 +111,7 @@ export async function backUp(run: BackUpRun): Promise<BackUpReport> {
   let storeId: string;
   let handle: RunHandle;
   try {
-    storeId = await claimStore(addin.store, remembered, { ...world, signal, where });
+    storeId = await claimStore(addin.store, remembered, { ...world, signal, where, copies });
     await state.rememberStore(addin.name, storeId);
     if (place !== undefined) await rememberPlace(run.stateDir, addin.name, place);
     await checkEncryption({ addin, storeId, stateDir }, allowPlaintext, early.beside);
