@@ -96,7 +96,7 @@ describe('a server without the identity', () => {
   it('lists its snapshots without their contents', async () => {
     const listed = documentOf<SnapshotsDocument>('snapshots', await site.holdfast('snapshots', '--json'));
     expect(listed.snapshots).toMatchObject([
-      { account: 'anna', level: 'full', encryption: 'locked', components: [], entries: 0 },
+      { account: 'anna', level: 'full', encryption: 'locked', components: null, entries: null },
       { id: newest, account: 'anna', level: 'incremental', encryption: 'locked', domain: null },
     ]);
     expect((await site.holdfast('snapshots')).stdout).toContain('complete, locked');

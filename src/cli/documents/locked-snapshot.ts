@@ -1,29 +1,48 @@
-/** A snapshot of which only the clear header can be read: what it cannot tell is empty, null or 0. */
+/** A snapshot as a list shows it: of one that is locked only the clear header can be read, and what that cannot tell is null. */
 
+import type { FromSchema } from 'json-schema-to-ts';
 import type { AnySnapshot } from '../../core/jobs/catalog.ts';
 import { utcOf } from '../../core/jobs/catalog.ts';
 import type { SitesByUuid } from '../../core/jobs/resolve-accounts.ts';
-import { describeSnapshot, type SnapshotItem } from './snapshot.ts';
+import { orNull, record } from './schema.ts';
+import { describeHeader, describeSnapshot, snapshotProperties } from './snapshot.ts';
 
-const unknown = {
-  components: [],
-  warnings: [],
-  warningCounts: {},
-  exclusions: {},
-  counts: { entries: 0, files: 0, directories: 0, links: 0, bytes: 0, tarBytes: 0, storedBytes: 0 },
-  index: null,
-  contentRoot: null,
-  labels: {},
-  unconfiguredEngines: [],
-};
+const { entries, files, bytes, components, findings, warnings, warningCounts, unconfiguredEngines } =
+  snapshotProperties;
+
+export const anySnapshotItem = record('A committed snapshot, perhaps locked.', {
+  ...snapshotProperties,
+  entries: orNull(entries),
+  files: orNull(files),
+  bytes: orNull(bytes),
+  components: orNull(components),
+  findings: orNull(findings),
+  warnings: orNull(warnings),
+  warningCounts: orNull(warningCounts),
+  unconfiguredEngines: orNull(unconfiguredEngines),
+});
+
+export type AnySnapshotItem = FromSchema<typeof anySnapshotItem>;
 
 /** @param sites who holds which site now, as far as this machine knows; else the account is its UUID */
-export function describeAny(snapshot: AnySnapshot, sites: SitesByUuid): SnapshotItem {
-  const { header, body } = snapshot;
+export function describeAny(snapshot: AnySnapshot, sites: SitesByUuid): AnySnapshotItem {
+  const { header, body, key } = snapshot;
   if (body !== null) return describeSnapshot({ ...snapshot, body });
-  const site = sites.get(header.owner) ?? header.owner;
-  const account = { site, domain: null, aliases: [], plan: null, state: '', uid: null, gid: null };
-  const name = `${site}-${utcOf(snapshot.key)}-${header.id}`;
-  const locked = { ...unknown, account: { ...account, metadata: {} } };
-  return { ...describeSnapshot({ ...snapshot, name, body: locked }), encryption: 'locked' };
+  const account = sites.get(header.owner) ?? header.owner;
+  return {
+    id: `${account}-${utcOf(key)}-${header.id}`,
+    account,
+    domain: null,
+    encryption: 'locked',
+    ...describeHeader(snapshot),
+    entries: null,
+    files: null,
+    bytes: null,
+    components: null,
+    statistics: null,
+    findings: null,
+    warnings: null,
+    warningCounts: null,
+    unconfiguredEngines: null,
+  };
 }

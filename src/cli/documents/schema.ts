@@ -62,6 +62,10 @@ export const recordOrNull = <const D extends string, const P extends Properties>
   properties: P,
 ) => ({ anyOf: [record(description, properties), { type: 'null' }], description }) as const;
 
+/** The same, or null. */
+export const orNull = <const S extends JSONSchema>(schema: S) =>
+  ({ anyOf: [schema, { type: 'null' }] }) as const;
+
 /** A whole document, published as `schemas/<name>.schema.json`. */
 export function document<const P extends Properties>(name: string, description: string, properties: P) {
   return {

@@ -71,7 +71,7 @@ const componentItem = record('A tree or a database.', {
   lockedTables: texts('Tables without transactions, which were locked while they were read.'),
 });
 
-export const snapshotItem = record('A committed snapshot.', {
+export const snapshotProperties = {
   id: text('`<site>-<UTC>-<12 hex>`; commands take it as SNAPSHOT.'),
   account: text('Site of the account; commands take it as --account.'),
   owner: text('UUID of the account.'),
@@ -84,7 +84,7 @@ export const snapshotItem = record('A committed snapshot.', {
   parent: textOrNull('Twelve hex digits of the snapshot this one refers to first; null for a full.'),
   parents: texts('All it refers to, nearest first.'),
   encryption: choice(
-    'Whether it is encrypted, and whether an identity opened it. Of a `locked` one only the clear header is known: the rest is empty, null or 0.',
+    'Whether it is encrypted, and whether an identity opened it. Of a `locked` one only the clear header is known: the rest is null.',
     'none',
     'open',
     'locked',
@@ -120,31 +120,40 @@ export const snapshotItem = record('A committed snapshot.', {
   warnings: list('The first thousand warnings.', warningItem),
   warningCounts: counts('All warnings, counted by code.'),
   unconfiguredEngines: texts('Kinds of databases the account uses and that nothing exports.'),
-});
+} as const;
+
+export const snapshotItem = record('A committed snapshot.', snapshotProperties);
 
 export type SnapshotItem = FromSchema<typeof snapshotItem>;
 
-export function describeSnapshot({ name, header, body }: Snapshot): SnapshotItem {
+/** What the clear header tells, of a locked one too. */
+export function describeHeader({ header }: Pick<Snapshot, 'header'>) {
   return {
-    id: name,
-    account: body.account.site,
     owner: header.owner,
     server: header.server,
-    domain: body.account.domain,
     addin: header.addin.name,
     sequence: header.sequence,
     level: header.level,
     state: header.state,
     parent: header.parents[0] ?? null,
     parents: [...header.parents],
-    encryption: header.encryption === undefined ? 'none' : 'open',
     startedAt: header.startedAt,
     committedAt: header.committedAt,
     durationMs: Date.parse(header.committedAt) - Date.parse(header.startedAt),
+    storedBytes: header.objects.reduce((sum, { size }) => sum + size, 0),
+  };
+}
+
+export function describeSnapshot({ name, header, body }: Snapshot): SnapshotItem {
+  return {
+    id: name,
+    account: body.account.site,
+    domain: body.account.domain,
+    encryption: header.encryption === undefined ? 'none' : 'open',
+    ...describeHeader({ header }),
     entries: body.counts.entries,
     files: body.counts.files,
     bytes: contentBytes(body),
-    storedBytes: header.objects.reduce((sum, { size }) => sum + size, 0),
     components: body.components.map(describeComponent),
     statistics: describeStatistics(body.statistics),
     findings: (body.findings ?? []).map((finding) => ({ ...finding })),

@@ -3,6 +3,7 @@
 import type { FromSchema } from 'json-schema-to-ts';
 import { errorParts } from './error.ts';
 import { leftOut } from './left-out.ts';
+import { anySnapshotItem } from './locked-snapshot.ts';
 import { pastRun } from './schedule.ts';
 import {
   choice,
@@ -17,11 +18,10 @@ import {
   text,
   textOrNull,
 } from './schema.ts';
-import { snapshotItem } from './snapshot.ts';
 
 export const snapshotsDocument = document('snapshots', 'The committed snapshots of a store.', {
   addin: text('Name of the addin configuration whose store was read.'),
-  snapshots: list('Oldest first.', snapshotItem),
+  snapshots: list('Oldest first.', anySnapshotItem),
   untrusted: list(
     'Those of `snapshots` that nobody signed who is trusted here.',
     record('A snapshot.', {
