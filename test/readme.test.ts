@@ -1,11 +1,12 @@
 /** Runs what README.md tells people to type, so that it never goes stale. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { commandTable } from '../src/cli/command-table.ts';
+import { withDefaults } from '../src/core/databases/mysql/defaults.ts';
 
 const page = readFileSync('README.md', 'utf8');
 const blocks = [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text]) => text!);
@@ -64,3 +65,20 @@ describe('README.md', () => {
     expect(links.filter((target) => !target.startsWith('http') && !existsSync(target))).toEqual([]);
   });
 });
+
+it.each(['README.md', 'src/core/archive/RESTORE.md'])(
+  '%s makes a database with the defaults that it had',
+  async (name) => {
+    const script = /CREATE DATABASE .*\$\(sed -n '([^']+)' .*\)"$/m.exec(readFileSync(name, 'utf8'))?.[1];
+    const defaults = { charset: 'latin1', collation: 'latin1_german2_ci' };
+    const chunks = [Buffer.from('-- MariaDB dump\n-- Host: localhost\n')].values();
+    const written = withDefaults({ next: async () => chunks.next() as IteratorResult<Buffer> }, defaults);
+    const dump = join(tour, 'dump.sql');
+    mkdirSync(tour, { recursive: true });
+    writeFileSync(dump, (await written.next()).value as Buffer);
+
+    const { stdout } = spawnSync('sed', ['-n', script ?? '', dump], { encoding: 'utf8' });
+
+    expect(stdout).toBe('CHARACTER SET latin1 COLLATE latin1_german2_ci\n');
+  },
+);
