@@ -6,7 +6,7 @@
 
 import { type Content, comparePaths, type Entry, entryFlags, fileType, typeOf } from '../archive/entry.ts';
 import { readLinkPage, readPage } from '../archive/page-reader.ts';
-import type { LinkPageRow, PageRow } from '../archive/root.ts';
+import type { LinkPageRow, PageRow, Root } from '../archive/root.ts';
 import type { IndexReader } from './index-reader.ts';
 import { Frames } from './restore/frames.ts';
 import { damagedPage } from './restore/page-works.ts';
@@ -43,8 +43,10 @@ export async function checkPages(
     }
   };
   const links = await checkLinkPages(reader, wrongWith);
-  const lostPage = (row: PageRow, message: string): void =>
+  const lostPage = (row: PageRow, message: string): void => {
     problem(row.first, damagedPage(row.count, message));
+    for (const tree of treesFrom(reader.root, row)) problem(Buffer.from(tree), message);
+  };
   let before: Buffer = Buffer.alloc(0);
   for await (const { row, plain } of reader.pages(reader.root.pages, lostPage)) {
     try {
@@ -60,6 +62,19 @@ export async function checkPages(
     }
   }
   return used;
+}
+
+/**
+ * The trees that begin on a page after its first entry. None where a capture made it; one of an index that repair made
+ * again before it cut them there may hold several.
+ */
+export function treesFrom({ trees, pages }: Root, row: PageRow): string[] {
+  const next = pages[pages.indexOf(row) + 1];
+  const begins = ({ name }: { readonly name: string }): boolean => {
+    const path = Buffer.from(name);
+    return comparePaths(path, row.first) > 0 && (next === undefined || comparePaths(path, next.first) < 0);
+  };
+  return trees.filter(begins).map(({ name }) => name);
 }
 
 /** What is wrong with the contents that linked files share. */

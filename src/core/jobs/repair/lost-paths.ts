@@ -12,7 +12,7 @@ import { displayName } from '../../filesystem/xattrs.ts';
 import type { IndexReader } from '../index-reader.ts';
 import { eachRange } from '../restore/contents.ts';
 import { Frames, fetchFrom } from '../restore/frames.ts';
-import { checkLinkPages } from '../verify-pages.ts';
+import { checkLinkPages, treesFrom } from '../verify-pages.ts';
 import type { LostPage } from './types.ts';
 
 /** Of each snapshot so many are named; all are counted. */
@@ -88,6 +88,7 @@ export async function lostPaths(request: LostRequest): Promise<Lost> {
   const metMarked = new Set<string>();
   const lostPage = (row: PageRow): void => {
     add(row.first, row.count);
+    for (const tree of treesFrom(root, row)) trees.add(tree);
     const next = root.pages[root.pages.indexOf(row) + 1];
     const before = next === undefined ? null : displayName(next.first);
     if (lostPages.length < namedPaths)

@@ -62,9 +62,14 @@ export async function rebuildIndex(
     writer.publicKey,
   );
   const pages = new PageWriter();
+  let tree = '';
   for (const entry of [...read.entries.values()].sort((a, b) => comparePaths(a.path, b.path))) {
+    // As a capture cuts them: what is lost with a page is lost of one tree.
+    const own = entry.path.toString('latin1').split('/', 1)[0]!;
+    const before = own === tree && !pages.full ? null : pages.finish();
+    if (before !== null) stream.addPage(before);
+    tree = own;
     pages.add(entry);
-    if (pages.full) stream.addPage(pages.finish()!);
   }
   const last = pages.finish();
   if (last !== null) stream.addPage(last);
