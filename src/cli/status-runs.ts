@@ -5,6 +5,7 @@ import { type KnownRun, knownRuns } from '../core/state/run-records.ts';
 import type { StatusDocument } from './documents/snapshots.ts';
 import { agoText, plural } from './format.ts';
 import type { Output } from './output.ts';
+import { farText } from './runs/interrupted.ts';
 import { describePastRun } from './runs/past-run.ts';
 import { type Runner, runnerOf } from './runs/runner.ts';
 import type { StoreSession } from './store-session.ts';
@@ -27,8 +28,8 @@ export async function tellRuns(
   else if (addin.schedule.length > 0) output.info(runnerText(runner));
   else output.info('nothing is scheduled: see holdfast schedule');
   return {
-    runs: runs.map(({ id, state, startedAtMs, accounts, done }) => {
-      return { id, state, startedAt: new Date(startedAtMs).toISOString(), accounts, done };
+    runs: runs.map(({ id, state, startedAtMs, accounts, done, failed }) => {
+      return { id, state, startedAt: new Date(startedAtMs).toISOString(), accounts, done, failed };
     }),
     ended: ended.map((run) => ({
       ...describePastRun(run),
@@ -38,12 +39,11 @@ export async function tellRuns(
   };
 }
 
-function runText({ state, startedAtMs, accounts, done }: KnownRun, nowMs: number): string {
-  const far = `${done} of ${plural(accounts, 'account')}`;
+function runText({ state, startedAtMs, ...far }: KnownRun, nowMs: number): string {
   const began = `that began ${agoText(nowMs - startedAtMs)}`;
   return state === 'running'
-    ? `a run ${began} is under way: ${far}`
-    : `a run ${began} was interrupted after about ${far}; run holdfast backup again`;
+    ? `a run ${began} is under way: ${farText(far)}`
+    : `a run ${began} was interrupted after about ${farText(far)}; run holdfast backup again`;
 }
 
 function endText({ id, scheduled, startedAtMs, exitStatus, ...counts }: PastRun, nowMs: number): string {

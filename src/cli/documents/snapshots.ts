@@ -51,7 +51,8 @@ export const statusDocument = document('status', 'How old the last good snapshot
       state: choice('Interrupted ones go when a later run has caught up.', 'running', 'interrupted'),
       startedAt: instant('When it began.'),
       accounts: count('Accounts it was to back up.'),
-      done: count('Accounts it was done with, as far as is known.'),
+      done: count('Accounts it was done with, well or not, as far as is known.'),
+      failed: count('Of those, without a snapshot.'),
     }),
   ),
   ended: list(

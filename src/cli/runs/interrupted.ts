@@ -43,5 +43,9 @@ export async function tellInterrupted(
   }
 }
 
-export const interruptedText = ({ addin, startedAtMs, done, accounts }: KnownRun): string =>
-  `a run of ${addin} that began at ${new Date(startedAtMs).toISOString()} was interrupted after about ${done} of ${plural(accounts, 'account')}`;
+export const interruptedText = (run: KnownRun): string =>
+  `a run of ${run.addin} that began at ${new Date(run.startedAtMs).toISOString()} was interrupted after about ${farText(run)}`;
+
+/** How far it came. */
+export const farText = ({ done, failed, accounts }: Pick<KnownRun, 'done' | 'failed' | 'accounts'>): string =>
+  `${done} of ${plural(accounts, 'account')}${failed === 0 ? '' : `, ${failed} of them failed`}`;

@@ -7,6 +7,7 @@
 
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ErrorCode } from '../errors.ts';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 import { isAlive, ownMark, type ProcessMark } from './process-mark.ts';
 import { isRunFile } from './state-schemas.ts';
@@ -24,17 +25,20 @@ export interface RunRecord {
   /** Accounts that the run is to back up, and those that it is done with, well or not. */
   readonly accounts: number;
   readonly done: number;
+  /** Of those; 0 where nobody said. */
+  readonly failed?: number;
 }
 
 export interface KnownRun extends RunRecord {
+  readonly failed: number;
   readonly state: 'running' | 'interrupted';
   /** It ended without a word, as a process does that is killed: only others can tell. */
   readonly silent: boolean;
 }
 
 export interface RunHandle {
-  /** Writes now and then only; never fails. */
-  done(count: number, nowMs: number): Promise<void>;
+  /** One more account ended so; one that was cut off is not done. Writes now and then only; never fails. */
+  done(error: ErrorCode | null, nowMs: number): Promise<void>;
   /** Forgets the run, and interrupted ones of this configuration that it has caught up with. */
   end(): Promise<void>;
   /** Keeps it as interrupted; never fails. */
@@ -45,19 +49,22 @@ interface RunFile extends RunRecord, ProcessMark {
   readonly stopped: boolean;
 }
 
+type Begun = Omit<RunRecord, 'done' | 'failed'>;
+
 const writeEveryMs = 2000;
 const directoryOf = (stateDir: string): string => join(stateDir, 'runs');
 
-export async function beginRun(stateDir: string, run: Omit<RunRecord, 'done'>): Promise<RunHandle> {
+export async function beginRun(stateDir: string, run: Begun): Promise<RunHandle> {
   const directory = directoryOf(stateDir);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, `${run.id}.json`);
-  let file: RunFile = { ...run, done: 0, ...ownMark(), stopped: false };
+  let file = { ...run, done: 0, failed: 0, ...ownMark(), stopped: false } satisfies RunFile;
   await writeJsonFile(path, file);
   let writtenAtMs = run.startedAtMs;
   return {
-    async done(count, nowMs) {
-      file = { ...file, done: file.done + count };
+    async done(error, nowMs) {
+      if (error === 'INTERRUPTED') return;
+      file = { ...file, done: file.done + 1, failed: file.failed + (error === null ? 0 : 1) };
       if (nowMs - writtenAtMs < writeEveryMs) return;
       writtenAtMs = nowMs;
       await writeJsonFile(path, file).catch(() => {}); // it is only for `status`
@@ -77,7 +84,7 @@ export async function beginRun(stateDir: string, run: Omit<RunRecord, 'done'>): 
 }
 
 /** Accounts become fewer: what was over all of them is made good by the next one that is. */
-function hasCaughtUp(run: Omit<RunRecord, 'done'>, { whole = true, accounts }: RunRecord): boolean {
+function hasCaughtUp(run: Begun, { whole = true, accounts }: RunRecord): boolean {
   return run.whole === true || (!whole && accounts <= run.accounts);
 }
 
@@ -98,8 +105,8 @@ export async function knownRuns(stateDir: string): Promise<KnownRun[]> {
   const files = await readFiles(stateDir);
   return files
     .map((file): KnownRun => {
-      const { id, addin, startedAtMs, scheduled = false, accounts, done, stopped } = file;
-      const about = { id, addin, startedAtMs, scheduled, accounts, done };
+      const { id, addin, startedAtMs, scheduled = false, accounts, done, failed = 0, stopped } = file;
+      const about = { id, addin, startedAtMs, scheduled, accounts, done, failed };
       if (isRunning(file)) return { ...about, state: 'running', silent: false };
       return { ...about, state: 'interrupted', silent: !stopped };
     })

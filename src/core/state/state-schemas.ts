@@ -137,6 +137,7 @@ const runFileSchema = {
     whole: flag,
     accounts: whole,
     done: whole,
+    failed: whole,
     ...processMark,
     stopped: flag,
   },

@@ -28,7 +28,10 @@ function change(digit: string, part: Readonly<Record<string, unknown>>): void {
 describe('a run', () => {
   it('is running while its process lives, and leaves nothing when it ends', async () => {
     const handle = await run('1');
-    await handle.done(3, 10_000);
+    await handle.done(null, 4000);
+    await handle.done('RUN_FAILED', 7000);
+    await handle.done('INTERRUPTED', 10_000);
+    await handle.done(null, 13_000);
 
     expect(await knownRuns(stateDir)).toEqual([
       {
@@ -38,6 +41,7 @@ describe('a run', () => {
         scheduled: false,
         accounts: 10,
         done: 3,
+        failed: 1,
         state: 'running',
         silent: false,
       },

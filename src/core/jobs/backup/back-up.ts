@@ -161,7 +161,8 @@ async function backUpAll(
         tally.add(outcome);
         await run.steps?.ended(outcome);
         run.onEvent({ type: 'ended', outcome });
-        await Promise.all([handle.done(1, run.world.now()), tally.keepMeanwhile(run)]);
+        const code = outcome.error?.code ?? null;
+        await Promise.all([handle.done(code, run.world.now()), tally.keepMeanwhile(run)]);
         memory.look(run.world.now());
       });
       // While the store makes one account durable, the next one is read already.
