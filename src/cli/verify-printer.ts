@@ -8,6 +8,7 @@ import { printable } from '../core/printable.ts';
 import type { VerifyDocument } from './documents/verify.ts';
 import { failedLines } from './failed-paths.ts';
 import { bytesText, plural } from './format.ts';
+import { tellNewestLost } from './lost-lines.ts';
 import type { Output } from './output.ts';
 
 /** By key of the manifest, as listed. */
@@ -69,6 +70,7 @@ export function tellNext(output: Output, report: VerifyReport, asked: Asked): vo
       `note: ${plural(closed, 'snapshot')} locked: only stored bytes were checked; give --identity FILE to check contents`,
     );
   }
+  tellNewestLost(output, report);
   const hint = repairHint(report.exitStatus, asked);
   const isKeyDamaged = report.histories.some(({ kind }) => kind === 'key');
   if (hint !== null && (badIn(report) > 0 || isKeyDamaged)) output.note(`hint: ${hint}`);

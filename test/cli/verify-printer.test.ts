@@ -8,12 +8,18 @@ it('verify names repair where nothing but a key object is damaged', () => {
   const notes: string[] = [];
   const output = { note: (line: string) => void notes.push(line) } as unknown as Output;
   const exitStatus = errorCodes.OBJECT_DAMAGED.exit;
-  const told = (kind: string) => {
-    const report = { snapshots: [], histories: [{ kind }], exitStatus } as unknown as VerifyReport;
+  const told = (kind: string, newestLost = 0) => {
+    const report = {
+      snapshots: [],
+      histories: [{ kind }],
+      newestLost,
+      exitStatus,
+    } as unknown as VerifyReport;
     tellNext(output, report, { addin: undefined, copy: undefined, readData: false });
     return notes.splice(0);
   };
 
   expect(told('key')).toEqual([expect.stringContaining('hint: Run `holdfast repair`')]);
   expect(told('previous')).toEqual([]);
+  expect(told('previous', 1)).toEqual([expect.stringContaining('`holdfast backup --level full` there')]);
 });

@@ -7,8 +7,9 @@ import { printable } from '../../core/printable.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
 import { chooseAddin, perStore } from '../configuration.ts';
 import type { RepairDocument } from '../documents/repair.ts';
-import { countText, plural } from '../format.ts';
+import { plural } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
+import { lostLines, tellNewestLost } from '../lost-lines.ts';
 import { openStore } from '../opened.ts';
 import { ownSigner } from '../own-signer.ts';
 import { ownersOf } from '../owners-of-account.ts';
@@ -25,8 +26,6 @@ interface Options extends KeyOptions {
   readonly apply?: true;
 }
 
-/** Of a snapshot so many lost paths are shown; --json has more. */
-const shownPaths = 20;
 /** What the main store is called where a copy is mended from it. */
 const mainName = 'main';
 
@@ -162,7 +161,8 @@ function print(
       copy === null ? lacking : mended ? `taken from ${named(copy)}` : `${named(copy)} has it whole`;
     output.line(`${key}: ${printable(problem, 4096)}; ${remedy}`);
   }
-  for (const { name, rebuilt, broughtBack, components, lostPaths, paths, published } of snapshots) {
+  for (const lost of snapshots) {
+    const { name, rebuilt, broughtBack, components, lostPaths, published } = lost;
     if (broughtBack) output.line(`${name}: what it had lost is there again`);
     else if (rebuilt) output.line(`${name}: its index is made again from its segments`);
     else
@@ -170,8 +170,7 @@ function print(
         `${name}: ${plural(lostPaths, 'path')} lost, of ${components.map((one) => printable(one)).join(', ')}`,
       );
     if (applied && !published) output.note(`note: another machine changed ${name} meanwhile; run it again`);
-    for (const path of paths.slice(0, shownPaths)) output.line(`  ${path}`);
-    if (lostPaths > shownPaths) output.line(`  and ${countText(lostPaths - shownPaths)} more`);
+    for (const line of lostLines(lost)) output.line(`  ${line}`);
   }
   if (untrusted > 0) {
     output.note(`note: ${plural(untrusted, 'snapshot')} left alone, which nobody signed who is trusted here`);
@@ -186,6 +185,7 @@ function print(
   if (unasked.length > 0 && !ofCopy) {
     output.note('note: nothing counts as lost until all copies can be asked, or are no longer configured');
   }
+  tellNewestLost(output, report);
   for (const owner of locked) output.note(`note: another job is working on ${owner}; left for the next run`);
   const found = `${plural(snapshotsSeen, 'snapshot')}, ${plural(objects.length, 'damaged object')}`;
   const published = snapshots.filter((one) => one.published).length;

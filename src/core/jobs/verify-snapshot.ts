@@ -10,6 +10,7 @@ import {
   type Snapshot,
 } from './catalog.ts';
 import type { Erasures } from './erasures.ts';
+import { hasLost, type NewestLost } from './has-lost.ts';
 import type { RestoreThreads } from './restore/restore-threads.ts';
 import { distrustOf, requireTrusted, trustsNobody } from './trust.ts';
 import { type HistoryLink, linkOf } from './verify-history.ts';
@@ -24,6 +25,7 @@ export interface Totals extends ProblemTotals {
   readonly keys: KeyCheck;
   readonly erasures: Erasures;
   readonly links: HistoryLink[];
+  readonly newest: NewestLost;
   readonly unreadable: ListedSnapshot[];
   /** Encrypted ones. */
   opened: number;
@@ -58,6 +60,7 @@ export async function verifySnapshot(
   }
   const { header, name } = snapshot;
   totals.links.push(linkOf(snapshot));
+  totals.newest.add(header, hasLost(snapshot));
   if ((await totals.erasures.of(header)) !== null)
     return { snapshot: { name, key, locked: false, erased: true }, found: problems.found };
   const noKey = await problems.attempt(() => totals.keys.check(header), { object: key });

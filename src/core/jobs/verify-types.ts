@@ -33,6 +33,8 @@ export interface VerifyReport {
   readonly pruned: number;
   /** Snapshots that are missing or do not follow the one before; none where that was not asked. */
   readonly histories: readonly HistoryProblem[];
+  /** Of so many accounts the newest snapshot has lost something, as `repair` has marked it; 0 where histories were not asked. */
+  readonly newestLost: number;
   readonly objectsChecked: number;
   /** All that the store gave, manifests and indexes too. */
   readonly bytesRead: number;

@@ -8,6 +8,7 @@
 
 import { type ErrorCode, errorCodes } from '../errors.ts';
 import { Erasures } from './erasures.ts';
+import { NewestLost } from './has-lost.ts';
 import { RestoreThreads } from './restore/restore-threads.ts';
 import { verifyEvents } from './verify-events.ts';
 import { historyCodes, verifyHistories } from './verify-history.ts';
@@ -32,6 +33,7 @@ export async function verify(asked: VerifyRequest): Promise<VerifyReport> {
     keys,
     erasures: new Erasures(asked),
     links: [],
+    newest: new NewestLost(),
     unreadable: [],
     opened: 0,
     wrongKey: null,
@@ -77,6 +79,7 @@ export async function verify(asked: VerifyRequest): Promise<VerifyReport> {
     })),
     pruned,
     histories,
+    newestLost: request.wholeHistories === true ? totals.newest.lost : 0,
     objectsChecked: totals.objectsChecked,
     bytesRead,
     exitStatus: code === undefined ? 0 : errorCodes[code].exit,

@@ -10,7 +10,8 @@
 
 import { type ErrorCode, errorCodes } from '../../errors.ts';
 import { underLock } from '../account-lock.ts';
-import { type ListedSnapshot, listSnapshots, opened } from '../catalog.ts';
+import { type ListedSnapshot, listSnapshots, opened, type Snapshot } from '../catalog.ts';
+import { hasLost, NewestLost } from '../has-lost.ts';
 import { bringBack } from './bring-back.ts';
 import { CopiesAsked } from './copies-asked.ts';
 import { fetchAll } from './fetch-all.ts';
@@ -27,6 +28,7 @@ interface AccountOutcome {
   readonly seen: number;
   readonly untrusted: number;
   readonly erased: number;
+  readonly newestLost: number;
   /** Something is missing or damaged still. */
   readonly left: ErrorCode | null;
 }
@@ -75,6 +77,7 @@ export async function repair(request: RepairRequest): Promise<RepairReport> {
     leftovers: await clearLeftovers(request),
     unasked: copies.unasked,
     locked,
+    newestLost: outcomes.reduce((sum, one) => sum + one.newestLost, 0),
     exitStatus: code === null ? 0 : errorCodes[code].exit,
   };
 }
@@ -85,10 +88,11 @@ async function repairAccount(
   listed: readonly ListedSnapshot[],
 ): Promise<AccountOutcome> {
   const seen = listed.length;
-  if (seen === 0) return { objects: [], snapshots: [], seen, untrusted: 0, erased: 0, left: null };
+  if (seen === 0)
+    return { objects: [], snapshots: [], seen, untrusted: 0, erased: 0, newestLost: 0, left: null };
   if (request.isCopy === true) {
     const { objects, untrusted, erased, left } = await fetchAll(request, copies, listed, async (one) => one);
-    return { objects, snapshots: [], seen, untrusted, erased, left };
+    return { objects, snapshots: [], seen, untrusted, erased, newestLost: 0, left };
   }
   const { provider, signal } = request;
   const fetched = await fetchAll(request, copies, listed, (found) => opened(provider, found, signal));
@@ -114,5 +118,18 @@ async function repairAccount(
   }
   // Another machine wrote a revision meanwhile, or removed the snapshot.
   const outrun = request.apply && snapshots.some(({ published }) => !published) ? 'ACCOUNT_LOCKED' : null;
-  return { objects, snapshots, seen, untrusted, erased, left: fetched.left ?? outrun };
+  const newestLost = newestLostOf(
+    fetched.snapshots.map(({ snapshot }) => snapshot),
+    snapshots,
+  );
+  return { objects, snapshots, seen, untrusted, erased, newestLost, left: fetched.left ?? outrun };
+}
+
+function newestLostOf(found: readonly Snapshot[], repaired: readonly RepairedSnapshot[]): number {
+  const newest = new NewestLost();
+  for (const snapshot of found) {
+    const now = repaired.find(({ name }) => name === snapshot.name);
+    newest.add(snapshot.header, now === undefined ? hasLost(snapshot) : !now.rebuilt && !now.broughtBack);
+  }
+  return newest.lost;
 }

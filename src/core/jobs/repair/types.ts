@@ -114,6 +114,8 @@ export interface RepairReport {
   readonly unasked: readonly UnaskedCopy[];
   /** UUIDs of accounts that another job was working on. */
   readonly locked: readonly string[];
+  /** Of so many accounts the newest snapshot has lost something. */
+  readonly newestLost: number;
   /** 0, or that of OBJECT_MISSING, OBJECT_DAMAGED, STORE_UNAVAILABLE (a copy could not be asked), ACCOUNT_LOCKED or
    * SNAPSHOT_UNTRUSTED (nothing but what is not trusted). */
   readonly exitStatus: number;

@@ -44,13 +44,15 @@ describe('a second loss', () => {
     expect((await repairLab(chain.lab, { readData: false })).snapshots).toHaveLength(2);
     expect(await lost()).toEqual(all('a', 'b'));
     expect((await chain.lab.verify(true)).exitStatus).toBe(0);
-    expect(await repairLab(chain.lab)).toMatchObject({ snapshots: [], exitStatus: 0 });
+    expect(await repairLab(chain.lab)).toMatchObject({ snapshots: [], newestLost: 1, exitStatus: 0 });
 
     writeFileSync(first, kept);
     await repairLab(chain.lab, { readData: false });
     expect(await lost()).toEqual(all('b'));
     const { failures } = await chain.lab.restore(join(chain.directory, 'ours'));
     expect(failures.map(({ path }) => path)).toEqual(['shadow/b']);
+    await chain.full();
+    expect((await repairLab(chain.lab)).newestLost).toBe(0);
   });
 
   it('leaves marked what lies in a segment that this run does not read', async () => {
