@@ -26,6 +26,7 @@ import {
   probePrefixOf,
   type SetupAction,
   type SetupFinding,
+  type SetupRequest,
   type StorePolicy,
   type StoreRight,
   type StoreSetup,
@@ -47,10 +48,10 @@ export class LocalSetup implements StoreSetup {
     this.#root = root;
   }
 
-  async inspect({ signal }: Parameters<StoreSetup['inspect']>[0]): Promise<readonly SetupFinding[]> {
+  async inspect({ fullBytes = 0, signal }: SetupRequest): Promise<readonly SetupFinding[]> {
     throwIfInterrupted(signal, `look at ${this.#root}`);
     const found = await this.#stat();
-    const room = findRoom(this.#root);
+    const room = findRoom(this.#root, fullBytes);
     if (found === null) {
       const detail = `${this.#root} is made by the first backup, for its owner alone`;
       return [{ ...finding('directory', 'note', detail), mendable: true }, ...room];
@@ -153,14 +154,16 @@ function judgeMode(root: string, { mode, uid }: Stats): SetupFinding {
   return { ...finding('directory', 'warning', detail, { hint }), mendable: true };
 }
 
-function findRoom(root: string): readonly SetupFinding[] {
+function findRoom(root: string, fullBytes: number): readonly SetupFinding[] {
   const found = nearestStatfs(root);
   if (found === null) return [];
   const { bavail, bsize, blocks, ffree, files } = found;
-  const room = `${gigabytes(bavail * bsize)} free of ${gigabytes(blocks * bsize)}`;
+  const isShort = bavail * bsize < fullBytes;
+  const needed = isShort ? `; fulls of all accounts take about ${bytesText(fullBytes)}` : '';
+  const room = `${bytesText(bavail * bsize)} free of ${bytesText(blocks * bsize)}${needed}`;
   const hint = 'Make room, or use another disk.';
   const space =
-    bavail >= blocks * smallestShare
+    bavail >= blocks * smallestShare && !isShort
       ? finding('room', 'ok', room)
       : finding('room', 'warning', room, { hint });
   if (files === 0 || ffree >= files * smallestShare) return [space];
@@ -177,7 +180,12 @@ function nearestStatfs(path: string): StatsFs | null {
   }
 }
 
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+
+function bytesText(bytes: number): string {
+  const unit = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  return `${(bytes / 1000 ** unit).toFixed(unit === 0 ? 0 : 1)} ${units[unit]}`;
+}
 
 /** Makes files in a directory of its own and looks what the file system made of them. */
 async function tryDirectory(directory: string): Promise<TryOut> {

@@ -3,6 +3,7 @@
 import type { AddinConfiguration } from '../../core/config/load-configuration.ts';
 import type { State } from '../../core/state/state.ts';
 import type { Loaded } from '../configuration.ts';
+import { fullBytes } from '../full-size.ts';
 import { openSetup, setupRequest } from '../opened-setup.ts';
 import type { World } from '../world.ts';
 import { attempt, type Check, caution, fault, ok } from './check.ts';
@@ -18,7 +19,10 @@ export async function checkSetup(
     if (setup === null) return [];
     try {
       const request = setupRequest(addin, state?.server.uuid ?? null, world);
-      return (await setup.inspect(request)).map((finding): Check => {
+      const { stateDir } = loaded.configuration;
+      const full = state === null ? null : await fullBytes(stateDir, state, addin.name);
+      const asked = full === null ? request : { ...request, fullBytes: full };
+      return (await setup.inspect(asked)).map((finding): Check => {
         const detail = `${finding.name}: ${finding.detail}`;
         if (finding.code !== null) return fault(name, finding.code, detail, finding.hint);
         return finding.state === 'warning' ? caution(name, detail, finding.hint) : ok(name, detail);

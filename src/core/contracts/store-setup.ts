@@ -22,6 +22,8 @@ export interface SetupRequest extends CallOptions {
   readonly keepDays: number | null;
   /** Retention is configured, so that somebody has to remove. */
   readonly prunes: boolean;
+  /** About what fulls of all accounts store; absent where this server does not know. */
+  readonly fullBytes?: number;
   readonly nowMs: number;
 }
 

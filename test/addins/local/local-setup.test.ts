@@ -45,6 +45,19 @@ describe('the set-up of a directory', () => {
     expect((await stat(path)).mode & 0o7777).toBe(0o700);
   });
 
+  it('says how much room there is, and warns where fulls would not fit', async () => {
+    const room = async (fullBytes: number) => (await setup.inspect({ ...request, fullBytes }))[1];
+
+    expect(await room(1)).toMatchObject({
+      state: 'ok',
+      detail: expect.stringMatching(/^\d+\.\d [MGT]B free of/),
+    });
+    expect(await room(2e15)).toMatchObject({
+      state: 'warning',
+      detail: expect.stringMatching(/B; fulls of all accounts take about 2\.0 PB$/),
+    });
+  });
+
   it('refuses what is no directory', async () => {
     await mkdir(join(dir, 'deep'));
     await writeFile(path, '');
