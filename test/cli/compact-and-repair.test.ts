@@ -128,6 +128,8 @@ describe('repair', () => {
     renameSync(join(copy, 'data.away'), join(copy, 'data'));
     expect(result.status).toBe(errorCodes.OBJECT_MISSING.exit);
     expect(result.stdout).toMatch(/anna-\S+: 10 paths lost, of files/);
+    expect(result.stderr).toContain('run `holdfast backup --level full` there');
+    expect((await site.holdfast('find', 'none')).stderr).toMatch(/note: anna-\S+ lost 10 paths/);
     const back = documentOf<RepairDocument>('repair', await site.holdfast('repair', '--apply', '--json'));
     expect(back).toMatchObject({ exitStatus: 0, unasked: [] });
     expect(back.snapshots.every(({ broughtBack, published }) => broughtBack && published)).toBe(true);

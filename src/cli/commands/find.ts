@@ -154,6 +154,13 @@ async function findIn(
   matches: (path: string) => boolean,
   output: Output,
 ): Promise<void> {
+  const { lost } = snapshot.body;
+  if (lost !== undefined) {
+    const what = plural(lost.count, 'path');
+    output.note(
+      `note: ${snapshot.name} lost ${what}; some of them may not even be listed, and so are not found`,
+    );
+  }
   const reader = await openIndex(provider, snapshot, signal);
   const show = async (entry: Entry): Promise<void> => {
     const size = (await contentOf(reader, entry))?.size ?? 0;

@@ -2,6 +2,7 @@
 
 import { type Entry, fileType, typeOf } from '../../core/archive/entry.ts';
 import { HoldfastError, isHoldfastError } from '../../core/errors.ts';
+import { lostNamesHint } from '../../core/jobs/has-lost.ts';
 import { openIndex } from '../../core/jobs/index-reader.ts';
 import { distrustOf } from '../../core/jobs/trust.ts';
 import { quoted } from '../../core/printable.ts';
@@ -76,7 +77,7 @@ export const ls: CliCommand<Options> = {
             ? 'Give names as they are shown by --path-percent. '
             : '';
         return new HoldfastError('PATH_NOT_FOUND', `${snapshot.name} holds no ${quoted(typed, 4096)}`, {
-          hint: `${encoded}Paths begin with the tree; run holdfast ls ${snapshot.name} to see them.`,
+          hint: `${lostNamesHint(snapshot.body)}${encoded}Paths begin with the tree; run holdfast ls ${snapshot.name} to see them.`,
         });
       };
       if (isOfExports(path)) {

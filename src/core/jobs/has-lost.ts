@@ -11,6 +11,12 @@ export const hasLost = ({
   readonly body: ManifestBody | null;
 }): boolean => header.lost === true || body?.lost !== undefined;
 
+/** For a hint where a path is not there: it may be one of those whose very names are lost. Empty where none are, else with a blank at its end. */
+export const lostNamesHint = ({ lost }: Pick<ManifestBody, 'lost'>): string =>
+  lost === undefined
+    ? ''
+    : 'Paths of this snapshot are lost, as holdfast verify says, and some may not even be listed: look for it in another one. ';
+
 /** Counts the accounts whose newest snapshot has lost something, for each addin configuration. */
 export class NewestLost {
   readonly #newest = new Map<string, { readonly atMs: number; readonly isLost: boolean }>();

@@ -7,6 +7,7 @@ import { HoldfastError } from '../../errors.ts';
 import { shown } from '../../path-text.ts';
 import { printable } from '../../printable.ts';
 import type { Snapshot } from '../catalog.ts';
+import { lostNamesHint } from '../has-lost.ts';
 import type { IndexReader } from '../index-reader.ts';
 
 export interface WantedPaths {
@@ -49,7 +50,7 @@ export async function pathsWanted(reader: IndexReader, wanted: WantedPaths): Pro
       const odd = path.includes('\ufffd') ? 'Give names that are not UTF-8 by --path-percent. ' : '';
       const encoded = path.includes('%') ? 'Give names as holdfast ls shows them by --path-percent. ' : '';
       throw new HoldfastError('PATH_NOT_FOUND', message, {
-        hint: `${odd}${encoded}${await whereToLook(reader, path)}`,
+        hint: `${lostNamesHint(wanted.snapshot.body)}${odd}${encoded}${await whereToLook(reader, path)}`,
       });
     }
   }
