@@ -31,6 +31,7 @@ describe('README.md', () => {
     expect(stdout).toMatch(/^restored 1 entry, 14 B from anna-/m);
     expect(stdout).toContain('\n<h1>Anna</h1>\n');
     expect(stdout).toMatch(/: no problem\n$/);
+    expect(existsSync(tour)).toBe(false);
   });
 
   it('makes a command of a checkout', () => {
