@@ -57,6 +57,7 @@ export const repair: CliCommand<Options> = {
         '\nWhat is damaged or missing is taken from the configured copies, the keys of accounts as well, but for those of erased\n' +
           'ones. Where none has it, a new revision of each snapshot says what it lost, so that the rest of it restores; it is\n' +
           'taken back once a copy has it after all.\n' +
+          'Without an identity objects are taken by their hashes; lost keys and that revision want one.\n' +
           'While a copy cannot be asked, nothing counts as lost: mend it, or take it out of the configuration.\n' +
           'The lost index of a full is made again from its segments. No snapshot is removed.\n' +
           'With --copy no identity is needed: what is damaged or missing in the copy comes from the main store, checked by\n' +
@@ -69,7 +70,7 @@ export const repair: CliCommand<Options> = {
       const server = serverOf(session, chosen);
       const report = await run(context, session, server, chosen);
       print(context, report, { applied: chosen.apply === true, ofCopy: chosen.copy !== undefined });
-      const { exitStatus, snapshotsSeen, untrusted, erased, leftovers, unasked, locked } = report;
+      const { exitStatus, snapshotsSeen, untrusted, erased, unread, leftovers, unasked, locked } = report;
       context.output.document<RepairDocument>({
         addin: session.addin.name,
         server,
@@ -78,6 +79,7 @@ export const repair: CliCommand<Options> = {
         snapshotsSeen,
         untrusted,
         erased,
+        unread,
         objects: report.objects.map((one) => ({ ...one, problem: printable(one.problem, 4096) })),
         snapshots: report.snapshots.map(({ name, components, paths, pages: _, ...one }) => ({
           id: name,
@@ -151,7 +153,7 @@ function print(
   report: RepairReport,
   { applied, ofCopy }: { readonly applied: boolean; readonly ofCopy: boolean },
 ): void {
-  const { objects, snapshots, leftovers, unasked, locked, snapshotsSeen, untrusted, erased } = report;
+  const { objects, snapshots, leftovers, unasked, locked, snapshotsSeen, untrusted, erased, unread } = report;
   const named = (copy: string): string => (ofCopy ? 'the main store' : `copy ${copy}`);
   const none = ofCopy ? 'the main store has it not' : 'no copy has it';
   const silent = ofCopy ? 'the main store could not be asked' : 'no copy that could be asked has it';
@@ -178,6 +180,11 @@ function print(
   if (erased > 0) {
     output.note(
       `note: ${plural(erased, 'snapshot')} left alone, of accounts that were erased; prune removes them`,
+    );
+  }
+  if (unread > 0) {
+    output.note(
+      `note: ${plural(unread, 'snapshot')} locked: only stored bytes were looked at, and nothing of them is marked or made again; give --identity FILE`,
     );
   }
   for (const folder of leftovers) output.line(`${folder}: left by a trial that was killed`);

@@ -14,6 +14,9 @@ export const repairDocument = document(
     snapshotsSeen: count('Snapshots that were looked at.'),
     untrusted: count('Of these, those that nobody signed who is trusted here; they were left alone.'),
     erased: count('Of these, those of erased accounts, which nobody can read; prune removes them.'),
+    unread: count(
+      'Of these, those that are encrypted, where no identity was given: their objects were looked at and fetched, nothing of them was marked or made again.',
+    ),
     objects: list(
       'Manifests, key objects and other objects that are missing or not as they were written.',
       record('An object.', {

@@ -23,6 +23,8 @@ export interface Fetched<S extends AnySnapshot> {
   /** How many snapshots were left alone, since nobody trusted signed them, or nobody can read them any more. */
   readonly untrusted: number;
   readonly erased: number;
+  /** How many could not be opened for want of an identity. */
+  readonly unread: number;
   /** Something is missing or damaged still. */
   readonly left: ErrorCode | null;
 }
@@ -42,7 +44,7 @@ export async function fetchAll<S extends AnySnapshot>(
   const { manifests, objects } = await fetchManifests(request, copies, listed);
   const keys = await fetchKeys(request, copies, { server, owner }, manifests);
   objects.push(...keys.objects);
-  const { snapshots, awaited, closed } = await openSound(request, manifests.sound, keys, open);
+  const { snapshots, awaited, closed, unread } = await openSound(request, manifests.sound, keys, open);
   for (const { listed: one, error } of closed)
     objects.push({ key: one.key, owner, problem: error.message, copy: null, mended: false });
   const isUnmended = objects.some(({ copy, mended }) => copy === null || (apply && !mended));
@@ -68,6 +70,7 @@ export async function fetchAll<S extends AnySnapshot>(
     damaged,
     untrusted: manifests.untrusted,
     erased: manifests.erased.length,
+    unread,
     left,
   };
 }
@@ -93,8 +96,10 @@ async function fetchManifests(
 
 interface OpenedSound<S extends AnySnapshot> {
   readonly snapshots: readonly Sound<S>[];
-  /** They will open once their keys are taken from a copy. */
+  /** Judged by their headers: they will open once their keys are taken from a copy, or there is no identity. */
   readonly awaited: readonly Sound[];
+  /** How many of these want an identity. */
+  readonly unread: number;
   /** Whole and trusted, but a key is missing or damaged that they need. */
   readonly closed: readonly { readonly listed: ListedSnapshot; readonly error: HoldfastError }[];
 }
@@ -108,6 +113,7 @@ async function openSound<S extends AnySnapshot>(
   const snapshots: Sound<S>[] = [];
   const awaited: Sound[] = [];
   const closed: { listed: ListedSnapshot; error: HoldfastError }[] = [];
+  let unread = 0;
   for (const one of sound) {
     const { snapshot, listed } = one;
     const lack = keys.lackOf(snapshot.header);
@@ -120,10 +126,15 @@ async function openSound<S extends AnySnapshot>(
     try {
       snapshots.push({ snapshot: await open(snapshot), listed });
     } catch (error) {
-      if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
+      if (!isHoldfastError(error) || !/^(?:OBJECT_|IDENTITY_MISSING$)/.test(error.code)) throw error;
+      if (error.code === 'IDENTITY_MISSING') {
+        awaited.push(one);
+        unread += 1;
+        continue;
+      }
       if (error.code === 'OBJECT_MISSING' && (await wasPruned(request, listed))) continue;
       closed.push({ listed, error });
     }
   }
-  return { snapshots, awaited, closed };
+  return { snapshots, awaited, unread, closed };
 }

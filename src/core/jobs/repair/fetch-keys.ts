@@ -8,7 +8,6 @@
  */
 
 import { highestRevision, ownerKeyKey } from '../../archive/keys.ts';
-import { identityMissing } from '../../archive/locked-body.ts';
 import type { ManifestHeader } from '../../archive/manifest.ts';
 import { nextNumber } from '../../archive/next-number.ts';
 import { type OwnerPlace, pairSlot } from '../../encryption/owner-keys.ts';
@@ -44,7 +43,7 @@ const fits = ({ epoch, pair }: Need, key: JudgedKey): boolean =>
  * The caller holds the account's lock where anything is changed.
  *
  * @throws STORE_UNAVAILABLE, STORE_DENIED, STORE_FULL of the store that is mended
- * @throws IDENTITY_MISSING it is the main store, and nothing was put
+ * @throws IDENTITY_MISSING it is the main store, a copy may have what is lost, and nothing was put
  */
 export async function fetchKeys(
   request: RepairRequest,
@@ -56,10 +55,6 @@ export async function fetchKeys(
   const { server, owner } = place;
   const needs = needsOf(sound.map(({ snapshot }) => snapshot.header));
   const ring = provider.keys ?? null;
-  const locked = sound.find(({ snapshot }) => snapshot.header.encryption !== undefined);
-  // Before anything is put: the main store's snapshots have to be opened, and a key for it can then be tried.
-  if (locked !== undefined && ring === null && request.isCopy !== true)
-    throw identityMissing(`manifest ${locked.listed.key}`);
   const best = ring === null ? 'shaped' : 'opens';
   const own = needs.length === 0 ? [] : await judgedKeys(request, place, ring, signal);
   // Read after the keys: an erasure is written before the first of them goes.
@@ -80,6 +75,8 @@ export async function fetchKeys(
       if (worth === 'damaged') lacking.set(needId(need), lackOf(place, need, here, barred));
       continue;
     }
+    // Whatever looks like a key: without an identity there is no way to try it, and the snapshots cannot tell either.
+    if (ring === null && request.isCopy !== true) throw untried(place, need);
     for (const key of found.value) {
       const problem = problemOf(here, key);
       const target = apply ? await putKey(request, own, key) : key.key;
@@ -212,6 +209,13 @@ function nextRevision(own: readonly JudgedKey[], name: Omit<JudgedKey, 'file'>):
   const { server, owner, revision: last } = name;
   return nextNumber({ last, highest: highestRevision }, taken, `keys/${server}/${owner}/`);
 }
+
+const untried = ({ server, owner }: OwnerPlace, { epoch }: Need): HoldfastError =>
+  new HoldfastError(
+    'IDENTITY_MISSING',
+    `the key of epoch ${epoch} is lost in keys/${server}/${owner}/, and without an identity none from a copy can be tried`,
+    { hint: 'Give --identity FILE.' },
+  );
 
 function lackOf(
   place: OwnerPlace,

@@ -29,6 +29,7 @@ interface AccountOutcome {
   readonly untrusted: number;
   readonly erased: number;
   readonly newestLost: number;
+  readonly unread: number;
   /** Something is missing or damaged still. */
   readonly left: ErrorCode | null;
 }
@@ -37,7 +38,8 @@ interface AccountOutcome {
  * Safe to repeat and to interrupt.
  *
  * @throws STORE_UNAVAILABLE, STORE_DENIED, STORE_FULL, INTERRUPTED what was mended until then stays mended
- * @throws IDENTITY_MISSING, IDENTITY_WRONG snapshots are encrypted
+ * @throws IDENTITY_MISSING a key is lost that a copy may have
+ * @throws IDENTITY_WRONG snapshots are encrypted to none of the identities
  */
 export async function repair(request: RepairRequest): Promise<RepairReport> {
   const { store, server, owners, signal } = request;
@@ -72,6 +74,7 @@ export async function repair(request: RepairRequest): Promise<RepairReport> {
     snapshotsSeen,
     untrusted,
     erased: outcomes.reduce((sum, one) => sum + one.erased, 0),
+    unread: outcomes.reduce((sum, one) => sum + one.unread, 0),
     objects: outcomes.flatMap(({ objects }) => objects),
     snapshots: outcomes.flatMap(({ snapshots }) => snapshots),
     leftovers: await clearLeftovers(request),
@@ -89,14 +92,23 @@ async function repairAccount(
 ): Promise<AccountOutcome> {
   const seen = listed.length;
   if (seen === 0)
-    return { objects: [], snapshots: [], seen, untrusted: 0, erased: 0, newestLost: 0, left: null };
+    return {
+      objects: [],
+      snapshots: [],
+      seen,
+      untrusted: 0,
+      erased: 0,
+      unread: 0,
+      newestLost: 0,
+      left: null,
+    };
   if (request.isCopy === true) {
-    const { objects, untrusted, erased, left } = await fetchAll(request, copies, listed, async (one) => one);
-    return { objects, snapshots: [], seen, untrusted, erased, newestLost: 0, left };
+    const { snapshots: _, ...fetched } = await fetchAll(request, copies, listed, async (one) => one);
+    return { ...fetched, snapshots: [], seen, newestLost: 0 };
   }
   const { provider, signal } = request;
   const fetched = await fetchAll(request, copies, listed, (found) => opened(provider, found, signal));
-  const { damage, missing, damaged, untrusted, erased } = fetched;
+  const { damage, missing, damaged, untrusted, erased, unread } = fetched;
   const objects = [...fetched.objects];
   const snapshots: RepairedSnapshot[] = [];
   const gone = new Set([...missing, ...damaged]);
@@ -122,7 +134,7 @@ async function repairAccount(
     fetched.snapshots.map(({ snapshot }) => snapshot),
     snapshots,
   );
-  return { objects, snapshots, seen, untrusted, erased, newestLost, left: fetched.left ?? outrun };
+  return { objects, snapshots, seen, untrusted, erased, unread, newestLost, left: fetched.left ?? outrun };
 }
 
 function newestLostOf(found: readonly Snapshot[], repaired: readonly RepairedSnapshot[]): number {

@@ -105,6 +105,11 @@ export interface RepairReport {
   readonly untrusted: number;
   /** Of these, so many nobody can read any more, as their account was erased: they were left alone. */
   readonly erased: number;
+  /**
+   * Of these, so many are encrypted and were not opened, for want of an identity: their objects were looked at and
+   * fetched, but nothing of them was marked, made again or taken back. 0 for a copy, where none of that is done.
+   */
+  readonly unread: number;
   readonly objects: readonly RepairedObject[];
   /** Snapshots that lost something for good, or whose index is rebuilt. */
   readonly snapshots: readonly RepairedSnapshot[];

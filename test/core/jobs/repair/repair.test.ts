@@ -161,6 +161,25 @@ describe('repair', () => {
     await copy.store.close();
   });
 
+  it('fetches without an identity what hashes tell of, and says what it could not open', async () => {
+    await chain[Symbol.asyncDispose]();
+    chain = await openChainLab({ pageBytes: 1000, encrypted: true }, '/dev/shm');
+    chain.write('d0/old', randomBytes(9000));
+    const full = await chain.full();
+    const copies = [await copyNow()];
+    const [segment] = full.header.objects.filter(({ kind }) => kind === 'segment');
+    rmSync(stored(segment!.key));
+    const locked = { provider: withKeys(chain.lab.provider, { keys: null }), signer: null };
+
+    // Marking would want the keys.
+    const alone = await repairLab(chain.lab, locked);
+    expect(alone).toMatchObject({ unread: 1, snapshots: [], exitStatus: errorCodes.OBJECT_MISSING.exit });
+    const report = await repairLab(chain.lab, { ...locked, copies });
+    expect(report).toMatchObject({ objects: [{ mended: true }], unread: 1, exitStatus: 0 });
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+    for (const { store } of copies) await store.close();
+  });
+
   it('takes the lost key of an account from a copy, and that of a copy from the main store', async () => {
     await chain[Symbol.asyncDispose]();
     chain = await openChainLab({ pageBytes: 1000, encrypted: true }, '/dev/shm');
