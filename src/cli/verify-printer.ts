@@ -62,6 +62,9 @@ interface Asked {
   readonly readData: boolean;
 }
 
+/** Kinds of breaks in histories of which a copy may have what is gone. */
+const fetchedByRepair: ReadonlySet<string> = new Set(['key', 'gap', 'lost']);
+
 /** How more could be checked, and what can be done about what is wrong. */
 export function tellNext(output: Output, report: VerifyReport, asked: Asked): void {
   const closed = report.snapshots.filter(({ locked }) => locked).length;
@@ -72,8 +75,8 @@ export function tellNext(output: Output, report: VerifyReport, asked: Asked): vo
   }
   tellNewestLost(output, report);
   const hint = repairHint(report.exitStatus, asked);
-  const isKeyDamaged = report.histories.some(({ kind }) => kind === 'key');
-  if (hint !== null && (badIn(report) > 0 || isKeyDamaged)) output.note(`hint: ${hint}`);
+  const mayBeFetched = report.histories.some(({ kind }) => fetchedByRepair.has(kind));
+  if (hint !== null && (badIn(report) > 0 || mayBeFetched)) output.note(`hint: ${hint}`);
 }
 
 /** Null where nothing is damaged or missing. */

@@ -72,14 +72,17 @@ describe('compact', () => {
 });
 
 describe('repair', () => {
-  it('takes a missing object from the copy', async () => {
+  it('takes a missing object from the copy, and a whole snapshot', async () => {
     expect((await site.holdfast('backup')).status).toBe(0);
-    const segment = filesOf('data')[0]!;
-    rmSync(segment);
+    const [segment, newest] = [filesOf('data')[0]!, filesOf('manifests').at(-1)!];
+    for (const path of [segment, newest]) rmSync(path);
     const dry = await site.holdfast('repair');
     expect(dry.stdout).toContain('it is missing; copy offsite has it whole');
     const done = documentOf<RepairDocument>('repair', await site.holdfast('repair', '--apply', '--json'));
-    expect(done.objects).toMatchObject([{ copy: 'offsite', mended: true }]);
+    expect(done.objects).toMatchObject([
+      { copy: 'offsite', mended: true },
+      { key: relative(site.store, newest), copy: 'offsite', mended: true },
+    ]);
     expect((await site.holdfast('verify', '--read-data')).status).toBe(0);
   });
 

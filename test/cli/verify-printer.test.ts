@@ -4,7 +4,7 @@ import { tellNext } from '../../src/cli/verify-printer.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import type { VerifyReport } from '../../src/core/jobs/verify-types.ts';
 
-it('verify names repair where nothing but a key object is damaged', () => {
+it('verify names repair where nothing but a key object is damaged, or a whole snapshot is missing', () => {
   const notes: string[] = [];
   const output = { note: (line: string) => void notes.push(line) } as unknown as Output;
   const exitStatus = errorCodes.OBJECT_DAMAGED.exit;
@@ -20,6 +20,7 @@ it('verify names repair where nothing but a key object is damaged', () => {
   };
 
   expect(told('key')).toEqual([expect.stringContaining('hint: Run `holdfast repair`')]);
+  expect(told('gap')).toEqual([expect.stringContaining('hint: Run `holdfast repair`')]);
   expect(told('previous')).toEqual([]);
   expect(told('previous', 1)).toEqual([expect.stringContaining('`holdfast backup --level full` there')]);
 });

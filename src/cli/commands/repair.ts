@@ -14,6 +14,7 @@ import { openStore } from '../opened.ts';
 import { ownSigner } from '../own-signer.ts';
 import { ownersOf } from '../owners-of-account.ts';
 import { openProgress } from '../progress.ts';
+import { rememberedBy } from '../remembered-snapshots.ts';
 import { serverOf } from '../server-option.ts';
 import { type StoreSession, withStore } from '../store-session.ts';
 
@@ -55,8 +56,8 @@ export const repair: CliCommand<Options> = {
       .addHelpText(
         'after',
         '\nWhat is damaged or missing is taken from the configured copies, the keys of accounts as well, but for those of erased\n' +
-          'ones. Where none has it, a new revision of each snapshot says what it lost, so that the rest of it restores; it is\n' +
-          'taken back once a copy has it after all.\n' +
+          'ones, and whole snapshots of which no prune event says that they went. Where none has an object, a new revision of\n' +
+          'each snapshot says what it lost, so that the rest of it restores; it is taken back once a copy has it after all.\n' +
           'Without an identity objects are taken by their hashes; lost keys and that revision want one.\n' +
           'While a copy cannot be asked, nothing counts as lost: mend it, or take it out of the configuration.\n' +
           'The lost index of a full is made again from its segments. No snapshot is removed.\n' +
@@ -133,6 +134,7 @@ async function run(
       apply: apply === true,
       stateDir: loaded.configuration.stateDir,
       signer: main === null ? await ownSigner(session, apply === true) : null,
+      remembered: main === null ? await rememberedBy(session, null) : [],
       trust,
       world,
       signal,

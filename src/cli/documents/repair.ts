@@ -21,7 +21,7 @@ export const repairDocument = document(
       'Manifests, key objects and other objects that are missing or not as they were written.',
       record('An object.', {
         key: text(
-          'Its key in the store; where the key that a snapshot needs is gone and no copy has it, that of the manifest.',
+          'Its key in the store; where the key that a snapshot needs is gone and no copy has it, that of the manifest; where manifests are missing that no copy has, the prefix of those of the account.',
         ),
         owner: text('UUID of the account that refers to it.'),
         problem: text('What is wrong with it.'),

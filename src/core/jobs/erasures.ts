@@ -62,6 +62,12 @@ export class Erasures {
     return new Set(done.flatMap(({ snapshots }) => snapshots.map(({ id }) => id)));
   }
 
+  /** Ids that erasures name, whatever became of the keys: no manifest of theirs may ever come back. */
+  async named(server: string, owner: string): Promise<ReadonlySet<string>> {
+    const { erasures } = await this.#about(server, owner);
+    return new Set(erasures.flatMap(({ snapshots }) => snapshots.map(({ id }) => id)));
+  }
+
   /** Key pairs that were to be destroyed, as `pairSlot`: no key object of theirs may ever come back. */
   async destroyed(server: string, owner: string): Promise<ReadonlySet<string>> {
     const { erasures } = await this.#about(server, owner);

@@ -29,7 +29,7 @@ export function damagedManifest(owner: string, { message }: { readonly message: 
     rule: 'damaged-manifest',
     owner,
     message: `${message}; nobody knows which objects it needs, so no object is removed`,
-    hint: 'Run `holdfast verify`, and put the manifest back from a copy of the store.',
+    hint: 'Run `holdfast repair`, which takes the manifest from a copy of the store.',
   };
 }
 
@@ -38,7 +38,7 @@ export const hasGap = (owner: string, site: string, what: string): Refusal => ({
   rule: 'gap',
   owner,
   message: `${site}: ${what}`,
-  hint: `Run \`holdfast verify\`, and put back what is missing, or find out why the store does not list it; where it is lost for good, add --account ${owner} --accept-gaps.`,
+  hint: `Run \`holdfast repair\`, which takes from a copy what is missing, or find out why the store does not list it; where it is lost for good, add --account ${owner} --accept-gaps.`,
 });
 
 export const wasPutBack = (owner: string, site: string): Refusal => ({

@@ -9,6 +9,7 @@
 import { storeFileKey } from '../../archive/keys.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
+import { type ListedSnapshot, listSnapshots } from '../catalog.ts';
 import { readStoreFile, type StoreFile } from '../store-identity.ts';
 import type { RepairCopy, RepairRequest, UnaskedCopy } from './types.ts';
 
@@ -17,24 +18,66 @@ export class CopiesAsked {
   readonly #doubts: Map<string, string>;
   /** Names of those that do not answer at all: asking them again for each object would take hours. */
   readonly #silent = new Set<string>();
+  /** By copy, then by account. */
+  readonly #listed = new Map<RepairCopy, Map<string, ListedSnapshot[]>>();
+  /** Id of the store that is mended; null where it does not tell. */
+  readonly storeId: string | null;
 
-  private constructor(copies: readonly RepairCopy[], doubts: Map<string, string>) {
+  private constructor(
+    copies: readonly RepairCopy[],
+    doubts: Map<string, string>,
+    { storeId }: Pick<CopiesAsked, 'storeId'>,
+  ) {
     this.#copies = copies;
     this.#doubts = doubts;
+    this.storeId = storeId;
   }
 
-  /** Asks each which store it is. */
+  /**
+   * Asks each which store it is, and which snapshots it has of the accounts in question. The store that is mended is to
+   * be listed later than that: what has been added to both meanwhile is not missing.
+   */
   static async of(request: RepairRequest): Promise<CopiesAsked> {
-    const { store, copies, unopened = [], isCopy = false, signal } = request;
-    const asked = new CopiesAsked(copies, new Map(unopened.map(({ copy, message }) => [copy, message])));
-    const own = copies.length === 0 ? null : await readStoreFile(store, signal).catch(() => null);
+    const { store, copies, server, owners, unopened = [], isCopy = false, signal } = request;
+    const own = await readStoreFile(store, signal).catch(() => null);
+    const doubts = new Map(unopened.map(({ copy, message }) => [copy, message]));
+    const asked = new CopiesAsked(copies, doubts, { storeId: own?.store ?? null });
     for (const copy of copies) {
       await asked.#try(copy, async () => {
         const doubt = doubtOf(await readStoreFile(copy.store, signal), copy, { own, isCopy });
         if (doubt !== null) asked.#doubts.set(copy.name, doubt);
       });
+      if (asked.#silent.has(copy.name)) continue;
+      await asked.#try(copy, async () => {
+        const listed: ListedSnapshot[] = [];
+        for (const where of owners?.map((owner) => ({ server, owner })) ?? [{ server }])
+          listed.push(...(await listSnapshots(copy.store, where, signal)));
+        asked.#listed.set(
+          copy,
+          Map.groupBy(listed, ({ owner }) => owner),
+        );
+      });
     }
     return asked;
+  }
+
+  /** Accounts in question that some copy has snapshots of. */
+  get owners(): readonly string[] {
+    return [...new Set([...this.#listed.values()].flatMap((ofCopy) => [...ofCopy.keys()]))];
+  }
+
+  /** What each has of an account, as it was when this was made: what it gives for them, in the order of copies. */
+  async eachListing<T>(
+    owner: string,
+    work: (copy: RepairCopy, listed: readonly ListedSnapshot[]) => Promise<T>,
+  ): Promise<T[]> {
+    const given: T[] = [];
+    for (const [copy, ofCopy] of this.#listed) {
+      if (this.#silent.has(copy.name)) continue;
+      const value = await this.#try(copy, () => work(copy, ofCopy.get(owner) ?? []));
+      if (value !== undefined) given.push(value);
+    }
+    return given;
   }
 
   /** Those whose silence on something proves nothing. */

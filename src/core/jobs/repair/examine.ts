@@ -30,8 +30,8 @@ export interface Manifests {
   /** Those that can be read and are trusted, oldest first. */
   readonly sound: readonly Sound[];
   readonly damaged: readonly { readonly listed: ListedSnapshot; readonly problem: string }[];
-  /** How many others can be read. */
-  readonly untrusted: number;
+  /** The others that can be read. */
+  readonly untrusted: readonly ListedSnapshot[];
   /** Those that nobody can read any more, on purpose. */
   readonly erased: readonly ManifestHeader[];
 }
@@ -45,7 +45,7 @@ export async function readManifests(
   const damaged: { listed: ListedSnapshot; problem: string }[] = [];
   const erased: ManifestHeader[] = [];
   const erasures = new Erasures(request);
-  let untrusted = 0;
+  const untrusted: ListedSnapshot[] = [];
   for (const one of listed) {
     try {
       const snapshot = await readSoundSnapshot(provider, one, signal, trust);
@@ -59,7 +59,7 @@ export async function readManifests(
         if (code !== 'SNAPSHOT_UNTRUSTED') damaged.push({ listed: revision, problem: message });
       }
       if (isTrusted) sound.push({ snapshot, listed: one });
-      else untrusted += 1;
+      else untrusted.push(one);
     } catch (error) {
       if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
       if (error.code === 'OBJECT_MISSING' && (await wasPruned(request, one))) continue;
@@ -93,7 +93,7 @@ export async function examine<T extends Sound>(
   return { objects, left };
 }
 
-function refsOf(snapshots: readonly { readonly snapshot: AnySnapshot }[]): Map<string, ObjectRef> {
+export function refsOf(snapshots: readonly { readonly snapshot: AnySnapshot }[]): Map<string, ObjectRef> {
   const refs = new Map<string, ObjectRef>();
   for (const { header } of snapshots.map(({ snapshot }) => snapshot))
     for (const ref of [...header.objects, ...header.references]) refs.set(ref.key, ref);

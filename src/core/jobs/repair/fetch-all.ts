@@ -1,15 +1,17 @@
 /**
  * Finds what is damaged of one account and takes from copies what they have of it: manifests first, since they name the
- * rest, then the keys that open them, then the objects.
+ * rest, then the keys that open them, then the objects; manifests that are gone come last, after all that they name.
  */
 
 import { type ErrorCode, type HoldfastError, isHoldfastError } from '../../errors.ts';
 import type { AnySnapshot, ListedSnapshot } from '../catalog.ts';
 import { wasPruned } from '../was-pruned.ts';
 import type { CopiesAsked } from './copies-asked.ts';
-import { type Damage, examine, type Manifests, readManifests, type Sound } from './examine.ts';
+import { type Damage, examine, type Manifests, readManifests, refsOf, type Sound } from './examine.ts';
 import { fetchManifest, fetchObject } from './fetch-from-copy.ts';
 import { type FetchedKeys, fetchKeys } from './fetch-keys.ts';
+import { fetchLost } from './fetch-lost.ts';
+import { type AccountListing, findLost } from './find-lost.ts';
 import type { RepairedObject, RepairRequest } from './types.ts';
 
 export interface Fetched<S extends AnySnapshot> {
@@ -30,36 +32,42 @@ export interface Fetched<S extends AnySnapshot> {
 }
 
 /**
- * @param listed all there are of one account, at least one
  * @param open what is read of trusted ones besides their headers: their bodies, or nothing where nobody has the keys
  */
 export async function fetchAll<S extends AnySnapshot>(
   request: RepairRequest,
   copies: CopiesAsked,
-  listed: readonly ListedSnapshot[],
+  account: AccountListing,
   open: (snapshot: AnySnapshot) => Promise<S>,
 ): Promise<Fetched<S>> {
-  const { apply } = request;
-  const { server, owner } = listed[0]!;
+  const { apply, server } = request;
+  const { owner, listed } = account;
   const { manifests, objects } = await fetchManifests(request, copies, listed);
-  const keys = await fetchKeys(request, copies, { server, owner }, manifests);
+  const lost = await findLost(request, copies, account, manifests);
+  const sound = [...manifests.sound, ...lost.found];
+  const keys = await fetchKeys(request, copies, { server, owner }, { ...manifests, sound });
   objects.push(...keys.objects);
   const { snapshots, awaited, closed, unread } = await openSound(request, manifests.sound, keys, open);
+  const returning = lost.found.filter(({ snapshot }) => keys.lackOf(snapshot.header) === null);
+  for (const one of lost.found)
+    if (!returning.includes(one))
+      closed.push({ listed: one.listed, error: keys.lackOf(one.snapshot.header)!.error });
   for (const { listed: one, error } of closed)
     objects.push({ key: one.key, owner, problem: error.message, copy: null, mended: false });
   const isUnmended = objects.some(({ copy, mended }) => copy === null || (apply && !mended));
   let left: ErrorCode | null = closed[0]?.error.code ?? (isUnmended ? 'OBJECT_DAMAGED' : null);
-  const examined = await examine<Sound>(request, [...snapshots, ...awaited]);
-  const damage = examined.objects;
-  const [missing, damaged] = [new Set<string>(), new Set<string>()];
-  for (const { ref, problem } of damage.values()) {
-    const copy = await fetchObject(request, copies, ref);
-    objects.push({ key: ref.key, owner, problem, copy, mended: apply && copy !== null });
-    if (copy === null) (problem === 'it is missing' ? missing : damaged).add(ref.key);
-  }
-  if (missing.size + damaged.size + closed.length > 0 && copies.unasked.length > 0)
-    left = 'STORE_UNAVAILABLE';
-  else if (missing.size > 0) left = 'OBJECT_MISSING';
+  const examined = await fetchDamaged(request, copies, account, [...snapshots, ...awaited]);
+  const { damage, missing, damaged } = examined;
+  objects.push(...examined.objects);
+  const gone = new Set([...missing, ...damaged]);
+  const whole = new Set([...refsOf(examined.left).keys()].filter((key) => !gone.has(key)));
+  const back = await fetchLost(request, copies, returning, { whole, gone });
+  objects.push(...back.objects);
+  const key = `manifests/${server}/${owner}/`;
+  for (const problem of lost.gaps) objects.push({ key, owner, problem, copy: null, mended: false });
+  const isAway = missing.size > 0 || back.isIncomplete || lost.gaps.length > 0;
+  if ((isAway || damaged.size + closed.length > 0) && copies.unasked.length > 0) left = 'STORE_UNAVAILABLE';
+  else if (isAway) left = 'OBJECT_MISSING';
   else if (damaged.size > 0) left ??= 'OBJECT_DAMAGED';
   const there = new Set<Sound>(examined.left);
   return {
@@ -68,11 +76,33 @@ export async function fetchAll<S extends AnySnapshot>(
     damage,
     missing,
     damaged,
-    untrusted: manifests.untrusted,
+    untrusted: manifests.untrusted.length,
     erased: manifests.erased.length,
     unread,
     left,
   };
+}
+
+interface ExaminedObjects extends Pick<Fetched<AnySnapshot>, 'objects' | 'damage' | 'missing' | 'damaged'> {
+  /** Snapshots that are there still. */
+  readonly left: readonly Sound[];
+}
+
+async function fetchDamaged(
+  request: RepairRequest,
+  copies: CopiesAsked,
+  { owner }: AccountListing,
+  sound: readonly Sound[],
+): Promise<ExaminedObjects> {
+  const { objects: damage, left } = await examine<Sound>(request, sound);
+  const objects: RepairedObject[] = [];
+  const [missing, damaged] = [new Set<string>(), new Set<string>()];
+  for (const { ref, problem } of damage.values()) {
+    const copy = await fetchObject(request, copies, ref);
+    objects.push({ key: ref.key, owner, problem, copy, mended: request.apply && copy !== null });
+    if (copy === null) (problem === 'it is missing' ? missing : damaged).add(ref.key);
+  }
+  return { objects, damage, missing, damaged, left };
 }
 
 async function fetchManifests(
@@ -101,7 +131,7 @@ interface OpenedSound<S extends AnySnapshot> {
   /** How many of these want an identity. */
   readonly unread: number;
   /** Whole and trusted, but a key is missing or damaged that they need. */
-  readonly closed: readonly { readonly listed: ListedSnapshot; readonly error: HoldfastError }[];
+  readonly closed: { readonly listed: ListedSnapshot; readonly error: HoldfastError }[];
 }
 
 async function openSound<S extends AnySnapshot>(

@@ -41,17 +41,23 @@ async function putBack({ provider, signal }: RepairRequest, copy: RepairCopy, re
   await provider.put({ kind: asKind, key, body, sizeBytes: size, createOnly: false, signal });
 }
 
-/** As `fetchObject`, for a manifest: its seal says whether it is whole, its signature whether it is ours. */
+/**
+ * As `fetchObject`, for a manifest: its seal says whether it is whole, its signature whether it is ours.
+ *
+ * @param digest that it must have; left out: any
+ */
 export async function fetchManifest(
   request: RepairRequest,
   copies: CopiesAsked,
   listed: ListedSnapshot,
+  digest?: string,
 ): Promise<string | null> {
   const { provider, trust, signal } = request;
   const { key } = listed;
   const found = await copies.first(async (copy) => {
     const bytes = await collect(copy.provider.get({ key, signal }), manifestLimitBytes);
     const manifest = manifestOf(bytes, listed, trust);
+    if (digest !== undefined && manifest.header.digest !== digest) return null;
     return trust === undefined || standingOf(manifest, trust) === 'trusted' ? bytes : null;
   });
   if (found !== null && request.apply) {

@@ -15,6 +15,7 @@ import { hasLost, NewestLost } from '../has-lost.ts';
 import { bringBack } from './bring-back.ts';
 import { CopiesAsked } from './copies-asked.ts';
 import { fetchAll } from './fetch-all.ts';
+import type { AccountListing } from './find-lost.ts';
 import { clearLeftovers } from './leftovers.ts';
 import { lookAgain } from './look-again.ts';
 import { markLost } from './mark-lost.ts';
@@ -44,25 +45,30 @@ interface AccountOutcome {
 export async function repair(request: RepairRequest): Promise<RepairReport> {
   const { store, server, owners, signal } = request;
   const listed = await listSnapshots(store, { server }, signal);
-  const wanted = [...Map.groupBy(listed, ({ owner }) => owner)].filter(
-    ([owner]) => owners === null || owners.includes(owner),
-  );
   const copies = await CopiesAsked.of(request);
+  const byOwner = Map.groupBy(listed, ({ owner }) => owner);
+  for (const owner of ownersElsewhere(request, copies)) if (!byOwner.has(owner)) byOwner.set(owner, []);
+  const wanted = [...byOwner].filter(([owner]) => owners === null || owners.includes(owner));
   const outcomes: AccountOutcome[] = [];
   const locked: string[] = [];
   let snapshotsSeen = 0;
   let passed = 0;
-  const all = wanted.reduce((sum, [, ofOwner]) => sum + ofOwner.length, 0);
+  // An account that lost all of them counts as one.
+  const weight = (ofOwner: readonly ListedSnapshot[]): number => Math.max(1, ofOwner.length);
+  const all = wanted.reduce((sum, [, ofOwner]) => sum + weight(ofOwner), 0);
   for (const [owner, ofOwner] of wanted) {
     signal.throwIfAborted();
     // Once more under the lock: prune may have been there since, and its work is no damage.
     const work = async () =>
-      repairAccount(request, copies, await listSnapshots(store, { server, owner }, signal));
+      repairAccount(request, copies, {
+        owner,
+        listed: await listSnapshots(store, { server, owner }, signal),
+      });
     const outcome = await (request.apply ? underLock(request.stateDir, owner, work) : work());
     snapshotsSeen += outcome === 'locked' ? ofOwner.length : outcome.seen;
     if (outcome === 'locked') locked.push(owner);
     else outcomes.push(outcome);
-    passed += ofOwner.length;
+    passed += weight(ofOwner);
     request.onEvent({ type: 'account', share: passed / all });
   }
   const left = outcomes.find((one) => one.left !== null)?.left ?? null;
@@ -85,29 +91,27 @@ export async function repair(request: RepairRequest): Promise<RepairReport> {
   };
 }
 
+/** Accounts of which the store may have lost every snapshot. A copy need not have all accounts. */
+const ownersElsewhere = (
+  { server, remembered = [], isCopy = false }: RepairRequest,
+  copies: CopiesAsked,
+): readonly string[] =>
+  isCopy
+    ? []
+    : [...copies.owners, ...remembered.flatMap((one) => (one.server === server ? [one.owner] : []))].sort();
+
 async function repairAccount(
   request: RepairRequest,
   copies: CopiesAsked,
-  listed: readonly ListedSnapshot[],
+  account: AccountListing,
 ): Promise<AccountOutcome> {
-  const seen = listed.length;
-  if (seen === 0)
-    return {
-      objects: [],
-      snapshots: [],
-      seen,
-      untrusted: 0,
-      erased: 0,
-      unread: 0,
-      newestLost: 0,
-      left: null,
-    };
+  const seen = account.listed.length;
   if (request.isCopy === true) {
-    const { snapshots: _, ...fetched } = await fetchAll(request, copies, listed, async (one) => one);
+    const { snapshots: _, ...fetched } = await fetchAll(request, copies, account, async (one) => one);
     return { ...fetched, snapshots: [], seen, newestLost: 0 };
   }
   const { provider, signal } = request;
-  const fetched = await fetchAll(request, copies, listed, (found) => opened(provider, found, signal));
+  const fetched = await fetchAll(request, copies, account, (found) => opened(provider, found, signal));
   const { damage, missing, damaged, untrusted, erased, unread } = fetched;
   const objects = [...fetched.objects];
   const snapshots: RepairedSnapshot[] = [];

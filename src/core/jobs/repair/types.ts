@@ -7,6 +7,7 @@ import type { Store } from '../../contracts/store.ts';
 import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import type { OpenStore } from '../copy/copy-one.ts';
 import type { Trust } from '../trust.ts';
+import type { Remembered } from '../verify-history.ts';
 
 export interface RepairCopy extends OpenStore {
   readonly name: string;
@@ -49,6 +50,8 @@ export interface RepairRequest {
   readonly stateDir: string;
   /** Signs new revisions; null only where nothing is written. */
   readonly signer: Signer | null;
+  /** What the state knows of the last snapshots; left out: nothing. */
+  readonly remembered?: readonly Remembered[];
   /** What is not trusted is left alone, and so is what it alone names. Left out: nothing is. */
   readonly trust?: Trust;
   readonly world: { readonly now: () => number; readonly newObjectId: () => string };
@@ -63,6 +66,7 @@ export type RepairEvent =
   | { readonly type: 'account'; readonly share: number };
 
 export interface RepairedObject {
+  /** Where manifests are missing that no copy has, the prefix of those of the account. */
   readonly key: string;
   /** UUID of the account that refers to it, or whose key it is. */
   readonly owner: string;
