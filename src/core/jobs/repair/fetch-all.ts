@@ -18,6 +18,8 @@ export interface Fetched<S extends AnySnapshot> {
   readonly objects: readonly RepairedObject[];
   /** Those that could be opened. */
   readonly snapshots: readonly Sound<S>[];
+  /** Others that there are, or would be with `apply`, known by their headers. */
+  readonly byHeader: readonly Sound[];
   readonly damage: Damage;
   /** Keys of objects that nobody gave back: that are gone, and that are not whole. */
   readonly missing: ReadonlySet<string>;
@@ -73,6 +75,7 @@ export async function fetchAll<S extends AnySnapshot>(
   return {
     objects,
     snapshots: snapshots.filter((one) => there.has(one)),
+    byHeader: [...awaited, ...returning].filter((one) => there.has(one) || back.keys.has(one.listed.key)),
     damage,
     missing,
     damaged,

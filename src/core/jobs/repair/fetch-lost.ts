@@ -17,6 +17,8 @@ interface Judged {
 
 export interface FetchedLost {
   readonly objects: readonly RepairedObject[];
+  /** Of the manifests that are there again, or would be. */
+  readonly keys: ReadonlySet<string>;
   /** Some are to be had from no copy. */
   readonly isIncomplete: boolean;
 }
@@ -30,7 +32,7 @@ export async function fetchLost(
 ): Promise<FetchedLost> {
   const { apply, store, signal } = request;
   const objects: RepairedObject[] = [];
-  let isIncomplete = false;
+  const keys = new Set<string>();
   for (const { snapshot, listed } of lost) {
     const { key, owner } = listed;
     if ((await store.head({ key, signal })) !== null) {
@@ -41,7 +43,6 @@ export async function fetchLost(
         copy: null,
         mended: false,
       });
-      isIncomplete = true;
       continue;
     }
     const absent = await absentOf(request, copies, [...refsOf([{ snapshot }]).values()], { whole, gone });
@@ -54,9 +55,9 @@ export async function fetchLost(
     const copy = isWhole ? await fetchManifest(request, copies, listed, snapshot.header.digest) : null;
     const problem = isWhole ? 'it is missing' : 'it is missing, and objects that it names are as well';
     objects.push({ key, owner, problem, copy, mended: apply && copy !== null });
-    isIncomplete ||= copy === null;
+    if (copy !== null) keys.add(key);
   }
-  return { objects, isIncomplete };
+  return { objects, keys, isIncomplete: keys.size < lost.length };
 }
 
 /** What is to be fetched before; null where something of it is to be had nowhere, and nothing was fetched. */

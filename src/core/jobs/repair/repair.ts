@@ -10,7 +10,7 @@
 
 import { type ErrorCode, errorCodes } from '../../errors.ts';
 import { underLock } from '../account-lock.ts';
-import { type ListedSnapshot, listSnapshots, opened, type Snapshot } from '../catalog.ts';
+import { type AnySnapshot, type ListedSnapshot, listSnapshots, opened } from '../catalog.ts';
 import { hasLost, NewestLost } from '../has-lost.ts';
 import { bringBack } from './bring-back.ts';
 import { CopiesAsked } from './copies-asked.ts';
@@ -107,7 +107,11 @@ async function repairAccount(
 ): Promise<AccountOutcome> {
   const seen = account.listed.length;
   if (request.isCopy === true) {
-    const { snapshots: _, ...fetched } = await fetchAll(request, copies, account, async (one) => one);
+    const {
+      snapshots: _,
+      byHeader: __,
+      ...fetched
+    } = await fetchAll(request, copies, account, async (one) => one);
     return { ...fetched, snapshots: [], seen, newestLost: 0 };
   }
   const { provider, signal } = request;
@@ -135,13 +139,13 @@ async function repairAccount(
   // Another machine wrote a revision meanwhile, or removed the snapshot.
   const outrun = request.apply && snapshots.some(({ published }) => !published) ? 'ACCOUNT_LOCKED' : null;
   const newestLost = newestLostOf(
-    fetched.snapshots.map(({ snapshot }) => snapshot),
+    [...fetched.snapshots, ...fetched.byHeader].map(({ snapshot }) => snapshot),
     snapshots,
   );
   return { objects, snapshots, seen, untrusted, erased, unread, newestLost, left: fetched.left ?? outrun };
 }
 
-function newestLostOf(found: readonly Snapshot[], repaired: readonly RepairedSnapshot[]): number {
+function newestLostOf(found: readonly AnySnapshot[], repaired: readonly RepairedSnapshot[]): number {
   const newest = new NewestLost();
   for (const snapshot of found) {
     const now = repaired.find(({ name }) => name === snapshot.name);

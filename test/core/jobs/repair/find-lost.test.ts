@@ -106,11 +106,16 @@ describe('a lost snapshot', () => {
   });
 
   it('comes back as the newest one, and as every one of an account', async () => {
+    const other = { owner: ownerUuid(2), sequence: 1, atMs: start, lost: true } as const;
+    const { digest } = (await putBoth(other)).manifest.header;
+    await putSnapshot(copy, { owner: ownerUuid(2), sequence: 2, atMs: start + day, previous: digest });
+    // With it the newest one is whole, whatever the one before has lost.
+    expect(await mended()).toMatchObject({ newestLost: 0, exitStatus: 0 });
     await lose(main, keyOf(4));
     expect((await mended()).objects).toMatchObject([{ key: keyOf(4), mended: true }]);
     await lose(main, ...written.map(({ key }) => key));
     expect(await mended({ owners: [owner] })).toMatchObject({ snapshotsSeen: 0, exitStatus: 0 });
-    expect(await keysIn(main, 'manifests/')).toEqual(written.map(({ key }) => key));
+    expect(await keysIn(main, `manifests/${server}/${owner}/`)).toEqual(written.map(({ key }) => key));
   });
 
   it('is named where no copy has it, or not all that it names', async () => {
