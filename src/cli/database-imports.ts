@@ -1,5 +1,6 @@
 /** Imports databases for `db import` and `restore --in-place`, and tells of it. */
 
+import { requireSound } from '../core/config/without-faults.ts';
 import { type ErrorCode, errorCodes, type HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { Account } from '../core/index.ts';
 import type { DumpSource, ImportEvent, ImportPlace, ImportReport } from '../core/jobs/import/types.ts';
@@ -35,8 +36,11 @@ export interface ImportBatch {
 /**
  * One after the other. One that fails stops none of the others, and the status is that of the failure; an interruption
  * ends all, and names those that nobody tried.
+ *
+ * @throws CONFIG_INVALID it is not said for how long what they replace is kept; none was tried
  */
 export async function runImports(context: CliContext, batch: ImportBatch): Promise<number> {
+  requireSound(batch.loaded.configuration, 'keepReplacedDays');
   const recovered: DatabaseImportDocument['recovered'][number][] = [];
   const items: DatabaseImportItem[] = [];
   const failed: DatabaseImportDocument['failed'][number][] = [];

@@ -2,6 +2,7 @@
 
 import { type DatabaseSettings, databaseSettingsSchema } from '../core/config/config-schema.ts';
 import { resolveSecrets } from '../core/config/secrets.ts';
+import { requireSound } from '../core/config/without-faults.ts';
 import { HoldfastError } from '../core/errors.ts';
 import type { Account } from '../core/index.ts';
 import type { ImportContext, ImportEvent } from '../core/jobs/import/types.ts';
@@ -14,8 +15,13 @@ export interface DatabaseName {
   readonly database: string;
 }
 
-/** `NAME`, or `INSTANCE/NAME` with the name of a configured server. */
-export function databaseName(typed: string, { configuration }: Loaded): DatabaseName {
+/**
+ * `NAME`, or `INSTANCE/NAME` with the name of a configured server.
+ *
+ * @throws CONFIG_INVALID one of the servers is not as it should be, and may be the one that is meant
+ */
+export function databaseName(typed: string, { configuration }: Pick<Loaded, 'configuration'>): DatabaseName {
+  requireSound(configuration, 'databases');
   const at = typed.indexOf('/');
   const instance = at < 0 ? null : typed.slice(0, at);
   if (instance === null || !configuration.databases.some(({ name }) => name === instance)) {

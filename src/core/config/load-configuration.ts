@@ -208,7 +208,7 @@ async function readConfig(
   const document = await readDocument(file, problems);
   if (document === null) return null;
   // Whoever uses the panel asks whether it is sound; without any there is no configuration.
-  const parts = { needed: ['stateDir'], kept: ['panel'] };
+  const parts = { needed: ['stateDir'], kept: ['panel'], whole: ['databases'] };
   const { value, problems: found } = soundPart(
     document,
     (one) => configProblems(file, one, installed),

@@ -14,20 +14,22 @@ interface Parts {
   readonly needed: readonly string[];
   /** Stay as they are: whoever uses them asks whether they are sound. */
   readonly kept?: readonly string[];
+  /** Lists that are lost with one of their items: of what is left, the only one would be taken for the one that is meant. */
+  readonly whole?: readonly string[];
 }
 
 /** The property of the document that a JSON pointer leads into, `''` where it is the whole. */
 export const partAt = (pointer: string): string => pointer.split('/')[1] ?? '';
 
 /**
- * A copy without the properties that problems point into; of a list, without those of its items.
+ * A copy without the properties that problems point into; of a list that is not lost whole, without those of its items.
  *
  * @returns null where one of them is needed, or the problem is the whole document's
  */
 export function withoutFaults<T extends Settings>(
   document: T,
   problems: readonly Pick<ConfigProblem, 'pointer'>[],
-  { needed }: Pick<Parts, 'needed'>,
+  { needed, whole = [] }: Omit<Parts, 'kept'>,
 ): T | null {
   const rest: Record<string, unknown> = structuredClone(document);
   const items = new Map<string, Set<number>>();
@@ -35,7 +37,7 @@ export function withoutFaults<T extends Settings>(
     const part = partAt(pointer);
     if (needed.includes(part) || !Object.hasOwn(document, part)) return null;
     const item = pointer.split('/')[2];
-    if (Array.isArray(rest[part]) && item !== undefined) {
+    if (Array.isArray(rest[part]) && item !== undefined && !whole.includes(part)) {
       const faulty = items.get(part) ?? new Set();
       items.set(part, faulty.add(Number(item)));
     } else delete rest[part];
@@ -61,14 +63,14 @@ export const inShortened = (problem: ConfigProblem, parts: readonly string[]): C
 export function soundPart<T extends Settings>(
   document: T,
   check: (document: T) => readonly ConfigProblem[],
-  { needed, kept = [] }: Parts,
+  { kept = [], ...parts }: Parts,
 ): { readonly value: T | null; readonly problems: readonly ConfigProblem[] } {
   const isOut = ({ pointer }: ConfigProblem): boolean => !kept.includes(partAt(pointer));
   const problems = [...check(document)];
   let value: T | null = document;
   let left = problems.filter(isOut);
   while (left.length > 0) {
-    value = withoutFaults(value, left, { needed });
+    value = withoutFaults(value, left, parts);
     if (value === null) break;
     const shortened = problems.map(({ pointer }) => partAt(pointer));
     // What one fault had hidden: some checks need a document that fits its schema.

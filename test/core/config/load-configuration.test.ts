@@ -6,7 +6,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { chainProvider } from '../../../src/addins/chain/index.ts';
 import { s3Store } from '../../../src/addins/s3/index.ts';
 import { s3TarProvider } from '../../../src/addins/s3-tar/index.ts';
-import { checkConfigured, chooseAddin } from '../../../src/cli/configuration.ts';
+import type { CliContext } from '../../../src/cli/command.ts';
+import { checkConfigured, chooseAddin, type Loaded } from '../../../src/cli/configuration.ts';
+import { runImports } from '../../../src/cli/database-imports.ts';
+import { databaseName } from '../../../src/cli/import-target.ts';
 import { type Configuration, checkConfiguration } from '../../../src/core/config/load-configuration.ts';
 import { configInvalid } from '../../../src/core/config/problems.ts';
 import { validate } from '../../../src/core/config/validate.ts';
@@ -444,6 +447,22 @@ describe('what is left of a configuration for what only reads', () => {
     for (const part of ['panel', 'databases']) expect(() => requireSound(left!, part)).toThrow(`/${part}/`);
     expect(() => requireSound(left!, 'hooks')).not.toThrow();
     expect(() => chooseAddin(left!, undefined)).toThrow('the name "nightly" is taken by');
+  });
+
+  it('lets nobody take the only database server that is left for the one that is meant', async () => {
+    const databases = [
+      { name: 'main', engine: 'mariadb', socket: 'run/m.sock' },
+      { name: 'old', engine: 'mariadb', socket: '/run/old.sock' },
+    ];
+    await write('config.json', { ...config, databases, keepReplacedDays: 400 });
+
+    const configuration = (await readable())!;
+    const batch = { loaded: { configuration } as Loaded, works: [], dryRun: false } as never;
+
+    expect(configuration.databases).toEqual([]);
+    for (const typed of ['main/a_wp', 'old/a_wp', 'a_wp'])
+      expect(() => databaseName(typed, { configuration })).toThrow('/databases/0/socket');
+    await expect(runImports({} as CliContext, batch)).rejects.toThrow('/keepReplacedDays');
   });
 
   it('lets nobody take the only store that is left for the one that is meant', async () => {
