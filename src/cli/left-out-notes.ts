@@ -3,6 +3,7 @@
  * directory that lost its UUID, and a server that lost its state, would hide their past under their own names.
  */
 
+import { isHoldfastError } from '../core/errors.ts';
 import type { Store } from '../core/index.ts';
 import { listSnapshots } from '../core/jobs/catalog.ts';
 import { printable } from '../core/printable.ts';
@@ -101,7 +102,7 @@ const hasOwn = async (search: Search, owner: string | null): Promise<boolean> =>
 const hasAny = async ({ store, signal }: Search, prefix: string): Promise<boolean> =>
   (await firstKey(store, { prefix, signal })) !== null;
 
-/** One request each, however many snapshots they have. */
+/** One request each, however many snapshots they have. Those that the credentials do not show are left out. */
 export async function serversIn(store: Store, signal: AbortSignal): Promise<string[]> {
   const found: string[] = [];
   let key = await firstKey(store, { prefix: 'manifests/', signal });
@@ -117,7 +118,16 @@ export async function serversIn(store: Store, signal: AbortSignal): Promise<stri
 type Beginning = Omit<Parameters<Store['list']>[0], 'limit'>;
 
 async function firstKey(store: Store, from: Beginning): Promise<string | null> {
-  const { objects, next } = await store.list({ ...from, limit: 1 });
-  if (objects.length > 0) return objects[0]!.key;
-  return next === null ? null : firstKey(store, { ...from, after: next });
+  try {
+    const { objects, next } = await store.list({ ...from, limit: 1 });
+    if (objects.length > 0) return objects[0]!.key;
+    return next === null ? null : firstKey(store, { ...from, after: next });
+  } catch (error) {
+    if (isOutOfReach(error)) return null;
+    throw error;
+  }
 }
+
+/** Of what other servers have, which this one may not be let see: no note costs the command that it stands beside. */
+export const isOutOfReach = (error: unknown): boolean =>
+  isHoldfastError(error) && /^STORE_(?:DENIED|UNAVAILABLE)$/.test(error.code);

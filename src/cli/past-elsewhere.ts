@@ -14,7 +14,7 @@ import { standingOf, type Trust } from '../core/jobs/trust.ts';
 import type { State } from '../core/state/state.ts';
 import { plural } from './format.ts';
 import { knownIds } from './known-ids.ts';
-import { listedServers, serversIn } from './left-out-notes.ts';
+import { isOutOfReach, listedServers, serversIn } from './left-out-notes.ts';
 import { ownServers } from './search.ts';
 
 export interface Past {
@@ -33,8 +33,8 @@ export interface PastSearch {
 }
 
 /**
- * Leaves out servers whose newest manifest is trusted here: whoever named their keys knows of them. Empty where the
- * store cannot be listed.
+ * Leaves out servers whose newest manifest is trusted here: whoever named their keys knows of them; and those that
+ * cannot be looked at. Empty where the store cannot be listed.
  */
 export async function pastElsewhere(
   search: PastSearch,
@@ -48,12 +48,24 @@ export async function pastElsewhere(
   const ids = [...(await knownIds(accounts, state)).values()];
   const found: Past[] = [];
   for (const server of others) {
-    const theirs = await ownersAmong(store, server, ids, signal);
-    if (theirs.length > 0 && !(await isTrusted(search, server, theirs[0]!))) {
-      found.push({ server, accounts: theirs });
-    }
+    const accounts = await pastAt(search, server, ids);
+    if (accounts.length > 0) found.push({ server, accounts });
   }
   return found;
+}
+
+async function pastAt(
+  search: PastSearch,
+  server: string,
+  ids: readonly string[],
+): Promise<readonly string[]> {
+  try {
+    const theirs = await ownersAmong(search.store, server, ids, search.signal);
+    return theirs.length === 0 || (await isTrusted(search, server, theirs[0]!)) ? [] : theirs;
+  } catch (error) {
+    if (isOutOfReach(error)) return [];
+    throw error;
+  }
 }
 
 async function isTrusted(

@@ -12,6 +12,7 @@ import {
   type ManifestHeader,
   type ObjectRef,
 } from '../../src/core/archive/manifest.ts';
+import type { Signer } from '../../src/core/archive/seal.ts';
 import { snapshotDigest } from '../../src/core/archive/snapshot-digest.ts';
 import type { Store } from '../../src/core/contracts/store.ts';
 import { bytesOf } from '../../src/core/streams.ts';
@@ -45,6 +46,8 @@ export interface SyntheticSnapshot {
   readonly previous?: string;
   /** The revision had to leave something out. */
   readonly lost?: true;
+  /** Left out: nobody. */
+  readonly signer?: Signer;
 }
 
 export interface Written {
@@ -182,7 +185,7 @@ export async function putSnapshot(store: Store, made: SyntheticSnapshot): Promis
   };
   const manifest = { header: { ...header, digest: snapshotDigest(header, body) }, body };
   const key = manifestKey({ server: of, owner, sequence, atMs, level: header.level, state, id, revision });
-  await put(store, key, encodeManifest(manifest, null).toString('utf8'));
+  await put(store, key, encodeManifest(manifest, made.signer ?? null).toString('utf8'));
   return { manifest, key };
 }
 
