@@ -1,5 +1,6 @@
 /** `holdfast restore --in-place`: the live account that a snapshot belongs to, and the restore into it. */
 
+import { requireExclusions } from '../core/config/without-faults.ts';
 import { HoldfastError } from '../core/errors.ts';
 import type { Snapshot } from '../core/jobs/catalog.ts';
 import { restoreInPlace } from '../core/jobs/restore-in-place/restore-in-place.ts';
@@ -27,6 +28,7 @@ export interface InPlaceChoice {
   readonly dryRun: boolean;
 }
 
+/** @throws CONFIG_INVALID nobody knows what backups leave out, which must stay as it is */
 export async function runInPlace(
   context: CliContext,
   session: StoreSession,
@@ -34,6 +36,7 @@ export async function runInPlace(
 ): Promise<number> {
   const { output, world, signal } = context;
   const { loaded, opened, search } = session;
+  requireExclusions(loaded.configuration);
   await requireTrustedSnapshot(session, choice.snapshot);
   const { panel } = await openPanel(loaded, world);
   const { account, owner } = await liveAccount(context, panel, choice.snapshot, loaded);

@@ -105,7 +105,7 @@ export async function checkConfiguration(
   const addins = await readAddins(files, installed, problems);
   const faults = policyProblems(main, found?.policy ?? [], addins);
   problems.push(...faults.map((one) => inShortened(one, shortened)));
-  const rest = found === null ? null : withoutFaults(found, faults, { needed: [] });
+  const rest = found === null ? null : withoutFaults(found, faults, { needed: [], spared });
   if (rest === null || changeable.length > 0)
     return { configuration: null, readable: null, config, problems };
   const { panel, databases, concurrency, lockWaitMinutes, trustedSigners, policy } = rest;
@@ -199,6 +199,9 @@ function addinProblems(file: string, document: Settings, installed: Installed): 
   return problems;
 }
 
+/** A rule that sends to nowhere leaves out what it leaves out all the same. */
+const spared = { policy: ['destination'] };
+
 /** With what is wrong added to `problems`, and without those parts; null where one of them is needed. */
 async function readConfig(
   file: string,
@@ -208,7 +211,7 @@ async function readConfig(
   const document = await readDocument(file, problems);
   if (document === null) return null;
   // Whoever uses the panel asks whether it is sound; without any there is no configuration.
-  const parts = { needed: ['stateDir'], kept: ['panel'], whole: ['databases'] };
+  const parts = { needed: ['stateDir'], kept: ['panel'], whole: ['databases'], spared };
   const { value, problems: found } = soundPart(
     document,
     (one) => configProblems(file, one, installed),

@@ -10,10 +10,12 @@ import type { CliContext } from '../../../src/cli/command.ts';
 import { checkConfigured, chooseAddin, type Loaded } from '../../../src/cli/configuration.ts';
 import { runImports } from '../../../src/cli/database-imports.ts';
 import { databaseName } from '../../../src/cli/import-target.ts';
+import { type InPlaceChoice, runInPlace } from '../../../src/cli/in-place.ts';
+import type { StoreSession } from '../../../src/cli/store-session.ts';
 import { type Configuration, checkConfiguration } from '../../../src/core/config/load-configuration.ts';
 import { configInvalid } from '../../../src/core/config/problems.ts';
 import { validate } from '../../../src/core/config/validate.ts';
-import { requireSound } from '../../../src/core/config/without-faults.ts';
+import { requireExclusions, requireSound } from '../../../src/core/config/without-faults.ts';
 import type { AddinDefinition } from '../../../src/core/index.ts';
 import { apiscpPanel } from '../../../src/panels/apiscp/index.ts';
 import { genericPanel } from '../../../src/panels/generic/index.ts';
@@ -426,15 +428,41 @@ describe('what is left of a configuration for what only reads', () => {
     await expect(load()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 
-  it('has no rules for nobody and none that send to nowhere', async () => {
+  it('has no rules for nobody, and of those that send to nowhere the rest', async () => {
     const policy = [
       { fullEveryDays: 3, exclude: ['files/a'] },
-      { account: 'a', destination: 'gone' },
+      { account: 'a', destination: 'gone', exclude: ['files/b'] },
     ];
     await write('config.json', { ...config, policy: [...policy, { plan: 'b', destination: 'nightly' }] });
     await write('addins.d/nightly.json', nightly);
 
-    expect((await readable())?.policy).toEqual([{ plan: 'b', destination: 'nightly' }]);
+    expect((await readable())?.policy).toEqual([
+      { account: 'a', exclude: ['files/b'] },
+      { plan: 'b', destination: 'nightly' },
+    ]);
+  });
+
+  it.each([
+    ['a rule', { policy: [{ account: 'a', exclude: ['b'] }] }, null, '/policy/0/exclude/0'],
+    ['all rules', { policy: {} }, null, '/policy'],
+    ['scopes.json', {}, '{', 'scopes.json'],
+    ['the scope', {}, { 'backups.exclude': ['b'] }, '/values/backups.exclude'],
+    ['where a rule sends to', { policy: [{ account: 'a', destination: 'gone' }] }, null, null],
+    ['another scope', {}, { 'backups.destination': 'gone' }, null],
+  ])('knows what backups leave out, or that nobody does, where %s is wrong', async (_, more, values, why) => {
+    await write('config.json', { ...config, ...more });
+    const scopes = typeof values === 'string' ? values : { version: 1, values, last: null };
+    if (values !== null) await write('scopes.json', scopes);
+
+    const { readable: left } = await checkConfigured(dir);
+
+    expect(left?.faults).toHaveLength(1);
+    if (why === null) expect(() => requireExclusions(left!)).not.toThrow();
+    else {
+      const session = { loaded: { configuration: left } } as StoreSession;
+      const restored = runInPlace({} as CliContext, session, {} as InPlaceChoice);
+      await expect(restored).rejects.toThrow(why);
+    }
   });
 
   it('refuses panel and databases at fault where they are used, and knows none of two with one name', async () => {
