@@ -6,11 +6,10 @@
  */
 
 import type { KeyedProvider } from '../core/encryption/keyed-provider.ts';
-import { isHoldfastError } from '../core/errors.ts';
 import type { Account, Store } from '../core/index.ts';
-import { listSnapshots, readAnySnapshot } from '../core/jobs/catalog.ts';
+import { isUnusable, listSnapshots, readAnySnapshot } from '../core/jobs/catalog.ts';
 import { ownersAmong } from '../core/jobs/owners-among.ts';
-import { standingOf, type Trust } from '../core/jobs/trust.ts';
+import { type Standing, standingOf, type Trust } from '../core/jobs/trust.ts';
 import type { State } from '../core/state/state.ts';
 import { plural } from './format.ts';
 import { knownIds } from './known-ids.ts';
@@ -61,26 +60,34 @@ async function pastAt(
 ): Promise<readonly string[]> {
   try {
     const theirs = await ownersAmong(search.store, server, ids, search.signal);
-    return theirs.length === 0 || (await isTrusted(search, server, theirs[0]!)) ? [] : theirs;
+    return (await standingOfServer(search, server, theirs)) === 'foreign' ? theirs : [];
   } catch (error) {
     if (isOutOfReach(error)) return [];
     throw error;
   }
 }
 
-async function isTrusted(
+/**
+ * By the newest of its manifests that is whole and signed, as what a server makes is: anybody may put an object there.
+ * Null where there is none.
+ */
+async function standingOfServer(
   { store, provider, trust, signal }: PastSearch,
   server: string,
-  owner: string,
-): Promise<boolean> {
-  const newest = (await listSnapshots(store, { server, owner }, signal)).at(-1);
-  if (newest === undefined) return false;
-  try {
-    return standingOf(await readAnySnapshot(provider, newest, signal), trust) === 'trusted';
-  } catch (error) {
-    if (isHoldfastError(error) && /^(?:OBJECT|FORMAT)_/.test(error.code)) return false;
-    throw error;
+  owners: readonly string[],
+): Promise<Standing | null> {
+  for (const owner of owners) {
+    const listed = await listSnapshots(store, { server, owner }, signal);
+    for (const one of listed.reverse().flatMap((highest) => [highest, ...(highest.earlier ?? [])])) {
+      try {
+        const standing = standingOf(await readAnySnapshot(provider, one, signal), trust);
+        if (standing !== 'unsigned') return standing;
+      } catch (error) {
+        if (!isUnusable(error)) throw error;
+      }
+    }
   }
+  return null;
 }
 
 /** One sentence, or null where there is nothing. */

@@ -11,7 +11,7 @@ import { HoldfastError } from '../../src/core/errors.ts';
 import type { Account } from '../../src/core/index.ts';
 import type { State } from '../../src/core/state/state.ts';
 import { withMethods } from '../support/synthetic-copy.ts';
-import { ownerUuid, putSnapshot, signal } from '../support/synthetic-snapshots.ts';
+import { ownerUuid, put, putSnapshot, signal } from '../support/synthetic-snapshots.ts';
 
 const own = '55555555-5555-4555-8555-555555555555';
 const uuid = (number: number): string => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
@@ -55,6 +55,15 @@ it('leaves out servers that the credentials do not show, and the store where the
   expect(await serversFound(deny(`manifests/${uuid(1)}/`))).toEqual([uuid(2)]);
   expect(await serversFound({ get })).toEqual([uuid(2)]);
   expect(await serversFound(deny('manifests/'))).toEqual([]);
+});
+
+it('counts a server by what is whole and signed, whatever somebody put in its place or above it', async () => {
+  const { key } = await snapshotOf(uuid(1));
+  await put(store, key.replace(uuid(1), uuid(2)), 'junk');
+  await putSnapshot(store, { server: uuid(3), owner, sequence: 1, atMs: 0 });
+  await put(store, key.replace('00000001-', '00000002-'), 'junk');
+
+  expect(await serversFound()).toEqual([uuid(1)]);
 });
 
 function denied(): never {
