@@ -210,8 +210,9 @@ async function readConfig(
 ): Promise<ConfigDocument | null> {
   const document = await readDocument(file, problems);
   if (document === null) return null;
-  // Whoever uses the panel asks whether it is sound; without any there is no configuration.
-  const parts = { needed: ['stateDir'], kept: ['panel'], whole: ['databases'], spared };
+  // Whoever uses the panel asks whether it is sound; without any there is no configuration. Another isolation than that
+  // which is meant would hand the objects of a store over to another user.
+  const parts = { needed: ['stateDir', 'isolation'], kept: ['panel'], whole: ['databases'], spared };
   const { value, problems: found } = soundPart(
     document,
     (one) => configProblems(file, one, installed),

@@ -507,14 +507,16 @@ describe('what is left of a configuration for what only reads', () => {
     expect(chooseAddin(left!, 'nightly').name).toBe('nightly');
   });
 
-  it.each([[{ ...config, stateDir: 'relative' }], [{ ...config, concurency: 2 }], ['{']])(
-    'is nothing with %j',
-    async (value) => {
-      await write('config.json', value);
+  it.each([
+    [{ ...config, stateDir: 'relative' }],
+    [{ ...config, isolation: 'Off' }],
+    [{ ...config, concurency: 2 }],
+    ['{'],
+  ])('is nothing with %j', async (value) => {
+    await write('config.json', value);
 
-      expect(await readable()).toBeNull();
-    },
-  );
+    expect(await readable()).toBeNull();
+  });
 });
 
 describe('the documented examples', () => {
