@@ -12,6 +12,7 @@ import {
   checkConfiguration,
 } from '../core/config/load-configuration.ts';
 import { configInvalid, showProblem } from '../core/config/problems.ts';
+import { partAt } from '../core/config/without-faults.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { AddinDefinition } from '../core/index.ts';
 import { didYouMean } from '../core/near-matches.ts';
@@ -189,10 +190,17 @@ export const perStore = (addin: AddinConfiguration): readonly AddinConfiguration
  * The one for the copy that `--copy` names.
  *
  * @throws USAGE it has no copy of that name
+ * @throws CONFIG_INVALID it has none among those that are valid
  */
-export function chooseCopy(addin: AddinConfiguration, name: string): AddinConfiguration {
+export function chooseCopy(
+  { faults }: Configuration,
+  addin: AddinConfiguration,
+  name: string,
+): AddinConfiguration {
   const found = addin.copies.find((copy) => copy.name === name);
   if (found !== undefined) return asCopy(addin, found);
+  const lost = faults.filter(({ file, pointer }) => file === addin.file && partAt(pointer) === 'copies');
+  if (lost.length > 0) throw configInvalid(lost);
   const names = addin.copies.map((copy) => copy.name);
   throw new HoldfastError('USAGE', `the addin configuration ${addin.name} has no copy ${quoted(name)}`, {
     hint: names.length === 0 ? 'Leave out --copy.' : `Name one of ${names.join(', ')}.`,

@@ -35,7 +35,7 @@ export async function choose(
 ): Promise<Chosen> {
   const loaded = await loadConfigured(configDir);
   const chosen = chooseAddin(loaded.configuration, name as string | undefined);
-  const addin = copy === undefined ? chosen : chooseCopy(chosen, copy as string);
+  const addin = copy === undefined ? chosen : chooseCopy(loaded.configuration, chosen, copy as string);
   const state = await openStateIfAny(loaded.configuration, world);
   return {
     loaded,

@@ -66,7 +66,7 @@ export async function withStore<T>(
   const server = ofServer === undefined ? {} : { server: requireUuid(ofServer) };
   const { loaded = await loadConfigured(configDir), ...keyOptions } = choice;
   const chosen = chooseAddin(loaded.configuration, addinName as string | undefined);
-  const addin = copy === undefined ? chosen : chooseCopy(chosen, copy as string);
+  const addin = copy === undefined ? chosen : chooseCopy(loaded.configuration, chosen, copy as string);
   const identities = await readKeyOptions(context, keyOptions);
   // A store may have to start a process first.
   const opening = openStore(loaded, addin, world, identities);

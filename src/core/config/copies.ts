@@ -21,13 +21,19 @@ type CopyDocuments = AddinDocument['copies'];
 /** What the only copy is called that was given no name. */
 const onlyCopy = 'copy';
 
-export function copiesOf(copies: CopyDocuments): CopyConfiguration[] {
-  return copies.map(({ name, store, retention }) => ({
-    name: name ?? onlyCopy,
-    store: store as UseSettings,
-    retention: retention ?? null,
-  }));
+/** @param written all that there are, without regard to faults: where several have one name, none is the one that is meant */
+export function copiesOf(copies: CopyDocuments, written: unknown = copies): CopyConfiguration[] {
+  const named = Array.isArray(written) ? Object.groupBy(written, nameOf) : {};
+  return copies
+    .filter((copy) => named[nameOf(copy)]?.length === 1)
+    .map(({ store, retention, ...copy }) => ({
+      name: nameOf(copy),
+      store: store as UseSettings,
+      retention: retention ?? null,
+    }));
 }
+
+const nameOf = (copy: { readonly name?: string } | null): string => copy?.name ?? onlyCopy;
 
 /** The store settings of each copy by their pointers, also where the document failed its schema. */
 export function copyStores(copies: unknown): readonly (readonly [pointer: string, settings: unknown])[] {

@@ -167,7 +167,11 @@ export async function readAddinConfiguration(
 ): Promise<AddinConfiguration | null> {
   const document = await readDocument(file, problems);
   if (document === null) return null;
-  const parts = { needed: ['name', 'provider', 'store', 'encryption'] };
+  const parts = {
+    needed: ['name', 'provider', 'store', 'encryption'],
+    // What is removed from a copy is nothing to whoever reads it, on the day the main store is gone.
+    spared: { copies: ['retention'] },
+  };
   const { value, problems: found } = soundPart(document, (one) => addinProblems(file, one, installed), parts);
   problems.push(...found);
   if (value === null) return null;
@@ -180,7 +184,7 @@ export async function readAddinConfiguration(
     accounts: { include: accounts.include ?? ['*'], exclude: accounts.exclude ?? [] },
     schedule,
     retention: retention ?? null,
-    copies: copiesOf(copies ?? []),
+    copies: copiesOf(copies ?? [], document['copies'] ?? []),
     ...timingOf(value as AddinDocument),
     encryption,
   };

@@ -7,7 +7,7 @@ import { chainProvider } from '../../../src/addins/chain/index.ts';
 import { s3Store } from '../../../src/addins/s3/index.ts';
 import { s3TarProvider } from '../../../src/addins/s3-tar/index.ts';
 import type { CliContext } from '../../../src/cli/command.ts';
-import { checkConfigured, chooseAddin, type Loaded } from '../../../src/cli/configuration.ts';
+import { checkConfigured, chooseAddin, chooseCopy, type Loaded } from '../../../src/cli/configuration.ts';
 import { runImports } from '../../../src/cli/database-imports.ts';
 import { databaseName } from '../../../src/cli/import-target.ts';
 import { type InPlaceChoice, runInPlace } from '../../../src/cli/in-place.ts';
@@ -440,6 +440,24 @@ describe('what is left of a configuration for what only reads', () => {
       { account: 'a', exclude: ['files/b'] },
       { plan: 'b', destination: 'nightly' },
     ]);
+  });
+
+  it('has a copy whose retention is wrong, and says why it lacks the others', async () => {
+    const copies = [
+      { name: 'off', store: nightly.store, retention: 'two weeks' },
+      { name: 'far', store: { use: 'floppy' } },
+      { name: 'twice', store: nightly.store },
+      { name: 'twice', store: { use: 'local', path: '/mnt' } },
+    ];
+    await write('config.json', config);
+    await write('addins.d/nightly.json', { ...nightly, copies });
+
+    const left = (await readable())!;
+    const copyNamed = (name: string) => chooseCopy(left, left.addins[0]!, name);
+
+    expect(copyNamed('off')).toMatchObject({ name: 'nightly/off', retention: null });
+    expect(() => copyNamed('far')).toThrow('there is no store "floppy"');
+    expect(() => copyNamed('twice')).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
   });
 
   it.each([
