@@ -157,7 +157,7 @@ function print(
 ): void {
   const { objects, snapshots, leftovers, unasked, locked, snapshotsSeen, untrusted, erased, unread } = report;
   const named = (copy: string): string => (ofCopy ? 'the main store' : `copy ${copy}`);
-  const none = ofCopy ? 'the main store has it not' : 'no copy has it';
+  const none = ofCopy ? 'the main store has it not' : 'no copy can mend it';
   const silent = ofCopy ? 'the main store could not be asked' : 'no copy that could be asked has it';
   for (const { key, problem, copy, mended } of objects) {
     const lacking = unasked.length === 0 ? none : silent;

@@ -15,13 +15,13 @@ export const repairDocument = document(
     untrusted: count('Of these, those that nobody signed who is trusted here; they were left alone.'),
     erased: count('Of these, those of erased accounts, which nobody can read; prune removes them.'),
     unread: count(
-      'Of these, those that are encrypted, where no identity was given: their objects were looked at and fetched, nothing of them was marked or made again.',
+      'Of these, those that are encrypted, where no identity was given or none opens them: their objects were looked at and fetched, nothing of them was marked or made again.',
     ),
     objects: list(
       'Manifests, key objects and other objects that are missing or not as they were written.',
       record('An object.', {
         key: text(
-          'Its key in the store; where the key that a snapshot needs is gone and no copy has it, that of the manifest; where manifests are missing that no copy has, the prefix of those of the account.',
+          'Its key in the store; where the key that a snapshot needs is gone and no copy has it, that of the manifest; where no identity given opens it, or manifests are missing that no copy has, the prefix of those of the account.',
         ),
         owner: text('UUID of the account that refers to it.'),
         problem: text('What is wrong with it.'),

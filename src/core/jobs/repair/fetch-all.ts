@@ -27,7 +27,7 @@ export interface Fetched<S extends AnySnapshot> {
   /** How many snapshots were left alone, since nobody trusted signed them, or nobody can read them any more. */
   readonly untrusted: number;
   readonly erased: number;
-  /** How many could not be opened for want of an identity. */
+  /** How many could not be opened for want of an identity, or of the right one. */
   readonly unread: number;
   /** Something is missing or damaged still. */
   readonly left: ErrorCode | null;
@@ -49,14 +49,21 @@ export async function fetchAll<S extends AnySnapshot>(
   const sound = [...manifests.sound, ...lost.found];
   const keys = await fetchKeys(request, copies, { server, owner }, { ...manifests, sound });
   objects.push(...keys.objects);
-  const { snapshots, awaited, closed, unread } = await openSound(request, manifests.sound, keys, open);
-  const returning = lost.found.filter(({ snapshot }) => keys.lackOf(snapshot.header) === null);
+  const opened = await openSound(request, manifests.sound, keys, open);
+  const { snapshots, awaited, closed, unread, locked } = opened;
+  // Those that are locked are known by their headers, as without an identity.
+  const returning = lost.found.filter(({ snapshot }) => {
+    const lack = keys.lackOf(snapshot.header);
+    return lack === null || lack.error.code === 'IDENTITY_WRONG';
+  });
   for (const one of lost.found)
     if (!returning.includes(one))
       closed.push({ listed: one.listed, error: keys.lackOf(one.snapshot.header)!.error });
   for (const { listed: one, error } of closed)
     objects.push({ key: one.key, owner, problem: error.message, copy: null, mended: false });
   const isUnmended = objects.some(({ copy, mended }) => copy === null || (apply && !mended));
+  const keyPlace = `keys/${server}/${owner}/`;
+  for (const problem of locked) objects.push({ key: keyPlace, owner, problem, copy: null, mended: false });
   let left: ErrorCode | null = closed[0]?.error.code ?? (isUnmended ? 'OBJECT_DAMAGED' : null);
   const examined = await fetchDamaged(request, copies, account, [...snapshots, ...awaited]);
   const { damage, missing, damaged } = examined;
@@ -71,6 +78,7 @@ export async function fetchAll<S extends AnySnapshot>(
   if ((isAway || damaged.size + closed.length > 0) && copies.unasked.length > 0) left = 'STORE_UNAVAILABLE';
   else if (isAway) left = 'OBJECT_MISSING';
   else if (damaged.size > 0) left ??= 'OBJECT_DAMAGED';
+  if (locked.size > 0) left ??= 'IDENTITY_WRONG';
   const there = new Set<Sound>(examined.left);
   return {
     objects,
@@ -129,10 +137,12 @@ async function fetchManifests(
 
 interface OpenedSound<S extends AnySnapshot> {
   readonly snapshots: readonly Sound<S>[];
-  /** Judged by their headers: they will open once their keys are taken from a copy, or there is no identity. */
+  /** Judged by their headers: they will open once their keys are taken from a copy, or no identity opens them. */
   readonly awaited: readonly Sound[];
   /** How many of these want an identity. */
   readonly unread: number;
+  /** Why not with those that were given: of each key once, as it may lock years of snapshots. */
+  readonly locked: ReadonlySet<string>;
   /** Whole and trusted, but a key is missing or damaged that they need. */
   readonly closed: { readonly listed: ListedSnapshot; readonly error: HoldfastError }[];
 }
@@ -146,10 +156,18 @@ async function openSound<S extends AnySnapshot>(
   const snapshots: Sound<S>[] = [];
   const awaited: Sound[] = [];
   const closed: { listed: ListedSnapshot; error: HoldfastError }[] = [];
+  const locked = new Set<string>();
   let unread = 0;
   for (const one of sound) {
     const { snapshot, listed } = one;
     const lack = keys.lackOf(snapshot.header);
+    if (lack?.error.code === 'IDENTITY_WRONG') {
+      // Also where its body opens: of objects that an identity does not open nobody may say that they are lost.
+      awaited.push(one);
+      locked.add(lack.error.message);
+      unread += 1;
+      continue;
+    }
     if (lack !== null) closed.push({ listed, error: lack.error });
     if (lack?.ofBody === true) continue;
     if (keys.isAwaited(snapshot.header)) {
@@ -159,9 +177,10 @@ async function openSound<S extends AnySnapshot>(
     try {
       snapshots.push({ snapshot: await open(snapshot), listed });
     } catch (error) {
-      if (!isHoldfastError(error) || !/^(?:OBJECT_|IDENTITY_MISSING$)/.test(error.code)) throw error;
-      if (error.code === 'IDENTITY_MISSING') {
+      if (!isHoldfastError(error) || !/^(?:OBJECT|IDENTITY)_/.test(error.code)) throw error;
+      if (/^IDENTITY_/.test(error.code)) {
         awaited.push(one);
+        if (error.code === 'IDENTITY_WRONG') locked.add(error.message);
         unread += 1;
         continue;
       }
@@ -169,5 +188,5 @@ async function openSound<S extends AnySnapshot>(
       closed.push({ listed, error });
     }
   }
-  return { snapshots, awaited, unread, closed };
+  return { snapshots, awaited, unread, locked, closed };
 }

@@ -5,40 +5,37 @@
  * A key pair is lost where no revision of it is whole, and with an identity where none opens. Only then is one taken, so
  * that none comes back which a rotation has replaced; and never one that an erasure has destroyed, whichever of the
  * two stores says so. What may be good for somebody else is not replaced: the key goes beside it as a further revision.
+ * Into a main store comes nothing but what an identity has opened: a copy that was away during a rotation has keys of
+ * recipients who were removed, and anybody who can write to it whatever is shaped like one.
  */
 
 import { highestRevision, ownerKeyKey } from '../../archive/keys.ts';
 import type { ManifestHeader } from '../../archive/manifest.ts';
 import { nextNumber } from '../../archive/next-number.ts';
 import { type OwnerPlace, pairSlot } from '../../encryption/owner-keys.ts';
-import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { type HoldfastError, isHoldfastError } from '../../errors.ts';
 import { bytesOf } from '../../streams.ts';
 import { Erasures } from '../erasures.ts';
 import type { CopiesAsked } from './copies-asked.ts';
 import type { Manifests } from './examine.ts';
 import { type JudgedKey, judgedKeys, type KeyWorth, keyWorths } from './judge-keys.ts';
-import type { RepairCopy, RepairedObject, RepairRequest } from './types.ts';
+import { isFitting, lackOf, type Need, needId, needsOf, otherRecipients, untried } from './key-needs.ts';
+import { isReplaced, type KeyOffer, offersOf, whyNotTaken } from './key-offers.ts';
+import type { RepairedObject, RepairRequest } from './types.ts';
 
 export interface FetchedKeys {
   readonly objects: readonly RepairedObject[];
-  /** Why a key that the snapshot needs is not to be had; null where it needs none or has all. */
+  /**
+   * Why a key that the snapshot needs is not to be had; null where it needs none or has all. IDENTITY_WRONG where there is
+   * one for others than the identities given.
+   */
   lackOf(header: ManifestHeader): { readonly error: HoldfastError; readonly ofBody: boolean } | null;
   /** The key of its body is in a copy only, since nothing was to be changed. */
   isAwaited(header: ManifestHeader): boolean;
 }
 
-/** Without a pair: of any, as the header of an object's own snapshot may be gone. */
-interface Need {
-  readonly epoch: number;
-  readonly pair: string | null;
-}
-
 const notItsKey = 'it does not hold the key that it is named after';
 const rank = (worth: KeyWorth): number => keyWorths.indexOf(worth);
-const needId = ({ epoch, pair }: Need): string => `${epoch}-${pair ?? ''}`;
-const fits = ({ epoch, pair }: Need, key: JudgedKey): boolean =>
-  key.epoch === epoch && (pair === null || key.pair === pair);
-
 /**
  * The caller holds the account's lock where anything is changed.
  *
@@ -55,7 +52,8 @@ export async function fetchKeys(
   const { server, owner } = place;
   const needs = needsOf(sound.map(({ snapshot }) => snapshot.header));
   const ring = provider.keys ?? null;
-  const best = ring === null ? 'shaped' : 'opens';
+  const isTried = ring !== null;
+  const isMain = request.isCopy !== true;
   const own = needs.length === 0 ? [] : await judgedKeys(request, place, ring, signal);
   // Read after the keys: an erasure is written before the first of them goes.
   const destroyed = needs.length === 0 ? [] : await new Erasures(request).destroyed(server, owner);
@@ -65,19 +63,26 @@ export async function fetchKeys(
   const awaited = new Set<string>();
   const lacking = new Map<string, HoldfastError>();
   const taken = new Set<string>();
+  let asked: Promise<readonly KeyOffer[]> | null = null;
+  const offered = (): Promise<readonly KeyOffer[]> => {
+    asked ??= offersOf(request, copies, place, barred);
+    return asked;
+  };
   for (const need of needs) {
-    const here = own.filter((key) => fits(need, key));
+    const here = own.filter((key) => isFitting(key, need));
     const worth = isOpenedBy(need, sound) ? worthOf(here) : asShaped(worthOf(here));
-    if (worth === best) continue;
-    const wanted = keyWorths.slice(rank(worth) + 1, rank(best) + 1).toReversed();
-    const found = await findKeys(request, copies, place, { need, wanted, barred, here });
+    const wanted = wantedOf(worth, { isTried, isMain });
+    const found = wanted.length === 0 ? null : findKeys(await offered(), { need, wanted, here });
     if (found === null) {
-      if (worth === 'damaged') lacking.set(needId(need), lackOf(place, need, here, barred));
+      const why = wanted.length === 0 ? '' : whyNotTaken(await offered(), need, here);
+      if (worth === 'damaged') lacking.set(needId(need), lackOf(place, need, { here, barred, why }));
+      else if (isTried && isMain && worthOf(here) === 'shaped')
+        lacking.set(needId(need), otherRecipients(place, need, why));
       continue;
     }
     // Whatever looks like a key: without an identity there is no way to try it, and the snapshots cannot tell either.
-    if (ring === null && request.isCopy !== true) throw untried(place, need);
-    for (const key of found.value) {
+    if (!isTried && isMain) throw untried(place, need);
+    for (const key of found.keys) {
       const problem = problemOf(here, key);
       const target = apply ? await putKey(request, own, key) : key.key;
       taken.add(key.key);
@@ -87,16 +92,19 @@ export async function fetchKeys(
   }
   if (apply && objects.length > 0) await ring?.forget(place);
   const isNeeded = (key: JudgedKey): boolean =>
-    needs.some((need) => fits(need, key) && lacking.has(needId(need)));
+    needs.some((need) => isFitting(key, need) && lacking.has(needId(need)));
   for (const one of own)
     if (one.worth === 'damaged' && !taken.has(one.key)) objects.push(unmended(one, isNeeded(one)));
   return {
     objects,
     lackOf(header) {
-      // Its own need comes first.
-      const [ofBody, ...others] = needsOf([header]).map((need) => lacking.get(needId(need)));
-      const error = ofBody ?? others.find((one) => one !== undefined);
-      return error === undefined ? null : { error, ofBody: ofBody !== undefined };
+      const { encryption } = header;
+      const ofBody = encryption && lacking.get(needId(encryption));
+      if (ofBody !== undefined) return { error: ofBody, ofBody: true };
+      // Which pair an object of another snapshot wants is not in this header.
+      const epochs = new Set(needsOf([header]).flatMap(({ epoch, pair }) => (pair === null ? epoch : [])));
+      const other = needs.find((need) => epochs.has(need.epoch) && lacking.has(needId(need)));
+      return other === undefined ? null : { error: lacking.get(needId(other))!, ofBody: false };
     },
     isAwaited: ({ encryption }) => encryption !== undefined && awaited.has(needId(encryption)),
   };
@@ -110,18 +118,6 @@ const unmended = ({ key, owner }: JudgedKey, isNeeded: boolean): RepairedObject 
   mended: false,
 });
 
-/** Of each header the key of its body first. */
-function needsOf(headers: readonly ManifestHeader[]): Need[] {
-  const needs = new Map<string, Need>();
-  const add = (need: Need): void => void needs.set(needId(need), need);
-  for (const { encryption } of headers) if (encryption !== undefined) add(encryption);
-  const known = new Set([...needs.values()].map(({ epoch }) => epoch));
-  for (const { objects, references } of headers)
-    for (const { epoch } of [...objects, ...references])
-      if (epoch !== undefined && !known.has(epoch)) add({ epoch, pair: null });
-  return [...needs.values()];
-}
-
 const worthOf = (keys: readonly JudgedKey[]): KeyWorth =>
   keyWorths[Math.max(0, ...keys.map(({ worth }) => rank(worth)))]!;
 
@@ -134,42 +130,37 @@ const isOpenedBy = (need: Need, sound: Manifests['sound']): boolean =>
 
 const asShaped = (worth: KeyWorth): KeyWorth => (worth === 'opens' ? 'shaped' : worth);
 
+/** The best first. Without an identity `shaped` is the best there is. */
+function wantedOf(
+  worth: KeyWorth,
+  { isTried, isMain }: { readonly isTried: boolean; readonly isMain: boolean },
+): readonly KeyWorth[] {
+  const better = keyWorths.slice(rank(worth) + 1).toReversed();
+  return better.filter((one) => (one === 'opens' ? isTried : !isTried || !isMain));
+}
+
 /** From the first copy that has the best there is to be had. */
-async function findKeys(
-  { provider, trust, signal }: RepairRequest,
-  copies: CopiesAsked,
-  place: OwnerPlace,
+function findKeys(
+  offers: readonly KeyOffer[],
   {
     need,
     wanted,
-    barred,
     here,
   }: {
     readonly need: Need;
     /** The best first. */
     readonly wanted: readonly KeyWorth[];
-    readonly barred: ReadonlySet<string>;
     readonly here: readonly JudgedKey[];
   },
-): Promise<{ readonly copy: RepairCopy; readonly value: readonly JudgedKey[] } | null> {
-  for (const worth of wanted) {
-    const found = await copies.first(async (copy) => {
-      const { store, provider: from } = copy;
-      const all = await judgedKeys(copy, place, provider.keys ?? null, signal);
-      const whose = trust === undefined ? {} : { trust };
-      const erasures = new Erasures({ store, provider: from, signal, ...whose });
-      const destroyed = await erasures.destroyed(place.server, place.owner);
-      const mayReturn = (key: JudgedKey): boolean =>
-        !barred.has(pairSlot(key)) && !destroyed.has(pairSlot(key));
+): KeyOffer | null {
+  for (const worth of wanted)
+    for (const { copy, keys } of offers) {
       const isNew = ({ file }: JudgedKey): boolean => !here.some((one) => one.file.equals(file));
-      const fitting = all.filter(
-        (key) => key.worth === worth && fits(need, key) && mayReturn(key) && isNew(key),
+      const fitting = keys.filter(
+        (key) => key.worth === worth && isFitting(key, need) && isNew(key) && !isReplaced(key, here),
       );
-      return fitting.length === 0 ? null : fitting;
-    });
-    if (found === null) continue;
-    return { copy: found.copy, value: worth === 'opens' ? newestOfEach(found.value) : found.value };
-  }
+      if (fitting.length > 0) return { copy, keys: worth === 'opens' ? newestOfEach(fitting) : fitting };
+    }
   return null;
 }
 
@@ -208,25 +199,4 @@ function nextRevision(own: readonly JudgedKey[], name: Omit<JudgedKey, 'file'>):
   const taken = own.filter((one) => pairSlot(one) === pairSlot(name)).map(({ revision }) => revision);
   const { server, owner, revision: last } = name;
   return nextNumber({ last, highest: highestRevision }, taken, `keys/${server}/${owner}/`);
-}
-
-const untried = ({ server, owner }: OwnerPlace, { epoch }: Need): HoldfastError =>
-  new HoldfastError(
-    'IDENTITY_MISSING',
-    `the key of epoch ${epoch} is lost in keys/${server}/${owner}/, and without an identity none from a copy can be tried`,
-    { hint: 'Give --identity FILE.' },
-  );
-
-function lackOf(
-  place: OwnerPlace,
-  { epoch, pair }: Need,
-  here: readonly JudgedKey[],
-  barred: ReadonlySet<string>,
-): HoldfastError {
-  const where = `keys/${place.server}/${place.owner}/`;
-  if (here.length > 0)
-    return new HoldfastError('OBJECT_DAMAGED', `the key of epoch ${epoch} is damaged in ${where}`);
-  const isErased = pair !== null && barred.has(pairSlot({ ...place, epoch, pair }));
-  const why = isErased ? ', since the account was erased' : '';
-  return new HoldfastError('OBJECT_MISSING', `the key of epoch ${epoch} is missing in ${where}${why}`);
 }

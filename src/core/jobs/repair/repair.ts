@@ -40,7 +40,6 @@ interface AccountOutcome {
  *
  * @throws STORE_UNAVAILABLE, STORE_DENIED, STORE_FULL, INTERRUPTED what was mended until then stays mended
  * @throws IDENTITY_MISSING a key is lost that a copy may have
- * @throws IDENTITY_WRONG snapshots are encrypted to none of the identities
  */
 export async function repair(request: RepairRequest): Promise<RepairReport> {
   const { store, server, owners, signal } = request;

@@ -110,7 +110,7 @@ export interface RepairReport {
   /** Of these, so many nobody can read any more, as their account was erased: they were left alone. */
   readonly erased: number;
   /**
-   * Of these, so many are encrypted and were not opened, for want of an identity: their objects were looked at and
+   * Of these, so many are encrypted and were not opened, for want of an identity or of the right one: their objects were looked at and
    * fetched, but nothing of them was marked, made again or taken back. 0 for a copy, where none of that is done.
    */
   readonly unread: number;
@@ -125,7 +125,7 @@ export interface RepairReport {
   readonly locked: readonly string[];
   /** Of so many accounts the newest snapshot has lost something. */
   readonly newestLost: number;
-  /** 0, or that of OBJECT_MISSING, OBJECT_DAMAGED, STORE_UNAVAILABLE (a copy could not be asked), ACCOUNT_LOCKED or
-   * SNAPSHOT_UNTRUSTED (nothing but what is not trusted). */
+  /** 0, or that of OBJECT_MISSING, OBJECT_DAMAGED, STORE_UNAVAILABLE (a copy could not be asked), IDENTITY_WRONG (no
+   * identity given opens some key), ACCOUNT_LOCKED or SNAPSHOT_UNTRUSTED (nothing but what is not trusted). */
   readonly exitStatus: number;
 }

@@ -151,6 +151,23 @@ describe('a lost key', () => {
     expect(lackOf(header)).toMatchObject({ ofBody: true, error: { code: 'OBJECT_MISSING' } });
   });
 
+  it('is not what a copy kept of recipients who were removed, nor whatever else no identity opens', async () => {
+    const scrypt = '-> scrypt MDEyMzQ1Njc4OWFiY2RlZg 40\n';
+    for (const offer of [
+      () => putKey(copy, 0, newIdentity()),
+      () => put(copy.store, keyOf(1), `age-encryption.org/v1\n${scrypt}${'A'.repeat(43)}\n--- A\n`),
+    ]) {
+      await offer();
+      const { objects, lackOf, header } = await fetched();
+
+      expect([objects, await keysIn(main.store)]).toEqual([[], []]);
+      const message = expect.stringMatching(
+        /missing in keys.*copy offsite has one that no identity given opens$/,
+      );
+      expect(lackOf(header)).toMatchObject({ ofBody: true, error: { code: 'OBJECT_MISSING', message } });
+    }
+  });
+
   it('comes to a copy without an identity as whatever is shaped like one, and to no main store', async () => {
     for (const revision of [0, 2]) await putKey(copy, revision);
     await put(copy.store, keyOf(5), 'garbage');
@@ -177,6 +194,17 @@ describe('a key does not come back', () => {
       { key: keyOf(0), copy: null },
     ]);
     expect((await bytesIn(main, keyOf(0))).toString()).toBe('garbage');
+  });
+
+  it('as one that the recipient opens whom a rotation removed', async () => {
+    await putKey(copy, 0);
+    await putKey(main, 1, newIdentity());
+
+    const { objects, lackOf, header } = await fetched();
+
+    expect([objects, await keysIn(main.store)]).toEqual([[], [keyOf(1)]]);
+    const message = expect.stringContaining('which a rotation may have replaced');
+    expect(lackOf(header)).toMatchObject({ error: { code: 'IDENTITY_WRONG', message } });
   });
 
   it.each(['main store', 'copy'])('that an erasure has destroyed, as the %s says', async (where) => {

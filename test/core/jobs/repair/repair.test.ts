@@ -20,7 +20,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { localStore } from '../../../../src/addins/local/index.ts';
 import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
 import { encodeManifest, type ObjectRef } from '../../../../src/core/archive/manifest.ts';
+import type { Identity } from '../../../../src/core/encryption/identities.ts';
+import { openKeyRing } from '../../../../src/core/encryption/key-ring.ts';
+import { identityText, recipientText } from '../../../../src/core/encryption/key-text.ts';
 import { withKeys } from '../../../../src/core/encryption/keyed-provider.ts';
+import { newKeyPair } from '../../../../src/core/encryption/x25519.ts';
 import { errorCodes, HoldfastError } from '../../../../src/core/errors.ts';
 import { listSnapshots, readSnapshot, type Snapshot } from '../../../../src/core/jobs/catalog.ts';
 import type { RepairRequest } from '../../../../src/core/jobs/repair/types.ts';
@@ -37,6 +41,11 @@ beforeEach(async () => {
   for (let i = 0; i < 30; i++) chain.write(`d${i % 5}/file-${i}`, randomBytes(3000));
 });
 afterEach(() => chain[Symbol.asyncDispose]());
+
+function newIdentity(): Identity {
+  const { privateKey, publicKey } = newKeyPair();
+  return { secret: identityText(privateKey), recipient: recipientText(publicKey) };
+}
 
 const stored = (key: string): string => join(chain.lab.storePath, key);
 
@@ -161,7 +170,7 @@ describe('repair', () => {
     await copy.store.close();
   });
 
-  it('fetches without an identity what hashes tell of, and says what it could not open', async () => {
+  it('fetches without an identity, or with a wrong one, what hashes tell of, and says what it could not open', async () => {
     await chain[Symbol.asyncDispose]();
     chain = await openChainLab({ pageBytes: 1000, encrypted: true }, '/dev/shm');
     chain.write('d0/old', randomBytes(9000));
@@ -177,6 +186,18 @@ describe('repair', () => {
     const report = await repairLab(chain.lab, { ...locked, copies });
     expect(report).toMatchObject({ objects: [{ mended: true }], unread: 1, exitStatus: 0 });
     expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+
+    rmSync(stored(segment!.key));
+    const { lab } = chain;
+    const keys = openKeyRing({ ...lab, identities: [newIdentity()], signal });
+    const wrong = await repairLab(lab, { provider: withKeys(lab.provider, { keys }), copies });
+    expect(wrong).toMatchObject({
+      objects: [
+        { problem: expect.stringContaining('no identity given opens the key of epoch 1'), copy: null },
+        { key: segment!.key, mended: true },
+      ],
+      ...{ unread: 1, exitStatus: errorCodes.IDENTITY_WRONG.exit },
+    });
     for (const { store } of copies) await store.close();
   });
 
