@@ -15,7 +15,7 @@ import { type Search, searchedServers } from './search.ts';
 
 const named = 5;
 /** A store of more servers is shared by a fleet: nobody misses theirs. */
-const mostServers = 50;
+export const mostServers = 50;
 
 /** What `owner`, who was found by the name `wanted`, leaves out; all of this server where both are null. */
 export async function tellOfLeftOut(
@@ -84,7 +84,8 @@ export async function hintOfLeftOut(search: Search): Promise<string | null> {
 async function otherServers(search: Search): Promise<string[]> {
   const mine = searchedServers(search);
   if (search.server !== undefined || mine.length === 0) return [];
-  return (await serversIn(search.store, search.signal)).filter((one) => !mine.includes(one));
+  const all = await serversIn(search.store, search.signal, mostServers);
+  return all.filter((one) => !mine.includes(one));
 }
 
 export function listedServers(servers: readonly string[]): string {
@@ -102,11 +103,15 @@ const hasOwn = async (search: Search, owner: string | null): Promise<boolean> =>
 const hasAny = async ({ store, signal }: Search, prefix: string): Promise<boolean> =>
   (await firstKey(store, { prefix, signal })) !== null;
 
-/** One request each, however many snapshots they have. Those that the credentials do not show are left out. */
-export async function serversIn(store: Store, signal: AbortSignal): Promise<string[]> {
+/**
+ * One request each, however many snapshots they have. Those that the credentials do not show are left out.
+ *
+ * @param most where there are more, one more is found
+ */
+export async function serversIn(store: Store, signal: AbortSignal, most = Infinity): Promise<string[]> {
   const found: string[] = [];
   let key = await firstKey(store, { prefix: 'manifests/', signal });
-  while (key !== null && found.length <= mostServers) {
+  while (key !== null && found.length <= most) {
     const server = key.split('/')[1]!;
     if (isUuid(server)) found.push(server);
     // What sorts after all that begins with the server and a slash.

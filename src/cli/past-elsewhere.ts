@@ -8,6 +8,7 @@
 import type { KeyedProvider } from '../core/encryption/keyed-provider.ts';
 import type { Account, Store } from '../core/index.ts';
 import { isUnusable, listSnapshots, readAnySnapshot } from '../core/jobs/catalog.ts';
+import { eachLimited } from '../core/jobs/each-limited.ts';
 import { ownersAmong } from '../core/jobs/owners-among.ts';
 import { type Standing, standingOf, type Trust } from '../core/jobs/trust.ts';
 import type { State } from '../core/state/state.ts';
@@ -15,6 +16,8 @@ import { plural } from './format.ts';
 import { knownIds } from './known-ids.ts';
 import { isOutOfReach, listedServers, serversIn } from './left-out-notes.ts';
 import { ownServers } from './search.ts';
+
+const serversAtOnce = 8;
 
 export interface Past {
   /** UUID. */
@@ -34,23 +37,28 @@ export interface PastSearch {
 /**
  * Leaves out servers whose newest manifest is trusted here: whoever named their keys knows of them; and those that
  * cannot be looked at. Empty where the store cannot be listed.
+ *
+ * @param servers to look at; left out: all, as anybody may fill a store with folders that sort before
  */
 export async function pastElsewhere(
   search: PastSearch,
   accounts: readonly Account[],
+  servers?: readonly string[],
 ): Promise<readonly Past[]> {
   const { store, state, signal } = search;
   if (store.capabilities.putOnly) return [];
   const mine = ownServers(state);
-  const others = (await serversIn(store, signal)).filter((one) => !mine.includes(one));
+  const all = servers ?? (await serversIn(store, signal));
+  const others = all.filter((one) => !mine.includes(one));
   if (others.length === 0) return [];
   const ids = [...(await knownIds(accounts, state)).values()];
-  const found: Past[] = [];
-  for (const server of others) {
-    const accounts = await pastAt(search, server, ids);
-    if (accounts.length > 0) found.push({ server, accounts });
-  }
-  return found;
+  const found = new Map<string, readonly string[]>();
+  await eachLimited(others, serversAtOnce, async (server) => {
+    found.set(server, await pastAt(search, server, ids));
+  });
+  return others
+    .map((server) => ({ server, accounts: found.get(server) ?? [] }))
+    .filter(({ accounts }) => accounts.length > 0);
 }
 
 async function pastAt(
@@ -106,4 +114,4 @@ export const holdsSnapshots = async ({
   store,
   signal,
 }: Pick<PastSearch, 'store' | 'signal'>): Promise<boolean> =>
-  !store.capabilities.putOnly && (await serversIn(store, signal)).length > 0;
+  !store.capabilities.putOnly && (await serversIn(store, signal, 0)).length > 0;

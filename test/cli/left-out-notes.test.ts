@@ -80,4 +80,11 @@ it('names other servers also where a name means an account of which they have no
     'note: snapshots of other servers left out, perhaps of this account; --server UUID',
   );
   for (const server of servers) expect(stderr).toContain(server);
+
+  for (let number = 10; number <= 60; number++) {
+    const of = join(site.store, `manifests/00000000-0000-4000-8000-0000000000${number}/x`);
+    mkdirSync(of, { recursive: true });
+    writeFileSync(join(of, 'y'), '');
+  }
+  expect((await site.holdfast('status')).stderr).toContain('note: more than 50 servers share the store');
 });

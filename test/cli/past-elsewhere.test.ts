@@ -66,6 +66,13 @@ it('counts a server by what is whole and signed, whatever somebody put in its pl
   expect(await serversFound()).toEqual([uuid(1)]);
 });
 
+it('looks at every server, however many sort before', async () => {
+  for (let number = 1; number <= 60; number++) await put(store, `manifests/${uuid(number)}/x/y`, '');
+  await snapshotOf(uuid(61));
+
+  expect(await serversFound()).toEqual([uuid(61)]);
+});
+
 function denied(): never {
   throw new HoldfastError('STORE_DENIED', 'no');
 }

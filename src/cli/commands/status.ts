@@ -5,6 +5,7 @@ import type { CliCommand } from '../command.ts';
 import { loadReadable } from '../configuration.ts';
 import type { StatusDocument } from '../documents/snapshots.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
+import { mostServers, serversIn } from '../left-out-notes.ts';
 import { pastElsewhere, pastText } from '../past-elsewhere.ts';
 import { checkStatus } from '../runs/check-status.ts';
 import { type SeenAccount, seenAccounts } from '../seen-accounts.ts';
@@ -31,7 +32,7 @@ export const status: CliCommand<Options> = {
         'after',
         '\nThe status is 100 where an account has no good snapshot, that is a complete one, or where the newest ' +
           'one looks wrong: much smaller than before, ten times the usual changes, no longer compressible, with other ' +
-          'exclusions, or dated ahead of the clock. Snapshots whose manifests this server does not remember to have written are read: one that is damaged or ' +
+          'exclusions, or dated ahead of the clock; and where the configuration has a fault, so that no backup is made. Snapshots whose manifests this server does not remember to have written are read: one that is damaged or ' +
           'not trusted is no good one, and the status is 100.' +
           '\nWith --check it looks at every addin configuration that does not rest, or with --copy at that copy alone, and an account is critical where a component has no good ' +
           'snapshot younger than alertAfterHours.',
@@ -57,15 +58,23 @@ export const status: CliCommand<Options> = {
         ...runs,
         accounts: output.json ? seen.map((one) => describeSeen(one, nowMs)) : [],
       });
-      return isWrong ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
+      return isWrong || loaded.configuration.faults.length > 0 ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
     });
   },
 };
 
-/** Without a state whatever is there is shown, whoever made it. */
+/** Without a state whatever is there is shown, whoever made it. A fleet has too many servers for a glance at each. */
 async function notePast({ search, trust }: StoreSession, seen: readonly SeenAccount[]): Promise<void> {
-  if (search.state === null) return;
+  const { store, state, signal, note } = search;
+  if (state === null || store.capabilities.putOnly) return;
   const accounts = seen.map(({ account }) => account);
-  const text = pastText(await pastElsewhere({ ...search, trust }, accounts));
-  if (text !== null) search.note?.(`note: ${text}; holdfast snapshots --server UUID shows them`);
+  const servers = await serversIn(store, signal, mostServers);
+  if (servers.length > mostServers) {
+    note?.(
+      `note: more than ${mostServers} servers share the store; holdfast doctor tells whether another than this one made snapshots of its accounts`,
+    );
+    return;
+  }
+  const text = pastText(await pastElsewhere({ ...search, trust }, accounts, servers));
+  if (text !== null) note?.(`note: ${text}; holdfast snapshots --server UUID shows them`);
 }
