@@ -168,7 +168,9 @@ export class AccountCapture {
 
   /** Pages end where a directory begins, or inside a directory that is larger than a page. */
   #flushPages(pages: PageWriter, cut: boolean, counts: CaptureCounts, part: PagePart | null = null): void {
-    const page = cut || pages.full ? pages.finish() : null;
+    const ends = cut || pages.full;
+    if (ends) this.#outlet.checkStop();
+    const page = ends ? pages.finish() : null;
     if (page !== null) {
       counts.bytes += page.dataBytes;
       this.#outlet.send({ type: 'page', job: this.#job, page, plain: this.#parent !== null, part });

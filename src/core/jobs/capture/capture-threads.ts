@@ -32,6 +32,7 @@ export class CaptureThreads {
   readonly #settings: ThreadSettings;
   readonly #listener: ThreadListener;
   #wanted: number;
+  #started = 0;
   #busy = false;
   #alone: NodeJS.Timeout | null = null;
 
@@ -44,7 +45,7 @@ export class CaptureThreads {
   /** Starts what threads are missing. */
   start(): void {
     while (this.all.length < this.#wanted) {
-      const thread = startThread(this.#hungry, this.#settings.pageBytes);
+      const thread = startThread(++this.#started, this.#hungry, this.#settings.pageBytes);
       const { worker } = thread;
       worker.on('message', (message: FromWorker) => this.#listener.message(thread, message));
       worker.on('error', (error) => {

@@ -39,10 +39,16 @@ export function rangesOf(fd: number, { size, blocks }: Stat): readonly DataRange
  * Reads a file to see whether it has this content still. False as well where it changes meanwhile.
  *
  * @param recorded the same content as the snapshot has it; asked only where the hash is another
+ * @param checkStop called now and then
  */
-export function hasContent(fd: number, stat: Stat, sha256: Buffer, recorded: () => Content | null): boolean {
+export function hasContent(
+  fd: number,
+  stat: Stat,
+  sha256: Buffer,
+  { recorded, checkStop }: { readonly recorded: () => Content | null; readonly checkStop: () => void },
+): boolean {
   const ranges = rangesOf(fd, stat);
-  const found = hashOf(fd, stat, ranges);
+  const found = hashOf(fd, stat, ranges, checkStop);
   if (found === null || found.equals(sha256)) return found !== null;
   const content = recorded();
   if (content === null || content.size !== stat.size) return false;
@@ -51,7 +57,7 @@ export function hasContent(fd: number, stat: Stat, sha256: Buffer, recorded: () 
   // The data may lie elsewhere now without a byte being another.
   const now = ranges ?? [{ offset: 0, length: stat.size }];
   if (before !== null && !outside(now, before).every((range) => isZero(fd, range))) return false;
-  return hashOf(fd, stat, before)?.equals(sha256) === true;
+  return hashOf(fd, stat, before, checkStop)?.equals(sha256) === true;
 }
 
 /** Where a snapshot has the data of a file. */
@@ -93,8 +99,13 @@ function isZero(fd: number, { offset, length }: DataRange): boolean {
   return true;
 }
 
-/** Null where the file changed meanwhile. */
-export function hashOf(fd: number, stat: Stat, ranges: readonly DataRange[] | null): Buffer | null {
+/** Null where the file changed meanwhile. `checkStop` is called between the pieces of a large one. */
+export function hashOf(
+  fd: number,
+  stat: Stat,
+  ranges: readonly DataRange[] | null,
+  checkStop: () => void,
+): Buffer | null {
   const { size } = stat;
   if (ranges === null && size <= scanBuffer.length) {
     if (readFully(fd, scanBuffer, 0, size, 0) < size || !unchanged(fd, stat)) return null;
@@ -108,6 +119,7 @@ export function hashOf(fd: number, stat: Stat, ranges: readonly DataRange[] | nu
       if (readFully(fd, scanBuffer, 0, part, offset + at) < part) return null;
       digest.update(scanBuffer.subarray(0, part));
       at += part;
+      checkStop();
     }
   }
   return unchanged(fd, stat) ? digest.digest() : null;

@@ -34,6 +34,8 @@ export interface CaptureTarget {
   readonly segments: SegmentWriter;
   /** Content that need not be stored again; null where everything is. */
   readonly known: KnownContents | null;
+  /** Called between the pieces of a large file. @throws INTERRUPTED */
+  checkStop(): void;
 }
 
 /** Files up to this size are read in place and can be taken back. */
@@ -119,18 +121,23 @@ function knownLarge(
   stat: Stat,
   entry: Entry,
   ranges: readonly DataRange[] | null,
-  { known }: CaptureTarget,
+  { known, checkStop }: CaptureTarget,
 ): CapturedFile | null {
   if (known?.hasSize(stat.size) !== true) return null;
-  const sha256 = readableHash(fd, stat, ranges);
+  const sha256 = readableHash(fd, stat, ranges, checkStop);
   const same = sha256 === null ? null : known.find(stat.size, sha256, ranges !== null);
   return same === null ? null : notStored(entry, same);
 }
 
 /** Null too where the disk does not give all of it: it is then stored as far as it can be read. */
-function readableHash(fd: number, stat: Stat, ranges: readonly DataRange[] | null): Buffer | null {
+function readableHash(
+  fd: number,
+  stat: Stat,
+  ranges: readonly DataRange[] | null,
+  checkStop: () => void,
+): Buffer | null {
   try {
-    return hashOf(fd, stat, ranges);
+    return hashOf(fd, stat, ranges, checkStop);
   } catch (error) {
     if (typeof (error as NodeJS.ErrnoException).errno !== 'number') throw error;
     return null;

@@ -89,15 +89,18 @@ function cannotRead(leaf: LeafContext, path: string, previous: Previous, why: st
 
 function captureContent(leaf: LeafContext, fd: number, path: string, previous: Previous): void {
   const { context, log, stat } = leaf;
-  const { segments, known } = context;
+  const { segments, known, checkStop } = context;
   try {
     const expected = previous === 'same' ? log.keptHash() : null;
-    if (expected !== null && hasContent(fd, stat, expected, () => log.keptContent())) {
+    if (
+      expected !== null &&
+      hasContent(fd, stat, expected, { recorded: () => log.keptContent(), checkStop })
+    ) {
       log.keep();
       return;
     }
     const describe = (): Entry => log.describe(path, stat, fd, 0);
-    const captured = captureFile(fd, stat, describe, { segments, known });
+    const captured = captureFile(fd, stat, describe, { segments, known, checkStop });
     if (captured.readError !== null && isAsKnown(leaf, previous)) {
       log.keepUnread(path, captured.readError);
       return;

@@ -124,10 +124,8 @@ function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkConte
     group.bornAtMs = bornMeanwhile(birthMsOf(fd), context);
     const sameCtime =
       stat.ctimeSeconds === entry.ctimeSeconds && stat.ctimeNanoseconds === entry.ctimeNanoseconds;
-    const captured = captureFile(fd, stat, () => entry, {
-      segments: context.segments,
-      known: context.known,
-    });
+    const { segments, known, checkStop } = context;
+    const captured = captureFile(fd, stat, () => entry, { segments, known, checkStop });
     const path = relative.toString('latin1');
     warnOfOmitted(entry, captured.omitted, context);
     if (captured.readError !== null) {
@@ -169,11 +167,11 @@ export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRec
   const stat = new Stat();
   try {
     if (statFd(fd, stat) < 0 || stat.inode !== record.inode) return record;
-    const { segments, known } = context;
-    if (hasContent(fd, stat, sha256, () => record.content)) return record;
+    const { segments, known, checkStop } = context;
+    if (hasContent(fd, stat, sha256, { recorded: () => record.content, checkStop })) return record;
     const { inode } = stat;
     const describe = (): Entry => ({ ...stat, inode, path: record.path, flags: 0, ...nothingElse });
-    const captured = captureFile(fd, stat, describe, { segments, known });
+    const captured = captureFile(fd, stat, describe, { segments, known, checkStop });
     if (captured.readError !== null) return keepUnread(captured.readError);
     if (captured.content.sha256?.equals(sha256)) return record;
     const [code, message] = captured.changed ? ['changed', tornText] : ['silent-change', silentChange];

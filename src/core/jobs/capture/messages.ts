@@ -49,13 +49,15 @@ export interface WorkerSetup {
   readonly underWay: Int32Array;
   /** Size at which index pages are closed. */
   readonly pageBytes: number;
+  /** Of this worker in its pool, from 1 on. */
+  readonly number: number;
 }
 
 /**
- * Places in a job's shared memory: the next object number, whether to stop, and whether threads that work for another
- * account are to let go of this one in the middle of that.
+ * Places in a job's shared memory: the next object number, whether to stop, and the number of the thread that is to
+ * finish. As soon as there is one, all others let go of the account, also in the middle of another one's.
  */
-export const jobControl = { nextNumber: 0, stop: 1, letGo: 2, size: 3 } as const;
+export const jobControl = { nextNumber: 0, stop: 1, finisher: 2, size: 3 } as const;
 
 /** What is to be captured. */
 export interface BeginCapture {
@@ -87,7 +89,7 @@ export type ToWorker =
     } & BeginCapture)
   /** Capture one directory and what lies below. `path` is relative to the tree's root, latin1. */
   | { readonly type: 'task'; readonly job: number; readonly tree: number; readonly path: string }
-  /** Close what is open and hand over what the final segment needs, unless that was done when `letGo` was seen. */
+  /** Close what is open and hand over what the final segment needs, unless that was done when a finisher was seen. */
   | { readonly type: 'release'; readonly job: number }
   /** Write the final segment: linked files, hard links, directories, end of archive. */
   | ({ readonly type: 'finish'; readonly job: number } & FinishCapture)

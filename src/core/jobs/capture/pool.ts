@@ -223,7 +223,7 @@ export class CapturePool {
     const free = [...job.parts].filter(([thread]) => thread === current || thread.pending === 0);
     const [last] = free.sort(([, a], [, b]) => b - a)[0]!;
     job.finisher = last;
-    Atomics.store(job.control, jobControl.letGo, 1);
+    Atomics.store(job.control, jobControl.finisher, last.number);
     for (const thread of job.parts.keys()) {
       if (thread !== last) this.#post(thread, { type: 'release', job: job.id });
     }

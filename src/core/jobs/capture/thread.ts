@@ -6,6 +6,8 @@ import { ownModule } from '../../own-files.ts';
 import type { WorkerSetup } from './messages.ts';
 
 export interface Thread {
+  /** In its pool, from 1 on; no other ever has it. */
+  readonly number: number;
   readonly worker: Worker;
   readonly underWay: Int32Array;
   /** Messages given to it that it has not finished. */
@@ -27,9 +29,9 @@ const untroubledMegabytes = 32;
 const heapIsMadeMs = 1;
 
 /** A capture thread, idle. The caller listens to it. */
-export function startThread(hungry: Int32Array, pageBytes: number): Thread {
+export function startThread(number: number, hungry: Int32Array, pageBytes: number): Thread {
   const underWay = new Int32Array(new SharedArrayBuffer(4));
-  const setup: WorkerSetup = { hungry, underWay, pageBytes };
+  const setup: WorkerSetup = { hungry, underWay, pageBytes, number };
   setFlagsFromString(`--initial-old-space-size=${untroubledMegabytes}`);
   const worker = new Worker(ownModule('core/jobs/capture/worker'), {
     workerData: setup,
@@ -39,5 +41,5 @@ export function startThread(hungry: Int32Array, pageBytes: number): Thread {
   // Compiled code counts only under the flags it was compiled with: left as it is, this one would cost each thread 40 ms.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, heapIsMadeMs);
   setFlagsFromString('--initial-old-space-size=0');
-  return { worker, underWay, pending: 0 };
+  return { number, worker, underWay, pending: 0 };
 }

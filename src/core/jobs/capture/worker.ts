@@ -26,7 +26,7 @@ import {
 // Who reads accounts as root has nobody to talk to. Where the host does not allow it, doctor says so.
 leaveNetwork();
 
-const { hungry, underWay, pageBytes } = workerData as WorkerSetup;
+const { hungry, underWay, pageBytes, number: ownNumber } = workerData as WorkerSetup;
 const port = parentPort!;
 const captures = new Map<number, AccountCapture>();
 /** Whose message is handled at this moment. */
@@ -113,7 +113,8 @@ function release(job: number): void {
 function letGo(): void {
   if (captures.size < 2) return;
   for (const [job, capture] of captures) {
-    if (job === atWork || Atomics.load(capture.control, jobControl.letGo) === 0) continue;
+    const finisher = Atomics.load(capture.control, jobControl.finisher);
+    if (job === atWork || finisher === 0 || finisher === ownNumber) continue;
     try {
       release(job);
     } catch (error) {

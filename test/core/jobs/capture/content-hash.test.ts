@@ -43,7 +43,7 @@ function has(bytes: Buffer, content: Content, holes = bytes.length / block): boo
   const fd = openSync(path, 'r');
   const stat = new Stat();
   statFd(fd, stat);
-  const found = hasContent(fd, stat, content.sha256!, () => content);
+  const found = hasContent(fd, stat, content.sha256!, { recorded: () => content, checkStop: () => {} });
   closeSync(fd);
   return found;
 }
