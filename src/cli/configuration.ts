@@ -11,7 +11,7 @@ import {
   type Configuration,
   checkConfiguration,
 } from '../core/config/load-configuration.ts';
-import { configInvalid, showProblem } from '../core/config/problems.ts';
+import { type ConfigProblem, configInvalid, showProblem } from '../core/config/problems.ts';
 import { partAt } from '../core/config/without-faults.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { AddinDefinition } from '../core/index.ts';
@@ -134,6 +134,12 @@ async function namesUsed(dir: string): Promise<string[]> {
   return texts.flatMap((text) => [...text.matchAll(/"use"\s*:\s*"([^"\\]+)"/g)].map(([, name]) => name!));
 }
 
+/** What is wrong with addin configurations of which nothing is left, not even a store to look into. */
+export const lostAddins = ({ dir, addins, faults }: Configuration): readonly ConfigProblem[] =>
+  faults.filter(
+    ({ file }) => file.startsWith(join(dir, 'addins.d')) && addins.every((addin) => addin.file !== file),
+  );
+
 /**
  * The addin configuration that `--addin` names, or the only one.
  *
@@ -143,9 +149,7 @@ async function namesUsed(dir: string): Promise<string[]> {
 export function chooseAddin(configuration: Configuration, name: string | undefined): AddinConfiguration {
   const { addins, dir } = configuration;
   const names = addins.map((addin) => addin.name);
-  const lost = configuration.faults.filter(
-    ({ file }) => file.startsWith(join(dir, 'addins.d')) && addins.every((addin) => addin.file !== file),
-  );
+  const lost = lostAddins(configuration);
   if (name === undefined) {
     const destined = addins.find((addin) => addin.name === configuration.steering.destination);
     if (destined !== undefined) return destined;

@@ -24,7 +24,10 @@ export async function tellRuns(
   const ended = await pastRuns(stateDir, { addin: addin.name, limit: shownRuns, nowMs });
   if (ended[0] !== undefined) output.info(endText(ended[0], nowMs));
   const runner = runnerOf(configuration);
-  if (!configuration.steering.enabled) output.info('backups are switched off: see holdfast schedule');
+  // What begins backups now ends with the fault, whatever it is; what is left may lack the schedule, or that it is off.
+  if (configuration.faults.length > 0)
+    output.info('no backup is made until the configuration is mended: see holdfast doctor');
+  else if (!configuration.steering.enabled) output.info('backups are switched off: see holdfast schedule');
   else if (addin.schedule.length > 0) output.info(runnerText(runner));
   else output.info('nothing is scheduled: see holdfast schedule');
   return {

@@ -164,6 +164,20 @@ describe('after backups', () => {
     expect(accounts[0]).toMatchObject({ account: 'site1', snapshots: 2, uuid: expect.any(String) });
   });
 
+  it('what a fault of the configuration may hide is unknown, and that it stops backups is told', async () => {
+    const file = join(site.config, 'addins.d/nightly.json');
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(file, '{');
+    const listed = await site.holdfast('accounts');
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(text), schedule: [{ cron: '0 3 * * *' }] }));
+    const told = await site.holdfast('status');
+    writeFileSync(file, text);
+
+    expect(listed.stdout).toMatch(/^site1 .* unknown$/m);
+    expect(told.stdout).toContain('no backup is made until the configuration is mended');
+    expect([listed.status, told.status]).toEqual([100, 100]);
+  });
+
   it('ls lists one directory, or everything below', async () => {
     const top = await site.holdfast('ls', 'latest', '--account', 'site1', '--json');
     const html = ['ls', idOf('site1'), 'shadow/var/www/html'];

@@ -6,7 +6,7 @@ import type { Account } from '../../core/index.ts';
 import { openTrust, trustsNobody } from '../../core/jobs/trust.ts';
 import { describePolicy, printPolicies } from '../account-policies.ts';
 import type { CliCommand, CliContext } from '../command.ts';
-import { type Loaded, loadConfigured, loadReadable } from '../configuration.ts';
+import { type Loaded, loadConfigured, loadReadable, lostAddins } from '../configuration.ts';
 import type { AccountsDocument } from '../documents/accounts.ts';
 import { erasedAmong } from '../erased-snapshots.ts';
 import { ageText } from '../format.ts';
@@ -27,7 +27,7 @@ export const accounts: CliCommand<Options> = {
       .option('--policy', 'show what applies to each account, and why')
       .addHelpText(
         'after',
-        '\nThe last good snapshot is looked for in every configured store; a store that cannot be\nread is a warning.',
+        '\nThe last good snapshot is looked for in every configured store. Where one cannot be read, or a file of\naddins.d says of none what it is, that is a warning, and accounts without any are "unknown", not "never".',
       );
   },
 
@@ -59,9 +59,9 @@ export const accounts: CliCommand<Options> = {
     if (withPolicy) printPolicies(output, described);
     else if (!output.json) {
       const now = world.now();
-      const rows = found.map((account) =>
-        rowOf(account, idOf(account) !== null, ageOf(lastGoodAt(account), now)),
-      );
+      const ageOf = (atMs: number | null): string =>
+        atMs !== null ? ageText(now - atMs) : complete ? 'never' : 'unknown';
+      const rows = found.map((account) => rowOf(account, idOf(account) !== null, ageOf(lastGoodAt(account))));
       output.table(columns, rows);
     }
     for (const { site, problem } of found) if (problem !== null) output.note(`note: ${site}: ${problem}`);
@@ -84,8 +84,6 @@ const columns = [
 ] as const;
 
 const instant = (atMs: number | null): string | null => (atMs === null ? null : new Date(atMs).toISOString());
-const ageOf = (atMs: number | null, nowMs: number): string =>
-  atMs === null ? 'never' : ageText(nowMs - atMs);
 
 function rowOf(account: Account, isKnown: boolean, lastGood: string): string[] {
   const { site, domain, aliases, state, trees, databases, problem } = account;
@@ -128,13 +126,13 @@ function describeAccount(
   };
 }
 
-/** When the last complete snapshot of each owner was made, over all stores that can be read. */
+/** When the last complete snapshot of each owner was made, over all stores that can be read; `complete`: there are no others. */
 async function lastGoodOf(
   { world, output, signal }: CliContext,
   loaded: Loaded,
 ): Promise<{ lastGood: ReadonlyMap<string, number>; complete: boolean }> {
   const lastGood = new Map<string, number>();
-  let complete = true;
+  let complete = lostAddins(loaded.configuration).length === 0;
   const nowMs = world.now();
   const { stateDir, trustedSigners } = loaded.configuration;
   const trust = await openTrust(stateDir, trustedSigners);

@@ -51,7 +51,9 @@ export const accountsDocument = document('accounts', 'The accounts of the panel.
           names: texts('Names given outright.'),
         }),
       ),
-      lastGoodAt: instantOrNull('When its last complete snapshot was made, in any store.'),
+      lastGoodAt: instantOrNull(
+        'When its last complete snapshot was made, in any store; null: never, or with exit status 100 nobody knows.',
+      ),
       policy: recordOrNull('What applies to it, and why; null without --policy.', {
         retention: applied('What prune keeps of it; null: as the addin configuration says.'),
         fullEveryDays: applied('Days after which auto means a full; null: as the provider decides.'),
