@@ -41,7 +41,7 @@ export function openKeys(
   };
   const keys: KeyRing = {
     pairs: async (place) => (await opened()).pairs(place),
-    opens: async (key, file) => (await opened()).opens(key, file),
+    open: async (key, file) => (await opened()).open(key, file),
     forget: async (owner) => (await opened()).forget(owner),
   };
   return withKeys(provider, { keys });

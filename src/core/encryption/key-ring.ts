@@ -43,13 +43,12 @@ export function openKeyRing(request: KeyRingRequest): KeyRing {
         return openAll(request, fitting);
       });
     },
-    async opens(key, file) {
+    async open(key, file) {
       try {
-        await openKeyFile(file, key, request.identities);
-        return true;
+        return (await openKeyFile(file, key, request.identities)).pair;
       } catch (error) {
         if (!isHoldfastError(error) || !/^IDENTITY_/.test(error.code)) throw error;
-        return false;
+        return null;
       }
     },
     async forget({ server, owner }) {

@@ -39,11 +39,11 @@ export interface KeyRing {
   }): Promise<readonly KeyPair[]>;
 
   /**
-   * Whether an identity opens what was read of a key object, of this store or of a copy.
+   * What was read of a key object, of this store or of a copy; null where no identity opens it.
    *
    * @throws OBJECT_DAMAGED it does not hold the key that it is named after
    */
-  opens(key: Pick<ListedKey, 'key' | 'epoch' | 'pair'>, file: Buffer): Promise<boolean>;
+  open(key: Pick<ListedKey, 'key' | 'epoch' | 'pair'>, file: Buffer): Promise<KeyPair | null>;
 
   /** To be called where key objects of this owner were put: they are asked for again. */
   forget(owner: OwnerPlace): Promise<void>;

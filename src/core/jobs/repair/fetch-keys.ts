@@ -9,18 +9,19 @@
  * recipients who were removed, and anybody who can write to it whatever is shaped like one.
  */
 
-import { highestRevision, ownerKeyKey } from '../../archive/keys.ts';
+import { highestRevision, ownerKeyKey, parseOwnerKeyKey } from '../../archive/keys.ts';
 import type { ManifestHeader } from '../../archive/manifest.ts';
 import { nextNumber } from '../../archive/next-number.ts';
 import { type OwnerPlace, pairSlot } from '../../encryption/owner-keys.ts';
 import { type HoldfastError, isHoldfastError } from '../../errors.ts';
 import { bytesOf } from '../../streams.ts';
 import { Erasures } from '../erasures.ts';
+import { chooseKeys } from './choose-keys.ts';
 import type { CopiesAsked } from './copies-asked.ts';
 import type { Manifests } from './examine.ts';
-import { type JudgedKey, judgedKeys, type KeyWorth, keyWorths } from './judge-keys.ts';
-import { isFitting, lackOf, type Need, needId, needsOf, otherRecipients, untried } from './key-needs.ts';
-import { isReplaced, type KeyOffer, offersOf, whyNotTaken } from './key-offers.ts';
+import { type JudgedKey, judgedKeys } from './judge-keys.ts';
+import { isFitting, type Need, needId, needsOf } from './key-needs.ts';
+import { type KeyOffer, offersOf } from './key-offers.ts';
 import type { RepairedObject, RepairRequest } from './types.ts';
 
 export interface FetchedKeys {
@@ -35,7 +36,7 @@ export interface FetchedKeys {
 }
 
 const notItsKey = 'it does not hold the key that it is named after';
-const rank = (worth: KeyWorth): number => keyWorths.indexOf(worth);
+
 /**
  * The caller holds the account's lock where anything is changed.
  *
@@ -52,8 +53,6 @@ export async function fetchKeys(
   const { server, owner } = place;
   const needs = needsOf(sound.map(({ snapshot }) => snapshot.header));
   const ring = provider.keys ?? null;
-  const isTried = ring !== null;
-  const isMain = request.isCopy !== true;
   const own = needs.length === 0 ? [] : await judgedKeys(request, place, ring, signal);
   // Read after the keys: an erasure is written before the first of them goes.
   const destroyed = needs.length === 0 ? [] : await new Erasures(request).destroyed(server, owner);
@@ -70,25 +69,19 @@ export async function fetchKeys(
   };
   for (const need of needs) {
     const here = own.filter((key) => isFitting(key, need));
-    const worth = isOpenedBy(need, sound) ? worthOf(here) : asShaped(worthOf(here));
-    const wanted = wantedOf(worth, { isTried, isMain });
-    const found = wanted.length === 0 ? null : findKeys(await offered(), { need, wanted, here });
-    if (found === null) {
-      const why = wanted.length === 0 ? '' : whyNotTaken(await offered(), need, here);
-      if (worth === 'damaged') lacking.set(needId(need), lackOf(place, need, { here, barred, why }));
-      else if (isTried && isMain && worthOf(here) === 'shaped')
-        lacking.set(needId(need), otherRecipients(place, need, why));
-      continue;
-    }
-    // Whatever looks like a key: without an identity there is no way to try it, and the snapshots cannot tell either.
-    if (!isTried && isMain) throw untried(place, need);
-    for (const key of found.keys) {
-      const problem = problemOf(here, key);
-      const target = apply ? await putKey(request, own, key) : key.key;
-      taken.add(key.key);
-      objects.push({ key: target, owner, problem, copy: found.copy.name, mended: apply });
-    }
-    if (!apply) awaited.add(needId(need));
+    const isOpened = isOpenedBy(need, sound);
+    const { found, lack } = await chooseKeys(request, place, need, { here, isOpened, barred, offered });
+    if (lack !== null) lacking.set(needId(need), lack);
+    for (const { copy, keys } of found)
+      for (const key of keys) {
+        const problem = problemOf(here, key);
+        const target = apply ? await putKey(request, own, key) : key.key;
+        // Of several copies two may have different ones of one name.
+        if (apply) own.unshift({ ...key, ...parseOwnerKeyKey(target), key: target });
+        taken.add(key.key);
+        objects.push({ key: target, owner, problem, copy: copy.name, mended: apply });
+      }
+    if (!apply && found.length > 0) awaited.add(needId(need));
   }
   if (apply && objects.length > 0) await ring?.forget(place);
   const isNeeded = (key: JudgedKey): boolean =>
@@ -118,56 +111,11 @@ const unmended = ({ key, owner }: JudgedKey, isNeeded: boolean): RepairedObject 
   mended: false,
 });
 
-const worthOf = (keys: readonly JudgedKey[]): KeyWorth =>
-  keyWorths[Math.max(0, ...keys.map(({ worth }) => rank(worth)))]!;
-
 /** False where a pair that was made to share the id of another has taken its place. */
 const isOpenedBy = (need: Need, sound: Manifests['sound']): boolean =>
   !sound.some(
     ({ snapshot: { body, header } }) =>
       body === null && header.encryption !== undefined && needId(header.encryption) === needId(need),
-  );
-
-const asShaped = (worth: KeyWorth): KeyWorth => (worth === 'opens' ? 'shaped' : worth);
-
-/** The best first. Without an identity `shaped` is the best there is. */
-function wantedOf(
-  worth: KeyWorth,
-  { isTried, isMain }: { readonly isTried: boolean; readonly isMain: boolean },
-): readonly KeyWorth[] {
-  const better = keyWorths.slice(rank(worth) + 1).toReversed();
-  return better.filter((one) => (one === 'opens' ? isTried : !isTried || !isMain));
-}
-
-/** From the first copy that has the best there is to be had. */
-function findKeys(
-  offers: readonly KeyOffer[],
-  {
-    need,
-    wanted,
-    here,
-  }: {
-    readonly need: Need;
-    /** The best first. */
-    readonly wanted: readonly KeyWorth[];
-    readonly here: readonly JudgedKey[];
-  },
-): KeyOffer | null {
-  for (const worth of wanted)
-    for (const { copy, keys } of offers) {
-      const isNew = ({ file }: JudgedKey): boolean => !here.some((one) => one.file.equals(file));
-      const fitting = keys.filter(
-        (key) => key.worth === worth && isFitting(key, need) && isNew(key) && !isReplaced(key, here),
-      );
-      if (fitting.length > 0) return { copy, keys: worth === 'opens' ? newestOfEach(fitting) : fitting };
-    }
-  return null;
-}
-
-/** Of what does not open here, by contrast, any revision may be the one. */
-const newestOfEach = (keys: readonly JudgedKey[]): JudgedKey[] =>
-  [...Map.groupBy(keys, pairSlot).values()].map(
-    (revisions) => revisions.toSorted((a, b) => b.revision - a.revision)[0]!,
   );
 
 function problemOf(here: readonly JudgedKey[], { key }: JudgedKey): string {

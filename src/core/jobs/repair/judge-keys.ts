@@ -13,6 +13,7 @@ import {
   listKeys,
   type OwnerPlace,
 } from '../../encryption/owner-keys.ts';
+import type { KeyPair } from '../../encryption/x25519.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { collect } from '../../streams.ts';
 
@@ -22,6 +23,8 @@ export type KeyWorth = (typeof keyWorths)[number];
 
 export interface JudgedKey extends ListedKey {
   readonly worth: KeyWorth;
+  /** What it holds; null but where it `opens`. */
+  readonly opened: KeyPair | null;
   /** What was read; empty where it is damaged. */
   readonly file: Buffer;
 }
@@ -47,14 +50,15 @@ async function judge(
   listed: ListedKey,
   ring: KeyRing | null,
   signal: AbortSignal,
-): Promise<Pick<JudgedKey, 'worth' | 'file'> | null> {
+): Promise<Pick<JudgedKey, 'worth' | 'opened' | 'file'> | null> {
   const { key, sizeBytes } = listed;
-  const damaged = { worth: 'damaged', file: Buffer.alloc(0) } as const;
+  const damaged = { worth: 'damaged', opened: null, file: Buffer.alloc(0) } as const;
   if (sizeBytes > keyLimitBytes) return damaged;
   try {
     const file = await collect(provider.get({ key, signal }), keyLimitBytes);
     if (!isKeyFile(file)) return damaged;
-    return { worth: (await ring?.opens(listed, file)) === true ? 'opens' : 'shaped', file };
+    const opened = (await ring?.open(listed, file)) ?? null;
+    return { worth: opened === null ? 'shaped' : 'opens', opened, file };
   } catch (error) {
     if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
     return error.code === 'OBJECT_MISSING' ? null : damaged;

@@ -1,14 +1,16 @@
 /** Which keys of one account its snapshots need, and what is said of one that is not to be had. */
 
-import type { ManifestHeader } from '../../archive/manifest.ts';
+import type { ManifestHeader, ObjectRef } from '../../archive/manifest.ts';
 import { type OwnerPlace, pairSlot } from '../../encryption/owner-keys.ts';
 import { HoldfastError } from '../../errors.ts';
 import type { JudgedKey } from './judge-keys.ts';
 
-/** Without a pair: of any, as the header of an object's own snapshot may be gone. */
+/** Without a pair: of whichever opens its objects, as the headers of their own snapshots may be gone. */
 export interface Need {
   readonly epoch: number;
   readonly pair: string | null;
+  /** Without a pair: what is encrypted to it, each once. */
+  readonly objects?: readonly ObjectRef[];
 }
 
 export const needId = ({ epoch, pair }: Need): string => `${epoch}-${pair ?? ''}`;
@@ -22,9 +24,10 @@ export function needsOf(headers: readonly ManifestHeader[]): Need[] {
   const add = (need: Need): void => void needs.set(needId(need), need);
   for (const { encryption } of headers) if (encryption !== undefined) add(encryption);
   const known = new Set([...needs.values()].map(({ epoch }) => epoch));
-  for (const { objects, references } of headers)
-    for (const { epoch } of [...objects, ...references])
-      if (epoch !== undefined && !known.has(epoch)) add({ epoch, pair: null });
+  const refs = headers.flatMap(({ objects, references }) => [...objects, ...references]);
+  const others = refs.filter(({ epoch }) => epoch !== undefined && !known.has(epoch));
+  for (const [epoch, of] of Map.groupBy(others, (ref) => ref.epoch!))
+    add({ epoch, pair: null, objects: [...new Map(of.map((ref) => [ref.key, ref])).values()] });
   return [...needs.values()];
 }
 
@@ -60,4 +63,11 @@ export const otherRecipients = ({ server, owner }: OwnerPlace, { epoch }: Need, 
     'IDENTITY_WRONG',
     `no identity given opens the key of epoch ${epoch} in keys/${server}/${owner}/${why}`,
     { hint: 'Give the identity of a present recipient.' },
+  );
+
+/** @param key of an object that none opens */
+export const notOpened = ({ server, owner }: OwnerPlace, { epoch }: Need, key: string): HoldfastError =>
+  new HoldfastError(
+    'OBJECT_DAMAGED',
+    `no key of epoch ${epoch} in keys/${server}/${owner}/ opens ${key}: it is missing, or that object is damaged, which --read-data tells`,
   );

@@ -2,10 +2,11 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
-import type { ManifestHeader } from '../../../../src/core/archive/manifest.ts';
+import type { ManifestHeader, ObjectRef } from '../../../../src/core/archive/manifest.ts';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
 import type { Provider } from '../../../../src/core/contracts/provider.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
+import { newHeader } from '../../../../src/core/encryption/age-header.ts';
 import type { Identity } from '../../../../src/core/encryption/identities.ts';
 import { openKeyRing } from '../../../../src/core/encryption/key-ring.ts';
 import { identityText, pairId, recipientText } from '../../../../src/core/encryption/key-text.ts';
@@ -55,15 +56,16 @@ const putKey = ({ provider }: Place, revision: number, { recipient } = admin): P
 const bytesIn = ({ store }: Place, key: string): Promise<Buffer> =>
   collect(store.get({ key, signal }), keyLimitBytes);
 
-/** Of one snapshot that is encrypted to the pair. */
+/** Of one snapshot that is encrypted to the pair, unless told. */
 async function fetched(
   more: Partial<RepairRequest> & {
     readonly identity?: Identity | null;
+    readonly references?: ManifestHeader['references'];
     readonly body?: null;
     readonly erased?: Manifests['erased'];
   } = {},
 ): Promise<FetchedKeys & { readonly header: ManifestHeader }> {
-  const { identity = admin, body, erased = [], ...rest } = more;
+  const { identity = admin, body, erased = [], references = [], ...rest } = more;
   const identities = identity === null ? [] : [identity];
   const keys = identity === null ? null : openKeyRing({ ...main, identities, signal });
   const request: RepairRequest = {
@@ -71,8 +73,8 @@ async function fetched(
     ...{ copies: [{ name: 'offsite', ...copy }], readData: false, apply: true, stateDir: '/nowhere' },
     ...{ signer: null, world, signal, onEvent: () => {}, ...rest },
   };
-  const encryption = { epoch: 1, pair: pairId(epoch.publicKey) };
-  const header = { server, owner, encryption, objects: [], references: [] } as unknown as ManifestHeader;
+  const encryption = references.length > 0 ? {} : { encryption: { epoch: 1, pair: pairId(epoch.publicKey) } };
+  const header = { server, owner, ...encryption, objects: [], references } as unknown as ManifestHeader;
   const manifests = {
     sound: [{ snapshot: { header, body }, listed: { key: 'of one' } }],
     erased,
@@ -179,6 +181,54 @@ describe('a lost key', () => {
 
     expect((await fetched({ identity: null, isCopy: true })).objects).toHaveLength(2);
     expect(await keysIn(main.store)).toEqual([keyOf(0), keyOf(2)]);
+  });
+});
+
+describe('the lost key of objects whose own manifest is gone', () => {
+  const references = [1, 2].map(
+    (number) => ({ key: `data/${server}/${owner}/${number}`, epoch: 1 }) as unknown as ObjectRef,
+  );
+  const seal = async (to: Place): Promise<void> => {
+    for (const { key } of references)
+      await to.store.put({ key, body: bytesOf(newHeader(epoch.publicKey).header), signal });
+  };
+  const plant = (to: Place): Promise<string> => {
+    const thief = newEpoch();
+    const name = { server, owner, epoch: 1, revision: -1, pair: pairId(thief.publicKey) };
+    return reviseEpoch(to.provider, name, thief, [admin.recipient], signal);
+  };
+
+  it('is missed though another of its epoch opens, and taken from whichever copy has it', async () => {
+    await seal(main);
+    const [planted, hostile] = [await plant(main), await newPlace()];
+    await plant(hostile);
+    const lacking = await fetched({ references });
+    expect(lacking.objects).toEqual([]);
+    const message = expect.stringContaining(`opens ${references[0]!.key}`);
+    expect(lacking.lackOf(lacking.header)).toMatchObject({
+      ofBody: false,
+      error: { code: 'OBJECT_DAMAGED', message },
+    });
+
+    await putKey(copy, 0);
+    const copies = [
+      { name: 'hostile', ...hostile },
+      { name: 'offsite', ...copy },
+    ];
+    const { objects, lackOf, header } = await fetched({ references, copies });
+
+    expect(objects).toMatchObject([{ key: keyOf(0), copy: 'offsite', mended: true }]);
+    expect(lackOf(header)).toBeNull();
+    expect(await keysIn(main.store, 'keys/')).toEqual([planted, keyOf(0)].sort());
+    expect((await fetched({ references, copies })).objects).toEqual([]);
+  });
+
+  it('comes with whatever else opens while there is nothing to try it on', async () => {
+    await plant(main);
+    const offered = [await plant(copy), await putKey(copy, 0)].sort();
+
+    expect((await fetched({ references })).objects.map(({ key }) => key)).toEqual(offered);
+    expect((await fetched({ references })).objects).toEqual([]);
   });
 });
 
