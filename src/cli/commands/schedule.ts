@@ -21,11 +21,11 @@ import { chooseAddin, loadConfigured } from '../configuration.ts';
 import type { InstallDocument, ScheduleDocument, UninstallDocument } from '../documents/schedule.ts';
 import { ageText } from '../format.ts';
 import { openStateIfAny } from '../opened.ts';
-import { installedFiles, removeInstalled } from '../runs/installed-units.ts';
+import { afterwards, installedFiles, removeInstalled } from '../runs/installed-units.ts';
 import { describePastRun } from '../runs/past-run.ts';
 import { ourselves } from '../runs/run-process.ts';
 import { runnerOf } from '../runs/runner.ts';
-import { type InstallKind, unitFiles, unitPaths } from '../runs/units.ts';
+import { type InstallKind, unitFiles } from '../runs/units.ts';
 
 const actions = ['show', 'pause', 'resume', 'install', 'uninstall'] as const;
 
@@ -218,10 +218,7 @@ async function uninstall(
   for (const path of gone) output.info(`${removed ? 'removed' : 'would remove'} ${path}`);
   for (const { path, why } of files) if (why !== null) output.note(`note: ${path} stays: ${why}`);
   if (files.length === 0) output.info('nothing is installed');
-  const units = gone.filter((path) => path !== unitPaths.cron);
-  // A service that the timer has begun may be in the middle of a backup, and ends by itself.
-  const unit = units.some((path) => path.endsWith('.timer')) ? 'holdfast.timer' : 'holdfast.service';
-  const commands = units.length === 0 ? [] : [`systemctl stop ${unit}`, 'systemctl daemon-reload'];
+  const commands = afterwards(gone);
   if (removed) for (const command of commands) output.info(`now call: ${command}`);
   output.document<UninstallDocument>({ removed, files: files.map((one) => ({ ...one })), commands });
   return files.length === gone.length ? 0 : 100;

@@ -5,7 +5,7 @@
  * Files of a stranger, of another configuration, or that run more than `holdfast serve` stay, with the reason.
  */
 
-import { lstat, readFile, readlink, rm } from 'node:fs/promises';
+import { lstat, readFile, readlink, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import { systemCode } from '../../core/system-code.ts';
@@ -48,7 +48,31 @@ export async function installedFiles(configDir: string, root = '/'): Promise<Ins
 /** Safe to repeat. @throws PREREQUISITE_MISSING one cannot be removed; those before it are gone */
 export async function removeInstalled(files: readonly InstalledFile[], root = '/'): Promise<void> {
   for (const { path, why } of files)
-    if (why === null) await attempt('remove', path, () => rm(join(root, path), { force: true }));
+    if (why === null) await attempt('remove', path, () => remove(root, path));
+}
+
+/**
+ * Of those that went, what makes systemd forget them.
+ *
+ * A service that the timer has begun may be in the middle of a backup, and ends by itself. One that was enabled runs for good,
+ * also where a timer was installed over it.
+ */
+export function afterwards(gone: readonly string[]): string[] {
+  const units = gone.filter((path) => path !== unitPaths.cron);
+  if (units.length === 0) return [];
+  const timer = units.some((path) => path.endsWith('.timer'));
+  const service = !timer || units.includes(enabledLinks[0].link);
+  const names = [...(timer ? ['holdfast.timer'] : []), ...(service ? ['holdfast.service'] : [])];
+  return [`systemctl stop ${names.join(' ')}`, 'systemctl daemon-reload'];
+}
+
+/** `rm` would take a refusal for a directory, and say something else. */
+async function remove(root: string, path: string): Promise<void> {
+  try {
+    await unlink(join(root, path));
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  }
 }
 
 async function look(name: UnitPath, configDir: string, root: string): Promise<InstalledFile | null> {

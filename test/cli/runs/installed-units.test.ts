@@ -1,6 +1,7 @@
 /** What `schedule uninstall` takes away, below a directory of its own. */
 
 import {
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -12,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { installedFiles, removeInstalled } from '../../../src/cli/runs/installed-units.ts';
+import { afterwards, installedFiles, removeInstalled } from '../../../src/cli/runs/installed-units.ts';
 import { enabledLinks, type InstallKind, unitFiles, unitPaths } from '../../../src/cli/runs/units.ts';
 
 const configDir = '/etc/hold fast';
@@ -48,6 +49,16 @@ async function uninstall(dir = configDir): Promise<Record<string, string | null>
   return Object.fromEntries(files.map(({ path, why }) => [path, why]));
 }
 
+/** What it is refused with. */
+async function asNobody(action: () => Promise<unknown>): Promise<unknown> {
+  process.seteuid?.(65534);
+  try {
+    return await action().catch((error: unknown) => error);
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'holdfast-units-'));
 });
@@ -65,6 +76,33 @@ describe('what schedule install wrote', () => {
     );
     expect(left()).toEqual([]);
     expect(await uninstall()).toEqual({});
+    const units = kind === 'cron' ? [] : [kind === 'timer' ? 'holdfast.timer' : 'holdfast.service'];
+    const stops = units.map((unit) => `systemctl stop ${unit}`);
+    expect(afterwards(Object.keys(found)).slice(0, 1)).toEqual(stops);
+  });
+
+  it('goes as a timer that was installed over a service, which is to be stopped, too', async () => {
+    install('daemon');
+    enable(unitPaths.service);
+    install('timer');
+    enable(unitPaths.timer);
+
+    expect(afterwards(Object.keys(await uninstall()))).toEqual([
+      'systemctl stop holdfast.timer holdfast.service',
+      'systemctl daemon-reload',
+    ]);
+  });
+
+  it('stays where nobody has the right, which is said', async () => {
+    install('cron');
+    chmodSync(root, 0o755);
+    chmodSync(dirname(at(unitPaths.cron)), 0o1777);
+    const files = await installedFiles(configDir, root);
+
+    const refused = await asNobody(() => removeInstalled(files, root));
+
+    expect(refused).toMatchObject({ message: `cannot remove ${unitPaths.cron}: EPERM` });
+    expect(left()).toHaveLength(1);
   });
 
   it('goes although its settings were changed', async () => {
