@@ -2,9 +2,11 @@
  * Whose encrypted snapshots a plain one would come to lie beside: a store that is encrypted gets no plain ones by
  * accident, least of all from a machine that is new to it.
  *
- * Told from keys alone, by one small listing where there are none, and at most four.
+ * Told from keys alone, by one small listing where there are none. What is not called as keys and manifests are counts
+ * for nothing: anybody who shares the store may put it there.
  */
 
+import { parseManifestKey, parseOwnerKeyKey } from '../../archive/keys.ts';
 import type { Store } from '../../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 
@@ -23,29 +25,34 @@ export async function encryptedBeside(
   own: readonly string[],
   signal: AbortSignal,
 ): Promise<EncryptedBeside> {
-  const holds = (prefix: string): Promise<boolean> => holdsAny(store, prefix, signal);
-  const any = await holds('keys/').catch((error: unknown) => {
+  const hasKeys = (prefix: string) =>
+    holdsAny(store, prefix, (key) => parseOwnerKeyKey(key) !== null, signal);
+  const hasSnapshots = (prefix: string) =>
+    holdsAny(store, prefix, (key) => parseManifestKey(key) !== null, signal);
+  const any = await hasKeys('keys/').catch((error: unknown) => {
     // Credentials may be for the folders of one server.
     if (isHoldfastError(error) && error.code === 'STORE_DENIED') return null;
     throw error;
   });
   if (any === false) return 'none';
-  for (const server of own) if (await holds(`keys/${server}/`)) return 'own';
+  for (const server of own) if (await hasKeys(`keys/${server}/`)) return 'own';
   if (any === null) return 'none';
-  for (const server of own) if (await holds(`manifests/${server}/`)) return 'none';
+  for (const server of own) if (await hasSnapshots(`manifests/${server}/`)) return 'none';
   return 'others';
 }
 
-async function holdsAny(store: Store, prefix: string, signal: AbortSignal): Promise<boolean> {
+async function holdsAny(
+  store: Store,
+  prefix: string,
+  isOne: (key: string) => boolean,
+  signal: AbortSignal,
+): Promise<boolean> {
   let after: string | null = null;
   do {
-    const { objects, next } = await store.list({
-      prefix,
-      limit: 1,
-      ...(after === null ? {} : { after }),
-      signal,
-    });
-    if (objects.length > 0) return true;
+    // The first is one, mostly.
+    const begin = after === null ? { limit: 1 } : { after };
+    const { objects, next } = await store.list({ prefix, ...begin, signal });
+    if (objects.some(({ key }) => isOne(key))) return true;
     after = next;
   } while (after !== null);
   return false;
