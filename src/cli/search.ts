@@ -4,6 +4,7 @@ import type { KeyedProvider } from '../core/encryption/keyed-provider.ts';
 import type { Account, Store } from '../core/index.ts';
 import { type ListedSnapshot, listSnapshots } from '../core/jobs/catalog.ts';
 import type { Trust } from '../core/jobs/trust.ts';
+import { allUuids } from '../core/state/server-identity.ts';
 import type { State } from '../core/state/state.ts';
 
 export interface Search {
@@ -35,7 +36,7 @@ export const searchedServers = ({ state, server }: Pick<Search, 'state' | 'serve
 
 /** UUIDs of this one, the present one last; none without a state. */
 export const ownServers = (state: State | null): readonly string[] =>
-  state === null ? [] : [...state.server.previous, state.server].map(({ uuid }) => uuid);
+  state === null ? [] : allUuids(state.server);
 
 /** The one that was named is not this one under any of its UUIDs. */
 export const namesAnother = ({ state, server }: Pick<Search, 'state' | 'server'>): boolean =>

@@ -51,10 +51,8 @@ export class SyntheticCopy {
   }
 
   static async open(): Promise<SyntheticCopy> {
-    const parts = { now: Date.now, newUuid: randomUUID, machineId: async () => 'lab' };
     const directory = mkdtempSync(join(tmpdir(), 'holdfast-synthetic-copy-'));
-    const xattrs = { readXattr: async () => null, readStamp: async () => null, writeXattr: async () => {} };
-    const made = new SyntheticCopy(directory, await openState(directory, { ...parts, ...xattrs }));
+    const made = new SyntheticCopy(directory, await stateOn('lab', directory));
     const file = { format: 1, store: randomUUID(), origins: [], features: [], createdAt: '' };
     await put(made.main, 'holdfast.json', JSON.stringify(file));
     return made;
@@ -134,6 +132,13 @@ export class SyntheticCopy {
   close(): void {
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/** On another machine the server has another UUID. */
+export function stateOn(machine: string, directory: string): Promise<State> {
+  const parts = { now: Date.now, newUuid: randomUUID, machineId: async () => machine };
+  const xattrs = { readXattr: async () => null, readStamp: async () => null, writeXattr: async () => {} };
+  return openState(directory, { ...parts, ...xattrs });
 }
 
 export const opened = async (store: Store) => ({

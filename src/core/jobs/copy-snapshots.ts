@@ -123,7 +123,7 @@ class Copying {
       let plan = await planCopy(planned, all);
       this.#lacking = plan.wanted.length;
       if (addin.encryption === 'none' && plan.wanted.length > 0 && !allowPlaintext)
-        await checkPlain(this.#path(target), { server, addin: addin.name }, record);
+        await checkPlain(this.#path(target), { server: state.server, addin: addin.name }, record);
       await copyKeys(this.#path(target), server, record);
       await this.#copyPlanned(target, plan, notes);
       for (let owners = this.#arrivals.missedIn(plan); retention !== null && owners.size > 0; ) {

@@ -18,6 +18,12 @@ export interface ServerIdentity {
   readonly previous: readonly { readonly uuid: string; readonly untilMs: number }[];
 }
 
+/** The present one last. */
+export const allUuids = ({ uuid, previous }: ServerIdentity): readonly string[] => [
+  ...previous.map((one) => one.uuid),
+  uuid,
+];
+
 export interface IdentityDependencies {
   readonly now: () => number;
   /** A new UUID. */

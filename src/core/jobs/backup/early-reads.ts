@@ -7,7 +7,7 @@
 
 import { isAhead } from '../../ahead.ts';
 import type { Store } from '../../contracts/store.ts';
-import type { ServerIdentity } from '../../state/server-identity.ts';
+import { allUuids, type ServerIdentity } from '../../state/server-identity.ts';
 import { listByOwner } from '../list-by-owner.ts';
 import { type EncryptedBeside, encryptedBeside } from './encrypted-beside.ts';
 
@@ -23,7 +23,7 @@ export interface EarlyReads {
 /** @param wanted `plain`: whether anybody will ask for `beside` */
 export function readEarly(
   store: Store,
-  { uuid: server, previous }: ServerIdentity,
+  identity: ServerIdentity,
   wanted: { readonly plain: boolean; readonly nowMs: number },
   signal: AbortSignal,
 ): EarlyReads {
@@ -32,9 +32,9 @@ export function readEarly(
   const { putOnly } = store.capabilities;
   const lastGood = putOnly
     ? Promise.resolve(new Map<string, number>())
-    : readLastGood(store, { server, nowMs: wanted.nowMs }, both);
-  const own = [server, ...previous.map(({ uuid }) => uuid)];
-  const beside = putOnly || !wanted.plain ? Promise.resolve(null) : encryptedBeside(store, own, both);
+    : readLastGood(store, { server: identity.uuid, nowMs: wanted.nowMs }, both);
+  const beside =
+    putOnly || !wanted.plain ? Promise.resolve(null) : encryptedBeside(store, allUuids(identity), both);
   // Failures belong to whoever asks for the answers.
   for (const read of [lastGood, beside]) read.catch(() => {});
   return { lastGood, beside, abandon: () => stop.abort() };

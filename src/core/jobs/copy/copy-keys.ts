@@ -9,6 +9,7 @@
 
 import { isKeyFile, keyLimitBytes, type ListedKey, listKeys, pairSlot } from '../../encryption/owner-keys.ts';
 import { isHoldfastError } from '../../errors.ts';
+import { allUuids, type ServerIdentity } from '../../state/server-identity.ts';
 import { bytesOf, collect } from '../../streams.ts';
 import { encryptedBeside, storeEncrypted } from '../backup/encrypted-beside.ts';
 import { eachLimited } from '../each-limited.ts';
@@ -24,12 +25,12 @@ const pairsAtOnce = 4;
  */
 export async function checkPlain(
   { target, signal }: Pick<CopyPath, 'target' | 'signal'>,
-  { server, addin }: { readonly server: string; readonly addin: string },
+  { server, addin }: { readonly server: ServerIdentity; readonly addin: string },
   { keys }: Pick<CopyRecord, 'keys'>,
 ): Promise<void> {
   const { putOnly } = target.store.capabilities;
   const sent = keys.size > 0 ? 'own' : 'none';
-  const beside = putOnly ? sent : await encryptedBeside(target.store, [server], signal);
+  const beside = putOnly ? sent : await encryptedBeside(target.store, allUuids(server), signal);
   if (beside !== 'none') throw storeEncrypted('it', addin, beside);
 }
 

@@ -5,8 +5,8 @@ import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
 import type { Provider } from '../../../../src/core/contracts/provider.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
 import { checkPlain, copyKeys } from '../../../../src/core/jobs/copy/copy-keys.ts';
-import { SyntheticCopy, withMethods } from '../../../support/synthetic-copy.ts';
-import { keysIn, ownerUuid, put, server, signal } from '../../../support/synthetic-snapshots.ts';
+import { SyntheticCopy, stateOn, withMethods } from '../../../support/synthetic-copy.ts';
+import { keysIn, ownerUuid, put, putSnapshot, server, signal } from '../../../support/synthetic-snapshots.ts';
 
 const keyOf = (revision: number): string => `keys/${server}/${ownerUuid(1)}/00001-${revision}-0123abcd.age`;
 const file = 'age-encryption.org/v1\n-> X25519 x\nx\n--- x\nx';
@@ -94,11 +94,29 @@ describe('a copy that holds encrypted snapshots', () => {
     }
   });
 
+  it('of others goes on to get plain ones of a server that had another UUID before', async () => {
+    const lab = await SyntheticCopy.open();
+    try {
+      await lab.days(1);
+      await lab.run();
+      await put(lab.copy, keyOf(0), file);
+      const state = await stateOn('another', lab.directory);
+      const { uuid } = state.server;
+      await putSnapshot(lab.main, { server: uuid, owner: ownerUuid(1), sequence: 1, atMs: lab.nowMs });
+
+      expect(uuid).not.toBe(lab.server);
+      expect(await lab.run(null, { state })).toMatchObject({ copied: 1, error: null });
+    } finally {
+      lab.close();
+    }
+  });
+
   it('is known by what it was sent where it is put-only', async () => {
     const capabilities = { ...target.capabilities, putOnly: true };
     const path = { target: opened(withMethods(target, { capabilities })), signal };
+    const identity = { uuid: server, systemUuid: server, previous: [] };
     const check = (keys: readonly string[]) =>
-      checkPlain(path, { server, addin: 'nightly' }, { keys: new Set(keys) });
+      checkPlain(path, { server: identity, addin: 'nightly' }, { keys: new Set(keys) });
 
     await expect(check([])).resolves.toBeUndefined();
     await expect(check([keyOf(0)])).rejects.toMatchObject({ code: 'STORE_ENCRYPTED' });
