@@ -1,12 +1,14 @@
 /**
- * Opens a path below a trusted root, one component at a time, never through a link.
+ * Opens a path below a trusted root, one component at a time, never through a link, and none that is `.` or `..`.
  */
 
 import { AT_FDCWD, closeFd, errno, O, openAt, zName } from './native.ts';
 
+const dot = 0x2e;
+
 /**
  * @param relative raw bytes, components separated by slashes; empty: the root itself
- * @returns a descriptor, or the negated errno (ENOTDIR or ELOOP where a link stands in the way)
+ * @returns a descriptor, or the negated errno (ENOTDIR or ELOOP where a link stands in the way, EINVAL where a component is `.` or `..`)
  */
 export function openBelow(root: string, relative: Uint8Array, flags: number, mode = 0): number {
   const fd = openAt(AT_FDCWD, zName(root), O.DIRECTORY | O.NOFOLLOW);
@@ -19,8 +21,11 @@ export function openBelow(root: string, relative: Uint8Array, flags: number, mod
 /** As `openBelow`, from an open directory, which stays open. */
 export function openFrom(dirfd: number, relative: Uint8Array, flags: number, mode = 0): number {
   const parts = splitPath(relative);
+  const leadsElsewhere = parts.some(
+    (part) => part[0] === dot && (part.length === 1 || (part.length === 2 && part[1] === dot)),
+  );
   const last = parts.pop();
-  if (last === undefined) return -errno.EINVAL;
+  if (last === undefined || leadsElsewhere) return -errno.EINVAL;
   let fd = dirfd;
   for (const part of parts) {
     const below = openAt(fd, zName(part), O.DIRECTORY | O.NOFOLLOW);

@@ -1,5 +1,6 @@
 /** An index made by somebody else: paths that lead out, links under foot, extents that point nowhere. */
 
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -37,6 +38,7 @@ const paths = [
 beforeAll(async () => {
   const tree = join(directory, 'tree');
   for (const path of [tree, outside]) mkdirSync(path);
+  writeFileSync(join(directory, 'kept'), 'of the server');
   writeFileSync(join(tree, 'good'), 'good content');
   lab = await openLab(directory);
   await lab.backUp({ shadow: tree });
@@ -103,6 +105,7 @@ function* hostileEntries(): Generator<Entry> {
   yield file('shadow/0-good');
   yield { ...file('shadow/link', null), mode: fileType.link | 0o777, target: Buffer.from(outside) };
   for (const path of paths) yield file(path);
+  yield { ...file('shadow/../../kept'), flags: entryFlags.noDump };
   for (const path of ['shadow/../up', 'shadow/link/below', '../beside']) {
     yield { ...file(path, null), mode: fileType.directory | 0o777 };
   }
@@ -137,6 +140,7 @@ describe.each([
 
     expect(everything()).toEqual([]);
     expect(readdirSync(outside)).toEqual([]);
+    expect(execFileSync('lsattr', [join(directory, 'kept')], { encoding: 'utf8' })).toMatch(/^[^d ]+ /);
     expect(() => readFileSync('/tmp/holdfast-escape-4')).toThrow('ENOENT');
     expect(readdirSync(target).filter((one) => !one.startsWith('.'))).toEqual(['shadow']);
     // rescue.py keeps what it can read of a damaged file, and says so.

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -50,6 +51,15 @@ function flagsIn(tree: string): Record<string, string> {
   );
 }
 
+function segmentsOf(lab: Lab): string[] {
+  const data = join(lab.storePath, 'data');
+  const keys = readdirSync(data, { recursive: true, encoding: 'utf8' });
+  return keys
+    .filter((key) => key.endsWith('.tar.zst'))
+    .sort()
+    .map((key) => join(data, key));
+}
+
 function remove(path: string): void {
   execFileSync('chattr', ['-R', '-i', '-a', path]);
   rmSync(path, { recursive: true });
@@ -85,6 +95,20 @@ describe.each(['ext4', 'xfs'] as const)('on %s', (kind) => {
     remove(target);
   });
 
+  it('waits where something is missing, so that a restore can go on below an immutable directory', async () => {
+    const segments = segmentsOf(lab).map((path) => [path, `${path}.away`] as const);
+    for (const [path, away] of segments) renameSync(path, away);
+    const first = await lab.restore(target);
+    for (const [path, away] of segments) renameSync(away, path);
+
+    expect(first.failureCount).toBeGreaterThan(0);
+    expect(first.warningCounts).toEqual({ 'flags-refused': 7 });
+    expect(new Set(Object.values(flagsIn(join(target, 'shadow'))))).toEqual(new Set(['']));
+    expect((await lab.restore(target, { resume: true })).exitStatus).toBe(0);
+    expect(flagsIn(join(target, 'shadow'))).toEqual(expected);
+    remove(target);
+  });
+
   it('comes back through rescue.py', async () => {
     const { status, stderr } = await lab.rescue('restore', 'latest', '--account', 'site1', '--to', target);
 
@@ -95,15 +119,10 @@ describe.each(['ext4', 'xfs'] as const)('on %s', (kind) => {
   });
 
   it('comes back through bsdtar, while GNU tar says that it does not know it', () => {
-    const data = join(lab.storePath, 'data');
-    const segments = readdirSync(data, { recursive: true, encoding: 'utf8' })
-      .filter((key) => key.endsWith('.tar.zst'))
-      .sort()
-      .map((key) => join(data, key));
     const extract = (program: string): string => {
       mkdirSync(target);
       const command = `zstd -dcq "$@" | ${program} --numeric-owner --same-owner -xpf -`;
-      return spawnSync('sh', ['-c', command, 'sh', ...segments], { cwd: target }).stderr.toString();
+      return spawnSync('sh', ['-c', command, 'sh', ...segmentsOf(lab)], { cwd: target }).stderr.toString();
     };
     expect(extract('bsdtar')).toBe('');
     expect(flagsIn(join(target, 'shadow'))).toEqual(expected);

@@ -2,8 +2,7 @@
  * Restores entries, in path order, into an open target directory.
  *
  * Files come with content and all metadata. Directories are only made; they get their metadata last, after
- * everything inside them exists (`finishDirectory`). Entries with several names wait for `restoreLinked`. What `chattr` had
- * set comes after all of that (`protect`): it forbids changes.
+ * everything inside them exists (`finishDirectory`). Entries with several names wait for `restoreLinked`.
  */
 
 import {
@@ -12,16 +11,13 @@ import {
   type Entry,
   entryFlags,
   fileType,
-  inodeFlags,
   type LinkRecord,
   typeOf,
 } from '../../archive/entry.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { endsOfTarget } from '../../filesystem/exhaustion.ts';
 import { closeWritten } from '../../filesystem/flush.ts';
-import { setInodeFlags } from '../../filesystem/inode-flags.ts';
-import { closeFd, errno, errnoName, linkAt, O, unlinkAt } from '../../filesystem/native.ts';
-import { openFrom } from '../../filesystem/open-below.ts';
+import { closeFd, errno, errnoName, linkAt, unlinkAt } from '../../filesystem/native.ts';
 import { OpenDirectories } from '../../filesystem/open-directories.ts';
 import {
   applyToDescriptor,
@@ -33,6 +29,7 @@ import {
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
 import { shown } from '../../path-text.ts';
 import type { Frames } from './frames.ts';
+import { isProtected, unprotect } from './protection.ts';
 import { type Restriction, restrictEntry } from './restriction.ts';
 import { writeContent } from './write-content.ts';
 
@@ -79,8 +76,9 @@ export class EntryRestorer {
   async restore(given: Entry): Promise<boolean> {
     const entry = this.#admitted(given, true);
     if (entry === null) return false;
-    if (this.#options.resume && (entry.flags & inodeFlags) !== 0) this.#setInodeFlags(entry, 0);
     return this.#guard(entry, async () => {
+      if (this.#options.resume && isProtected(entry))
+        unprotect(this.#directories.parentOf(entry.path), lastName(entry.path));
       if (typeOf(entry) === fileType.directory) {
         this.#directories.at(entry.path);
         return true;
@@ -192,25 +190,6 @@ export class EntryRestorer {
       });
     }
     this.#options.outlet.progress(1, 0);
-  }
-
-  /** Sets what `chattr` had set; call it when nothing will be made or changed any more. */
-  async protect(given: Entry): Promise<void> {
-    const { outlet } = this.#options;
-    const entry = this.#admitted(given, false);
-    if (entry === null) return;
-    const rc = this.#setInodeFlags(entry, entry.flags);
-    // What is not there could not be restored, which has been told.
-    if (rc < 0 && rc !== -errno.ENOENT)
-      outlet.warn('flags-refused', entry.path, `what chattr had set: ${errnoName(rc)}`);
-  }
-
-  #setInodeFlags({ path }: Entry, flags: number): number {
-    const fd = openFrom(this.#directories.open([]), path, O.RDONLY | O.NONBLOCK);
-    if (fd < 0) return fd;
-    const rc = setInodeFlags(fd, flags);
-    closeFd(fd);
-    return rc;
   }
 
   /** Metadata of a directory; call it when nothing below it will be made any more. */

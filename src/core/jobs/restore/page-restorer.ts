@@ -4,15 +4,7 @@
  * Keeps directories, linked entries and what `chattr` had set for the last steps in compressed pages, so that memory stays small.
  */
 
-import {
-  dataBytes,
-  type Entry,
-  entryFlags,
-  fileType,
-  inodeFlags,
-  isWithin,
-  typeOf,
-} from '../../archive/entry.ts';
+import { dataBytes, type Entry, entryFlags, fileType, isWithin, typeOf } from '../../archive/entry.ts';
 import { readPage } from '../../archive/page-reader.ts';
 import { isHoldfastError } from '../../errors.ts';
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
@@ -22,6 +14,7 @@ import type { Frames } from './frames.ts';
 import { KeptEntries } from './kept-pages.ts';
 import type { Leftovers, PageWork } from './messages.ts';
 import { damagedPage } from './page-works.ts';
+import { isProtected } from './protection.ts';
 import type { Restriction } from './restriction.ts';
 
 export interface PageRestorerOptions {
@@ -54,7 +47,7 @@ export class PageRestorer {
       this.#options.checkStop();
       if (this.#options.verifyOnly) await this.#verify(entry);
       else {
-        if ((entry.flags & inodeFlags) !== 0) this.#protected.add(entry);
+        if (this.#options.restriction === null && isProtected(entry)) this.#protected.add(entry);
         if (await this.restorer.restore(entry)) this.#keep(entry);
       }
     }

@@ -20,6 +20,7 @@ import { PageRestorer } from './page-restorer.ts';
 import { batches, pageWorks } from './page-works.ts';
 import { pathsWanted, treeName } from './paths-wanted.ts';
 import { noProgress, outletOf, reportOf } from './progress.ts';
+import { protect } from './protection.ts';
 import { databaseFiles, writeDatabaseFile } from './restore-databases.ts';
 import { restoreInThreads } from './restore-pool.ts';
 import { RestoreThreads } from './restore-threads.ts';
@@ -51,7 +52,10 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
       files.map(({ component }) => component),
       outlet.warn,
     );
-    if (trees !== null) await restoreTrees(request, trees.reader, trees.within, target.fd, outlet);
+    if (trees !== null) {
+      const isWhole = (): boolean => progress.failureCount === 0;
+      await restoreTrees(request, trees, { target: target.fd, outlet, isWhole });
+    }
     for (const file of files) {
       try {
         const onBytes = (bytes: number): void => outlet.progress(0, bytes);
@@ -144,14 +148,19 @@ function sizes(trees: WantedTrees | null, request: RestoreRequest): { entries: n
   return { entries, bytes: Math.round(counts.bytes * share) };
 }
 
+interface TreesTarget {
+  readonly target: number;
+  readonly outlet: RestoreOutlet;
+  /** Nothing has failed until now. */
+  readonly isWhole: () => boolean;
+}
+
 async function restoreTrees(
   request: RestoreRequest,
-  reader: IndexReader,
-  within: readonly Buffer[],
-  target: number,
-  outlet: RestoreOutlet,
+  trees: WantedTrees,
+  { target, outlet, isWhole }: TreesTarget,
 ): Promise<void> {
-  const { objects } = reader.root;
+  const { objects } = trees.reader.root;
   const fetch = fetchFrom(request.provider, objects, request.signal);
   const pages = new PageRestorer({
     target,
@@ -164,7 +173,7 @@ async function restoreTrees(
     checkStop: () => request.signal.throwIfAborted(),
   });
   try {
-    await restorePages(request, reader, within, pages, { target, fetch, outlet });
+    await restorePages(request, trees, pages, { target, fetch, outlet, isWhole });
   } finally {
     pages.restorer.close();
   }
@@ -172,10 +181,9 @@ async function restoreTrees(
 
 async function restorePages(
   request: RestoreRequest,
-  reader: IndexReader,
-  within: readonly Buffer[],
+  { reader, within }: WantedTrees,
   pages: PageRestorer,
-  context: { readonly target: number; readonly fetch: FetchFrame; readonly outlet: RestoreOutlet },
+  context: TreesTarget & { readonly fetch: FetchFrame },
 ): Promise<void> {
   const { objects, trees } = reader.root;
   const { outlet } = context;
@@ -216,9 +224,10 @@ async function restorePages(
     sortedPages([...own.directories, ...leftovers.directories]),
     request.signal,
   );
+  const isWhole = context.isWhole();
   for await (const entry of entriesOf([...own.protected, ...leftovers.protected], 'forwards')) {
     request.signal.throwIfAborted();
-    await restorer.protect(entry);
+    protect(context.target, entry, isWhole, outlet);
   }
 }
 
