@@ -47,8 +47,8 @@ LINKED, HAS_XATTRS = 4, 16  # of an entry's flags, those that matter here
 CHATTR = 128 | 256 | 512    # and these, eight times what the kernel has for chattr's i, a and d
 GET_FLAGS, SET_FLAGS = 0x80086601, 0x40086602  # FS_IOC_GETFLAGS and FS_IOC_SETFLAGS of Linux
 ACLS = ('system.posix_acl_access', 'system.posix_acl_default')
-IDENTITY = re.compile(rb'(?m)^(?:AGE-(?:SECRET-KEY|PLUGIN)-|-----BEGIN [A-Z ]*PRIVATE KEY-----)')  # what age takes
-SHEET_ROW = re.compile(rb'(?m)^\s*([1-3])[ \t]*[:.)][ \t]*(\S[^\r\n]*)')
+IDENTITY = re.compile(r'(?m)^(?:AGE-(?:SECRET-KEY|PLUGIN)-|-----BEGIN [A-Z ]*PRIVATE KEY-----)')  # what age takes
+SHEET_ROW = re.compile(r'(?m)^([1-3])[^\S\n]*[:.)][^\S\n]*(\S[^\n]*)')
 SHEET_ALPHABET = 'QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L'
 KEY = re.compile(r'\d{5}-\d{1,5}-[0-9a-f]{8}\.age')
 MANIFEST = re.compile(r'(\d{8})-(\d{8}T\d{6}Z)-([a-z]+)-([a-z]+)-([0-9a-f]{12})(?:-r([1-9]\d{0,4}))?\.manifest')
@@ -357,9 +357,12 @@ class Keys:
                     if not self.age([], path, opened, quiet=False):
                         raise Stop('the identity %s was not opened: a wrong passphrase?' % show(given))
                     path, text = opened, read_whole(opened)
-                if not IDENTITY.search(text):
-                    path = self.place('sheet-%d' % number)
-                    self.keep(path, key_of_sheet(text, show(given)))
+                clean = lines_of(text)
+                if not IDENTITY.search(clean):
+                    clean = key_of_sheet(clean, show(given))
+                if clean.encode() != text:
+                    path = self.place('clean-%d' % number)
+                    self.keep(path, clean.encode())
                 # A plugin may have something to say to whoever holds its key.
                 self.quiet = self.quiet and b'AGE-PLUGIN-' not in text
                 self.opened.append(path)
@@ -444,19 +447,24 @@ class Keys:
 Snapshot = collections.namedtuple('Snapshot', 'key server owner sequence utc short revision header body')
 
 
+def lines_of(data):
+    """Text as a person typed or pasted it: without the mark some editors begin a file with, and what surrounds lines."""
+    return '\n'.join(line.strip() for line in data.decode('utf-8-sig', 'replace').split('\n'))
+
+
 def key_of_sheet(text, shown):
     """The identity, as age takes it, of a recovery sheet that was typed back."""
     rows, key = dict(SHEET_ROW.findall(text)), ''
     if not rows:
         raise Stop('%s holds no identity: neither a line AGE-SECRET-KEY-1... nor the rows of a recovery sheet' % shown)
     for number, length in (1, 20), (2, 20), (3, 18):
-        row = re.sub(r'[\s-]', '', rows.get(b'%d' % number, b'').decode('latin-1').upper())
+        row = re.sub(r'[\s-]', '', rows.get(str(number), '').upper())
         row = row.replace('O', '0').replace('B', '8').replace('I', 'L').replace('1', 'L')
         digest = hashlib.sha256(('holdfast sheet %d%s' % (number, row[:length])).encode()).digest()
         if row[length:] != ''.join(SHEET_ALPHABET[byte % 32] for byte in digest[:4]):
             raise Stop('row %d of the recovery sheet is missing or mistyped in %s' % (number, shown))
         key += row[:length]
-    return b'AGE-SECRET-KEY-1%s\n' % key.encode()
+    return 'AGE-SECRET-KEY-1%s\n' % key
 
 
 class Store:
