@@ -7,8 +7,9 @@
 
 import { createHash } from 'node:crypto';
 import { rename } from 'node:fs/promises';
+import { printable } from '../printable.ts';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
-import { isIdentityFile } from './state-schemas.ts';
+import { isIdentityFile, isPreviousIdentity } from './state-schemas.ts';
 
 export interface ServerIdentity {
   readonly uuid: string;
@@ -80,8 +81,20 @@ async function readIdentity(
 ): Promise<IdentityFile | null> {
   const read = await readJsonFile(path);
   if ('missing' in read) return null;
-  if ('value' in read && isIdentityFile(read.value)) return read.value;
-  await rename(path, `${path}.broken-${deps.now()}`);
+  const aside = `${path}.broken-${deps.now()}`;
+  if ('value' in read && isIdentityFile(read.value)) {
+    const previous: unknown = read.value['previous'];
+    const sound = Array.isArray(previous) ? previous.filter(isPreviousIdentity) : [];
+    const known = { ...read.value, previous: sound };
+    if (Array.isArray(previous) && sound.length === previous.length) return known;
+    await writeJsonFile(aside, read.value);
+    await writeJsonFile(path, known);
+    notes.push(
+      `not all UUIDs that this server had before can be read; ${printable(aside)} has what was there`,
+    );
+    return known;
+  }
+  await rename(path, aside);
   notes.push('the identity of this server was damaged; it has a new one, and full snapshots follow');
   return null;
 }

@@ -22,20 +22,23 @@ const amount = { type: 'number' } as const;
 const amountOrNull = { type: ['number', 'null'] } as const;
 const texts = { type: 'array', items: text } as const;
 
-/** Of `server.json`. */
+/** The part of `server.json` that it is nothing without. */
 const identityFileSchema = {
   type: 'object',
-  required: ['version', 'uuid', 'systemUuid', 'machine', 'previous'],
+  required: ['version', 'uuid', 'systemUuid', 'machine'],
   properties: {
     version: { const: 1 },
     uuid,
     systemUuid: uuid,
     machine: textOrNull,
-    previous: {
-      type: 'array',
-      items: { type: 'object', required: ['uuid', 'untilMs'], properties: { uuid, untilMs: whole } },
-    },
   },
+} as const;
+
+/** An entry of `previous` there. */
+const previousIdentitySchema = {
+  type: 'object',
+  required: ['uuid', 'untilMs'],
+  properties: { uuid, untilMs: whole },
 } as const;
 
 /** Of `accounts.json`. */
@@ -210,6 +213,7 @@ const itemStateSchema = {
 
 export const stateSchemas = [
   identityFileSchema,
+  previousIdentitySchema,
   accountsFileSchema,
   storesFileSchema,
   newestFindingsSchema,
@@ -222,27 +226,20 @@ export const stateSchemas = [
   itemStateSchema,
 ] as const;
 
-const fits = (value: unknown, schema: JsonSchema): boolean => validate(value, schema).length === 0;
+const guard =
+  <T>(schema: JsonSchema) =>
+  (value: unknown): value is T =>
+    validate(value, schema).length === 0;
 
-export const isIdentityFile = (value: unknown): value is FromSchema<typeof identityFileSchema> =>
-  fits(value, identityFileSchema);
-export const isAccountsFile = (value: unknown): value is FromSchema<typeof accountsFileSchema> =>
-  fits(value, accountsFileSchema);
-export const isStoresFile = (value: unknown): value is FromSchema<typeof storesFileSchema> =>
-  fits(value, storesFileSchema);
-export const isNewestFindings = (value: unknown): value is FromSchema<typeof newestFindingsSchema> =>
-  fits(value, newestFindingsSchema);
-export const isLastSnapshot = (value: unknown): value is FromSchema<typeof lastSnapshotSchema> =>
-  fits(value, lastSnapshotSchema);
-export const isPlacedSnapshot = (value: unknown): value is FromSchema<typeof placedSnapshotSchema> =>
-  fits(value, placedSnapshotSchema);
-export const isMeasures = (value: unknown): value is FromSchema<typeof measuresSchema> =>
-  fits(value, measuresSchema);
-export const isRunFile = (value: unknown): value is FromSchema<typeof runFileSchema> =>
-  fits(value, runFileSchema);
-export const isRestoreFile = (value: unknown): value is FromSchema<typeof restoreFileSchema> =>
-  fits(value, restoreFileSchema);
-export const isVerification = (value: unknown): value is FromSchema<typeof verificationSchema> =>
-  fits(value, verificationSchema);
-export const isItemState = (value: unknown): value is FromSchema<typeof itemStateSchema> =>
-  fits(value, itemStateSchema);
+export const isIdentityFile = guard<FromSchema<typeof identityFileSchema>>(identityFileSchema);
+export const isPreviousIdentity = guard<FromSchema<typeof previousIdentitySchema>>(previousIdentitySchema);
+export const isAccountsFile = guard<FromSchema<typeof accountsFileSchema>>(accountsFileSchema);
+export const isStoresFile = guard<FromSchema<typeof storesFileSchema>>(storesFileSchema);
+export const isNewestFindings = guard<FromSchema<typeof newestFindingsSchema>>(newestFindingsSchema);
+export const isLastSnapshot = guard<FromSchema<typeof lastSnapshotSchema>>(lastSnapshotSchema);
+export const isPlacedSnapshot = guard<FromSchema<typeof placedSnapshotSchema>>(placedSnapshotSchema);
+export const isMeasures = guard<FromSchema<typeof measuresSchema>>(measuresSchema);
+export const isRunFile = guard<FromSchema<typeof runFileSchema>>(runFileSchema);
+export const isRestoreFile = guard<FromSchema<typeof restoreFileSchema>>(restoreFileSchema);
+export const isVerification = guard<FromSchema<typeof verificationSchema>>(verificationSchema);
+export const isItemState = guard<FromSchema<typeof itemStateSchema>>(itemStateSchema);

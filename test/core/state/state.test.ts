@@ -149,10 +149,7 @@ describe('the directory', () => {
 
   it.each([
     ['accounts.json', { accounts: [{ uuid: randomUUID(), home: null, marked: true, attributes: [] }] }],
-    [
-      'server.json',
-      { version: 1, uuid: randomUUID(), systemUuid: randomUUID(), machine: null, previous: [7] },
-    ],
+    ['server.json', { version: 1, uuid: randomUUID(), systemUuid: '7', machine: null, previous: [] }],
     ['stores.json', { stores: { nightly: 7 } }],
   ])('with a %s that is JSON of another shape keeps it aside too', async (name, value) => {
     await open();
@@ -161,6 +158,24 @@ describe('the directory', () => {
     expect((await open()).notes).toHaveLength(1);
     expect(await readdir(stateDir)).toContainEqual(expect.stringMatching(`${name}.broken-`));
   });
+
+  it.each([[[7]], ['none']])(
+    'stays the same server where its UUIDs before are %j, and says so once',
+    async (bad) => {
+      const { uuid } = (await open()).server;
+      const path = join(stateDir, 'server.json');
+      const good = { uuid: randomUUID(), untilMs: 1 };
+      const previous = Array.isArray(bad) ? [...bad, good, { ...good, untilMs: 1.5 }] : bad;
+      await writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, 'utf8')), previous }));
+
+      const state = await open();
+
+      expect(state.server).toMatchObject({ uuid, previous: Array.isArray(bad) ? [good] : [] });
+      expect(state.notes).toEqual([expect.stringContaining('server.json.broken-')]);
+      expect((await open()).notes).toEqual([]);
+      expect(JSON.parse(await readFile(`${path}.broken-${nowMs}`, 'utf8'))).toMatchObject({ previous });
+    },
+  );
 
   it('with damaged files goes on without them, keeps them aside, and says so', async () => {
     const before = await open();
