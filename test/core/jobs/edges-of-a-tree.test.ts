@@ -14,11 +14,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { markName } from '../../../src/core/jobs/restore/restore-mark.ts';
 import { type Lab, openLab } from '../../support/backup.ts';
 import { compareTrees } from '../../support/compare-trees.ts';
-import { mountFilesystem } from '../../support/filesystems.ts';
+import { type MountedFilesystem, mountFilesystem } from '../../support/filesystems.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-edges-'));
 let count = 0;
@@ -256,6 +256,48 @@ describe('an overlay', () => {
       for (const point of mounts.splice(0)) execFileSync('umount', [point]);
       mounted.unmount();
     }
+  });
+});
+
+describe('two subvolumes that show one device, with a file of two names each and one number', () => {
+  const two = ['one', 'two'] as const;
+  let mounted: MountedFilesystem;
+  beforeAll(() => {
+    mounted = mountFilesystem('btrfs', { mebibytes: 128 });
+    for (const name of two) {
+      const layer = join(mounted.path, name);
+      execFileSync('btrfs', ['subvolume', 'create', layer], { stdio: 'ignore' });
+      mkdirSync(join(layer, `in-${name}`));
+      writeFileSync(join(layer, `in-${name}`, 'a'), name);
+      linkSync(join(layer, `in-${name}`, 'a'), join(layer, `in-${name}`, 'b'));
+    }
+  });
+  afterAll(() => mounted.unmount());
+
+  const arrangements: Readonly<Record<string, (tree: string) => void>> = {
+    'below an overlay that notes them in numbers': (tree) => {
+      const above = join(site, 'above');
+      mkdirSync(above);
+      mount('-t', 'tmpfs', 'tmpfs', above);
+      for (const name of ['upper', 'work']) mkdirSync(join(above, name));
+      const [one, other] = two.map((name) => join(mounted.path, name));
+      const options = `xino=on,lowerdir=${one}:${other},upperdir=${above}/upper,workdir=${above}/work`;
+      mount('-t', 'overlay', '-o', options, 'overlay', tree);
+    },
+    'behind bindfs': (tree) => {
+      execFileSync('bindfs', [mounted.path, tree]);
+      mounts.push(tree);
+    },
+  };
+
+  it.each(Object.keys(arrangements))('%s have a content each', async (name) => {
+    const tree = join(site, 'shadow');
+    arrangements[name]!(tree);
+    await lab.backUp({ shadow: tree });
+    await lab.restore(target);
+
+    const { differences } = await compareTrees(tree, join(target, 'shadow'), { ignoreFields: ['links'] });
+    expect(differences).toEqual([]);
   });
 });
 

@@ -8,7 +8,7 @@
 
 import { entryFlags, fileType } from '../../archive/entry.ts';
 import { plainName } from '../../filesystem/directory.ts';
-import { datesDirectories, numbersInodes } from '../../filesystem/kind.ts';
+import { datesDirectories, type NumberRule, numberRule } from '../../filesystem/kind.ts';
 import { closeFd, errno, O, openAt, Stat, statAt, statFd } from '../../filesystem/native.ts';
 import { openFrom } from '../../filesystem/open-below.ts';
 import { PathFilter } from '../../filesystem/patterns.ts';
@@ -31,7 +31,7 @@ export class TreeCapture {
   readonly #leaf: LeafContext;
   #stack: Level[] = [];
   #datesDirectories = false;
-  #numbersInodes = false;
+  #isNumbered: NumberRule = () => false;
 
   constructor(tree: CaptureTree, context: TreeContext) {
     this.#tree = tree;
@@ -43,7 +43,7 @@ export class TreeCapture {
       log: this.#log,
       stat: this.#stat,
       isForeign: (stat) => this.#isForeign(stat),
-      joinsLinks: (stat) => this.#numbersInodes && stat.isOnDevice(this.#rootStat),
+      joinsLinks: (stat) => this.#isNumbered(stat) && stat.isOnDevice(this.#rootStat),
     };
   }
 
@@ -57,7 +57,7 @@ export class TreeCapture {
     const root = openRoot(this.#tree, this.#rootStat);
     try {
       this.#datesDirectories = this.#tree.namesKnown === true && datesDirectories(root);
-      this.#numbersInodes = !this.#spansDevices && numbersInodes(root);
+      if (!this.#spansDevices) this.#isNumbered = numberRule(root);
       this.#start(root, path);
       while (this.#stack.length > 0) this.#step();
     } finally {
