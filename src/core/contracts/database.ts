@@ -34,6 +34,12 @@ export interface DatabaseWarning {
   readonly message: string;
 }
 
+/** What is told when it is new, and not each night. */
+export interface DatabaseRemark extends DatabaseWarning {
+  /** Changes with all that it is about, where the message names only some of it; left out where that names all. */
+  readonly digest?: string;
+}
+
 /** How the exports of one account relate in time. */
 export type Consistency =
   /** All from one instant: read locks on the account's tables were held until each dump had begun. */
@@ -68,7 +74,7 @@ export interface ExportResult {
    * What the export has whole and an import may not give back as it was. It mostly stands for years: a backup tells of
    * it when it is new, and no status comes of it otherwise.
    */
-  readonly notes?: readonly DatabaseWarning[];
+  readonly notes?: readonly DatabaseRemark[];
   readonly besides: readonly BesideText[];
   /** Tables without transactions, which were locked against writers while they were read. */
   readonly lockedTables?: readonly string[];

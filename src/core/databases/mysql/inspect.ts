@@ -3,7 +3,7 @@
  * what lies outside the transaction of the dump.
  */
 
-import type { BesideText, DatabaseWarning } from '../../contracts/database.ts';
+import type { BesideText, DatabaseRemark, DatabaseWarning } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { printable, quoted } from '../../printable.ts';
 import { findColumnLosses } from './column-losses.ts';
@@ -30,7 +30,7 @@ export interface DumpPlan {
   readonly historyByTransaction: string | null;
   readonly warnings: readonly DatabaseWarning[];
   /** What the dump has, and an import may not keep. */
-  readonly notes: readonly DatabaseWarning[];
+  readonly notes: readonly DatabaseRemark[];
   readonly besides: readonly BesideText[];
   /** Why a dump would be short, as the end of a sentence; null where nothing speaks against it. */
   readonly refusal: string | null;

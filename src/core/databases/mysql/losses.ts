@@ -1,6 +1,7 @@
 /** What the dump client or an import may not keep, looked for beforehand so that it can be told. */
 
-import type { DatabaseWarning } from '../../contracts/database.ts';
+import { createHash } from 'node:crypto';
+import type { DatabaseRemark, DatabaseWarning } from '../../contracts/database.ts';
 import type { DatabaseSelector } from '../../contracts/panel.ts';
 import { printable, quoted } from '../../printable.ts';
 import { accountNames } from '../account-names.ts';
@@ -43,7 +44,7 @@ export async function findDefiners(
   session: Session,
   database: string,
   { selector, hasViews }: { readonly selector: DatabaseSelector; readonly hasViews: boolean },
-): Promise<readonly DatabaseWarning[]> {
+): Promise<readonly DatabaseRemark[]> {
   if ((selector.prefix ?? '') === '' && selector.admin === null) return [];
   const { isUser } = accountNames(selector);
   const { views, ...others } = definersQueries;
@@ -67,10 +68,12 @@ export async function findDefiners(
     // The same words each time, or they would count as new.
     .sort((a, b) => (`${a.kind} ${a.name}` < `${b.kind} ${b.name}` ? -1 : 1));
   if (foreign.length === 0) return [];
-  const shown = foreign.slice(0, 5).map(({ kind, name, definer }) => {
+  const all = foreign.map(({ kind, name, definer }) => {
     return `${printable(kind)} ${quoted(name)} as ${quoted(definer)}`;
   });
-  const more = foreign.length > shown.length ? ` and ${foreign.length - shown.length} more` : '';
+  const shown = all.slice(0, 5);
+  const more = all.length > shown.length ? ` and ${all.length - shown.length} more` : '';
   const message = `objects act as users that are not the account's: ${shown.join(', ')}${more}`;
-  return [{ code: 'definer-foreign', database, message }];
+  const digest = createHash('sha256').update(all.join('\n')).digest('hex');
+  return [{ code: 'definer-foreign', database, message, ...(more === '' ? {} : { digest }) }];
 }

@@ -18,6 +18,8 @@ export interface DatabaseNote {
   readonly isJoint: boolean;
   readonly code: string;
   readonly message: string;
+  /** Of all it is about, where the message does not name it. */
+  readonly digest?: string;
 }
 
 /** What the snapshot before did not have; all where nobody knows that. */
@@ -46,7 +48,7 @@ export function notesToKeep(
 }
 
 /** Not of the component, which is another one where the locks for single exports could not be had. */
-const textOf = ({ instance, database, code, message }: DatabaseNote): string =>
-  `${placeOf(instance, database)}${code}: ${message}`;
+const textOf = ({ instance, database, code, message, digest }: DatabaseNote): string =>
+  `${placeOf(instance, database)}${code}: ${message}${digest === undefined ? '' : ` ${digest}`}`;
 
 const placeOf = (instance: string, database: string): string => `${instance}/${encodeName(database)} `;
