@@ -1,10 +1,10 @@
 /** `holdfast snapshots`: what has been committed, newest last. */
 
 import { errorCodes, HoldfastError } from '../../core/errors.ts';
-import type { ListedSnapshot } from '../../core/jobs/catalog.ts';
+import type { AnySnapshot, ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { utcOf } from '../../core/jobs/catalog.ts';
 import type { SitesByUuid } from '../../core/jobs/resolve-accounts.ts';
-import { distrustOf, type Trust } from '../../core/jobs/trust.ts';
+import { distrustOf, type Trust, trustsNobody } from '../../core/jobs/trust.ts';
 import { quoted } from '../../core/printable.ts';
 import { ownerNames } from '../../core/state/database-owners.ts';
 import type { CliCommand } from '../command.ts';
@@ -16,6 +16,7 @@ import { ageText, bytesText, countText } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { tellOfLeftOut } from '../left-out-notes.ts';
 import { type ReadResult, readEach } from '../read-each.ts';
+import { readLatest } from '../read-latest.ts';
 import { listCandidates } from '../search.ts';
 import { serverHelp } from '../server-option.ts';
 import { copyHelp, withStore } from '../store-session.ts';
@@ -62,7 +63,11 @@ export const snapshots: CliCommand<Options> = {
       .option('--addin <name>', 'addin configuration; may be left out where there is only one')
       .option('--copy <name>', copyHelp)
       .option('--server <uuid>', serverHelp)
-      .option('--latest <count>', 'of each account only so many, the newest', wholeCount)
+      .option(
+        '--latest <count>',
+        'of each account only so many good ones, the newest, and what is no good since',
+        wholeCount,
+      )
       .addHelpText(
         'after',
         '\nShows the snapshots of this server; where it has none in the store, those of every server.',
@@ -82,7 +87,12 @@ export const snapshots: CliCommand<Options> = {
         const owner = account === undefined ? null : await ownerOf(search, account);
         const leftOut = await tellOfLeftOut(search, account ?? null, owner);
         const listed = newestLast(await listCandidates(search, owner));
-        const results = await readEach(search, latestOf(listed, options.latest));
+        const isTrusted = (snapshot: AnySnapshot): boolean =>
+          trustsNobody(trust) || distrustOf(snapshot, trust) === null;
+        const results =
+          options.latest === undefined
+            ? await readEach(search, listed)
+            : await readLatest(search, listed, options.latest, isTrusted);
         const chained = results.some(({ snapshot }) => (snapshot?.header.parents.length ?? 0) > 0);
         output.table(
           chained ? [...columns, parentColumn] : columns,
@@ -132,18 +142,6 @@ function newestLast(listed: readonly ListedSnapshot[]): ListedSnapshot[] {
     return { one, atMs };
   });
   return timed.sort((a, b) => a.atMs - b.atMs).map(({ one }) => one);
-}
-
-/** The newest of each account, so many; all where nothing is said. */
-function latestOf(listed: readonly ListedSnapshot[], most = Number.POSITIVE_INFINITY): ListedSnapshot[] {
-  const taken = new Map<string, number>();
-  const isTaken = ({ server, owner }: ListedSnapshot): boolean => {
-    const lane = `${server}/${owner}`;
-    const count = (taken.get(lane) ?? 0) + 1;
-    taken.set(lane, count);
-    return count <= most;
-  };
-  return listed.toReversed().filter(isTaken).reverse();
 }
 
 function wholeCount(text: string): number {
