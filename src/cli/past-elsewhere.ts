@@ -1,6 +1,6 @@
 /**
- * The past of this server's accounts under another server: what is there where it has lost its state, and its
- * snapshots before are none of its own any more.
+ * The past of this server's accounts under another server: what is there where it has lost its state, or who it was, and
+ * its snapshots before are none of its own any more.
  *
  * Goes by the UUIDs that directories of accounts carry, so that servers which share a store hear nothing of each other.
  */
@@ -30,13 +30,14 @@ export interface PastSearch {
   readonly store: Store;
   readonly provider: KeyedProvider;
   readonly state: State | null;
-  readonly trust: Trust;
+  /** Of `trustedSigners`. What keys of this state signed under a UUID that it has lost is past all the same. */
+  readonly named: Trust;
   readonly signal: AbortSignal;
 }
 
 /**
- * Leaves out servers whose newest manifest is trusted here: whoever named their keys knows of them; and those that
- * cannot be looked at. Empty where the store cannot be listed.
+ * Leaves out servers whose keys the configuration names: whoever did that knows of them; and those that cannot be
+ * looked at. Empty where the store cannot be listed.
  *
  * @param servers to look at; left out: all, as anybody may fill a store with folders that sort before
  */
@@ -80,7 +81,7 @@ async function pastAt(
  * Null where there is none.
  */
 async function standingOfServer(
-  { store, provider, trust, signal }: PastSearch,
+  { store, provider, named, signal }: PastSearch,
   server: string,
   owners: readonly string[],
 ): Promise<Standing | null> {
@@ -88,7 +89,7 @@ async function standingOfServer(
     const listed = await listSnapshots(store, { server, owner }, signal);
     for (const one of listed.reverse().flatMap((highest) => [highest, ...(highest.earlier ?? [])])) {
       try {
-        const standing = standingOf(await readAnySnapshot(provider, one, signal), trust);
+        const standing = standingOf(await readAnySnapshot(provider, one, signal), named);
         if (standing !== 'unsigned') return standing;
       } catch (error) {
         if (!isUnusable(error)) throw error;
@@ -103,11 +104,11 @@ export function pastText(past: readonly Past[]): string | null {
   if (past.length === 0) return null;
   const count = new Set(past.flatMap(({ accounts }) => accounts)).size;
   const servers = listedServers(past.map(({ server }) => server));
-  return `the store has snapshots of ${plural(count, 'account')} of this server that another server made, who is not trusted here: ${servers}`;
+  return `the store has snapshots of ${plural(count, 'account')} of this server made under another UUID, which neither its state nor "trustedSigners" names: ${servers}`;
 }
 
 export const pastHint =
-  'Where this server has lost its state, bring that back, or go on as docs/recovery.md says ("The state is lost"); where the accounts came from there, name that server in "trustedSigners" of config.json.';
+  'Where this server has lost its state or the server.json there, bring that back, or go on as docs/recovery.md says ("The state is lost"); where the accounts came from there, name that server in "trustedSigners" of config.json.';
 
 /** Of anybody. */
 export const holdsSnapshots = async ({

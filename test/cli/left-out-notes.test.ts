@@ -36,8 +36,8 @@ it('names the UUID before, and the server before, whose snapshots a name no long
     `note: 1 snapshot of another account that was anna before left out; --account ${owner} shows them\n`,
   );
   const before = stateFile('server').uuid;
-  rmSync(site.state, { recursive: true });
-  const past = `the store has snapshots of 1 account of this server that another server made, who is not trusted here: ${before}`;
+  rmSync(join(site.state, 'server.json'));
+  const past = `the store has snapshots of 1 account of this server made under another UUID, which neither its state nor "trustedSigners" names: ${before}`;
   expect((await site.holdfast('doctor')).stdout).toContain(`warn   snapshots of nightly      ${past}\n`);
   const anew = await site.holdfast('backup');
   expect(anew.stderr).toContain(`warning: state-anew: ${past}\nhint: Where this server has lost its state`);

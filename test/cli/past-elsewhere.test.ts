@@ -9,6 +9,7 @@ import type { Provider } from '../../src/core/contracts/provider.ts';
 import type { Store } from '../../src/core/contracts/store.ts';
 import { HoldfastError } from '../../src/core/errors.ts';
 import type { Account } from '../../src/core/index.ts';
+import { trustIn } from '../../src/core/jobs/trust.ts';
 import type { State } from '../../src/core/state/state.ts';
 import { withMethods } from '../support/synthetic-copy.ts';
 import { ownerUuid, put, putSnapshot, signal } from '../support/synthetic-snapshots.ts';
@@ -36,10 +37,14 @@ beforeEach(() => {
 const snapshotOf = (server: string) =>
   putSnapshot(store, { server, owner, sequence: 1, atMs: Date.UTC(2026, 10, 1), signer: before });
 
-async function serversFound(methods: Partial<Store> = {}): Promise<readonly string[]> {
+async function serversFound(
+  methods: Partial<Store> = {},
+  trustedSigners: readonly string[] = [],
+): Promise<readonly string[]> {
   const shown = withMethods(store, methods);
   const provider = { get: shown.get } as unknown as Provider;
-  const search = { store: shown, provider, state, trust: { keys: new Set<string>() }, signal };
+  const named = trustIn(trustedSigners);
+  const search = { store: shown, provider, state, named, signal };
   return (await pastElsewhere(search, [account])).map(({ server }) => server);
 }
 
@@ -71,6 +76,13 @@ it('looks at every server, however many sort before', async () => {
   await snapshotOf(uuid(61));
 
   expect(await serversFound()).toEqual([uuid(61)]);
+});
+
+it('leaves out whom the configuration names, for every server or for this one', async () => {
+  for (const number of [1, 2]) await snapshotOf(uuid(number));
+
+  expect(await serversFound({}, [before.publicKey])).toEqual([]);
+  expect(await serversFound({}, [`${uuid(2)}:${before.publicKey}`])).toEqual([uuid(1)]);
 });
 
 function denied(): never {

@@ -1,14 +1,14 @@
 /** Whether the store holds a past that this server does not take for its own, or could not restore. */
 
 import type { Account } from '../../core/index.ts';
-import { trustsNobody } from '../../core/jobs/trust.ts';
+import { type Trust, trustsNobody } from '../../core/jobs/trust.ts';
 import { holdsSnapshots, type PastSearch, pastElsewhere, pastHint, pastText } from '../past-elsewhere.ts';
 import { type Check, caution } from './check.ts';
 
 export async function checkPast(
   addin: string,
   accounts: readonly Account[],
-  search: PastSearch,
+  search: PastSearch & { readonly trust: Trust },
 ): Promise<readonly Check[]> {
   const name = `snapshots of ${addin}`;
   const text = pastText(await pastElsewhere(search, accounts));

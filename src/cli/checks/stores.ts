@@ -6,7 +6,7 @@ import type { Account } from '../../core/index.ts';
 import { companionHash, companionProblems, readCompanions } from '../../core/jobs/companions.ts';
 import { wayOn } from '../../core/jobs/foreign-store.ts';
 import { firstKey, readStoreFile } from '../../core/jobs/store-identity.ts';
-import { openTrust } from '../../core/jobs/trust.ts';
+import { openTrust, trustIn } from '../../core/jobs/trust.ts';
 import { printable } from '../../core/printable.ts';
 import type { State } from '../../core/state/state.ts';
 import type { Loaded } from '../configuration.ts';
@@ -45,10 +45,12 @@ export async function checkStore(
       } else {
         checks.push(ok(name, `${addin.store.use} ${file.store} can be read`));
         checks.push(await checkCompanions(store, addin.name, signal));
-        const trust = await openTrust(stateDir, trustedSigners);
+        const [trust, named] = [await openTrust(stateDir, trustedSigners), trustIn(trustedSigners)];
         // Copies hold the same.
         if (!addin.name.includes('/'))
-          checks.push(...(await checkPast(addin.name, accounts, { store, provider, state, trust, signal })));
+          checks.push(
+            ...(await checkPast(addin.name, accounts, { store, provider, state, trust, named, signal })),
+          );
       }
       return checks;
     } finally {

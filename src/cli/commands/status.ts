@@ -1,6 +1,7 @@
 /** `holdfast status`: how old the last good snapshot of each account is. */
 
 import { errorCodes } from '../../core/errors.ts';
+import { trustIn } from '../../core/jobs/trust.ts';
 import type { CliCommand } from '../command.ts';
 import { loadReadable } from '../configuration.ts';
 import type { StatusDocument } from '../documents/snapshots.ts';
@@ -64,10 +65,11 @@ export const status: CliCommand<Options> = {
 };
 
 /** Without a state whatever is there is shown, whoever made it. A fleet has too many servers for a glance at each. */
-async function notePast({ search, trust }: StoreSession, seen: readonly SeenAccount[]): Promise<void> {
+async function notePast({ loaded, search }: StoreSession, seen: readonly SeenAccount[]): Promise<void> {
   const { store, state, signal, note } = search;
   if (state === null || store.capabilities.putOnly) return;
   const accounts = seen.map(({ account }) => account);
+  const named = trustIn(loaded.configuration.trustedSigners);
   const servers = await serversIn(store, signal, mostServers);
   if (servers.length > mostServers) {
     note?.(
@@ -75,6 +77,6 @@ async function notePast({ search, trust }: StoreSession, seen: readonly SeenAcco
     );
     return;
   }
-  const text = pastText(await pastElsewhere({ ...search, trust }, accounts, servers));
+  const text = pastText(await pastElsewhere({ ...search, named }, accounts, servers));
   if (text !== null) note?.(`note: ${text}; holdfast snapshots --server UUID shows them`);
 }

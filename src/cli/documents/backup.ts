@@ -65,7 +65,7 @@ export const backupDocument = document('backup', 'One run of a backup.', {
     }),
   ),
   pastElsewhere: texts(
-    'Of the first run of a state: UUIDs of servers that are not trusted here and made snapshots of these accounts in the store.',
+    'Of the first run of a server: UUIDs, neither its own nor named in "trustedSigners", under which the store has snapshots of these accounts.',
   ),
   upkeepProblems: texts('What pruning and compacting after the run said, where it was not done or refused.'),
   hookProblems: texts('Hooks that failed and stopped nothing; those whose failures are ignored left out.'),

@@ -1,10 +1,10 @@
-/** What the first run of a state says where its accounts have a past already: then a state before it was lost. */
+/** What the first run of a server says where its accounts have a past already: then a state before it was lost. */
 
 import type { Configuration } from '../../core/config/load-configuration.ts';
 import { errorCodes } from '../../core/errors.ts';
 import { statusWithLater } from '../../core/exit-status.ts';
 import type { Account } from '../../core/index.ts';
-import { openTrust } from '../../core/jobs/trust.ts';
+import { trustIn } from '../../core/jobs/trust.ts';
 import type { State } from '../../core/state/state.ts';
 import type { CliContext } from '../command.ts';
 import type { OpenedStore } from '../opened.ts';
@@ -23,19 +23,19 @@ const code = 'state-anew';
 
 const none: PastAtFirst = { servers: [], problems: [], exitStatus: 0 };
 
-/** Asks the store nothing where this state has used it before. */
+/** Asks the store nothing where this server has used it before. */
 export async function pastAtFirst(
   { output, signal }: CliContext,
-  { stateDir, trustedSigners }: Pick<Configuration, 'stateDir' | 'trustedSigners'>,
+  { trustedSigners }: Pick<Configuration, 'trustedSigners'>,
   {
     opened: { name, store, provider },
     state,
     accounts,
   }: { readonly opened: OpenedStore; readonly state: State; readonly accounts: readonly Account[] },
 ): Promise<PastAtFirst> {
-  if (state.storeId(name) !== null) return none;
-  const trust = await openTrust(stateDir, trustedSigners);
-  const past = await pastElsewhere({ store, provider, state, trust, signal }, accounts);
+  if (state.hasUsedStore(name)) return none;
+  const named = trustIn(trustedSigners);
+  const past = await pastElsewhere({ store, provider, state, named, signal }, accounts);
   const text = pastText(past);
   if (text === null) return none;
   output.note(`warning: ${code}: ${text}`);

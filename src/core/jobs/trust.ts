@@ -27,7 +27,13 @@ export type Standing = 'trusted' | 'unsigned' | 'foreign';
  */
 export async function openTrust(stateDir: string, trustedSigners: readonly string[]): Promise<Trust> {
   const own = await ownSigners(stateDir);
-  const keys = new Set(own.map(({ publicKey }) => publicKey));
+  const { keys, bound } = trustIn(trustedSigners);
+  return { keys: new Set([...own.map(({ publicKey }) => publicKey), ...keys]), ...(bound && { bound }) };
+}
+
+/** Of `trustedSigners` alone. */
+export function trustIn(trustedSigners: readonly string[]): Trust {
+  const keys = new Set<string>();
   const bound = new Map<string, Set<string>>();
   for (const text of trustedSigners) {
     const [key, server] = text.split(':').reverse();

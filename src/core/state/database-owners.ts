@@ -70,5 +70,6 @@ export function databaseOwners(state: State, accounts: readonly Account[]): Stat
     sites: () => state.sites(),
     rememberStore: (name, id) => state.rememberStore(name, id),
     storeId: (name) => state.storeId(name),
+    hasUsedStore: (name) => state.hasUsedStore(name),
   };
 }

@@ -77,7 +77,10 @@ const accountsFileSchema = {
 const storesFileSchema = {
   type: 'object',
   required: ['stores'],
-  properties: { stores: { type: 'object', additionalProperties: text } },
+  properties: {
+    stores: { type: 'object', additionalProperties: text },
+    usedBy: { type: 'object', additionalProperties: text },
+  },
 } as const;
 
 const findings = {

@@ -24,10 +24,10 @@ import {
 } from './account-records.ts';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 import { CarriedIds, type DirectoryAccess } from './carried-ids.ts';
+import { KnownStores } from './known-stores.ts';
 import { RecordLookup } from './record-lookup.ts';
-import { type IdentityDependencies, openIdentity, type ServerIdentity } from './server-identity.ts';
+import { allUuids, type IdentityDependencies, openIdentity, type ServerIdentity } from './server-identity.ts';
 import { ensurePrivateDirectory, readOrSetAside } from './state-files.ts';
-import { isStoresFile } from './state-schemas.ts';
 
 export interface StateDependencies extends IdentityDependencies, DirectoryAccess {}
 
@@ -53,6 +53,8 @@ export interface State {
   rememberStore(name: string, id: string): Promise<void>;
   /** Id of the store that an addin configuration last used; null for a first use. */
   storeId(name: string): string | null;
+  /** Whether this server, under any of its UUIDs, has used it: not so where the state lost who it was. */
+  hasUsedStore(name: string): boolean;
 }
 
 /**
@@ -64,10 +66,10 @@ export async function openState(stateDir: string, deps: StateDependencies): Prom
     await ensurePrivateDirectory(stateDir);
     const notes: string[] = [];
     const server = await openIdentity(join(stateDir, 'server.json'), deps, notes);
-    const files = { accounts: join(stateDir, 'accounts.json'), stores: join(stateDir, 'stores.json') };
-    const records = (await readOrSetAside(files.accounts, parseRecords, deps.now(), notes)) ?? new Map();
-    const stores = (await readOrSetAside(files.stores, parseStores, deps.now(), notes)) ?? new Map();
-    return new StateDirectory({ server, notes, files, records, stores, deps });
+    const file = join(stateDir, 'accounts.json');
+    const records = (await readOrSetAside(file, parseRecords, deps.now(), notes)) ?? new Map();
+    const stores = await KnownStores.open(join(stateDir, 'stores.json'), deps.now(), notes);
+    return new StateDirectory({ server, notes, file, records, stores, deps });
   } catch (cause) {
     if (isHoldfastError(cause)) throw cause;
     throw new HoldfastError(
@@ -84,9 +86,10 @@ export async function openState(stateDir: string, deps: StateDependencies): Prom
 interface Parts {
   readonly server: ServerIdentity;
   readonly notes: string[];
-  readonly files: { readonly accounts: string; readonly stores: string };
+  /** `accounts.json` */
+  readonly file: string;
   readonly records: Map<string, AccountRecord>;
-  readonly stores: Map<string, string>;
+  readonly stores: KnownStores;
   readonly deps: StateDependencies;
 }
 
@@ -149,17 +152,15 @@ class StateDirectory implements State {
   }
 
   async rememberStore(name: string, id: string): Promise<void> {
-    const { stores, files } = this.#parts;
-    if (stores.get(name) === id) return;
-    const onDisk = await readJsonFile(files.stores);
-    const merged = ('value' in onDisk && parseStores(onDisk.value)) || new Map<string, string>();
-    merged.set(name, id);
-    await writeJsonFile(files.stores, { version: 1, stores: Object.fromEntries(merged) });
-    stores.set(name, id);
+    await this.#parts.stores.remember(name, id, this.server.uuid);
   }
 
   storeId(name: string): string | null {
-    return this.#parts.stores.get(name) ?? null;
+    return this.#parts.stores.idOf(name);
+  }
+
+  hasUsedStore(name: string): boolean {
+    return this.#parts.stores.wasUsedBy(allUuids(this.server), name);
   }
 
   #inTurn(account: Account): Promise<string> {
@@ -234,13 +235,10 @@ class StateDirectory implements State {
   }
 
   async #write(taken: AccountRecords): Promise<void> {
-    const { files } = this.#parts;
-    const onDisk = await readJsonFile(files.accounts); // others write too; their records are kept
+    const { file } = this.#parts;
+    const onDisk = await readJsonFile(file); // others write too; their records are kept
     const merged = ('value' in onDisk && parseRecords(onDisk.value)) || new Map<string, AccountRecord>();
     const accounts = [...new Map([...merged, ...taken]).values()];
-    await writeJsonFile(files.accounts, { version: 1, accounts });
+    await writeJsonFile(file, { version: 1, accounts });
   }
 }
-
-const parseStores = (value: unknown): Map<string, string> | null =>
-  isStoresFile(value) ? new Map(Object.entries(value.stores)) : null;

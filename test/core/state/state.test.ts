@@ -446,4 +446,19 @@ describe('a store', () => {
     expect(later.storeId('__proto__')).toBe('two');
     expect(later.storeId('toString')).toBeNull();
   });
+
+  it('was used by this server on whatever machine, and not by one whose identity was lost', async () => {
+    const state = await open();
+    expect(state.hasUsedStore('nightly')).toBe(false);
+    await state.rememberStore('nightly', 'one');
+    expect(state.hasUsedStore('nightly')).toBe(true);
+    expect((await open({ machineId: async () => 'another' })).hasUsedStore('nightly')).toBe(true);
+    await rm(join(stateDir, 'server.json'));
+
+    const anew = await open();
+
+    expect([anew.storeId('nightly'), anew.hasUsedStore('nightly')]).toEqual(['one', false]);
+    await anew.rememberStore('nightly', 'one');
+    expect((await open()).hasUsedStore('nightly')).toBe(true);
+  });
 });
