@@ -79,10 +79,9 @@ describe('a file system without extended attributes', () => {
         'xattr-refused shadow/attributes',
         'xattr-refused shadow/data',
       ]);
-      expect(warnings.filter(({ path }) => path === 'shadow/attributes').map(({ message }) => message)).toEqual([
-        'cannot set extended attribute user.note: EOPNOTSUPP',
-        'what chattr had set: ENOTTY',
-      ]);
+      expect(
+        warnings.filter(({ path }) => path === 'shadow/attributes').map(({ message }) => message),
+      ).toEqual(['cannot set extended attribute user.note: EOPNOTSUPP', 'what chattr had set: ENOTTY']);
       expect([...new Set(differences.map(({ path, field }) => `${path} ${field}`))]).toEqual([
         'attributes xattr',
         'data mode', // its group has no more than the ACL gave it
