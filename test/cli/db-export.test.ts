@@ -370,9 +370,10 @@ describe('db export --to-store, into a store with encrypted snapshots', () => {
   it('makes plain ones only where that is said', async () => {
     const only = ['--account', 'site2', '--database', '*_wp', '--to-store'];
     expect((await site.holdfast('db', 'export', ...only)).status).toBe(0);
-    const keys = join(site.store, 'keys', readdirSync(join(site.store, 'manifests'))[0]!);
-    mkdirSync(keys, { recursive: true });
-    writeFileSync(join(keys, 'one'), '');
+    const server = readdirSync(join(site.store, 'manifests'))[0]!;
+    const keys = join(site.store, 'keys', server);
+    mkdirSync(join(keys, server), { recursive: true });
+    writeFileSync(join(keys, server, '00001-0-0123abcd.age'), '');
     const refused = await site.holdfast('db', 'export', ...only);
     const said = await site.holdfast('db', 'export', ...only, '--allow-plaintext');
     rmSync(keys, { recursive: true });
