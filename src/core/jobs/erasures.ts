@@ -14,6 +14,7 @@ import { trustsNobody } from './trust.ts';
 
 interface AboutOwner {
   readonly erasures: readonly ErasureEvent[];
+  readonly doubtful: readonly string[];
   readonly keys: readonly ListedKey[];
 }
 
@@ -76,6 +77,11 @@ export class Erasures {
     return new Set(names.map(pairSlot));
   }
 
+  /** Keys of erasures that cannot be read or are not trusted: while there is one, nothing of the account may come back. */
+  async doubtful(server: string, owner: string): Promise<readonly string[]> {
+    return (await this.#about(server, owner)).doubtful;
+  }
+
   #about(server: string, owner: string): Promise<AboutOwner> {
     const place = `${server}/${owner}`;
     const known = this.#known.get(place);
@@ -87,7 +93,7 @@ export class Erasures {
 
   async #ask(place: { readonly server: string; readonly owner: string }): Promise<AboutOwner> {
     const { store, signal } = this.#place;
-    const { erasures } = await readProtections(this.#place, place, signal);
-    return { erasures, keys: erasures.length === 0 ? [] : await listKeys(store, place, signal) };
+    const { erasures, doubtful } = await readProtections(this.#place, place, signal);
+    return { erasures, doubtful, keys: erasures.length === 0 ? [] : await listKeys(store, place, signal) };
   }
 }

@@ -116,6 +116,8 @@ export interface AccountProtections {
   readonly unreadable: readonly string[];
   /** Keys of events of any kind read here that do not count: who signed them is not trusted, or nobody did. */
   readonly distrusted: readonly string[];
+  /** Keys of erasures that do not count, for either reason: what was erased cannot be told. */
+  readonly doubtful: readonly string[];
 }
 
 const protecting: readonly string[] = ['pin', 'hold'];
@@ -142,6 +144,7 @@ export async function readProtections(
   const ended = new Set<string>();
   const unreadable: string[] = [];
   const distrusted: string[] = [];
+  const doubtful: string[] = [];
   let after: string | undefined;
   do {
     const prefix = `events/${server}/${owner}/`;
@@ -152,19 +155,21 @@ export async function readProtections(
       const found = await readEventObject(provider, key, name, signal);
       if (found !== null && trust !== undefined && standingOf(found, trust) !== 'trusted') {
         distrusted.push(key);
+        if (erasing.includes(name.kind)) doubtful.push(key);
         continue;
       }
       const event = found === null ? null : eventOf(found, name);
       if (event === null) {
         // What ends a pin and cannot be read ends nothing; an erasure erases nothing.
         if (protecting.includes(name.kind)) unreadable.push(key);
+        if (erasing.includes(name.kind)) doubtful.push(key);
       } else if ('ends' in event) for (const id of event.ends) ended.add(id);
       else if (event.kind === 'erasure') erasures.push(event);
       else pins.push(event);
     }
     after = page.next ?? undefined;
   } while (after !== undefined);
-  return { standing: pins.filter(({ id }) => !ended.has(id)), erasures, unreadable, distrusted };
+  return { standing: pins.filter(({ id }) => !ended.has(id)), erasures, unreadable, distrusted, doubtful };
 }
 
 /** Null where it lacks what its kind must say. */

@@ -162,7 +162,7 @@ async function surveyOwner(
   const gaps = await gapsOf(request, { owner, storeId }, newest, { isStrange, damaged });
   const protections =
     lane.length === 0
-      ? { standing: [], erasures: [], unreadable: [], distrusted: [] }
+      ? { standing: [], erasures: [], unreadable: [], distrusted: [], doubtful: [] }
       : await readProtections(request, { server, owner }, request.signal);
   const forked = await forkedLineages(request, { server, owner }, lane);
   const isErased = await erasureCheck(request, { server, owner }, protections, lane);

@@ -55,7 +55,9 @@ export async function fetchKeys(
   const ring = provider.keys ?? null;
   const own = needs.length === 0 ? [] : await judgedKeys(request, place, ring, signal);
   // Read after the keys: an erasure is written before the first of them goes.
-  const destroyed = needs.length === 0 ? [] : await new Erasures(request).destroyed(server, owner);
+  const erasures = new Erasures(request);
+  const destroyed = needs.length === 0 ? [] : await erasures.destroyed(server, owner);
+  const doubtful = needs.length === 0 ? [] : await erasures.doubtful(server, owner);
   const closed = erased.flatMap(({ encryption }) => encryption ?? []);
   const barred = new Set([...destroyed, ...closed.map((one) => pairSlot({ ...place, ...one }))]);
   const objects: RepairedObject[] = [];
@@ -64,7 +66,8 @@ export async function fetchKeys(
   const taken = new Set<string>();
   let asked: Promise<readonly KeyOffer[]> | null = null;
   const offered = (): Promise<readonly KeyOffer[]> => {
-    asked ??= offersOf(request, copies, place, barred);
+    // While nobody can tell what was erased no key comes back.
+    asked ??= doubtful.length > 0 ? Promise.resolve([]) : offersOf(request, copies, place, barred);
     return asked;
   };
   for (const need of needs) {
@@ -84,6 +87,7 @@ export async function fetchKeys(
     if (!apply && found.length > 0) awaited.add(needId(need));
   }
   if (apply && objects.length > 0) await ring?.forget(place);
+  if (lacking.size > 0) objects.push(...doubtful.map((key) => untold(key, owner)));
   const isNeeded = (key: JudgedKey): boolean =>
     needs.some((need) => isFitting(key, need) && lacking.has(needId(need)));
   for (const one of own)
@@ -102,6 +106,11 @@ export async function fetchKeys(
     isAwaited: ({ encryption }) => encryption !== undefined && awaited.has(needId(encryption)),
   };
 }
+
+const untold = (key: string, owner: string): RepairedObject => ({
+  ...{ key, owner, copy: null, mended: false },
+  problem: 'it is damaged or not trusted, and may have destroyed keys: none is taken from a copy',
+});
 
 const unmended = ({ key, owner }: JudgedKey, isNeeded: boolean): RepairedObject => ({
   key,

@@ -4,8 +4,9 @@
  *
  * One that prune let go of, in the store or in the copy, is not lost, nor is one that an erasure names, whichever store
  * has it. It must be of this very store, as its header says, or what the state remembers as the last: what a copy took
- * from elsewhere was never here. Its number must be free, and both its neighbours must fit, so that nothing comes back into a history that has gone
- * on without it.
+ * from elsewhere was never here. Its number must be free, and what it belongs to must follow on what is there, so that
+ * nothing comes back into a history that has gone on without it. Where an event of prune or of an erasure cannot be read,
+ * or is not trusted, nobody can tell what was let go: then nothing comes back.
  */
 
 import { type KeyedProvider, withKeys } from '../../encryption/keyed-provider.ts';
@@ -56,11 +57,38 @@ export async function findLost(
   const lookup = { owner, listed, remembered, prunedOf };
   const candidates = isOrigin ? await candidatesOf(request, copies, lookup) : [];
   const known = links.map(linkOf);
-  const found = fitting(candidates, known, candidates.length === 0 ? null : await prunedOf());
+  const doubts = candidates.length === 0 ? [] : await doubtsOf(request, copies, owner, await prunedOf());
+  const last = remembered.map((one) => one.last.digest);
+  const found =
+    candidates.length === 0 || doubts.length > 0 ? [] : fitting(candidates, known, await prunedOf(), last);
   const all = [...known, ...found.map(({ snapshot }) => linkOf(snapshot))];
   const problems = await verifyHistories({ ...history, links: all, unreadable });
   const gaps = problems.filter(({ kind }) => kind === 'gap' || kind === 'lost');
-  return { found, gaps: gaps.map(({ message }) => message) };
+  const untold = doubts.map(
+    (key) => `what a copy has is not taken, since ${key} is damaged or not trusted, and may have let it go`,
+  );
+  return { found, gaps: [...gaps.map(({ message }) => message), ...untold] };
+}
+
+/** Keys of events that may say why something is gone, and do not count. */
+async function doubtsOf(
+  request: RepairRequest,
+  copies: CopiesAsked,
+  owner: string,
+  { unreadable, distrusted }: PrunedRefs,
+): Promise<readonly string[]> {
+  const { server } = request;
+  const erasures = await new Erasures(request).doubtful(server, owner);
+  const ofCopies = await copies.eachListing(owner, async ({ store, provider }) => {
+    const theirs = { store, provider, signal: request.signal, ...trustOf(request) };
+    const pruned = await readPruned({ ...theirs, server, owner });
+    return [
+      ...pruned.unreadable,
+      ...pruned.distrusted,
+      ...(await new Erasures(theirs).doubtful(server, owner)),
+    ];
+  });
+  return [...new Set([...unreadable, ...distrusted, ...erasures, ...ofCopies.flat()])];
 }
 
 interface Lookup extends AccountListing {
@@ -143,33 +171,52 @@ async function readFrom(
   }
 }
 
-/** Those whose number is free and whose neighbours, as far as they are known, are those they had. */
+/**
+ * Those that follow on what is there. Judged are whole runs, each of which follows the one before: their numbers must be
+ * free, no end may contradict what is there, and one must be proved by it, by the first number of all, or by what
+ * the state remembers as the last. Where nothing of a lineage is there, nothing contradicts.
+ */
 function fitting(
   candidates: readonly Sound[],
   known: readonly HistoryLink[],
-  events: PrunedRefs | null,
+  { removed }: PrunedRefs,
+  remembered: readonly string[],
 ): Sound[] {
-  const laneOf = ({ addin, lineage }: Pick<HistoryLink, 'addin' | 'lineage'>): string =>
-    `${addin} ${lineage}`;
-  const at = (links: readonly HistoryLink[], lane: string, number: number): HistoryLink[] =>
-    links.filter((one) => one.sequence === number && laneOf(one) === lane);
-  const taken: HistoryLink[] = [];
-  const found: Sound[] = [];
-  // The newest first: what comes after it has been judged by then.
-  for (const one of candidates.toSorted((a, b) => b.listed.sequence - a.listed.sequence)) {
-    const link = linkOf(one.snapshot);
-    const { lineage, sequence, digest, previous } = link;
-    const lane = laneOf(link);
-    if (at(known, lane, sequence).length > 0) continue;
-    const after = at([...known, ...taken], lane, sequence + 1);
+  const isThere = (lane: string, number: number): boolean => linksAt(known, lane, number).length > 0;
+  return runsOf(candidates).flatMap((run) => {
+    const [first, last] = [linkOf(run[0]!.snapshot), linkOf(run.at(-1)!.snapshot)];
+    const lane = laneOf(first);
+    if (run.some(({ snapshot }) => isThere(lane, snapshot.header.sequence))) return [];
     const before = [
-      ...at(known, lane, sequence - 1),
-      ...(events?.removed ?? []).filter((ref) => ref.lineage === lineage && ref.sequence === sequence - 1),
+      ...linksAt(known, lane, first.sequence - 1),
+      ...removed.filter((ref) => ref.lineage === first.lineage && ref.sequence === first.sequence - 1),
     ];
-    if (after.length > 0 && !after.some((next) => next.previous === digest)) continue;
-    if (before.length > 0 && !before.some((last) => last.digest === previous)) continue;
-    taken.push(link);
-    found.push(one);
+    const after = linksAt(known, lane, last.sequence + 1);
+    const follows = before.some(({ digest }) => digest === first.previous);
+    const isFollowed = after.some(({ previous }) => previous === last.digest);
+    if ((before.length > 0 && !follows) || (after.length > 0 && !isFollowed)) return [];
+    const isProved = follows || isFollowed || first.sequence === 1 || remembered.includes(last.digest);
+    return isProved || !known.some((one) => laneOf(one) === lane) ? run : [];
+  });
+}
+
+const laneOf = ({ addin, lineage }: Pick<HistoryLink, 'addin' | 'lineage'>): string => `${addin} ${lineage}`;
+
+const linksAt = (links: readonly HistoryLink[], lane: string, number: number): readonly HistoryLink[] =>
+  links.filter((one) => one.sequence === number && laneOf(one) === lane);
+
+/** Each oldest first; of several that have one number those that follow one another. */
+function runsOf(candidates: readonly Sound[]): Sound[][] {
+  const runs: Sound[][] = [];
+  for (const one of candidates.toSorted((a, b) => a.listed.sequence - b.listed.sequence)) {
+    const link = linkOf(one.snapshot);
+    const before = runs.find((run) => {
+      const end = linkOf(run.at(-1)!.snapshot);
+      const isNext = laneOf(end) === laneOf(link) && end.sequence + 1 === link.sequence;
+      return isNext && end.digest === link.previous;
+    });
+    if (before === undefined) runs.push([one]);
+    else before.push(one);
   }
-  return found.toReversed();
+  return runs;
 }

@@ -19,7 +19,7 @@ export const isReplaced = (key: JudgedKey, here: readonly JudgedKey[]): boolean 
   );
 
 /**
- * In the order of copies, without those that an erasure destroyed, as the copy says.
+ * In the order of copies, without those that an erasure destroyed, as the copy says; none of one in which an erasure cannot be read.
  *
  * @param barred slots of pairs that must not come back
  */
@@ -34,7 +34,9 @@ export async function offersOf(
     const all = await judgedKeys(copy, place, provider.keys ?? null, signal);
     const whose = trust === undefined ? {} : { trust };
     const erasures = new Erasures({ store, provider: from, signal, ...whose });
-    const destroyed = await erasures.destroyed(place.server, place.owner);
+    const { server, owner } = place;
+    const destroyed = await erasures.destroyed(server, owner);
+    if ((await erasures.doubtful(server, owner)).length > 0) return { copy, keys: [] };
     const isGone = (key: JudgedKey): boolean => barred.has(pairSlot(key)) || destroyed.has(pairSlot(key));
     return { copy, keys: all.filter((key) => !isGone(key)) };
   });

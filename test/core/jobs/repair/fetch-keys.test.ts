@@ -233,6 +233,16 @@ describe('the lost key of objects whose own manifest is gone', () => {
 });
 
 describe('a key does not come back', () => {
+  it('as long as an erasure cannot be read', async () => {
+    await putKey(copy, 0);
+    const key = `events/${server}/${owner}/20261101T000000Z-erasure-0123456789ab.json`;
+    await put(main.store, key, '{"format":1,"id');
+    const { objects, lackOf, header } = await fetched();
+
+    expect(objects).toEqual([expect.objectContaining({ key, mended: false })]);
+    expect(lackOf(header)).not.toBeNull();
+  });
+
   it('as a revision that a rotation has replaced', async () => {
     await putKey(copy, 0);
     await putKey(main, 1);

@@ -137,7 +137,8 @@ describe('a lost snapshot', () => {
       const page = await main.list(request);
       return { ...page, objects: page.objects.filter(({ key }) => key !== keyOf(4)) };
     };
-    const unlisted = await mended({ store: { ...main, list } });
+    const remembered = [{ ...place, addin: addin.id, last: refOf(4) }];
+    const unlisted = await mended({ store: { ...main, list }, remembered });
     expect(unlisted.objects).toContainEqual(
       expect.objectContaining({
         key: keyOf(4),
@@ -148,7 +149,6 @@ describe('a lost snapshot', () => {
     // The state knows of what nothing in any store would miss.
     await lose(copy, keyOf(4));
     await lose(main, keyOf(4));
-    const remembered = [{ ...place, addin: addin.id, last: refOf(4) }];
     const told = (await mended({ remembered })).objects.map(({ problem }) => problem);
     expect(told).toContainEqual(expect.stringMatching('snapshot 4, the last that this server made'));
   });
@@ -175,6 +175,35 @@ describe('a snapshot stays away', () => {
         : { kind, ...place, reason: '', snapshots: [refOf(2)], keys: [] };
     await tell(where === 'main' ? main : copy, event);
     await nothing();
+  });
+
+  it.each(['prune', 'erasure'] as const)('while an event of kind %s cannot be read', async (kind) => {
+    await lose(main, keyOf(2));
+    const event: NewEvent =
+      kind === 'prune'
+        ? { kind, ...place, addin, removed: [] }
+        : { kind, ...place, reason: '', snapshots: [refOf(4)], keys: [] };
+    await tell(main, event);
+    const [key = ''] = await keysIn(main, 'events/');
+    await put(main, key, '{"format":1,"id');
+    await nothing();
+    const { objects, exitStatus } = await mended();
+    expect(exitStatus).toBe(errorCodes.OBJECT_MISSING.exit);
+    expect(objects).toContainEqual(expect.objectContaining({ problem: expect.stringContaining(key) }));
+  });
+
+  it('where the history has gone on without it, all that followed it too', async () => {
+    const [, second] = written;
+    await lose(main, keyOf(3), keyOf(4));
+    const { digest: previous } = second!.manifest.header;
+    const other = { owner, sequence: 3, atMs: start + 9 * day, again: true, previous } as const;
+    await putSnapshot(main, other);
+    const before = await keysIn(main, 'manifests/');
+    await mended();
+    expect(await keysIn(main, 'manifests/')).toEqual(before);
+    await lose(copy, keyOf(3));
+    await mended();
+    expect(await keysIn(main, 'manifests/')).toEqual(before);
   });
 
   it('where nobody who is trusted signed it, or it does not follow on what is there', async () => {
