@@ -6,7 +6,7 @@
  */
 
 import { comparePaths } from '../../archive/entry.ts';
-import type { Warning } from '../../archive/manifest.ts';
+import type { ManifestBody, Warning } from '../../archive/manifest.ts';
 import { LinkPageWriter, PageWriter } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { IndexStream } from '../backup/index-stream.ts';
@@ -42,9 +42,10 @@ export async function rebuildIndex(
     name,
     rebuilt: true,
     broughtBack: false,
-    components: [],
-    lostPaths: 0,
-    paths: [],
+    // What was lost with a segment before is not in those that are left.
+    components: body.lost === undefined ? [] : failedIn(body),
+    lostPaths: body.lost?.count ?? 0,
+    paths: body.lost?.paths ?? [],
     pages: [],
   };
   if (!apply) return { ...found, published: false };
@@ -99,6 +100,9 @@ export async function rebuildIndex(
   const key = await publishRevision(place, snapshot, change);
   return { ...found, published: key !== null };
 }
+
+const failedIn = ({ components }: ManifestBody): string[] =>
+  components.filter(({ state }) => state === 'failed').map(({ name }) => name);
 
 /** The root or one of the pages. */
 async function isUnreadable({ provider, signal }: RepairRequest, snapshot: Snapshot): Promise<boolean> {

@@ -148,7 +148,7 @@ function newestLostOf(found: readonly AnySnapshot[], repaired: readonly Repaired
   const newest = new NewestLost();
   for (const snapshot of found) {
     const now = repaired.find(({ name }) => name === snapshot.name);
-    newest.add(snapshot.header, now === undefined ? hasLost(snapshot) : !now.rebuilt && !now.broughtBack);
+    newest.add(snapshot.header, now === undefined || now.rebuilt ? hasLost(snapshot) : !now.broughtBack);
   }
   return newest.lost;
 }
