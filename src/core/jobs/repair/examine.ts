@@ -58,6 +58,7 @@ export async function readManifests(
         const revision = [one, ...(one.earlier ?? [])].find((other) => other.key === key)!;
         if (code !== 'SNAPSHOT_UNTRUSTED') damaged.push({ listed: revision, problem: message });
       }
+      if (isTrusted) damaged.push(...(await damagedBelow(request, one, snapshot)));
       if (isTrusted) sound.push({ snapshot, listed: one });
       else untrusted.push(one);
     } catch (error) {
@@ -67,6 +68,31 @@ export async function readManifests(
     }
   }
   return { sound, damaged, untrusted, erased };
+}
+
+/** Revisions that have been replaced: prune keeps them, and cannot tell what they need where one is damaged. */
+async function damagedBelow(
+  { provider, trust, signal }: RepairRequest,
+  listed: ListedSnapshot,
+  { key, passedOver = [] }: AnySnapshot,
+): Promise<Manifests['damaged']> {
+  const known = new Set([key, ...passedOver.map((one) => one.key)]);
+  const found: { listed: ListedSnapshot; problem: string }[] = [];
+  for (const one of [listed, ...(listed.earlier ?? [])]) {
+    if (known.has(one.key)) continue;
+    try {
+      await readSoundSnapshot(provider, { ...one, earlier: [] }, signal, trust);
+    } catch (error) {
+      if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
+      // What is not there any more prune has let go.
+      if (error.code === 'OBJECT_DAMAGED')
+        found.push({
+          listed: one,
+          problem: `${error.message}; a later revision is whole, so it may be removed`,
+        });
+    }
+  }
+  return found;
 }
 
 /** What is wrong with which object, by key. */

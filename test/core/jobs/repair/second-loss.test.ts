@@ -4,9 +4,13 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { localStore } from '../../../../src/addins/local/index.ts';
+import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
 import type { ManifestBody } from '../../../../src/core/archive/manifest.ts';
+import { errorCodes } from '../../../../src/core/errors.ts';
 import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
 import { cannedEngine, cannedSelector } from '../../../support/canned-engine.ts';
+import { copyIn, runCopy } from '../../../support/copies.ts';
 import { compactLab, repairLab } from '../../../support/upkeep.ts';
 import { type ChainLab, openChainLab } from '../chain/chain-lab.ts';
 
@@ -53,6 +57,26 @@ describe('a second loss', () => {
     expect(failures.map(({ path }) => path)).toEqual(['shadow/b']);
     await chain.full();
     expect((await repairLab(chain.lab)).newestLost).toBe(0);
+  });
+
+  it('of the manifest from before the first is named, and comes from a copy', async () => {
+    chain.write('a', randomBytes(5000));
+    const full = await chain.full();
+    const copy = join(chain.directory, 'copy');
+    await runCopy(chain.lab, copyIn(copy));
+    rmSync(objectOf(full, 'segment'));
+    await repairLab(chain.lab);
+    const manifest = join(chain.lab.storePath, full.key);
+    flip(manifest, readFileSync(manifest).length >> 1);
+    expect(await repairLab(chain.lab)).toMatchObject({
+      objects: [{ key: full.key, mended: false, problem: expect.stringContaining('a later revision') }],
+      exitStatus: errorCodes.OBJECT_DAMAGED.exit,
+    });
+    const store = await localStore.open({ use: 'local', path: copy });
+    const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+    const copies = [{ name: 'offsite', store, provider }];
+    await repairLab(chain.lab, { copies });
+    expect(await repairLab(chain.lab, { copies })).toMatchObject({ objects: [], exitStatus: 0 });
   });
 
   it('leaves marked what lies in a segment that this run does not read', async () => {
