@@ -129,7 +129,7 @@ const measuresSchema = {
   },
 } as const;
 
-export const processMark = { pid: whole, processStart: text, bootId: text } as const;
+const processMark = { pid: whole, processStart: text, bootId: text } as const;
 
 /** Of `runs/<id>.json`. */
 const runFileSchema = {
