@@ -26,7 +26,7 @@ process.exitCode = status ?? 1;
 
 /** Writes the code that validates by the schemas of the configuration, the state, built-in addins, manifests and answers. */
 async function prepareValidators() {
-  const { preparedName, sourceOf } = await import('../src/core/config/validate.ts');
+  const { preparedName, sourceOf } = await import('../src/core/settings/validate.ts');
   const { configSchema } = await import('../src/core/config/config-schema.ts');
   const { addinConfigurationSchema } = await import('../src/core/config/addin-schema.ts');
   const { headerSchema, bodySchema } = await import('../src/core/archive/manifest-shape.ts');
@@ -34,10 +34,10 @@ async function prepareValidators() {
   const { answers } = await import('../src/core/isolation/answers.ts');
   const { allAddins } = await import('../src/cli/builtin-addins.ts');
   const settings = (await allAddins()).map((definition) => definition.settingsSchema);
-  mkdirSync(join(out, 'core/config/validators'), { recursive: true });
+  mkdirSync(join(out, 'core/settings/validators'), { recursive: true });
   const manifests = [headerSchema, bodySchema];
   const files = [configSchema, addinConfigurationSchema, ...manifests, ...stateSchemas];
   const ours = [...files, ...Object.values(answers)];
   for (const schema of [...ours, ...settings])
-    writeFileSync(join(out, 'core/config', preparedName(schema)), sourceOf(schema));
+    writeFileSync(join(out, 'core/settings', preparedName(schema)), sourceOf(schema));
 }

@@ -10,11 +10,11 @@ import { rcloneStore } from '../src/addins/rclone/index.ts';
 import { s3Store } from '../src/addins/s3/index.ts';
 import { s3TarProvider } from '../src/addins/s3-tar/index.ts';
 import { jsonDocuments } from '../src/cli/documents/index.ts';
-import { addinManifestSchema } from '../src/core/addins/manifest-schema.ts';
 import { addinConfigurationSchema } from '../src/core/config/addin-schema.ts';
 import { configSchema } from '../src/core/config/config-schema.ts';
 import type { JsonSchema } from '../src/core/index.ts';
 import { builtinNotifiers } from '../src/core/notify/builtin.ts';
+import { addinManifestSchema } from '../src/core/packages/manifest-schema.ts';
 import { apiscpPanel } from '../src/panels/apiscp/index.ts';
 import { genericPanel } from '../src/panels/generic/index.ts';
 

@@ -7,11 +7,11 @@
 
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { LoadedPackages } from '../core/addins/load-packages.ts';
 import { configSchema } from '../core/config/config-schema.ts';
 import type { AddinDefinition } from '../core/index.ts';
 import { holdfastVersion } from '../core/jobs/addin.ts';
 import { builtinNotifiers } from '../core/notify/builtin.ts';
+import type { LoadedPackages } from '../core/packages/load-packages.ts';
 import { builtinNames } from './builtin-addins.ts';
 import { packageWorld } from './package-world.ts';
 
@@ -25,7 +25,7 @@ const none: AddinPackages = { modules: [], refused: [], definitions: [] };
 export async function addinPackages(configDir: string): Promise<AddinPackages> {
   const sources = await sourcesIn(join(configDir, 'config.json'));
   if (sources.length === 0) return none;
-  const { loadPackages } = await import('../core/addins/load-packages.ts');
+  const { loadPackages } = await import('../core/packages/load-packages.ts');
   const { packagedDefinition } = await import('../core/addins/packaged-definitions.ts');
   const { builtinScopes } = await import('../core/scopes/builtin.ts');
   const loaded = await loadPackages(sources, {

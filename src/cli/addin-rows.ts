@@ -1,7 +1,7 @@
 /** What `addin list` shows of each addin: the built-in ones, those of packages, and those that are refused. */
 
-import type { Permissions } from '../core/addins/permissions-schema.ts';
 import type { AddinDefinition } from '../core/index.ts';
+import type { Permissions } from '../core/packages/permissions-schema.ts';
 import type { Verification } from '../core/state/verifications.ts';
 import type { AddinPackages } from './addin-packages.ts';
 import type { AddinsDocument } from './documents/addins.ts';

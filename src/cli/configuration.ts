@@ -11,15 +11,16 @@ import {
   type Configuration,
   checkConfiguration,
 } from '../core/config/load-configuration.ts';
-import { type ConfigProblem, configInvalid, showProblem } from '../core/config/problems.ts';
 import { partAt } from '../core/config/without-faults.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { AddinDefinition } from '../core/index.ts';
 import { didYouMean } from '../core/near-matches.ts';
+import { builtinNotifiers } from '../core/notify/builtin.ts';
 import { quoted } from '../core/printable.ts';
 import { readRegularFile } from '../core/regular-file.ts';
 import { type EffectiveSettings, effectiveSettings } from '../core/scopes/effective-settings.ts';
 import { readScopeFile, scopeFilePath } from '../core/scopes/scope-file.ts';
+import { type ConfigProblem, configInvalid, showProblem } from '../core/settings/problems.ts';
 import { type AddinPackages, addinPackages } from './addin-packages.ts';
 import { addinsNamed, allAddins } from './builtin-addins.ts';
 import type { CliContext } from './command.ts';
@@ -116,7 +117,8 @@ function valid({ configuration, problems, definitions, packages }: Checked): Loa
 async function checkFiles(dir: string): Promise<Checked> {
   const packages = await addinPackages(dir);
   const { refused } = packages;
-  const definitions = [...(await addinsNamed(await namesUsed(dir))), ...packages.definitions];
+  const ours = [...builtinNotifiers, ...(await addinsNamed(await namesUsed(dir)))];
+  const definitions = [...ours, ...packages.definitions];
   const first = await checkConfiguration(dir, definitions, refused);
   if (first.configuration !== null) return { ...first, definitions, packages };
   // Only with all of them at hand can a message tell what is installed.

@@ -6,7 +6,7 @@
 import { createReadStream } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { unarmored } from '../core/encryption/age-armor.ts';
+import { unarmored } from '../core/age/armor.ts';
 import { decryptAgeStream } from '../core/encryption/age-file.ts';
 import { type Identity, readIdentities } from '../core/encryption/identities.ts';
 import { ageFile, decryptSmall, wantsPassphrase } from '../core/encryption/small-files.ts';

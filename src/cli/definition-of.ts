@@ -1,15 +1,14 @@
 /** Finds a loaded definition by kind and name. */
 
-import type { AddinDefinition, PanelDefinition, ProviderDefinition, StoreDefinition } from '../core/index.ts';
+import { installed } from '../core/config/installed.ts';
+import type { AddinDefinition, DefinitionOf } from '../core/contracts/addin.ts';
 
-type Kinds = { store: StoreDefinition; provider: ProviderDefinition; panel: PanelDefinition };
-
-export function definitionOf<K extends keyof Kinds>(
+export function definitionOf<K extends 'store' | 'provider' | 'panel'>(
   definitions: readonly AddinDefinition[],
   kind: K,
   name: string,
-): Kinds[K] {
-  const found = definitions.find((one) => one.kind === kind && one.name === name);
-  if (found === undefined) throw new TypeError(`the ${kind} ${name} was not loaded`);
-  return found as Kinds[K];
+): DefinitionOf<K> {
+  const found = installed(kind, name, definitions);
+  if (found === null) throw new TypeError(`the ${kind} ${name} was not loaded`);
+  return found;
 }

@@ -1,11 +1,11 @@
 /** Drops databases that an import replaced and that were kept long enough: part of every backup run. */
 
 import { databaseSettingsSchema } from '../core/config/config-schema.ts';
-import { resolveSecrets } from '../core/config/secrets.ts';
 import { isHoldfastError } from '../core/errors.ts';
 import { ImportJournal } from '../core/jobs/import/journal.ts';
 import type { ImportEvent } from '../core/jobs/import/types.ts';
 import { printable } from '../core/printable.ts';
+import { resolveSecrets } from '../core/settings/secrets.ts';
 import type { CliContext } from './command.ts';
 import type { Loaded } from './configuration.ts';
 

@@ -2,9 +2,9 @@
 
 import type { Warning } from '../core/archive/components.ts';
 import { databaseSettingsSchema } from '../core/config/config-schema.ts';
-import { resolveSecrets } from '../core/config/secrets.ts';
 import { endKilledImports, unfinishedImports, whatEndsIt } from '../core/jobs/import/end-killed.ts';
 import { quoted } from '../core/printable.ts';
+import { resolveSecrets } from '../core/settings/secrets.ts';
 import { type Check, caution } from './checks/check.ts';
 import type { CliContext } from './command.ts';
 import type { Loaded } from './configuration.ts';

@@ -2,13 +2,13 @@
 
 import { type Content, type Entry, entryFlags, fileType, typeOf } from '../core/archive/entry.ts';
 import type { Warning } from '../core/archive/manifest.ts';
+import { encodedPaths, shown } from '../core/filesystem/path-text.ts';
 import { displayName } from '../core/filesystem/xattrs.ts';
 import type { IndexReader } from '../core/jobs/index-reader.ts';
 import { warnedPath } from '../core/jobs/restore/backup-warnings.ts';
-import { encodedPaths, shown } from '../core/path-text.ts';
 import type { EntryDocument } from './documents/entry.ts';
 
-export { encodedPath, encodedPaths, shown } from '../core/path-text.ts';
+export { encodedPath, encodedPaths, shown } from '../core/filesystem/path-text.ts';
 
 const typeNames = new Map<number, { readonly name: EntryDocument['type']; readonly letter: string }>([
   [fileType.regular, { name: 'file', letter: '-' }],

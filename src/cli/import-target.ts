@@ -1,12 +1,12 @@
 /** On which configured server an account's database lies, and how to import into it. */
 
 import { type DatabaseSettings, databaseSettingsSchema } from '../core/config/config-schema.ts';
-import { resolveSecrets } from '../core/config/secrets.ts';
 import { requireSound } from '../core/config/without-faults.ts';
 import { HoldfastError } from '../core/errors.ts';
 import type { Account } from '../core/index.ts';
 import type { ImportContext, ImportEvent } from '../core/jobs/import/types.ts';
 import { quoted } from '../core/printable.ts';
+import { resolveSecrets } from '../core/settings/secrets.ts';
 import type { CliContext } from './command.ts';
 import type { Loaded } from './configuration.ts';
 

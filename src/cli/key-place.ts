@@ -7,11 +7,11 @@
 import { access, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { storeFileKey } from '../core/archive/keys.ts';
-import { resolveSecrets } from '../core/config/secrets.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { Account } from '../core/index.ts';
 import type { OwnDirectory } from '../core/jobs/backup/own-directories.ts';
 import { quoted } from '../core/printable.ts';
+import { resolveSecrets } from '../core/settings/secrets.ts';
 import type { CliContext } from './command.ts';
 import { type ConfiguredPlaces, configuredPlaces } from './configured-places.ts';
 import { definitionOf } from './definition-of.ts';

@@ -1,9 +1,9 @@
 /** What the `key` commands share: which servers' keys are meant, and the identity they work with. */
 
-import { readSecret } from '../core/config/secrets.ts';
 import { type Identity, readIdentities } from '../core/encryption/identities.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { quoted } from '../core/printable.ts';
+import { readSecret } from '../core/settings/secrets.ts';
 import { isUuid } from '../core/state/server-identity.ts';
 import type { CliContext } from './command.ts';
 import { type KeyOptions, readKeyOptions } from './key-input.ts';

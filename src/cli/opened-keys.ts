@@ -6,12 +6,12 @@
  */
 
 import type { AddinConfiguration } from '../core/config/load-configuration.ts';
-import { readSecret } from '../core/config/secrets.ts';
 import { type Identity, readIdentities } from '../core/encryption/identities.ts';
 import { openKeyRing } from '../core/encryption/key-ring.ts';
 import { type KeyedProvider, type KeyRing, withKeys } from '../core/encryption/keyed-provider.ts';
 import { HoldfastError } from '../core/errors.ts';
 import type { Provider, Store } from '../core/index.ts';
+import { readSecret } from '../core/settings/secrets.ts';
 import type { World } from './world.ts';
 
 export interface KeysOf {

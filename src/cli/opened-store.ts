@@ -6,11 +6,11 @@
 
 import { checkedStore } from '../core/checked-store.ts';
 import type { UseSettings } from '../core/config/load-configuration.ts';
-import { resolveSecrets, secretsIn } from '../core/config/secrets.ts';
 import { isFaulty } from '../core/config/without-faults.ts';
 import { HoldfastError } from '../core/errors.ts';
 import type { Settings, Store, StoreSetup } from '../core/index.ts';
 import type { AddinPlace, IsolationWorld } from '../core/isolation/isolate.ts';
+import { resolveSecrets, secretsIn } from '../core/settings/secrets.ts';
 import { placeOfBuiltin } from './builtin-places.ts';
 import type { Loaded } from './configuration.ts';
 import { definitionOf } from './definition-of.ts';

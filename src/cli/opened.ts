@@ -13,7 +13,6 @@ import type { AddinRef } from '../core/archive/manifest.ts';
 import { databaseSettingsSchema } from '../core/config/config-schema.ts';
 import type { AddinConfiguration, Configuration, UseSettings } from '../core/config/load-configuration.ts';
 import { withExclusions } from '../core/config/policy.ts';
-import { escapePointer, resolveSecrets, secretsIn } from '../core/config/secrets.ts';
 import { requireSound } from '../core/config/without-faults.ts';
 import type { PanelCache } from '../core/contracts/panel.ts';
 import { withOtherAccounts } from '../core/databases/other-accounts.ts';
@@ -31,6 +30,7 @@ import type {
   Store,
 } from '../core/index.ts';
 import type { OpenAddin } from '../core/jobs/addin.ts';
+import { escapePointer, resolveSecrets, secretsIn } from '../core/settings/secrets.ts';
 import type { DirectoryAccess } from '../core/state/carried-ids.ts';
 import { withLastKnown } from '../core/state/last-known.ts';
 import { openState, type State } from '../core/state/state.ts';

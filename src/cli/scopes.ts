@@ -1,8 +1,8 @@
 /** Opens the scopes of this installation: the built-in ones, and those of the addins that are configured. */
 
-import { resolveSecrets } from '../core/config/secrets.ts';
 import type { Scope, Settings } from '../core/index.ts';
 import { ScopeRegistry } from '../core/scopes/registry.ts';
+import { resolveSecrets } from '../core/settings/secrets.ts';
 import type { CliContext } from './command.ts';
 import { type Loaded, loadFiles } from './configuration.ts';
 

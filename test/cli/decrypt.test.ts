@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { encryptWhole } from '../../src/core/encryption/age-encrypter.ts';
+import { encryptWhole } from '../../src/core/age/encrypter.ts';
 import { parseRecipient } from '../../src/core/encryption/key-text.ts';
 import {
   type CliResult,

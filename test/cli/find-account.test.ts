@@ -7,11 +7,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { s3TarProvider } from '../../src/addins/s3-tar/index.ts';
 import { ownerOf } from '../../src/cli/find-account.ts';
 import type { Search } from '../../src/cli/search.ts';
+import { newKeyPair } from '../../src/core/age/x25519.ts';
 import { identityOf } from '../../src/core/encryption/identities.ts';
 import { openKeyRing } from '../../src/core/encryption/key-ring.ts';
 import { identityText } from '../../src/core/encryption/key-text.ts';
 import { type KeyedProvider, withKeys } from '../../src/core/encryption/keyed-provider.ts';
-import { newKeyPair } from '../../src/core/encryption/x25519.ts';
 import { type Lab, openLab } from '../support/backup.ts';
 
 const { signal } = new AbortController();

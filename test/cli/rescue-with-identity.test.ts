@@ -9,8 +9,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SnapshotsDocument } from '../../src/cli/documents/snapshots.ts';
+import { newKeyPair } from '../../src/core/age/x25519.ts';
 import { identityText } from '../../src/core/encryption/key-text.ts';
-import { newKeyPair } from '../../src/core/encryption/x25519.ts';
 import { runRescue } from '../support/backup.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 import { runPython } from '../support/run-python.ts';

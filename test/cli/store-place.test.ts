@@ -7,9 +7,9 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KeyCheckDocument, KeyRotateDocument } from '../../src/cli/documents/keys.ts';
+import { newKeyPair } from '../../src/core/age/x25519.ts';
 import { identityOf } from '../../src/core/encryption/identities.ts';
 import { identityText } from '../../src/core/encryption/key-text.ts';
-import { newKeyPair } from '../../src/core/encryption/x25519.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { engineChecks } from '../../src/core/jobs/verify-store/engine-checks.ts';
 import { readVerifications } from '../../src/core/state/verifications.ts';

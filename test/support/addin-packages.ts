@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { AddinManifest } from '../../src/core/addins/manifest-schema.ts';
+import type { AddinManifest } from '../../src/core/packages/manifest-schema.ts';
 
 export interface PackageFiles {
   readonly host?: unknown;

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { chainProvider } from '../../src/addins/chain/index.ts';
 import { localStore } from '../../src/addins/local/index.ts';
 import { s3TarProvider } from '../../src/addins/s3-tar/index.ts';
+import { newKeyPair } from '../../src/core/age/x25519.ts';
 import type { DatabaseEngine } from '../../src/core/contracts/database.ts';
 import type { Account, DatabaseSelector, Tree } from '../../src/core/contracts/panel.ts';
 import type { RequestedLevel } from '../../src/core/contracts/provider.ts';
@@ -20,7 +21,6 @@ import { type Identity, identityOf } from '../../src/core/encryption/identities.
 import { openKeyRing } from '../../src/core/encryption/key-ring.ts';
 import { identityText } from '../../src/core/encryption/key-text.ts';
 import { type KeyedProvider, withKeys } from '../../src/core/encryption/keyed-provider.ts';
-import { newKeyPair } from '../../src/core/encryption/x25519.ts';
 import type { OpenAddin } from '../../src/core/jobs/addin.ts';
 import type { AccountSteps } from '../../src/core/jobs/backup/account-steps.ts';
 import { type AccountOutcome, type BackUpReport, backUp } from '../../src/core/jobs/backup/back-up.ts';

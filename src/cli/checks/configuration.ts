@@ -3,11 +3,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { databaseSettingsSchema } from '../../core/config/config-schema.ts';
-import type { ConfigProblem } from '../../core/config/problems.ts';
-import { readSecret, secretsIn } from '../../core/config/secrets.ts';
 import type { JsonSchema, Settings } from '../../core/index.ts';
 import { notifierNamed } from '../../core/notify/builtin.ts';
 import { printable } from '../../core/printable.ts';
+import type { ConfigProblem } from '../../core/settings/problems.ts';
+import { readSecret, secretsIn } from '../../core/settings/secrets.ts';
 import { openSigner, ownSigners } from '../../core/state/signing-key.ts';
 import type { State } from '../../core/state/state.ts';
 import { placeOf } from '../config-place.ts';

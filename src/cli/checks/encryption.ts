@@ -1,12 +1,12 @@
 /** Whether backups of an addin configuration can be encrypted as it asks, and read where it says so. */
 
 import type { AddinConfiguration } from '../../core/config/load-configuration.ts';
-import { readSecret } from '../../core/config/secrets.ts';
 import { checkRecipients } from '../../core/encryption/recipients.ts';
 import type { Account, Store } from '../../core/index.ts';
 import { encryptedBeside, storeEncrypted } from '../../core/jobs/backup/encrypted-beside.ts';
 import type { OwnDirectory } from '../../core/jobs/backup/own-directories.ts';
 import { printable } from '../../core/printable.ts';
+import { readSecret } from '../../core/settings/secrets.ts';
 import type { State } from '../../core/state/state.ts';
 import { plural } from '../format.ts';
 import { whereExposed } from '../key-place.ts';

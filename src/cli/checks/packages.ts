@@ -1,6 +1,6 @@
 /** The addin packages that the configuration lists. */
 
-import type { AddinModule } from '../../core/addins/addin-module.ts';
+import type { AddinModule } from '../../core/packages/addin-module.ts';
 import { printable } from '../../core/printable.ts';
 import { knownAddinNumber } from '../../core/state/addin-users.ts';
 import type { AddinPackages } from '../addin-packages.ts';

@@ -1,9 +1,9 @@
 /** `holdfast addin validate`: one addin configuration, wherever it lies. */
 
 import { readAddinConfiguration } from '../../core/config/load-configuration.ts';
-import type { ConfigProblem } from '../../core/config/problems.ts';
 import { errorCodes } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
+import type { ConfigProblem } from '../../core/settings/problems.ts';
 import { addinPackages } from '../addin-packages.ts';
 import { allAddins } from '../builtin-addins.ts';
 import type { CliCommand } from '../command.ts';

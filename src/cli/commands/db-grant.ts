@@ -1,10 +1,10 @@
 /** `holdfast db grant`: the user that may read everything an export needs, and change nothing. */
 
 import type { DatabaseSettings } from '../../core/config/config-schema.ts';
-import { readSecret } from '../../core/config/secrets.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { DatabaseEngine } from '../../core/index.ts';
 import { printable, quoted } from '../../core/printable.ts';
+import { readSecret } from '../../core/settings/secrets.ts';
 import type { CliCommand } from '../command.ts';
 import { collected } from '../command.ts';
 import { loadConfigured } from '../configuration.ts';

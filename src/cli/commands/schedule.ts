@@ -3,9 +3,9 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Argument, Option } from 'commander';
+import { nextTime } from '../../core/calendar/cron.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { nextTime } from '../../core/schedule/cron.ts';
 import {
   beginsAt,
   dueAt,

@@ -1,7 +1,7 @@
 /** `addin list --json` and `addin validate --json`. */
 
 import type { FromSchema } from 'json-schema-to-ts';
-import { refusalReasons } from '../../core/addins/refusal.ts';
+import { refusalReasons } from '../../core/packages/refusal.ts';
 import {
   choice,
   count,

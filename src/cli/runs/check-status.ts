@@ -7,10 +7,10 @@
 
 import type { Configuration } from '../../core/config/load-configuration.ts';
 import { rests } from '../../core/config/policy.ts';
-import { showProblem } from '../../core/config/problems.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { readPauses } from '../../core/schedule/schedule-file.ts';
+import { showProblem } from '../../core/settings/problems.ts';
 import { knownRuns } from '../../core/state/run-records.ts';
 import { knownError } from '../../core/system-error.ts';
 import type { CliContext } from '../command.ts';

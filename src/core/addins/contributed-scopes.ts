@@ -7,8 +7,8 @@
 import type { Settings } from '../contracts/addin.ts';
 import type { Scope, ScopeValue } from '../contracts/scope.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
+import type { AddinModule } from '../packages/addin-module.ts';
 import { printable } from '../printable.ts';
-import type { AddinModule } from './addin-module.ts';
 import { openAddinScopes } from './open-addin.ts';
 
 /** @param settings resolved when they are needed; may reject */

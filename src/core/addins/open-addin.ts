@@ -6,7 +6,6 @@
  */
 
 import { accessSync, constants } from 'node:fs';
-import { secretsIn } from '../config/secrets.ts';
 import type { JsonSchema, Settings } from '../contracts/addin.ts';
 import type { Notifier } from '../contracts/notifier.ts';
 import type { Provider, ProviderInput } from '../contracts/provider.ts';
@@ -16,7 +15,8 @@ import type { StoreSetup } from '../contracts/store-setup.ts';
 import { HoldfastError } from '../errors.ts';
 import type { AddinUser } from '../isolation/addin-user.ts';
 import type { AddinPlace, IsolationWorld } from '../isolation/isolate.ts';
-import { type AddinModule, importDefinition } from './addin-module.ts';
+import { type AddinModule, importDefinition } from '../packages/addin-module.ts';
+import { secretsIn } from '../settings/secrets.ts';
 import { directoriesIn } from './setting-directories.ts';
 
 type ModuleOf<K extends AddinModule['kind']> = AddinModule & { readonly kind: K };

@@ -4,7 +4,7 @@
  */
 
 import type { AddinDefinition, JsonSchema, Settings } from '../contracts/addin.ts';
-import type { AddinModule } from './addin-module.ts';
+import type { AddinModule } from '../packages/addin-module.ts';
 import {
   openAddinNotifier,
   openAddinProvider,

@@ -5,7 +5,7 @@
  */
 
 import { createHash, type Hash } from 'node:crypto';
-import { AgeEncrypter } from '../encryption/age-encrypter.ts';
+import { AgeEncrypter } from '../age/encrypter.ts';
 import { compressFrame, type FrameTarget, releaseBuffer, seekTable } from './frames.ts';
 import type { FrameSizes } from './root.ts';
 

@@ -4,9 +4,9 @@
  * Knows nothing of what the body says; docs/format.md, section 5.
  */
 
-import { decryptWhole } from '../encryption/age-decrypter.ts';
-import { encryptWhole } from '../encryption/age-encrypter.ts';
-import type { KeyPair } from '../encryption/x25519.ts';
+import { decryptWhole } from '../age/decrypter.ts';
+import { encryptWhole } from '../age/encrypter.ts';
+import type { KeyPair } from '../age/x25519.ts';
 import { HoldfastError } from '../errors.ts';
 
 export const lockBody = (json: string, publicKey: Uint8Array): string =>

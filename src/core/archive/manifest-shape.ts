@@ -6,8 +6,8 @@
  * size a number of bytes, a name a text. Unknown properties are let pass.
  */
 
-import { validate } from '../config/validate.ts';
 import type { JsonSchema } from '../contracts/addin.ts';
+import { validate } from '../settings/validate.ts';
 import { dataKeyPattern, highestEpoch, highestRevision, highestSequence, indexKeyPattern } from './keys.ts';
 
 const text = { type: 'string' };

@@ -4,8 +4,8 @@
  * Encodes, decodes and checks; knows no store. Properties a newer writer added survive as unknown.
  */
 
+import type { KeyPair } from '../age/x25519.ts';
 import type { Level } from '../contracts/provider.ts';
-import type { KeyPair } from '../encryption/x25519.ts';
 import { HoldfastError } from '../errors.ts';
 import type { Component, Warning } from './components.ts';
 import type { SnapshotState } from './keys.ts';

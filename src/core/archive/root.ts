@@ -6,7 +6,7 @@
  */
 
 import { hash } from 'node:crypto';
-import { payloadStart } from '../encryption/age-header.ts';
+import { payloadStart } from '../age/header.ts';
 import { HoldfastError } from '../errors.ts';
 import { quoted } from '../printable.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';

@@ -2,7 +2,7 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ConfigProblem } from './problems.ts';
+import type { ConfigProblem } from '../settings/problems.ts';
 
 /** Paths in order of names; none where there is no such directory. */
 export async function addinFiles(home: string, problems: ConfigProblem[]): Promise<string[]> {

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { type Changeable, findChangeable } from '../changeable.ts';
 import { printable } from '../printable.ts';
-import type { ConfigProblem } from './problems.ts';
+import type { ConfigProblem } from '../settings/problems.ts';
 
 /**
  * One problem for each file or directory at fault. None where Holdfast does not run as root: there is nothing to be

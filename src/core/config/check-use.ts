@@ -1,18 +1,12 @@
 /** Validates the settings of an addin, which stand beside `use`, by the schema that its definition brings. */
 
-import type { RefusedAddin } from '../addins/refusal.ts';
 import type { AddinDefinition, JsonSchema } from '../contracts/addin.ts';
 import { didYouMean } from '../near-matches.ts';
 import { printable, quoted } from '../printable.ts';
-import { type ConfigProblem, describeErrors } from './problems.ts';
-import { isSecretReference, secretsIn } from './secrets.ts';
-import { validate } from './validate.ts';
-
-/** What `use` can name, and what it could if it had not been refused. */
-export interface Installed {
-  readonly definitions: readonly AddinDefinition[];
-  readonly refused?: readonly RefusedAddin[] | undefined;
-}
+import { type ConfigProblem, describeErrors } from '../settings/problems.ts';
+import { isSecretReference, secretsIn } from '../settings/secrets.ts';
+import { validate } from '../settings/validate.ts';
+import { type Installed, installed } from './installed.ts';
 
 interface Place extends Installed {
   readonly file: string;
@@ -31,9 +25,8 @@ export function checkUse(
 ): void {
   const use = (settings as { use?: unknown } | null | undefined)?.use;
   if (typeof use !== 'string' || use === '') return;
-  const installed = definitions.filter((one) => one.kind === kind);
-  const definition = installed.find(({ name }) => name === use);
-  if (definition !== undefined) {
+  const definition = installed(kind, use, definitions);
+  if (definition !== null) {
     problems.push(...describeErrors(file, validate(settings, definition.settingsSchema), pointer));
     problems.push(...inlineSecrets(file, settings, definition.settingsSchema, pointer));
     return;
@@ -46,7 +39,7 @@ export function checkUse(
     problems.push({ file, pointer: `${pointer}/use`, message, hint: printable(why.hint, 1000) });
     return;
   }
-  const names = installed.map(({ name }) => name).sort();
+  const names = definitions.flatMap((one) => (one.kind === kind ? [one.name] : [])).sort();
   const list = names.length === 0 ? 'none is installed' : `installed are ${names.join(', ')}`;
   const guess = didYouMean(use, names);
   // A package that is refused as a whole says nothing about what is in it.

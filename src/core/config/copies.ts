@@ -3,9 +3,9 @@
  */
 
 import { quoted } from '../printable.ts';
+import type { ConfigProblem } from '../settings/problems.ts';
 import type { AddinDocument, Retention } from './addin-schema.ts';
 import type { UseSettings } from './load-configuration.ts';
-import type { ConfigProblem } from './problems.ts';
 
 /** A further store that gets every snapshot. */
 export interface CopyConfiguration {

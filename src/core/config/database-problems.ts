@@ -1,8 +1,8 @@
 /** What a schema cannot say about database servers. */
 
 import { quoted } from '../printable.ts';
+import type { ConfigProblem } from '../settings/problems.ts';
 import type { DatabaseSettings } from './config-schema.ts';
-import type { ConfigProblem } from './problems.ts';
 
 export function databaseProblems(file: string, databases: readonly DatabaseSettings[]): ConfigProblem[] {
   return databases.flatMap(({ name, socket, host }, index) => {

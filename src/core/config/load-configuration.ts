@@ -6,9 +6,10 @@
  */
 
 import { join, resolve } from 'node:path';
-import type { RefusedAddin } from '../addins/refusal.ts';
 import type { AddinDefinition, Settings } from '../contracts/addin.ts';
+import type { RefusedAddin } from '../packages/refusal.ts';
 import { printable, quoted } from '../printable.ts';
+import type { ConfigProblem } from '../settings/problems.ts';
 import { addinFiles } from './addin-files.ts';
 import {
   type AddinDocument,
@@ -18,11 +19,12 @@ import {
   type ScheduleEntry,
 } from './addin-schema.ts';
 import { changeableFiles } from './changeable-files.ts';
-import { checkUse, type Installed } from './check-use.ts';
+import { checkUse } from './check-use.ts';
 import { type ConfigDocument, configSchema, type DatabaseSettings } from './config-schema.ts';
 import { type CopyConfiguration, copiesOf, copyProblems, copyStores } from './copies.ts';
 import { type DatabaseOptions, databaseOptionsOf } from './database-options.ts';
 import { databaseProblems } from './database-problems.ts';
+import type { Installed } from './installed.ts';
 import { type Isolation, isolationOf } from './isolation.ts';
 import {
   type Operations,
@@ -33,7 +35,6 @@ import {
   timingProblems,
 } from './operations.ts';
 import { policyProblems, type Ruled } from './policy.ts';
-import type { ConfigProblem } from './problems.ts';
 import { readDocument, schemaProblems } from './read-document.ts';
 import { noSteering } from './steering.ts';
 import { type Faulty, inShortened, partAt, soundPart, withoutFaults } from './without-faults.ts';

@@ -4,13 +4,13 @@
  */
 
 import { createRequire } from 'node:module';
+import { nextTime, parseCron } from '../calendar/cron.ts';
 import { didYouMean } from '../near-matches.ts';
-import { builtinNotifiers, notifierNamed } from '../notify/builtin.ts';
 import { quoted } from '../printable.ts';
-import { nextTime, parseCron } from '../schedule/cron.ts';
-import { checkUse, type Installed } from './check-use.ts';
+import type { ConfigProblem } from '../settings/problems.ts';
+import { checkUse } from './check-use.ts';
+import { type Installed, installed } from './installed.ts';
 import type { AccountBudget, HookEvent, HookSettings, Limits, NotifySettings } from './operations-schema.ts';
-import type { ConfigProblem } from './problems.ts';
 import type { Upkeep } from './upkeep-schema.ts';
 
 /** Of the server. */
@@ -62,9 +62,8 @@ export const timingOf = ({
 export function operationsProblems(
   file: string,
   { hooks, notify }: Pick<Operations, 'hooks' | 'notify'>,
-  { definitions, refused }: Installed = { definitions: [] },
+  { definitions, refused }: Installed,
 ): ConfigProblem[] {
-  const known = [...builtinNotifiers, ...definitions];
   const problems: ConfigProblem[] = [];
   for (const [index, { command }] of hooks.entries()) {
     if (command[0]?.startsWith('/') === true) continue;
@@ -75,8 +74,8 @@ export function operationsProblems(
   for (const [index, settings] of notify.entries()) {
     const pointer = `/notify/${index}`;
     const { on, ...given } = settings;
-    checkUse('notifier', given, pointer, { file, definitions: known, refused, problems });
-    if (on === undefined || notifierNamed(settings.use, known)?.events === undefined) continue;
+    checkUse('notifier', given, pointer, { file, definitions, refused, problems });
+    if (on === undefined || installed('notifier', settings.use, definitions)?.events === undefined) continue;
     const message = `is nothing that ${settings.use} takes`;
     problems.push({ file, pointer: `${pointer}/on`, message, hint: 'Remove "on".' });
   }

@@ -8,9 +8,9 @@
 import type { Account } from '../contracts/panel.ts';
 import { globToRegExp, isGlob } from '../glob.ts';
 import { quoted } from '../printable.ts';
+import type { ConfigProblem } from '../settings/problems.ts';
 import type { Retention } from './addin-schema.ts';
 import type { PolicyRule } from './policy-schema.ts';
-import type { ConfigProblem } from './problems.ts';
 import type { Steering } from './steering.ts';
 
 type Subject = Pick<Account, 'site' | 'domain' | 'plan'>;

@@ -2,10 +2,10 @@
 
 import type { JsonSchema, Settings } from '../contracts/addin.ts';
 import { readRegularFile } from '../regular-file.ts';
+import { type ConfigProblem, describeErrors, kindOf } from '../settings/problems.ts';
+import { validate } from '../settings/validate.ts';
 import { inlineSecrets } from './check-use.ts';
 import { parseJson } from './parse-json.ts';
-import { type ConfigProblem, describeErrors, kindOf } from './problems.ts';
-import { validate } from './validate.ts';
 
 const largestBytes = 1024 * 1024;
 

@@ -6,7 +6,7 @@
  */
 
 import type { Settings } from '../contracts/addin.ts';
-import { type ConfigProblem, configInvalid } from './problems.ts';
+import { type ConfigProblem, configInvalid } from '../settings/problems.ts';
 
 /** Properties of a document. */
 interface Parts {

@@ -78,3 +78,6 @@ export type AddinDefinition =
   | PanelDefinition
   | NotifierDefinition
   | ScopeDefinition;
+
+/** The definitions of one kind. */
+export type DefinitionOf<K extends AddinDefinition['kind']> = Extract<AddinDefinition, { readonly kind: K }>;

@@ -5,11 +5,11 @@
  * that nothing is missing at the end is known, and said by an error, only when the stream has ended.
  */
 
+import { damagedAge, decryptPayload } from '../age/decrypter.ts';
+import { nonceBytes } from '../age/header.ts';
+import { payloadKey } from '../age/x25519.ts';
 import { HoldfastError } from '../errors.ts';
-import { damagedAge, decryptPayload } from './age-decrypter.ts';
-import { nonceBytes } from './age-header.ts';
 import { decrypterFor, type Keys, translated } from './small-files.ts';
-import { payloadKey } from './x25519.ts';
 
 /** Hybrid recipients take two kilobytes each. */
 const headerLimitBytes = 256 * 1024;

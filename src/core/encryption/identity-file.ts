@@ -2,9 +2,9 @@
  * Makes identities, and the files that keep them, as `age` reads them.
  */
 
+import { newKeyPair } from '../age/x25519.ts';
 import { type Identity, identityOf } from './identities.ts';
 import { identityText } from './key-text.ts';
-import { newKeyPair } from './x25519.ts';
 
 /** A new one, of the kind that every release of age knows. */
 export async function newIdentity(): Promise<Identity> {

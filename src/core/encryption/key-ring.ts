@@ -4,13 +4,13 @@
  * Private halves stay in this process's memory and are never written anywhere.
  */
 
+import type { KeyPair } from '../age/x25519.ts';
 import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import type { Identity } from './identities.ts';
 import type { KeyRing } from './keyed-provider.ts';
 import { type ListedKey, listKeys, openEpoch, openKeyFile } from './owner-keys.ts';
-import type { KeyPair } from './x25519.ts';
 
 export interface KeyRingRequest {
   readonly store: Store;

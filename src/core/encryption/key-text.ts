@@ -7,7 +7,7 @@
 
 import { hash } from 'node:crypto';
 import { bech32 } from '@scure/base';
-import { type KeyPair, keyBytes, publicHalf } from './x25519.ts';
+import { type KeyPair, keyBytes, publicHalf } from '../age/x25519.ts';
 
 const publicWord = 'age';
 const privateWord = 'age-secret-key-';

@@ -6,12 +6,6 @@
  */
 
 import type { KeyObject } from 'node:crypto';
-import { parseObjectKey } from '../archive/keys.ts';
-import { identityMissing } from '../archive/locked-body.ts';
-import type { ObjectRef } from '../archive/manifest.ts';
-import type { ObjectSeal } from '../archive/root.ts';
-import type { Provider } from '../contracts/provider.ts';
-import { atMost, collect } from '../streams.ts';
 import {
   type ByteRange,
   chunkBytes,
@@ -19,11 +13,17 @@ import {
   chunksOf,
   decryptChunks,
   payloadSize,
-} from './age-chunks.ts';
-import { damagedAge, decryptStream, noKeyFits } from './age-decrypter.ts';
-import { openSealed } from './age-header.ts';
+} from '../age/chunks.ts';
+import { damagedAge, decryptStream, noKeyFits } from '../age/decrypter.ts';
+import { openSealed } from '../age/header.ts';
+import type { KeyPair } from '../age/x25519.ts';
+import { parseObjectKey } from '../archive/keys.ts';
+import { identityMissing } from '../archive/locked-body.ts';
+import type { ObjectRef } from '../archive/manifest.ts';
+import type { ObjectSeal } from '../archive/root.ts';
+import type { Provider } from '../contracts/provider.ts';
+import { atMost, collect } from '../streams.ts';
 import type { ListedKey, OwnerPlace } from './owner-keys.ts';
-import type { KeyPair } from './x25519.ts';
 
 export interface KeyRing {
   /**

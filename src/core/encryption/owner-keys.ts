@@ -6,6 +6,7 @@
  * private half leaves this module only where an identity has opened it. Objects are created, never replaced.
  */
 
+import { type KeyPair, newKeyPair } from '../age/x25519.ts';
 import {
   highestEpoch,
   highestRevision,
@@ -21,7 +22,6 @@ import { bytesOf, collect } from '../streams.ts';
 import type { Identity } from './identities.ts';
 import { identityText, pairId, parseIdentity, recipientText } from './key-text.ts';
 import { encryptTo } from './recipients.ts';
-import { type KeyPair, newKeyPair } from './x25519.ts';
 
 /** The public side of an epoch: what a server that only writes has to know. */
 export interface OwnerEpoch {

@@ -6,11 +6,11 @@
  * that may be a private half never gets into a message.
  */
 
+import { encryptWhole } from '../age/encrypter.ts';
+import { wrapFileKey } from '../age/x25519.ts';
 import { HoldfastError } from '../errors.ts';
 import { quoted } from '../printable.ts';
-import { encryptWhole } from './age-encrypter.ts';
 import { parseRecipient } from './key-text.ts';
-import { wrapFileKey } from './x25519.ts';
 
 /**
  * Resolves with one age file for all of them.

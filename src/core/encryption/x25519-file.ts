@@ -6,10 +6,10 @@
  * files and tells a wrong key from damage. The library takes a sixth of a second to load.
  */
 
-import { chunksOf, decryptChunks, storedChunkBytes, tagBytes } from './age-chunks.ts';
-import { fromBase64, headerMacFits, nonceBytes } from './age-header.ts';
+import { chunksOf, decryptChunks, storedChunkBytes, tagBytes } from '../age/chunks.ts';
+import { fromBase64, headerMacFits, nonceBytes } from '../age/header.ts';
+import { type KeyPair, payloadKey, unwrapFileKey } from '../age/x25519.ts';
 import { parseIdentity } from './key-text.ts';
-import { type KeyPair, payloadKey, unwrapFileKey } from './x25519.ts';
 
 const headerPattern =
   /^age-encryption\.org\/v1\n(?:-> X25519 [A-Za-z0-9+/]{43}\n[A-Za-z0-9+/]{43}\n)+--- ([A-Za-z0-9+/]{43})\n/;

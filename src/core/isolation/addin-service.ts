@@ -5,9 +5,9 @@
  */
 
 import { pathToFileURL } from 'node:url';
-import type { AddinModule } from '../addins/addin-module.ts';
 import type { AddinDefinition } from '../contracts/addin.ts';
 import type { Notifier, NotifierMessage } from '../contracts/notifier.ts';
+import type { AddinModule } from '../packages/addin-module.ts';
 import { protectionsHere } from './protections.ts';
 import type { Handler, Service } from './serve.ts';
 import { setupHandlers } from './setup-service.ts';
@@ -95,7 +95,7 @@ async function openPart(opening: Opening): Promise<Opened> {
 
 async function definitionFor({ module, exported, packaged }: Opening): Promise<AddinDefinition> {
   if (packaged !== undefined) {
-    const { importDefinition } = await import('../addins/addin-module.ts');
+    const { importDefinition } = await import('../packages/addin-module.ts');
     return importDefinition(packaged);
   }
   const exports = (await import(pathToFileURL(module!).href)) as Readonly<Record<string, unknown>>;

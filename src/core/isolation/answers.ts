@@ -4,9 +4,9 @@
  * A version id that is a number, or a size that is a string, would go into manifests unseen.
  */
 
-import { validate } from '../config/validate.ts';
 import type { JsonSchema } from '../contracts/addin.ts';
 import { errorCodes } from '../errors.ts';
+import { validate } from '../settings/validate.ts';
 import { brokenBy } from './peer.ts';
 
 const text = { type: 'string', maxLength: 4096 };

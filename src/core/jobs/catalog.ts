@@ -5,6 +5,7 @@
  * counts. Lists follow the sequence, then the instant; which is the newest says `newest-snapshot.ts`.
  */
 
+import type { KeyPair } from '../age/x25519.ts';
 import { parseManifestKey } from '../archive/keys.ts';
 import { identityMissing } from '../archive/locked-body.ts';
 import {
@@ -18,7 +19,6 @@ import {
 import type { Store } from '../contracts/store.ts';
 import { pairId } from '../encryption/key-text.ts';
 import type { KeyedProvider } from '../encryption/keyed-provider.ts';
-import type { KeyPair } from '../encryption/x25519.ts';
 import { type ErrorCode, HoldfastError, isHoldfastError } from '../errors.ts';
 import { collect } from '../streams.ts';
 import { type ListedSnapshot, listByOwner } from './list-by-owner.ts';

@@ -6,8 +6,8 @@
 
 import { contentRoot } from '../archive/root.ts';
 import { HoldfastError } from '../errors.ts';
+import { shown } from '../filesystem/path-text.ts';
 import { displayName } from '../filesystem/xattrs.ts';
-import { shown } from '../path-text.ts';
 import type { AnySnapshot, Snapshot } from './catalog.ts';
 import { openIndex } from './index-reader.ts';
 import { type ContentsRequest, verifyContents } from './verify-contents.ts';

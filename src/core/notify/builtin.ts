@@ -1,6 +1,7 @@
 /** The notifiers that come with Holdfast: their settings, and their code loaded when they are opened. */
 
-import type { JsonSchema, NotifierDefinition } from '../contracts/addin.ts';
+import { installed } from '../config/installed.ts';
+import type { AddinDefinition, JsonSchema, NotifierDefinition } from '../contracts/addin.ts';
 import { notifierContract } from '../contracts/notifier.ts';
 
 const address = '[^\\s@<>,;"-][^\\s@<>,;"]*@[^\\s@<>,;"]+';
@@ -97,10 +98,5 @@ export const builtinNotifiers: readonly NotifierDefinition[] = [
 /** The notifier of that name among ours and those given; null for none. */
 export const notifierNamed = (
   use: string,
-  definitions: readonly { readonly kind: string; readonly name: string }[] = [],
-): NotifierDefinition | null =>
-  builtinNotifiers.find(({ name }) => name === use) ??
-  (definitions.find(({ kind, name }) => kind === 'notifier' && name === use) as
-    | NotifierDefinition
-    | undefined) ??
-  null;
+  definitions: readonly AddinDefinition[] = [],
+): NotifierDefinition | null => installed('notifier', use, [...builtinNotifiers, ...definitions]);

@@ -5,14 +5,14 @@
  * Nothing here decides what a run was; it only passes it on.
  */
 
-import type { RefusedAddin } from '../addins/refusal.ts';
 import type { NotifySettings } from '../config/operations-schema.ts';
-import { resolveSecrets } from '../config/secrets.ts';
-import { validate } from '../config/validate.ts';
 import type { AddinDefinition, NotifierDefinition, Settings } from '../contracts/addin.ts';
 import type { Notification, Notifier, NotifyEvent } from '../contracts/notifier.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
+import type { RefusedAddin } from '../packages/refusal.ts';
 import { printable } from '../printable.ts';
+import { resolveSecrets } from '../settings/secrets.ts';
+import { validate } from '../settings/validate.ts';
 import { notifierNamed } from './builtin.ts';
 import { messageOf } from './message.ts';
 

@@ -10,11 +10,11 @@
  */
 
 import { createHash } from 'node:crypto';
+import { type CronTimes, latestTime, nextTime, parseCron } from '../calendar/cron.ts';
+import { closesAt, isOpen, opensAt, parseWindow, type Window } from '../calendar/window.ts';
+import { localZone } from '../calendar/zoned-time.ts';
 import type { AddinConfiguration } from '../config/load-configuration.ts';
 import type { RequestedLevel } from '../contracts/provider.ts';
-import { type CronTimes, latestTime, nextTime, parseCron } from './cron.ts';
-import { closesAt, isOpen, opensAt, parseWindow, type Window } from './window.ts';
-import { localZone } from './zoned-time.ts';
 
 export interface ScheduleItem {
   /** Stable for an addin configuration, level and expression. */

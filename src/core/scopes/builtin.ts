@@ -1,8 +1,8 @@
 /** The scopes that are built in, and whether a value is one of theirs. */
 
-import { validate } from '../config/validate.ts';
 import type { ScopeValue } from '../contracts/scope.ts';
 import { printable } from '../printable.ts';
+import { validate } from '../settings/validate.ts';
 import { resourceScopes } from './resource-scopes.ts';
 import { selectionScopes } from './selection-scopes.ts';
 import type { ScopeSpec, SpecWorld } from './spec.ts';

@@ -7,9 +7,9 @@
 
 import type { Configuration } from '../config/load-configuration.ts';
 import { rests } from '../config/policy.ts';
-import type { ConfigProblem } from '../config/problems.ts';
 import type { AddinDefinition } from '../contracts/addin.ts';
 import type { ScopeValue } from '../contracts/scope.ts';
+import type { ConfigProblem } from '../settings/problems.ts';
 import { builtinScopes, faultOf } from './builtin.ts';
 import { scopeFilePath } from './scope-file.ts';
 

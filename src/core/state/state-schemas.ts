@@ -6,8 +6,8 @@
  */
 
 import type { FromSchema } from 'json-schema-to-ts';
-import { validate } from '../config/validate.ts';
 import type { JsonSchema } from '../contracts/addin.ts';
+import { validate } from '../settings/validate.ts';
 
 const text = { type: 'string' } as const;
 const textOrNull = { type: ['string', 'null'] } as const;

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { checkEncryption, checkIdentityPlaces, checkPlain } from '../../../src/cli/checks/encryption.ts';
+import { newKeyPair } from '../../../src/core/age/x25519.ts';
 import type { AddinConfiguration } from '../../../src/core/config/load-configuration.ts';
 import { memoryStore } from '../../../src/core/conformance/memory-store.ts';
 import { recipientText } from '../../../src/core/encryption/key-text.ts';
-import { newKeyPair } from '../../../src/core/encryption/x25519.ts';
 import { ownerUuid, put, signal } from '../../support/synthetic-snapshots.ts';
 
 const withIdentity = (name: string, identity: string) =>

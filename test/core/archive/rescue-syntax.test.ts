@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { newKeyPair } from '../../../src/core/age/x25519.ts';
 import { identityOf, readIdentities } from '../../../src/core/encryption/identities.ts';
 import { identityText } from '../../../src/core/encryption/key-text.ts';
 import { sheetOf } from '../../../src/core/encryption/recovery-sheet.ts';
-import { newKeyPair } from '../../../src/core/encryption/x25519.ts';
 
 const rescue = fileURLToPath(new URL('../../../src/core/archive/rescue.py', import.meta.url));
 const python = (program: string) => execFileSync('python3', ['-c', program, rescue], { encoding: 'utf8' });

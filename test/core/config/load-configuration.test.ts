@@ -13,10 +13,11 @@ import { databaseName } from '../../../src/cli/import-target.ts';
 import { type InPlaceChoice, runInPlace } from '../../../src/cli/in-place.ts';
 import type { StoreSession } from '../../../src/cli/store-session.ts';
 import { type Configuration, checkConfiguration } from '../../../src/core/config/load-configuration.ts';
-import { configInvalid } from '../../../src/core/config/problems.ts';
-import { validate } from '../../../src/core/config/validate.ts';
 import { requireExclusions, requireSound } from '../../../src/core/config/without-faults.ts';
 import type { AddinDefinition } from '../../../src/core/index.ts';
+import { builtinNotifiers } from '../../../src/core/notify/builtin.ts';
+import { configInvalid } from '../../../src/core/settings/problems.ts';
+import { validate } from '../../../src/core/settings/validate.ts';
 import { apiscpPanel } from '../../../src/panels/apiscp/index.ts';
 import { genericPanel } from '../../../src/panels/generic/index.ts';
 
@@ -26,6 +27,7 @@ const unused = async (): Promise<never> => {
 const common = { version: '1.0.0', contract: 1 };
 const object = { type: 'object', additionalProperties: false, required: ['use'] };
 const definitions: readonly AddinDefinition[] = [
+  ...builtinNotifiers,
   apiscpPanel,
   genericPanel,
   {

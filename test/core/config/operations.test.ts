@@ -1,18 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { type Operations, operationsProblems, timingProblems } from '../../../src/core/config/operations.ts';
 import type { NotifySettings } from '../../../src/core/config/operations-schema.ts';
+import { builtinNotifiers } from '../../../src/core/notify/builtin.ts';
 
 const none: Operations = { limits: {}, hooks: [], notify: [], alertAfterHours: 30, keepRunsDays: 90 };
 const notifying = (...notify: NotifySettings[]): string[] =>
-  operationsProblems('f', { ...none, notify }).map(({ pointer, message }) => `${pointer}: ${message}`);
+  operationsProblems('f', { ...none, notify }, { definitions: builtinNotifiers }).map(
+    ({ pointer, message }) => `${pointer}: ${message}`,
+  );
 
 describe('problems of hooks and notifiers', () => {
   it('wants the full path of a program', () => {
     const hooks = [{ on: 'failure', command: ['mail', 'x'], timeoutSeconds: 1, onFailure: 'warn' }] as const;
-    const [found] = operationsProblems('f', {
-      ...none,
-      hooks: hooks.map((one) => ({ ...one, command: [...one.command] })),
-    });
+    const [found] = operationsProblems(
+      'f',
+      { ...none, hooks: hooks.map((one) => ({ ...one, command: [...one.command] })) },
+      { definitions: [] },
+    );
 
     expect(found).toMatchObject({
       pointer: '/hooks/0/command/0',

@@ -4,10 +4,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encryptWhole } from '../../../src/core/age/encrypter.ts';
 import type { ManifestHeader } from '../../../src/core/archive/manifest.ts';
 import { memoryStore } from '../../../src/core/conformance/memory-store.ts';
 import type { Provider } from '../../../src/core/contracts/provider.ts';
-import { encryptWhole } from '../../../src/core/encryption/age-encrypter.ts';
 import { type Identity, readIdentities } from '../../../src/core/encryption/identities.ts';
 import { openKeyRing } from '../../../src/core/encryption/key-ring.ts';
 import {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { s3TarProvider } from '../../../src/addins/s3-tar/index.ts';
+import { newKeyPair } from '../../../src/core/age/x25519.ts';
 import { manifestKey, parseManifestKey } from '../../../src/core/archive/keys.ts';
 import { encodeManifest } from '../../../src/core/archive/manifest.ts';
 import { newIdentity } from '../../../src/core/encryption/identity-file.ts';
@@ -13,7 +14,6 @@ import { openKeyRing } from '../../../src/core/encryption/key-ring.ts';
 import { pairId, recipientText } from '../../../src/core/encryption/key-text.ts';
 import { withKeys } from '../../../src/core/encryption/keyed-provider.ts';
 import { createEpoch } from '../../../src/core/encryption/owner-keys.ts';
-import { newKeyPair } from '../../../src/core/encryption/x25519.ts';
 import { errorCodes } from '../../../src/core/errors.ts';
 import {
   listSnapshots,

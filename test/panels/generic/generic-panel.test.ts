@@ -3,7 +3,7 @@ import { chmod, chown, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { validate } from '../../../src/core/config/validate.ts';
+import { validate } from '../../../src/core/settings/validate.ts';
 import { genericPanel } from '../../../src/panels/generic/index.ts';
 
 const signal = new AbortController().signal;

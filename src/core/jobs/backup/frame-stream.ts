@@ -7,9 +7,9 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
+import { AgeEncrypter } from '../../age/encrypter.ts';
 import { seekTable } from '../../archive/frames.ts';
 import type { FrameSizes } from '../../archive/root.ts';
-import { AgeEncrypter } from '../../encryption/age-encrypter.ts';
 
 /** Smaller than a segment's frames: all databases of an account stream at once, each with its own. */
 const frameBytes = 1024 * 1024;

@@ -7,6 +7,7 @@
  */
 
 import { createHash } from 'node:crypto';
+import { AgeEncrypter } from '../../age/encrypter.ts';
 import { comparePaths } from '../../archive/entry.ts';
 import type { ManifestBody } from '../../archive/manifest.ts';
 import { compressPart, type FinishedPage } from '../../archive/pages.ts';
@@ -21,7 +22,6 @@ import {
   type TreeRow,
 } from '../../archive/root.ts';
 import { ByteQueue } from '../../byte-queue.ts';
-import { AgeEncrypter } from '../../encryption/age-encrypter.ts';
 import type { PagePart } from '../capture/messages.ts';
 import type { ParentSnapshot } from './parent-snapshot.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';

@@ -10,8 +10,8 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ByteRange } from '../../age/chunks.ts';
 import { parseObjectKey } from '../../archive/keys.ts';
-import type { ByteRange } from '../../encryption/age-chunks.ts';
 
 const hashBytes = 32;
 /** Bytes that are checked together. */

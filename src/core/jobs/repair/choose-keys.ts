@@ -5,8 +5,8 @@
  * can encrypt a pair to the recipients, so that one of the right epoch opens proves nothing.
  */
 
+import type { KeyPair } from '../../age/x25519.ts';
 import { type OwnerPlace, pairSlot } from '../../encryption/owner-keys.ts';
-import type { KeyPair } from '../../encryption/x25519.ts';
 import type { HoldfastError } from '../../errors.ts';
 import { type JudgedKey, type KeyWorth, keyWorths } from './judge-keys.ts';
 import { isFitting, lackOf, type Need, notOpened, otherRecipients, untried } from './key-needs.ts';

@@ -3,6 +3,7 @@
  * whether it opens and holds the key that it is named after.
  */
 
+import type { KeyPair } from '../../age/x25519.ts';
 import type { Provider } from '../../contracts/provider.ts';
 import type { Store } from '../../contracts/store.ts';
 import type { KeyRing } from '../../encryption/keyed-provider.ts';
@@ -13,7 +14,6 @@ import {
   listKeys,
   type OwnerPlace,
 } from '../../encryption/owner-keys.ts';
-import type { KeyPair } from '../../encryption/x25519.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { collect } from '../../streams.ts';
 

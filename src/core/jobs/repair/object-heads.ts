@@ -1,8 +1,8 @@
 /** Which key pairs open some objects, from their first bytes alone: whether an object is whole, its hash tells. */
 
+import { openHeader, payloadStart } from '../../age/header.ts';
+import type { KeyPair } from '../../age/x25519.ts';
 import type { ObjectRef } from '../../archive/manifest.ts';
-import { openHeader, payloadStart } from '../../encryption/age-header.ts';
-import type { KeyPair } from '../../encryption/x25519.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { collect } from '../../streams.ts';
 import { eachLimited } from '../each-limited.ts';

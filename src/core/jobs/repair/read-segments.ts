@@ -5,12 +5,12 @@
  * inode numbers, the times at which metadata changed, or that contents were left out on purpose.
  */
 
+import { openHeader, payloadStart } from '../../age/header.ts';
 import { type Content, type Entry, entryFlags, fileType, type LinkRecord } from '../../archive/entry.ts';
 import { decompressFrame, wholeFrames } from '../../archive/frame-splitter.ts';
 import type { ObjectRef } from '../../archive/manifest.ts';
 import { type ObjectRow, objectKinds } from '../../archive/root.ts';
 import { type ReadMember, readTar } from '../../archive/tar-reader.ts';
-import { openHeader, payloadStart } from '../../encryption/age-header.ts';
 import { type KeyedProvider, streamPayload } from '../../encryption/keyed-provider.ts';
 import { collect } from '../../streams.ts';
 

@@ -13,8 +13,8 @@
 import { type Content, dataBytes, type Entry } from '../../archive/entry.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import { closeFd, O, openAt, Stat, statAt, statFd } from '../../filesystem/native.ts';
+import { shown } from '../../filesystem/path-text.ts';
 import { lastName } from '../../filesystem/write-entry.ts';
-import { shown } from '../../path-text.ts';
 import { entriesOf } from '../restore/kept-pages.ts';
 import type { Decider, Usage } from './decide.ts';
 import { isInode } from './identity.ts';

@@ -19,6 +19,7 @@ import { endsOfTarget } from '../../filesystem/exhaustion.ts';
 import { closeWritten } from '../../filesystem/flush.ts';
 import { closeFd, errno, errnoName, linkAt, unlinkAt } from '../../filesystem/native.ts';
 import { OpenDirectories } from '../../filesystem/open-directories.ts';
+import { shown } from '../../filesystem/path-text.ts';
 import {
   applyToDescriptor,
   createFile,
@@ -27,7 +28,6 @@ import {
   lastName,
 } from '../../filesystem/write-entry.ts';
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
-import { shown } from '../../path-text.ts';
 import type { Frames } from './frames.ts';
 import { isProtected, unprotect } from './protection.ts';
 import { type Restriction, restrictEntry } from './restriction.ts';

@@ -4,7 +4,7 @@
 
 import { type Entry, isWithin } from '../../archive/entry.ts';
 import { HoldfastError } from '../../errors.ts';
-import { shown } from '../../path-text.ts';
+import { shown } from '../../filesystem/path-text.ts';
 import { printable } from '../../printable.ts';
 import type { Snapshot } from '../catalog.ts';
 import { lostNamesHint } from '../has-lost.ts';

@@ -3,7 +3,7 @@
  */
 
 import { errorCodes } from '../../errors.ts';
-import { shown, shownWithEncoding } from '../../path-text.ts';
+import { shown, shownWithEncoding } from '../../filesystem/path-text.ts';
 import { WarningList } from '../backup/warnings.ts';
 import type { RestoreOutlet } from './entry-restorer.ts';
 import type { RestoreFailure, RestoreReport, RestoreRequest } from './types.ts';

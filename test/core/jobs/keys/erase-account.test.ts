@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
+import { newKeyPair } from '../../../../src/core/age/x25519.ts';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
 import { identityText, recipientText } from '../../../../src/core/encryption/key-text.ts';
 import { createEpoch } from '../../../../src/core/encryption/owner-keys.ts';
-import { newKeyPair } from '../../../../src/core/encryption/x25519.ts';
 import { HoldfastError } from '../../../../src/core/errors.ts';
 import { listSnapshots, readSnapshot } from '../../../../src/core/jobs/catalog.ts';
 import {

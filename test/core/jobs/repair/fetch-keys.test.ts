@@ -2,17 +2,17 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
+import { newHeader } from '../../../../src/core/age/header.ts';
+import { newKeyPair } from '../../../../src/core/age/x25519.ts';
 import type { ManifestHeader, ObjectRef } from '../../../../src/core/archive/manifest.ts';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
 import type { Provider } from '../../../../src/core/contracts/provider.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
-import { newHeader } from '../../../../src/core/encryption/age-header.ts';
 import type { Identity } from '../../../../src/core/encryption/identities.ts';
 import { openKeyRing } from '../../../../src/core/encryption/key-ring.ts';
 import { identityText, pairId, recipientText } from '../../../../src/core/encryption/key-text.ts';
 import { withKeys } from '../../../../src/core/encryption/keyed-provider.ts';
 import { keyLimitBytes, type OpenedEpoch, reviseEpoch } from '../../../../src/core/encryption/owner-keys.ts';
-import { newKeyPair } from '../../../../src/core/encryption/x25519.ts';
 import { writeEvent } from '../../../../src/core/jobs/events.ts';
 import { CopiesAsked } from '../../../../src/core/jobs/repair/copies-asked.ts';
 import type { Manifests } from '../../../../src/core/jobs/repair/examine.ts';

@@ -5,8 +5,8 @@
  */
 
 import type { KeyObject } from 'node:crypto';
-import { chunkBytes, encryptChunk, tagBytes } from './age-chunks.ts';
-import { newHeader } from './age-header.ts';
+import { chunkBytes, encryptChunk, tagBytes } from './chunks.ts';
+import { newHeader } from './header.ts';
 
 const empty = Buffer.alloc(0);
 

@@ -6,7 +6,7 @@
  */
 
 import { pathToFileURL } from 'node:url';
-import type { AddinDefinition } from '../contracts/addin.ts';
+import type { AddinDefinition, DefinitionOf } from '../contracts/addin.ts';
 import { HoldfastError } from '../errors.ts';
 import { printable } from '../printable.ts';
 import { serveOwnExports } from './host-package.ts';
@@ -27,8 +27,6 @@ export interface AddinModule {
   readonly entry: string;
   readonly manifest: AddinManifest;
 }
-
-export type DefinitionOf<K extends AddinKind> = Extract<AddinDefinition, { readonly kind: K }>;
 
 /**
  * Imports the module in this process.

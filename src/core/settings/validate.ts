@@ -60,7 +60,7 @@ export const preparedName = (schema: JsonSchema): string =>
 
 /** Undefined where the build did not know the schema, or there was none. */
 function prepared(schema: JsonSchema): ValidateFunction | undefined {
-  const path = join(ownCode, 'core/config', preparedName(schema));
+  const path = join(ownCode, 'core/settings', preparedName(schema));
   return existsSync(path) ? (require(path) as ValidateFunction) : undefined;
 }
 

@@ -5,17 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bech32 } from '@scure/base';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  chunkRange,
-  decryptChunks,
-  payloadSize,
-  storedSize,
-} from '../../../src/core/encryption/age-chunks.ts';
-import { decryptStream, decryptWhole } from '../../../src/core/encryption/age-decrypter.ts';
-import { AgeEncrypter, encryptWhole } from '../../../src/core/encryption/age-encrypter.ts';
-import { newHeader, openSealed, payloadStart } from '../../../src/core/encryption/age-header.ts';
+import { chunkRange, decryptChunks, payloadSize, storedSize } from '../../../src/core/age/chunks.ts';
+import { decryptStream, decryptWhole } from '../../../src/core/age/decrypter.ts';
+import { AgeEncrypter, encryptWhole } from '../../../src/core/age/encrypter.ts';
+import { newHeader, openSealed, payloadStart } from '../../../src/core/age/header.ts';
+import { type KeyPair, newKeyPair, publicHalf } from '../../../src/core/age/x25519.ts';
 import { identityText, recipientText } from '../../../src/core/encryption/key-text.ts';
-import { type KeyPair, newKeyPair, publicHalf } from '../../../src/core/encryption/x25519.ts';
 import { openX25519File } from '../../../src/core/encryption/x25519-file.ts';
 
 const sizes = [0, 1, 65535, 65536, 65537, 131072, 3 * 1024 * 1024 + 17];

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { expect, it } from 'vitest';
 import { addinConfigurationSchema } from '../../../src/core/config/addin-schema.ts';
 import { configSchema } from '../../../src/core/config/config-schema.ts';
-import { sourceOf, validate } from '../../../src/core/config/validate.ts';
+import { sourceOf, validate } from '../../../src/core/settings/validate.ts';
 
 const require = createRequire(import.meta.url);
 

@@ -4,7 +4,7 @@
  * White space before and after it is allowed, lines may end in CRLF; whatever else is not as age writes it is damage.
  */
 
-import { damagedAge } from './age-decrypter.ts';
+import { damagedAge } from './decrypter.ts';
 
 const begin = '-----BEGIN AGE ENCRYPTED FILE-----';
 const end = '-----END AGE ENCRYPTED FILE-----';

@@ -5,7 +5,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { returnFreed } from './filesystem/native-process.ts';
+import { returnFreed } from '../../filesystem/native-process.ts';
 
 type Collect = (options: { readonly type: 'major'; readonly flavor: 'last-resort' }) => void;
 

@@ -13,9 +13,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { importDefinition } from '../../../src/core/addins/addin-module.ts';
-import { type LoadedPackages, loadPackages } from '../../../src/core/addins/load-packages.ts';
 import { packagedDefinition } from '../../../src/core/addins/packaged-definitions.ts';
+import { importDefinition } from '../../../src/core/packages/addin-module.ts';
+import { type LoadedPackages, loadPackages } from '../../../src/core/packages/load-packages.ts';
 import { manifestOf, writePackage } from '../../support/addin-packages.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'holdfast-packages-'));

@@ -10,8 +10,8 @@
 
 import type { KeyObject } from 'node:crypto';
 import { HoldfastError } from '../errors.ts';
-import { chunksOf, decryptChunk, decryptChunks, payloadSize, storedChunkBytes } from './age-chunks.ts';
-import { openHeader, payloadStart } from './age-header.ts';
+import { chunksOf, decryptChunk, decryptChunks, payloadSize, storedChunkBytes } from './chunks.ts';
+import { openHeader, payloadStart } from './header.ts';
 import type { KeyPair } from './x25519.ts';
 
 export function damagedAge(what: string, why: string): HoldfastError {

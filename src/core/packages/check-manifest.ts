@@ -7,14 +7,14 @@
 
 import satisfies from 'semver/functions/satisfies.js';
 import validRange from 'semver/ranges/valid.js';
-import { describeErrors } from '../config/problems.ts';
-import { schemaFault, validate } from '../config/validate.ts';
 import type { JsonSchema } from '../contracts/addin.ts';
 import { notifierContract } from '../contracts/notifier.ts';
 import { providerContract } from '../contracts/provider.ts';
 import { scopeContract } from '../contracts/scope.ts';
 import { storeContract } from '../contracts/store.ts';
 import { printable, quoted } from '../printable.ts';
+import { describeErrors } from '../settings/problems.ts';
+import { schemaFault, validate } from '../settings/validate.ts';
 import { type AddinKind, type AddinManifest, manifestSchemas } from './manifest-schema.ts';
 import { type Found, type Refusal, refusal } from './refusal.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { armor } from 'age-encryption';
 import { describe, expect, it } from 'vitest';
-import { unarmored } from '../../../src/core/encryption/age-armor.ts';
+import { unarmored } from '../../../src/core/age/armor.ts';
 import { collect } from '../../../src/core/streams.ts';
 
 async function* inPieces(text: string, size: number): AsyncGenerator<Buffer> {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { judgeManifest } from '../../../src/core/addins/check-manifest.ts';
 import { assertAbilities } from '../../../src/core/addins/needed-abilities.ts';
 import { memoryStore } from '../../../src/core/conformance/index.ts';
+import { judgeManifest } from '../../../src/core/packages/check-manifest.ts';
 import { manifestOf } from '../../support/addin-packages.ts';
 
 const host = '>=0.1.0 <1';

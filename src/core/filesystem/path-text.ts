@@ -1,6 +1,6 @@
 /** Paths of a snapshot as text: for people, and for documents that say how they are written. One spelling everywhere. */
 
-import { displayName } from './filesystem/xattrs.ts';
+import { displayName } from './xattrs.ts';
 
 const odd = /[\p{Cc}\p{Cf}\u2028\u2029\ufffd]/u;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { latestTime, nextTime, parseCron } from '../../../src/core/schedule/cron.ts';
-import { closesAt, isOpen, opensAt, parseWindow } from '../../../src/core/schedule/window.ts';
+import { latestTime, nextTime, parseCron } from '../../../src/core/calendar/cron.ts';
+import { closesAt, isOpen, opensAt, parseWindow } from '../../../src/core/calendar/window.ts';
 
 const ms = (text: string): number => Date.parse(text);
 const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());

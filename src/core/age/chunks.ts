@@ -6,7 +6,7 @@
  */
 
 import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
-import { payloadStart } from './age-header.ts';
+import { payloadStart } from './header.ts';
 
 export const chunkBytes = 65536;
 export const tagBytes = 16;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { MemoryKeeper } from '../../src/core/memory-keeper.ts';
+import { MemoryKeeper } from '../../../../src/core/jobs/backup/memory-keeper.ts';
 
 it('gives back what is no longer used, and leaves no collector behind', () => {
   let planned: string[][] | null = Array.from({ length: 200_000 }, (_, i) => [`site${i}`, `domain${i}.test`]);

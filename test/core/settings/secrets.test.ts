@@ -3,7 +3,7 @@ import { chmod, chown, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { resolveSecrets, secretsIn } from '../../../src/core/config/secrets.ts';
+import { resolveSecrets, secretsIn } from '../../../src/core/settings/secrets.ts';
 
 const secret = { type: 'string', 'x-secret': true };
 const schema = {
