@@ -1,7 +1,7 @@
 /**
- * One process per test file. One retry, which the report names: on two cores three files and their real servers
- * compete, and a test that then fails once is looked into, not passed over. `--mode built` (`npm test`) starts the built
- * command line; files named `*.long.test.ts` run in `--mode long` only (`npm run test:long`), built as well.
+ * One retry, which the report names: on two cores three files and their real servers compete, and a test that then
+ * fails once is looked into, not passed over. `--mode built` (`npm test`) starts the built command line; files named
+ * `*.long.test.ts` run in `--mode long` only (`npm run test:long`), built as well.
  */
 
 import { join } from 'node:path';
@@ -20,6 +20,11 @@ export default defineConfig(({ mode }) => ({
     ],
     reporters: ['default', './test/support/count-reporter.ts'],
     pool: 'forks',
+    // A process and its modules serve many files, which saves a fifth of a second each. Long runs have files that import others.
+    isolate: mode === 'long',
+    setupFiles: ['test/support/as-begun.ts'],
+    // Node runs the source itself, as it does outside of tests.
+    experimental: { viteModuleRunner: false },
     env: {
       HOLDFAST_TEST_MODE: mode,
       // The tests start thousands of threads and processes of ours; compiling costs each a tenth of a second.
