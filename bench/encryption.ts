@@ -2,8 +2,8 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { newKeyPair } from '../src/core/age/x25519.ts';
 import { identityText, recipientText } from '../src/core/encryption/key-text.ts';
-import { newKeyPair } from '../src/core/encryption/x25519.ts';
 
 /** The value of `encryption` in an addin configuration. With `encrypted` it makes an identity in `dir`. */
 export function encryptionIn(dir: string, encrypted: boolean): unknown {
