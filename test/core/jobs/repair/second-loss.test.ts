@@ -119,6 +119,33 @@ describe('a second loss', () => {
     },
   );
 
+  it('of the index of a full leaves said what was lost with a segment', async () => {
+    await chain[Symbol.asyncDispose]();
+    chain = await openChainLab({ threads: 2 }, '/dev/shm');
+    // Each thread begins with a tree, and has a segment of its own; the last has the directories.
+    const trees = { shadow: chain.at('one'), info: chain.at('two') };
+    for (const name of ['one', 'two']) chain.write(`${name}/file`, randomBytes(5000));
+    const { snapshot: full } = await chain.lab.backUp(trees, { level: 'full' });
+    const segments = full.header.objects.flatMap(({ kind, key }) => (kind === 'segment' ? [key] : []));
+    expect(segments).toHaveLength(2);
+    rmSync(join(chain.lab.storePath, segments.sort()[0]!));
+    await repairLab(chain.lab);
+    const first = await lost();
+    expect(first).toMatchObject({ count: 1, paths: [expect.stringMatching(/^(?:shadow|info)\/file$/)] });
+    rmSync(objectOf(full, 'index'));
+    const again = { rebuilt: true, lostPaths: 1, paths: first!.paths, published: true };
+    expect((await repairLab(chain.lab, { apply: false })).snapshots).toMatchObject([
+      { ...again, published: false },
+    ]);
+    expect((await repairLab(chain.lab)).snapshots).toMatchObject([
+      { ...again, components: [first!.paths[0]!.split('/')[0]] },
+    ]);
+    expect(await lost()).toEqual(first);
+    expect((await chain.lab.latest()).header).toMatchObject({ revision: 2, lost: true, state: 'partial' });
+    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+    expect((await repairLab(chain.lab)).snapshots).toEqual([]);
+  });
+
   it('of an export leaves said that the index is lost', async () => {
     const dumps = { one: randomBytes(40_000).toString('hex') };
     const more = () => ({ engines: [cannedEngine(dumps)], databases: [cannedSelector] });
