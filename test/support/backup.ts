@@ -112,7 +112,16 @@ export const labThreads = 2;
 const verifyThreads = new RestoreThreads(labThreads);
 /** A clock for capture threads by which files written a moment ago are not racy. One function, so that its threads are shared. */
 export const ahead = (): number => Date.now() + 60_000;
-const pools: { readonly pool: CapturePool; readonly settings: readonly unknown[] }[] = [];
+let pools: { readonly pool: CapturePool; readonly settings: readonly unknown[] }[] = [];
+
+/** For the end of a test file: ends the threads that no other file of this process will ask for. */
+export async function endOwnThreads(): Promise<void> {
+  const isUsual = ({ settings: [threads, now, pageBytes] }: (typeof pools)[number]): boolean =>
+    threads === labThreads && (now === Date.now || now === ahead) && pageBytes === undefined;
+  const own = pools.filter((one) => !isUsual(one));
+  pools = pools.filter(isUsual);
+  await Promise.all(own.map(({ pool }) => pool.close()));
+}
 
 function sharedPool(threads: number, now: () => number, pageBytes: number | undefined): CapturePool {
   const settings = [threads, now, pageBytes];
