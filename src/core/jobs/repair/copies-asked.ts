@@ -11,6 +11,7 @@ import { isHoldfastError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
 import { type ListedSnapshot, listSnapshots } from '../catalog.ts';
 import { readStoreFile, type StoreFile } from '../store-identity.ts';
+import { Planned } from './planned.ts';
 import type { RepairCopy, RepairRequest, UnaskedCopy } from './types.ts';
 
 export class CopiesAsked {
@@ -22,6 +23,8 @@ export class CopiesAsked {
   readonly #listed = new Map<RepairCopy, Map<string, ListedSnapshot[]>>();
   /** Id of the store that is mended; null where it does not tell. */
   readonly storeId: string | null;
+  /** What was found in them and is not to be written, since nothing is to be changed. */
+  readonly planned = new Planned();
 
   private constructor(
     copies: readonly RepairCopy[],

@@ -50,7 +50,7 @@ export async function fetchAll<S extends AnySnapshot>(
   const keys = await fetchKeys(request, copies, { server, owner }, { ...manifests, sound });
   objects.push(...keys.objects);
   const opened = await openSound(request, manifests.sound, keys, open);
-  const { snapshots, awaited, closed, unread, locked } = opened;
+  const { snapshots, awaited, closed, locked } = opened;
   // Those that are locked are known by their headers, as without an identity.
   const returning = lost.found.filter(({ snapshot }) => {
     const lack = keys.lackOf(snapshot.header);
@@ -89,7 +89,7 @@ export async function fetchAll<S extends AnySnapshot>(
     damaged,
     untrusted: manifests.untrusted.length,
     erased: manifests.erased.length,
-    unread,
+    unread: awaited.length,
     left,
   };
 }
@@ -121,26 +121,28 @@ async function fetchManifests(
   copies: CopiesAsked,
   listed: readonly ListedSnapshot[],
 ): Promise<{ readonly manifests: Manifests; readonly objects: RepairedObject[] }> {
-  const first = await readManifests(request, listed);
-  const taken: RepairedObject[] = [];
-  for (const { listed: one, problem } of first.damaged) {
-    const copy = await fetchManifest(request, copies, one);
-    const { key, owner } = one;
-    taken.push({ key, owner, problem, copy, mended: request.apply && copy !== null });
+  let manifests = await readManifests(request, listed);
+  const taken = new Map<string, RepairedObject>();
+  for (;;) {
+    // Below one that is whole again there may be others.
+    const found = manifests.damaged.filter((one) => !taken.has(one.listed.key));
+    for (const { listed: one, problem } of found) {
+      const copy = await fetchManifest(request, copies, one);
+      const { key, owner } = one;
+      taken.set(key, { key, owner, problem, copy, mended: request.apply && copy !== null });
+    }
+    if (!found.some(({ listed: { key } }) => taken.get(key)!.copy !== null)) break;
+    manifests = await readManifests(request, listed);
   }
-  if (!taken.some(({ mended }) => mended)) return { manifests: first, objects: taken };
-  const manifests = await readManifests(request, listed);
   const still = new Set(manifests.damaged.map((one) => one.listed.key));
-  const objects = taken.map((one) => ({ ...one, mended: one.mended && !still.has(one.key) }));
+  const objects = [...taken.values()].map((one) => ({ ...one, mended: one.mended && !still.has(one.key) }));
   return { manifests, objects };
 }
 
 interface OpenedSound<S extends AnySnapshot> {
   readonly snapshots: readonly Sound<S>[];
-  /** Judged by their headers: they will open once their keys are taken from a copy, or no identity opens them. */
+  /** Judged by their headers, since no identity opens them. */
   readonly awaited: readonly Sound[];
-  /** How many of these want an identity. */
-  readonly unread: number;
   /** Why not with those that were given: of each key once, as it may lock years of snapshots. */
   readonly locked: ReadonlySet<string>;
   /** Whole and trusted, but a key is missing or damaged that they need. */
@@ -157,7 +159,6 @@ async function openSound<S extends AnySnapshot>(
   const awaited: Sound[] = [];
   const closed: { listed: ListedSnapshot; error: HoldfastError }[] = [];
   const locked = new Set<string>();
-  let unread = 0;
   for (const one of sound) {
     const { snapshot, listed } = one;
     const lack = keys.lackOf(snapshot.header);
@@ -165,15 +166,10 @@ async function openSound<S extends AnySnapshot>(
       // Also where its body opens: of objects that an identity does not open nobody may say that they are lost.
       awaited.push(one);
       locked.add(lack.error.message);
-      unread += 1;
       continue;
     }
     if (lack !== null) closed.push({ listed, error: lack.error });
     if (lack?.ofBody === true) continue;
-    if (keys.isAwaited(snapshot.header)) {
-      awaited.push(one);
-      continue;
-    }
     try {
       snapshots.push({ snapshot: await open(snapshot), listed });
     } catch (error) {
@@ -181,12 +177,11 @@ async function openSound<S extends AnySnapshot>(
       if (/^IDENTITY_/.test(error.code)) {
         awaited.push(one);
         if (error.code === 'IDENTITY_WRONG') locked.add(error.message);
-        unread += 1;
         continue;
       }
       if (error.code === 'OBJECT_MISSING' && (await wasPruned(request, listed))) continue;
       closed.push({ listed, error });
     }
   }
-  return { snapshots, awaited, unread, locked, closed };
+  return { snapshots, awaited, locked, closed };
 }

@@ -18,11 +18,22 @@ export async function fetchObject(
   copies: CopiesAsked,
   ref: ObjectRef,
 ): Promise<string | null> {
+  const copy = await findObject(request, copies, ref);
+  if (copy !== null && request.apply) await putBack(request, copy, ref);
+  else if (copy !== null) copies.planned.take(ref.key, copy);
+  return copy?.name ?? null;
+}
+
+/** The copy that has it whole. Changes nothing. */
+export async function findObject(
+  request: RepairRequest,
+  copies: CopiesAsked,
+  ref: ObjectRef,
+): Promise<RepairCopy | null> {
   // Whoever can write manifests must not have anything but contents replaced.
   if (!/^(?:data|index)\//.test(ref.key)) return null;
   const found = await copies.first(async (copy) => ((await isWhole(request, copy, ref)) ? true : null));
-  if (found !== null && request.apply) await putBack(request, found.copy, ref);
-  return found?.copy.name ?? null;
+  return found?.copy ?? null;
 }
 
 /** @throws whatever keeps it from being known, and that of a damaged one */
@@ -64,6 +75,6 @@ export async function fetchManifest(
     const { value } = found;
     const body = bytesOf(value);
     await provider.put({ kind: 'manifest', key, body, sizeBytes: value.length, createOnly: false, signal });
-  }
+  } else if (found !== null) copies.planned.take(key, found.copy);
   return found?.copy.name ?? null;
 }

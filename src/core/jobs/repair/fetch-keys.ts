@@ -31,8 +31,6 @@ export interface FetchedKeys {
    * one for others than the identities given.
    */
   lackOf(header: ManifestHeader): { readonly error: HoldfastError; readonly ofBody: boolean } | null;
-  /** The key of its body is in a copy only, since nothing was to be changed. */
-  isAwaited(header: ManifestHeader): boolean;
 }
 
 const notItsKey = 'it does not hold the key that it is named after';
@@ -61,7 +59,6 @@ export async function fetchKeys(
   const closed = erased.flatMap(({ encryption }) => encryption ?? []);
   const barred = new Set([...destroyed, ...closed.map((one) => pairSlot({ ...place, ...one }))]);
   const objects: RepairedObject[] = [];
-  const awaited = new Set<string>();
   const lacking = new Map<string, HoldfastError>();
   const taken = new Set<string>();
   let asked: Promise<readonly KeyOffer[]> | null = null;
@@ -78,13 +75,14 @@ export async function fetchKeys(
     for (const { copy, keys } of found)
       for (const key of keys) {
         const problem = problemOf(here, key);
-        const target = apply ? await putKey(request, own, key) : key.key;
+        const target = targetOf(own, key);
+        if (apply) await putKey(request, own, key, target);
+        else copies.planned.takeKey(key);
         // Of several copies two may have different ones of one name.
-        if (apply) own.unshift({ ...key, ...parseOwnerKeyKey(target), key: target });
+        own.unshift({ ...key, ...parseOwnerKeyKey(target), key: target });
         taken.add(key.key);
         objects.push({ key: target, owner, problem, copy: copy.name, mended: apply });
       }
-    if (!apply && found.length > 0) awaited.add(needId(need));
   }
   if (apply && objects.length > 0) await ring?.forget(place);
   if (lacking.size > 0) objects.push(...doubtful.map((key) => untold(key, owner)));
@@ -103,7 +101,6 @@ export async function fetchKeys(
       const other = needs.find((need) => epochs.has(need.epoch) && lacking.has(needId(need)));
       return other === undefined ? null : { error: lacking.get(needId(other))!, ofBody: false };
     },
-    isAwaited: ({ encryption }) => encryption !== undefined && awaited.has(needId(encryption)),
   };
 }
 
@@ -133,23 +130,27 @@ function problemOf(here: readonly JudgedKey[], { key }: JudgedKey): string {
   return same.worth === 'damaged' ? notItsKey : 'the identity does not open it';
 }
 
-/** The key it has there. @throws STORE_UNAVAILABLE, STORE_DENIED, STORE_FULL */
+/** The key it is to have: its own, where nothing has that which may be good for somebody. */
+function targetOf(own: readonly JudgedKey[], name: JudgedKey): string {
+  const same = own.find(({ key }) => key === name.key);
+  const isFree = same === undefined || same.worth === 'damaged';
+  return isFree ? name.key : ownerKeyKey({ ...name, revision: nextRevision(own, name) });
+}
+
+/** @throws STORE_UNAVAILABLE, STORE_DENIED, STORE_FULL */
 async function putKey(
   { provider, signal }: RepairRequest,
   own: readonly JudgedKey[],
-  { file, ...name }: JudgedKey,
-): Promise<string> {
-  const same = own.find(({ key }) => key === name.key);
-  const isFree = same === undefined || same.worth === 'damaged';
-  const key = isFree ? name.key : ownerKeyKey({ ...name, revision: nextRevision(own, name) });
+  { file }: JudgedKey,
+  key: string,
+): Promise<void> {
   const put = { kind: 'key', key, body: bytesOf(file), sizeBytes: file.length } as const;
   try {
-    await provider.put({ ...put, createOnly: same === undefined || !isFree, signal });
+    await provider.put({ ...put, createOnly: !own.some((one) => one.key === key), signal });
   } catch (error) {
     // Another machine did it meanwhile.
     if (!isHoldfastError(error) || error.code !== 'OBJECT_EXISTS') throw error;
   }
-  return key;
 }
 
 function nextRevision(own: readonly JudgedKey[], name: Omit<JudgedKey, 'file'>): number {

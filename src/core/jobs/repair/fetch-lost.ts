@@ -6,7 +6,7 @@
 import type { ObjectRef } from '../../archive/manifest.ts';
 import type { CopiesAsked } from './copies-asked.ts';
 import { problemOf, refsOf, type Sound } from './examine.ts';
-import { fetchManifest, fetchObject } from './fetch-from-copy.ts';
+import { fetchManifest, fetchObject, findObject } from './fetch-from-copy.ts';
 import type { RepairedObject, RepairRequest } from './types.ts';
 
 interface Judged {
@@ -73,7 +73,7 @@ async function absentOf(
     if (whole.has(ref.key)) continue;
     const problem = await problemOf(request, ref);
     if (problem === null) whole.add(ref.key);
-    else if ((await fetchObject({ ...request, apply: false }, copies, ref)) === null) return null;
+    else if ((await findObject(request, copies, ref)) === null) return null;
     else absent.push({ ref, problem });
   }
   return absent;

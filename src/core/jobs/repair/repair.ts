@@ -41,10 +41,11 @@ interface AccountOutcome {
  * @throws STORE_UNAVAILABLE, STORE_DENIED, STORE_FULL, INTERRUPTED what was mended until then stays mended
  * @throws IDENTITY_MISSING a key is lost that a copy may have
  */
-export async function repair(request: RepairRequest): Promise<RepairReport> {
-  const { store, server, owners, signal } = request;
+export async function repair(asked: RepairRequest): Promise<RepairReport> {
+  const { store, server, owners, signal } = asked;
   const listed = await listSnapshots(store, { server }, signal);
-  const copies = await CopiesAsked.of(request);
+  const copies = await CopiesAsked.of(asked);
+  const request = asked.apply ? asked : copies.planned.over(asked);
   const byOwner = Map.groupBy(listed, ({ owner }) => owner);
   for (const owner of ownersElsewhere(request, copies)) if (!byOwner.has(owner)) byOwner.set(owner, []);
   const wanted = [...byOwner].filter(([owner]) => owners === null || owners.includes(owner));
