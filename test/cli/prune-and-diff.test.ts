@@ -90,7 +90,23 @@ describe('prune', () => {
       until: '3000-01-01T00:00:00.000Z',
     });
     const result = await site.holdfast('prune');
+    const listed = await site.holdfast('snapshots', '--protected', '--json');
+    const table = (await site.holdfast('snapshots')).stdout;
+    const { snapshots, untrustedEvents } = documentOf<SnapshotsDocument>('snapshots', listed);
 
+    const until = '3000-01-01T00:00:00.000Z';
+    expect(snapshots).toMatchObject([
+      {
+        id: ids[0],
+        protections: [{ kind: 'pin', wholeAccount: false, reason: 'before the \u001b move', until }],
+      },
+    ]);
+    expect([snapshots.length, untrustedEvents]).toEqual([1, 0]);
+    expect(table.match(/ {2}(pinned .*|-)$/gm)).toEqual([
+      `  pinned until ${until}: before the \\u{1b} move`,
+      '  -',
+      '  -',
+    ]);
     expect(result.status).toBe(0);
     expect(result.stdout).toContain(`${ids[0]}  keep    pinned until 3000-01-01T00:00:00.000Z: before the `);
     expect(result.stdout).toContain(`${ids[1]}  remove  no rule keeps it`);
@@ -150,6 +166,9 @@ describe('a legal hold', () => {
     const set = await site.holdfast('pin', 'all', '--account', 'anna', '--legal-hold', '--reason', 'case 7');
 
     expect([ended.status, all.status, set.status]).toEqual([2, 2, 0]);
+    const { stdout } = await site.holdfast('snapshots');
+    expect(stdout).toMatch(/^ID .* PROTECTED$/m);
+    expect(stdout.match(/^anna-.* legal hold on all of the account: case 7$/gm)).toHaveLength(1);
     expect((await site.holdfast('unpin', 'all', '--account', 'anna', '--legal-hold')).stdout).toBe(
       'all of anna: 2 legal holds ended\n',
     );

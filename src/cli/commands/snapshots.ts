@@ -1,6 +1,7 @@
 /** `holdfast snapshots`: what has been committed, newest last. */
 
 import { errorCodes, HoldfastError } from '../../core/errors.ts';
+import { protectionWords } from '../../core/jobs/active-protections.ts';
 import type { AnySnapshot, ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { utcOf } from '../../core/jobs/catalog.ts';
 import type { SitesByUuid } from '../../core/jobs/resolve-accounts.ts';
@@ -10,6 +11,7 @@ import { ownerNames } from '../../core/state/database-owners.ts';
 import type { CliCommand } from '../command.ts';
 import { loadReadable } from '../configuration.ts';
 import { describeAny } from '../documents/locked-snapshot.ts';
+import { describeProtections } from '../documents/protection.ts';
 import type { SnapshotsDocument } from '../documents/snapshots.ts';
 import { ownerOf } from '../find-account.ts';
 import { ageText, bytesText, countText } from '../format.ts';
@@ -19,7 +21,9 @@ import { type ReadResult, readEach } from '../read-each.ts';
 import { readLatest } from '../read-latest.ts';
 import { listCandidates } from '../search.ts';
 import { serverHelp } from '../server-option.ts';
+import { readShownProtections, type ShownProtections } from '../shown-protections.ts';
 import { copyHelp, withStore } from '../store-session.ts';
+import type { Column } from '../table.ts';
 
 const columns = [
   { title: 'ID' },
@@ -34,8 +38,11 @@ const columns = [
   { title: 'WARNINGS', align: 'right' },
 ] as const;
 
-/** Where any snapshot has one. */
-const parentColumn = { title: 'PARENT' } as const;
+/** Shown where any snapshot has something there. */
+interface RareColumn {
+  readonly column: Column;
+  readonly of: (result: ReadResult) => string | undefined;
+}
 
 interface Options extends KeyOptions {
   readonly addin?: string;
@@ -43,6 +50,7 @@ interface Options extends KeyOptions {
   readonly server?: string;
   readonly account?: string;
   readonly latest?: number;
+  readonly protected?: true;
 }
 
 export const snapshots: CliCommand<Options> = {
@@ -68,9 +76,11 @@ export const snapshots: CliCommand<Options> = {
         'of each account only so many good ones, the newest, and what is no good since',
         wholeCount,
       )
+      .option('--protected', 'only what is pinned or under a legal hold')
       .addHelpText(
         'after',
-        '\nShows the snapshots of this server; where it has none in the store, those of every server.',
+        '\nShows the snapshots of this server; where it has none in the store, those of every server.\n' +
+          'PROTECTED is what holdfast pin has set and nothing has ended; what is not trusted does not count.',
       );
     defineKeyOptions(command);
   },
@@ -86,20 +96,35 @@ export const snapshots: CliCommand<Options> = {
         const account = options.account;
         const owner = account === undefined ? null : await ownerOf(search, account);
         const leftOut = await tellOfLeftOut(search, account ?? null, owner);
-        const listed = newestLast(await listCandidates(search, owner));
+        const all = newestLast(await listCandidates(search, owner));
+        const chooses = options.protected === true;
+        const place = { ...search, nowMs: world.now() };
+        // While manifests are read: events are many where a store has been pruned for years.
+        const looking = readShownProtections(place, all, { owner, required: chooses });
+        looking.catch(() => {});
+        const listed = chooses ? await protectedOf(looking, all) : all;
         const isTrusted = (snapshot: AnySnapshot): boolean =>
           trustsNobody(trust) || distrustOf(snapshot, trust) === null;
         const results =
           options.latest === undefined
             ? await readEach(search, listed)
             : await readLatest(search, listed, options.latest, isTrusted);
-        const chained = results.some(({ snapshot }) => (snapshot?.header.parents.length ?? 0) > 0);
+        const shown = await looking;
+        const protectionsOf = (one: ListedSnapshot) => shown?.of(one) ?? null;
+        const rare: RareColumn[] = [
+          { column: { title: 'PARENT' }, of: ({ snapshot }) => snapshot?.header.parents[0] },
+          {
+            column: { title: 'PROTECTED', shrinks: true },
+            of: (one) => protectionsOf(one.listed)?.map(protectionWords).join('; '),
+          },
+        ];
+        const extra = rare.filter(({ of }) => results.some((one) => (of(one) ?? '') !== ''));
         output.table(
-          chained ? [...columns, parentColumn] : columns,
-          results.map((result) => {
-            const row = rowOf(result, world.now(), { sites, trust });
-            return chained ? [...row, result.snapshot?.header.parents[0] ?? '-'] : row;
-          }),
+          [...columns, ...extra.map(({ column }) => column)],
+          results.map((result) => [
+            ...rowOf(result, world.now(), { sites, trust }),
+            ...extra.map(({ of }) => of(result) || '-'),
+          ]),
         );
         const damaged = results.flatMap(({ listed, error }) => (error === null ? [] : [{ listed, error }]));
         for (const { error } of damaged) output.note(`holdfast: ${error.message}`);
@@ -115,15 +140,18 @@ export const snapshots: CliCommand<Options> = {
         output.document<SnapshotsDocument>({
           addin: addin.name,
           leftOut,
-          snapshots: results.flatMap(({ snapshot }) =>
-            snapshot === null ? [] : [describeAny(snapshot, sites)],
-          ),
+          snapshots: results.flatMap(({ listed, snapshot }) => {
+            const protections = describeProtections(protectionsOf(listed));
+            return snapshot === null ? [] : [{ ...describeAny(snapshot, sites), protections }];
+          }),
+          untrustedEvents: shown?.untrustedEvents ?? null,
           untrusted: untrusted.map(({ snapshot, message }) => {
             return { id: describeAny(snapshot, sites).id, key: snapshot.key, message };
           }),
           damaged: damaged.map(({ listed, error: { code, message, hint } }) => {
             const { id, owner: of, key } = listed;
-            return { id, owner: of, key, error: { code, message, hint: hint ?? null } };
+            const protections = describeProtections(protectionsOf(listed));
+            return { id, owner: of, key, error: { code, message, hint: hint ?? null }, protections };
           }),
         });
         return damaged.length > 0 ? errorCodes.OBJECT_DAMAGED.exit : 0;
@@ -131,6 +159,14 @@ export const snapshots: CliCommand<Options> = {
     );
   },
 };
+
+async function protectedOf(
+  looking: Promise<ShownProtections | null>,
+  listed: readonly ListedSnapshot[],
+): Promise<ListedSnapshot[]> {
+  const shown = await looking;
+  return listed.filter((one) => (shown?.of(one).length ?? 0) > 0);
+}
 
 /** By time over all owners, while each owner's keep their sequence even where a clock went back. */
 function newestLast(listed: readonly ListedSnapshot[]): ListedSnapshot[] {

@@ -4,6 +4,7 @@ import type { FromSchema } from 'json-schema-to-ts';
 import { errorParts } from './error.ts';
 import { leftOut } from './left-out.ts';
 import { anySnapshotItem } from './locked-snapshot.ts';
+import { protections } from './protection.ts';
 import { pastRun } from './schedule.ts';
 import {
   choice,
@@ -21,7 +22,10 @@ import {
 
 export const snapshotsDocument = document('snapshots', 'The committed snapshots of a store.', {
   addin: text('Name of the addin configuration whose store was read.'),
-  snapshots: list('Oldest first.', anySnapshotItem),
+  snapshots: list(
+    'Oldest first.',
+    record(anySnapshotItem.description, { ...anySnapshotItem.properties, protections }),
+  ),
   untrusted: list(
     'Those of `snapshots` that nobody signed who is trusted here.',
     record('A snapshot.', {
@@ -37,7 +41,11 @@ export const snapshotsDocument = document('snapshots', 'The committed snapshots 
       owner: text('UUID of the account.'),
       key: text('Key of the manifest in the store.'),
       error: record('What is wrong.', errorParts),
+      protections,
     }),
+  ),
+  untrustedEvents: countOrNull(
+    'Pins, holds and their ends that do not count, since who signed them is not trusted; null where the credentials may not read them.',
   ),
   leftOut,
 });

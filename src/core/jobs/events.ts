@@ -12,10 +12,12 @@ import type { Provider } from '../contracts/provider.ts';
 import type { Store } from '../contracts/store.ts';
 import { printable } from '../printable.ts';
 import { bytesOf } from '../streams.ts';
+import { activeProtections, protectionWords } from './active-protections.ts';
 import { holdfastVersion } from './addin.ts';
 import { type EventObject, encodeEvent, readEventObject } from './event-object.ts';
 import type { Protection } from './retention/types.ts';
 import { standingOf, type Trust } from './trust.ts';
+import { walk } from './walk.ts';
 
 export interface SnapshotRef {
   /** Twelve hex digits. */
@@ -120,11 +122,11 @@ export interface AccountProtections {
   readonly doubtful: readonly string[];
 }
 
-const protecting: readonly string[] = ['pin', 'hold'];
-const ending: readonly string[] = ['unpin', 'release'];
+export const protectingKinds: readonly string[] = ['pin', 'hold'];
+export const endingKinds: readonly string[] = ['unpin', 'release'];
 const erasing: readonly string[] = ['erasure'];
 /** Those this release knows. */
-export const eventKinds: readonly string[] = [...protecting, ...ending, ...erasing, 'prune'];
+export const eventKinds: readonly string[] = [...protectingKinds, ...endingKinds, ...erasing, 'prune'];
 
 export interface EventsPlace {
   readonly store: Store;
@@ -135,8 +137,19 @@ export interface EventsPlace {
 
 /** @throws STORE_UNAVAILABLE, STORE_DENIED */
 export async function readProtections(
-  { store, provider, trust }: EventsPlace,
+  place: EventsPlace,
   { server, owner }: Pick<EventName, 'server' | 'owner'>,
+  signal: AbortSignal,
+): Promise<AccountProtections> {
+  const keys: string[] = [];
+  for await (const { key } of walk(place.store, `events/${server}/${owner}/`, signal)) keys.push(key);
+  return protectionsIn(place, keys, signal);
+}
+
+/** Of these keys of one account's events, as far as they are pins, holds, their ends or erasures. */
+export async function protectionsIn(
+  { provider, trust }: Omit<EventsPlace, 'store'>,
+  keys: readonly string[],
   signal: AbortSignal,
 ): Promise<AccountProtections> {
   const pins: PinEvent[] = [];
@@ -145,36 +158,30 @@ export async function readProtections(
   const unreadable: string[] = [];
   const distrusted: string[] = [];
   const doubtful: string[] = [];
-  let after: string | undefined;
-  do {
-    const prefix = `events/${server}/${owner}/`;
-    const page = await store.list({ prefix, ...(after === undefined ? {} : { after }), signal });
-    for (const { key } of page.objects) {
-      const name = parseEventKey(key);
-      if (name === null || ![...protecting, ...ending, ...erasing].includes(name.kind)) continue;
-      const found = await readEventObject(provider, key, name, signal);
-      if (found !== null && trust !== undefined && standingOf(found, trust) !== 'trusted') {
-        distrusted.push(key);
-        if (erasing.includes(name.kind)) doubtful.push(key);
-        continue;
-      }
-      const event = found === null ? null : eventOf(found, name);
-      if (event === null) {
-        // What ends a pin and cannot be read ends nothing; an erasure erases nothing.
-        if (protecting.includes(name.kind)) unreadable.push(key);
-        if (erasing.includes(name.kind)) doubtful.push(key);
-      } else if ('ends' in event) for (const id of event.ends) ended.add(id);
-      else if (event.kind === 'erasure') erasures.push(event);
-      else pins.push(event);
+  for (const key of keys) {
+    const name = parseEventKey(key);
+    if (name === null || ![...protectingKinds, ...endingKinds, ...erasing].includes(name.kind)) continue;
+    const found = await readEventObject(provider, key, name, signal);
+    if (found !== null && trust !== undefined && standingOf(found, trust) !== 'trusted') {
+      distrusted.push(key);
+      if (erasing.includes(name.kind)) doubtful.push(key);
+      continue;
     }
-    after = page.next ?? undefined;
-  } while (after !== undefined);
+    const event = found === null ? null : eventOf(found, name);
+    if (event === null) {
+      // What ends a pin and cannot be read ends nothing; an erasure erases nothing.
+      if (protectingKinds.includes(name.kind)) unreadable.push(key);
+      if (erasing.includes(name.kind)) doubtful.push(key);
+    } else if ('ends' in event) for (const id of event.ends) ended.add(id);
+    else if (event.kind === 'erasure') erasures.push(event);
+    else pins.push(event);
+  }
   return { standing: pins.filter(({ id }) => !ended.has(id)), erasures, unreadable, distrusted, doubtful };
 }
 
 /** Null where it lacks what its kind must say. */
 function eventOf({ event }: EventObject, { kind }: EventName): PinEvent | EndEvent | ErasureEvent | null {
-  if (ending.includes(kind)) return isTexts(event['ends']) ? (event as unknown as EndEvent) : null;
+  if (endingKinds.includes(kind)) return isTexts(event['ends']) ? (event as unknown as EndEvent) : null;
   if (erasing.includes(kind)) return isErasure(event) ? (event as unknown as ErasureEvent) : null;
   const { snapshot, until, reason } = event as {
     snapshot?: { id?: unknown } | null;
@@ -184,7 +191,10 @@ function eventOf({ event }: EventObject, { kind }: EventName): PinEvent | EndEve
   const aboutOne = typeof snapshot?.id === 'string';
   const untilIsFine = until === null || (typeof until === 'string' && !Number.isNaN(Date.parse(until)));
   const fine = (snapshot === null || aboutOne) && untilIsFine && typeof reason === 'string';
-  return fine ? (event as unknown as PinEvent) : null;
+  if (!fine) return null;
+  // An instant may have been written with other text about it.
+  const end = until === null ? null : new Date(until).toISOString();
+  return { ...event, until: end } as unknown as PinEvent;
 }
 
 const isTexts = (value: unknown): value is readonly string[] =>
@@ -196,22 +206,6 @@ const isErasure = ({ at, reason, snapshots }: Readonly<Record<string, unknown>>)
   Array.isArray(snapshots) &&
   snapshots.every((one: { id?: unknown } | null) => typeof one?.id === 'string');
 
-const words = ({ kind, reason, until }: PinEvent): string => {
-  const end = until === null ? '' : ` until ${until}`;
-  return `${kind === 'pin' ? 'pinned' : 'legal hold'}${end}: ${printable(reason)}`;
-};
-
-const unreadableWords = (key: string): string => `an event that may protect it cannot be read: ${key}`;
-
-/** Legal holds on the account or on any of its snapshots, in words for people. */
-export function holdsOf({ standing, unreadable }: AccountProtections, nowMs: number): string[] {
-  const holds = standing.filter(
-    ({ kind, until }) => kind === 'hold' && (until === null || Date.parse(until) > nowMs),
-  );
-  const place = ({ snapshot }: PinEvent): string => (snapshot === null ? '' : ` (snapshot ${snapshot.id})`);
-  return [...holds.map((one) => `${words(one)}${place(one)}`), ...unreadable.map(unreadableWords)];
-}
-
 /** When the latest pin or hold without an end was written that is of this very snapshot; null without one. */
 export function lastingPinMs({ standing }: AccountProtections, snapshotId: string): number | null {
   const lasting = standing.filter(({ snapshot, until }) => snapshot?.id === snapshotId && until === null);
@@ -219,18 +213,18 @@ export function lastingPinMs({ standing }: AccountProtections, snapshotId: strin
   return written.length === 0 ? null : Math.max(...written);
 }
 
-/** For one snapshot at one instant, in words for people. */
+/** For one snapshot at one instant, in words for people, escaped. */
 export function protectionOf(
   { standing, erasures, unreadable }: AccountProtections,
   snapshotId: string,
   nowMs: number,
 ): Protection {
-  const about = standing.filter(({ snapshot }) => snapshot === null || snapshot.id === snapshotId);
-  const active = about.filter(({ until }) => until === null || Date.parse(until) > nowMs);
+  const active = activeProtections({ standing, unreadable }, snapshotId, nowMs);
+  const { pins = [], holds = [] } = Object.groupBy(active, ({ kind }) => (kind === 'pin' ? 'pins' : 'holds'));
   const erased = erasures.find(({ snapshots }) => snapshots.some(({ id }) => id === snapshotId));
   return {
-    holds: [...active.filter(({ kind }) => kind === 'hold').map(words), ...unreadable.map(unreadableWords)],
+    holds: holds.map((one) => printable(protectionWords(one))),
     erasure: erased === undefined ? null : `erased ${printable(erased.at)}: ${printable(erased.reason)}`,
-    pins: active.filter(({ kind }) => kind === 'pin').map(words),
+    pins: pins.map((one) => printable(protectionWords(one))),
   };
 }

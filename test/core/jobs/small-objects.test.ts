@@ -9,7 +9,8 @@ import {
 } from '../../../src/core/archive/keys.ts';
 import { memoryStore } from '../../../src/core/conformance/memory-store.ts';
 import type { Provider } from '../../../src/core/contracts/provider.ts';
-import { holdsOf, protectionOf, readProtections } from '../../../src/core/jobs/events.ts';
+import { holdsOf } from '../../../src/core/jobs/active-protections.ts';
+import { protectionOf, readProtections } from '../../../src/core/jobs/events.ts';
 import { readPruned } from '../../../src/core/jobs/prune-events.ts';
 import { readStoreFile } from '../../../src/core/jobs/store-identity.ts';
 import { bytesOf } from '../../../src/core/streams.ts';

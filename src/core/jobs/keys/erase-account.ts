@@ -14,8 +14,9 @@ import { type ListedKey, listKeys, pairSlot } from '../../encryption/owner-keys.
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { forgetEpoch } from '../../state/owner-epochs.ts';
 import { lockAccount } from '../account-lock.ts';
+import { holdsOf } from '../active-protections.ts';
 import { type ListedSnapshot, listSnapshots, readAnySnapshot } from '../catalog.ts';
-import { type EventWorld, holdsOf, readProtections, type SnapshotRef, writeEvent } from '../events.ts';
+import { type EventWorld, readProtections, type SnapshotRef, writeEvent } from '../events.ts';
 import type { Trust } from '../trust.ts';
 import { walk } from '../walk.ts';
 import { forgetContents } from './forget-account.ts';

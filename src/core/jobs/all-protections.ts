@@ -1,0 +1,49 @@
+/**
+ * Pins and holds of many accounts at once, for whoever shows them.
+ *
+ * Costs one listing of the events of a server, or of an account; read are those of accounts that have a pin or a hold, and
+ * of these no erasures.
+ */
+
+import { parseEventKey } from '../archive/keys.ts';
+import { eachLimited } from './each-limited.ts';
+import {
+  type AccountProtections,
+  type EventsPlace,
+  endingKinds,
+  protectingKinds,
+  protectionsIn,
+} from './events.ts';
+import { walkOwners } from './walk.ts';
+
+const accountsAtOnce = 8;
+
+/**
+ * By UUID of the account; without those that have neither. It says nothing of erasures.
+ *
+ * @param owner null: of all accounts of the server
+ * @throws STORE_UNAVAILABLE, STORE_DENIED
+ */
+export async function readAllProtections(
+  place: EventsPlace,
+  { server, owner }: { readonly server: string; readonly owner: string | null },
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, AccountProtections>> {
+  const prefix = `events/${server}/${owner === null ? '' : `${owner}/`}`;
+  const accounts: { readonly owner: string; readonly keys: readonly string[] }[] = [];
+  for await (const group of walkOwners(place.store, prefix, signal)) {
+    const keys = group.objects.map(({ key }) => key);
+    const { pins = [], ends = [] } = Object.groupBy(keys, sortOf);
+    if (pins.length > 0) accounts.push({ owner: group.owner, keys: [...pins, ...ends] });
+  }
+  const found = new Map<string, AccountProtections>();
+  await eachLimited(accounts, accountsAtOnce, async ({ owner: of, keys }) => {
+    found.set(of, await protectionsIn(place, keys, signal));
+  });
+  return found;
+}
+
+function sortOf(key: string): 'pins' | 'ends' | 'others' {
+  const { kind = '' } = parseEventKey(key) ?? {};
+  return protectingKinds.includes(kind) ? 'pins' : endingKinds.includes(kind) ? 'ends' : 'others';
+}
