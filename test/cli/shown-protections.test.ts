@@ -77,7 +77,8 @@ it('costs one listing where nothing is pinned, however many accounts were pruned
 it('names pins that neither ended nor were ended, and holds of whole accounts, of each server', async () => {
   const { store, notes, look, write } = await openLab();
   const until = new Date(start + day).toISOString();
-  await write(1, { kind: 'pin', snapshot: ref, reason: 'odd \u001b text', until });
+  const annotated = `${new Date(start + day).toUTCString()} (\u001b)`;
+  await write(1, { kind: 'pin', snapshot: ref, reason: 'odd \u001b text', until: annotated });
   const ended = await write(1, { kind: 'pin', snapshot: ref, reason: 'no more', until: null });
   await write(1, { kind: 'unpin', snapshot: ref, ends: [ended.id] });
   await write(2, { kind: 'hold', snapshot: null, reason: 'case 7', until: null }, signer, other);
