@@ -1,7 +1,7 @@
 /** The manifests of one account as prune reads them: all of them, those that are damaged, and keys that are none. */
 
 import { parseManifestKey } from '../../archive/keys.ts';
-import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { type ErrorCode, HoldfastError, isHoldfastError } from '../../errors.ts';
 import { isProbePrefix } from '../../key-classes.ts';
 import { type AnySnapshot, readAnySnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
@@ -15,9 +15,17 @@ export interface ReadManifest {
   readonly stored: StoredKey & { readonly modifiedAtMs: number };
 }
 
+export interface DamagedManifest {
+  readonly key: string;
+  readonly message: string;
+  readonly stored: StoredKey;
+  /** FORMAT_UNSUPPORTED: it may be whole. */
+  readonly code: ErrorCode;
+}
+
 export interface ReadGroup {
   readonly manifests: readonly ReadManifest[];
-  readonly damaged: readonly { readonly key: string; readonly message: string }[];
+  readonly damaged: readonly DamagedManifest[];
   readonly unknown: readonly string[];
 }
 
@@ -27,16 +35,17 @@ export async function readGroup(
   group: Pick<KeyGroup, 'objects'>,
 ): Promise<ReadGroup> {
   const manifests: ReadManifest[] = [];
-  const damaged: { key: string; message: string }[] = [];
+  const damaged: DamagedManifest[] = [];
   const unknown: string[] = [];
   await eachLimited(group.objects, readers, async (stored) => {
     const { key } = stored;
     const name = parseManifestKey(key);
     if (name === null) {
       // A kind of manifest this release does not know may name anything.
-      if (key.endsWith('.manifest'))
-        damaged.push({ key, message: `the name of manifest ${key} is not known` });
-      else if (!isProbePrefix(key)) unknown.push(key);
+      if (key.endsWith('.manifest')) {
+        const message = `the name of manifest ${key} is not known`;
+        damaged.push({ key, message, stored, code: 'FORMAT_UNSUPPORTED' });
+      } else if (!isProbePrefix(key)) unknown.push(key);
       return;
     }
     try {
@@ -48,7 +57,7 @@ export async function readGroup(
     } catch (error) {
       if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;
       const isGone = error.code === 'OBJECT_MISSING' && (await store.head({ key, signal })) === null;
-      if (!isGone) damaged.push({ key, message: error.message });
+      if (!isGone) damaged.push({ key, message: error.message, stored, code: error.code });
     }
   });
   return { manifests, damaged, unknown };

@@ -29,7 +29,7 @@ export function damagedManifest(owner: string, { message }: { readonly message: 
     rule: 'damaged-manifest',
     owner,
     message: `${message}; nobody knows which objects it needs, so no object is removed`,
-    hint: 'Run `holdfast repair`, which takes the manifest from a copy of the store.',
+    hint: 'Run `holdfast repair --apply`, which takes the manifest from a copy, or puts a whole revision above it: then prune removes it a day later.',
   };
 }
 

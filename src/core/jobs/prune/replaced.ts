@@ -8,8 +8,9 @@
  * What has lost something replaces nothing: the earlier one says what was lost, and a copy may have it still.
  */
 
+import { parseManifestKey } from '../../archive/keys.ts';
 import { hasLost } from '../has-lost.ts';
-import type { ReadManifest } from './read-group.ts';
+import type { DamagedManifest, ReadManifest } from './read-group.ts';
 import type { StoredKey } from './types.ts';
 
 /** In the order of their keys. */
@@ -47,6 +48,33 @@ export function replacedManifests(
       );
     })
     .map(({ stored }) => stored);
+}
+
+/**
+ * Damaged revisions below one that has everything. What they name that nothing else does was for them alone to refer to; but
+ * of a first one, which is what a server knows that can only put, the above holds.
+ */
+export function replacedDamage(
+  damaged: readonly DamagedManifest[],
+  newest: readonly ReadManifest[],
+  graceFromMs: number,
+): DamagedManifest[] {
+  const parents = nextParents(newest);
+  return damaged.filter(({ key, code }) => {
+    const name = parseManifestKey(key);
+    if (name === null || code !== 'OBJECT_DAMAGED') return false;
+    const last = newest.find(({ stored }) => {
+      const other = parseManifestKey(stored.key);
+      return (['id', 'sequence', 'atMs', 'level'] as const).every((part) => other?.[part] === name[part]);
+    });
+    return (
+      last !== undefined &&
+      last.snapshot.header.revision > name.revision &&
+      !hasLost(last.snapshot) &&
+      last.stored.modifiedAtMs < graceFromMs &&
+      (name.revision > 0 || !parents.has(last))
+    );
+  });
 }
 
 /**

@@ -6,6 +6,7 @@
  * decisions and 16 bytes for each object.
  */
 
+import { parseManifestKey } from '../../archive/keys.ts';
 import { restoredSnapshots } from '../../state/restores.ts';
 import type { AnySnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
@@ -24,8 +25,9 @@ import { sparedByLocks } from './locks.ts';
 import { prunable, spared } from './prunable.ts';
 import { type ReadGroup, type ReadManifest, readGroup } from './read-group.ts';
 import { damagedManifest, hasGap, looksDamaged, unknownPlan, wasPutBack } from './refusals.ts';
-import { newestRevisions, replacedManifests } from './replaced.ts';
+import { newestRevisions, replacedDamage, replacedManifests } from './replaced.ts';
 import { sparedByRestores } from './restored.ts';
+import { severalAtOnce } from './several-at-once.ts';
 import type { PrunableSnapshot, PruneRequest, Refusal, StoredKey } from './types.ts';
 
 export interface OwnerSurvey {
@@ -122,19 +124,15 @@ async function lookAt(request: PruneRequest, about: Circumstances, group: KeyGro
     const elsewhere = manifests.flatMap(({ snapshot }) => keysOf(snapshot).filter(isOf(server)));
     return { found: null, damaged, unknown, elsewhere };
   }
-  const { elsewhere, ...found } = await surveyOwner(request, about, group, { manifests, damaged });
-  return { found, damaged, unknown, elsewhere };
-}
-
-async function* severalAtOnce<T>(items: AsyncIterable<T>, count: number): AsyncGenerator<readonly T[]> {
-  let several: T[] = [];
-  for await (const item of items) {
-    several.push(item);
-    if (several.length < count) continue;
-    yield several;
-    several = [];
-  }
-  if (several.length > 0) yield several;
+  const {
+    elsewhere,
+    damaged: left,
+    ...found
+  } = await surveyOwner(request, about, group, {
+    manifests,
+    damaged,
+  });
+  return { found, damaged: left, unknown, elsewhere };
 }
 
 /** What a manifest needs. */
@@ -146,20 +144,26 @@ export const isOf =
   (key: string): boolean =>
     key.split('/', 2)[1] === server;
 
+interface Surveyed extends Pick<ReadGroup, 'damaged'> {
+  readonly survey: OwnerSurvey;
+  readonly refusals: readonly Refusal[];
+  readonly elsewhere: readonly string[];
+}
+
 async function surveyOwner(
   request: PruneRequest,
   { nowMs, graceFromMs, storeId, restored }: Circumstances,
   { server, owner }: KeyGroup,
-  { manifests, damaged }: Pick<ReadGroup, 'manifests' | 'damaged'>,
-): Promise<{ survey: OwnerSurvey; refusals: readonly Refusal[]; elsewhere: readonly string[] }> {
+  { manifests, damaged: all }: Pick<ReadGroup, 'manifests' | 'damaged'>,
+): Promise<Surveyed> {
   const newest = newestRevisions(manifests);
-  const all = newest.filter(({ snapshot }) => snapshot.header.addin.id === request.addin.id);
+  const ofAddin = newest.filter(({ snapshot }) => snapshot.header.addin.id === request.addin.id);
   // Snapshots that a stranger adds must not make retention let go of ours, nor his revisions replace them.
   const { trust } = request;
   const isStrange = ({ snapshot }: ReadManifest): boolean =>
     trust !== undefined && standingOf(snapshot, trust) !== 'trusted';
-  const lane = all.filter((one) => !isStrange(one));
-  const gaps = await gapsOf(request, { owner, storeId }, newest, { isStrange, damaged });
+  const lane = ofAddin.filter((one) => !isStrange(one));
+  const gaps = await gapsOf(request, { owner, storeId }, newest, { isStrange, damaged: all });
   const protections =
     lane.length === 0
       ? { standing: [], erasures: [], unreadable: [], distrusted: [], doubtful: [] }
@@ -189,15 +193,27 @@ async function surveyOwner(
   const split = goesOnFrom(lane, forked, nowMs) ? wasPutBack(owner, site) : null;
   const refusal = split ?? unruled ?? (shrunk === null ? null : looksDamaged(owner, site, shrunk));
   const incomplete = request.acceptGaps === true ? [] : gaps.map((gap) => hasGap(owner, site, gap.message));
+  const isUnread = ({ key }: { readonly key: string }): boolean =>
+    !restored.has(parseManifestKey(key)?.id ?? '');
+  const isClear = incomplete.length === 0 && !newest.some(isStrange);
+  const aside = isClear ? replacedDamage(all, newest, graceFromMs).filter(isUnread) : [];
+  const damaged = all.filter((one) => !aside.includes(one));
   const hindrance =
     damaged.length > 0
       ? 'another manifest of the account is damaged'
       : (incomplete[0]?.message ?? (split ?? unruled)?.message ?? shrunk);
   if (hindrance !== null) decisions = decisions.map((one) => spared(one, hindrance));
+  // It must not be what is left of its snapshot, should the store refuse to let it go.
+  const first = new Set(aside.map(({ key }) => parseManifestKey(key)?.id));
+  decisions = decisions.map((one) =>
+    first.has(one.snapshot.id) ? spared(one, 'a damaged revision of it goes first') : one,
+  );
   decisions = sparedByRestores(await sparedByLocks(request, decisions, nowMs), restored);
-  const isUnsure = damaged.length + incomplete.length > 0 || newest.some(isStrange);
-  const unread = manifests.filter(({ snapshot }) => !restored.has(snapshot.header.id));
-  const replaced = isUnsure ? [] : replacedManifests(unread, newest, graceFromMs);
+  const unread = manifests.filter(({ stored }) => isUnread(stored));
+  const isSure = isClear && damaged.length === 0;
+  const replaced = isSure
+    ? [...replacedManifests(unread, newest, graceFromMs), ...aside.map(({ stored }) => stored)]
+    : [];
   const going = new Set([
     ...decisions
       .filter(({ keep }) => !keep)
@@ -212,7 +228,7 @@ async function surveyOwner(
   needed.addAll(stay.filter(own));
   needed.pack();
   const elsewhere = stay.filter((key) => !own(key) && isOf(server)(key));
-  const untrusted = all.length - lane.length;
+  const untrusted = ofAddin.length - lane.length;
   const untrustedEvents = protections.distrusted.length;
   const others = newest
     .map(({ snapshot }) => snapshot.header.addin)
@@ -228,5 +244,6 @@ async function surveyOwner(
     gaps,
     others: others.map(({ name }) => name),
   };
-  return { survey: found, refusals: [...incomplete, ...(refusal === null ? [] : [refusal])], elsewhere };
+  const refused = [...incomplete, ...(refusal === null ? [] : [refusal])];
+  return { survey: found, refusals: refused, elsewhere, damaged };
 }

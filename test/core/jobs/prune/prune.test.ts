@@ -228,6 +228,27 @@ describe('prune', () => {
     expect(await expectWhole(store)).toBe(2);
   });
 
+  it('removes damaged revisions below a whole one, the first of all once there is a newer snapshot', async () => {
+    const made = { owner: ownerUuid(1), atMs: start };
+    for (const revision of [0, 1, 2]) await putSnapshot(store, { ...made, sequence: 1, revision });
+    const [first, second, third] = (await keysIn(store, 'manifests/')).toSorted(
+      (a, b) => a.length - b.length || (a < b ? -1 : 1),
+    );
+    const rules = async () => (await run({ retention: { keepLast: 2 } })).refusals.map(({ rule }) => rule);
+    await put(store, second!, 'rubbish');
+    expect(await rules()).toEqual(['damaged-manifest']);
+    nowMs += 2 * day;
+    expect(await rules()).toEqual([]);
+    expect((await keysIn(store, 'manifests/')).toSorted()).toEqual([first!, third!].toSorted());
+
+    await put(store, first!, 'rubbish');
+    expect(await rules()).toEqual(['damaged-manifest']);
+    await putSnapshot(store, { ...made, sequence: 2, atMs: start + 3 });
+    expect(await rules()).toEqual([]);
+    expect(await keysIn(store, 'manifests/')).toEqual([third, expect.stringMatching(/\/00000002-/)]);
+    expect(await expectWhole(store)).toBe(2);
+  });
+
   it('keeps what a server may refer to that sees no revisions, also where its clock was ahead once', async () => {
     const made = { owner: ownerUuid(1), references: [] };
     await putSnapshot(store, { ...made, sequence: 1, atMs: start + 400 * day });
