@@ -60,7 +60,8 @@ export const repair: CliCommand<Options> = {
           'each snapshot says what it lost, so that the rest of it restores; it is taken back once a copy has it after all.\n' +
           'Without an identity objects are taken by their hashes; lost keys and that revision want one.\n' +
           'While a copy cannot be asked, nothing counts as lost: mend it, or take it out of the configuration.\n' +
-          'The lost index of a full is made again from its segments. No snapshot is removed.\n' +
+          'The lost index of a full is made again from its segments; in place of a damaged revision of a manifest that no copy has\n' +
+          'a new one says what the one below it says, where all of that is whole. No snapshot is removed.\n' +
           'With --copy no identity is needed: what is damaged or missing in the copy comes from the main store, checked by\n' +
           'its hash. What the main store lacks as well is named.',
       );
@@ -166,8 +167,10 @@ function print(
     output.line(`${key}: ${printable(problem, 4096)}; ${remedy}`);
   }
   for (const lost of snapshots) {
-    const { name, rebuilt, broughtBack, components, lostPaths, published } = lost;
+    const { name, rebuilt, broughtBack, replaced, components, lostPaths, published } = lost;
     if (broughtBack) output.line(`${name}: what it had lost is there again`);
+    else if (replaced)
+      output.line(`${name}: the revision below the damaged one is whole, and a new one says the same`);
     else if (rebuilt) output.line(`${name}: its index is made again from its segments`);
     else
       output.line(

@@ -32,11 +32,14 @@ export const repairDocument = document(
       }),
     ),
     snapshots: list(
-      'Snapshots that lost something for good, that have it again, or whose index can be made again.',
+      'Snapshots that lost something for good, that have it again, whose index can be made again, or whose last revision is damaged.',
       record('A snapshot.', {
         id: text('Id of the snapshot.'),
         rebuilt: flag('Its index is made again from its segments; nothing of its files is lost.'),
         broughtBack: flag('It had lost something, and all of that is there again.'),
+        replaced: flag(
+          'A later revision is damaged, and no copy has that: a new one says what the one before it says, all of which is whole.',
+        ),
         components: texts('Trees and databases of which something is lost.'),
         lostPaths: count('How many paths are lost.'),
         paths: texts('The first of them, percent-encoded.'),

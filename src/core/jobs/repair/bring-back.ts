@@ -21,6 +21,7 @@ export async function bringBack(
     name: snapshot.name,
     rebuilt: false,
     broughtBack: true,
+    replaced: false,
     components: [],
     lostPaths: 0,
     paths: [],

@@ -12,11 +12,12 @@ import { createHash } from 'node:crypto';
 import type { ManifestHeader, ObjectRef } from '../../archive/manifest.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { atMost } from '../../streams.ts';
-import { type AnySnapshot, type ListedSnapshot, readSoundSnapshot } from '../catalog.ts';
+import { type AnySnapshot, type ListedSnapshot, readSoundSnapshot, type Snapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { Erasures } from '../erasures.ts';
 import { standingOf } from '../trust.ts';
 import { wasPruned } from '../was-pruned.ts';
+import { type DamagedManifest, damagedAbove, damagedBelow } from './damaged-revisions.ts';
 import type { RepairRequest } from './types.ts';
 
 const atOnce = 8;
@@ -24,12 +25,16 @@ const atOnce = 8;
 export interface Sound<S extends AnySnapshot = AnySnapshot> {
   readonly snapshot: S;
   readonly listed: ListedSnapshot;
+  /** Keys of damaged revisions above it that a new one would stand above: all that it names is hashed. Left out where there are none. */
+  readonly above?: readonly string[];
 }
+
+export type OpenedSound = Sound<Snapshot>;
 
 export interface Manifests {
   /** Those that can be read and are trusted, oldest first. */
   readonly sound: readonly Sound[];
-  readonly damaged: readonly { readonly listed: ListedSnapshot; readonly problem: string }[];
+  readonly damaged: readonly DamagedManifest[];
   /** The others that can be read. */
   readonly untrusted: readonly ListedSnapshot[];
   /** Those that nobody can read any more, on purpose. */
@@ -42,7 +47,7 @@ export async function readManifests(
 ): Promise<Manifests> {
   const { provider, trust, signal } = request;
   const sound: Sound[] = [];
-  const damaged: { listed: ListedSnapshot; problem: string }[] = [];
+  const damaged: DamagedManifest[] = [];
   const erased: ManifestHeader[] = [];
   const erasures = new Erasures(request);
   const untrusted: ListedSnapshot[] = [];
@@ -54,12 +59,10 @@ export async function readManifests(
         erased.push(snapshot.header);
         continue;
       }
-      for (const { key, code, message } of snapshot.passedOver ?? []) {
-        const revision = [one, ...(one.earlier ?? [])].find((other) => other.key === key)!;
-        if (code !== 'SNAPSHOT_UNTRUSTED') damaged.push({ listed: revision, problem: message });
-      }
+      const { found, above } = damagedAbove(one, snapshot);
+      damaged.push(...found);
       if (isTrusted) damaged.push(...(await damagedBelow(request, one, snapshot)));
-      if (isTrusted) sound.push({ snapshot, listed: one });
+      if (isTrusted) sound.push({ snapshot, listed: one, ...(above.length > 0 && { above }) });
       else untrusted.push(one);
     } catch (error) {
       if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
@@ -68,31 +71,6 @@ export async function readManifests(
     }
   }
   return { sound, damaged, untrusted, erased };
-}
-
-/** Revisions that have been replaced: prune keeps them, and cannot tell what they need where one is damaged. */
-async function damagedBelow(
-  { provider, trust, signal }: RepairRequest,
-  listed: ListedSnapshot,
-  { key, passedOver = [] }: AnySnapshot,
-): Promise<Manifests['damaged']> {
-  const known = new Set([key, ...passedOver.map((one) => one.key)]);
-  const found: { listed: ListedSnapshot; problem: string }[] = [];
-  for (const one of [listed, ...(listed.earlier ?? [])]) {
-    if (known.has(one.key)) continue;
-    try {
-      await readSoundSnapshot(provider, { ...one, earlier: [] }, signal, trust);
-    } catch (error) {
-      if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
-      // What is not there any more prune has let go.
-      if (error.code === 'OBJECT_DAMAGED')
-        found.push({
-          listed: one,
-          problem: `${error.message}; a later revision is whole, so it may be removed`,
-        });
-    }
-  }
-  return found;
 }
 
 /** What is wrong with which object, by key. */
@@ -104,8 +82,10 @@ export async function examine<T extends Sound>(
   sound: readonly T[],
 ): Promise<{ readonly objects: Damage; readonly left: readonly T[] }> {
   const objects = new Map<string, { ref: ObjectRef; problem: string }>();
+  const proved = refsOf(sound.filter(({ above }) => above !== undefined));
   await eachLimited([...refsOf(sound).values()], atOnce, async (ref) => {
-    const problem = await problemOf(request, ref);
+    const readData = request.readData || proved.has(ref.key);
+    const problem = await problemOf({ ...request, readData }, ref);
     if (problem !== null) objects.set(ref.key, { ref, problem });
   });
   if (objects.size === 0) return { objects, left: sound };

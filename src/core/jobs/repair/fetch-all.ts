@@ -29,7 +29,7 @@ export interface Fetched<S extends AnySnapshot> {
   readonly erased: number;
   /** How many could not be opened for want of an identity, or of the right one. */
   readonly unread: number;
-  /** Something is missing or damaged still. */
+  /** Something is missing or damaged still, besides the manifests above those of `snapshots`. */
   readonly left: ErrorCode | null;
 }
 
@@ -45,6 +45,7 @@ export async function fetchAll<S extends AnySnapshot>(
   const { apply, server } = request;
   const { owner, listed } = account;
   const { manifests, objects } = await fetchManifests(request, copies, listed);
+  const replaced = manifests.damaged.flatMap(({ listed: one, isReplaced }) => (isReplaced ? [one.key] : []));
   const lost = await findLost(request, copies, account, manifests);
   const sound = [...manifests.sound, ...lost.found];
   const keys = await fetchKeys(request, copies, { server, owner }, { ...manifests, sound });
@@ -61,7 +62,12 @@ export async function fetchAll<S extends AnySnapshot>(
       closed.push({ listed: one.listed, error: keys.lackOf(one.snapshot.header)!.error });
   for (const { listed: one, error } of closed)
     objects.push({ key: one.key, owner, problem: error.message, copy: null, mended: false });
-  const isUnmended = objects.some(({ copy, mended }) => copy === null || (apply && !mended));
+  // For these a new revision may stand, which is for the caller.
+  const above = request.isCopy === true ? [] : snapshots.flatMap((one) => one.above ?? []);
+  const isSeenTo = new Set([...replaced, ...above]);
+  const isUnmended = objects.some(
+    ({ key, copy, mended }) => !isSeenTo.has(key) && (copy === null || (apply && !mended)),
+  );
   const keyPlace = `keys/${server}/${owner}/`;
   for (const problem of locked) objects.push({ key: keyPlace, owner, problem, copy: null, mended: false });
   let left: ErrorCode | null = closed[0]?.error.code ?? (isUnmended ? 'OBJECT_DAMAGED' : null);
@@ -171,7 +177,7 @@ async function openSound<S extends AnySnapshot>(
     if (lack !== null) closed.push({ listed, error: lack.error });
     if (lack?.ofBody === true) continue;
     try {
-      snapshots.push({ snapshot: await open(snapshot), listed });
+      snapshots.push({ ...one, snapshot: await open(snapshot) });
     } catch (error) {
       if (!isHoldfastError(error) || !/^(?:OBJECT|IDENTITY)_/.test(error.code)) throw error;
       if (/^IDENTITY_/.test(error.code)) {

@@ -45,6 +45,7 @@ export async function markLost(
     name: snapshot.name,
     rebuilt: false,
     broughtBack: false,
+    replaced: false,
     components: hit.map((one) => one.name),
     lostPaths: count,
     ...{ paths, pages },

@@ -42,6 +42,7 @@ export async function rebuildIndex(
     name,
     rebuilt: true,
     broughtBack: false,
+    replaced: false,
     // What was lost with a segment before is not in those that are left.
     components: body.lost === undefined ? [] : failedIn(body),
     lostPaths: body.lost?.count ?? 0,

@@ -20,6 +20,7 @@ import { clearLeftovers } from './leftovers.ts';
 import { lookAgain } from './look-again.ts';
 import { markLost } from './mark-lost.ts';
 import { rebuildIndex } from './rebuild-index.ts';
+import { replaceDamaged } from './replace-damaged.ts';
 import type { RepairedObject, RepairedSnapshot, RepairReport, RepairRequest } from './types.ts';
 
 interface AccountOutcome {
@@ -121,8 +122,12 @@ async function repairAccount(
   const snapshots: RepairedSnapshot[] = [];
   const gone = new Set([...missing, ...damaged]);
   const hashed = new Map<string, string | null>();
-  for (const { snapshot, listed: one } of fetched.snapshots) {
-    const looked = await lookAgain(request, copies, { snapshot, listed: one, damage, gone, hashed });
+  for (const sound of fetched.snapshots) {
+    const { snapshot, listed: one, above } = sound;
+    // What is below a damaged one was read to its end.
+    const readData = request.readData || above !== undefined;
+    const about = { snapshot, listed: one, damage, gone, hashed };
+    const looked = await lookAgain({ ...request, readData }, copies, about);
     objects.push(...(looked?.objects ?? []));
     const back = await bringBack(request, snapshot, looked);
     if (back !== null) {
@@ -133,23 +138,38 @@ async function repairAccount(
     if (copies.unasked.length > 0) continue;
     const found =
       (await rebuildIndex(request, snapshot, { missing, damaged })) ??
-      (await markLost(request, snapshot, { missing, damaged }, looked));
+      (await markLost(request, snapshot, { missing, damaged }, looked)) ??
+      (await replaceDamaged(request, sound, gone));
     if (found !== null) snapshots.push(found);
   }
   // Another machine wrote a revision meanwhile, or removed the snapshot.
   const outrun = request.apply && snapshots.some(({ published }) => !published) ? 'ACCOUNT_LOCKED' : null;
+  const isStuck = fetched.snapshots.some(
+    ({ snapshot: { name }, above }) => above !== undefined && !snapshots.some(isWholeNow(name)),
+  );
+  const stuck = copies.unasked.length > 0 ? 'STORE_UNAVAILABLE' : 'OBJECT_DAMAGED';
+  const left = fetched.left ?? outrun ?? (isStuck ? stuck : null);
   const newestLost = newestLostOf(
     [...fetched.snapshots, ...fetched.byHeader].map(({ snapshot }) => snapshot),
     snapshots,
   );
-  return { objects, snapshots, seen, untrusted, erased, unread, newestLost, left: fetched.left ?? outrun };
+  return { objects, snapshots, seen, untrusted, erased, unread, newestLost, left };
 }
+
+/** Whether what is damaged above it counts no more; a revision that lost something replaces nothing. */
+const isWholeNow =
+  (of: string) =>
+  ({ name, components, lostPaths }: RepairedSnapshot): boolean =>
+    name === of && components.length === 0 && lostPaths === 0;
 
 function newestLostOf(found: readonly AnySnapshot[], repaired: readonly RepairedSnapshot[]): number {
   const newest = new NewestLost();
   for (const snapshot of found) {
     const now = repaired.find(({ name }) => name === snapshot.name);
-    newest.add(snapshot.header, now === undefined || now.rebuilt ? hasLost(snapshot) : !now.broughtBack);
+    newest.add(
+      snapshot.header,
+      now === undefined || now.rebuilt || now.replaced ? hasLost(snapshot) : !now.broughtBack,
+    );
   }
   return newest.lost;
 }

@@ -92,6 +92,8 @@ export interface RepairedSnapshot {
   readonly rebuilt: boolean;
   /** An earlier repair had to say that something is lost, and all of it is there again. */
   readonly broughtBack: boolean;
+  /** A revision above it is damaged, and no copy has that: the new one says what it says, all of which is whole. */
+  readonly replaced: boolean;
   /** Names of components of which something is lost. */
   readonly components: readonly string[];
   /** How many paths are lost, and the first of them, escaped. */
@@ -115,7 +117,7 @@ export interface RepairReport {
    */
   readonly unread: number;
   readonly objects: readonly RepairedObject[];
-  /** Snapshots that lost something for good, or whose index is rebuilt. */
+  /** Snapshots that get a new revision. */
   readonly snapshots: readonly RepairedSnapshot[];
   /** Folders of trials that killed runs left: to be removed, or removed. */
   readonly leftovers: readonly string[];
