@@ -51,33 +51,38 @@ function mount(...args: readonly string[]): void {
 }
 
 describe('directories', () => {
-  it('stand in the tar after what lies below them, although two threads hand sub-trees to each other', async () => {
-    for (let i = 0; i < 12; i++) {
-      for (let j = 0; j < 12; j++) {
-        for (let k = 0; k < 15; k++) {
-          mkdirSync(join(site, 'shadow', String(i), String(j), String(k)), { recursive: true });
+  // GNU tar reads the segments.
+  const plain = it.runIf(process.env['LAB_ENCRYPTED'] !== '1');
+  plain(
+    'stand in the tar after what lies below them, although two threads hand sub-trees to each other',
+    async () => {
+      for (let i = 0; i < 12; i++) {
+        for (let j = 0; j < 12; j++) {
+          for (let k = 0; k < 15; k++) {
+            mkdirSync(join(site, 'shadow', String(i), String(j), String(k)), { recursive: true });
+          }
         }
       }
-    }
-    await lab.backUp(both());
-    const tars = execFileSync('find', [join(lab.storePath, 'data'), '-name', '*.tar.zst'], {
-      encoding: 'utf8',
-    });
-    const seen = new Set<string>();
-    const parentFirst: string[] = [];
-    for (const tar of tars.trim().split('\n').sort()) {
-      const script = 'zstd -dc -- "$1" | tar -t --ignore-zeros';
-      const names = execFileSync('sh', ['-c', script, 'sh', tar], { encoding: 'utf8' }).trim().split('\n');
-      for (const name of names) {
-        const above = name.replace(/[^/]+\/?$/, '');
-        if (seen.has(above)) parentFirst.push(name);
-        seen.add(name);
+      await lab.backUp(both());
+      const tars = execFileSync('find', [join(lab.storePath, 'data'), '-name', '*.tar.zst'], {
+        encoding: 'utf8',
+      });
+      const seen = new Set<string>();
+      const parentFirst: string[] = [];
+      for (const tar of tars.trim().split('\n').sort()) {
+        const script = 'zstd -dc -- "$1" | tar -t --ignore-zeros';
+        const names = execFileSync('sh', ['-c', script, 'sh', tar], { encoding: 'utf8' }).trim().split('\n');
+        for (const name of names) {
+          const above = name.replace(/[^/]+\/?$/, '');
+          if (seen.has(above)) parentFirst.push(name);
+          seen.add(name);
+        }
       }
-    }
 
-    expect(seen.size).toBe(2 + 12 + 12 * 12 + 12 * 12 * 15);
-    expect(parentFirst).toEqual([]);
-  });
+      expect(seen.size).toBe(2 + 12 + 12 * 12 + 12 * 12 * 15);
+      expect(parentFirst).toEqual([]);
+    },
+  );
 });
 
 describe('hard links', () => {
