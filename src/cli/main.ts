@@ -6,7 +6,7 @@
  * needed.
  */
 
-import { lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 
 const stopSignals = ['SIGINT', 'SIGTERM'] as const;
@@ -36,6 +36,7 @@ async function run(): Promise<number> {
     now: Date.now,
     newUuid: randomUUID,
     newObjectId: () => randomBytes(16).toString('hex'),
+    commandLine: () => readFileSync('/proc/self/cmdline'),
     env: process.env,
     stdout: process.stdout,
     stderr: process.stderr,

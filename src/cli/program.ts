@@ -17,6 +17,7 @@ import { type CommandEntry, commandTable, groups } from './command-table.ts';
 import type { ErrorDocument } from './documents/error.ts';
 import { withAddin } from './hint-commands.ts';
 import { LostOutput, unheardStatus } from './lost-output.ts';
+import { refuseOtherBytes } from './other-bytes.ts';
 import { Output } from './output.ts';
 import type { World } from './world.ts';
 
@@ -41,6 +42,7 @@ export async function runCommandLine(words: readonly string[], world: World): Pr
         status = ended;
       },
     });
+    refuseOtherBytes(words, world.commandLine);
     refuseUnknown(program, argv);
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {

@@ -7,6 +7,8 @@ export interface World {
   readonly newUuid: () => string;
   /** 32 random hex digits. */
   readonly newObjectId: () => string;
+  /** The words of the command line as they were given, each ended by a NUL; more may come before them. */
+  readonly commandLine: () => Buffer;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: Writable;

@@ -185,4 +185,13 @@ describe('paths in a snapshot', () => {
     expect(percentPath('shadow/a%FF%0Ab%25')).toEqual(Buffer.from('shadow/a\xff\nb%', 'latin1'));
     expect(() => percentPath('100%')).toThrow(expect.objectContaining({ code: 'USAGE' }));
   });
+
+  it('takes no U+FFFD for a name, which stands for bytes that are not UTF-8, unless it is encoded', () => {
+    for (const read of [snapshotPath, percentPath]) {
+      expect(() => read('home/caf\ufffd')).toThrow(
+        expect.objectContaining({ code: 'USAGE', hint: expect.stringContaining('%EF%BF%BD') }),
+      );
+    }
+    expect(percentPath('home/caf%EF%BF%BD').toString()).toBe('home/caf\ufffd');
+  });
 });

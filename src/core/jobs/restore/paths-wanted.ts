@@ -46,11 +46,9 @@ export async function pathsWanted(reader: IndexReader, wanted: WantedPaths): Pro
           hint: 'Exports are no paths: name the database with --database <instance>/<name>, as holdfast ls shows it.',
         });
       }
-      // What a terminal or a program cannot read as UTF-8 arrives as U+FFFD.
-      const odd = path.includes('\ufffd') ? 'Give names that are not UTF-8 by --path-percent. ' : '';
       const encoded = path.includes('%') ? 'Give names as holdfast ls shows them by --path-percent. ' : '';
       throw new HoldfastError('PATH_NOT_FOUND', message, {
-        hint: `${lostNamesHint(wanted.snapshot.body)}${odd}${encoded}${await whereToLook(reader, path)}`,
+        hint: `${lostNamesHint(wanted.snapshot.body)}${encoded}${await whereToLook(reader, path)}`,
       });
     }
   }
