@@ -1125,6 +1125,7 @@ class Target:
         self.protected = []  # (components, flags) of what chattr had set something of
         self.entries = self.bytes = 0
         self.spoken = time.time()
+        self.sync = whole_sync()
 
     # Directories: `chain` leads to the current one. Leaving one gives it its attributes, as nothing in it changes more.
 
@@ -1159,14 +1160,25 @@ class Target:
         name, fd, entry = self.chain[-1][0], self.descriptor(), self.chain[-1][2]
         if entry:
             self.guard(entry, lambda: self.dress(entry, fd, {}))
+            self.guard(entry, lambda: self.settle(fd))
         self.chain.pop()
         os.close(fd)
 
+    def settle(self, fd):
+        """One file or directory to the disk, where that cannot be had for all at the end."""
+        if not self.sync:
+            os.fsync(fd)
+
     def close(self):
-        """Attributes of all directories that are still open, then what forbids changes, the target itself at the very end."""
+        """Attributes of all directories that are still open, then what forbids changes, the target itself at the very end,
+        when all is on the disk: many errors of a disk are told only to those who ask."""
         self.enter([])
         for parts, flags in self.protected:
             self.protect(parts, flags)
+        try:
+            (self.sync or os.fsync)(self.root)
+        except OSError as error:
+            raise Stop('what was written is not on the disk: %s' % error.strerror)
         if self.was:
             before, acls = self.was
             if self.is_root:
@@ -1211,9 +1223,12 @@ class Target:
             problem('%s: what chattr had set is lost: %s' % (show(b'/'.join(parts)), error.strerror))
 
     def put(self, entry, index):
-        if entry.flags & CHATTR:
-            self.protected.append((entry.parts, entry.flags))
-        self.guard(entry, lambda: self.make(entry, index))
+        def make():
+            self.make(entry, index)
+            if entry.flags & CHATTR:
+                self.protected.append((entry.parts, entry.flags))
+
+        self.guard(entry, make)
         self.entries += 1
         if sys.stderr.isatty() and time.time() - self.spoken > 5:
             self.spoken = time.time()
@@ -1236,6 +1251,7 @@ class Target:
             try:
                 why = self.fill(fd, file, index)
                 self.dress(entry, fd, {})
+                self.settle(fd)
             finally:
                 os.close(fd)
             if why:
@@ -1333,6 +1349,21 @@ def read_xattrs(fd, names):
     return found
 
 
+def whole_sync():
+    """A function that brings the whole file system of a descriptor to the disk, with OSError for what has been lost
+    since it was opened. None where this Python has no way to call the kernel for it."""
+    try:
+        import ctypes
+        call = ctypes.CDLL(None, use_errno=True).syncfs
+    except (ImportError, OSError, AttributeError):
+        return None
+
+    def sync(fd):
+        if call(fd) < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return sync
+
+
 def walk(fd, parts, flags=os.O_RDONLY):
     """Opens a directory below another, never through a symbolic link."""
     fd = os.dup(fd)
@@ -1407,6 +1438,8 @@ def restore_exports(store, snapshot, index, target, wanted):
             fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=parent)
             with open(fd, 'wb') as file:
                 why = pour_export(store, index.keys.get(number), plain_bytes, sha256, file.write)
+                file.flush()
+                target.settle(fd)
             if why:
                 os.rename(name, name + b'.damaged', src_dir_fd=parent, dst_dir_fd=parent)
                 problem('%s is damaged (what could be read is in %s.damaged): %s' % (shown, shown, why))

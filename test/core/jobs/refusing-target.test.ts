@@ -22,7 +22,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RestoreThreads } from '../../../src/core/jobs/restore/restore-threads.ts';
-import { type Lab, openLab } from '../../support/backup.ts';
+import { type Lab, openLab, runRescue } from '../../support/backup.ts';
 import { cannedEngine, cannedSelector } from '../../support/canned-engine.ts';
 import { compareTrees } from '../../support/compare-trees.ts';
 
@@ -154,6 +154,21 @@ describe('a disk that loses what it has taken', () => {
         code: 'TARGET_NOT_EMPTY',
         message: expect.stringContaining('holds no restore to go on with') as string,
       });
+    });
+  });
+
+  it.each([
+    ['', /^stopped: what was written is not on the disk: /m],
+    ['raise ImportError', /shadow\/data\/\d+\.bin: (No space|Input\/output)/],
+  ])('is no success for rescue.py either, also where ctypes is %j', async (ctypes, told) => {
+    const PYTHONPATH = fresh();
+    if (ctypes !== '') writeFileSync(join(PYTHONPATH, 'ctypes.py'), ctypes);
+    await onThinDisk(async (target) => {
+      const args = ['restore', 'latest', '--account', 'site1', '--path', 'shadow/data', '--to', target];
+      const { status, stderr } = await runRescue(lab.storePath, args, { ...process.env, PYTHONPATH });
+
+      expect(stderr).toMatch(told);
+      expect(status).toBeGreaterThan(0);
     });
   });
 
