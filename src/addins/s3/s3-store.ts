@@ -26,7 +26,7 @@ import { getObject } from './download.ts';
 import { answerOf } from './failures.ts';
 import { Leftovers } from './leftovers.ts';
 import { listObjects } from './listing.ts';
-import { extendLock } from './lock.ts';
+import { describeLock, extendLock } from './lock.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { describe, headObject } from './metadata.ts';
 import { PartBuffers } from './part-buffers.ts';
@@ -91,6 +91,10 @@ class S3Store implements Store {
       versions: findings.versions === 'yes',
       objectLock:
         findings.objectLock === 'yes' && (settings.objectLock !== undefined || findings.locksByDefault),
+      lockRules:
+        settings.objectLock === undefined || findings.objectLock === 'no'
+          ? null
+          : describeLock(settings.objectLock),
       storageClasses: settings.atAws ? awsClasses : classes,
       serverSideCopy: false,
       putOnly: settings.putOnly,

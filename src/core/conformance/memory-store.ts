@@ -41,10 +41,12 @@ const abilities: StoreCapabilities = {
   putOnly: false,
 };
 
+const rulesOf = (lockMs: number | undefined): string | null => (lockMs === undefined ? null : `${lockMs} ms`);
+
 const chunkBytes = 1024 * 1024;
 
 export function memoryStore({ now = () => 0, lockMs }: MemoryStoreOptions = {}): Store {
-  const capabilities = { ...abilities, objectLock: lockMs !== undefined };
+  const capabilities = { ...abilities, objectLock: lockMs !== undefined, lockRules: rulesOf(lockMs) };
   const objects = new Map<string, StoredObject>();
 
   const infoOf = (key: string, { bytes, modifiedAtMs, lockedUntilMs }: StoredObject) => ({

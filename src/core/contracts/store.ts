@@ -21,6 +21,11 @@ export interface StoreCapabilities {
   readonly versions: boolean;
   /** What is put into a class that its settings lock can be neither removed nor changed until the lock ends. */
   readonly objectLock: boolean;
+  /**
+   * By which rules its settings lock what it puts; another text where the rules are others. Also where nobody could ask whether
+   * the place has locks: its puts are refused then, or locked. Null or absent: none that the store tells.
+   */
+  readonly lockRules?: string | null;
   /** Names accepted in `storageClass`; empty when there is only one class. */
   readonly storageClasses: readonly string[];
   readonly serverSideCopy: boolean;
@@ -96,7 +101,8 @@ export interface ListRequest extends CallOptions {
   readonly limit?: number;
   /**
    * Where the store has versions: also keys that were removed and of which a version is left, each with the
-   * newest that is. Elsewhere it changes nothing.
+   * newest that is. Elsewhere it changes nothing. A store that may not look at them, or cannot tell whether it has any, refuses
+   * with STORE_DENIED: a listing without them would say that nothing is left.
    */
   readonly hidden?: boolean;
 }
@@ -117,7 +123,7 @@ export interface ExtendLockRequest extends CallOptions {
   readonly key: string;
   /**
    * When the object was last put or extended at the earliest, by the clock of the store as far as the caller knows it, else by its
-   * own; null: not known. An instant that has not come yet says nothing.
+   * own; null: not known, or not by the present `lockRules`. An instant that has not come yet says nothing.
    */
   readonly lockedAtMs: number | null;
 }

@@ -56,14 +56,18 @@ const right = object({
 export const answers = {
   storeFacts: object({
     name: { type: 'string', minLength: 1, maxLength: 100 },
-    capabilities: object({
-      conditionalCreate: { type: 'boolean' },
-      versions: { type: 'boolean' },
-      objectLock: { type: 'boolean' },
-      storageClasses: list(text, 100),
-      serverSideCopy: { type: 'boolean' },
-      putOnly: { type: 'boolean' },
-    }),
+    capabilities: object(
+      {
+        conditionalCreate: { type: 'boolean' },
+        versions: { type: 'boolean' },
+        objectLock: { type: 'boolean' },
+        lockRules: textOrNull,
+        storageClasses: list(text, 100),
+        serverSideCopy: { type: 'boolean' },
+        putOnly: { type: 'boolean' },
+      },
+      ['lockRules'],
+    ),
     extendsLocks: { type: 'boolean' },
   }),
   setupFacts: object({ setup: { type: 'boolean' } }),

@@ -9,7 +9,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 import type { Measures } from './measures.ts';
-import { isLastSnapshot, isMeasures, isPlacedSnapshot } from './state-schemas.ts';
+import { isLastSnapshot, isLockNote, isMeasures, isPlacedSnapshot } from './state-schemas.ts';
 
 export interface LastSnapshot {
   readonly lineage: string;
@@ -33,6 +33,14 @@ export interface Lineage {
   readonly foreign: readonly string[];
   /** Of the newest snapshots, oldest first; null where they were never remembered. */
   readonly recent: readonly Measures[] | null;
+  /** Null where the store locks nothing, or it was never noted. */
+  readonly locks?: LockNote | null;
+}
+
+/** From which snapshot of its lineage on all were locked by the same rules. */
+export interface LockNote {
+  readonly rules: string;
+  readonly sequence: number;
 }
 
 export interface RememberedLineage extends Required<Lineage> {
@@ -64,6 +72,7 @@ export async function readLineage(
     foreign: idsOf(file['foreign']),
     recent: Array.isArray(recent) ? recent.filter(isMeasures) : null,
     inDoubt: file['inDoubt'] === true,
+    locks: isLockNote(file['locks']) ? file['locks'] : null,
   };
 }
 
@@ -110,9 +119,13 @@ export async function rememberLineage(
   durable: boolean,
 ): Promise<void> {
   await mkdir(join(stateDir, 'lineages', addinId), { recursive: true, mode: 0o700 });
-  const { last, store = null, former = [], own, foreign, recent, inDoubt = false } = remembered;
+  const { last, store = null, former = [], own, foreign, recent, inDoubt = false, locks = null } = remembered;
   const { lineage, sequence, digest } = last;
-  const notes = { ...(former.length > 0 ? { former } : {}), ...(inDoubt ? { inDoubt } : {}) };
+  const notes = {
+    ...(former.length > 0 ? { former } : {}),
+    ...(inDoubt ? { inDoubt } : {}),
+    ...(locks === null ? {} : { locks }),
+  };
   const file = { lineage, sequence, digest, store, own, foreign, recent, ...notes };
   await writeJsonFile(fileOf(stateDir, addinId, owner), file, { durable });
 }

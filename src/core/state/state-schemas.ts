@@ -111,6 +111,13 @@ const placedSnapshotSchema = {
   properties: { ...lastSnapshot, store: textOrNull },
 } as const;
 
+/** `locks` there. */
+const lockNoteSchema = {
+  type: 'object',
+  required: ['rules', 'sequence'],
+  properties: { rules: text, sequence: whole },
+} as const;
+
 /** An entry of `recent` there. */
 const measuresSchema = {
   type: 'object',
@@ -222,6 +229,7 @@ export const stateSchemas = [
   newestFindingsSchema,
   lastSnapshotSchema,
   placedSnapshotSchema,
+  lockNoteSchema,
   measuresSchema,
   runFileSchema,
   restoreFileSchema,
@@ -241,6 +249,7 @@ export const isStoresFile = guard<FromSchema<typeof storesFileSchema>>(storesFil
 export const isNewestFindings = guard<FromSchema<typeof newestFindingsSchema>>(newestFindingsSchema);
 export const isLastSnapshot = guard<FromSchema<typeof lastSnapshotSchema>>(lastSnapshotSchema);
 export const isPlacedSnapshot = guard<FromSchema<typeof placedSnapshotSchema>>(placedSnapshotSchema);
+export const isLockNote = guard<FromSchema<typeof lockNoteSchema>>(lockNoteSchema);
 export const isMeasures = guard<FromSchema<typeof measuresSchema>>(measuresSchema);
 export const isRunFile = guard<FromSchema<typeof runFileSchema>>(runFileSchema);
 export const isRestoreFile = guard<FromSchema<typeof restoreFileSchema>>(restoreFileSchema);

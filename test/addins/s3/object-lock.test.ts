@@ -81,7 +81,8 @@ describe('what is put into a bucket with object lock', () => {
   it('is locked by its class, in one request and in parts, and nothing else is', async () => {
     const bucket = await newBucket(service, { lock: true });
     const store = await opened(bucket, { objectLock: { mode: 'compliance', days } });
-    expect(store.capabilities).toMatchObject({ objectLock: true, versions: true });
+    const lockRules = 'data 30 days, index 20 days, manifests 10 days, keys 5 days (compliance)';
+    expect(store.capabilities).toMatchObject({ objectLock: true, versions: true, lockRules });
     await put(store, key('data'), randomBytes(6 * mebibyte), { createOnly: true });
     for (const kind of ['index', 'manifests', 'keys', 'events', 'runs']) {
       await put(store, key(kind), randomBytes(10), { createOnly: true });
@@ -132,6 +133,8 @@ describe('what is put into a bucket with object lock', () => {
     for (const more of [{}, { putOnly: true }]) {
       const store = await opened(bucket, { ...settings, ...more });
       expect(store.capabilities.objectLock).toBe(false);
+      // Locks are counted on until somebody says that there are none.
+      expect(store.capabilities.lockRules === null).toBe(!('putOnly' in more));
       await expect(put(store, key('data'), randomBytes(10))).rejects.toMatchObject({
         code: 'CONFIG_INVALID',
       });

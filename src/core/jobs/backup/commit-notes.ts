@@ -10,6 +10,7 @@ import type { Warning } from '../../archive/manifest.ts';
 import { doubtLineage, forgetLineage, formerOf, rememberLineage } from '../../state/lineages.ts';
 import type { Measures } from '../../state/measures.ts';
 import type { Snapshot } from '../catalog.ts';
+import { lockNoteOf } from '../extend-locks.ts';
 import { compared } from '../findings/measures.ts';
 import type { ParentCache } from '../parents/parent-cache.ts';
 import type { BackUpAccount } from './back-up-account.ts';
@@ -63,7 +64,8 @@ export async function noteCommitted(
     const recent = [...history.recent, measures].slice(-compared);
     const former = formerOf(history.remembered, header.lineage);
     const { foreign } = history;
-    const lineage = { last: header, store: header.store, former, own, foreign, recent };
+    const locks = lockNoteOf(addin.store, header, history.remembered);
+    const lineage = { last: header, store: header.store, former, own, foreign, recent, locks };
     await rememberLineage(stateDir, addin.id, owner, lineage, putOnly);
     return snapshot;
   } catch (error) {

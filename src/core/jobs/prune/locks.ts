@@ -5,6 +5,7 @@
  */
 
 import type { Store } from '../../contracts/store.ts';
+import { lockRulesOf } from '../extend-locks.ts';
 import type { Decision } from '../retention/types.ts';
 import type { PrunableSnapshot, PruneRequest } from './types.ts';
 
@@ -15,7 +16,8 @@ export async function lockEnd(
   nowMs: number,
   signal: AbortSignal,
 ): Promise<number | null> {
-  if (!store.capabilities.objectLock) return null;
+  // Also where nobody could ask whether the place has locks.
+  if (!store.capabilities.objectLock && lockRulesOf(store) === null) return null;
   const until = (await store.head({ key, signal }))?.lockedUntilMs ?? null;
   return until !== null && until > nowMs ? until : null;
 }

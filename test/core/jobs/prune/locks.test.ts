@@ -9,11 +9,12 @@ import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
 import { pairId } from '../../../../src/core/encryption/key-text.ts';
 import { HoldfastError } from '../../../../src/core/errors.ts';
-import { extendLocks } from '../../../../src/core/jobs/backup/extend-locks.ts';
 import { WarningList } from '../../../../src/core/jobs/backup/warnings.ts';
 import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
+import { extendLocks } from '../../../../src/core/jobs/extend-locks.ts';
 import { prune } from '../../../../src/core/jobs/prune/prune.ts';
 import type { PruneReport } from '../../../../src/core/jobs/prune/types.ts';
+import { readLineage } from '../../../../src/core/state/lineages.ts';
 import { type Lab, openLab } from '../../../support/backup.ts';
 import { keysIn, put, signal } from '../../../support/synthetic-snapshots.ts';
 
@@ -65,6 +66,8 @@ const run = (apply = true): Promise<PruneReport> =>
     onEvent: () => {},
   });
 
+const remembered = ({ header: { owner } }: Snapshot) => readLineage(lab.stateDir, lab.addin.id, owner);
+
 const lockOf = async (key: string): Promise<number> =>
   (await store.head({ key, signal }))?.lockedUntilMs ?? 0;
 
@@ -95,6 +98,7 @@ describe('a backup to a store with object lock', () => {
       epoch: null,
       parent,
       takenOver: [{ key: 'of a killed run' }],
+      remembered: await remembered(parent),
       warnings: new WarningList(),
       signal,
     });
@@ -106,6 +110,30 @@ describe('a backup to a store with object lock', () => {
     ]);
   });
 
+  it('asks as if nobody had locked anything where the parent was made by other rules, or nobody knows by which', async () => {
+    const asked: (number | null)[] = [];
+    store.extendLock = async ({ lockedAtMs }) => void asked.push(lockedAtMs);
+    const capabilities = { ...store.capabilities };
+    store = Object.assign(lab.addin.store, { capabilities });
+    const underRules = async (lockRules: string | null): Promise<(number | null)[]> => {
+      Object.assign(capabilities, { lockRules });
+      asked.length = 0;
+      await backUp('incremental');
+      return [...new Set(asked)];
+    };
+    Object.assign(capabilities, { lockRules: null, objectLock: false });
+    await backUp('full');
+
+    expect(await underRules(null)).toEqual([]);
+    // Nobody could ask whether the place has locks.
+    expect(await underRules('30 days')).toEqual([null]);
+    expect(await underRules('30 days')).toEqual([nowMs]);
+    expect(await underRules('365 days')).toEqual([null]);
+    expect(await underRules('365 days')).toEqual([nowMs]);
+    rmSync(join(lab.stateDir, 'lineages'), { recursive: true });
+    expect(await underRules('365 days')).toEqual([null]);
+  });
+
   it('goes by the clock of the store, whatever its own was when the parent was made', async () => {
     const parent = await backUp('full');
     const asked: (number | null)[] = [];
@@ -114,6 +142,7 @@ describe('a backup to a store with object lock', () => {
     await extendLocks([{ key: 'of the parent' }], {
       addin: { store: { ...store, extendLock: async ({ lockedAtMs }) => void asked.push(lockedAtMs) } },
       ...{ server, owner, epoch: null, takenOver: [], warnings: new WarningList(), signal },
+      remembered: await remembered(parent),
       parent: { ...parent, header: { ...parent.header, startedAt: at(0), committedAt: at(2) } },
     });
 
@@ -130,7 +159,7 @@ describe('a backup to a store with object lock', () => {
     for (const key of keys) await put(store, key, 'x');
     const context = {
       ...{ server, owner, parent, epoch: { epoch: 1, publicKey } },
-      ...{ takenOver: [], warnings: new WarningList(), signal },
+      ...{ takenOver: [], remembered: null, warnings: new WarningList(), signal },
     };
     extended = [];
     await extendLocks([], { ...context, addin: { store } });
