@@ -6,7 +6,6 @@
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { describeEnd } from '../../databases/client-dump.ts';
 import { startClient } from '../../databases/client-process.ts';
 import { findClient } from '../../databases/find-client.ts';
@@ -78,7 +77,7 @@ function databaseIn(text: string): string | null {
   return line ?? null;
 }
 
-type Packing = 'none' | 'gzip' | 'zstd';
+type Packing = 'none' | keyof typeof unpackers;
 
 async function packingOf(path: string): Promise<Packing> {
   let bytes: Buffer;
@@ -114,41 +113,36 @@ async function packingOf(path: string): Promise<Packing> {
 
 function plainBytes(path: string, packing: Packing, signal: AbortSignal): AsyncIterable<Uint8Array> {
   const stored = createReadStream(path, { highWaterMark: pieceBytes, signal });
-  if (packing === 'none') return stored;
-  if (packing === 'zstd') return unpacked(stored, path, signal);
-  const gunzip = createGunzip({ chunkSize: pieceBytes });
-  stored.once('error', (error) => gunzip.destroy(error));
-  gunzip.once('close', () => stored.destroy());
-  return damagedAs(path, stored.pipe(gunzip));
+  return packing === 'none' ? stored : unpacked(stored, { path, packing, signal });
 }
 
-async function* damagedAs(path: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-  try {
-    yield* bytes;
-  } catch (cause) {
-    throw new HoldfastError('OBJECT_DAMAGED', `${quoted(path, 4096)} cannot be unpacked`, {
-      cause,
-      hint: 'Import another dump.',
-    });
-  }
-}
+const unpackers = {
+  gzip: ['-dc'],
+  zstd: ['-dcq', '--no-progress'],
+} as const;
 
-/** By the program: one file may hold any number of frames of any size. */
+/**
+ * By the programs. One file may hold any number of frames of any size; and where a member of a gzip file was lost to
+ * zeros, Node takes them for its end.
+ */
 async function* unpacked(
   stored: Readable,
-  path: string,
-  signal: AbortSignal,
+  {
+    path,
+    packing,
+    signal,
+  }: { readonly path: string; readonly packing: keyof typeof unpackers; readonly signal: AbortSignal },
 ): AsyncGenerator<Uint8Array, void> {
-  const zstd = findClient({ names: ['zstd'], clientPath: undefined, directories: [], packages: 'zstd' });
+  const search = { names: [packing], clientPath: undefined, directories: [], packages: packing };
   const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' };
-  const client = startClient({ path: zstd, args: ['-dcq', '--no-progress'], env, input: true });
+  const client = startClient({ path: findClient(search), args: unpackers[packing], env, input: true });
   const onAbort = (): void => client.kill();
   signal.addEventListener('abort', onAbort, { once: true });
   stored.once('error', () => client.kill());
   if (client.stdin !== null) stored.pipe(client.stdin);
   try {
     for await (const chunk of client.stdout ?? []) yield chunk as Buffer;
-    const failure = describeEnd(await client.ended, 'zstd', []);
+    const failure = describeEnd(await client.ended, packing, []);
     if (failure !== null) {
       throw new HoldfastError('OBJECT_DAMAGED', `${quoted(path, 4096)} cannot be unpacked: ${failure}`, {
         hint: 'Import another dump.',
