@@ -19,9 +19,10 @@ import { notesOfAhead } from './ahead-notes.ts';
 import type { CliContext } from './command.ts';
 import type { RestoreAllDocument } from './documents/restore-all.ts';
 import type { FailedComponent } from './documents/snapshot.ts';
+import { noteDoubts } from './doubtful-snapshot.ts';
 import { bytesText, durationText, plural } from './format.ts';
 import { tellOfLeftOut } from './left-out-notes.ts';
-import { failedComponents, notePartial, statusWith } from './partial-snapshot.ts';
+import { failedComponents, statusWith } from './partial-snapshot.ts';
 import { openProgress } from './progress.ts';
 import { readNewestOfEach, type Unreadable } from './read-each.ts';
 import type { RestrictionOf } from './restricted.ts';
@@ -102,7 +103,7 @@ export async function runRestoreAll(
     progress.close(),
   );
   for (const line of lines) output.info(line);
-  for (const { snapshot } of outcomes) await notePartial(output, search, snapshot, lackingIn(snapshot));
+  for (const { snapshot } of outcomes) await noteDoubts(output, search, snapshot, lackingIn(snapshot));
   const failed = (what: string, { message, hint }: HoldfastError): void => {
     output.note(`failed: ${what}: ${printable(message, 4096)}`);
     if (hint !== undefined) output.note(`  hint: ${hint}`);

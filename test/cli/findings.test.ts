@@ -44,6 +44,12 @@ it('backup, snapshots and status tell of an account that was wiped', async () =>
     await site.holdfast('snapshots', '--json'),
   );
   expect(snapshots.at(-1)).toMatchObject({ statistics: made!.statistics, findings: made!.findings });
+  const restored = await site.holdfast(
+    ...['restore', 'latest', '--account', 'anna', '--dry-run', '--to', join(site.config, 'none')],
+  );
+  expect(restored.stderr).toMatch(/warning: (anna-\S+) looks wrong: shrunk: .*\n.*unusual-change: /);
+  const whole = snapshots.findLast(({ findings }) => findings?.length === 0);
+  expect(restored.stderr).toContain(`hint: the newest complete one that looks right is ${whole!.id}`);
   // From the summary of the last run, from the record of the account, and from the store alone.
   const [records, aside] = [join(site.state, 'lineages'), join(site.state, 'aside')];
   for (const state of ['summarised', 'recorded', 'lost']) {

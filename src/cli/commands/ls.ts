@@ -9,11 +9,12 @@ import { quoted } from '../../core/printable.ts';
 import type { CliCommand } from '../command.ts';
 import { loadReadable } from '../configuration.ts';
 import type { EntryDocument } from '../documents/entry.ts';
+import { noteDoubts } from '../doubtful-snapshot.ts';
 import { contentOf, describeEntry, entryLine, percentHelp } from '../entry-view.ts';
 import { describeExports, isOfExports, showExports } from '../export-view.ts';
 import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
-import { failedComponents, notePartial } from '../partial-snapshot.ts';
+import { failedComponents } from '../partial-snapshot.ts';
 import { serverHelp } from '../server-option.ts';
 import { percentPath, snapshotPath } from '../snapshot-path.ts';
 import { copyHelp, withStore } from '../store-session.ts';
@@ -67,7 +68,7 @@ export const ls: CliCommand<Options> = {
       const why = distrustOf(snapshot, trust);
       if (why !== null) output.note(`note: ${snapshot.name} is not trusted: ${why}`);
       const everything = { paths: [], databases: [], everything: true };
-      await notePartial(output, search, snapshot, failedComponents(snapshot, everything));
+      await noteDoubts(output, search, snapshot, failedComponents(snapshot, everything));
       const percent = options.pathPercent;
       const path = percent === undefined ? snapshotPath(args[1] ?? '') : percentPath(percent);
       const notFound = (): HoldfastError => {

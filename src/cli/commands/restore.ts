@@ -4,21 +4,23 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { errorCodes } from '../../core/errors.ts';
 import type { Snapshot } from '../../core/jobs/catalog.ts';
-import { planRestore, restore as restoreSnapshot } from '../../core/jobs/restore/restore.ts';
+import { restore as restoreSnapshot } from '../../core/jobs/restore/restore.ts';
 import type { RestoreEvent, RestoreReport, RestoreRequest } from '../../core/jobs/restore/types.ts';
 import { printable } from '../../core/printable.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';
 import { loadReadable } from '../configuration.ts';
-import type { RestoreDocument, RestorePlanDocument } from '../documents/restore.ts';
+import type { RestoreDocument } from '../documents/restore.ts';
 import { describeWarning, type FailedComponent } from '../documents/snapshot.ts';
+import { noteDoubts } from '../doubtful-snapshot.ts';
 import { tellFailed, wayOut } from '../failed-paths.ts';
 import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { bytesText, countText, durationText, plural } from '../format.ts';
 import { noteJoint } from '../joint-dumps.ts';
 import { defineKeyOptions } from '../key-input.ts';
 import { refuseOwnTarget } from '../own-target.ts';
-import { failedComponents, notePartial, statusWith } from '../partial-snapshot.ts';
+import { failedComponents, statusWith } from '../partial-snapshot.ts';
 import { openProgress } from '../progress.ts';
+import { planOne } from '../restore-plan.ts';
 import { checkAll, pathsOf, type RestoreOptions, targetOf } from '../restore-target.ts';
 import { checkRestricted, laterSnapshots, restrictions } from '../restricted.ts';
 import { serverHelp } from '../server-option.ts';
@@ -145,7 +147,7 @@ async function restoreOne(
   const databases = chosen.database ?? [];
   const everything = paths.length === 0 && databases.length === 0;
   const failed = failedComponents(snapshot, { paths, databases, everything });
-  await notePartial(context.output, search, snapshot, failed);
+  await noteDoubts(context.output, search, snapshot, failed);
   failed.push(...later);
   const request: RestoreRequest = {
     provider: opened.provider,
@@ -160,34 +162,8 @@ async function restoreOne(
     signal: context.signal,
     onEvent: () => {},
   };
-  if (chosen.dryRun === true) return plan(context, request, failed);
+  if (chosen.dryRun === true) return planOne(context, request, failed);
   return run(context, request, { failed, hint: wayOut(session.addin, '--resume ') });
-}
-
-async function plan(
-  { output }: CliContext,
-  request: RestoreRequest,
-  failed: readonly FailedComponent[],
-): Promise<number> {
-  const { entries, bytes, databases, failures } = await planRestore(request);
-  const { snapshot, target } = request;
-  for (const name of databases) output.line(`database  ${printable(name, 4096)}`);
-  noteJoint(output, request.snapshot, databases);
-  tellFailed(output, failures);
-  const what = `${plural(entries, 'entry')} and ${plural(databases.length, 'database file')}`;
-  output.line(
-    `would restore ${what}, ${bytesText(bytes)}, from ${snapshot.name} to ${printable(target, 4096)}`,
-  );
-  output.document<RestorePlanDocument>({
-    snapshot: snapshot.name,
-    target,
-    entries,
-    bytes,
-    databases: [...databases],
-    failedComponents: [...failed],
-    failures: failures.map(({ path, message }) => ({ path, message })),
-  });
-  return statusWith(failures.length > 0 ? errorCodes.RESTORE_INCOMPLETE.exit : 0, failed);
 }
 
 async function run(
