@@ -76,7 +76,10 @@ export async function extendLocks(references: readonly Keyed[], context: LockCon
   await extendEach(place, takenOver, null);
   if (epoch === null) return;
   const optional = { ...place, needed: false };
-  if (!store.capabilities.putOnly) return extendKeys(optional, { server, owner });
+  if (!store.capabilities.putOnly) {
+    // All revisions: which of them opens only an identity tells.
+    return extendEach(optional, await listKeys(store, { server, owner }, signal), null);
+  }
   const pair = { server, owner, epoch: epoch.epoch, pair: pairId(epoch.publicKey) };
   if (await extendUnseen(place, pair)) return;
   await extendEach(optional, [{ key: ownerKeyKey({ ...pair, revision: 0 }) }], null);
@@ -110,10 +113,10 @@ export async function extendForRevision(
   if (lockRulesOf(store) === null) return body;
   const warnings = new WarningList();
   const place = { store, warnings, signal, needed: false };
-  const due = [...objects, ...references].filter(({ key }) => !locked.has(key));
+  const keys = epoch === null ? [] : await listKeys(store, { server, owner }, signal);
+  const due = [...objects, ...references, ...keys].filter(({ key }) => !locked.has(key));
   await extendEach(place, due, null);
   for (const { key } of due) locked.add(key);
-  if (epoch !== null) await extendKeys(place, { server, owner });
   if (warnings.total === 0) return body;
   const count = (body.warningCounts[code] ?? 0) + warnings.total;
   const warningCounts = { ...body.warningCounts, [code]: count };
@@ -144,14 +147,6 @@ function extendEach(
       warnings.add({ code, component: 'account', message });
     }
   });
-}
-
-/** All revisions: which of them opens only an identity tells. */
-async function extendKeys(
-  place: Extending,
-  of: { readonly server: string; readonly owner: string },
-): Promise<void> {
-  await extendEach(place, await listKeys(place.store, of, place.signal), null);
 }
 
 /** The store told its clock with the last put, before the commit; how long it all took our clock knows. */

@@ -18,6 +18,7 @@ import { isHoldfastError } from '../errors.ts';
 import { bytesOf } from '../streams.ts';
 import { holdfastVersion } from './addin.ts';
 import { isUnusable, type ListedSnapshot, readAnySnapshot, type Snapshot } from './catalog.ts';
+import { extendForRevision } from './extend-locks.ts';
 import { standingOf, type Trust } from './trust.ts';
 import { walk } from './walk.ts';
 
@@ -30,6 +31,8 @@ export interface RevisionPlace {
   readonly epoch: OwnerEpoch | null;
   /** Whose revisions count. Left out: everybody's. */
   readonly trust?: Trust | undefined;
+  /** Keys of objects whose locks are fresh, because this job put or extended them; grows. Left out: none. */
+  readonly locked?: Set<string>;
   readonly signal: AbortSignal;
 }
 
@@ -55,7 +58,8 @@ export async function epochOf(
 }
 
 /**
- * Writes the next revision, all of whose objects must be durable.
+ * Writes the next revision, all of whose objects must be durable. Those stay locked for as long as it is, or it says in a
+ * warning that they do not.
  *
  * @param change what differs; the digest stays what it was, because the next snapshot names it
  * @returns null where somebody else was first or the snapshot is gone: then nothing was changed
@@ -66,7 +70,7 @@ export async function publishRevision(
   { header: old, key: replaces }: Pick<Snapshot, 'header' | 'key'>,
   change: { readonly header: Partial<ManifestHeader>; readonly body: ManifestBody },
 ): Promise<string | null> {
-  const { store, provider, signer, epoch, signal } = place;
+  const { store, provider, signer, epoch, locked = new Set(), signal } = place;
   const { encryption: _, ...rest } = old;
   const encryption =
     epoch === null ? {} : { encryption: { epoch: epoch.epoch, pair: pairId(epoch.publicKey) } };
@@ -79,7 +83,8 @@ export async function publishRevision(
   const { server, owner, sequence, level, state, id } = header;
   const atMs = Date.parse(header.startedAt);
   const key = manifestKey({ server, owner, sequence, atMs, level, state, id, revision });
-  const bytes = encodeManifest({ header, body: change.body }, signer, epoch?.publicKey ?? null);
+  const said = await extendForRevision({ store, locked, signal }, header, change.body, epoch);
+  const bytes = encodeManifest({ header, body: said }, signer, epoch?.publicKey ?? null);
   try {
     const body = bytesOf(bytes);
     await provider.put({ kind: 'manifest', key, body, sizeBytes: bytes.length, createOnly: true, signal });

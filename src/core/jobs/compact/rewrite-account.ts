@@ -72,11 +72,12 @@ export async function rewriteAccount(
     revisions.push({ snapshot, writer, made });
   }
   const published: string[] = [];
+  const locked = new Set(written.map(({ key }) => key));
   for (const { snapshot, writer, made } of revisions) {
     const named = namedObjects(snapshot, { writer, made, sparse, newObjects });
     const header = { ...named, ...features(snapshot, epoch) };
     const body = { ...snapshot.body, index: made.index };
-    const place = { store, provider, signer: request.signer, epoch, trust: request.trust, signal };
+    const place = { store, provider, signer: request.signer, epoch, trust: request.trust, locked, signal };
     if ((await publishRevision(place, snapshot, { header, body })) !== null) published.push(snapshot.name);
   }
   const bytes = written.reduce((sum, { size }) => sum + size, 0);

@@ -10,10 +10,11 @@ import type { Store } from '../../../../src/core/contracts/store.ts';
 import { pairId } from '../../../../src/core/encryption/key-text.ts';
 import { HoldfastError } from '../../../../src/core/errors.ts';
 import { WarningList } from '../../../../src/core/jobs/backup/warnings.ts';
-import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
+import { listSnapshots, readSnapshot, type Snapshot } from '../../../../src/core/jobs/catalog.ts';
 import { extendLocks } from '../../../../src/core/jobs/extend-locks.ts';
 import { prune } from '../../../../src/core/jobs/prune/prune.ts';
 import type { PruneReport } from '../../../../src/core/jobs/prune/types.ts';
+import { publishRevision } from '../../../../src/core/jobs/revision.ts';
 import { readLineage } from '../../../../src/core/state/lineages.ts';
 import { type Lab, openLab } from '../../../support/backup.ts';
 import { keysIn, put, signal } from '../../../support/synthetic-snapshots.ts';
@@ -201,6 +202,38 @@ describe('a backup to a store with object lock', () => {
 
     await expect(backUp('incremental')).rejects.toMatchObject({ code: 'CHAIN_BROKEN' });
     expect(await keysIn(store, 'manifests/')).toHaveLength(1);
+  });
+});
+
+describe('a new revision in a store with object lock', () => {
+  const publish = async (of: Snapshot): Promise<Snapshot> => {
+    const { server, owner } = of.header;
+    const place = { store, provider: lab.provider, signer: null, epoch: null, signal };
+    await publishRevision(place, of, { header: {}, body: of.body });
+    const [latest] = await listSnapshots(store, { server, owner }, signal);
+    return readSnapshot(lab.provider, latest!, signal);
+  };
+
+  it('extends the lock of all it names', async () => {
+    const full = await backUp('full');
+    nowMs += dayMs;
+    const next = await publish(full);
+
+    expect(next.header.revision).toBe(1);
+    const lockEnd = await lockOf(next.key);
+    for (const { key } of next.header.objects) expect(await lockOf(key)).toBe(lockEnd);
+    expect(next.body).toEqual(full.body);
+  });
+
+  it('says in a warning where the store refuses', async () => {
+    const full = await backUp('full');
+    store.extendLock = async () => {
+      throw new HoldfastError('STORE_DENIED', 'planted');
+    };
+    const { body } = await publish(full);
+
+    expect(body.warningCounts).toEqual({ 'lock-not-extended': full.header.objects.length });
+    expect(body.warnings[0]?.message).toMatch(/^the lock of data\/\S+ was not extended: planted$/);
   });
 });
 
