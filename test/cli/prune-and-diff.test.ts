@@ -113,6 +113,9 @@ describe('prune', () => {
     expect(result.stdout).toMatch(
       /^1 snapshot and 0 objects of 0 B would go; 2 of 3 snapshots stay; 2 objects younger than a day wait; nothing was changed$/m,
     );
+    expect(result.stdout).toContain(
+      'clocks of this machine and of the store were not compared: --apply does',
+    );
   });
 
   it('removes it with --apply', async () => {

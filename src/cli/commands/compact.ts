@@ -12,6 +12,7 @@ import { ownSigner } from '../own-signer.ts';
 import { ownersOf } from '../owners-of-account.ts';
 import { openProgress } from '../progress.ts';
 import { serverOf } from '../server-option.ts';
+import { shareOf } from '../share-option.ts';
 import { type StoreSession, withStore } from '../store-session.ts';
 
 interface Options extends KeyOptions {
@@ -96,14 +97,6 @@ export const compact: CliCommand = {
     });
   },
 };
-
-function shareOf(text: string): number {
-  const share = Number(text);
-  if (text.trim() !== '' && share > 0 && share <= 1) return share;
-  throw new HoldfastError('USAGE', `${quoted(text)} is no share`, {
-    hint: 'Give a number above 0 and at most 1, such as 0.5.',
-  });
-}
 
 function bytesOfText(text: string): number {
   const [, digits, unit] = /^(\d{1,12})([KMGT]?)$/.exec(text) ?? [];

@@ -14,6 +14,7 @@ import { retentionsOf } from '../policies.ts';
 import { openProgress } from '../progress.ts';
 import { rememberedBy } from '../remembered-snapshots.ts';
 import { serverOf } from '../server-option.ts';
+import { shareOf } from '../share-option.ts';
 import { type StoreSession, withStore } from '../store-session.ts';
 
 interface Options {
@@ -23,6 +24,7 @@ interface Options {
   readonly server?: string;
   readonly apply?: true;
   readonly acceptGaps?: true;
+  readonly maxRemoveShare?: number;
 }
 
 const columns = [{ title: 'ID' }, { title: 'ACTION' }, { title: 'WHY', shrinks: true }] as const;
@@ -47,6 +49,11 @@ export const prune: CliCommand = {
       .option('--account <account>', 'site, domain or UUID; may be repeated (default: all)', collected)
       .option('--server <uuid>', 'snapshots of another server in this store (default: of this one)')
       .option('--accept-gaps', 'snapshots that are missing without a reason are lost: go on without them')
+      .option(
+        '--max-remove-share <share>',
+        'in this run so much of the snapshots may go at once, instead of what the retention says (0.5 where it says nothing)',
+        shareOf,
+      )
       .option('--apply', 'remove; without it nothing is changed')
       .addHelpText(
         'after',
@@ -54,7 +61,8 @@ export const prune: CliCommand = {
           'database (of those that are gone, in the 20 newest snapshots that hold such), what is pinned, and what a restore\n' +
           'on this machine reads. One on another machine is not seen: pin its snapshot first.\n' +
           'Objects that no snapshot names go a day after the store got them.\n' +
-          'Prune refuses where the result would surprise; docs/errors.md, PRUNE_REFUSED, says when.',
+          'Prune refuses where the result would surprise; docs/errors.md, PRUNE_REFUSED, says when. Whether the clocks of this\n' +
+          'machine and of the store differ shows with --apply only: that takes an object which is written and removed again.',
       );
     defineKeyOptions(command);
   },
@@ -81,7 +89,7 @@ async function run(
   context: CliContext,
   session: StoreSession,
   server: string,
-  { account, apply, copy, acceptGaps }: Options,
+  { account, apply, copy, acceptGaps, maxRemoveShare }: Options,
 ): Promise<PruneReport> {
   const { output, world, signal } = context;
   const { loaded, addin, opened, search, trust } = session;
@@ -103,6 +111,7 @@ async function run(
       retention: addin.retention,
       ...(copy === undefined ? { retentionOf, remembered: await rememberedBy(session, null) } : {}),
       acceptGaps: acceptGaps === true,
+      ...(maxRemoveShare === undefined ? {} : { maxRemoveShare }),
       apply: apply === true,
       stateDir: loaded.configuration.stateDir,
       world: { now, newObjectId, signer },
@@ -189,6 +198,8 @@ function print({ output }: CliContext, report: PruneReport, applied: boolean): v
     output.info(`removed ${gone}; ${kept}${young}`);
   } else {
     output.info(`${plural(going, 'snapshot')} and ${objects} would go; ${kept}${young}; nothing was changed`);
+    if (going + report.objects.count > 0)
+      output.info('the clocks of this machine and of the store were not compared: --apply does that first');
   }
 }
 

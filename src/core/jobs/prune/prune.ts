@@ -52,7 +52,7 @@ export async function prune(request: PruneRequest): Promise<PruneReport> {
   for (;;) {
     const pass: Pass = { found: null, gone: new Set() };
     try {
-      const report = await pruneOnce(counting, 'all', pass);
+      const report = await withErased(counting, await pruneOnce(counting, 'all', pass), pass);
       if (report.denied === 0) await keepReserve(request);
       return { ...report, snapshots: [...earlier, ...report.snapshots], removed };
     } catch (error) {
@@ -83,6 +83,28 @@ async function removeWithoutEvents(request: PruneRequest): Promise<boolean> {
     if (isFull(error)) return false;
     throw error;
   }
+}
+
+/**
+ * Erased snapshots are no matter of the rules: they go, with what only they need, also where the rules would let go of too
+ * many others. All is decided anew, since those others stay and so does what they need.
+ */
+async function withErased(request: PruneRequest, report: PruneReport, pass: Pass): Promise<PruneReport> {
+  const owners = [...(pass.found?.owners.values() ?? [])].filter(hasErased).map(({ owner }) => owner);
+  if (owners.length === 0 || !report.refusals.some(({ rule }) => rule === 'share')) return report;
+  const { retentionOf: _, ...rest } = request;
+  const only = { ...rest, owners, retention: null, acceptGaps: false };
+  const { gone } = pass;
+  const done = await pruneOnce(only, 'all', { found: null, gone });
+  const { kept, denied, locked, unfinished } = done;
+  const told = new Set(report.refusals.map(({ message }) => message));
+  const meanwhile = done.refusals.filter(({ rule, message }) => rule !== 'gap' && !told.has(message));
+  return {
+    ...report,
+    snapshots: prunedSnapshots(pass),
+    refusals: [...report.refusals, ...meanwhile],
+    ...{ kept, denied, locked, unfinished },
+  };
 }
 
 /** What is known also where it fails. */
@@ -146,6 +168,9 @@ const countsOf = (names: readonly string[]): ReadonlyMap<string, number> =>
 
 /** Snapshots that go need an event. */
 const hasGoing = ({ decisions }: OwnerSurvey): boolean => decisions.some(({ keep }) => !keep);
+
+const hasErased = ({ decisions }: OwnerSurvey): boolean =>
+  decisions.some(({ keep, erased }) => !keep && erased === true);
 
 function statusOf(refusals: number, denied: number, left: number): number {
   if (refusals > 0) return errorCodes.PRUNE_REFUSED.exit;

@@ -62,21 +62,23 @@ export function clockRefusal(apartMs: number): Refusal[] {
   ];
 }
 
-export function shareRefusal({ retention }: PruneRequest, { owners }: Survey): Refusal[] {
+export function shareRefusal({ retention, maxRemoveShare }: PruneRequest, { owners }: Survey): Refusal[] {
   // An erasure has asked for it, and nobody can read those snapshots any more.
   const all = [...owners.values()].flatMap(({ decisions }) =>
     decisions.filter(({ erased }) => erased !== true),
   );
   const going = all.filter(({ keep }) => !keep).length;
-  const allowed = retention?.maxRemoveShare ?? usualShare;
-  if (going <= handful || going <= all.length * allowed) return [];
+  const allowed = maxRemoveShare ?? retention?.maxRemoveShare ?? usualShare;
+  // Divided, so that the share of the hint is enough: 0.29 times a hundred is less than 29.
+  if (going <= handful || going / all.length <= allowed) return [];
   const percent = Math.round((100 * going) / all.length);
+  const enough = Math.ceil((100 * going) / all.length) / 100;
   return [
     {
       rule: 'share',
       owner: null,
       message: `${going} of ${all.length} snapshots would go: ${percent} %, more than the ${Math.round(100 * allowed)} % allowed at once`,
-      hint: 'Check the retention rules; if this is meant, raise "maxRemoveShare" for this run.',
+      hint: `Check the retention rules; if this is meant, add --max-remove-share ${enough} for this run.`,
     },
   ];
 }

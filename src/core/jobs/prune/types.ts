@@ -31,6 +31,8 @@ export interface PruneRequest {
     owner: string,
     snapshots: readonly ManifestBody['account'][],
   ) => Retention | null | 'unknown';
+  /** What may go at once, instead of what `retention` says of it: 0 to 1. */
+  readonly maxRemoveShare?: number;
   /** False: show only. */
   readonly apply: boolean;
   /** Holds the locks of accounts. */

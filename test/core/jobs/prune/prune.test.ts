@@ -8,6 +8,7 @@ import type { Store } from '../../../../src/core/contracts/store.ts';
 import { errorCodes, HoldfastError } from '../../../../src/core/errors.ts';
 import { lockAccount } from '../../../../src/core/jobs/account-lock.ts';
 import { listSnapshots, readSnapshot } from '../../../../src/core/jobs/catalog.ts';
+import { writeEvent } from '../../../../src/core/jobs/events.ts';
 import { pin, unpin } from '../../../../src/core/jobs/pin.ts';
 import type { PruneReport, PruneRequest } from '../../../../src/core/jobs/prune/types.ts';
 import { collect } from '../../../../src/core/streams.ts';
@@ -525,7 +526,28 @@ describe('prune refuses', () => {
     const { refusals } = await run({ retention: { keepLast: 3, maxRemoveShare: 0.6 } });
 
     expect(refusals).toEqual([expect.objectContaining({ message: expect.stringContaining('8 of 12') })]);
+    const given = { retention: { keepLast: 3, maxRemoveShare: 0.6 }, maxRemoveShare: 0.67 };
+    expect(refusals[0]!.hint).toContain('--max-remove-share 0.67 ');
+    expect((await run({ ...given, apply: false })).refusals).toEqual([]);
     expect((await run({ retention: { keepLast: 3, maxRemoveShare: 0.7 } })).refusals).toEqual([]);
+  });
+
+  it('a share that is too large, and removes all the same what was erased, with its objects', async () => {
+    const written = await history(store, 2, 12);
+    const owner = ownerUuid(2);
+    const erased = written.map(({ manifest: { header } }) => header).filter((one) => one.owner === owner);
+    const snapshots = erased.map(({ id, lineage, sequence, digest }) => ({ id, lineage, sequence, digest }));
+    const event = { kind: 'erasure', server, owner, reason: 'asked for', snapshots, keys: [] } as const;
+    await writeEvent(await openProvider(store), event, world, signal);
+    const report = await run();
+
+    expect(report.refusals.map(({ rule }) => rule)).toEqual(['share']);
+    expect(report.exitStatus).toBe(errorCodes.PRUNE_REFUSED.exit);
+    const sites = report.snapshots.filter(({ removed }) => removed).map(({ site }) => site);
+    expect(sites).toEqual(Array(12).fill('site2'));
+    expect(report.removed.count).toBe(12 * 3);
+    expect(await keysIn(store, `data/${server}/${owner}/`)).toEqual([]);
+    expect(await expectWhole(store)).toBe(12);
   });
 
   it('where the clocks differ by more than five minutes', async () => {
