@@ -2,13 +2,14 @@
  * `list`: one page per call, with no state between calls. Whoever opens a store sees to it that keys come in order.
  *
  * Where the bucket has versions the newest of each key is listed with its version id, so that removing
- * it later gives its space back; rights for that lacking, plain listing does.
+ * it later gives its space back; rights for that lacking, plain listing does. Not where hidden ones are asked for: whoever
+ * wants to know that nothing is left must not be told so by a listing that cannot show it.
  */
 
 import { ListObjectsV2Command, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { HoldfastError, type ListPage, type ListRequest, type ObjectInfo } from '../../core/index.ts';
 import type { Bucket } from './bucket.ts';
-import { isAbsent, isDenied } from './failures.ts';
+import { answerOf, isAbsent, isDenied, isRightLacking } from './failures.ts';
 import { type ListedObject, listedObjects } from './listed-objects.ts';
 import { wholeSeconds } from './metadata.ts';
 import { archiveClasses } from './settings.ts';
@@ -16,13 +17,29 @@ import { archiveClasses } from './settings.ts';
 const largestPage = 1000;
 
 export async function listObjects(bucket: Bucket, request: ListRequest): Promise<ListPage> {
-  if (bucket.findings.versions === 'yes') {
+  const { versions } = bucket.findings;
+  const { hidden = false } = request;
+  if (versions === 'yes' || (hidden && versions === 'unknown')) {
     try {
       return await listVersions(bucket, request);
     } catch (error) {
-      if (!isDenied(error) && !isAbsent(error)) throw error;
+      if (hidden && isRightLacking(error)) throw blind(bucket, request);
+      const isPlain = hidden ? versions === 'unknown' && isUnknownToService(error) : canListPlainly(error);
+      if (!isPlain) throw error;
     }
   }
+  return listPlainly(bucket, request);
+}
+
+const canListPlainly = (error: unknown): boolean => isDenied(error) || isAbsent(error);
+
+/** A service without versions need not know how to list them. */
+const isUnknownToService = (error: unknown): boolean => {
+  const { name, status } = answerOf(error);
+  return status === 501 || status === 405 || name === 'NotImplemented';
+};
+
+async function listPlainly(bucket: Bucket, request: ListRequest): Promise<ListPage> {
   const { settings, client } = bucket;
   let token: string | undefined;
   for (;;) {
@@ -104,4 +121,11 @@ function endless(bucket: Bucket, request: ListRequest): HoldfastError {
     `bucket ${bucket.settings.bucket} does not say how its list of keys below ${request.prefix} goes on`,
     { hint: 'Use a service that lists by ListObjectsV2.' },
   );
+}
+
+function blind({ settings }: Bucket, { prefix }: ListRequest): HoldfastError {
+  const what = `list the versions below ${prefix || 'the prefix'} in bucket ${settings.bucket}`;
+  return new HoldfastError('STORE_DENIED', `cannot ${what}: the service refuses it`, {
+    hint: 'Give the credentials s3:ListBucketVersions; without it nobody can tell whether an older version is left.',
+  });
 }

@@ -5,7 +5,6 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { GetBucketVersioningCommand, GetObjectLockConfigurationCommand } from '@aws-sdk/client-s3';
 import {
   assertKey,
   type CallOptions,
@@ -21,9 +20,9 @@ import {
   type StoreCapabilities,
 } from '../../core/index.ts';
 import { type Bucket, named } from './bucket.ts';
+import { askBucket } from './bucket-questions.ts';
 import { makeClient } from './client.ts';
 import { getObject } from './download.ts';
-import { answerOf } from './failures.ts';
 import { Leftovers } from './leftovers.ts';
 import { listObjects } from './listing.ts';
 import { describeLock, extendLock } from './lock.ts';
@@ -48,7 +47,10 @@ const awsClasses = [
   'DEEP_ARCHIVE',
 ] as const;
 
-/** Asks whether the bucket has versions and lock; a service that is away or refuses is no error yet. */
+/**
+ * Asks whether the bucket has versions and lock; a service that is away or refuses is no error yet. One that was away
+ * is asked again by the first listing.
+ */
 export async function openS3Store(settings: S3Settings, newId: () => string = randomUUID): Promise<S3Store> {
   const clock = new ServiceClock();
   const bucket: Bucket = {
@@ -67,19 +69,22 @@ export async function openS3Store(settings: S3Settings, newId: () => string = ra
     },
     newId,
   };
-  await findVersioning(bucket);
-  return new S3Store(bucket);
+  const isAnswered = await askBucket(bucket, { abortSignal: AbortSignal.timeout(openPatienceMs) });
+  return new S3Store(bucket, isAnswered);
 }
 
 class S3Store implements Store {
   readonly name = 's3';
   readonly #bucket: Bucket;
   readonly #leftovers: Leftovers;
+  /** Null where there was no answer yet. */
+  #answered: Promise<unknown> | null;
   #closed = false;
 
-  constructor(bucket: Bucket) {
+  constructor(bucket: Bucket, isAnswered: boolean) {
     this.#bucket = bucket;
     this.#leftovers = new Leftovers(bucket);
+    this.#answered = isAnswered ? Promise.resolve() : null;
   }
 
   /** As far as known: `conditionalCreate` is settled by a refusal or the eighth small create-only put. */
@@ -125,7 +130,12 @@ class S3Store implements Store {
 
   async list(request: ListRequest): Promise<ListPage> {
     const what = `list ${request.prefix || 'everything'}`;
-    return named(this.#bucket, what, request.signal, () => listObjects(this.#bucket, request));
+    return named(this.#bucket, what, request.signal, async () => {
+      // As patiently as anything is asked, but no more than once: there may never be an answer.
+      this.#answered ??= askBucket(this.#bucket, { abortSignal: request.signal });
+      await this.#answered;
+      return listObjects(this.#bucket, request);
+    });
   }
 
   async remove(request: RemoveRequest): Promise<void> {
@@ -145,27 +155,5 @@ class S3Store implements Store {
     this.#closed = true;
     await this.#leftovers.close(closePatienceMs);
     this.#bucket.client.destroy();
-  }
-}
-
-async function findVersioning({ client, settings, findings }: Bucket): Promise<void> {
-  if (settings.putOnly) return;
-  const call = { abortSignal: AbortSignal.timeout(openPatienceMs) };
-  const where = { Bucket: settings.bucket };
-  try {
-    const { Status } = await client.send(new GetBucketVersioningCommand(where), call);
-    // Suspended buckets still hold versions.
-    findings.versions = Status === undefined ? 'no' : 'yes';
-    if (Status === undefined) {
-      findings.objectLock = 'no';
-      return;
-    }
-    const lock = await client.send(new GetObjectLockConfigurationCommand(where), call);
-    const { ObjectLockEnabled, Rule } = lock.ObjectLockConfiguration ?? {};
-    findings.objectLock = ObjectLockEnabled === 'Enabled' ? 'yes' : 'no';
-    findings.locksByDefault = Rule?.DefaultRetention?.Mode !== undefined;
-  } catch (error) {
-    if (answerOf(error).name === 'ObjectLockConfigurationNotFoundError') findings.objectLock = 'no';
-    // What the service does not tell stays unknown; answers to other requests may still tell.
   }
 }

@@ -2,6 +2,7 @@
 
 import { equal, notEqual, ok } from 'node:assert/strict';
 import type { Store } from '../contracts/store.ts';
+import { isHoldfastError } from '../errors.ts';
 import type { CheckContext, StoreCheck } from './check.ts';
 import * as probe from './probes.ts';
 
@@ -72,6 +73,33 @@ export const storeVersionChecks: readonly StoreCheck[] = [
       await probe.invisible(subject, context, key);
       const again = await probe.put(subject, context, key, context.randomBytes(30));
       notEqual(again.version, first, 'the version of an object that is put again');
+    },
+  },
+  {
+    name: 'lists what is left of a removed object to whoever asks for hidden ones, or refuses to say',
+    when,
+    async run(subject, context) {
+      const { signal } = context;
+      const key = `${context.prefix}left`;
+      const [first] = await putVersions(
+        subject,
+        context,
+        key,
+        [10, 20].map((length) => context.randomBytes(length)),
+      );
+      await subject.remove({ key, signal });
+      const isLeft = await readVersion(subject, context, key, first!).then(
+        () => true,
+        () => false,
+      );
+      const listed = await subject
+        .list({ prefix: key, hidden: true, signal })
+        .then(({ objects }) => objects.some((one) => one.key === key))
+        .catch((error: unknown) => {
+          if (isHoldfastError(error) && error.code === 'STORE_DENIED') return isLeft;
+          throw error;
+        });
+      equal(listed, isLeft, 'listed among the hidden while a version is left');
     },
   },
 ];

@@ -6,6 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
   CreateMultipartUploadCommand,
+  DeleteObjectCommand,
   GetObjectTaggingCommand,
   ListMultipartUploadsCommand,
   ListObjectVersionsCommand,
@@ -188,6 +189,49 @@ describe('a bucket with versions', () => {
     }
 
     expect(keys).toEqual(['data/s/a', 'data/s/c']);
+  });
+});
+
+describe('what is hidden', () => {
+  it('is listed where that is asked for, or the listing fails: it never looks as if nothing were', async () => {
+    const bucket = await newBucket(server, { versions: true });
+    const store = await opened(bucket);
+    await put(store, 'keys/s/a', randomBytes(10));
+    await admin.send(new DeleteObjectCommand({ Bucket: bucket, Key: 'fleet/keys/s/a' }));
+    const hidden = async (on: Store) => {
+      const { objects } = await on.list({ prefix: 'keys/', hidden: true, signal });
+      return objects.map(({ key }) => key);
+    };
+    const answer = (status: number, code: string) => ({ kind: 'answer', status, code }) as const;
+    const denied = answer(403, 'AccessDenied');
+
+    proxy.play({ on: 'ListObjectVersions', fault: denied });
+    await expect(hidden(store)).rejects.toMatchObject({
+      code: 'STORE_DENIED',
+      hint: expect.stringContaining('s3:ListBucketVersions'),
+    });
+    expect((await store.list({ prefix: 'keys/', signal })).objects).toEqual([]);
+
+    proxy.play({ on: 'GetBucketSetting', times: 2, fault: denied });
+    const blind = await opened(bucket);
+    expect(await hidden(blind)).toEqual(['keys/s/a']);
+    proxy.play({ on: 'ListObjectVersions', fault: answer(501, 'NotImplemented') });
+    expect(await hidden(blind)).toEqual([]);
+  });
+
+  it('and whether there are versions is asked again where the service was overloaded before', async () => {
+    const bucket = await newBucket(server, { versions: true });
+    proxy.play({
+      on: 'GetBucketSetting',
+      times: 4,
+      fault: { kind: 'answer', status: 503, code: 'SlowDown' },
+    });
+    const store = await opened(bucket);
+    expect(store.capabilities.versions).toBe(false);
+
+    await store.list({ prefix: 'keys/', signal });
+
+    expect(store.capabilities.versions).toBe(true);
   });
 });
 

@@ -646,6 +646,14 @@ const defects: readonly Defect[] = [
     },
     check: 'lets no old version come to light when an object is removed',
   },
+  {
+    defect: 'does not show the hidden, and does not say so',
+    store: () => {
+      const sound = versionedStore();
+      return { ...sound, list: ({ hidden: _, ...request }) => sound.list(request) };
+    },
+    check: 'lists what is left of a removed object to whoever asks for hidden ones, or refuses to say',
+  },
 ];
 
 describe('storeChecks', () => {

@@ -1,7 +1,7 @@
 /** A store in memory that keeps every version, for the checks that only such stores meet. */
 
 import { memoryStore } from '../../../src/core/conformance/index.ts';
-import { HoldfastError, type Store } from '../../../src/core/index.ts';
+import { HoldfastError, type ObjectInfo, type Store } from '../../../src/core/index.ts';
 
 /** A version of null hides the object: it was removed. */
 interface Kept {
@@ -26,6 +26,12 @@ export function versionedStore(): Store {
     ...info,
     version: versionsOf(info.key).at(-1)?.version ?? null,
   });
+  const hidden = (key: string): ObjectInfo | null => {
+    const last = versionsOf(key).findLast(({ bytes }) => bytes !== null);
+    if (last === undefined) return null;
+    const { version, bytes } = last;
+    return { key, version, sizeBytes: bytes!.length, modifiedAtMs: 0, storageClass: null, readable: true };
+  };
   return {
     ...newest,
     capabilities: { ...newest.capabilities, versions: true },
@@ -49,6 +55,12 @@ export function versionedStore(): Store {
       return info === null ? null : told(info);
     },
     async list(request) {
+      if (request.hidden === true) {
+        const { prefix, after = '', limit = 1000 } = request;
+        const all = [...kept.keys()].filter((key) => key.startsWith(prefix) && key > after).sort();
+        const objects = all.flatMap((key) => hidden(key) ?? []).slice(0, limit);
+        return { objects, next: objects.length < limit ? null : objects.at(-1)!.key };
+      }
       const page = await newest.list(request);
       return { ...page, objects: page.objects.map(told) };
     },
