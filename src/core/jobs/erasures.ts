@@ -3,19 +3,21 @@
  * their key is gone.
  *
  * Both are asked for. An event alone may have been written by whoever took a server over, and a key that is gone without
- * one is a loss.
+ * one is a loss. While the store does not say whether a version is left of a key, it is not gone.
  */
 
 import { parseOwnerKeyKey } from '../archive/keys.ts';
 import type { ManifestHeader } from '../archive/manifest.ts';
-import { type ListedKey, listKeys, pairSlot } from '../encryption/owner-keys.ts';
+import { pairSlot } from '../encryption/owner-keys.ts';
 import { type ErasureEvent, type EventsPlace, readProtections } from './events.ts';
+import { keysLeft } from './keys/keys-left.ts';
 import { trustsNobody } from './trust.ts';
 
 interface AboutOwner {
   readonly erasures: readonly ErasureEvent[];
   readonly doubtful: readonly string[];
-  readonly keys: readonly ListedKey[];
+  /** Of a key pair, as `pairSlot`. */
+  readonly isLeft: (slot: string) => boolean;
 }
 
 /** Asks the store once for each account, and only about those that it is asked about. */
@@ -41,11 +43,9 @@ export class Erasures {
     encryption,
   }: Pick<ManifestHeader, 'server' | 'owner' | 'id' | 'encryption'>): Promise<ErasureEvent | null> {
     if (encryption === undefined) return null;
-    const { erasures, keys } = await this.#about(server, owner);
+    const { erasures, isLeft } = await this.#about(server, owner);
     const erased = erasures.find(({ snapshots }) => snapshots.some((one) => one.id === id));
-    const { epoch, pair } = encryption;
-    const opens = keys.some((one) => one.epoch === epoch && one.pair === pair);
-    return erased === undefined || opens ? null : erased;
+    return erased === undefined || isLeft(pairSlot({ server, owner, ...encryption })) ? null : erased;
   }
 
   /**
@@ -53,11 +53,10 @@ export class Erasures {
    * which prune removes.
    */
   async ids(server: string, owner: string): Promise<ReadonlySet<string>> {
-    const { erasures, keys } = await this.#about(server, owner);
-    const there = new Set(keys.map(pairSlot));
+    const { erasures, isLeft } = await this.#about(server, owner);
     const isThere = (key: string): boolean => {
       const name = parseOwnerKeyKey(key);
-      return name === null || there.has(pairSlot(name));
+      return name === null || isLeft(pairSlot(name));
     };
     const done = erasures.filter((one) => Array.isArray(one.keys) && !one.keys.some(isThere));
     return new Set(done.flatMap(({ snapshots }) => snapshots.map(({ id }) => id)));
@@ -94,6 +93,7 @@ export class Erasures {
   async #ask(place: { readonly server: string; readonly owner: string }): Promise<AboutOwner> {
     const { store, signal } = this.#place;
     const { erasures, doubtful } = await readProtections(this.#place, place, signal);
-    return { erasures, doubtful, keys: erasures.length === 0 ? [] : await listKeys(store, place, signal) };
+    const isLeft = erasures.length === 0 ? () => false : await keysLeft(store, place, signal);
+    return { erasures, doubtful, isLeft };
   }
 }

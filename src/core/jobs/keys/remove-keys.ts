@@ -5,6 +5,7 @@
 
 import type { Store } from '../../contracts/store.ts';
 import type { ListedKey } from '../../encryption/owner-keys.ts';
+import { isHoldfastError } from '../../errors.ts';
 import { Remover } from '../prune/remover.ts';
 import type { StoredKey } from '../prune/types.ts';
 
@@ -12,7 +13,7 @@ import type { StoredKey } from '../prune/types.ts';
 const mostRows = 32;
 
 /**
- * Those the store refused to remove.
+ * Those the store refused to remove, or does not say of whether a version is left.
  *
  * @param mayGo asked of each version before it is removed; what lies below one that may not go stays as well
  * @throws STORE_UNAVAILABLE, INTERRUPTED what is gone stays gone
@@ -26,19 +27,28 @@ export async function removeKeys(
   const remover = new Remover({ store, signal, onEvent: () => {} });
   const left: ListedKey[] = [];
   for (const key of keys) {
-    let rest: StoredKey | null = key;
-    for (let row = 0; rest !== null && row < mostRows; row++) {
+    let rest: StoredKey | 'unknown' | null = key;
+    for (let row = 0; rest !== null && rest !== 'unknown' && row < mostRows; row++) {
       if (mayGo !== undefined && !(await mayGo({ ...key, ...rest }))) break;
       if (!(await remover.remove(rest, mayGo !== undefined))) break;
-      rest = await hiddenOf(store, key.key, signal);
+      rest = await leftOf(store, key, signal);
     }
     if (rest !== null) left.push(key);
   }
   return left;
 }
 
-async function hiddenOf(store: Store, key: string, signal: AbortSignal): Promise<StoredKey | null> {
-  if (!store.capabilities.versions) return null;
-  const { objects } = await store.list({ prefix: key, limit: 1, hidden: true, signal });
-  return objects.find((one) => one.key === key) ?? null;
+/** Null where nothing is left of it. What the store does not tell is as good as left. */
+async function leftOf(
+  store: Store,
+  key: ListedKey,
+  signal: AbortSignal,
+): Promise<StoredKey | 'unknown' | null> {
+  try {
+    const { objects } = await store.list({ prefix: key.key, limit: 1, hidden: true, signal });
+    return objects.find((one) => one.key === key.key) ?? null;
+  } catch (error) {
+    if (!isHoldfastError(error) || error.code !== 'STORE_DENIED') throw error;
+    return 'unknown';
+  }
 }

@@ -6,12 +6,15 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { s3TarProvider } from '../../../../src/addins/s3-tar/index.ts';
 import { newKeyPair } from '../../../../src/core/age/x25519.ts';
+import { parseOwnerKeyKey } from '../../../../src/core/archive/keys.ts';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
-import type { Store } from '../../../../src/core/contracts/store.ts';
+import type { ListRequest, Store } from '../../../../src/core/contracts/store.ts';
 import { identityText, recipientText } from '../../../../src/core/encryption/key-text.ts';
 import { createEpoch } from '../../../../src/core/encryption/owner-keys.ts';
 import { HoldfastError } from '../../../../src/core/errors.ts';
 import { listSnapshots, readSnapshot } from '../../../../src/core/jobs/catalog.ts';
+import { Erasures } from '../../../../src/core/jobs/erasures.ts';
+import { readProtections } from '../../../../src/core/jobs/events.ts';
 import {
   type EraseReport,
   type EraseRequest,
@@ -19,7 +22,9 @@ import {
 } from '../../../../src/core/jobs/keys/erase-account.ts';
 import { encryptAnew } from '../../../../src/core/jobs/keys/rotate-keys.ts';
 import { pin } from '../../../../src/core/jobs/pin.ts';
+import { erasureCheck } from '../../../../src/core/jobs/prune/erased.ts';
 import { prune } from '../../../../src/core/jobs/prune/prune.ts';
+import type { ReadManifest } from '../../../../src/core/jobs/prune/read-group.ts';
 import type { PruneReport } from '../../../../src/core/jobs/prune/types.ts';
 import { readEpoch, rememberEpoch } from '../../../../src/core/state/owner-epochs.ts';
 import {
@@ -94,6 +99,19 @@ const keeping = (): Store => ({
       : store.remove(request),
 });
 
+/** Shows keys only to who asks for hidden ones, as where somebody put markers over them; or nobody, for lack of rights. */
+const hiding = (mayLook: boolean): Store => ({
+  ...store,
+  list: async (request) => {
+    if (request.hidden === true) {
+      if (!mayLook) throw new HoldfastError('STORE_DENIED', 'no right to list versions');
+      return store.list(request);
+    }
+    const page = await store.list(request);
+    return { ...page, objects: page.objects.filter(({ key }) => !key.startsWith('keys/')) };
+  },
+});
+
 beforeEach(async () => {
   nowMs = start + count * day;
   store = memoryStore({ now: () => nowMs });
@@ -156,12 +174,44 @@ describe('eraseAccount', () => {
     expect(await erase()).toMatchObject({ keys: 1, left: [] });
   });
 
+  it('fails, and changes nothing, where the store does not say whether a version of a key is left', async () => {
+    const before = await keysIn(store);
+
+    await expect(erase({ store: hiding(false) })).rejects.toMatchObject({ code: 'STORE_DENIED' });
+    expect(await keysIn(store)).toEqual(before);
+  });
+
   it('is not kept off by a damaged manifest', async () => {
     const [first] = await keysIn(store, `manifests/${server}/${owner}/`);
     await store.remove({ key: first!, signal });
     await put(store, first!, 'damaged');
 
     expect(await erase()).toMatchObject({ keys: 1, left: [] });
+  });
+});
+
+describe('an erasure', () => {
+  it('is believed only once the keys are gone: not while they are hidden, nor where nobody can tell', async () => {
+    const [key] = await keysIn(store, `keys/${server}/${owner}/`);
+    const { epoch, pair } = parseOwnerKeyKey(key!)!;
+    await erase({ store: keeping() });
+    const [listed] = await listSnapshots(store, { server, owner }, signal);
+    const { id } = listed!;
+    const header = { server, owner, id, encryption: { epoch, pair } };
+    const believed = async (on: Store) => {
+      const place = { store: on, provider: await providerOf(on), signal };
+      const erasures = new Erasures(place);
+      const snapshots = [{ snapshot: { header } }] as unknown as readonly ReadManifest[];
+      const protections = await readProtections(place, { server, owner }, signal);
+      const check = await erasureCheck(place, { server, owner }, protections, snapshots);
+      return [(await erasures.of(header)) !== null, (await erasures.ids(server, owner)).has(id), check(id)];
+    };
+
+    for (const on of [store, hiding(true), hiding(false)]) {
+      expect(await believed(on)).toEqual([false, false, false]);
+    }
+    await store.remove({ key: key!, signal });
+    expect(await believed(store)).toEqual([true, true, true]);
   });
 });
 
@@ -191,5 +241,20 @@ describe('encryptAnew', () => {
 
     expect(await encryptAnew(request)).toMatchObject([{ action: 'encrypted-anew', removed: 0, kept: 1 }]);
     expect(await keysIn(store, `keys/${server}/${owner}/`)).toHaveLength(2);
+  });
+
+  it('counts one as kept where the store does not say whether a version of it is left', async () => {
+    const blind = hiding(false);
+    const { list } = store;
+    const on = {
+      ...blind,
+      list: (request: ListRequest) => (request.hidden ? blind : { list }).list(request),
+    };
+    const request = {
+      ...{ store: on, provider: await providerOf(on), storeId, stateDir, server, owners: [owner], signal },
+      ...{ identities: [identity], recipients: [identity.recipient] },
+    };
+
+    expect(await encryptAnew(request)).toMatchObject([{ action: 'encrypted-anew', removed: 0, kept: 1 }]);
   });
 });
