@@ -11,6 +11,7 @@ import type { State } from '../../core/state/state.ts';
 import { plural } from '../format.ts';
 import { whereExposed } from '../key-place.ts';
 import { keyWarnings } from '../key-warnings.ts';
+import { compactsBlindly } from '../runs/upkeep.ts';
 import { ownServers } from '../search.ts';
 import type { World } from '../world.ts';
 import { attempt, type Check, caution, fault, ok } from './check.ts';
@@ -20,7 +21,7 @@ export async function checkEncryption(
   { stateDir, storeId }: { readonly stateDir: string; readonly storeId: string | null },
   world: Pick<World, 'env'>,
 ): Promise<Check[]> {
-  const { name, encryption, upkeep } = addin;
+  const { name, encryption } = addin;
   const title = `encryption of ${name}`;
   if (encryption === 'none') return []; // `checkPlain` says it, once there is a store to look at
   const { recipients, identity } = encryption;
@@ -32,10 +33,10 @@ export async function checkEncryption(
   });
   const checks = [...found];
   // What compacts is the addin configuration; here its copies bear its upkeep as well.
-  if (upkeep?.compact === true && identity === undefined && !name.includes('/')) {
+  if (compactsBlindly(addin) && !name.includes('/')) {
     const detail = 'upkeep of scheduled runs cannot compact: that reads snapshots, and no identity is named';
     const hint =
-      'Name one in encryption.identity, or set upkeep.compact to false and run holdfast compact by hand.';
+      'Set upkeep.compact to false, and run holdfast compact where the identity is; or name one in encryption.identity, by which this server can read its backups.';
     checks.push(caution(`upkeep of ${name}`, detail, hint));
   }
   const warnings = await keyWarnings(addin, stateDir, storeId);

@@ -59,16 +59,18 @@ export async function doUpkeep(
   if (upkeep === null || chosen.scheduled !== true || chosen.account !== undefined) return nothingDone;
   if (!makesRoom && !(await isDue(stateDir, addin.name, upkeep.everyDays, world.now()))) return nothingDone;
   const isOver = (): boolean => signal.aborted || (chosen.until !== undefined && world.now() >= chosen.until);
+  const blind = compactsBlindly(addin) && !makesRoom ? [blindText] : [];
   const behind = copies.filter(({ error }) => error !== null).map(({ name }) => name);
-  const problems = upkeep.prune && behind.length > 0 ? heldBack(behind) : [];
+  const waiting = upkeep.prune && behind.length > 0 ? heldBack(behind) : [];
+  const problems = [...waiting, ...blind];
   for (const problem of problems) output.note(problem);
   const parts = [
     ...(upkeep.prune ? await prunings(addin, behind.length === 0) : []),
-    ...(upkeep.compact && !makesRoom ? [await compaction(addin)] : []),
+    ...(upkeep.compact && !makesRoom && blind.length === 0 ? [await compaction(addin)] : []),
   ];
   const pruned: PrunedStore[] = [];
   let exitStatus = 0;
-  let isWhole = problems.length === 0 && !makesRoom;
+  let isWhole = waiting.length === 0 && !makesRoom;
   for (const part of parts) {
     if (isOver()) return { exitStatus, problems, pruned };
     const { name, copy } = part;
@@ -92,6 +94,17 @@ export async function doUpkeep(
   }
   return { exitStatus, problems, pruned };
 }
+
+/** Compacting is asked for where it can never be done: it reads snapshots, and nobody gives a scheduled run an identity. */
+export const compactsBlindly = ({
+  encryption,
+  upkeep,
+}: Pick<AddinConfiguration, 'encryption' | 'upkeep'>): boolean =>
+  upkeep?.compact === true && encryption !== 'none' && encryption.identity === undefined;
+
+/** No error of each run: the snapshots and the pruning are as good without, and doctor warns of it. */
+const blindText =
+  'upkeep: compact: left out, since it reads snapshots and "encryption" names no identity; see holdfast doctor';
 
 /** By the clock alone runs of the same hour would now and then come a minute too early. */
 async function isDue(stateDir: string, addin: string, everyDays: number, nowMs: number): Promise<boolean> {

@@ -9,7 +9,7 @@ export const upkeepProperties = {
     minProperties: 1,
     description:
       'What a scheduled run does after its backups and copies. Without it nothing is removed or rewritten unless somebody calls prune and compact.',
-    examples: [{ prune: true, compact: true, everyDays: 7 }],
+    examples: [{ prune: true, everyDays: 7 }],
     properties: {
       prune: {
         type: 'boolean',
@@ -22,7 +22,7 @@ export const upkeepProperties = {
         type: 'boolean',
         default: false,
         description:
-          'Then rewrite segments of which little is needed, as holdfast compact --apply does. Where backups are encrypted it needs "identity".',
+          'Then rewrite segments of which little is needed, as holdfast compact --apply does. Where backups are encrypted it needs "identity", and is left out without.',
         examples: [true],
       },
       everyDays: {

@@ -14,9 +14,13 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CliContext } from '../../../src/cli/command.ts';
 import type { BackupDocument } from '../../../src/cli/documents/backup.ts';
 import type { SnapshotsDocument } from '../../../src/cli/documents/snapshots.ts';
+import { Output } from '../../../src/cli/output.ts';
+import { doUpkeep, type UpkeepAsked } from '../../../src/cli/runs/upkeep.ts';
 import { errorCodes } from '../../../src/core/errors.ts';
 import { lastUpkeep, rememberUpkeep } from '../../../src/core/state/upkeep-record.ts';
 import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../../support/cli.ts';
@@ -136,6 +140,21 @@ describe('the upkeep of a scheduled run', () => {
     expect(await countOf()).toBe(7);
     expect(await lastUpkeep(site.state, 'nightly')).toBeLessThan(Date.now() - dayMs);
   });
+});
+
+it('leaves compacting out where it can never be done, once each time that it is due, and is no failure', async () => {
+  const told = new PassThrough({ encoding: 'utf8' });
+  const output = new Output({ stdout: new PassThrough(), stderr: told }, { json: false, quiet: true });
+  const context = { world: { now: Date.now }, output, signal: new AbortController().signal };
+  const upkeep = { prune: false, compact: true, everyDays: 7 };
+  const addin = { name: 'blind', upkeep, encryption: { recipients: ['age1'] }, copies: [] };
+  const asked = { configuration: { stateDir: site.state }, addin, chosen: { scheduled: true }, copies: [] };
+  const run = () => doUpkeep(context as unknown as CliContext, asked as unknown as UpkeepAsked);
+  const [first, second] = [await run(), await run()];
+  output.flush();
+
+  expect([first.exitStatus, first.problems.length, second.problems]).toEqual([0, 1, []]);
+  expect(told.read()).toMatch(/^upkeep: compact: left out, .* names no identity; see holdfast doctor\n$/);
 });
 
 it('makes room in a store that is full, so that the next run finds some', async () => {
