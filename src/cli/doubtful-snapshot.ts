@@ -3,19 +3,14 @@
  * an account that was just wiped, must not pass for the account.
  */
 
-import { listSnapshots, type Snapshot } from '../core/jobs/catalog.ts';
-import { distrustOf, trustsNobody } from '../core/jobs/trust.ts';
+import type { Snapshot } from '../core/jobs/catalog.ts';
 import { printable } from '../core/printable.ts';
+import { otherComplete } from './better-snapshots.ts';
 import type { FailedComponent } from './documents/snapshot.ts';
 import { plural } from './format.ts';
 import type { Output } from './output.ts';
 import { passedOverManifest } from './partial-snapshot.ts';
-import { readEach } from './read-each.ts';
 import type { Search } from './search.ts';
-
-/** Findings compare with the last seven: of so many one is sound, unless the account has long been as it is. */
-const mostLookedAt = 16;
-const readsAtOnce = 8;
 
 /** To stderr: revisions passed over, what failed, what looks wrong, and the newest snapshot that none of it is said of. */
 export async function noteDoubts(
@@ -44,23 +39,12 @@ export async function noteDoubts(
     output.note(`hint: ${await betterOne(search, snapshot, findings.length > 0)}`);
 }
 
-/** Read, not guessed: an id begins with the site that the account had then. */
-async function betterOne(search: Search, { header }: Snapshot, looksWrong: boolean): Promise<string> {
-  const { server, owner } = header;
-  const listed = await listSnapshots(search.store, { server, owner }, search.signal);
-  const complete = listed.filter(({ id, state }) => state === 'complete' && id !== header.id).reverse();
-  let passed = looksWrong;
-  for (let at = 0; at < Math.min(complete.length, mostLookedAt); at += readsAtOnce) {
-    for (const { snapshot } of await readEach(search, complete.slice(at, at + readsAtOnce))) {
-      if (snapshot?.body == null || !isTrusted(search, snapshot)) continue;
-      if ((snapshot.body.findings ?? []).length > 0) passed = true;
-      else return `the newest complete one${passed ? ' that looks right' : ''} is ${snapshot.name}`;
-    }
+async function betterOne(search: Search, snapshot: Snapshot, looksWrong: boolean): Promise<string> {
+  let passed = 0;
+  for await (const { name, body } of otherComplete(search, snapshot)) {
+    if ((body.findings ?? []).length > 0) passed++;
+    else return `the newest complete one${passed > 0 || looksWrong ? ' that looks right' : ''} is ${name}`;
   }
-  if (complete.length === 0 && !looksWrong) return 'the account has no complete snapshot';
-  const among = complete.length > mostLookedAt ? ` among its ${mostLookedAt} newest complete ones` : '';
-  return `the account has no other complete snapshot that looks right${among}`;
+  if (passed > 0) return `the ${plural(passed, 'other complete one')} looked at look wrong as well`;
+  return `the account has no ${looksWrong ? 'other ' : ''}complete snapshot`;
 }
-
-const isTrusted = ({ trust }: Search, snapshot: Pick<Snapshot, 'header' | 'signedBy' | 'name'>): boolean =>
-  trust === undefined || trustsNobody(trust) || distrustOf(snapshot, trust) === null;

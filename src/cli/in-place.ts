@@ -11,6 +11,7 @@ import type { RestoreActionDocument, RestoreInPlaceDocument } from './documents/
 import { describeWarning, type FailedComponent } from './documents/snapshot.ts';
 import { noteDoubts } from './doubtful-snapshot.ts';
 import { encodedPath, shown } from './entry-view.ts';
+import { noteExcluded } from './excluded-paths.ts';
 import { tellFailed, wayOut } from './failed-paths.ts';
 import { bytesText, countText, durationText, plural } from './format.ts';
 import { leftDatabases, noteLeftDatabases } from './left-databases.ts';
@@ -50,6 +51,7 @@ export async function runInPlace(
   const wanted = { paths, databases: [], everything: paths.length === 0, treesOnly: true };
   const failed = failedComponents(choice.snapshot, wanted);
   await noteDoubts(output, search, choice.snapshot, failed);
+  await noteExcluded(output, search, choice.snapshot, paths);
   const startedAtMs = world.now();
   const progress = choice.dryRun ? null : await openProgress(output, world.now);
   const planned = { actions: 0, bytes: 0 };

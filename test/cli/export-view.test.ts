@@ -25,7 +25,7 @@ const components = [
   { ...common, name: 'pg/blog', instance: 'pg', databases: ['blog'], instant: null, object: 3, besides: [] },
   { ...common, name: 'mariadb/lost', databases: ['lost'], state: 'failed', object: null, besides: [] },
 ];
-const snapshot = { name: 'anna-1', body: { components } } as unknown as Snapshot;
+const snapshot = { name: 'anna-1', body: { components, exclusions: {} } } as unknown as Snapshot;
 const paths = (path?: string): string[] => describeExports(snapshot, path).map((one) => one.path);
 
 describe('the exports of a snapshot', () => {

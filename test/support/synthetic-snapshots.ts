@@ -39,6 +39,8 @@ export interface SyntheticSnapshot {
   /** Databases by name, false for those that failed. */
   readonly databases?: Readonly<Record<string, boolean>>;
   readonly entries?: number;
+  /** Patterns of its tree. */
+  readonly excluded?: readonly string[];
   readonly revision?: number;
   /** Made by a server that was put back: another snapshot of the same number. */
   readonly again?: true;
@@ -139,7 +141,7 @@ export async function putSnapshot(store: Store, made: SyntheticSnapshot): Promis
     ],
     warnings: [],
     warningCounts: {},
-    exclusions: {},
+    exclusions: made.excluded === undefined ? {} : { shadow: made.excluded },
     counts: {
       entries,
       files: entries,

@@ -2,6 +2,7 @@
 
 import { type Entry, fileType, typeOf } from '../../core/archive/entry.ts';
 import { HoldfastError, isHoldfastError } from '../../core/errors.ts';
+import { exclusionOver } from '../../core/jobs/excluded.ts';
 import { lostNamesHint } from '../../core/jobs/has-lost.ts';
 import { openIndex } from '../../core/jobs/index-reader.ts';
 import { distrustOf } from '../../core/jobs/trust.ts';
@@ -11,6 +12,7 @@ import { loadReadable } from '../configuration.ts';
 import type { EntryDocument } from '../documents/entry.ts';
 import { noteDoubts } from '../doubtful-snapshot.ts';
 import { contentOf, describeEntry, entryLine, percentHelp } from '../entry-view.ts';
+import { noteExcluded } from '../excluded-paths.ts';
 import { describeExports, isOfExports, showExports } from '../export-view.ts';
 import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
@@ -71,14 +73,19 @@ export const ls: CliCommand<Options> = {
       await noteDoubts(output, search, snapshot, failedComponents(snapshot, everything));
       const percent = options.pathPercent;
       const path = percent === undefined ? snapshotPath(args[1] ?? '') : percentPath(percent);
+      await noteExcluded(output, search, snapshot, [path]);
       const notFound = (): HoldfastError => {
         const typed = percent ?? args[1]!;
         const encoded =
           percent === undefined && typed.includes('%')
             ? 'Give names as they are shown by --path-percent. '
             : '';
+        const hint = `${lostNamesHint(snapshot.body)}${encoded}Paths begin with the tree; run holdfast ls ${snapshot.name} to see them.`;
         return new HoldfastError('PATH_NOT_FOUND', `${snapshot.name} holds no ${quoted(typed, 4096)}`, {
-          hint: `${lostNamesHint(snapshot.body)}${encoded}Paths begin with the tree; run holdfast ls ${snapshot.name} to see them.`,
+          hint:
+            exclusionOver(snapshot, path) === null
+              ? hint
+              : 'Name a snapshot that was made without that exclusion.',
         });
       };
       if (isOfExports(path)) {

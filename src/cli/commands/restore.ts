@@ -12,6 +12,7 @@ import { loadReadable } from '../configuration.ts';
 import type { RestoreDocument } from '../documents/restore.ts';
 import { describeWarning, type FailedComponent } from '../documents/snapshot.ts';
 import { noteDoubts } from '../doubtful-snapshot.ts';
+import { noteExcluded } from '../excluded-paths.ts';
 import { tellFailed, wayOut } from '../failed-paths.ts';
 import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { bytesText, countText, durationText, plural } from '../format.ts';
@@ -148,6 +149,7 @@ async function restoreOne(
   const everything = paths.length === 0 && databases.length === 0;
   const failed = failedComponents(snapshot, { paths, databases, everything });
   await noteDoubts(context.output, search, snapshot, failed);
+  await noteExcluded(context.output, search, snapshot, paths);
   failed.push(...later);
   const request: RestoreRequest = {
     provider: opened.provider,

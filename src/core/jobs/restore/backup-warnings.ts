@@ -5,7 +5,9 @@
 import { isWithin } from '../../archive/entry.ts';
 import { encodeName } from '../../archive/keys.ts';
 import type { DatabaseComponent, Warning } from '../../archive/manifest.ts';
+import { printable } from '../../printable.ts';
 import type { Snapshot } from '../catalog.ts';
+import { exclusionOver } from '../excluded.ts';
 
 /** Warnings that mean: the snapshot has less than the account had, or something that it never had. */
 const ofTrees = [
@@ -41,6 +43,11 @@ const fromPercent = (text: string): string =>
 
 /** @param within raw paths that are restored; an empty one for everything */
 export function warnOfTrees({ body }: Snapshot, within: readonly Buffer[], told: Told): void {
+  for (const path of within) {
+    const exclusion = exclusionOver({ body }, path);
+    const message = `its contents are left out by the exclusion ${printable(exclusion ?? '', 4096)}`;
+    if (exclusion !== null) told('excluded', path, earlier(message));
+  }
   const trees = new Set(body.components.filter(({ type }) => type === 'tree').map(({ name }) => name));
   const about = body.warnings.filter(({ code }) => ofTrees.includes(code));
   for (const warning of about) {

@@ -7,6 +7,7 @@ import { HoldfastError } from '../../errors.ts';
 import { shown } from '../../filesystem/path-text.ts';
 import { printable } from '../../printable.ts';
 import type { Snapshot } from '../catalog.ts';
+import { exclusionOver } from '../excluded.ts';
 import { lostNamesHint } from '../has-lost.ts';
 import type { IndexReader } from '../index-reader.ts';
 
@@ -46,6 +47,12 @@ export async function pathsWanted(reader: IndexReader, wanted: WantedPaths): Pro
           hint: 'Exports are no paths: name the database with --database <instance>/<name>, as holdfast ls shows it.',
         });
       }
+      const exclusion = exclusionOver(wanted.snapshot, path);
+      if (exclusion !== null) {
+        throw new HoldfastError('PATH_NOT_FOUND', `${message}: ${leftOutBy(exclusion)}`, {
+          hint: 'Name a snapshot that was made without that exclusion.',
+        });
+      }
       const encoded = path.includes('%') ? 'Give names as holdfast ls shows them by --path-percent. ' : '';
       throw new HoldfastError('PATH_NOT_FOUND', message, {
         hint: `${lostNamesHint(wanted.snapshot.body)}${encoded}${await whereToLook(reader, path)}`,
@@ -57,6 +64,9 @@ export async function pathsWanted(reader: IndexReader, wanted: WantedPaths): Pro
       !paths.some((other, j) => j !== i && isWithin(path, other) && (other.length < path.length || j < i)),
   );
 }
+
+const leftOutBy = (exclusion: string): string =>
+  `it is left out by the exclusion ${printable(exclusion, 4096)}`;
 
 /** The nearest that is there above a path that is not. */
 async function whereToLook(reader: IndexReader, path: Buffer): Promise<string> {

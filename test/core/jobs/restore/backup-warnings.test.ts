@@ -9,7 +9,13 @@ const warnings = ['log', 'log2', 'mail/box'].map((path) => ({
 /** What a restore of these paths says of a snapshot with those warnings and more of them that it does not list. */
 function told(within: readonly string[], more = 0): string[] {
   const components = [{ type: 'tree', name: 'shadow' }];
-  const body = { components, warnings, warningCounts: { changed: warnings.length + more, vanished: 5 } };
+  const exclusions = { shadow: ['mail/c*che'] };
+  const body = {
+    components,
+    exclusions,
+    warnings,
+    warningCounts: { changed: warnings.length + more, vanished: 5 },
+  };
   const said: string[] = [];
   warnOfTrees(
     { body } as unknown as Snapshot,
@@ -26,6 +32,13 @@ describe('what a restore repeats of the backup', () => {
     ]);
     expect(told(['shadow/mail'])).toHaveLength(1);
     expect(told([''])).toHaveLength(3);
+  });
+
+  it('says of a directory that is asked for that its contents are left out on purpose', () => {
+    const excluded = 'its contents are left out by the exclusion shadow/mail/c*che';
+    expect(told(['shadow/mail/cache'])).toEqual([
+      `excluded shadow/mail/cache: when it was backed up: ${excluded}`,
+    ]);
   });
 
   it('says how many more there are where the snapshot does not list all', () => {
