@@ -70,7 +70,8 @@ export function componentName(part: string): Buffer {
   return zName(Buffer.from(part, 'latin1'));
 }
 
-function openOrMake(dirfd: number, part: string): number {
+/** One component, made with mode 0700 where it is missing. @throws TARGET_UNWRITABLE */
+export function openOrMake(dirfd: number, part: string): number {
   const name = componentName(part);
   let fd = openAt(dirfd, name, O.DIRECTORY | O.NOFOLLOW);
   if (fd === -errno.ENOENT) {

@@ -46,7 +46,7 @@ export async function verifyContents(
     progress: () => {},
     kept: () => {},
   };
-  const setup = { target: -1, objects, resume: false, verifyOnly: true, restriction: null };
+  const setup = { target: -1, objects, resume: false, alike: false, verifyOnly: true, restriction: null };
   const { pool, signal } = request;
   const work = batches(worksOf(reader, pages, checked, contents), pages.length, pool.size);
   if (pages.length > 0)

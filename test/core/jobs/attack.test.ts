@@ -262,6 +262,7 @@ async function restoreInto(lab: Lab, fd: number, outcome: { made: number; failed
   const frames = new Frames(reader.root.objects, fetchFrom(lab.provider, reader.root.objects, signal));
   const restorer = new EntryRestorer(fd, {
     resume: false,
+    alike: false,
     restriction: null,
     xattrs: systemXattrs,
     frames,

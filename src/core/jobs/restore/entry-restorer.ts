@@ -15,6 +15,7 @@ import {
   typeOf,
 } from '../../archive/entry.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { ExactNames } from '../../filesystem/exact-names.ts';
 import { endsOfTarget } from '../../filesystem/exhaustion.ts';
 import { closeWritten } from '../../filesystem/flush.ts';
 import { closeFd, errno, errnoName, linkAt, unlinkAt } from '../../filesystem/native.ts';
@@ -42,6 +43,8 @@ export interface RestoreOutlet {
 
 export interface RestorerOptions {
   readonly resume: boolean;
+  /** The target takes several names for one. */
+  readonly alike: boolean;
   readonly xattrs: XattrBackend;
   readonly frames: Frames;
   readonly outlet: RestoreOutlet;
@@ -59,13 +62,20 @@ export function isFatal(error: unknown): boolean {
   );
 }
 
+/** Of a file that is no entry: an export of a database. */
+export const costsOneFile = (error: unknown): error is HoldfastError =>
+  isHoldfastError(error) &&
+  (error.code.startsWith('OBJECT_') || (error.code === 'TARGET_UNWRITABLE' && !isFatal(error)));
+
 export class EntryRestorer {
   readonly #directories: OpenDirectories;
   readonly #options: RestorerOptions;
+  readonly #exact: ExactNames | null;
 
   constructor(target: number, options: RestorerOptions) {
-    this.#directories = new OpenDirectories(target);
     this.#options = options;
+    this.#exact = options.alike ? new ExactNames() : null;
+    this.#directories = new OpenDirectories(target, this.#exact?.enter());
   }
 
   close(): void {
@@ -77,8 +87,10 @@ export class EntryRestorer {
     const entry = this.#admitted(given, true);
     if (entry === null) return false;
     return this.#guard(entry, async () => {
-      if (this.#options.resume && isProtected(entry))
-        unprotect(this.#directories.parentOf(entry.path), lastName(entry.path));
+      if (this.#options.resume && isProtected(entry)) {
+        const parent = this.#directories.parentOf(entry.path);
+        if (this.#mayBeThere(parent, entry)) unprotect(parent, lastName(entry.path));
+      }
       if (typeOf(entry) === fileType.directory) {
         this.#directories.at(entry.path);
         return true;
@@ -109,11 +121,18 @@ export class EntryRestorer {
     }
   }
 
+  /** @throws TARGET_UNWRITABLE another entry is there, which is to be left as it is */
+  #mayBeThere(parent: number, entry: Entry): boolean {
+    return this.#exact === null || this.#exact.has(parent, entry.path);
+  }
+
   async #make(entry: Entry, content: Content | null): Promise<void> {
-    const { outlet, resume, xattrs } = this.#options;
+    const { outlet, xattrs } = this.#options;
     const parent = this.#directories.parentOf(entry.path);
     const name = lastName(entry.path);
     const size = content?.size ?? 0;
+    // What was not there by its own name a moment ago is another entry by now, and is not replaced.
+    const resume = this.#mayBeThere(parent, entry) && this.#options.resume;
     if (resume && isComplete(parent, name, entry, size, xattrs)) {
       outlet.kept();
       outlet.progress(1, dataBytes(content));
@@ -148,7 +167,7 @@ export class EntryRestorer {
   ): Promise<void> {
     const { outlet } = this.#options;
     const first = new Map<string, Buffer>();
-    const links = new OpenDirectories(this.#directories.open([]));
+    const links = new OpenDirectories(this.#directories.open([]), this.#exact?.enter());
     try {
       for await (const given of entries) {
         const entry = this.#admitted(given, false);
@@ -179,8 +198,9 @@ export class EntryRestorer {
     const from = links.parentOf(made);
     const to = this.#directories.parentOf(entry.path);
     const name = lastName(entry.path);
+    const resume = this.#mayBeThere(to, entry) && this.#options.resume;
     let rc = linkAt(from, lastName(made), to, name);
-    if (rc === -errno.EEXIST && this.#options.resume) {
+    if (rc === -errno.EEXIST && resume) {
       unlinkAt(to, name);
       rc = linkAt(from, lastName(made), to, name);
     }

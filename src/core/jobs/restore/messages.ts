@@ -12,6 +12,8 @@ export interface RestoreWorkerSetup {
   readonly target: number;
   readonly objects: readonly ObjectRow[];
   readonly resume: boolean;
+  /** The target takes several names for one. */
+  readonly alike: boolean;
   /** Check contents instead of writing them. */
   readonly verifyOnly: boolean;
   readonly restriction: Restriction | null;

@@ -20,6 +20,7 @@ import type { Restriction } from './restriction.ts';
 export interface PageRestorerOptions {
   readonly target: number;
   readonly resume: boolean;
+  readonly alike: boolean;
   readonly verifyOnly: boolean;
   readonly restriction: Restriction | null;
   readonly frames: Frames;

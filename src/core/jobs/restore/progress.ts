@@ -2,6 +2,7 @@
  * What a restore has done so far, and the report that becomes of it.
  */
 
+import type { Warning } from '../../archive/manifest.ts';
 import { errorCodes } from '../../errors.ts';
 import { shown, shownWithEncoding } from '../../filesystem/path-text.ts';
 import { WarningList } from '../backup/warnings.ts';
@@ -27,6 +28,12 @@ export const noProgress = (): Progress => ({
   failures: [],
   warnings: new WarningList(),
 });
+
+export const namesAlike: Warning = {
+  code: 'names-alike',
+  component: 'target',
+  message: 'the file system of the target takes some names for one, as README and readme',
+};
 
 export function outletOf(progress: Progress, onEvent: RestoreRequest['onEvent']): RestoreOutlet {
   return {

@@ -13,6 +13,7 @@ import { encodeFileName, encodeName, jointFileName } from '../../archive/keys.ts
 import type { Component, DatabaseComponent } from '../../archive/manifest.ts';
 import { type KeyedProvider, streamPayload } from '../../encryption/keyed-provider.ts';
 import { HoldfastError } from '../../errors.ts';
+import { ExactNames } from '../../filesystem/exact-names.ts';
 import { flushData } from '../../filesystem/flush.ts';
 import {
   closeFd,
@@ -107,13 +108,17 @@ export async function writeDatabaseFile(
   options: {
     readonly provider: KeyedProvider;
     readonly resume: boolean;
+    /** The target takes several names for one. */
+    readonly alike: boolean;
     readonly signal: AbortSignal;
     readonly onBytes: (bytes: number) => void;
   },
 ): Promise<boolean> {
-  const directories = new OpenDirectories(target);
+  const exact = options.alike ? new ExactNames() : null;
+  const directories = new OpenDirectories(target, exact?.enter());
   try {
     const parent = directories.parentOf(Buffer.from(file.path));
+    exact?.has(parent, Buffer.from(file.path));
     const base = file.path.slice(file.path.lastIndexOf('/') + 1);
     const name = zName(base);
     if (options.resume && (await isWritten(parent, name, file))) return false;

@@ -88,7 +88,10 @@ export function strangersMark(directory: number): number | null {
   return found && stat.uid !== process.geteuid?.() ? stat.uid : null;
 }
 
-const halfMark = new RegExp(`^\\.${markName.replaceAll('.', '\\.')}\\.\\d+-\\d+\\.tmp$`);
+/** Made in a target for a moment, to see what becomes of it. */
+export const spareName = `.${markName}.\u00e9.tmp`;
+
+const halfMark = new RegExp(`^\\.${markName.replaceAll('.', '\\.')}\\.(\\d+-\\d+|\u00e9|e\u0301)\\.tmp$`);
 
 /** What a run leaves that was killed while it wrote its mark, before anything else. */
 export function isHalfMark(directory: number, name: string): boolean {

@@ -12,14 +12,14 @@ import { isHoldfastError } from '../../errors.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { type IndexReader, openIndex } from '../index-reader.ts';
 import { warnOfDatabases, warnOfTrees } from './backup-warnings.ts';
-import type { EntryRestorer, RestoreOutlet } from './entry-restorer.ts';
+import { costsOneFile, type EntryRestorer, type RestoreOutlet } from './entry-restorer.ts';
 import { type FetchFrame, Frames, fetchFrom } from './frames.ts';
 import { entriesOf, sortedPages } from './kept-pages.ts';
 import type { Leftovers } from './messages.ts';
 import { PageRestorer } from './page-restorer.ts';
 import { batches, pageWorks } from './page-works.ts';
 import { pathsWanted, treeName } from './paths-wanted.ts';
-import { noProgress, outletOf, reportOf } from './progress.ts';
+import { namesAlike, noProgress, outletOf, reportOf } from './progress.ts';
 import { protect } from './protection.ts';
 import { databaseFiles, writeDatabaseFile } from './restore-databases.ts';
 import { restoreInThreads } from './restore-pool.ts';
@@ -44,6 +44,8 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   const trees = await openTrees(request, files.length > 0, outlet);
   request.onEvent({ type: 'planned', ...sizes(trees, request) });
   const target = await openTarget(request.target, request.resume, snapshot);
+  const { alike } = target;
+  if (alike) progress.warnings.add(namesAlike);
   const written: string[] = [];
   try {
     if (trees !== null) warnOfTrees(snapshot, trees.within, outlet.warn);
@@ -54,15 +56,16 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
     );
     if (trees !== null) {
       const isWhole = (): boolean => progress.failureCount === 0;
-      await restoreTrees(request, trees, { target: target.fd, outlet, isWhole });
+      await restoreTrees(request, trees, { target: target.fd, alike, outlet, isWhole });
     }
     for (const file of files) {
       try {
         const onBytes = (bytes: number): void => outlet.progress(0, bytes);
-        if (!(await writeDatabaseFile(target.fd, file, snapshot, { ...request, onBytes }))) outlet.kept();
+        if (!(await writeDatabaseFile(target.fd, file, snapshot, { ...request, alike, onBytes })))
+          outlet.kept();
         written.push(file.path);
       } catch (error) {
-        if (!isHoldfastError(error) || !error.code.startsWith('OBJECT_')) throw error;
+        if (!costsOneFile(error)) throw error;
         outlet.failed(Buffer.from(file.path), error.message);
       }
     }
@@ -150,6 +153,7 @@ function sizes(trees: WantedTrees | null, request: RestoreRequest): { entries: n
 
 interface TreesTarget {
   readonly target: number;
+  readonly alike: boolean;
   readonly outlet: RestoreOutlet;
   /** Nothing has failed until now. */
   readonly isWhole: () => boolean;
@@ -158,13 +162,14 @@ interface TreesTarget {
 async function restoreTrees(
   request: RestoreRequest,
   trees: WantedTrees,
-  { target, outlet, isWhole }: TreesTarget,
+  { target, alike, outlet, isWhole }: TreesTarget,
 ): Promise<void> {
   const { objects } = trees.reader.root;
   const fetch = fetchFrom(request.provider, objects, request.signal);
   const pages = new PageRestorer({
     target,
     resume: request.resume,
+    alike,
     verifyOnly: false,
     restriction: request.restriction ?? null,
     frames: new Frames(objects, fetch),
@@ -173,7 +178,7 @@ async function restoreTrees(
     checkStop: () => request.signal.throwIfAborted(),
   });
   try {
-    await restorePages(request, trees, pages, { target, fetch, outlet, isWhole });
+    await restorePages(request, trees, pages, { target, alike, fetch, outlet, isWhole });
   } finally {
     pages.restorer.close();
   }
@@ -196,7 +201,8 @@ async function restorePages(
     for await (const work of works) await pages.run([work]);
   } else {
     const { resume, restriction = null } = request;
-    const setup = { target: context.target, objects, resume, verifyOnly: false, restriction };
+    const { target, alike } = context;
+    const setup = { target, alike, objects, resume, verifyOnly: false, restriction };
     const work = batches(works, rows.length, request.threads);
     const threads = request.pool ?? new RestoreThreads(request.threads);
     try {

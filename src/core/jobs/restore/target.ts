@@ -4,6 +4,7 @@
 
 import { mkdirSync, readdirSync } from 'node:fs';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { takesNamesForOne } from '../../filesystem/exact-names.ts';
 import { flushFileSystem } from '../../filesystem/flush.ts';
 import {
   AT_FDCWD,
@@ -35,12 +36,15 @@ import {
   readMark,
   removeHalfMarks,
   removeMark,
+  spareName,
   strangersMark,
   writeMark,
 } from './restore-mark.ts';
 
 export interface RestoreTarget {
   readonly fd: number;
+  /** It takes several names for one. */
+  readonly alike: boolean;
   /**
    * Flushes everything to disk, gives the directory back its owner, mode and access lists, and lets go of it.
    *
@@ -75,6 +79,7 @@ export async function openTarget(path: string, resume: boolean, snapshot: Snapsh
     }
     return {
       fd,
+      alike: takesNamesForOne(fd, markName, spareName),
       async finish() {
         try {
           flushFileSystem(fd, path);
