@@ -5,7 +5,7 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodeName } from '../core/archive/keys.ts';
+import { encodeDirectoryName } from '../core/archive/keys.ts';
 import { HoldfastError, isHoldfastError } from '../core/errors.ts';
 import { opened, type Snapshot } from '../core/jobs/catalog.ts';
 import { findAnySnapshot } from '../core/jobs/find-snapshot.ts';
@@ -27,7 +27,7 @@ export interface Begun {
 
 /** Name of an account's directory; `shared`: other accounts have, or had, the same site. */
 export const directoryOf = (site: string, owner: string, shared: boolean): string =>
-  encodeName(shared ? `${site}-${owner}` : site);
+  encodeDirectoryName(shared ? `${site}-${owner}` : site);
 
 /**
  * Directories below `root` that a restore of all accounts has begun; none where there is no such directory. One that

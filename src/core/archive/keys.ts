@@ -184,7 +184,13 @@ export const jointFileName = '_joint';
  */
 export function encodeFileName(name: string): string {
   const encoded = encodeName(name).replaceAll('.', '%2E');
-  if (encoded === jointFileName) return `%5F${jointFileName.slice(1)}`;
-  if (encoded.length <= longestName) return encoded;
-  return `${encoded.slice(0, keptOfName)}~${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
+  return encoded === jointFileName ? `%5F${jointFileName.slice(1)}` : shortened(encoded, name);
 }
+
+/** A name as that of a directory: encoded, and cut in the same way. */
+export const encodeDirectoryName = (name: string): string => shortened(encodeName(name), name);
+
+const shortened = (encoded: string, name: string): string =>
+  encoded.length <= longestName
+    ? encoded
+    : `${encoded.slice(0, keptOfName)}~${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;

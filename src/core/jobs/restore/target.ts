@@ -191,13 +191,17 @@ function giveBack(fd: number, { uid, gid, mode, acls }: Access): void {
   chmodFd(fd, mode);
 }
 
+const room = 'Make room (or raise the quota) and restore again.';
+const hints: Readonly<Record<string, string>> = {
+  ENOSPC: room,
+  EDQUOT: room,
+  ENAMETOOLONG: 'Name a directory with a shorter path, and no part of it longer than its file system takes.',
+};
+
 function unwritable(path: string, code: string, cause?: unknown): HoldfastError {
-  const full = code === 'ENOSPC' || code === 'EDQUOT';
   return new HoldfastError('TARGET_UNWRITABLE', `cannot use the target ${quoted(path)}: ${code}`, {
     cause,
-    hint: full
-      ? 'Make room (or raise the quota) and restore again.'
-      : 'Name a directory whose parent exists; a symbolic link is not taken.',
+    hint: hints[code] ?? 'Name a directory whose parent exists; a symbolic link is not taken.',
   });
 }
 
