@@ -11,11 +11,12 @@ const shownPaths = 20;
 export function lostLines({
   lostPaths,
   paths,
+  unnamed,
   pages,
-}: Pick<RepairedSnapshot, 'lostPaths' | 'paths' | 'pages'>): string[] {
+}: Pick<RepairedSnapshot, 'lostPaths' | 'paths' | 'unnamed' | 'pages'>): string[] {
   const lines: string[] = [];
   const beginning = new Map(pages.map((page) => [page.from, page]));
-  let left = lostPaths;
+  let left = lostPaths - unnamed;
   for (const path of paths.slice(0, shownPaths)) {
     const page = beginning.get(path);
     const before = page === undefined || page.before === null ? '' : `, before ${page.before}`;
@@ -24,7 +25,9 @@ export function lostLines({
     );
     left -= page?.count ?? 1;
   }
-  return left > 0 ? [...lines, `and ${countText(left)} more`] : lines;
+  if (left > 0) lines.push(`and ${countText(left)} more`);
+  if (unnamed > 0) lines.push(`and ${countText(unnamed)} whose names nobody knows`);
+  return lines;
 }
 
 /** A backup takes nothing from what is marked, but one that cannot read the store does not see the mark. */

@@ -171,11 +171,12 @@ function print(
     if (broughtBack) output.line(`${name}: what it had lost is there again`);
     else if (replaced)
       output.line(`${name}: the revision below the damaged one is whole, and a new one says the same`);
-    else if (rebuilt) output.line(`${name}: its index is made again from its segments`);
-    else
-      output.line(
-        `${name}: ${plural(lostPaths, 'path')} lost, of ${components.map((one) => printable(one)).join(', ')}`,
-      );
+    else {
+      const of = components.map((one) => printable(one)).join(', ');
+      const loss = `${plural(lostPaths, 'path')} lost, of ${of}`;
+      const remade = `its index is made again from its segments${lostPaths === 0 ? '' : `; ${loss}`}`;
+      output.line(`${name}: ${rebuilt ? remade : loss}`);
+    }
     if (applied && !published) output.note(`note: another machine changed ${name} meanwhile; run it again`);
     for (const line of lostLines(lost)) output.line(`  ${line}`);
   }

@@ -35,7 +35,7 @@ export const repairDocument = document(
       'Snapshots that lost something for good, that have it again, whose index can be made again, or whose last revision is damaged.',
       record('A snapshot.', {
         id: text('Id of the snapshot.'),
-        rebuilt: flag('Its index is made again from its segments; nothing of its files is lost.'),
+        rebuilt: flag('Its index is made again from its segments; its files are lost where segments are.'),
         broughtBack: flag('It had lost something, and all of that is there again.'),
         replaced: flag(
           'A later revision is damaged, and no copy has that: a new one says what the one before it says, all of which is whole.',
@@ -43,6 +43,7 @@ export const repairDocument = document(
         components: texts('Trees and databases of which something is lost.'),
         lostPaths: count('How many paths are lost.'),
         paths: texts('The first of them, percent-encoded.'),
+        unnamed: count('How many of those that are lost nobody can name, as no list of them is left.'),
         published: flag('A new revision says so.'),
       }),
     ),

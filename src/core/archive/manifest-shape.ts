@@ -89,6 +89,7 @@ const component = {
       name: text,
       state: { enum: ['complete', 'failed'] },
       error: object({ code: text, message: text, hint: text }, ['hint']),
+      entries: amount,
       instance: text,
       engine: text,
       databases: list(text),
@@ -98,11 +99,25 @@ const component = {
       sha256: nullable(sha256),
       besides: list(object({ suffix: text, object: objectNumber, plainBytes: amount, sha256 })),
     },
-    ['error', 'instance', 'engine', 'databases', 'format', 'object', 'plainBytes', 'sha256', 'besides'],
+    [
+      'error',
+      'entries',
+      'instance',
+      'engine',
+      'databases',
+      'format',
+      'object',
+      'plainBytes',
+      'sha256',
+      'besides',
+    ],
   ),
-  ...when('type', 'database', {
-    required: ['instance', 'engine', 'databases', 'format', 'object', 'plainBytes', 'sha256', 'besides'],
-  }),
+  ...when(
+    'type',
+    'database',
+    { required: ['instance', 'engine', 'databases', 'format', 'object', 'plainBytes', 'sha256', 'besides'] },
+    { required: ['entries'] },
+  ),
 };
 const counts = ['entries', 'files', 'directories', 'links', 'bytes', 'tarBytes', 'storedBytes'];
 

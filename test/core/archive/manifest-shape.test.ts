@@ -33,6 +33,7 @@ const strange: readonly ((header: Json, body: Json) => readonly [unknown, unknow
   (header, body) => [{ ...header, encryption: 5 }, body],
   (header, body) => [header, { ...body, components: 'none' }],
   (header, body) => [header, { ...body, components: [{ type: 'database', name: 'a', state: 'complete' }] }],
+  (header, body) => [header, { ...body, components: [{ type: 'tree', name: 'a', state: 'complete' }] }],
   (header, body) => [header, { ...body, counts: null }],
   (header, body) => [header, { ...body, index: 'none' }],
   ...['../x', '', '/', 'data/', 'data//x', 'data/../x', 'index/ x', 'holdfast.json', 'x'.repeat(5000)].map(

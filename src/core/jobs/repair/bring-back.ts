@@ -25,6 +25,7 @@ export async function bringBack(
     components: [],
     lostPaths: 0,
     paths: [],
+    unnamed: 0,
     pages: [],
   };
   if (!apply) return { ...found, published: false };

@@ -27,6 +27,8 @@ export interface Loss {
   /** Null where the index itself is lost, and with it every path. */
   readonly index: (Lost & { readonly reader: IndexReader }) | null;
   readonly count: number;
+  /** Of these, so many whose names stand in no index that can be read. */
+  readonly unnamed: number;
   readonly paths: readonly string[];
   readonly pages: readonly LostPage[];
   /** Names of the components concerned that the revision has whole. */
@@ -81,6 +83,7 @@ async function lossFrom(
     of,
     index,
     count: index?.count ?? body.counts.entries,
+    unnamed: index === null ? body.counts.entries : 0,
     paths: index?.paths ?? [],
     pages: index?.lostPages ?? [],
     components: new Set([...trees, ...databases]),
@@ -112,11 +115,17 @@ function withLeftOut(loss: Loss, marked: ReadonlySet<string>, whole: Root | null
   const told = new Set([...index.metMarked, ...index.paths]);
   const firsts = [...marked].filter((path) => !told.has(path));
   const entries = whole === null ? of.body.counts.entries : entriesIn(whole);
-  const leftOut = Math.max(firsts.length, entries - entriesIn(index.reader.root));
-  if (whole === null && firsts.length === 0) return loss;
+  const left = entries - entriesIn(index.reader.root);
+  // Without the whole one, and with all that has a name in the index, what was lost beyond that has none; sockets of an index
+  // that was made again are missing as well, and are no loss.
+  const leftOut =
+    whole === null && firsts.length === 0
+      ? Math.max(0, Math.min(left, (of.body.lost?.count ?? 0) - marked.size))
+      : Math.max(firsts.length, left);
   return {
     ...loss,
     count: loss.count + leftOut,
+    unnamed: leftOut - firsts.length,
     paths: [...loss.paths, ...firsts].slice(0, namedPaths),
   };
 }

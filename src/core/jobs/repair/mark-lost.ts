@@ -31,7 +31,7 @@ export async function markLost(
   const isBad = ({ key }: ObjectRef): boolean => gone.missing.has(key) || gone.damaged.has(key);
   if (looked === null && !namedBy(snapshot).some(isBad)) return null;
   const loss = await lossOf(request, snapshot, gone, looked);
-  const { of, count, paths, pages } = loss;
+  const { of, count, unnamed, paths, pages } = loss;
   const hit = of.body.components.filter(({ name }) => loss.components.has(name));
   if (hit.length === 0) return null;
   const body: ManifestBody = {
@@ -48,7 +48,7 @@ export async function markLost(
     replaced: false,
     components: hit.map((one) => one.name),
     lostPaths: count,
-    ...{ paths, pages },
+    ...{ paths, unnamed, pages },
   };
   if (!request.apply) return { ...found, published: false };
 

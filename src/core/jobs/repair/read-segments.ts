@@ -18,6 +18,8 @@ export interface ReadTrees {
   /** By path as latin1. */
   readonly entries: ReadonlyMap<string, Entry>;
   readonly links: readonly LinkRecord[];
+  /** Names of linked files whose contents and attributes stand under another name, which no segment has. */
+  readonly lonely: readonly Buffer[];
   readonly rows: readonly ObjectRow[];
 }
 
@@ -46,6 +48,7 @@ export async function readSegments(
 ): Promise<ReadTrees> {
   const entries = new Map<string, Entry>();
   const links = new Map<string, LinkRecord>();
+  const lonely: Buffer[] = [];
   const rows: ObjectRow[] = [];
   let inode = 0n;
   for (const ref of segments) {
@@ -65,7 +68,10 @@ export async function readSegments(
         continue;
       }
       const first = entries.get(member.linkPath.toString('latin1'));
-      if (first === undefined) continue;
+      if (first === undefined) {
+        lonely.push(member.path);
+        continue;
+      }
       const linked = { ...first, flags: first.flags | entryFlags.linked, content: null };
       entries.set(first.path.toString('latin1'), linked);
       entries.set(path, { ...linked, path: member.path });
@@ -84,7 +90,7 @@ export async function readSegments(
       ...(await sealOf(provider, ref, place, signal)),
     });
   }
-  return { entries, links: [...links.values()], rows };
+  return { entries, links: [...links.values()], lonely, rows };
 }
 
 function entryOf(member: ReadMember, object: number, inode: bigint): Entry {

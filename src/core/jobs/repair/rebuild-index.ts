@@ -1,12 +1,12 @@
 /**
  * Makes the lost index of a full again from its segments, which hold all that a tar can.
  *
- * Only for fulls whose segments are all whole: those of other snapshots hold contents without directories,
- * links and what did not change. The new revision says in a warning what could not be known.
+ * Only for fulls: the segments of other snapshots hold contents without directories, links and what did not change.
+ * The new revision says in a warning what could not be known, and where segments are lost too, how much went with them.
  */
 
 import { comparePaths } from '../../archive/entry.ts';
-import type { ManifestBody, Warning } from '../../archive/manifest.ts';
+import type { ObjectRef, Warning } from '../../archive/manifest.ts';
 import { LinkPageWriter, PageWriter } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { IndexStream } from '../backup/index-stream.ts';
@@ -14,10 +14,12 @@ import { SnapshotWriter } from '../backup/snapshot-writer.ts';
 import type { Snapshot } from '../catalog.ts';
 import { openIndex } from '../index-reader.ts';
 import { epochOf, publishRevision } from '../revision.ts';
+import { namedBy, type SecondLook } from './look-again.ts';
 import type { Unmendable } from './loss.ts';
 import { nextNumber } from './next-number.ts';
 import { readSegments } from './read-segments.ts';
 import type { RepairedSnapshot, RepairRequest } from './types.ts';
+import { lossBefore, unlistedOf, withLoss } from './unlisted.ts';
 
 const warning: Warning = {
   code: 'index-rebuilt',
@@ -26,36 +28,45 @@ const warning: Warning = {
     'the index was lost and made again from the segments: sockets, inode numbers and times of metadata changes are not known',
 };
 
-/** Null where the index can be read, or cannot be made again. */
+/**
+ * @param looked what became of that which an earlier repair said is lost; null where none did
+ * @returns null where an index can be read, or cannot be made again
+ */
 export async function rebuildIndex(
   request: RepairRequest,
   snapshot: Snapshot,
-  { missing, damaged }: Unmendable,
+  gone: Unmendable,
+  looked: SecondLook | null,
 ): Promise<RepairedSnapshot | null> {
   const { provider, store, signer, trust, signal, apply } = request;
   const { header, body, name } = snapshot;
-  const segments = header.objects.filter(({ kind }) => kind === 'segment');
-  const isBad = (key: string): boolean => missing.has(key) || damaged.has(key);
+  const isBad = ({ key }: ObjectRef): boolean =>
+    [gone, looked].some((one) => one?.missing.has(key) === true || one?.damaged.has(key) === true);
+  const whole = looked?.whole ?? null;
+  const revisions = whole === null ? [snapshot] : [snapshot, whole];
+  // What was marked names those no more that were gone then.
+  const all = namedBy(revisions.at(-1)!).filter(({ kind }) => kind === 'segment');
+  const segments = all.filter((ref) => !isBad(ref)).sort((a, b) => (a.key < b.key ? -1 : 1));
   if (header.level !== 'full' || body.index === null || segments.length === 0) return null;
-  if (segments.some(({ key }) => isBad(key)) || !(await isUnreadable(request, snapshot))) return null;
+  const isHurt = segments.length < all.length || (whole === null && (body.lost?.count ?? 0) > 0);
+  // Pages that are left know more than segments of which some are gone.
+  for (const one of revisions) if (await isReadable(request, one, isHurt)) return null;
+
+  const { server, owner } = header;
+  const trees = body.components.flatMap((one) => (one.type === 'tree' ? [one] : []));
+  const deviceOf = (tree: string): number => trees.find((one) => one.name === tree)?.device ?? 0;
+  const readAll = () => readSegments(provider, segments, { server, owner, deviceOf }, signal);
+  const hurt = isHurt ? await readAll() : null;
+  const loss = hurt === null ? lossBefore(body) : unlistedOf(body, hurt);
   const found = {
     name,
-    rebuilt: true,
-    broughtBack: false,
-    replaced: false,
-    // What was lost with a segment before is not in those that are left.
-    components: body.lost === undefined ? [] : failedIn(body),
-    lostPaths: body.lost?.count ?? 0,
-    paths: body.lost?.paths ?? [],
+    ...{ rebuilt: true, broughtBack: false, replaced: false },
+    ...loss,
     pages: [],
   };
   if (!apply) return { ...found, published: false };
 
-  const trees = body.components.flatMap((one) => (one.type === 'tree' ? [one] : []));
-  const { server, owner } = header;
-  const deviceOf = (tree: string): number => trees.find((one) => one.name === tree)?.device ?? 0;
-  const ordered = [...segments].sort((a, b) => (a.key < b.key ? -1 : 1));
-  const read = await readSegments(provider, ordered, { server, owner, deviceOf }, signal);
+  const read = hurt ?? (await readAll());
   const epoch = await epochOf(provider, snapshot);
   const names = { server, owner, objectId: request.world.newObjectId(), epoch };
   const writer = new SnapshotWriter(names, provider, signal);
@@ -83,15 +94,21 @@ export async function rebuildIndex(
   }
   const lastLinks = linkPages.finish();
   if (lastLinks !== null) stream.addLinkPage(lastLinks);
-  const number = nextNumber(header);
+  // Of two revisions no number means two objects.
+  const number = Math.max(...revisions.map((one) => nextNumber(one.header)));
   const objects = new Map(read.rows.map((row) => [row.number, row]));
   const { index, contentRoot } = stream.finish(trees, number, writer, { objects });
   await writer.settled();
+  const marked = hurt === null ? { header: {}, body } : withLoss(body, loss);
   const { warnings, warningCounts } = body;
+  const isKept = ({ kind, key }: ObjectRef): boolean =>
+    kind !== 'index' && !(kind === 'segment' && gone.missing.has(key));
+  const kept = header.objects.filter(isKept);
+  const back = segments.filter(({ key }) => !kept.some((one) => one.key === key));
   const change = {
-    header: { objects: [...header.objects.filter(({ kind }) => kind !== 'index'), ...writer.objects] },
+    header: { ...marked.header, objects: [...kept, ...back, ...writer.objects] },
     body: {
-      ...body,
+      ...marked.body,
       ...{ index, contentRoot },
       warnings: [...warnings, warning],
       warningCounts: { ...warningCounts, [warning.code]: (warningCounts[warning.code] ?? 0) + 1 },
@@ -102,18 +119,20 @@ export async function rebuildIndex(
   return { ...found, published: key !== null };
 }
 
-const failedIn = ({ components }: ManifestBody): string[] =>
-  components.filter(({ state }) => state === 'failed').map(({ name }) => name);
-
-/** The root or one of the pages. */
-async function isUnreadable({ provider, signal }: RepairRequest, snapshot: Snapshot): Promise<boolean> {
+/** Its root and, but for `rootAlone`, all pages. */
+async function isReadable(
+  { provider, signal }: RepairRequest,
+  snapshot: Snapshot,
+  rootAlone: boolean,
+): Promise<boolean> {
   try {
     const reader = await openIndex(provider, snapshot, signal);
+    if (rootAlone) return true;
     for (const rows of [reader.root.pages, reader.root.linkPages])
       for await (const _ of reader.pages<(typeof rows)[number]>(rows));
-    return false;
+    return true;
   } catch (error) {
     if (!isHoldfastError(error) || !/^OBJECT_/.test(error.code)) throw error;
-    return true;
+    return false;
   }
 }

@@ -137,7 +137,7 @@ async function repairAccount(
     // The copy that cannot be asked may be the one that has it.
     if (copies.unasked.length > 0) continue;
     const found =
-      (await rebuildIndex(request, snapshot, { missing, damaged })) ??
+      (await rebuildIndex(request, snapshot, { missing, damaged }, looked)) ??
       (await markLost(request, snapshot, { missing, damaged }, looked)) ??
       (await replaceDamaged(request, sound, gone));
     if (found !== null) snapshots.push(found);
@@ -159,17 +159,19 @@ async function repairAccount(
 /** Whether what is damaged above it counts no more; a revision that lost something replaces nothing. */
 const isWholeNow =
   (of: string) =>
-  ({ name, components, lostPaths }: RepairedSnapshot): boolean =>
-    name === of && components.length === 0 && lostPaths === 0;
+  (one: RepairedSnapshot): boolean =>
+    one.name === of && !lacks(one);
+
+const lacks = ({ components, lostPaths }: RepairedSnapshot): boolean =>
+  components.length > 0 || lostPaths > 0;
 
 function newestLostOf(found: readonly AnySnapshot[], repaired: readonly RepairedSnapshot[]): number {
   const newest = new NewestLost();
   for (const snapshot of found) {
     const now = repaired.find(({ name }) => name === snapshot.name);
-    newest.add(
-      snapshot.header,
-      now === undefined || now.rebuilt || now.replaced ? hasLost(snapshot) : !now.broughtBack,
-    );
+    const isLost =
+      now === undefined ? hasLost(snapshot) : !now.broughtBack && (hasLost(snapshot) || lacks(now));
+    newest.add(snapshot.header, isLost);
   }
   return newest.lost;
 }

@@ -26,7 +26,7 @@ export async function replaceDamaged(
   const found = {
     name: snapshot.name,
     ...{ rebuilt: false, broughtBack: false, replaced: true },
-    ...{ components: [], lostPaths: 0, paths: [], pages: [] },
+    ...{ components: [], lostPaths: 0, paths: [], unnamed: 0, pages: [] },
   };
   if (!apply) return { ...found, published: false };
   const epoch = await epochOf(provider, snapshot);

@@ -99,7 +99,9 @@ export interface RepairedSnapshot {
   /** How many paths are lost, and the first of them, escaped. */
   readonly lostPaths: number;
   readonly paths: readonly string[];
-  /** Of these, which stand for more than themselves. */
+  /** Of those that are lost, so many nobody can name: no list of them is left. */
+  readonly unnamed: number;
+  /** Of `paths`, which stand for more than themselves. */
   readonly pages: readonly LostPage[];
   /** Its new revision, which says so, exists. */
   readonly published: boolean;

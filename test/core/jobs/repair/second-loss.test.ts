@@ -1,7 +1,15 @@
 /** What is lost after an earlier loss was marked: both are said, and what comes back is said no more. */
 
 import { randomBytes } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { localStore } from '../../../../src/addins/local/index.ts';
@@ -119,31 +127,75 @@ describe('a second loss', () => {
     },
   );
 
-  it('of the index of a full leaves said what was lost with a segment', async () => {
+  /** Each thread begins with a tree, and has a segment of its own; the one that `last` names has the directories. */
+  async function fullOfTwo(): Promise<{ full: Snapshot; first: string; last: string }> {
     await chain[Symbol.asyncDispose]();
     chain = await openChainLab({ threads: 2 }, '/dev/shm');
-    // Each thread begins with a tree, and has a segment of its own; the last has the directories.
     const trees = { shadow: chain.at('one'), info: chain.at('two') };
-    for (const name of ['one', 'two']) chain.write(`${name}/file`, randomBytes(5000));
+    for (const name of ['one', 'two']) {
+      chain.write(`${name}/file`, randomBytes(5000));
+      mkdirSync(chain.at(`${name}/empty`));
+      symlinkSync('file', chain.at(`${name}/link`));
+    }
     const { snapshot: full } = await chain.lab.backUp(trees, { level: 'full' });
-    const segments = full.header.objects.flatMap(({ kind, key }) => (kind === 'segment' ? [key] : []));
+    const segments = full.header.objects.flatMap(({ kind, key }) => (kind === 'segment' ? [key] : [])).sort();
     expect(segments).toHaveLength(2);
-    rmSync(join(chain.lab.storePath, segments.sort()[0]!));
+    const [first, last] = segments.map((key) => join(chain.lab.storePath, key));
+    return { full, first: first!, last: last! };
+  }
+
+  it('of the index of a full is counted with what a segment held alone, whose names nobody knows', async () => {
+    const { full, first } = await fullOfTwo();
+    rmSync(first);
     await repairLab(chain.lab);
-    const first = await lost();
-    expect(first).toMatchObject({ count: 1, paths: [expect.stringMatching(/^(?:shadow|info)\/file$/)] });
+    const before = await lost();
+    expect(before).toMatchObject({ count: 1, paths: [expect.stringMatching(/^(?:shadow|info)\/file$/)] });
+    const [tree] = before!.paths[0]!.split('/');
+
     rmSync(objectOf(full, 'index'));
-    const again = { rebuilt: true, lostPaths: 1, paths: first!.paths, published: true };
+    // The symbolic link went with the file.
+    const again = { rebuilt: true, components: [tree], lostPaths: 2, paths: before!.paths, unnamed: 1 };
     expect((await repairLab(chain.lab, { apply: false })).snapshots).toMatchObject([
       { ...again, published: false },
     ]);
-    expect((await repairLab(chain.lab)).snapshots).toMatchObject([
-      { ...again, components: [first!.paths[0]!.split('/')[0]] },
-    ]);
-    expect(await lost()).toEqual(first);
+    expect((await repairLab(chain.lab)).snapshots).toMatchObject([{ ...again, published: true }]);
+    expect(await lost()).toEqual({ count: 2, paths: before!.paths });
     expect((await chain.lab.latest()).header).toMatchObject({ revision: 2, lost: true, state: 'partial' });
-    expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+    expect((await chain.lab.verify(true)).snapshots).toMatchObject([{ lost: 2, problems: [] }]);
     expect((await repairLab(chain.lab)).snapshots).toEqual([]);
+  });
+
+  it('of the index together with a segment leaves what is in the other one, and a third adds to it', async () => {
+    const { full, first, last } = await fullOfTwo();
+    const manifest = join(chain.lab.storePath, full.key);
+    for (const gone of [objectOf(full, 'index'), last]) rmSync(gone);
+    // All directories, and one tree but for them.
+    const again = { rebuilt: true, components: ['shadow', 'info'], lostPaths: 6, paths: [], unnamed: 6 };
+    expect((await repairLab(chain.lab, { apply: false })).snapshots).toMatchObject([again]);
+    expect(await repairLab(chain.lab)).toMatchObject({ snapshots: [again], newestLost: 1 });
+    const { body } = await chain.lab.latest();
+    expect(body.components.map(({ state }) => state)).toEqual(['failed', 'failed']);
+    expect((await chain.lab.verify(true)).snapshots).toMatchObject([{ lost: 6, problems: [] }]);
+    const ours = join(chain.directory, 'ours');
+    expect((await chain.lab.restore(ours)).failures).toEqual([]);
+    const restored = ['shadow', 'info'].filter((tree) => existsSync(join(ours, tree)));
+    expect(restored.map((tree) => readdirSync(join(ours, tree)))).toEqual([['file', 'link']]);
+    const { problems } = await chain.lab.rescue(
+      'restore',
+      full.name,
+      '--to',
+      join(chain.directory, 'theirs'),
+    );
+    expect(problems).toEqual(
+      expect.arrayContaining([expect.stringContaining('6 paths of the account are lost')]),
+    );
+    expect((await repairLab(chain.lab)).snapshots).toEqual([]);
+
+    rmSync(manifest);
+    expect((await repairLab(chain.lab)).snapshots).toEqual([]);
+    rmSync(first);
+    await repairLab(chain.lab);
+    expect(await lost()).toEqual({ count: 7, paths: [expect.stringMatching(/\/file$/)] });
   });
 
   it('of an export leaves said that the index is lost', async () => {
