@@ -125,6 +125,7 @@ describe('restore in place over what is not the account’s', () => {
 
   it('links a name that is restored alone to the file it was, and says where that is another now', async () => {
     linkSync(at('www/a'), at('www/z'));
+    linkSync(at('www/b'), at('www/sub/z'));
     await lab.backUp({ shadow: tree });
     const paths = [Buffer.from('shadow/www/z')];
     rmSync(at('www/z'));
@@ -143,6 +144,14 @@ describe('restore in place over what is not the account’s', () => {
       { code: 'link-lost', path: 'shadow/www/z', message: expect.stringContaining('shadow/www/a') as string },
     ]);
     expect(readFileSync(at('www/a'), 'utf8')).toBe('defaced');
+    const first = await inPlace({ paths: [Buffer.from('shadow/www/a')] });
+    expect(first.warnings).toMatchObject([
+      { code: 'link-lost', path: 'shadow/www/a', message: expect.stringContaining('shadow/www/z') as string },
+    ]);
+    rmSync(at('www/b'));
+    const deeper = await inPlace({ paths: [Buffer.from('shadow/www/b')] });
+    expect(String(deeper.warnings[0]?.message)).toContain('shadow/www/sub/z');
+    rmSync(at('www/a'));
     expect((await inPlace({})).warnings).toEqual([]);
     expect(statSync(at('www/z')).ino).toBe(statSync(at('www/a')).ino);
   });

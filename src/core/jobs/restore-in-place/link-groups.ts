@@ -22,6 +22,7 @@ import { isWhiteout } from './layer.ts';
 import { contentOf, deviceOf, type LinkRecordOptions, nameElsewhere } from './link-records.ts';
 import type { LiveTree } from './live-tree.ts';
 import { unwritable } from './obstacles.ts';
+import type { OtherNames } from './other-names.ts';
 import type { InPlaceAction } from './types.ts';
 
 export interface LinkStep {
@@ -53,6 +54,7 @@ export interface Base {
 export interface LinkGroupOptions extends LinkRecordOptions {
   /** Linked entries in order; read twice. */
   readonly pages: readonly FinishedPage[];
+  readonly others: OtherNames;
   readonly decider: Decider;
   readonly failed: (entry: Entry, error: unknown) => void;
   readonly warn: (code: string, path: Buffer, message: string) => void;
@@ -224,10 +226,12 @@ function warnOfCopy(entry: Entry, base: Base, before: Base | undefined, { warn }
   warn('link-lost', entry.path, message);
 }
 
-/** The name under which nothing right was found, and which is not restored. */
+/** A name that is not restored: the one under which nothing right was found, or any other. */
 async function warnOfOther(entry: Entry, options: LinkGroupOptions): Promise<void> {
-  const other = await nameElsewhere(entry, options);
-  if (other === null || !isThere(other, options)) return;
+  const recorded = await nameElsewhere(entry, options);
+  const others = recorded === null ? await options.others.of(entry, options.treeOf) : [recorded];
+  const other = others.find((one) => isThere(one, options));
+  if (other === undefined) return;
   const message = `is one file with ${shown(other.path)} in the snapshot, which is another file now: restore that too`;
   options.warn('link-lost', entry.path, message);
 }

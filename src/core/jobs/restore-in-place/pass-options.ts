@@ -5,6 +5,7 @@
 import type { IndexReader } from '../index-reader.ts';
 import type { Frames } from '../restore/frames.ts';
 import type { LiveTree } from './live-tree.ts';
+import type { OtherNames } from './other-names.ts';
 import type { InPlaceAction } from './types.ts';
 
 export interface PassOutlet {
@@ -22,6 +23,8 @@ export interface PassOptions {
   readonly trees: ReadonlyMap<string, LiveTree>;
   /** Raw paths, none within another, in order; an empty one for everything. */
   readonly within: readonly Buffer[];
+  /** Names besides those. */
+  readonly others: OtherNames;
   readonly delete: boolean;
   readonly compareContents: 'when-times-differ' | 'always';
   /** False: decide only. */

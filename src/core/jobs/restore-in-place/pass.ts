@@ -235,6 +235,7 @@ export class Pass {
       pages,
       treeOf: this.#treeOf,
       isWanted: this.#isWanted,
+      others: this.#options.others,
       decider: this.#decider,
       failed: (entry, error) => this.#failures.add(entry, error),
       warn: this.#options.outlet.warn,

@@ -21,6 +21,7 @@ import { pathsWanted, treeName } from '../restore/paths-wanted.ts';
 import type { RestoreFailure } from '../restore/types.ts';
 import { keptPaths, refuseUnlisted } from './kept-paths.ts';
 import { LiveTree } from './live-tree.ts';
+import { OtherNames } from './other-names.ts';
 import { Pass } from './pass.ts';
 import type { PassOptions, PassOutlet } from './pass-options.ts';
 import { kernelLimits, type ReadLimits, refuseShortages } from './space.ts';
@@ -62,6 +63,7 @@ export async function restoreInPlace(request: InPlaceRequest): Promise<InPlaceRe
       reader,
       trees,
       within,
+      others: new OtherNames(reader, within),
       frames: new Frames(reader.root.objects, fetchFrom(request.provider, reader.root.objects, signal)),
       keeps: keptPaths(snapshot, account),
       checkStop: () => throwIfInterrupted(signal, 'the restore'),
