@@ -1,5 +1,6 @@
 /** Reads one file of the configuration, and says what its schema finds wrong in it. */
 
+import { isUtf8 } from 'node:buffer';
 import type { JsonSchema, Settings } from '../contracts/addin.ts';
 import { readRegularFile } from '../regular-file.ts';
 import { type ConfigProblem, describeErrors, kindOf } from '../settings/problems.ts';
@@ -27,6 +28,12 @@ export async function readDocument(file: string, problems: ConfigProblem[]): Pro
   }
   if (bytes === null) return problem('is not a regular file', 'Put a file in its place.');
   if (bytes.length > largestBytes) return problem('is larger than 1 MiB', 'Put the right file in its place.');
+  if (!isUtf8(bytes)) {
+    // Read all the same, a name in it would be that of something else.
+    const lines = bytes.toString('latin1').split('\n');
+    const line = lines.findIndex((one) => !isUtf8(Buffer.from(one, 'latin1'))) + 1;
+    return problem(`line ${line} is not UTF-8`, 'Save the file as UTF-8.');
+  }
   const parsed = parseJson(bytes.toString('utf8').replace(/^\ufeff/, ''));
   if ('fault' in parsed) {
     const { line, column, what } = parsed.fault;

@@ -274,6 +274,13 @@ describe('a wrong configuration', () => {
     expect(problems).toEqual(['addins.d/nightly.json : line 3, column 12: expected a value']);
   });
 
+  it('that is not UTF-8 is told by line, for U+FFFD would be another name', async () => {
+    await write('config.json', config);
+    await writeFile(join(dir, 'addins.d/nightly.json'), Buffer.from('{\n"caf\xe9": 1}', 'latin1'));
+
+    expect(await problemsOf()).toEqual(['addins.d/nightly.json : line 2 is not UTF-8']);
+  });
+
   it('without encryption is told to say so on purpose', async () => {
     const { encryption: _, ...without } = nightly;
     await write('config.json', config);
