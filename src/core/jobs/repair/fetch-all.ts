@@ -3,6 +3,7 @@
  * rest, then the keys that open them, then the objects; manifests that are gone come last, after all that they name.
  */
 
+import type { ObjectRef } from '../../archive/manifest.ts';
 import { type ErrorCode, type HoldfastError, isHoldfastError } from '../../errors.ts';
 import type { AnySnapshot, ListedSnapshot } from '../catalog.ts';
 import { wasPruned } from '../was-pruned.ts';
@@ -111,15 +112,35 @@ async function fetchDamaged(
   { owner }: AccountListing,
   sound: readonly Sound[],
 ): Promise<ExaminedObjects> {
-  const { objects: damage, left } = await examine<Sound>(request, sound);
+  const damage = new Map<string, { ref: ObjectRef; problem: string }>();
   const objects: RepairedObject[] = [];
   const [missing, damaged] = [new Set<string>(), new Set<string>()];
-  for (const { ref, problem } of damage.values()) {
-    const copy = await fetchObject(request, copies, ref);
-    objects.push({ key: ref.key, owner, problem, copy, mended: request.apply && copy !== null });
-    if (copy === null) (problem === 'it is missing' ? missing : damaged).add(ref.key);
-  }
-  return { objects, damage, missing, damaged, left };
+  const examineNow = async (readData: boolean, of: readonly Sound[]): Promise<readonly Sound[]> => {
+    const found = await examine<Sound>({ ...request, readData }, of);
+    for (const [key, { ref, problem }] of found.objects) {
+      if (damage.has(key)) continue;
+      damage.set(key, { ref, problem });
+      const copy = await fetchObject(request, copies, ref);
+      objects.push({ key, owner, problem, copy, mended: request.apply && copy !== null });
+      if (copy === null) (problem === 'it is missing' ? missing : damaged).add(key);
+    }
+    return found.left;
+  };
+  const left = await examineNow(request.readData, sound);
+  if (request.readData || request.isCopy === true) return { objects, damage, missing, damaged, left };
+  // Of its segments the index of a full is made again.
+  const isRemade = ({ snapshot: { header } }: Sound): boolean =>
+    header.level === 'full' &&
+    header.objects.some(({ kind, key }) => kind === 'index' && (missing.has(key) || damaged.has(key)));
+  const remade = new Set(left.filter(isRemade));
+  const still = new Set(await examineNow(true, [...remade]));
+  return {
+    objects,
+    damage,
+    missing,
+    damaged,
+    left: left.filter((one) => !remade.has(one) || still.has(one)),
+  };
 }
 
 async function fetchManifests(

@@ -41,7 +41,7 @@ export interface RepairRequest {
   readonly unopened?: readonly UnaskedCopy[];
   /**
    * Hashes every data object; without it only what is missing or has another size shows. What is to be taken back is
-   * hashed in any case.
+   * hashed in any case, and what a full names whose index is to be made again.
    */
   readonly readData: boolean;
   /** False: show only. */

@@ -38,6 +38,11 @@ function flip(file: string, at: number): void {
   writeFileSync(file, bytes);
 }
 
+async function opened(path: string) {
+  const store = await localStore.open({ use: 'local', path });
+  return { store, provider: await s3TarProvider.open({ store, settings: { use: 's3-tar' } }) };
+}
+
 /** Of the newest snapshot. */
 const lost = async (): Promise<ManifestBody['lost']> => (await chain.lab.latest()).body.lost;
 const all = (...paths: string[]) => ({ count: paths.length, paths: paths.map((one) => `shadow/${one}`) });
@@ -80,8 +85,7 @@ describe('a second loss', () => {
       objects: [{ key: full.key, mended: false, problem: expect.stringContaining('a later revision') }],
       exitStatus: errorCodes.OBJECT_DAMAGED.exit,
     });
-    const store = await localStore.open({ use: 'local', path: copy });
-    const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
+    const { store, provider } = await opened(copy);
     const copies = [{ name: 'offsite', store, provider }];
     await repairLab(chain.lab, { copies });
     expect(await repairLab(chain.lab, { copies })).toMatchObject({ objects: [], exitStatus: 0 });
@@ -196,6 +200,25 @@ describe('a second loss', () => {
     rmSync(first);
     await repairLab(chain.lab);
     expect(await lost()).toEqual({ count: 7, paths: [expect.stringMatching(/\/file$/)] });
+  });
+
+  it('inside a segment is found and mended before an index is made again of it, without being asked for', async () => {
+    chain.write('a', randomBytes(5000));
+    const full = await chain.full();
+    const copy = join(chain.directory, 'copy');
+    await runCopy(chain.lab, copyIn(copy));
+    const index = objectOf(full, 'index');
+    for (const path of [index, index.replace(chain.lab.storePath, copy)]) rmSync(path);
+    flip(objectOf(full, 'segment'), 2000);
+    const { store, provider } = await opened(copy);
+    const asked = { readData: false, copies: [{ name: 'offsite', store, provider }] };
+    expect((await repairLab(chain.lab, { ...asked, apply: false })).snapshots).toMatchObject([
+      { rebuilt: true },
+    ]);
+    const { objects, snapshots } = await repairLab(chain.lab, asked);
+    expect(objects).toMatchObject([{ mended: false }, { mended: true, copy: 'offsite' }]);
+    expect(snapshots).toMatchObject([{ rebuilt: true, lostPaths: 0, published: true }]);
+    await chain.expectRestorable();
   });
 
   it('of an export leaves said that the index is lost', async () => {
