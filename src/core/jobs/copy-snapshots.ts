@@ -4,18 +4,18 @@
  * retention would let go at once.
  *
  * A copy is a store of its own; nothing is removed from it here but a manifest that was just put and turned
- * out to lack an object. One that fails stops neither the others nor the run: it is an error in its report,
- * and the next run goes on where this one stopped.
+ * out to lack an object, or a key that was just put and destroyed meanwhile. One that fails stops neither the others
+ * nor the run: it is an error in its report, and the next run goes on where this one stopped.
  */
 
 import { setTimeout } from 'node:timers/promises';
 import { HoldfastError } from '../errors.ts';
-import { awaitAccount } from './account-lock.ts';
 import { type ListedSnapshot, listSnapshots } from './catalog.ts';
 import { Arrivals } from './copy/arrivals.ts';
-import { checkPlain, copyKeys } from './copy/copy-keys.ts';
-import { type CopyPath, copyOne, lookAgain, type OpenStore, readManifest, siteOf } from './copy/copy-one.ts';
+import { checkPlain, LackingKeys } from './copy/copy-keys.ts';
+import { type CopyPath, lookAgain, type OpenStore, readManifest } from './copy/copy-one.ts';
 import { CopyRecord } from './copy/copy-record.ts';
+import { copyUnderLock } from './copy/copy-under-lock.ts';
 import { Doubts } from './copy/doubts.ts';
 import { type CopyPlan, planAgain, planCopy, rounds } from './copy/plan.ts';
 import {
@@ -68,6 +68,7 @@ class Copying {
   /** Of accounts that another job was working on; tried once more at the end. */
   readonly #locked: ListedSnapshot[] = [];
   readonly #arrivals = new Arrivals();
+  #keys: LackingKeys | null = null;
 
   constructor(run: CopyRun, target: CopyTarget) {
     this.#run = run;
@@ -124,7 +125,8 @@ class Copying {
       this.#lacking = plan.wanted.length;
       if (addin.encryption === 'none' && plan.wanted.length > 0 && !allowPlaintext)
         await checkPlain(this.#path(target), { server: state.server, addin: addin.name }, record);
-      await copyKeys(this.#path(target), server, record);
+      this.#keys = await LackingKeys.find(this.#path(target), { server, stateDir, ...judged }, record);
+      await this.#keys.bring();
       await this.#copyPlanned(target, plan, notes);
       for (let owners = this.#arrivals.missedIn(plan); retention !== null && owners.size > 0; ) {
         plan = await planAgain(planned, all, { owners, missed: this.#arrivals.missed });
@@ -174,18 +176,14 @@ class Copying {
         this.#untrusted += 1;
         this.#arrivals.note(listed.key, 'settled');
       } else if (manifest.header.addin.id === addin.id) {
-        // Prune on this machine waits, in the copy as in the main store.
         const wait = { untilMs: untilMs ?? Number.NEGATIVE_INFINITY, now: world.now, signal };
-        const lock = await awaitAccount(stateDir, listed.owner, siteOf(manifest), wait);
-        try {
-          const outcome = await copyOne(this.#path(target), manifest);
-          if (outcome === 'doubtful') doubts.add(listed, world.now());
-          this.#arrivals.note(listed.key, outcome === 'doubtful' ? 'doubtful' : 'settled');
-        } finally {
-          lock.release();
-        }
+        const judged = trust === undefined ? {} : { trust };
+        const how = { stateDir, keys: this.#keys, wait, ...judged };
+        const outcome = await copyUnderLock(this.#path(target), manifest, how);
+        if (outcome === 'doubtful') doubts.add(listed, world.now());
+        this.#arrivals.note(listed.key, outcome === 'doubtful' ? 'doubtful' : 'settled');
         if (target.store.capabilities.putOnly) record.sent.add(listed.key);
-        this.#copied += 1;
+        if (outcome !== 'erased') this.#copied += 1;
       } else {
         record.others.add(listed.key);
         this.#arrivals.note(listed.key, 'settled');

@@ -9,13 +9,17 @@
 import { parseOwnerKeyKey } from '../archive/keys.ts';
 import type { ManifestHeader } from '../archive/manifest.ts';
 import { pairSlot } from '../encryption/owner-keys.ts';
-import { type ErasureEvent, type EventsPlace, readProtections } from './events.ts';
+import {
+  type AccountProtections,
+  type ErasureEvent,
+  type EventsPlace,
+  protectionOf,
+  readProtections,
+} from './events.ts';
 import { keysLeft } from './keys/keys-left.ts';
 import { trustsNobody } from './trust.ts';
 
-interface AboutOwner {
-  readonly erasures: readonly ErasureEvent[];
-  readonly doubtful: readonly string[];
+interface AboutOwner extends AccountProtections {
   /** Of a key pair, as `pairSlot`. */
   readonly isLeft: (slot: string) => boolean;
 }
@@ -46,6 +50,20 @@ export class Erasures {
     const { erasures, isLeft } = await this.#about(server, owner);
     const erased = erasures.find(({ snapshots }) => snapshots.some((one) => one.id === id));
     return erased === undefined || isLeft(pairSlot({ server, owner, ...encryption })) ? null : erased;
+  }
+
+  /**
+   * Whether prune takes it away as erased, so that nobody should bring it anywhere: one that an erasure closed, or names and
+   * that was never encrypted. A hold keeps either.
+   */
+  async letsGo(
+    header: Pick<ManifestHeader, 'server' | 'owner' | 'id' | 'encryption'>,
+    nowMs: number,
+  ): Promise<boolean> {
+    const { server, owner, id, encryption } = header;
+    const { holds, erasure } = protectionOf(await this.#about(server, owner), id, nowMs);
+    if (holds.length > 0 || erasure === null) return false;
+    return encryption === undefined || (await this.of(header)) !== null;
   }
 
   /**
@@ -92,8 +110,9 @@ export class Erasures {
 
   async #ask(place: { readonly server: string; readonly owner: string }): Promise<AboutOwner> {
     const { store, signal } = this.#place;
-    const { erasures, doubtful } = await readProtections(this.#place, place, signal);
-    const isLeft = erasures.length === 0 ? () => false : await keysLeft(store, place, signal);
-    return { erasures, doubtful, isLeft };
+    const protections = await readProtections(this.#place, place, signal);
+    const none = protections.erasures.length === 0;
+    const isLeft = none ? () => false : await keysLeft(store, place, signal);
+    return { ...protections, isLeft };
   }
 }

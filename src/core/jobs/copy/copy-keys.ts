@@ -8,15 +8,19 @@
  */
 
 import { isKeyFile, keyLimitBytes, type ListedKey, listKeys, pairSlot } from '../../encryption/owner-keys.ts';
-import { isHoldfastError } from '../../errors.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { allUuids, type ServerIdentity } from '../../state/server-identity.ts';
 import { bytesOf, collect } from '../../streams.ts';
+import { underLock } from '../account-lock.ts';
 import { encryptedBeside, storeEncrypted } from '../backup/encrypted-beside.ts';
 import { eachLimited } from '../each-limited.ts';
+import { Erasures } from '../erasures.ts';
+import { removeKeys } from '../keys/remove-keys.ts';
+import type { Trust } from '../trust.ts';
 import type { CopyPath } from './copy-one.ts';
 import type { CopyRecord } from './copy-record.ts';
 
-const pairsAtOnce = 4;
+const ownersAtOnce = 4;
 
 /**
  * Before the first plain snapshot goes to a copy. Asks before keys of the main store come there: of those its own backups have been asked.
@@ -34,40 +38,124 @@ export async function checkPlain(
   if (beside !== 'none') throw storeEncrypted('it', addin, beside);
 }
 
+export interface KeysOf {
+  readonly server: string;
+  readonly stateDir: string;
+  /** Whose erasures count; left out: everybody's. */
+  readonly trust?: Trust;
+}
+
 /**
- * Notes in the record of how many accounts the copy holds revisions that a rotation has replaced in the main store: whoever
- * was dropped can open those.
- *
- * @throws STORE_UNAVAILABLE, STORE_DENIED, STORE_FULL
+ * The keys that a copy lacks. Each account's come under its lock, so that no erasure on this machine falls between the
+ * main store and the copy; what one on another machine destroyed meanwhile is taken away again.
  */
-export async function copyKeys(
-  path: CopyPath,
-  server: string,
-  record: Pick<CopyRecord, 'keys' | 'replacedKeys'>,
-): Promise<void> {
-  const { keys: recorded } = record;
-  const { source, target, signal } = path;
-  const all = await listKeys(source.store, { server }, signal);
-  const { putOnly } = target.store.capabilities;
-  const held = putOnly ? [] : await listKeys(target.store, { server }, signal);
-  const there = new Set(held.map(({ key }) => key));
-  const highest = new Map<string, number>();
-  for (const one of held) {
-    highest.set(pairSlot(one), Math.max(one.revision, highest.get(pairSlot(one)) ?? 0));
+export class LackingKeys {
+  readonly #path: CopyPath;
+  readonly #of: KeysOf;
+  readonly #recorded: Set<string>;
+  readonly #byOwner: Map<string, readonly ListedKey[]>;
+
+  private constructor(path: CopyPath, of: KeysOf, recorded: Set<string>, wanted: readonly ListedKey[]) {
+    this.#path = path;
+    this.#of = of;
+    this.#recorded = recorded;
+    this.#byOwner = Map.groupBy(wanted, ({ owner }) => owner);
   }
-  const named = new Set(all.map(({ key }) => key));
-  record.replacedKeys = accountsWithReplaced(all, held, named);
-  for (const key of recorded) if (!named.has(key)) recorded.delete(key);
-  const wasTakenOut = (one: ListedKey): boolean =>
-    recorded.has(one.key) && (highest.get(pairSlot(one)) ?? -1) > one.revision;
-  const wanted = all.filter((one) => !there.has(one.key) && !wasTakenOut(one));
-  for (const { key } of all) if (there.has(key)) recorded.add(key);
-  await eachLimited([...Map.groupBy(wanted, pairSlot).values()], pairsAtOnce, async (ofPair) => {
-    // The lowest first: it was there before anybody could know the name of the pair.
-    for (const one of ofPair.toSorted((a, b) => a.revision - b.revision)) {
-      if (await copyKey(path, one)) recorded.add(one.key);
+
+  /**
+   * Notes in the record of how many accounts the copy holds revisions that a rotation has replaced in the main store: whoever
+   * was dropped can open those.
+   *
+   * @throws STORE_UNAVAILABLE, STORE_DENIED
+   */
+  static async find(
+    path: CopyPath,
+    of: KeysOf,
+    record: Pick<CopyRecord, 'keys' | 'replacedKeys'>,
+  ): Promise<LackingKeys> {
+    const { keys: recorded } = record;
+    const { source, target, signal } = path;
+    const { server } = of;
+    const all = await listKeys(source.store, { server }, signal);
+    const { putOnly } = target.store.capabilities;
+    const held = putOnly ? [] : await listKeys(target.store, { server }, signal);
+    const there = new Set(held.map(({ key }) => key));
+    const highest = new Map<string, number>();
+    for (const one of held) {
+      highest.set(pairSlot(one), Math.max(one.revision, highest.get(pairSlot(one)) ?? 0));
     }
-  });
+    const named = new Set(all.map(({ key }) => key));
+    record.replacedKeys = accountsWithReplaced(all, held, named);
+    for (const key of recorded) if (!named.has(key)) recorded.delete(key);
+    const wasTakenOut = (one: ListedKey): boolean =>
+      recorded.has(one.key) && (highest.get(pairSlot(one)) ?? -1) > one.revision;
+    for (const { key } of all) if (there.has(key)) recorded.add(key);
+    const wanted = all.filter((one) => !there.has(one.key) && !wasTakenOut(one));
+    return new LackingKeys(path, of, recorded, wanted);
+  }
+
+  /**
+   * Of all accounts but those that another job works on.
+   *
+   * @throws STORE_UNAVAILABLE, STORE_DENIED, STORE_FULL; COPY_FAILED a destroyed key came there and stays
+   */
+  async bring(): Promise<void> {
+    const { stateDir } = this.#of;
+    await eachLimited([...this.#byOwner.keys()], ownersAtOnce, (owner) =>
+      underLock(stateDir, owner, () => this.bringOf(owner)).then(() => {}),
+    );
+  }
+
+  /** As `bring`, of one account whose lock the caller holds, where they did not come yet. */
+  async bringOf(owner: string): Promise<void> {
+    const wanted = this.#byOwner.get(owner) ?? [];
+    if (wanted.length === 0) return;
+    const isDestroyed = await this.#destroyed(owner);
+    const put: ListedKey[] = [];
+    // The lowest first: it was there before anybody could know the name of the pair.
+    for (const one of wanted.toSorted((a, b) => a.revision - b.revision)) {
+      if (isDestroyed(one)) continue;
+      const outcome = await copyKey(this.#path, one);
+      if (outcome === 'put') put.push(one);
+      if (outcome !== 'none') this.#recorded.add(one.key);
+    }
+    if (put.length > 0) await this.#takeBack(owner, put);
+    this.#byOwner.delete(owner);
+  }
+
+  /** What an erasure in either store names: where one of them kept it, it does not come back to the other. */
+  async #destroyed(owner: string): Promise<(key: ListedKey) => boolean> {
+    const { source, target, signal } = this.#path;
+    const { server, trust } = this.#of;
+    const whose = trust === undefined ? {} : { trust };
+    const stores = target.store.capabilities.putOnly ? [source] : [source, target];
+    const asked = stores.map((one) => new Erasures({ ...one, ...whose, signal }).destroyed(server, owner));
+    const slots = await Promise.all(asked);
+    return (key) => slots.some((destroyed) => destroyed.has(pairSlot(key)));
+  }
+
+  /** An erasure elsewhere writes its event, and removes what the main store has, before it looks into the copy. */
+  async #takeBack(owner: string, put: readonly ListedKey[]): Promise<void> {
+    const { source, target, signal } = this.#path;
+    const { server } = this.#of;
+    const left = new Set((await listKeys(source.store, { server, owner }, signal)).map(pairSlot));
+    const isDestroyed = await this.#destroyed(owner);
+    const gone = put.filter((one) => isDestroyed(one) || !left.has(pairSlot(one)));
+    const [kept] = await removeKeys(
+      target.store,
+      gone.map((one) => ({ ...one, version: null })),
+      signal,
+    );
+    for (const { key } of gone) this.#recorded.delete(key);
+    if (kept === undefined) return;
+    throw new HoldfastError(
+      'COPY_FAILED',
+      `${kept.key} came to the copy while the account was erased, and stays`,
+      {
+        hint: `Run \`holdfast key erase --account ${owner}\` again with credentials that may remove keys from the copy.`,
+      },
+    );
+  }
 }
 
 function accountsWithReplaced(
@@ -83,22 +171,22 @@ function accountsWithReplaced(
   return new Set(replaced.map(({ owner }) => owner)).size;
 }
 
-/** False where it is no key object, which `verify` names, or where a rotation took it away. */
+/** `none` where it is no key object, which `verify` names, or where a rotation or an erasure took it away. */
 async function copyKey(
   { source, target, signal, onSent }: CopyPath,
   { key, sizeBytes }: ListedKey,
-): Promise<boolean> {
-  if (sizeBytes > keyLimitBytes) return false;
+): Promise<'put' | 'there' | 'none'> {
+  if (sizeBytes > keyLimitBytes) return 'none';
   try {
     const bytes = await collect(source.provider.get({ key, signal }), keyLimitBytes);
-    if (!isKeyFile(bytes)) return false;
+    if (!isKeyFile(bytes)) return 'none';
     const put = { kind: 'key', key, body: bytesOf(bytes), sizeBytes: bytes.length } as const;
     await target.provider.put({ ...put, createOnly: true, signal });
     onSent(bytes.length);
-    return true;
+    return 'put';
   } catch (error) {
     // It came there meanwhile, or a rotation took it away: the next run looks again.
     if (!isHoldfastError(error) || !/^OBJECT_(?:EXISTS|MISSING)$/.test(error.code)) throw error;
-    return error.code === 'OBJECT_EXISTS';
+    return error.code === 'OBJECT_EXISTS' ? 'there' : 'none';
   }
 }

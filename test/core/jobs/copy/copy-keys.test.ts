@@ -1,14 +1,23 @@
 /** Which key objects a copy gets, over stores in memory. */
 
-import { beforeEach, describe, expect, it } from 'vitest';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
 import type { Provider } from '../../../../src/core/contracts/provider.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
-import { checkPlain, copyKeys } from '../../../../src/core/jobs/copy/copy-keys.ts';
+import { HoldfastError } from '../../../../src/core/errors.ts';
+import { lockAccount } from '../../../../src/core/jobs/account-lock.ts';
+import { checkPlain, LackingKeys } from '../../../../src/core/jobs/copy/copy-keys.ts';
+import { eraseAccount } from '../../../../src/core/jobs/keys/erase-account.ts';
 import { SyntheticCopy, stateOn, withMethods } from '../../../support/synthetic-copy.ts';
 import { keysIn, ownerUuid, put, putSnapshot, server, signal } from '../../../support/synthetic-snapshots.ts';
 
 const keyOf = (revision: number): string => `keys/${server}/${ownerUuid(1)}/00001-${revision}-0123abcd.age`;
+const stateDir = mkdtempSync(join(tmpdir(), 'holdfast-copy-keys-'));
+afterAll(() => rmSync(stateDir, { recursive: true }));
 const file = 'age-encryption.org/v1\n-> X25519 x\nx\n--- x\nx';
 let source: Store;
 let target: Store;
@@ -20,8 +29,9 @@ const opened = (store: Store) => ({
 });
 const copy = async (): Promise<string[]> => {
   const path = { source: opened(source), target: opened(target), now: () => 0, signal, onSent: () => {} };
-  await copyKeys(path, server, record);
-  return keysIn(target);
+  const lacking = await LackingKeys.find(path, { server, stateDir }, record);
+  await lacking.bring();
+  return keysIn(target, 'keys/');
 };
 
 beforeEach(() => {
@@ -70,6 +80,81 @@ describe('a copy', () => {
 
     expect(await copy()).toEqual([keyOf(0)]);
   });
+});
+
+describe('a key that is destroyed', () => {
+  const world = { now: () => 0, newObjectId: () => randomBytes(16).toString('hex') };
+  const erase = (store: Store, stateDirOf = stateDir) =>
+    eraseAccount({
+      ...{
+        store,
+        provider: opened(store).provider,
+        storeId: server,
+        stateDir: stateDirOf,
+        servers: [server],
+        world,
+      },
+      ...{ owner: ownerUuid(1), reason: 'asked for', apply: true, signal },
+    });
+
+  it('cannot be so while it is on its way to a copy, and does not come once it is', async () => {
+    await put(source, keyOf(0), file);
+    const { put: put0 } = target;
+    const refusals: unknown[] = [];
+    target = withMethods(target, {
+      put: async (request) => {
+        refusals.push(await erase(source).catch((error) => error.code));
+        return put0(request);
+      },
+    });
+    expect([await copy(), refusals]).toEqual([[keyOf(0)], ['ACCOUNT_LOCKED']]);
+
+    const lock = lockAccount(stateDir, ownerUuid(1), '');
+    target = memoryStore();
+    expect(await copy()).toEqual([]);
+    lock.release();
+    await erase(withMethods(source, { remove: () => Promise.reject(new HoldfastError('STORE_DENIED', '')) }));
+    expect([await copy(), await keysIn(source, 'keys/')]).toEqual([[], [keyOf(0)]]);
+  });
+
+  it('is taken away again where that happens on another machine meanwhile, or the run says that it is there', async () => {
+    const copied = target;
+    const elsewhere = mkdtempSync(join(stateDir, 'elsewhere-'));
+    target = withMethods(target, {
+      put: async (request) => {
+        for (const store of [source, copied]) await erase(store, elsewhere);
+        return copied.put(request);
+      },
+    });
+    await put(source, keyOf(0), file);
+    expect([await copy(), record.keys.size]).toEqual([[], 0]);
+
+    await put(source, `keys/${server}/${ownerUuid(1)}/00002-0-89abcdef.age`, file);
+    const stays = () => Promise.reject(new HoldfastError('STORE_DENIED', ''));
+    target = withMethods(target, { remove: stays });
+    await expect(copy()).rejects.toMatchObject({
+      code: 'COPY_FAILED',
+      hint: expect.stringContaining('key erase'),
+    });
+  });
+});
+
+it('gets no snapshot that was erased, though prune has not been there yet', async () => {
+  const lab = await SyntheticCopy.open();
+  try {
+    await lab.days(2);
+    const { main: store, state, directory: stateDir, world } = lab;
+    await eraseAccount({
+      ...{ ...opened(store), storeId: server, stateDir, servers: [state.server.uuid], world },
+      ...{ owner: ownerUuid(1), reason: 'asked for', apply: true, signal },
+    });
+    await lab.days(1, { first: 3 });
+
+    expect(await lab.run()).toMatchObject({ copied: 1, lacking: 0, error: null });
+    expect(await lab.copied()).toEqual([3]);
+  } finally {
+    lab.close();
+  }
 });
 
 describe('a copy that holds encrypted snapshots', () => {

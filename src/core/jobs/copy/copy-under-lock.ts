@@ -1,0 +1,42 @@
+/**
+ * One snapshot into a copy, its keys before it, while no other job on this machine works on the account: prune and erasure
+ * wait, in the copy as in the main store.
+ */
+
+import { awaitAccount, type LockWait } from '../account-lock.ts';
+import { Erasures } from '../erasures.ts';
+import type { Trust } from '../trust.ts';
+import type { LackingKeys } from './copy-keys.ts';
+import { type CopyPath, copyOne, type FoundManifest, siteOf } from './copy-one.ts';
+
+export interface UnderLock {
+  readonly stateDir: string;
+  /** Null where there are none to bring. */
+  readonly keys: LackingKeys | null;
+  /** Whose erasures count; left out: everybody's. */
+  readonly trust?: Trust;
+  readonly wait: LockWait;
+}
+
+/**
+ * As `copyOne`, but for what prune takes away as erased: that does not come.
+ *
+ * @throws ACCOUNT_LOCKED another job works on the account; and as `copyOne`
+ */
+export async function copyUnderLock(
+  path: CopyPath,
+  manifest: FoundManifest,
+  { stateDir, keys, trust, wait }: UnderLock,
+): Promise<'sure' | 'doubtful' | 'erased'> {
+  const { source, now, signal } = path;
+  const { owner } = manifest.listed;
+  const lock = await awaitAccount(stateDir, owner, siteOf(manifest), wait);
+  try {
+    await keys?.bringOf(owner);
+    // Asked anew for each: an erasure may come at any time.
+    const erasures = new Erasures({ ...source, ...(trust === undefined ? {} : { trust }), signal });
+    return (await erasures.letsGo(manifest.header, now())) ? 'erased' : await copyOne(path, manifest);
+  } finally {
+    lock.release();
+  }
+}
