@@ -8,6 +8,10 @@ import { openStoreOf } from './opened-store.ts';
 import { placeOf } from './store-presence.ts';
 import type { World } from './world.ts';
 
+/** They go there when they are set, or with the next backup; and a release before did neither. */
+const seeProtected =
+  'pins and legal holds that never reached it are gone: holdfast snapshots --protected shows those that are there';
+
 /**
  * Has the state take the store for the one of its configuration, so that snapshots there are its own as before. Safe to repeat.
  *
@@ -42,10 +46,11 @@ export async function acceptCopy(
         hint: 'Name the place of the copy as "store" of the addin configuration.',
       });
     }
-    if (!apply) return `${place} is a copy of the store ${remembered}; with --apply it is accepted`;
+    if (!apply)
+      return `${place} is a copy of the store ${remembered}; with --apply it is accepted; ${seeProtected}`;
     const state = await openStateOf(loaded.configuration, world);
     await state.rememberStore(addin.name, file.store);
-    return `accepted: ${place} is the store of ${addin.name} now, instead of ${remembered}`;
+    return `accepted: ${place} is the store of ${addin.name} now, instead of ${remembered}; ${seeProtected}`;
   } finally {
     await store.close();
   }

@@ -134,12 +134,13 @@ export class BackUpPrinter {
       snapshots: this.#snapshots,
       failed: this.#failed,
       unmatched: [...about.unmatched],
-      copies: about.copies.map(({ name, copied, bytes, untrusted, lacking, failures, error }) => ({
-        name,
-        copied,
-        bytes,
-        untrusted,
-        lacking,
+      copies: about.copies.map(({ failures, error, ...copy }) => ({
+        name: copy.name,
+        copied: copy.copied,
+        bytes: copy.bytes,
+        untrusted: copy.untrusted,
+        lacking: copy.lacking,
+        deniedEvents: copy.deniedEvents,
         failures: failures.map((one) => ({ snapshot: one.snapshot, error: describeError(one.error) })),
         error: error === null ? null : describeError(error),
       })),
@@ -150,8 +151,12 @@ export class BackUpPrinter {
     });
   }
 
-  #copied({ name, copied, bytes, untrusted, lacking, failures, error }: CopyReport): void {
+  #copied({ name, copied, bytes, untrusted, lacking, deniedEvents, failures, error }: CopyReport): void {
     const { output } = this.#parts;
+    if (deniedEvents > 0) {
+      const what = `${plural(deniedEvents, 'event')} of pins and legal holds`;
+      output.note(`warning: copy ${name}: ${what} did not reach it, since its credentials take none`);
+    }
     if (untrusted > 0) {
       const left = `${plural(untrusted, 'snapshot')} left out, which nobody signed who is trusted here`;
       output.note(`note: copy ${name}: ${left}; see holdfast verify`);

@@ -28,15 +28,20 @@ export interface PinPlace {
   readonly requests: readonly PinRequest[];
 }
 
+const help = `
+Pins, legal holds and their ends hold in the copies of the addin configuration as well. They are put there at once; a copy
+that cannot be reached is named and has them after the next backup. One that --copy sets or ends concerns that copy alone.`;
+
 export function definePinTarget(command: Command): Command {
   return command
+    .addHelpText('after', help)
     .argument(
       '<snapshot>',
       'id, a unique beginning of it, or latest (also the latest of its databases only); with --legal-hold also all',
     )
     .option('--account <account>', 'site, domain or UUID; needed with latest and all')
     .option('--addin <name>', 'addin configuration; may be left out where there is only one')
-    .option('--copy <name>', 'in this copy, not in the main store')
+    .option('--copy <name>', 'in this copy alone (default: in the main store, and so in its copies)')
     .option('--legal-hold', 'a legal hold: outranks every other rule and has no end of its own');
 }
 

@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { BackupDocument } from '../../src/cli/documents/backup.ts';
-import type { PruneDocument } from '../../src/cli/documents/prune.ts';
+import type { PinDocument, PruneDocument } from '../../src/cli/documents/prune.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
@@ -25,6 +25,8 @@ it('a configuration goes on in the copy of its store, with the history of that',
   try {
     configure({ store: { use: 'local', path: site.store }, copies: [{ name: 'offsite', store: offsite }] });
     expect((await site.holdfast('backup')).status).toBe(0);
+    const held = ['pin', 'all', '--account', 'anna', '--legal-hold', '--reason', 'case 12', '--json'];
+    expect(documentOf<PinDocument>('pin', await site.holdfast(...held)).lackingCopies).toEqual([]);
     rmSync(site.store, { recursive: true });
     configure({ store: offsite });
     const refused = await site.holdfast('backup');
@@ -42,6 +44,7 @@ it('a configuration goes on in the copy of its store, with the history of that',
     expect(snapshots.map(({ level }) => level)).toEqual(['incremental']);
     const pruned = documentOf<PruneDocument>('prune', await site.holdfast('prune', '--json'));
     expect(pruned.snapshots).toHaveLength(2);
+    expect(pruned.snapshots[0]?.reasons).toContain('legal hold on all of the account: case 12');
     expect((await site.holdfast('verify')).status).toBe(0);
     rmSync(join(site.config, 'addins.d/nightly.json'));
     writeJson(join(site.config, 'addins.d/daily.json'), { ...nightly, name: 'daily', store: offsite });

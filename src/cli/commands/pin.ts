@@ -1,11 +1,13 @@
 /** `holdfast pin`: keeps prune away from a snapshot. */
 
 import { HoldfastError } from '../../core/errors.ts';
+import type { AccountEvent } from '../../core/jobs/events.ts';
 import { pin as setPin } from '../../core/jobs/pin.ts';
 import { quoted } from '../../core/printable.ts';
 import type { CliCommand } from '../command.ts';
 import type { PinDocument } from '../documents/prune.ts';
 import { definePinTarget, type PinOptions, pinPlace } from '../pin-target.ts';
+import { sendToCopies } from '../send-to-copies.ts';
 import { withStore } from '../store-session.ts';
 
 interface Options extends PinOptions {
@@ -48,15 +50,17 @@ export const pin: CliCommand<Options> = {
         legalHold === true
           ? ({ kind: 'hold', reason } as const)
           : ({ kind: 'pin', reason, untilMs } as const);
-      for (const request of place.requests) await setPin(request, details);
+      const events: AccountEvent[] = [];
+      for (const request of place.requests) events.push(await setPin(request, details));
       const { snapshot, databases, account } = place;
       const end = untilMs === null ? null : new Date(untilMs).toISOString();
       const what = snapshot ?? `all of ${account}`;
       const verb = databases === null ? 'is' : `and ${databases} are`;
       const words = details.kind === 'hold' ? 'under legal hold' : 'pinned';
       context.output.info(`${what} ${verb} ${words}${end === null ? '' : ` until ${end}`}`);
+      const lackingCopies = await sendToCopies(context, session, events);
       context.output.document<PinDocument>({
-        ...{ snapshot, databases, account, kind: details.kind, reason, until: end },
+        ...{ snapshot, databases, account, kind: details.kind, reason, until: end, lackingCopies },
       });
       return 0;
     });

@@ -47,10 +47,13 @@ export const backupDocument = document('backup', 'One run of a backup.', {
         'Snapshots of the main store that nobody signed who is trusted here; they are not copied.',
       ),
       lacking: countOrNull('Snapshots it still lacks; null where that could not be found out.'),
+      deniedEvents: count('Pins, legal holds and ends of them that its credentials do not let in.'),
       failures: list(
-        'Snapshots that were tried and not copied.',
-        record('A snapshot.', {
-          snapshot: text('Its id, or the key of its manifest where that cannot be read.'),
+        'Snapshots, pins and legal holds that were tried and not copied.',
+        record('A snapshot, a pin or a legal hold.', {
+          snapshot: text(
+            'Its id, or the key of its manifest where that cannot be read; of a pin or a hold the key of its event.',
+          ),
           error: record('Why.', errorParts),
         }),
       ),

@@ -86,10 +86,13 @@ const target = {
   kind: choice('What protects, or did.', 'pin', 'hold'),
 };
 
+const lackingCopies = texts('Copies that it has not reached yet; the next backup brings it there.');
+
 export const pinDocument = document('pin', 'A pin or a legal hold that was set.', {
   ...target,
   reason: text('Why.'),
   until: instantOrNull('When it ends by itself; null: not before it is ended.'),
+  lackingCopies,
 });
 
 export const unpinDocument = document('unpin', 'Pins or legal holds that were ended.', {
@@ -97,6 +100,7 @@ export const unpinDocument = document('unpin', 'Pins or legal holds that were en
   ended: count(
     'How many; 0 where there was none. One on all of an account is two: on its own snapshots, and on those of its databases only.',
   ),
+  lackingCopies,
 });
 
 export type PruneDocument = FromSchema<typeof pruneDocument>;

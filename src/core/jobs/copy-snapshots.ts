@@ -1,7 +1,7 @@
 /**
  * Brings the copies elsewhere up to date: whatever of this addin configuration on this server the main
  * store has and a copy lacks, newest snapshots first, but for what was pruned from the copy or what its own
- * retention would let go at once.
+ * retention would let go at once. What protects snapshots goes before them.
  *
  * A copy is a store of its own; nothing is removed from it here but a manifest that was just put and turned
  * out to lack an object, or a key that was just put and destroyed meanwhile. One that fails stops neither the others
@@ -9,12 +9,14 @@
  */
 
 import { setTimeout } from 'node:timers/promises';
-import { HoldfastError } from '../errors.ts';
+import type { HoldfastError } from '../errors.ts';
 import { type ListedSnapshot, listSnapshots } from './catalog.ts';
 import { Arrivals } from './copy/arrivals.ts';
+import { claimedRecord } from './copy/claimed-record.ts';
+import { copyEvents } from './copy/copy-events.ts';
 import { checkPlain, LackingKeys } from './copy/copy-keys.ts';
 import { type CopyPath, lookAgain, type OpenStore, readManifest } from './copy/copy-one.ts';
-import { CopyRecord } from './copy/copy-record.ts';
+import type { CopyRecord } from './copy/copy-record.ts';
 import { copyUnderLock } from './copy/copy-under-lock.ts';
 import { Doubts } from './copy/doubts.ts';
 import { type CopyPlan, planAgain, planCopy, rounds } from './copy/plan.ts';
@@ -25,12 +27,10 @@ import {
   isDamage,
   isGoneFrom,
   isLocked,
-  unreadable,
   verdictOn,
 } from './copy/report.ts';
 import type { CopyRun, CopyTarget } from './copy/types.ts';
 import { eachLimited } from './each-limited.ts';
-import { claimCopy, readStoreFile } from './store-identity.ts';
 import { standingOf } from './trust.ts';
 
 /** So often in a row may a store refuse or break before the rest waits for the next run. */
@@ -63,6 +63,7 @@ class Copying {
   #bytes = 0;
   #untrusted = 0;
   #lacking: number | null = null;
+  #deniedEvents = 0;
   /** Failures of a store since the last snapshot that went through. */
   #troubles = 0;
   /** Of accounts that another job was working on; tried once more at the end. */
@@ -95,23 +96,16 @@ class Copying {
       bytes: this.#bytes,
       untrusted: this.#untrusted,
       lacking: this.#lacking,
+      deniedEvents: this.#deniedEvents,
       failures: this.#failures,
     };
     return { ...report, error: verdictOn(report, error, this.#run.signal.aborted) };
   }
 
   async #copyTo(target: OpenStore): Promise<void> {
-    const { addin, state, stateDir, world, signal, trust, allowPlaintext = false } = this.#run;
-    const { name, retention } = this.#target;
-    if (addin.store.capabilities.putOnly) throw unreadable();
-    const slot = `${addin.name}/${name}`;
-    const file = await readStoreFile(addin.store, signal);
-    if (file === null) throw new HoldfastError('STORE_FOREIGN', 'the main store has lost its holdfast.json');
-    const origins = [file.store, ...(file.origins ?? [])] as const;
-    const claim = { ...world, signal, where: target.where };
-    const store = await claimCopy(target.store, state.storeId(slot), origins, claim);
-    await state.rememberStore(slot, store);
-    const record = await CopyRecord.open(stateDir, { addin: addin.name, copy: name, store }, retention);
+    const { addin, state, world, signal, trust, allowPlaintext = false } = this.#run;
+    const { retention } = this.#target;
+    const record = await claimedRecord(this.#run, this.#target, target);
     const all = await listSnapshots(addin.store, { server: state.server.uuid }, signal);
     const present = new Set(all.flatMap(({ key, earlier = [] }) => [key, ...earlier.map((one) => one.key)]));
     const nowMs = world.now();
@@ -121,6 +115,9 @@ class Copying {
     const judged = trust === undefined ? {} : { trust };
     const planned = { source: addin, target, addin, server, retention, record, nowMs, signal, ...judged };
     try {
+      const protections = await copyEvents(this.#path(target), { server, ...judged }, record);
+      this.#failures.push(...protections.failures);
+      this.#deniedEvents = protections.denied;
       let plan = await planCopy(planned, all);
       this.#lacking = plan.wanted.length;
       if (addin.encryption === 'none' && plan.wanted.length > 0 && !allowPlaintext)

@@ -20,6 +20,8 @@ export interface EventObject {
   readonly server: string;
   /** Public key, or null where it is not signed. */
   readonly signedBy: string | null;
+  /** As stored. */
+  readonly bytes: Buffer;
 }
 
 export function encodeEvent(event: object, signer: Signer | null): Buffer {
@@ -60,5 +62,5 @@ function parse(bytes: Buffer): Omit<EventObject, 'server'> | null {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) return null;
   const seal = bytes.subarray(line.length);
   const reading = seal.length === 0 ? { signedBy: null } : readSeal(JSON.parse(seal.toString('utf8')), line);
-  return 'wrong' in reading ? null : { event: { ...event }, signedBy: reading.signedBy };
+  return 'wrong' in reading ? null : { event: { ...event }, signedBy: reading.signedBy, bytes };
 }

@@ -69,7 +69,7 @@ export type AccountEvent = Common &
 
 export type PinEvent = Extract<AccountEvent, { readonly until: string | null }>;
 export type ErasureEvent = Extract<AccountEvent, { readonly kind: 'erasure' }>;
-type EndEvent = Extract<AccountEvent, { readonly ends: readonly string[] }>;
+export type EndEvent = Extract<AccountEvent, { readonly ends: readonly string[] }>;
 
 /** What a caller says of an event; the rest is given here. */
 export type NewEvent = AccountEvent extends infer E
@@ -108,6 +108,9 @@ export async function writeEvent(
   });
   return written;
 }
+
+export const keyOfEvent = ({ server, owner, at, kind, id }: AccountEvent): string =>
+  eventKey({ server, owner, atMs: Date.parse(at), kind, id });
 
 /** What protects an account's snapshots, as its events say. */
 export interface AccountProtections {

@@ -11,6 +11,7 @@ import { HoldfastError } from '../errors.ts';
 import { type AnySnapshot, listSnapshots } from './catalog.ts';
 import {
   type AccountEvent,
+  type EndEvent,
   type EventWorld,
   readProtections,
   type SnapshotRef,
@@ -95,22 +96,21 @@ async function isGoing({ store, provider, target, world, signal }: PinRequest): 
 /**
  * Ends all pins, or holds, of exactly this snapshot, or of the account as a whole.
  *
- * @returns how many ended; where there was none, nothing is written
+ * @returns what ended them; null where there was none, and nothing is written
  */
-export async function unpin(request: PinRequest, kind: 'pin' | 'hold'): Promise<number> {
+export async function unpin(request: PinRequest, kind: 'pin' | 'hold'): Promise<EndEvent | null> {
   const { target, world, signal } = request;
   const place = placeOf(target);
   const { standing } = await readProtections(request, place, signal);
   const id = place.snapshot?.id ?? null;
   const ends = standing.filter((one) => one.kind === kind && (one.snapshot?.id ?? null) === id);
-  if (ends.length === 0) return 0;
+  if (ends.length === 0) return null;
   const ending = {
     kind: kind === 'pin' ? 'unpin' : 'release',
     ...place,
     ends: ends.map((one) => one.id),
   } as const;
-  await writeEvent(request.provider, ending, world, signal);
-  return ends.length;
+  return (await writeEvent(request.provider, ending, world, signal)) as EndEvent;
 }
 
 function placeOf(target: PinTarget): {

@@ -52,7 +52,7 @@ it('what a copy failed with is printed with its hint', async () => {
   const progress = { show: () => {}, close: () => {} };
   const printer = new BackUpPrinter({ output, progress, now: () => 0, total: 1 });
   const error = new HoldfastError('OBJECT_DAMAGED', 'it is damaged', { hint: 'Look at it.' });
-  const counts = { copied: 0, objects: 0, bytes: 0, untrusted: 0, lacking: 1 };
+  const counts = { copied: 0, objects: 0, bytes: 0, untrusted: 0, lacking: 1, deniedEvents: 0 };
   const report = { name: 'far', ...counts, failures: [{ snapshot: 'anna-1', error }], error };
   printer.copyEvent({ type: 'ended', report });
   output.flush();

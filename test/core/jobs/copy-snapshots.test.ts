@@ -246,6 +246,7 @@ describe('statusWithCopies', () => {
     bytes: 0,
     untrusted: 0,
     lacking: 1,
+    deniedEvents: 0,
     failures: [],
     error: code === null ? null : new HoldfastError(code, 'no'),
   });

@@ -8,6 +8,7 @@
  */
 
 import { join } from 'node:path';
+import { parseManifestKey } from '../../archive/keys.ts';
 import type { Retention } from '../../config/addin-schema.ts';
 import { readJsonFile, writeJsonFile } from '../../state/atomic-file.ts';
 import { clockToleranceMs } from '../retention/decide.ts';
@@ -32,6 +33,8 @@ export class CopyRecord {
   readonly doubtful: Set<string>;
   /** Key objects that were seen in the copy, whatever became of them there. */
   readonly keys: Set<string>;
+  /** Pins, legal holds and ends of them of the main store that the copy has, or was sent where it is put-only. */
+  readonly events: Set<string>;
   /** Accounts of which the copy holds keys that were replaced in the main store, as the last run saw it. */
   replacedKeys: number;
   /** By the latest clock that anything was left out by; null where nobody knows. */
@@ -49,6 +52,7 @@ export class CopyRecord {
     this.leftOut = new Set(known?.['retention'] === retention ? stringsOf(known['leftOut']) : []);
     this.doubtful = new Set(stringsOf(known?.['doubtful']));
     this.keys = new Set(stringsOf(known?.['keys']));
+    this.events = new Set(stringsOf(known?.['events']));
     const replaced = known?.['replacedKeys'];
     this.replacedKeys = typeof replaced === 'number' ? replaced : 0;
     const judgedAtMs = known?.['judgedAtMs'];
@@ -79,6 +83,11 @@ export class CopyRecord {
     this.#run = { nowMs, leftOut: new Set(this.leftOut) };
   }
 
+  /** What was left out of an account comes into question again: what keeps its snapshots is another. */
+  judgeAnew(owner: string): void {
+    for (const key of this.leftOut) if (parseManifestKey(key)?.owner === owner) this.leftOut.delete(key);
+  }
+
   /**
    * Forgets manifests that the source no longer has, and writes the file where anything changed.
    *
@@ -106,6 +115,7 @@ export class CopyRecord {
       doubtful: [...this.doubtful],
       judgedAtMs: this.#judgedAtMs,
       keys: [...this.keys],
+      events: [...this.events],
       replacedKeys: this.replacedKeys,
     };
   }

@@ -7,7 +7,6 @@
  * Goes account by account and keeps of each manifest only what retention asks for.
  */
 
-import { parseManifestKey } from '../../archive/keys.ts';
 import type { Retention } from '../../config/addin-schema.ts';
 import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import { isHoldfastError } from '../../errors.ts';
@@ -75,8 +74,7 @@ export async function planAgain(
   all: readonly ListedSnapshot[],
   { owners, missed }: { readonly owners: ReadonlySet<string>; readonly missed: ReadonlySet<string> },
 ): Promise<CopyPlan> {
-  const { leftOut } = request.record;
-  for (const key of leftOut) if (owners.has(parseManifestKey(key)?.owner ?? '')) leftOut.delete(key);
+  for (const owner of owners) request.record.judgeAnew(owner);
   const holding = await Holding.of(request, owners);
   const ofOwners = all.filter(({ owner }) => owners.has(owner));
   const lacking = await lackingOf(request, ofOwners, holding);

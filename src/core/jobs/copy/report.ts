@@ -8,7 +8,7 @@ import { statusWithLater } from '../../exit-status.ts';
 import type { ListedSnapshot } from '../catalog.ts';
 
 export interface CopyFailure {
-  /** Id of the snapshot, or its manifest's key where that cannot be read. */
+  /** Id of the snapshot, or its manifest's key where that cannot be read; of a pin or a legal hold the key of its event. */
   readonly snapshot: string;
   readonly error: HoldfastError;
 }
@@ -24,6 +24,8 @@ export interface CopyReport {
   readonly untrusted: number;
   /** Snapshots it should have and lacks, tried or not; null where that could not be found out. */
   readonly lacking: number | null;
+  /** Pins, legal holds and ends of them that the copy takes not, by its credentials: no failure, since that may be meant. */
+  readonly deniedEvents: number;
   readonly failures: readonly CopyFailure[];
   /** COPY_FAILED, ACCOUNT_LOCKED or INTERRUPTED; null where the copy has everything it should have. */
   readonly error: HoldfastError | null;
@@ -55,7 +57,8 @@ export function verdictOn(
   }
   // Whatever else went wrong matters more than an account that is busy.
   const { snapshot, error } = failures.find((one) => !isLocked(one.error)) ?? failures[0]!;
-  const lacks = `${lacking} snapshot${lacking === 1 ? '' : 's'}`;
+  const snapshots = `${lacking} snapshot${lacking === 1 ? '' : 's'}`;
+  const lacks = lacking === 0 ? 'what protects snapshots' : snapshots;
   const message = `the copy ${name} lacks ${lacks}; ${snapshot}: ${error.message}`;
   if (!isLocked(error)) return fail('COPY_FAILED', message, error, error.hint);
   return fail('ACCOUNT_LOCKED', message, error, 'Wait for the next run, which copies it.');
