@@ -7,7 +7,7 @@ import { awaitAccount, type LockWait } from '../account-lock.ts';
 import { Erasures } from '../erasures.ts';
 import type { Trust } from '../trust.ts';
 import type { LackingKeys } from './copy-keys.ts';
-import { type CopyPath, copyOne, type FoundManifest, siteOf } from './copy-one.ts';
+import { copyOne, type FoundManifest, siteOf } from './copy-one.ts';
 
 export interface UnderLock {
   readonly stateDir: string;
@@ -24,7 +24,7 @@ export interface UnderLock {
  * @throws ACCOUNT_LOCKED another job works on the account; and as `copyOne`
  */
 export async function copyUnderLock(
-  path: CopyPath,
+  path: Parameters<typeof copyOne>[0],
   manifest: FoundManifest,
   { stateDir, keys, trust, wait }: UnderLock,
 ): Promise<'sure' | 'doubtful' | 'erased'> {
