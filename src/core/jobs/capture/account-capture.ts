@@ -100,7 +100,7 @@ export class AccountCapture {
     const due = new DueFiles(tree, isDue);
     const context: Omit<TreeContext, 'merge'> = {
       isDue,
-      isLarge: (where) => this.#parentPages?.isLarge(where) === true,
+      isLarge: (where) => this.#parentPages?.isLarge(where, this.#pageBytes) === true,
       known: this.#known,
       holdsLink: (inode) => this.#linkedInodes?.has(tree.device, inode) === true,
       keepLink: (inode) => this.#keptLinks.add(`${tree.device}:${inode}`),

@@ -9,6 +9,8 @@ export interface Level {
   names: readonly string[] | null;
   /** Path of the directory relative to the root, ending in `/`; empty for the root. */
   readonly prefix: string;
+  /** Number of its components. */
+  readonly depth: number;
   /** The same with the name of the tree before it, as bytes. */
   readonly prefixBytes: Buffer;
   /** No pattern speaks of what lies in it. */
@@ -26,11 +28,31 @@ export interface Level {
   readonly ctimeNanoseconds: number;
   /** The parent has nothing of what the directory holds, so that all of it is to be captured. */
   readonly isNew: boolean;
+  /** Without names: whether it is large has been asked. */
+  judged: boolean;
   /** Names from this one on are no directories that could be handed over. */
   searched: number;
-  /** Names from here on that were handed over, newest first. */
+  /** Names from `next` on that were handed over, newest first. */
   readonly given: Set<string>;
 }
+
+/** One that the walk has just entered, and whose inode `stat` describes. */
+export const levelOf = (
+  entered: Pick<Level, 'fd' | 'names' | 'prefix' | 'depth' | 'prefixBytes' | 'takesAll' | 'isNew'>,
+  { ctimeSeconds, ctimeNanoseconds }: Stat,
+): Level => ({
+  ...entered,
+  ctimeSeconds,
+  ctimeNanoseconds,
+  refused: false,
+  next: 0,
+  last: null,
+  asked: 0,
+  askAgain: 0,
+  judged: false,
+  searched: entered.names?.length ?? 0,
+  given: new Set(),
+});
 
 /** One whose names have been listed. */
 export type ListedLevel = Level & { readonly names: readonly string[] };

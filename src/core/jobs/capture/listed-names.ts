@@ -24,7 +24,7 @@ export function nextListed(
   while (level.next < level.names.length) {
     askAhead(level, takes);
     const name = level.names[level.next++]!;
-    if (level.given.size > 0 && level.given.has(name)) {
+    if (level.given.size > 0 && level.given.delete(name)) {
       context.merge?.skipWithin(log.fullPath(level.prefix + plainName(name)));
       context.flushPages(true);
       continue;

@@ -37,10 +37,15 @@ export interface LeftFile extends ParentFile {
   readonly numbers: ReadonlyMap<number, number>;
 }
 
-/** Pages that a directory has to fill to be large: some thousand entries, which one worker soon passes. */
+/**
+ * Full pages that a directory has to fill to be large: some thousand entries, which one worker soon passes. Entries are
+ * counted, for where threads went to and fro there is a page for each directory.
+ */
 const largePages = 8;
-/** In an account of so many pages one is enough: the whole would take one worker long. */
+/** In an account that fills so many, half of one is enough: the whole would take one worker long. */
 const hugeAccountPages = 64;
+/** Of an entry in a page, roughly. */
+const entryBytes = 100;
 
 /** Of pages as they are decompressed: a walk passes them, and what looks for known contents has them once more. */
 const keptBytes = 4 * 1024 * 1024;
@@ -88,6 +93,7 @@ export class ParentPages {
   #room = keptBytes;
   readonly #early = new Map<ParentRow, Buffer>();
   #fd = -1;
+  #passed: readonly number[] | null = null;
 
   constructor(file: ParentFile) {
     this.rows = file.rows;
@@ -143,10 +149,16 @@ export class ParentPages {
     return Math.max(0, low - 1);
   }
 
-  /** True for a directory of which so much is there that another worker should see to it. */
-  isLarge(path: string): boolean {
-    const pages = this.find(path, isBelow) - this.find(path);
-    return pages >= (this.rows.length < hugeAccountPages ? largePages : 1);
+  /**
+   * True for a directory of which so much is there that another worker should see to it.
+   *
+   * @param pageBytes size at which pages are closed
+   */
+  isLarge(path: string, pageBytes: number): boolean {
+    this.#passed ??= countsBefore(this.rows);
+    const entriesOfPage = pageBytes / entryBytes;
+    const pages = (this.#passed[this.find(path, isBelow)]! - this.#passed[this.find(path)]!) / entriesOfPage;
+    return pages >= (this.#passed.at(-1)! / entriesOfPage < hugeAccountPages ? largePages : 0.5);
   }
 
   /** May be called again. */
@@ -155,4 +167,11 @@ export class ParentPages {
     this.#fd = -1;
     for (const { pages } of this.left) pages.close();
   }
+}
+
+/** Entries before each page, and at last all of them. */
+function countsBefore(rows: readonly ParentRow[]): number[] {
+  const passed = [0];
+  for (const [i, { count }] of rows.entries()) passed.push(passed[i]! + count);
+  return passed;
 }

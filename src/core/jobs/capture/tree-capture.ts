@@ -15,7 +15,7 @@ import { PathFilter } from '../../filesystem/patterns.ts';
 import { EntryLog, type TreeContext } from './entry-log.ts';
 import { handOver } from './hand-over.ts';
 import { captureRegular, captureSpecial, type LeafContext, type Previous } from './leaf-capture.ts';
-import { cName, depthOf, depthProblem, isElsewhere, isListed, type Level } from './levels.ts';
+import { cName, depthOf, depthProblem, isElsewhere, isListed, type Level, levelOf } from './levels.ts';
 import { listNames, nextListed } from './listed-names.ts';
 import type { CaptureTree } from './messages.ts';
 import { openRoot } from './open-root.ts';
@@ -217,24 +217,9 @@ export class TreeCapture {
     const isNew = before === null || (before !== 'same' && (before.flags & entryFlags.contentsLeftOut) !== 0);
     if (before === 'same') this.#log.keep();
     else this.#log.emit(this.#log.describe(path, this.#stat, fd, 0, seenMs));
-    const { ctimeSeconds, ctimeNanoseconds } = this.#stat;
-    this.#stack.push({
-      fd,
-      ctimeSeconds,
-      ctimeNanoseconds,
-      refused: false,
-      names,
-      prefix,
-      prefixBytes: Buffer.from(`${this.#log.fullPath(path)}/`, 'latin1'),
-      takesAll: this.#context.merge !== null && this.#filter.takesAllAt(depth + 1),
-      isNew,
-      next: 0,
-      last: null,
-      asked: 0,
-      askAgain: 0,
-      searched: names?.length ?? 0,
-      given: new Set(),
-    });
+    const prefixBytes = Buffer.from(`${this.#log.fullPath(path)}/`, 'latin1');
+    const takesAll = this.#context.merge !== null && this.#filter.takesAllAt(depth + 1);
+    this.#stack.push(levelOf({ fd, names, prefix, depth, prefixBytes, takesAll, isNew }, this.#stat));
     if (this.#context.wantsHandOver()) handOver(this.#stack, this.#context, this.#log);
   }
 

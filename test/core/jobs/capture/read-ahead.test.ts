@@ -57,6 +57,7 @@ const levelOf = (next = 0): ListedLevel => ({
   fd: directory,
   names: listed,
   prefix: '',
+  depth: 0,
   prefixBytes: Buffer.alloc(0),
   takesAll: true,
   isNew: true,
@@ -67,6 +68,7 @@ const levelOf = (next = 0): ListedLevel => ({
   ctimeNanoseconds: 0,
   asked: 0,
   askAgain: 0,
+  judged: false,
   searched: 0,
   given: new Set(),
 });
