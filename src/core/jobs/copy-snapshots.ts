@@ -103,7 +103,7 @@ class Copying {
   }
 
   async #copyTo(target: OpenStore): Promise<void> {
-    const { addin, state, world, signal, trust, allowPlaintext = false } = this.#run;
+    const { addin, state, stateDir, world, signal, trust, allowPlaintext = false } = this.#run;
     const { retention } = this.#target;
     const record = await claimedRecord(this.#run, this.#target, target);
     const all = await listSnapshots(addin.store, { server: state.server.uuid }, signal);
@@ -174,9 +174,10 @@ class Copying {
         this.#arrivals.note(listed.key, 'settled');
       } else if (manifest.header.addin.id === addin.id) {
         const wait = { untilMs: untilMs ?? Number.NEGATIVE_INFINITY, now: world.now, signal };
+        const path = { ...this.#path(target), landed: record.landed, settleMs: this.#settleMs };
         const judged = trust === undefined ? {} : { trust };
         const how = { stateDir, keys: this.#keys, wait, ...judged };
-        const outcome = await copyUnderLock(this.#path(target), manifest, how);
+        const outcome = await copyUnderLock(path, manifest, how);
         if (outcome === 'doubtful') doubts.add(listed, world.now());
         this.#arrivals.note(listed.key, outcome === 'doubtful' ? 'doubtful' : 'settled');
         if (target.store.capabilities.putOnly) record.sent.add(listed.key);
@@ -206,8 +207,8 @@ class Copying {
   }
 
   async #lookAgain(target: OpenStore, doubts: Doubts): Promise<void> {
-    const { world, signal, concurrency, settleMs = 10_000 } = this.#run;
-    const waitMs = doubts.waitMs(settleMs, world.now());
+    const { world, signal, concurrency } = this.#run;
+    const waitMs = doubts.waitMs(this.#settleMs, world.now());
     if (waitMs > 0) await setTimeout(waitMs, undefined, { signal });
     await eachLimited(doubts.all, concurrency, async ({ listed, isEarlier }) => {
       let name = listed.key;
@@ -231,6 +232,10 @@ class Copying {
         this.#failed(name, error);
       }
     });
+  }
+
+  get #settleMs(): number {
+    return this.#run.settleMs ?? 10_000;
   }
 
   #path(target: OpenStore): CopyPath {

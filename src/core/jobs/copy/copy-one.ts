@@ -7,15 +7,15 @@
  */
 
 import { manifestLimitBytes, type ObjectRef, type ReadManifest } from '../../archive/manifest.ts';
-import type { ObjectKind, Provider } from '../../contracts/provider.ts';
+import type { Provider } from '../../contracts/provider.ts';
 import type { ObjectInfo, Store } from '../../contracts/store.ts';
-import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { HoldfastError } from '../../errors.ts';
 import { bytesOf, collect } from '../../streams.ts';
 import { type ListedSnapshot, manifestOf, snapshotName } from '../catalog.ts';
-import { eachLimited } from '../each-limited.ts';
 import type { Trust } from '../trust.ts';
 import { walk } from '../walk.ts';
-import { CheckedBody, damaged } from './checked-body.ts';
+import { keepKeysLocked, type ObjectsThere, safeAgeMs, send, sendAll, sendOldAgain } from './copy-object.ts';
+import { type Landed, nothingKnown } from './landed.ts';
 import { areNamedByParents } from './named-by-parents.ts';
 
 export interface OpenStore {
@@ -34,12 +34,15 @@ export interface CopyPath {
   readonly onSent: (bytes: number) => void;
 }
 
-/** Each of them may be several parts in flight, as the store sees fit. */
-const objectsAtOnce = 3;
 /** So often is put again what another machine's prune removed. */
 const healings = 3;
-/** Prune spares what the store has had for a day; less here, for clocks that differ. */
-const safeAgeMs = 12 * 3_600_000;
+
+export interface SnapshotPath extends CopyPath {
+  /** What is known of the target from earlier copying; learns of this one. */
+  readonly landed: Landed;
+  /** For so long after its look at the manifests may a prune on another machine remove objects. */
+  readonly settleMs: number;
+}
 
 /** Its body may be locked: what is copied is the stored bytes. */
 export interface FoundManifest extends ReadManifest {
@@ -69,7 +72,9 @@ export async function readManifest(
 
 /**
  * The caller holds the account's lock, which keeps away prune on this machine. One on another machine may
- * have decided already to remove what is found there, so all is looked at once more under the manifest.
+ * have decided already to remove what is found there, so all is looked at once more under the manifest. A target that cannot be
+ * looked at is sent once more what such a prune may have taken for left over. All that is named stays locked for as
+ * long as what is sent now.
  *
  * @returns `doubtful` where such a removal may come even after that look; see `lookAgain`
  * @throws OBJECT_MISSING, OBJECT_DAMAGED the source lacks an object or has a damaged one, or the target
@@ -77,15 +82,25 @@ export async function readManifest(
  * @throws COPY_FAILED objects vanish from the target; its manifest is removed again
  * @throws STORE_UNAVAILABLE, STORE_FULL, STORE_DENIED
  */
-export async function copyOne(path: CopyPath, manifest: FoundManifest): Promise<'sure' | 'doubtful'> {
+export async function copyOne(path: SnapshotPath, manifest: FoundManifest): Promise<'sure' | 'doubtful'> {
   const { listed, bytes } = manifest;
+  const { landed, target } = path;
   const objects = objectsOf(manifest);
+  const begunMs = path.now();
   const there = await objectsThere(path, listed);
-  await sendAll(path, objects, there);
+  const place = { there, before: await landed.before(path, listed.owner), ages: new Map() };
+  await sendAll(path, objects, place);
+  await keepKeysLocked(path, manifest);
   const { key } = listed;
-  const sent = await send(path, { kind: 'manifest', key, size: bytes.length, body: bytesOf(bytes) });
+  const put = await send(path, { kind: 'manifest', key, size: bytes.length, body: bytesOf(bytes) });
+  const tookMs = Math.max(0, path.now() - begunMs);
+  const lockedAtMs = put === null ? null : (put.storedAtMs ?? path.now()) - tookMs;
+  const { putOnly } = target.store.capabilities;
+  // Under a manifest that was there before nothing is taken for left over.
+  if (putOnly && put !== null) await sendOldAgain(path, objects, place);
+  landed.add(manifest, begunMs, lockedAtMs);
   // One that was there before is not ours to remove.
-  if (!sent || path.target.store.capabilities.putOnly) return 'sure';
+  if (put === null || putOnly) return 'sure';
   await lookAgain(path, manifest);
   // What is found there and old may be left over.
   const isOld = (one: ObjectRef): boolean =>
@@ -107,7 +122,7 @@ export async function lookAgain(path: CopyPath, manifest: FoundManifest): Promis
       const there = await objectsThere(path, listed);
       const gone = objectsOf(manifest).filter(({ key }) => isListed(key, listed) && !there.has(key));
       if (gone.length === 0) return;
-      await sendAll(path, gone, there);
+      await sendAll(path, gone, { there, before: nothingKnown, ages: new Map() });
     }
     throw new HoldfastError('COPY_FAILED', `objects of ${name} vanish from the copy while it is copied`, {
       hint: 'Look for what removes them: prune on another machine, a lifecycle rule, a person.',
@@ -132,12 +147,11 @@ async function takeBack({ target }: CopyPath, { listed, name }: FoundManifest, c
   }
 }
 
+/** Its own objects last: until the manifest is there nothing else names those. */
 const objectsOf = ({ header }: FoundManifest): readonly ObjectRef[] => [
-  ...header.objects,
   ...header.references,
+  ...header.objects,
 ];
-
-type ObjectsThere = ReadonlyMap<string, Pick<ObjectInfo, 'sizeBytes' | 'modifiedAtMs'>>;
 
 const prefixesOf = ({ server, owner }: ListedSnapshot): readonly string[] => [
   `data/${server}/${owner}/`,
@@ -158,61 +172,4 @@ async function objectsThere({ target, signal }: CopyPath, listed: ListedSnapshot
     }
   }
   return objects;
-}
-
-const sendAll = (path: CopyPath, objects: readonly ObjectRef[], there: ObjectsThere): Promise<void> =>
-  eachLimited(objects, objectsAtOnce, (object) => copyObject(path, object, there));
-
-async function copyObject(path: CopyPath, object: ObjectRef, there: ObjectsThere): Promise<void> {
-  const { key, size, kind } = object;
-  const known = there.get(key);
-  const found = known?.sizeBytes;
-  if (found === size) return keepLocked(path, key, known!.modifiedAtMs);
-  if (found !== undefined) throw otherSize(key, found, size);
-  const body = new CheckedBody(path.source.provider.get({ key, signal: path.signal }), object);
-  try {
-    await send(path, { kind: kind === 'beside' ? 'export' : kind, key, size, body });
-  } catch (error) {
-    throw body.sourceError ?? error;
-  }
-}
-
-/** For as long as what is sent now, so that the whole snapshot stays. */
-async function keepLocked({ target, signal }: CopyPath, key: string, lockedAtMs: number): Promise<void> {
-  const { store } = target;
-  if (store.capabilities.objectLock) await store.extendLock?.({ key, lockedAtMs, signal });
-}
-
-interface Sending {
-  readonly kind: ObjectKind;
-  readonly key: string;
-  readonly size: number;
-  readonly body: AsyncIterable<Uint8Array>;
-}
-
-/** Create-only; what is there already is taken for the same where its size is. @returns whether it was not */
-async function send(
-  { target, signal, onSent }: CopyPath,
-  { kind, key, size, body }: Sending,
-): Promise<boolean> {
-  let sent = true;
-  try {
-    await target.provider.put({ kind, key, body, sizeBytes: size, createOnly: true, signal });
-  } catch (error) {
-    if (!isHoldfastError(error) || error.code !== 'OBJECT_EXISTS') throw error;
-    sent = false;
-  }
-  if (!target.store.capabilities.putOnly) {
-    const info = await target.store.head({ key, signal });
-    if (info === null) throw damaged(`object ${key} is not in the copy after it was sent`);
-    if (info.sizeBytes !== size) throw otherSize(key, info.sizeBytes, size);
-  }
-  if (sent) onSent(size);
-  return sent;
-}
-
-function otherSize(key: string, found: number, wanted: number): HoldfastError {
-  return new HoldfastError('OBJECT_DAMAGED', `object ${key} has ${found} bytes in the copy, not ${wanted}`, {
-    hint: 'Run `holdfast repair --copy NAME --apply`, or remove that object from the copy; the next run sends it again.',
-  });
 }

@@ -12,6 +12,7 @@ import { parseManifestKey } from '../../archive/keys.ts';
 import type { Retention } from '../../config/addin-schema.ts';
 import { readJsonFile, writeJsonFile } from '../../state/atomic-file.ts';
 import { clockToleranceMs } from '../retention/decide.ts';
+import { Landed } from './landed.ts';
 
 interface CopyNames {
   readonly addin: string;
@@ -35,6 +36,8 @@ export class CopyRecord {
   readonly keys: Set<string>;
   /** Pins, legal holds and ends of them of the main store that the copy has, or was sent where it is put-only. */
   readonly events: Set<string>;
+  /** The newest snapshot of each account that came there whole. */
+  readonly landed: Landed;
   /** Accounts of which the copy holds keys that were replaced in the main store, as the last run saw it. */
   replacedKeys: number;
   /** By the latest clock that anything was left out by; null where nobody knows. */
@@ -53,6 +56,7 @@ export class CopyRecord {
     this.doubtful = new Set(stringsOf(known?.['doubtful']));
     this.keys = new Set(stringsOf(known?.['keys']));
     this.events = new Set(stringsOf(known?.['events']));
+    this.landed = new Landed(known?.['landed']);
     const replaced = known?.['replacedKeys'];
     this.replacedKeys = typeof replaced === 'number' ? replaced : 0;
     const judgedAtMs = known?.['judgedAtMs'];
@@ -100,6 +104,7 @@ export class CopyRecord {
     if (this.#run !== null && [...this.leftOut].some((key) => !this.#run!.leftOut.has(key))) {
       this.#judgedAtMs = Math.max(this.#judgedAtMs ?? 0, this.#run.nowMs);
     }
+    this.landed.forgetOthers(present);
     const text = this.#text();
     if (text === this.#saved) return;
     await writeJsonFile(this.#path, this.#document());
@@ -117,6 +122,7 @@ export class CopyRecord {
       keys: [...this.keys],
       events: [...this.events],
       replacedKeys: this.replacedKeys,
+      landed: this.landed.note(),
     };
   }
 

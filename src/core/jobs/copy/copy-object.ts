@@ -1,0 +1,128 @@
+/**
+ * Sends objects of a snapshot to a copy, and keeps those locked that are there already.
+ *
+ * What is there is never sent again where that is known; what is sent overwrites nothing.
+ */
+
+import { setTimeout } from 'node:timers/promises';
+import type { ObjectRef } from '../../archive/manifest.ts';
+import type { ObjectKind } from '../../contracts/provider.ts';
+import type { ObjectInfo, PutResult } from '../../contracts/store.ts';
+import { listKeys } from '../../encryption/owner-keys.ts';
+import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { eachLimited } from '../each-limited.ts';
+import { lockRulesOf } from '../extend-locks.ts';
+import { CheckedBody, damaged } from './checked-body.ts';
+import type { CopyPath, FoundManifest, SnapshotPath } from './copy-one.ts';
+import type { Before } from './landed.ts';
+
+/** Each of them may be several parts in flight, as the store sees fit. */
+const objectsAtOnce = 3;
+/** Prune spares what the store has had for a day; less here, for clocks that differ. */
+export const safeAgeMs = 12 * 3_600_000;
+
+/** What the target lists, which is nothing where it is put-only. */
+export type ObjectsThere = ReadonlyMap<string, Pick<ObjectInfo, 'sizeBytes' | 'modifiedAtMs'>>;
+
+/** What an object finds in the target. */
+export interface Place {
+  readonly there: ObjectsThere;
+  readonly before: Before;
+  /** By key: since when the target has had what was offered to it; 0 where it had it before. Grows. */
+  readonly ages: Map<string, number>;
+}
+
+export const sendAll = (path: CopyPath, objects: readonly ObjectRef[], place: Place): Promise<void> =>
+  eachLimited(objects, objectsAtOnce, (object) => copyObject(path, object, place));
+
+async function copyObject(path: CopyPath, object: ObjectRef, place: Place): Promise<void> {
+  const { key, size, kind } = object;
+  const { there, before, ages } = place;
+  const known = there.get(key);
+  if (known !== undefined && known.sizeBytes !== size) throw otherSize(key, known.sizeBytes, size);
+  const isThere = known !== undefined || (path.target.store.capabilities.putOnly && before.isNamed(key));
+  const lockedAtMs = before.lockedAtMs(key, known?.modifiedAtMs ?? null);
+  if (isThere && (await keepLocked(path, key, lockedAtMs))) return;
+  const body = new CheckedBody(path.source.provider.get({ key, signal: path.signal }), object);
+  try {
+    const put = await send(path, { kind: kind === 'beside' ? 'export' : kind, key, size, body });
+    ages.set(key, put === null ? 0 : path.now());
+    if (put === null) await keepLocked(path, key, null);
+  } catch (error) {
+    throw body.sourceError ?? error;
+  }
+}
+
+/**
+ * A target that cannot be looked at: what it had had for long when the manifest came, and nothing else is known to name, a
+ * prune elsewhere may have removed, or be about to.
+ */
+export async function sendOldAgain(
+  path: SnapshotPath,
+  objects: readonly ObjectRef[],
+  place: Place,
+): Promise<void> {
+  const youngMs = path.now() - safeAgeMs;
+  const old = objects.filter(({ key }) => (place.ages.get(key) ?? Number.POSITIVE_INFINITY) < youngMs);
+  if (old.length === 0) return;
+  await setTimeout(path.settleMs, undefined, { signal: path.signal });
+  await sendAll(path, old, place);
+}
+
+/** For as long as what is sent now, so that the whole snapshot stays. @returns whether it is there, as far as known */
+async function keepLocked({ target, signal }: CopyPath, key: string, lockedAtMs: number | null) {
+  const { store } = target;
+  if (lockRulesOf(store) === null) return true;
+  try {
+    await store.extendLock?.({ key, lockedAtMs, signal });
+    return true;
+  } catch (error) {
+    if (!isHoldfastError(error) || error.code !== 'OBJECT_MISSING') throw error;
+    return false;
+  }
+}
+
+/** Of all its pairs all revisions that went there: without its keys no snapshot opens. */
+export async function keepKeysLocked(
+  path: CopyPath,
+  { header: { server, owner, encryption } }: FoundManifest,
+) {
+  const { source, target, signal } = path;
+  if (encryption === undefined || lockRulesOf(target.store) === null) return;
+  const lister = target.store.capabilities.putOnly ? source : target;
+  const keys = await listKeys(lister.store, { server, owner }, signal);
+  await eachLimited(keys, objectsAtOnce, async ({ key }) => void (await keepLocked(path, key, null)));
+}
+
+interface Sending {
+  readonly kind: ObjectKind;
+  readonly key: string;
+  readonly size: number;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** Create-only; what is there already is taken for the same where its size is. @returns null where it was */
+export async function send(
+  { target, signal, onSent }: CopyPath,
+  { kind, key, size, body }: Sending,
+): Promise<PutResult | null> {
+  let put: PutResult | null = null;
+  try {
+    put = await target.provider.put({ kind, key, body, sizeBytes: size, createOnly: true, signal });
+  } catch (error) {
+    if (!isHoldfastError(error) || error.code !== 'OBJECT_EXISTS') throw error;
+  }
+  if (!target.store.capabilities.putOnly) {
+    const info = await target.store.head({ key, signal });
+    if (info === null) throw damaged(`object ${key} is not in the copy after it was sent`);
+    if (info.sizeBytes !== size) throw otherSize(key, info.sizeBytes, size);
+  }
+  if (put !== null) onSent(size);
+  return put;
+}
+
+function otherSize(key: string, found: number, wanted: number): HoldfastError {
+  return new HoldfastError('OBJECT_DAMAGED', `object ${key} has ${found} bytes in the copy, not ${wanted}`, {
+    hint: 'Run `holdfast repair --copy NAME --apply`, or remove that object from the copy; the next run sends it again.',
+  });
+}
