@@ -8,19 +8,7 @@
 import type { FromSchema } from 'json-schema-to-ts';
 import type { JsonSchema } from '../contracts/addin.ts';
 import { validate } from '../settings/validate.ts';
-
-const text = { type: 'string' } as const;
-const textOrNull = { type: ['string', 'null'] } as const;
-const flag = { type: 'boolean' } as const;
-const uuid = { type: 'string', pattern: '^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$' } as const;
-const whole = {
-  type: 'integer',
-  minimum: Number.MIN_SAFE_INTEGER,
-  maximum: Number.MAX_SAFE_INTEGER,
-} as const;
-const amount = { type: 'number' } as const;
-const amountOrNull = { type: ['number', 'null'] } as const;
-const texts = { type: 'array', items: text } as const;
+import { amount, amountOrNull, flag, text, textOrNull, texts, uuid, whole } from './schema-parts.ts';
 
 /** The part of `server.json` that it is nothing without. */
 const identityFileSchema = {
