@@ -7,9 +7,9 @@
  */
 
 import type { AddinConfiguration } from '../core/config/load-configuration.ts';
-import { listKeys } from '../core/encryption/owner-keys.ts';
+import { listKeys, pairSlot } from '../core/encryption/owner-keys.ts';
 import { isHoldfastError } from '../core/errors.ts';
-import type { ListedSnapshot } from '../core/jobs/catalog.ts';
+import type { AnySnapshot, ListedSnapshot } from '../core/jobs/catalog.ts';
 import { eachLimited } from '../core/jobs/each-limited.ts';
 import { Erasures } from '../core/jobs/erasures.ts';
 import type { Trust } from '../core/jobs/trust.ts';
@@ -40,6 +40,37 @@ export async function erasedAmong(
       );
       await eachLimited(accounts, accountsAtOnce, async ([owner]) => {
         for (const id of await erasures.ids(server, owner)) erased.add(id);
+      });
+    }
+  } catch (error) {
+    if (!isHoldfastError(error) || error.code !== 'STORE_DENIED') throw error;
+  }
+  return erased;
+}
+
+/**
+ * Ids of those that are locked because they were erased, by what their headers say. Costs a listing of the keys where any is
+ * locked, and a look at the events of accounts whose key is gone.
+ *
+ * @throws STORE_UNAVAILABLE
+ */
+export async function erasedOf(
+  { store, provider, trust, signal }: Pick<Search, 'store' | 'provider' | 'trust' | 'signal'>,
+  snapshots: readonly AnySnapshot[],
+): Promise<ReadonlySet<string>> {
+  const erased = new Set<string>();
+  const locked = snapshots.filter(({ body }) => body === null);
+  if (store.capabilities.putOnly) return erased;
+  const erasures = new Erasures({ store, provider, signal, ...(trust === undefined ? {} : { trust }) });
+  try {
+    for (const [server, ofServer] of Map.groupBy(locked, ({ header }) => header.server)) {
+      const keys = new Set((await listKeys(store, { server }, signal)).map(pairSlot));
+      const keyless = ofServer.filter(
+        ({ header: { owner, encryption } }) =>
+          encryption !== undefined && !keys.has(pairSlot({ server, owner, ...encryption })),
+      );
+      await eachLimited(keyless, accountsAtOnce, async ({ header }) => {
+        if ((await erasures.of(header)) !== null) erased.add(header.id);
       });
     }
   } catch (error) {

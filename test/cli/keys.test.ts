@@ -24,7 +24,7 @@ import type {
 } from '../../src/cli/documents/keys.ts';
 import type { PruneDocument } from '../../src/cli/documents/prune.ts';
 import type { RepairDocument } from '../../src/cli/documents/repair.ts';
-import type { StatusDocument } from '../../src/cli/documents/snapshots.ts';
+import type { SnapshotsDocument, StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import type { VerifyDocument } from '../../src/cli/documents/verify.ts';
 import { openState } from '../../src/core/state/state.ts';
 import { runRescue } from '../support/backup.ts';
@@ -333,6 +333,9 @@ describe('key erase', () => {
 
     expect(document).toMatchObject({ applied: true, exitStatus: 0 });
     expect(document.stores[0]!.remaining.count).toBeGreaterThan(0);
+    expect(document.stores[0]!.keyless).toBe(0);
+    const [again] = (await erased()).stores;
+    expect(again!.keyless).toBe(again!.closed);
     expect(readdirSync(join(site.store, 'keys'), { recursive: true })).not.toContain(document.owner);
     expect(keyFiles().filter((file) => file.includes(document.owner))).toEqual([]);
     const cached = readdirSync(join(stateDir, 'parents'), { recursive: true, encoding: 'utf8' });
@@ -393,6 +396,11 @@ describe('key erase', () => {
     const rescued = await runRescue(site.store, ['list', '--identity', at('fresh')]);
     expect([rescued.status, rescued.problems]).toEqual([0, []]);
     expect(rescued.stderr).toMatch(/^note: manifest .* is of an erased account: the key 00001-/m);
+
+    const listed = await site.holdfast('snapshots', '--account', 'anna', '--json', '--identity', at('fresh'));
+    const all = documentOf<SnapshotsDocument>('snapshots', listed).snapshots;
+    expect(all.at(-1)).toMatchObject({ erased: false, encryption: 'open', domain: null });
+    for (const one of all.slice(0, -1)) expect(one).toMatchObject({ erased: true, encryption: 'locked' });
 
     const result = await site.holdfast('prune', '--account', 'anna', '--json', '--identity', at('fresh'));
     const { snapshots } = documentOf<PruneDocument>('prune', result);

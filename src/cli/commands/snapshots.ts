@@ -4,15 +4,15 @@ import { errorCodes, HoldfastError } from '../../core/errors.ts';
 import { protectionWords } from '../../core/jobs/active-protections.ts';
 import type { AnySnapshot, ListedSnapshot } from '../../core/jobs/catalog.ts';
 import { utcOf } from '../../core/jobs/catalog.ts';
-import type { SitesByUuid } from '../../core/jobs/resolve-accounts.ts';
 import { distrustOf, type Trust, trustsNobody } from '../../core/jobs/trust.ts';
 import { quoted } from '../../core/printable.ts';
 import { ownerNames } from '../../core/state/database-owners.ts';
 import type { CliCommand } from '../command.ts';
 import { loadReadable } from '../configuration.ts';
-import { describeAny } from '../documents/locked-snapshot.ts';
+import { type AnySnapshotItem, describeAny } from '../documents/locked-snapshot.ts';
 import { describeProtections } from '../documents/protection.ts';
 import type { SnapshotsDocument } from '../documents/snapshots.ts';
+import { erasedOf } from '../erased-snapshots.ts';
 import { ownerOf } from '../find-account.ts';
 import { ageText, bytesText, countText } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
@@ -93,6 +93,8 @@ export const snapshots: CliCommand<Options> = {
       { loaded, ...options, ofServer: options.server },
       async ({ addin, search, state, trust }) => {
         const sites = state === null ? new Map<string, string>() : ownerNames(state);
+        const seen = state?.accounts() ?? [];
+        const describe = (snapshot: AnySnapshot) => describeAny(snapshot, sites, seen);
         const account = options.account;
         const owner = account === undefined ? null : await ownerOf(search, account);
         const leftOut = await tellOfLeftOut(search, account ?? null, owner);
@@ -109,6 +111,10 @@ export const snapshots: CliCommand<Options> = {
           options.latest === undefined
             ? await readEach(search, listed)
             : await readLatest(search, listed, options.latest, isTrusted);
+        const erased = await erasedOf(
+          search,
+          results.flatMap(({ snapshot }) => snapshot ?? []),
+        );
         const shown = await looking;
         const protectionsOf = (one: ListedSnapshot) => shown?.of(one) ?? null;
         const rare: RareColumn[] = [
@@ -122,7 +128,7 @@ export const snapshots: CliCommand<Options> = {
         output.table(
           [...columns, ...extra.map(({ column }) => column)],
           results.map((result) => [
-            ...rowOf(result, world.now(), { sites, trust }),
+            ...rowOf(result, world.now(), { describe, trust, erased }),
             ...extra.map(({ of }) => of(result) || '-'),
           ]),
         );
@@ -135,18 +141,19 @@ export const snapshots: CliCommand<Options> = {
         if (untrusted.length > 0) {
           const more = untrusted.length > 1 ? `, and ${untrusted.length - 1} more` : '';
           const [{ snapshot, message }] = untrusted as [(typeof untrusted)[number]];
-          output.note(`note: ${describeAny(snapshot, sites).id} is not trusted: ${message}${more}`);
+          output.note(`note: ${describe(snapshot).id} is not trusted: ${message}${more}`);
         }
         output.document<SnapshotsDocument>({
           addin: addin.name,
           leftOut,
           snapshots: results.flatMap(({ listed, snapshot }) => {
             const protections = describeProtections(protectionsOf(listed));
-            return snapshot === null ? [] : [{ ...describeAny(snapshot, sites), protections }];
+            if (snapshot === null) return [];
+            return [{ ...describe(snapshot), erased: erased.has(listed.id), protections }];
           }),
           untrustedEvents: shown?.untrustedEvents ?? null,
           untrusted: untrusted.map(({ snapshot, message }) => {
-            return { id: describeAny(snapshot, sites).id, key: snapshot.key, message };
+            return { id: describe(snapshot).id, key: snapshot.key, message };
           }),
           damaged: damaged.map(({ listed, error: { code, message, hint } }) => {
             const { id, owner: of, key } = listed;
@@ -185,10 +192,17 @@ function wholeCount(text: string): number {
   throw new HoldfastError('USAGE', `${quoted(text)} is no count`, { hint: 'Give a number from 1 on.' });
 }
 
+interface Known {
+  readonly describe: (snapshot: AnySnapshot) => AnySnapshotItem;
+  readonly trust: Trust;
+  /** Ids. */
+  readonly erased: ReadonlySet<string>;
+}
+
 function rowOf(
   { listed, snapshot }: ReadResult,
   nowMs: number,
-  { sites, trust }: { readonly sites: SitesByUuid; readonly trust: Trust },
+  { describe, trust, erased }: Known,
 ): string[] {
   const age = ageText(nowMs - listed.atMs);
   if (snapshot === null) {
@@ -205,7 +219,7 @@ function rowOf(
       '-',
     ];
   }
-  const described = describeAny(snapshot, sites);
+  const described = describe(snapshot);
   const { id, domain, level, entries, bytes, storedBytes, components, warningCounts } = described;
   const trusted = distrustOf(snapshot, trust) === null ? described.state : `${described.state}, untrusted`;
   const failed = components?.filter((component) => component.state === 'failed').length;
@@ -214,7 +228,9 @@ function rowOf(
     id,
     domain ?? '-',
     level,
-    described.encryption === 'locked' ? `${trusted}, locked` : trusted,
+    described.encryption === 'locked'
+      ? `${trusted}, ${erased.has(listed.id) ? 'erased' : 'locked'}`
+      : trusted,
     age,
     entries === null ? '-' : countText(entries),
     bytes === null ? '-' : bytesText(bytes),

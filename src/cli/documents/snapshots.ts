@@ -24,7 +24,13 @@ export const snapshotsDocument = document('snapshots', 'The committed snapshots 
   addin: text('Name of the addin configuration whose store was read.'),
   snapshots: list(
     'Oldest first.',
-    record(anySnapshotItem.description, { ...anySnapshotItem.properties, protections }),
+    record(anySnapshotItem.description, {
+      ...anySnapshotItem.properties,
+      erased: flag(
+        'It is locked because its account was erased: nobody can read it any more, and prune removes it.',
+      ),
+      protections,
+    }),
   ),
   untrusted: list(
     'Those of `snapshots` that nobody signed who is trusted here.',
