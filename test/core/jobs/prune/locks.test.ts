@@ -259,6 +259,15 @@ describe('prune of a store with object lock', () => {
     expect(await keysIn(store, 'data/')).toHaveLength(1);
   });
 
+  it('goes by what each manifest tells where nobody could ask whether the place has locks', async () => {
+    Object.assign(store, { capabilities: { ...store.capabilities, objectLock: false } });
+    await backUp('full');
+    nowMs += dayMs;
+    await backUp('full');
+
+    expect(await run()).toMatchObject({ exitStatus: 0, denied: 0, removed: { count: 0 } });
+  });
+
   it('tells of objects that nothing names and that are locked for longer than their manifest was', async () => {
     const first = await backUp('full');
     nowMs += dayMs;
