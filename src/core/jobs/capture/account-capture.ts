@@ -223,10 +223,9 @@ export class AccountCapture {
     };
     const { groups, records } = captureLinked(linked, context);
     const pages = this.#parentPages;
-    const recheck = (record: LinkRecord): LinkRecord =>
-      isInodeDue(Number(BigInt.asUintN(32, record.inode)), this.#parent!)
-        ? recheckLinked(record, context)
-        : record;
+    const isDue = ({ inode }: LinkRecord): boolean =>
+      isInodeDue(Number(BigInt.asUintN(32, inode)), this.#parent!);
+    const recheck = (old: readonly LinkRecord[]): LinkRecord[] => recheckLinked(old, isDue, context);
     writeLinkRecords(records, pages === null ? null : { pages, kept, recheck }, {
       pageBytes: this.#pageBytes,
       page: (page) => {

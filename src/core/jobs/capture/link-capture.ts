@@ -1,11 +1,11 @@
 /**
  * Captures files with several names, once the walk has met all of them: content once, then hard links.
  *
- * Runs in the worker that writes the final segment. Each name is reached again from its tree's root, one
- * component at a time; a name that now means another inode is passed over for the next of its group.
+ * Runs in the worker that writes the final segment. Names are reached again from their tree's root, one
+ * component at a time and in path order; a name that now means another inode is passed over for the next of its group.
  */
 
-import { type Entry, fileType, type LinkRecord, typeOf } from '../../archive/entry.ts';
+import { comparePaths, type Entry, fileType, type LinkRecord, typeOf } from '../../archive/entry.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
 import { birthMsOf, closeFd, Stat, statFd } from '../../filesystem/native.ts';
@@ -23,7 +23,7 @@ import {
   groupOf,
   isStillLinked,
   keyOf,
-  openLinked,
+  LinkedFiles,
   treeOf,
 } from './link-groups.ts';
 import { linkKey } from './link-records.ts';
@@ -52,25 +52,29 @@ export function captureLinked(
 ): { readonly groups: Groups; readonly records: readonly LinkRecord[] } {
   const groups = new Map<string, Group>();
   const records: LinkRecord[] = [];
-  const stat = new Stat();
-  for (const entry of entriesOf(pages)) {
-    context.checkStop();
-    const tree = treeOf(entry, context.trees);
-    const group = groupOf(groups, entry, tree);
-    // Who restores one name alone must hear of it too.
-    if (group.primary !== null && group.changed !== null) warnOfChange(entry, group.changed, context);
-    if (group.primary !== null || group.unreadable) continue;
-    if (typeOf(entry) === fileType.regular) {
-      const record = captureGroup(group, entry, stat, context);
-      if (record === null) continue;
-      records.push(record);
-    } else {
-      const type = plainTarType(entry);
-      if (type !== null && context.known === null) {
-        warnOfOmitted(entry, context.segments.writePlain(entry, type, linkTarget(entry)), context);
+  const files = new LinkedFiles();
+  try {
+    for (const entry of entriesOf(pages)) {
+      context.checkStop();
+      const tree = treeOf(entry, context.trees);
+      const group = groupOf(groups, entry, tree);
+      // Who restores one name alone must hear of it too.
+      if (group.primary !== null && group.changed !== null) warnOfChange(entry, group.changed, context);
+      if (group.primary !== null || group.unreadable) continue;
+      if (typeOf(entry) === fileType.regular) {
+        const record = captureGroup(group, entry, files, context);
+        if (record === null) continue;
+        records.push(record);
+      } else {
+        const type = plainTarType(entry);
+        if (type !== null && context.known === null) {
+          warnOfOmitted(entry, context.segments.writePlain(entry, type, linkTarget(entry)), context);
+        }
       }
+      group.primary = entry.path;
     }
-    group.primary = entry.path;
+  } finally {
+    files.close();
   }
   for (const group of groups.values()) {
     if (group.primary !== null || group.unreadable) continue;
@@ -114,10 +118,17 @@ export function writeHardLinks(pages: readonly FinishedPage[], groups: Groups, c
   }
 }
 
-function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkContext): LinkRecord | null {
+const stat = new Stat();
+
+function captureGroup(
+  group: Group,
+  entry: Entry,
+  files: LinkedFiles,
+  context: LinkContext,
+): LinkRecord | null {
   const tree = treeOf(entry, context.trees);
   const relative = entry.path.subarray(tree.name.length + 1);
-  const fd = openLinked(tree, relative);
+  const fd = files.open(tree, relative);
   if (fd < 0) return null;
   try {
     if (!isStillLinked(fd, entry, stat)) return null;
@@ -151,20 +162,35 @@ function captureGroup(group: Group, entry: Entry, stat: Stat, context: LinkConte
   }
 }
 
-/** Reads an unchanged linked file again: `record` itself, or the one to put in its place. */
-export function recheckLinked(record: LinkRecord, context: LinkContext): LinkRecord {
+/** Reads unchanged linked files again whose turn it is: for each its record, or the one to put in its place. */
+export function recheckLinked(
+  records: readonly LinkRecord[],
+  isDue: (record: LinkRecord) => boolean,
+  context: LinkContext,
+): LinkRecord[] {
+  const read = new Map<LinkRecord, LinkRecord>();
+  const files = new LinkedFiles();
+  try {
+    const due = records.filter(isDue).sort((a, b) => comparePaths(a.path, b.path));
+    for (const record of due) read.set(record, recheck(record, files, context));
+  } finally {
+    files.close();
+  }
+  return records.map((record) => read.get(record) ?? record);
+}
+
+function recheck(record: LinkRecord, files: LinkedFiles, context: LinkContext): LinkRecord {
   const { sha256 } = record.content;
   const end = record.path.indexOf(0x2f);
   const tree = context.trees.find(({ name }) => name === record.path.toString('latin1', 0, end));
   if (sha256 === null || tree === undefined) return record;
   const relative = record.path.subarray(end + 1);
-  const fd = openLinked(tree, relative);
+  const fd = files.open(tree, relative);
   if (fd < 0) return record;
   const keepUnread = (why: string): LinkRecord => {
     context.warn('unreadable', tree.name, relative.toString('latin1'), keptUnread(why));
     return record;
   };
-  const stat = new Stat();
   try {
     if (statFd(fd, stat) < 0 || stat.inode !== record.inode) return record;
     const { segments, known, checkStop } = context;

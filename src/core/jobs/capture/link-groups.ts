@@ -10,8 +10,8 @@ import { type Entry, fileType } from '../../archive/entry.ts';
 import { decompressPart, readPage } from '../../archive/page-reader.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import { openPatiently } from '../../filesystem/exhaustion.ts';
-import { errno, O, type Stat, statFd } from '../../filesystem/native.ts';
-import { openBelow } from '../../filesystem/open-below.ts';
+import { AT_FDCWD, closeFd, errno, O, openAt, type Stat, statFd, zName } from '../../filesystem/native.ts';
+import { PathsInOrder } from '../../filesystem/open-below.ts';
 import { linkKey } from './link-records.ts';
 import type { CaptureTree } from './messages.ts';
 
@@ -32,12 +32,39 @@ export interface Group {
 
 export type Groups = ReadonlyMap<string, Group>;
 
-/** @throws RUN_FAILED descriptors or memory ran out */
-export function openLinked(tree: CaptureTree, relative: Buffer): number {
-  const flags = O.NOFOLLOW | O.NONBLOCK;
-  const fd = openPatiently(() => openBelow(tree.path, relative, flags | O.NOATIME));
-  // Only owner and root may leave the time of access as it is.
-  return fd === -errno.EPERM ? openPatiently(() => openBelow(tree.path, relative, flags)) : fd;
+/** Opens linked files, of which those in path order share the way from the root of their tree. */
+export class LinkedFiles {
+  #tree: CaptureTree | null = null;
+  #root = -1;
+  #paths = new PathsInOrder(-1);
+
+  /** @returns a descriptor, or a negated errno @throws RUN_FAILED descriptors or memory ran out */
+  open(tree: CaptureTree, relative: Buffer): number {
+    const flags = O.NOFOLLOW | O.NONBLOCK;
+    const fd = openPatiently(() => this.#open(tree, relative, flags | O.NOATIME));
+    // Only owner and root may leave the time of access as it is.
+    return fd === -errno.EPERM ? openPatiently(() => this.#open(tree, relative, flags)) : fd;
+  }
+
+  #open(tree: CaptureTree, relative: Buffer, flags: number): number {
+    if (tree !== this.#tree) {
+      this.close();
+      const root = openAt(AT_FDCWD, zName(tree.path), O.DIRECTORY | O.NOFOLLOW);
+      if (root < 0) return root;
+      this.#tree = tree;
+      this.#root = root;
+      this.#paths = new PathsInOrder(root);
+    }
+    return this.#paths.open(relative, flags);
+  }
+
+  /** May be called again. */
+  close(): void {
+    this.#paths.close();
+    if (this.#root >= 0) closeFd(this.#root);
+    this.#root = -1;
+    this.#tree = null;
+  }
 }
 
 /** True where the name still is the regular file with the entry's inode. Fills `stat`. */

@@ -14,8 +14,8 @@ export interface KeptLinks {
   readonly pages: ParentPages;
   /** `<device>:<inode>` of the linked files that the walk found as the parent recorded them. */
   readonly kept: ReadonlySet<string>;
-  /** Reads the file again where its turn has come: the same record, or the one that takes its place. */
-  recheck(record: LinkRecord): LinkRecord;
+  /** Reads files again whose turn has come: for each the same record, or the one that takes its place. */
+  recheck(records: readonly LinkRecord[]): readonly LinkRecord[];
 }
 
 export interface LinkRecordSink {
@@ -59,9 +59,9 @@ export function writeLinkRecords(
       if (first === undefined || last === undefined) continue;
       write(upTo((record) => compareRecords(record, first) < 0));
       const inside = upTo((record) => compareRecords(record, last) <= 0);
-      const still = old
-        .filter((record) => parent.kept.has(linkKey(record)) && !isCaptured.has(linkKey(record)))
-        .map((record) => parent.recheck(record));
+      const still = parent.recheck(
+        old.filter((record) => parent.kept.has(linkKey(record)) && !isCaptured.has(linkKey(record))),
+      );
       if (inside.length === 0 && still.length === old.length && still.every((one, i) => one === old[i])) {
         flush();
         sink.reuse(number, summaryOf(old));

@@ -7,6 +7,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
+  existsSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -240,6 +241,27 @@ describe('a file with several names', () => {
 
     expect(captured.records).toEqual([]);
     expect(captured.warnings).toEqual(['vanished a']);
+  });
+
+  it('is reached from the directory of the one before it, which stays open, and not from the root', () => {
+    mkdirSync(file('d'));
+    for (const name of ['1', '2']) {
+      writeFileSync(file(`d/${name}`), name);
+      linkSync(file(`d/${name}`), file(`d/${name}-too`));
+    }
+    let isWalked = false;
+    const isOpen = (): boolean =>
+      readdirSync('/proc/self/fd').some((fd) => {
+        const link = `/proc/self/fd/${fd}`;
+        return existsSync(link) && readlinkSync(link) === file('d');
+      });
+    const captured = capture({ z: () => (isWalked = true) }, Date.now, () => {
+      if (isWalked && isOpen()) renameSync(file('d'), file('renamed'));
+    });
+
+    expect(existsSync(file('renamed'))).toBe(true);
+    expect(captured.records.map(({ path }) => path.toString())).toEqual(['t/a', 't/d/1', 't/d/2']);
+    expect(captured.warnings).toEqual([]);
   });
 });
 
