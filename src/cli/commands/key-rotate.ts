@@ -56,7 +56,8 @@ export const keyRotate: CliCommand<Options> = {
         '\nWithout --epoch every key is encrypted anew to the recipients that the configuration names now, and the\n' +
           'earlier revisions go. Whoever was dropped can open them no more, unless he kept a copy of a key object:\n' +
           'so add a run with --epoch, and what is backed up from then on is closed to him in any case.\n' +
-          'Copies have key objects of their own: run it for each with --copy. A server whose credentials can only put\n' +
+          'Copies have key objects of their own: run it for each with --copy, best before --epoch. An identity file may hold\n' +
+          'several identities, a line each, where keys are for different ones. A server whose credentials can only put\n' +
           'begins new keys for the accounts that it remembers, and its keys are encrypted anew on another machine.',
       );
   },
@@ -143,12 +144,15 @@ async function rotate(
     ? (state?.storeId(addin.name) ?? null)
     : ((await readStoreFile(store, signal))?.store ?? null);
   if (storeId === null) throw await noKeys(session, signal);
+  const [main, copy] = addin.name.split('/', 2) as [string, string?];
+  const originId = copy === undefined ? null : (state?.storeId(main) ?? null);
   const done: RotatedKey[] = [];
   for (const one of epoch === true ? [current!] : servers) {
     const request = {
       store,
       provider,
       storeId,
+      ...(originId === null ? {} : { originId }),
       stateDir: loaded.configuration.stateDir,
       server: one,
       owners: account === undefined ? null : owners,

@@ -16,6 +16,8 @@ export interface RememberedEpoch {
   readonly publicKey: Buffer;
   /** For whom its private half was encrypted last, `age1…`, sorted. */
   readonly recipients: readonly string[];
+  /** For whom it was encrypted first, sorted: revision 0, also where a copy has it still. Left out: not known. */
+  readonly madeFor?: readonly string[];
 }
 
 const directoryOf = (stateDir: string, storeId: string): string => join(stateDir, 'owner-keys', storeId);
@@ -28,11 +30,14 @@ export async function readEpoch(
   storeId: string,
   owner: string,
 ): Promise<RememberedEpoch | null> {
-  const { epoch, publicKey, recipients } = await readFields(stateDir, storeId, owner);
+  const { epoch, publicKey, recipients, madeFor } = await readFields(stateDir, storeId, owner);
   if (!isEpoch(epoch) || typeof publicKey !== 'string' || !/^[0-9a-f]{64}$/.test(publicKey)) return null;
-  const known = Array.isArray(recipients) ? recipients.filter((one) => typeof one === 'string') : [];
-  return { epoch, publicKey: Buffer.from(publicKey, 'hex'), recipients: known };
+  const first = Array.isArray(madeFor) ? { madeFor: textsOf(madeFor) } : {};
+  return { epoch, publicKey: Buffer.from(publicKey, 'hex'), recipients: textsOf(recipients), ...first };
 }
+
+const textsOf = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 
 /** Number of the last epoch, also of one that was forgotten; 0 where none is known. */
 export async function lastEpoch(stateDir: string, storeId: string, owner: string): Promise<number> {
@@ -57,10 +62,11 @@ export async function rememberEpoch(
   stateDir: string,
   storeId: string,
   owner: string,
-  { epoch, publicKey, recipients }: RememberedEpoch,
+  { epoch, publicKey, recipients, madeFor }: RememberedEpoch,
 ): Promise<void> {
   await mkdir(directoryOf(stateDir, storeId), { recursive: true, mode: 0o700 });
-  const value = { epoch, publicKey: publicKey.toString('hex'), recipients: [...recipients].sort() };
+  const first = madeFor === undefined ? {} : { madeFor: [...madeFor].sort() };
+  const value = { epoch, publicKey: publicKey.toString('hex'), recipients: [...recipients].sort(), ...first };
   await writeJsonFile(fileOf(stateDir, storeId, owner), value);
 }
 

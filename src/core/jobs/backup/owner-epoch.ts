@@ -53,7 +53,7 @@ export async function accountKeys(
   const last = Math.max((await history).lastEpoch, await lastEpoch(stateDir, storeId, owner));
   const epoch = nextEpoch(last, openable ?? [], { server, owner });
   const { publicKey } = await createEpoch(addin.provider, { server, owner, epoch }, recipients, signal);
-  await rememberEpoch(stateDir, storeId, owner, { epoch, publicKey, recipients });
+  await rememberEpoch(stateDir, storeId, owner, { epoch, publicKey, recipients, madeFor: recipients });
   const made = { epoch, pair: pairId(publicKey) };
   return { epoch: { epoch, publicKey }, openable: openable === null ? null : [...openable, made] };
 }

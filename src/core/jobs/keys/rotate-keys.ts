@@ -33,6 +33,8 @@ export interface RotateRequest {
   readonly store: Store;
   readonly provider: Provider;
   readonly storeId: string;
+  /** Of a copy: id of the main store, from which its keys came; left out: not known, or it is no copy. */
+  readonly originId?: string;
   readonly stateDir: string;
   readonly server: string;
   /** UUIDs of accounts; null for all that have keys in the store, or in the state where that cannot be listed. */
@@ -69,7 +71,7 @@ export async function beginEpochs(request: RotateRequest): Promise<RotatedKey[]>
     const epoch = nextEpoch(await lastEpoch(stateDir, storeId, owner), listed, { server, owner });
     const made = await createEpoch(provider, { server, owner, epoch }, recipients, signal);
     const { publicKey, key } = made;
-    await rememberEpoch(stateDir, storeId, owner, { epoch, publicKey, recipients });
+    await rememberEpoch(stateDir, storeId, owner, { epoch, publicKey, recipients, madeFor: recipients });
     return [{ server, owner, epoch, action: 'new-epoch', key, removed: 0, kept: 0, message: null }];
   });
 }
@@ -171,12 +173,15 @@ async function holdsAnother(
  * earlier identity opens a key, nor has to.
  */
 async function isUpToDate(
-  { stateDir, storeId, recipients }: RotateRequest,
-  { owner, epoch, pair }: ListedKey,
+  { stateDir, storeId, originId, recipients }: RotateRequest,
+  { owner, epoch, pair, revision }: ListedKey,
 ): Promise<boolean> {
-  const known = await readEpoch(stateDir, storeId, owner);
+  const known = await readEpoch(stateDir, originId ?? storeId, owner);
   if (known === null || known.epoch !== epoch || pairId(known.publicKey) !== pair) return false;
-  return [...known.recipients].sort().join() === [...recipients].sort().join();
+  // A later revision in a copy may be one that nobody here made; the first came with the epoch.
+  const first = revision === 0 ? known.madeFor : undefined;
+  const made = originId === undefined ? known.recipients : first;
+  return made !== undefined && [...made].sort().join() === [...recipients].sort().join();
 }
 
 /** So that runs stop warning of recipients that have changed. */
