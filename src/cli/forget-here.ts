@@ -67,7 +67,7 @@ export async function forgetHere(
     exitStatus: 0,
     stores: stores.map(({ name, of }) => ({
       ...{ store: name, owner: of, databasesOnly: of !== owner },
-      ...{ holds: [], keys: 0, left: [], closed: 0, open: 0, plain: 0, servers: [] },
+      ...{ holds: [], keys: 0, left: [], closed: 0, keyless: 0, open: 0, plain: 0, servers: [] },
       remaining: { count: 0, bytes: 0 },
     })),
   });

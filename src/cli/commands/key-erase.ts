@@ -3,7 +3,13 @@
 import { listKeys } from '../../core/encryption/owner-keys.ts';
 import { errorCodes, HoldfastError } from '../../core/errors.ts';
 import { listSnapshots } from '../../core/jobs/catalog.ts';
-import { type EraseReport, eraseAccount, requireSight } from '../../core/jobs/keys/erase-account.ts';
+import {
+  type ErasedOfServer,
+  type EraseReport,
+  type EraseRequest,
+  eraseAccount,
+  requireSight,
+} from '../../core/jobs/keys/erase-account.ts';
 import { readStoreFile } from '../../core/jobs/store-identity.ts';
 import { printable, quoted } from '../../core/printable.ts';
 import { ownerNames } from '../../core/state/database-owners.ts';
@@ -78,8 +84,10 @@ export const keyErase: CliCommand<Options> = {
       if (applies && entries.some(({ holds }) => holds.length > 0)) break;
       if (applies) requireFound(account, entries, others);
       entries.length = 0;
+      const inMain = new Map<string, readonly ErasedOfServer[]>();
       for (const one of addins.flatMap(perStore)) {
         const [name, copy] = one.name.split('/', 2);
+        if (copy === undefined) inMain.clear();
         await withStore(context, { addin: name, copy, needs: 'any' }, async (session) => {
           requireSight(session.opened.store);
           owner ??= await ownerToErase(session.search, account);
@@ -91,7 +99,10 @@ export const keyErase: CliCommand<Options> = {
             const there = await serversIn(session, of, context.signal);
             others = [...new Set([...others, ...there])];
             const servers = server === undefined ? there : [namedServer(server)];
-            const report = await erase(context, session, { owner: of, reason, servers, apply: applies });
+            // A copy may get later what it does not have yet.
+            const asked = { owner: of, reason, servers, elsewhere: inMain.get(of) ?? [], apply: applies };
+            const report = await erase(context, session, asked);
+            if (copy === undefined) inMain.set(of, report.named);
             if (of === owner || hasAny(report)) entries.push(entryOf(one.name, of, owner, report));
           }
         });
@@ -131,12 +142,7 @@ type Amount = Pick<EraseReport['servers'][number], 'keys' | 'snapshots'>;
 const hasAny = ({ servers, holds }: { servers: readonly Amount[]; holds: readonly string[] }): boolean =>
   holds.length > 0 || servers.some(({ keys, snapshots }) => keys + snapshots > 0);
 
-interface Erasure {
-  readonly owner: string;
-  readonly reason: string;
-  readonly servers: readonly string[];
-  readonly apply: boolean;
-}
+type Erasure = Pick<EraseRequest, 'owner' | 'reason' | 'servers' | 'elsewhere' | 'apply'>;
 
 async function erase(context: CliContext, session: StoreSession, erasure: Erasure): Promise<EraseReport> {
   const { world, signal } = context;
@@ -170,7 +176,7 @@ const entryOf = (
   store: string,
   of: string,
   account: string,
-  { holds, left, servers, ...counts }: EraseReport,
+  { holds, left, servers, named: _, ...counts }: EraseReport,
 ): StoreEntry => ({
   ...{ store, owner: of, databasesOnly: of !== account },
   ...counts,
@@ -197,6 +203,7 @@ function print(
     keys,
     left,
     closed,
+    keyless,
     open,
     plain,
     remaining,
@@ -215,11 +222,12 @@ function print(
       ? `${keys - left.length} of ${plural(keys, 'key object')} destroyed`
       : plural(keys, 'key object');
     const lost = `${plural(closed, 'snapshot')} ${done ? 'can be read by nobody' : 'could be read by nobody then'}`;
+    const before = keyless === 0 ? '' : `, ${keyless} of which had no key here before`;
     const still =
       open === 0 ? '' : `; ${plural(open, 'snapshot')} can still be read, with the keys that are left`;
     const clear = plain === 0 ? '' : `; ${plural(plain, 'snapshot')} not encrypted, readable until prune`;
     const rest = `${plural(remaining.count, 'object')} of ${bytesText(remaining.bytes)} lie there until prune`;
-    output.line(`${store}: ${what}; ${lost}${still}${clear}; ${rest}`);
+    output.line(`${store}: ${what}; ${lost}${before}${still}${clear}; ${rest}`);
   }
   if (!applied) output.info('nothing was changed; add --apply to destroy the keys');
 }

@@ -107,6 +107,7 @@ export const keyEraseDocument = document('key-erase', 'The erasure of an account
       keys: count('Key objects: to be destroyed, or destroyed.'),
       left: texts('Key objects the store refused to remove.'),
       closed: count('Snapshots that nobody can read afterwards, or now.'),
+      keyless: count('Of these, those of which this store had no key to begin with.'),
       open: count('Encrypted snapshots that can still be read, since the store kept their keys.'),
       plain: count('Snapshots that were never encrypted: they can be read until prune removes them.'),
       servers: list(

@@ -31,6 +31,8 @@ export interface EraseRequest {
   readonly servers: readonly string[];
   readonly owner: string;
   readonly reason: string;
+  /** What another store has of the account: the event names it as well, so that none of it comes here from there. */
+  readonly elsewhere?: readonly ErasedOfServer[];
   /** False: show only. */
   readonly apply: boolean;
   /** Whose holds count; left out: everybody's. */
@@ -47,13 +49,24 @@ export interface EraseReport {
   readonly left: readonly string[];
   /** Snapshots that nobody can read once the keys are gone, or now that they are. */
   readonly closed: number;
+  /** Of these, those of which no key was there to begin with: whether it is gone everywhere this store cannot tell. */
+  readonly keyless: number;
   /** Encrypted ones that can still be read, since the store kept their keys. */
   readonly open: number;
   readonly plain: number;
   /** What was found of each server that has anything of the account. */
   readonly servers: readonly FoundOfServer[];
+  /** What was found, for `elsewhere` of another store. */
+  readonly named: readonly ErasedOfServer[];
   /** Data and index objects and manifests that lie there until prune. */
   readonly remaining: { readonly count: number; readonly bytes: number };
+}
+
+export interface ErasedOfServer {
+  readonly server: string;
+  readonly snapshots: readonly SnapshotRef[];
+  /** Of key objects. */
+  readonly keys: readonly string[];
 }
 
 export interface FoundOfServer {
@@ -72,11 +85,12 @@ export interface FoundOfServer {
  * @throws STORE_DENIED the store cannot be listed, or takes no event
  */
 export async function eraseAccount(request: EraseRequest): Promise<EraseReport> {
-  const { store, stateDir, storeId, owner, apply } = request;
+  const { store, stateDir, storeId, owner, apply, elsewhere = [] } = request;
   requireSight(store);
   const lock = lockAccount(stateDir, owner, owner);
   try {
-    const found = await Promise.all(request.servers.map((server) => lookAt(request, server)));
+    const servers = new Set([...request.servers, ...elsewhere.map(({ server }) => server)]);
+    const found = await Promise.all([...servers].map((server) => lookAt(request, server)));
     const holds = found.flatMap((one) => one.holds);
     const left: string[] = [];
     if (apply && holds.length === 0) {
@@ -85,7 +99,11 @@ export async function eraseAccount(request: EraseRequest): Promise<EraseReport> 
       await forgetContents(stateDir, owner);
       for (const one of found) left.push(...(await destroy(request, one)));
     }
-    return reportOf(found, holds, left);
+    return reportOf(
+      found.filter((one) => request.servers.includes(one.server)),
+      holds,
+      left,
+    );
   } finally {
     lock.release();
   }
@@ -108,6 +126,7 @@ function reportOf(found: readonly Found[], holds: readonly string[], left: reado
   );
   const closed = found.flatMap((one) => one.closed);
   const open = closed.filter((slot) => opening.has(slot)).length;
+  const slots = new Set(found.flatMap((one) => one.keys.map(pairSlot)));
   const snapshots = found.reduce((sum, one) => sum + one.snapshots.length, 0);
   const remaining = { count: 0, bytes: 0 };
   for (const { objects } of found) {
@@ -119,6 +138,7 @@ function reportOf(found: readonly Found[], holds: readonly string[], left: reado
     keys: found.reduce((sum, one) => sum + one.keys.length, 0),
     left,
     closed: closed.length - open,
+    keyless: closed.filter((slot) => !slots.has(slot)).length,
     open,
     plain: snapshots - closed.length,
     servers: found.map((one) => ({
@@ -128,9 +148,16 @@ function reportOf(found: readonly Found[], holds: readonly string[], left: reado
       firstAtMs: one.times.length === 0 ? null : Math.min(...one.times),
       lastAtMs: one.times.length === 0 ? null : Math.max(...one.times),
     })),
+    named: found.map(namedOf),
     remaining,
   };
 }
+
+const namedOf = ({ server, snapshots, keys }: Found): ErasedOfServer => ({
+  server,
+  snapshots,
+  keys: keys.map(({ key }) => key),
+});
 
 interface Found {
   readonly server: string;
@@ -193,24 +220,28 @@ async function headerOf(
 }
 
 /** Keys of objects that are still there. */
-async function destroy(request: EraseRequest, { server, keys, snapshots }: Found): Promise<string[]> {
-  const { store, provider, owner, reason, world, signal } = request;
-  const event = {
-    kind: 'erasure',
-    server,
-    owner,
-    reason,
-    snapshots,
-    keys: keys.map(({ key }) => key),
-  } as const;
-  await writeEvent(provider, event, world, signal);
+async function destroy(request: EraseRequest, found: Found): Promise<string[]> {
+  const { store, provider, owner, reason, elsewhere = [], world, signal } = request;
+  const place = { server: found.server, owner };
+  const all = [...elsewhere.filter(({ server }) => server === found.server), namedOf(found)];
+  const snapshots = [...new Map(all.flatMap((one) => one.snapshots.map((ref) => [ref.id, ref]))).values()];
+  const keys = [...new Set(all.flatMap((one) => one.keys))];
+  await writeEvent(provider, { kind: 'erasure', ...place, reason, snapshots, keys }, world, signal);
   // Whoever set a hold between the look and the event is heard; the event then erases nothing that is held.
-  const held = holdsOf(await readProtections(request, { server, owner }, signal), world.now());
+  const held = holdsOf(await readProtections(request, place, signal), world.now());
   if (held.length > 0) {
     throw new HoldfastError('ERASURE_REFUSED', `the account came under a legal hold meanwhile: ${held[0]}`, {
       hint: 'End the hold with holdfast unpin --legal-hold, where you may.',
     });
   }
-  const left = await removeKeys(store, keys, signal);
+  const left = await removeKeys(store, found.keys, signal);
+  // A copy run or a rotation on another machine may have put one of these pairs there meanwhile.
+  const slots = new Set(
+    keys.map(parseOwnerKeyKey).flatMap((name) => (name === null ? [] : [pairSlot(name)])),
+  );
+  const late = (await listKeys(store, place, signal, true)).filter(
+    (one) => slots.has(pairSlot(one)) && !left.some(({ key }) => key === one.key),
+  );
+  left.push(...(await removeKeys(store, late, signal)));
   return left.map(({ key }) => key);
 }

@@ -181,6 +181,35 @@ describe('eraseAccount', () => {
     expect(await keysIn(store)).toEqual(before);
   });
 
+  it('destroys what comes there while it is at it, and names what is still elsewhere', async () => {
+    const late = `keys/${server}/${owner}/00001-1-0123abcd.age`;
+    const copy = memoryStore({ now: () => nowMs });
+    let came = false;
+    const listing: Store = {
+      ...copy,
+      list: async (request) => {
+        const page = await copy.list(request);
+        // Another machine's copy run, between the look and the end.
+        if (request.prefix.startsWith('keys/') && !came) await put(copy, late, 'a key');
+        came ||= request.prefix.startsWith('keys/');
+        return page;
+      },
+    };
+    const snapshot = { id: '0123456789ab', lineage: 'a'.repeat(32), sequence: 1, digest: '' };
+    const elsewhere = [{ server, snapshots: [snapshot], keys: [late.replace('-1-', '-0-')] }];
+
+    expect(await erase({ store: listing, servers: [], elsewhere })).toMatchObject({
+      keys: 0,
+      left: [],
+      servers: [],
+    });
+
+    expect(await keysIn(copy, 'keys/')).toEqual([]);
+    const place = { store: copy, provider: await providerOf(copy), signal };
+    expect(await new Erasures(place).named(server, owner)).toEqual(new Set([snapshot.id]));
+    expect(await new Erasures(place).destroyed(server, owner)).toHaveProperty('size', 1);
+  });
+
   it('is not kept off by a damaged manifest', async () => {
     const [first] = await keysIn(store, `manifests/${server}/${owner}/`);
     await store.remove({ key: first!, signal });
