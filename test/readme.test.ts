@@ -27,7 +27,7 @@ describe('README.md', () => {
 
     expect(stderr).toBe('');
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^anna {2}- {2}complete {2}14 B {2}3 entries/m);
+    expect(stdout).toMatch(/^anna {2}- {2}full {2}complete {2}14 B, \d+ B stored {2}3 entries/m);
     expect(stdout).toMatch(/^restored 1 entry, 14 B from anna-/m);
     expect(stdout).toContain('\n<h1>Anna</h1>\n');
     expect(stdout).toMatch(/: no problem\n$/);

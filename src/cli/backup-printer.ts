@@ -39,7 +39,7 @@ export class BackUpPrinter {
   #sent = 0;
   /** Snapshots that each copy lacked, at most. */
   readonly #lacking = new Map<string, number>();
-  readonly #totals = { snapshots: 0, partial: 0, failed: 0, warnings: 0, bytes: 0 };
+  readonly #totals = { snapshots: 0, fulls: 0, partial: 0, failed: 0, warnings: 0, bytes: 0, stored: 0 };
   /** For the document alone. */
   readonly #snapshots: BackupDocument['snapshots'][number][] = [];
   readonly #failed: BackupDocument['failed'][number][] = [];
@@ -114,11 +114,13 @@ export class BackUpPrinter {
   ): void {
     this.close();
     const { output } = this.#parts;
-    const { snapshots, partial, failed, warnings, bytes } = this.#totals;
+    const { snapshots, fulls, partial, failed, warnings, bytes, stored } = this.#totals;
+    const kinds = Object.entries({ full: fulls, partial }).filter(([, count]) => count > 0);
+    const of = kinds.map(([what, count]) => `${countText(count)} ${what}`);
     const parts = [
-      `${plural(snapshots, 'snapshot')}${partial > 0 ? ` (${partial} partial)` : ''}`,
+      `${plural(snapshots, 'snapshot')}${of.length > 0 ? ` (${of.join(', ')})` : ''}`,
       ...(failed > 0 ? [`${failed} failed`] : []),
-      bytesText(bytes),
+      sizes(bytes, stored),
       ...(warnings > 0 ? [plural(warnings, 'warning')] : []),
       durationText(report.endedAtMs - report.startedAtMs),
     ];
@@ -194,7 +196,7 @@ export class BackUpPrinter {
       if (error.hint !== undefined) output.line(`  hint: ${error.hint}`);
       return;
     }
-    const { state } = snapshot.header;
+    const { state, level } = snapshot.header;
     const warnings = warningsOf(snapshot.body.warningCounts);
     const item = describeSnapshot(snapshot);
     if (output.json) this.#snapshots.push(item);
@@ -202,7 +204,9 @@ export class BackUpPrinter {
     this.#totals.partial += state === 'partial' ? 1 : 0;
     this.#totals.warnings += warnings;
     this.#totals.bytes += item.bytes;
-    const parts = [name, state, bytesText(item.bytes), plural(item.entries, 'entry')];
+    this.#totals.stored += item.storedBytes;
+    this.#totals.fulls += level === 'full' ? 1 : 0;
+    const parts = [name, level, state, sizes(item.bytes, item.storedBytes), plural(item.entries, 'entry')];
     if (warnings > 0) parts.push(plural(warnings, 'warning'));
     const line = [...parts, took].join('  ');
     if (state === 'complete') output.info(line);
@@ -213,6 +217,9 @@ export class BackUpPrinter {
     for (const line of warningLines(snapshot.body)) output.info(`  warning: ${line}`);
   }
 }
+
+/** What there is, and what it took to keep it. */
+const sizes = (bytes: number, stored: number): string => `${bytesText(bytes)}, ${bytesText(stored)} stored`;
 
 const describeError = ({ code, message, hint }: HoldfastError) => ({ code, message, hint: hint ?? null });
 

@@ -98,9 +98,9 @@ describe('after backups', () => {
     expect(status).toBe(errorCodes.FINISHED_WITH_WARNINGS.exit);
     expect(stderr).toBe('');
     expect(stdout).toMatch(
-      /^site1 {2}example-1\.test {2}complete {2}[\d.]+ kB {2}\d+ entries {2}2 warnings {2}[\d.]+ s$/m,
+      /^site1 {2}example-1\.test {2}full {2}complete {2}[\d.]+ kB, [\d.]+ kB stored {2}\d+ entries {2}2 warnings {2}[\d.]+ s$/m,
     );
-    expect(stdout).toMatch(/^run [0-9a-f]{12}: 1 snapshot, /m);
+    expect(stdout).toMatch(/^run [0-9a-f]{12}: 1 snapshot \(1 full\), [\d.]+ kB, [\d.]+ kB stored, /m);
   });
 
   it('--quiet says nothing where nothing is wrong', async () => {
