@@ -3,9 +3,11 @@
  * it, which costs no request, else from the manifest.
  */
 
+import { isAhead } from '../core/ahead.ts';
 import type { ListedSnapshot } from '../core/jobs/catalog.ts';
 import { eachLimited } from '../core/jobs/each-limited.ts';
 import { readLineage } from '../core/state/lineages.ts';
+import { agoText } from './format.ts';
 import type { SnapshotJudge } from './judged-snapshots.ts';
 import { addinId } from './opened.ts';
 
@@ -17,6 +19,9 @@ export interface ShownFinding {
   readonly message: string;
 }
 
+/** The state has it by the name of the addin configuration, also where a copy of its store is looked at. */
+const mainName = (addin: string): string => addin.split('/', 1)[0]!;
+
 /** By id of the snapshot. What nobody can tell, because a manifest is damaged or not trusted, is left out. */
 export async function findingsOfEach(
   judge: SnapshotJudge,
@@ -25,8 +30,9 @@ export async function findingsOfEach(
 ): Promise<ReadonlyMap<string, readonly ShownFinding[]>> {
   const found = new Map<string, readonly ShownFinding[]>();
   const unknown: ListedSnapshot[] = [];
+  const name = mainName(where.addin);
   for (const [server, ofServer] of Map.groupBy(newest, (one) => one.server)) {
-    const id = addinId(server, where.addin);
+    const id = addinId(server, name);
     const remembered = judge.remembered(id);
     const elsewhere: ListedSnapshot[] = [];
     for (const listed of ofServer) {
@@ -47,4 +53,28 @@ export async function findingsOfEach(
     if (findings !== null) found.set(listed.id, findings);
   });
   return found;
+}
+
+/** By owner, of the newest that this server made and that is there: without a request, and whatever somebody put above it. */
+export function rememberedFindings(
+  judge: SnapshotJudge,
+  listed: readonly ListedSnapshot[],
+  addin: string,
+): ReadonlyMap<string, readonly ShownFinding[]> {
+  const found = new Map<string, readonly ShownFinding[]>();
+  for (const [server, ofServer] of Map.groupBy(listed, (one) => one.server)) {
+    const remembered = judge.remembered(addinId(server, mainName(addin)));
+    for (const { owner, id } of ofServer) {
+      const summary = remembered.get(owner);
+      if (summary?.id === id) found.set(owner, summary.findings);
+    }
+  }
+  return found;
+}
+
+/** Of the newest of an account. */
+export function datedAhead(last: ListedSnapshot | null, nowMs: number): readonly ShownFinding[] {
+  if (last === null || !isAhead(last.atMs, nowMs)) return [];
+  const message = `it is dated ${agoText(nowMs - last.atMs)}, by one that was wrong, and counts for nothing until then`;
+  return [{ code: 'dated-ahead', message }];
 }

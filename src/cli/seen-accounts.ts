@@ -10,14 +10,14 @@ import type { ListedSnapshot } from '../core/jobs/catalog.ts';
 import { eachLimited } from '../core/jobs/each-limited.ts';
 import { selectAccounts } from '../core/jobs/resolve-accounts.ts';
 import { trustsNobody } from '../core/jobs/trust.ts';
+import { databasesOwner } from '../core/state/database-owners.ts';
 import { erasedAmong } from './erased-snapshots.ts';
-import { agoText } from './format.ts';
 import { type Doubt, SnapshotJudge } from './judged-snapshots.ts';
 import { knownIds } from './known-ids.ts';
 import { ownersBySite } from './owners-by-site.ts';
-import { findingsOfEach, type ShownFinding } from './recent-findings.ts';
+import { datedAhead, findingsOfEach, type ShownFinding } from './recent-findings.ts';
 import { isFor } from './runs/select-accounts.ts';
-import { listCandidates } from './search.ts';
+import { listCandidates, ownServers } from './search.ts';
 import type { StoreSession } from './store-session.ts';
 
 const accountsAtOnce = 16;
@@ -38,11 +38,29 @@ export interface SeenAccount {
   readonly doubts: readonly Doubt[];
 }
 
-/** As the panel orders them. `nowMs` is the instant they are judged by. */
-export async function seenAccounts(
-  session: StoreSession,
-  now: () => number,
-): Promise<{ readonly seen: readonly SeenAccount[]; readonly nowMs: number }> {
+/** One that the panel has no more. */
+export interface GoneAccount {
+  readonly uuid: string;
+  /** Its site, where that is known. */
+  readonly account: string | null;
+  readonly snapshots: number;
+  readonly lastAtMs: number;
+}
+
+export interface Seen {
+  /** As the panel orders them. */
+  readonly seen: readonly SeenAccount[];
+  /** Those of this server that the store has snapshots of, which were not erased. */
+  readonly gone: readonly GoneAccount[];
+  /** The configuration selects no account of the panel. */
+  readonly selectsNone: boolean;
+  /** There are snapshots, and this machine trusts nobody: whoever made them, they are taken as they are. */
+  readonly isUnproved: boolean;
+  /** They are judged by. */
+  readonly nowMs: number;
+}
+
+export async function seenAccounts(session: StoreSession, now: () => number): Promise<Seen> {
   const { loaded, addin, search, state, trust } = session;
   const { configuration } = loaded;
   const { stateDir } = configuration;
@@ -57,8 +75,11 @@ export async function seenAccounts(
   const accounts = selected.accounts.filter((one) => isFor(one, addin.name, configuration));
   const byOwner = Map.groupBy(listed, ({ owner }) => owner);
   const owners = await ownersBySite(search, listed, accounts);
-  if (trusted === null && listed.length > 0)
-    search.note?.('note: this machine trusts nobody: name servers in "trustedSigners" of config.json');
+  const isUnproved = trusted === null && listed.length > 0;
+  if (isUnproved)
+    search.note?.(
+      'note: this machine trusts nobody, so nothing tells whether these snapshots are good ones: name servers in "trustedSigners" of config.json',
+    );
   const nowMs = now();
   const erased = await erasedAmong(search, trusted, addin, listed);
   const newest = [...byOwner.values()].flatMap((ofOwner) => ofOwner.slice(-1));
@@ -72,7 +93,21 @@ export async function seenAccounts(
   await eachLimited(unsure, accountsAtOnce, async (index) => {
     seen[index] = await lookedAt(seen[index]!, judge);
   });
-  return { seen, nowMs };
+  const present = new Set([...ids.values(), ...owners.values()]);
+  for (const uuid of [...present]) present.add(databasesOwner(uuid));
+  // Without a state it cannot be told whose they were.
+  const own = ownServers(state);
+  const left = listed.filter(
+    ({ id, owner, server }) => own.includes(server) && !present.has(owner) && !erased.has(id),
+  );
+  const { siteOf } = search.provider;
+  const gone = [...Map.groupBy(left, ({ owner }) => owner)].map(([uuid, all]) => ({
+    uuid,
+    account: siteOf?.(uuid) ?? null,
+    snapshots: all.length,
+    lastAtMs: Math.max(...all.map(({ atMs }) => atMs)),
+  }));
+  return { seen, gone, selectsNone: selected.accounts.length === 0, isUnproved, nowMs };
 }
 
 interface Known {
@@ -100,12 +135,6 @@ function seenAccount(
     findings: [...(findings.get(last?.id ?? '') ?? []), ...datedAhead(last, nowMs)],
     doubts: [],
   };
-}
-
-function datedAhead(last: ListedSnapshot | null, nowMs: number): ShownFinding[] {
-  if (last === null || !isAhead(last.atMs, nowMs)) return [];
-  const message = `it is dated ${agoText(nowMs - last.atMs)}, by one that was wrong, and counts for nothing until then`;
-  return [{ code: 'dated-ahead', message }];
 }
 
 /** By its manifests, as many as it takes. */

@@ -4,7 +4,7 @@ import { printable } from '../core/printable.ts';
 import type { StatusDocument } from './documents/snapshots.ts';
 import { ageText, plural } from './format.ts';
 import type { Output } from './output.ts';
-import type { SeenAccount } from './seen-accounts.ts';
+import type { GoneAccount, Seen, SeenAccount } from './seen-accounts.ts';
 import type { Column } from './table.ts';
 
 export const columns: readonly Column[] = [
@@ -18,12 +18,12 @@ export const columns: readonly Column[] = [
 
 export function rowOf(
   { account: { site, domain }, listed, last, isErased, good, doubts }: SeenAccount,
-  nowMs: number,
+  { nowMs, isUnproved }: Pick<Seen, 'nowMs' | 'isUnproved'>,
 ): string[] {
   const age = (one: { readonly atMs: number } | null): string =>
     one === null ? 'never' : ageText(nowMs - one.atMs);
   const doubt = doubts.find(({ key }) => key === last?.key);
-  const wrong = isErased ? 'erased' : doubt?.kind;
+  const wrong = isErased ? 'erased' : (doubt?.kind ?? (isUnproved ? 'untrusted' : undefined));
   const state = last === null ? '-' : wrong === undefined ? last.state : `${last.state}, ${wrong}`;
   return [site, domain ?? '-', String(listed.length), state, age(last), age(good)];
 }
@@ -47,8 +47,31 @@ export function describeSeen(
   };
 }
 
+export const describeGone = ({ lastAtMs, ...gone }: GoneAccount): StatusDocument['gone'][number] => ({
+  ...gone,
+  lastAt: new Date(lastAtMs).toISOString(),
+});
+
+const shownGone = 10;
+
+/** Accounts come and go, so that alone is nothing wrong. */
+function tellGone(output: Output, gone: readonly GoneAccount[]): void {
+  if (gone.length === 0) return;
+  const names = gone.slice(0, shownGone).map(({ uuid, account }) => printable(account ?? uuid));
+  const more = gone.length > shownGone ? `, and ${gone.length - shownGone} more` : '';
+  output.info(
+    `the panel no longer has ${plural(gone.length, 'account')} with snapshots: ${names.join(', ')}${more}`,
+  );
+}
+
 /** @returns whether anything is */
-export function tellWrong(output: Output, seen: readonly SeenAccount[]): boolean {
+export function tellWrong(
+  output: Output,
+  { seen, gone, selectsNone, isUnproved }: Seen,
+  addin: string,
+): boolean {
+  tellGone(output, gone);
+  if (selectsNone) output.info(`the configuration ${addin} selects no account: is what they lie on mounted?`);
   const without = seen.filter(({ good }) => good === null).length;
   if (without > 0) output.info(`${plural(without, 'account')} without a good snapshot`);
   const suspect = seen.filter(({ findings }) => findings.length > 0);
@@ -63,5 +86,5 @@ export function tellWrong(output: Output, seen: readonly SeenAccount[]): boolean
     const first = printable(doubts[0]!.message, 500);
     output.info(`of ${printable(account.site)} not believed: ${first}${more}`);
   }
-  return without + suspect.length + doubtful.length > 0;
+  return selectsNone || isUnproved || without + suspect.length + doubtful.length > 0;
 }

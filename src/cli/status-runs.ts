@@ -3,26 +3,37 @@
 import { type PastRun, pastRuns, runLogFile } from '../core/state/run-history.ts';
 import { type KnownRun, knownRuns } from '../core/state/run-records.ts';
 import type { StatusDocument } from './documents/snapshots.ts';
-import { agoText, plural } from './format.ts';
+import { agoText } from './format.ts';
 import type { Output } from './output.ts';
 import { farText } from './runs/interrupted.ts';
 import { describePastRun } from './runs/past-run.ts';
 import { type Runner, runnerOf } from './runs/runner.ts';
+import { countsText, failureText, runWords, tellingRun } from './runs/telling-run.ts';
 import type { StoreSession } from './store-session.ts';
 
 const shownRuns = 20;
 
-/** In lines at once, and as its part of the document. */
+interface ToldRuns {
+  readonly document: Pick<StatusDocument, 'runs' | 'ended' | 'runner'>;
+  /** The one that says how the configuration fares did. */
+  readonly hasFailed: boolean;
+}
+
+/** In lines at once, and as its part of the document. @param accounts that the configuration has */
 export async function tellRuns(
   output: Output,
   { loaded: { configuration }, addin }: StoreSession,
-  nowMs: number,
-): Promise<Pick<StatusDocument, 'runs' | 'ended' | 'runner'>> {
+  { accounts, nowMs }: { readonly accounts: number; readonly nowMs: number },
+): Promise<ToldRuns> {
   const { stateDir } = configuration;
-  const runs = (await knownRuns(stateDir)).filter((run) => run.addin === addin.name);
+  const name = addin.name.split('/', 1)[0]!;
+  const runs = (await knownRuns(stateDir)).filter((run) => run.addin === name);
   for (const run of runs) output.info(runText(run, nowMs));
-  const ended = await pastRuns(stateDir, { addin: addin.name, limit: shownRuns, nowMs });
+  const ended = await pastRuns(stateDir, { addin: name, limit: shownRuns, nowMs });
   if (ended[0] !== undefined) output.info(endText(ended[0], nowMs));
+  const telling = await tellingRun(stateDir, name, { accounts, nowMs });
+  const failure = failureText(telling, nowMs);
+  if (failure !== null && telling?.id !== ended[0]?.id) output.info(failure);
   const runner = runnerOf(configuration);
   // What begins backups now ends with the fault, whatever it is; what is left may lack the schedule, or that it is off.
   if (configuration.faults.length > 0)
@@ -30,7 +41,7 @@ export async function tellRuns(
   else if (!configuration.steering.enabled) output.info('backups are switched off: see holdfast schedule');
   else if (addin.schedule.length > 0) output.info(runnerText(runner));
   else output.info('nothing is scheduled: see holdfast schedule');
-  return {
+  const document = {
     runs: runs.map(({ id, state, startedAtMs, accounts, done, failed }) => {
       return { id, state, startedAt: new Date(startedAtMs).toISOString(), accounts, done, failed };
     }),
@@ -40,6 +51,7 @@ export async function tellRuns(
     })),
     runner: runner.kind,
   };
+  return { document, hasFailed: failure !== null };
 }
 
 function runText({ state, startedAtMs, ...far }: KnownRun, nowMs: number): string {
@@ -49,12 +61,8 @@ function runText({ state, startedAtMs, ...far }: KnownRun, nowMs: number): strin
     : `a run ${began} was interrupted after about ${farText(far)}; run holdfast backup again`;
 }
 
-function endText({ id, scheduled, startedAtMs, exitStatus, ...counts }: PastRun, nowMs: number): string {
-  const { snapshots, partial, failed } = counts;
-  const how = `${plural(snapshots, 'snapshot')}, ${partial} of them partial, ${failed} failed`;
-  const what = scheduled ? 'scheduled run' : 'run by hand';
-  return `last ${what} ${id} ${agoText(nowMs - startedAtMs)}: exit status ${exitStatus}, ${how}`;
-}
+const endText = (run: PastRun, nowMs: number): string =>
+  `${runWords(run)} ${run.id} ${agoText(nowMs - run.startedAtMs)}: exit status ${run.exitStatus}, ${countsText(run)}`;
 
 const runnerText = ({ kind, pid }: Runner): string =>
   kind === 'daemon'

@@ -62,8 +62,8 @@ describe('status --check', () => {
     const after = await check();
 
     expect([before.status, after.status]).toEqual([0, 0]);
-    expect(before.text).toMatch(/^HOLDFAST OK - 1 accounts, no snapshot yet \| /);
-    expect(after.text).toMatch(/^HOLDFAST OK - 1 accounts, .* \| overdue=0;;0 oldest=0\.0h;;30 accounts=1$/m);
+    expect(before.text).toMatch(/^HOLDFAST OK - 1 account, no snapshot yet \| /);
+    expect(after.text).toMatch(/^HOLDFAST OK - 1 account, .* \| overdue=0;;0 oldest=0\.0h;;30 accounts=1$/m);
   });
 
   it('is critical when the last good snapshot of everything is too old', async () => {
@@ -78,10 +78,57 @@ describe('status --check', () => {
     const both = await check();
     renameSync(join(site.dir, 'home/anna/away'), join(site.dir, 'home/anna/one'));
 
-    expect([old.status, half.status, both.status]).toEqual([2, 2, 0]);
+    expect([old.status, half.status, both.status]).toEqual([2, 2, 1]); // the last: a run that failed
     expect(old.text).toMatch(/^HOLDFAST CRITICAL - 1 of 1 accounts without a good snapshot for 30 h \| /);
     expect(old.text).toMatch(/^nightly: anna: last good 48\.\d h ago$/m);
     expect(half.document.overdue[0]).toMatchObject({ account: 'anna', lacking: ['two'] });
+  });
+
+  it('warns where the newest snapshot looks wrong, unless for other exclusions, and where the last run failed', async () => {
+    const [newest] = readdirSync(join(site.state, 'newest'));
+    const path = join(site.state, 'newest', newest!);
+    const kept = readFileSync(path, 'utf8');
+    const { owners, ...rest } = JSON.parse(kept) as { owners: Record<string, object> };
+    const found = (...codes: readonly string[]) => {
+      const findings = codes.map((code) => ({ code, message: 'half | gone' }));
+      const changed = Object.entries(owners).map(([owner, one]) => [owner, { ...one, findings }]);
+      writeJson(path, { ...rest, owners: Object.fromEntries(changed) });
+    };
+    found('exclusions-changed');
+    const quiet = await told();
+    found('exclusions-changed', 'shrunk');
+    const { status, text } = await check();
+    writeFileSync(path, kept);
+
+    // The run above was without one of the trees.
+    const failure =
+      /^the last run by hand of nightly <1 min ago ended with exit status 25 \(SNAPSHOT_PARTIAL\): 1 snapshot, 1 of /;
+    expect(quiet.warnings).toEqual([expect.stringMatching(failure)]);
+    expect(status).toBe(1);
+    expect(text).toContain(
+      '; the newest snapshot of anna looks wrong: shrunk: half \\u{7c} gone; the last run by hand',
+    );
+    const { stdout, status: plain } = await site.holdfast('status');
+    expect([plain, stdout]).toEqual([100, expect.stringContaining('exit status 25')]);
+    await site.holdfast('backup');
+    expect((await told()).status).toBe('OK');
+  });
+
+  it('names accounts that the panel no longer has, and is not at ease where there is none at all', async () => {
+    renameSync(join(site.dir, 'home/anna'), join(site.dir, 'anna'));
+    const shown = await site.holdfast('status');
+    const { status, stdout } = await site.holdfast('status', '--json');
+    renameSync(join(site.dir, 'anna'), join(site.dir, 'home/anna'));
+
+    expect(shown.stdout).toContain('\nthe panel no longer has 1 account with snapshots: anna\n');
+    expect(shown.stdout).toContain(
+      '\nthe configuration nightly selects no account: is what they lie on mounted?\n',
+    );
+    expect(status).toBe(100);
+    expect(documentOf<StatusDocument>('status', { stdout })).toMatchObject({
+      accounts: [],
+      gone: [{ account: 'anna', snapshots: 4 }],
+    });
   });
 
   it('warns where something is scheduled and nothing runs it, or backups are switched off', async () => {

@@ -56,6 +56,13 @@ const restore = async (...options: readonly string[]) => {
 };
 
 describe('a snapshot that this machine did not sign', () => {
+  it('is shown by status, and is no good one', async () => {
+    const { status, stdout } = await site.holdfast('status');
+
+    expect(status).toBe(100);
+    expect(stdout).toMatch(/^anna +- +1 +complete, untrusted +/m);
+  });
+
   it('is not restored without a word, and the key is named', async () => {
     const { status, stderr, target } = await restore();
 

@@ -10,7 +10,7 @@ import { mostServers, serversIn } from '../left-out-notes.ts';
 import { pastElsewhere, pastText } from '../past-elsewhere.ts';
 import { checkStatus } from '../runs/check-status.ts';
 import { type SeenAccount, seenAccounts } from '../seen-accounts.ts';
-import { columns, describeSeen, rowOf, tellWrong } from '../status-accounts.ts';
+import { columns, describeGone, describeSeen, rowOf, tellWrong } from '../status-accounts.ts';
 import { tellRuns } from '../status-runs.ts';
 import { copyHelp, type StoreSession, withStore } from '../store-session.ts';
 
@@ -33,10 +33,10 @@ export const status: CliCommand<Options> = {
         'after',
         '\nThe status is 100 where an account has no good snapshot, that is a complete one, or where the newest ' +
           'one looks wrong: much smaller than before, ten times the usual changes, no longer compressible, with other ' +
-          'exclusions, or dated ahead of the clock; and where the configuration has a fault, so that no backup is made. Snapshots whose manifests this server does not remember to have written are read: one that is damaged or ' +
-          'not trusted is no good one, and the status is 100.' +
+          'exclusions, or dated ahead of the clock; where the last run failed, the last scheduled one or a later one by hand over most accounts; where no account is selected; and where the configuration has a fault, so that no backup is made. Snapshots whose manifests this server does not remember to have written are read: one that is damaged or ' +
+          'not trusted is no good one, and the status is 100. So it is on a machine that trusts nobody, which shows whatever is there.' +
           '\nWith --check it looks at every addin configuration that does not rest, or with --copy at that copy alone, and an account is critical where a component has no good ' +
-          'snapshot younger than alertAfterHours.',
+          'snapshot younger than alertAfterHours. A warning are a newest snapshot that looks wrong, but for other exclusions; a last run that failed, its copies and its upkeep included; and what keeps the schedule from running. docs/schedule.md has them all.',
       );
     defineKeyOptions(command);
   },
@@ -46,20 +46,24 @@ export const status: CliCommand<Options> = {
     if (options.check === true) return checkStatus(context, options);
     const loaded = await loadReadable(context);
     return withStore(context, { loaded, ...options, needs: 'any', readsPanel: true }, async (session) => {
-      const { seen, nowMs } = await seenAccounts(session, world.now);
+      const found = await seenAccounts(session, world.now);
+      const { seen, gone, nowMs } = found;
       await notePast(session, seen);
       if (!output.json) {
-        const rows = seen.map((one) => rowOf(one, nowMs));
+        const rows = seen.map((one) => rowOf(one, found));
         output.table(columns, rows);
       }
-      const isWrong = tellWrong(output, seen);
-      const runs = await tellRuns(output, session, nowMs);
+      const isWrong = tellWrong(output, found, session.addin.name);
+      const runs = await tellRuns(output, session, { accounts: seen.length, nowMs });
       output.document<StatusDocument>({
         addin: session.addin.name,
-        ...runs,
+        ...runs.document,
         accounts: output.json ? seen.map((one) => describeSeen(one, nowMs)) : [],
+        gone: gone.map(describeGone),
       });
-      return isWrong || loaded.configuration.faults.length > 0 ? errorCodes.FINISHED_WITH_WARNINGS.exit : 0;
+      return isWrong || runs.hasFailed || loaded.configuration.faults.length > 0
+        ? errorCodes.FINISHED_WITH_WARNINGS.exit
+        : 0;
     });
   },
 };

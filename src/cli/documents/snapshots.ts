@@ -106,6 +106,15 @@ export const statusDocument = document('status', 'How old the last good snapshot
       ),
     }),
   ),
+  gone: list(
+    'Accounts of this server that the panel no longer has, with snapshots that were not erased.',
+    record('An account.', {
+      uuid: text('UUID of the account.'),
+      account: textOrNull('Site that it had, where that is known.'),
+      snapshots: count('Committed snapshots.'),
+      lastAt: instant('When the newest was made.'),
+    }),
+  ),
 });
 
 export type SnapshotsDocument = FromSchema<typeof snapshotsDocument>;

@@ -20,9 +20,10 @@ import { plural } from '../format.ts';
 import type { Doubt } from '../judged-snapshots.ts';
 import { type StoreChoice, withStore } from '../store-session.ts';
 import { interruptedText } from './interrupted.ts';
-import { agesOf } from './overdue.ts';
+import { agesOf, type Suspect } from './overdue.ts';
 import { runnerOf } from './runner.ts';
 import { type Looked, line, tellStatus } from './status-line.ts';
+import { failureText, tellingRun } from './telling-run.ts';
 
 /** Monitoring waits for a minute, mostly, and stores are tried for as long: all that do not answer have half of it together. */
 const patienceMs = 30_000;
@@ -67,6 +68,7 @@ async function check(context: CliContext, choice: StatusChoice): Promise<number>
     doubts: [],
     unseen: [],
     anew: new Set(),
+    suspect: [],
   };
   for (const [index, { name: addin }] of chosen.entries()) {
     const allowedMs = Math.max(leastPatienceMs, patienceMs / chosen.length);
@@ -79,7 +81,10 @@ async function check(context: CliContext, choice: StatusChoice): Promise<number>
       looked.unseen.push(chosen.length === 1 ? textOf(error) : `${addin}: ${textOf(error)}`);
     }
   }
-  const warnings = [...looked.unseen, ...(await warningsOf(configuration, chosen, looked))];
+  // A copy that falls behind shows by its own snapshots; of the runs the others are told by a look at all of them.
+  const failures = choice.copy === undefined ? await failuresOf(configuration, chosen, looked) : [];
+  const others = await warningsOf(configuration, chosen, looked);
+  const warnings = [...looked.unseen, ...others, ...failures];
   return tellStatus(context, { looked, warnings, limitHours: configuration.alertAfterHours });
 }
 
@@ -98,6 +103,7 @@ function lookAt(
       for (const age of ages.accounts) looked.found.push({ ...age, addin: name, limitHours });
       looked.doubts.push(...ages.doubts);
       for (const site of ages.anew) looked.anew.add(site);
+      looked.suspect.push(...ages.suspect);
     }),
   );
 }
@@ -106,13 +112,15 @@ function lookAt(
 async function warningsOf(
   configuration: Configuration,
   chosen: Configuration['addins'],
-  { doubts, anew }: Looked,
+  { doubts, anew, suspect }: Looked,
 ): Promise<string[]> {
   const { steering, stateDir, faults } = configuration;
   const warnings = faults.map(showProblem);
   if (!steering.enabled) warnings.push('backups are switched off by the scope backups.enabled');
   if (doubts.length > 0) warnings.push(doubtsText(doubts));
   if (anew.size > 0) warnings.push(anewText([...anew]));
+  const [first, ...others] = suspect;
+  if (first !== undefined) warnings.push(suspectText([first, ...others]));
   const scheduled = chosen.filter(({ schedule }) => schedule.length > 0).map((one) => one.name);
   if (scheduled.length > 0 && runnerOf(configuration).kind === 'nothing')
     warnings.push('nothing runs the schedules');
@@ -124,6 +132,21 @@ async function warningsOf(
     if (run.silent && names.has(run.addin)) warnings.push(interruptedText(run));
   }
   return warnings;
+}
+
+/** Of each configuration whose last run failed, its copies and its upkeep included. */
+async function failuresOf(
+  { stateDir }: Configuration,
+  chosen: Configuration['addins'],
+  { found, nowMs }: Looked,
+): Promise<string[]> {
+  const failures: string[] = [];
+  for (const { name } of chosen) {
+    const accounts = found.filter(({ addin }) => addin === name).length;
+    const failure = failureText(await tellingRun(stateDir, name, { accounts, nowMs }), nowMs);
+    if (failure !== null) failures.push(`${failure}; see holdfast status`);
+  }
+  return failures;
 }
 
 /**
@@ -166,6 +189,14 @@ function chooseAddins(
 
 const doubtsText = (doubts: readonly Doubt[]): string =>
   `${plural(doubts.length, 'snapshot')} damaged or not trusted, see holdfast verify: ${doubts[0]!.message}`;
+
+/** One of an account says enough: a wiped one has shrunk and changed unusually much. */
+function suspectText([first, ...others]: readonly [Suspect, ...Suspect[]]): string {
+  const { account, code, message } = first;
+  const more = new Set(others.map((one) => one.account).filter((one) => one !== account)).size;
+  const too = more > 0 ? `, and that of ${plural(more, 'account')} more` : '';
+  return `the newest snapshot of ${printable(account)} looks wrong${too}: ${code}: ${message}`;
+}
 
 const anewText = ([first, ...others]: readonly string[]): string =>
   `the directory of ${printable(first!)}${others.length > 0 ? ` and ${others.length} more` : ''} no longer carries its UUID, see holdfast doctor`;

@@ -17,6 +17,7 @@ import { eachLimited } from '../../core/jobs/each-limited.ts';
 import { selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import { erasedAmong } from '../erased-snapshots.ts';
 import { type Doubt, SnapshotJudge } from '../judged-snapshots.ts';
+import { datedAhead, rememberedFindings, type ShownFinding } from '../recent-findings.ts';
 import { listCandidates } from '../search.ts';
 import type { StoreSession } from '../store-session.ts';
 import { isOf, isSentHere, unreached } from './select-accounts.ts';
@@ -37,7 +38,16 @@ export interface Ages {
   readonly doubts: readonly Doubt[];
   /** Sites of those whose directory no longer carries the UUID of the snapshots before. */
   readonly anew: readonly string[];
+  /** What looks wrong about newest snapshots, as far as this server remembers it. */
+  readonly suspect: readonly Suspect[];
 }
+
+export interface Suspect extends ShownFinding {
+  readonly account: string;
+}
+
+/** No reason to wake somebody: the one was asked for, of the other `anew` tells. */
+const quietFindings: readonly string[] = ['exclusions-changed', 'account-anew'];
 
 const accountsAtOnce = 16;
 /** How many are looked at each time, on average: all of a small server. */
@@ -73,14 +83,18 @@ export async function agesOf(
   const ages: AccountAge[] = [];
   const doubts: Doubt[] = [];
   const anew: string[] = [];
+  const readable = candidates.filter(({ id }) => !erased.has(id));
+  const suspectsOf = suspectsAmong(judge, readable, { addin: addin.name, nowMs });
+  const suspects: Suspect[][] = [];
   const isLookedAt = (owner: string | null): boolean =>
     hash('sha256', `${owner} ${nowMs}`, 'buffer').readUInt32BE() / 2 ** 32 <
     accountsLookedAt / accounts.length;
-  const ageOf = async (account: Account): Promise<AccountAge> => {
+  const ageOf = async (account: Account, index: number): Promise<AccountAge> => {
     const { site, domain } = account;
     const owner = state === null ? null : await state.knownAccountId(account);
     if (state !== null && state.former(account, owner) !== null) anew.push(site);
     const listed = owner === null ? [] : (byOwner.get(owner) ?? []);
+    suspects[index] = suspectsOf(site, owner);
     const passedOver: Doubt[] = [];
     const complete = (await judge.newestComplete(listed, passedOver, isLookedAt(owner)))?.atMs ?? null;
     const base = { account: site, domain, goodAtMs: complete, lacking: [] };
@@ -100,9 +114,23 @@ export async function agesOf(
   };
   // Where all snapshots are partial, manifests are read of each account.
   await eachLimited([...accounts.entries()], accountsAtOnce, async ([index, account]) => {
-    ages[index] = await ageOf(account);
+    ages[index] = await ageOf(account, index);
   });
-  return { accounts: ages, doubts, anew };
+  return { accounts: ages, doubts, anew, suspect: suspects.flat() };
+}
+
+/** By what this server remembers: monitoring asks often, and the manifests of a fleet would be many. */
+function suspectsAmong(
+  judge: SnapshotJudge,
+  listed: readonly ListedSnapshot[],
+  { addin, nowMs }: { readonly addin: string; readonly nowMs: number },
+): (account: string, owner: string | null) => Suspect[] {
+  const newest = new Map(listed.map((one) => [one.owner, one]));
+  const found = rememberedFindings(judge, listed, addin);
+  return (account, owner) =>
+    [...(found.get(owner ?? '') ?? []), ...datedAhead(newest.get(owner ?? '') ?? null, nowMs)]
+      .filter(({ code }) => !quietFindings.includes(code))
+      .map((one) => ({ ...one, account }));
 }
 
 /** Since when partial snapshots hold each component of the newest; null where one is in none of them. */

@@ -7,8 +7,9 @@
 import { printable } from '../../core/printable.ts';
 import type { CliContext } from '../command.ts';
 import type { StatusCheckDocument } from '../documents/status-check.ts';
+import { plural } from '../format.ts';
 import type { Doubt } from '../judged-snapshots.ts';
-import type { AccountAge } from './overdue.ts';
+import type { AccountAge, Suspect } from './overdue.ts';
 
 const words = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'] as const;
 const shownAccounts = 50;
@@ -27,6 +28,7 @@ export interface Looked {
   readonly unseen: string[];
   /** Sites, see `Ages`. */
   readonly anew: Set<string>;
+  readonly suspect: Suspect[];
 }
 
 interface Told {
@@ -42,7 +44,9 @@ export function tellStatus({ output }: CliContext, { looked, warnings, limitHour
   const overdue = found.filter((one) => one.overdue);
   const status = overdue.length > 0 ? 2 : unseen.length > 0 ? 3 : warnings.length > 0 ? 1 : 0;
   const { first, figures, accounts } = summaryOf(looked, overdue);
-  const summary = [...(found.length === 0 && unseen.length > 0 ? [] : [first]), ...warnings].join('; ');
+  const summary = [...(found.length === 0 && unseen.length > 0 ? [] : [first]), ...warnings.map(line)].join(
+    '; ',
+  );
   output.line(`HOLDFAST ${words[status]} - ${summary} | ${figures}`);
   for (const one of overdue.slice(0, shownAccounts)) output.line(describe(one, nowMs));
   if (overdue.length > shownAccounts) output.line(`and ${overdue.length - shownAccounts} more`);
@@ -78,7 +82,7 @@ function summaryOf({ nowMs, limits, found }: Looked, overdue: readonly Found[]):
   const accounts = new Set(found.map(({ account }) => account)).size;
   const lateAccounts = new Set(overdue.map(({ account }) => account)).size;
   const late = `${lateAccounts} of ${accounts} accounts without a good snapshot`;
-  const fine = `${accounts} accounts, ${ages.length === 0 ? 'no snapshot yet' : `the oldest good snapshot is ${oldest} h old`}`;
+  const fine = `${plural(accounts, 'account')}, ${ages.length === 0 ? 'no snapshot yet' : `the oldest good snapshot is ${oldest} h old`}`;
   const figures = [
     `overdue=${lateAccounts};;0`,
     `oldest=${oldest}h${limit === null ? '' : `;;${limit}`}`,
