@@ -1,6 +1,7 @@
 /** `store init --accept-copy`: the main store is gone, and its configuration goes on in what was its copy. */
 
 import { HoldfastError } from '../core/errors.ts';
+import { wayBackTo } from '../core/jobs/foreign-store.ts';
 import { readStoreFile } from '../core/jobs/store-identity.ts';
 import { openStateOf } from './opened.ts';
 import type { Chosen } from './opened-setup.ts';
@@ -43,7 +44,7 @@ export async function acceptCopy(
     }
     if (file === null || file.origins?.includes(remembered) !== true) {
       throw new HoldfastError('STORE_FOREIGN', `${place} holds no copy of the store ${remembered}`, {
-        hint: 'Name the place of the copy as "store" of the addin configuration.',
+        hint: `Name the place of the copy as "store" of the addin configuration; where this is the main store from before a copy was accepted, ${wayBackTo}.`,
       });
     }
     if (!apply)

@@ -57,6 +57,7 @@ it('a configuration goes on in the copy of its store, with the history of that',
     const foreign = await site.holdfast('store', 'init', '--accept-copy', '--apply');
     expect(foreign.status).toBe(errorCodes.STORE_FOREIGN.exit);
     expect(foreign.stderr).toContain('holds no copy of the store');
+    expect(foreign.stderr).toContain('("The main store comes back")');
 
     const secret = join(dir, 'secret');
     writeFileSync(secret, 'hidden', { mode: 0o600 });

@@ -21,10 +21,19 @@ export function anotherStore(found: StoreFile, remembered: string, words: StoreW
       hint: 'Correct the store in the addin configuration; where the main store is gone, run holdfast store init --accept-copy --apply to go on in the copy.',
     });
   }
+  // That one names what it was copied from, and cannot be asked here: it may be this very store.
+  const wayBack =
+    words.isCopy === true
+      ? ''
+      : `; where this is the main store from before a copy was accepted, ${wayBackTo}`;
   return new HoldfastError('STORE_FOREIGN', message, {
-    hint: `Correct the store in the addin configuration; ${wayOn(words)}`,
+    hint: `Correct the store in the addin configuration${wayBack}; ${wayOn(words)}`,
   });
 }
+
+/** What to do with a main store that comes back after its copy was accepted. */
+export const wayBackTo =
+  'name it in "copies" of the one that was accepted, as docs/recovery.md says ("The main store comes back")';
 
 /** This server has written there, and there is no `holdfast.json`. */
 export function lostStore(remembered: string, words: StoreWords): HoldfastError {

@@ -59,6 +59,20 @@ describe('an empty store', () => {
     },
   );
 
+  it('becomes a copy of its own copy, which was accepted in its place, and can be accepted again', async () => {
+    const [accepted, first] = [randomUUID(), await claimStore(store, null, world)];
+    const claimed = await claimCopy(store, null, [accepted, first], world);
+
+    expect(claimed).toBe(first);
+    expect(JSON.parse(readFileSync(join(path, 'holdfast.json'), 'utf8')).origins).toEqual([accepted]);
+    await expect(claimStore(store, accepted, world)).rejects.toMatchObject({
+      hint: expect.stringContaining('--accept-copy'),
+    });
+    await expect(claimStore(store, randomUUID(), world)).rejects.toMatchObject({
+      hint: expect.stringContaining('("The main store comes back")'),
+    });
+  });
+
   it('is refused, and nothing written, where a stranger is faster', async () => {
     const ours = preceded('list', async () => writeFileSync(join(path, 'strangers-file'), 'x'));
 
