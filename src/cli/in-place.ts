@@ -94,7 +94,7 @@ export async function runInPlace(
   const exitStatus = statusWith(report.exitStatus, failed);
   const took = durationText(world.now() - startedAtMs);
   const databases = wanted.everything ? leftDatabases(choice.snapshot) : [];
-  const hint = wayOut(session.addin, '');
+  const hint = report.lostInStore ? wayOut(session.addin, '') : inTheWay;
   tell(context, choice, report, { site: account.site, took, failed, databases, exitStatus, hint });
   noteLeftDatabases(output, choice.snapshot, databases, session.addin.name);
   return exitStatus;
@@ -107,6 +107,9 @@ function listAction(
   output.line(`${action.padEnd(8)}  ${shown(path)}`);
   output.record<RestoreActionDocument>({ action, ...encodedPath(path), bytes, message: null });
 }
+
+const inTheWay =
+  'Mend what is said of each path, and give the same command again: only what is left is done.';
 
 interface Told {
   readonly site: string;

@@ -3,6 +3,7 @@
  */
 
 import { type Entry, fileType, typeOf } from '../../archive/entry.ts';
+import { isHoldfastError } from '../../errors.ts';
 import { isFatal } from '../restore/entry-restorer.ts';
 import type { LiveTree } from './live-tree.ts';
 import type { PassOutlet } from './pass-options.ts';
@@ -39,7 +40,8 @@ export class Failures {
     if (isFatal(error)) throw error;
     const { message } = error as Error;
     const losesAll = typeOf(entry) === fileType.directory && !this.#isThere(entry);
-    this.#outlet.failed(entry.path, losesAll ? `${message}; nothing below it is restored` : message);
+    const said = losesAll ? `${message}; nothing below it is restored` : message;
+    this.#outlet.failed(entry.path, said, isHoldfastError(error) && error.code.startsWith('OBJECT_'));
     if (losesAll) this.lost.add(entry.path);
   }
 

@@ -11,7 +11,8 @@ import type { InPlaceAction } from './types.ts';
 export interface PassOutlet {
   action(action: InPlaceAction, path: Buffer, bytes: number): void;
   untouched(): void;
-  failed(path: Buffer, message: string): void;
+  /** @param lost the store has lost it */
+  failed(path: Buffer, message: string, lost?: boolean): void;
   /** One more, below a directory that failed and was told. */
   failedBelow(): void;
   warn(code: string, path: Buffer, message: string): void;

@@ -185,6 +185,7 @@ class Result {
   readonly #failures: RestoreFailure[] = [];
   readonly #warnings = new WarningList();
   #failureCount = 0;
+  #lostInStore = false;
   #bytes = 0;
   #untouched = 0;
 
@@ -197,8 +198,9 @@ class Result {
         onEvent({ type: 'action', action, path, bytes });
       },
       untouched: () => this.#untouched++,
-      failed: (path, message) => {
+      failed: (path, message, lost = false) => {
         this.#failureCount++;
+        this.#lostInStore ||= lost;
         if (this.#failures.length < listedFailures) this.#failures.push({ path: shown(path), message });
       },
       failedBelow: () => this.#failureCount++,
@@ -222,6 +224,7 @@ class Result {
       warningCounts: this.#warnings.counts,
       failures: this.#failures,
       failureCount: this.#failureCount,
+      lostInStore: this.#lostInStore,
       exitStatus: this.#failureCount > 0 ? errorCodes.RESTORE_INCOMPLETE.exit : warned,
     };
   }

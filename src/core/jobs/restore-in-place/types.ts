@@ -66,6 +66,8 @@ export interface InPlaceReport {
   /** What could not be brought back; everything else was. At most 1,000 are listed. */
   readonly failures: readonly RestoreFailure[];
   readonly failureCount: number;
+  /** Some of it is lost or damaged in the store; all else stands in the way here. */
+  readonly lostInStore: boolean;
   /** 0, that of FINISHED_WITH_WARNINGS, or that of RESTORE_INCOMPLETE. */
   readonly exitStatus: number;
 }
