@@ -73,7 +73,7 @@ describe('verifyStore', () => {
     expect(seen).toEqual(report.checks);
     const others = report.checks.filter(({ state }) => state !== 'ok').map(({ reason }) => reason);
     expect(new Set(others)).toEqual(new Set(['the store does not claim it']));
-    expect(others.length).toBe(3);
+    expect(others.length).toBe(4);
     expect(named(report.abilities, 'create-only')).toMatchObject({ state: 'yes', declared: true });
     expect(await keysOf(store)).toEqual([key]);
   });
