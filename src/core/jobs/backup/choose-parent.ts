@@ -8,8 +8,10 @@
 import type { Tree } from '../../contracts/panel.ts';
 import type { Level, Plan } from '../../contracts/provider.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
+import { printable } from '../../printable.ts';
 import type { OpenAddin } from '../addin.ts';
 import { type ListedSnapshot, opened, readSoundSnapshot, type Snapshot } from '../catalog.ts';
+import { Erasures } from '../erasures.ts';
 import { checkObjects } from '../parents/check-objects.ts';
 import type { ParentCache } from '../parents/parent-cache.ts';
 import { requireTrusted, type Trust } from '../trust.ts';
@@ -62,9 +64,28 @@ export async function chooseParent(choice: ParentChoice): Promise<ChosenParent |
       throw error;
     why = error.message;
   }
+  why = (await erasureOf(choice, items)) ?? why;
   const message = `cannot refer to snapshot ${plan.parents[0]}, so this one is a full: ${why}`;
   warnings.add({ code: 'no-usable-parent', component: 'account', message });
   return null;
+}
+
+/** That it was erased, which locks it like a lost identity does; null where it was not, or nobody can tell. */
+async function erasureOf(
+  { plan, addin, trust, signal }: ParentChoice,
+  items: readonly ListedSnapshot[],
+): Promise<string | null> {
+  const listed = items.find(({ id }) => id === plan.parents[0]);
+  if (listed === undefined || addin.store.capabilities.putOnly) return null;
+  try {
+    const { header } = await readSoundSnapshot(addin.provider, listed, signal, trust);
+    const erasure = await new Erasures({ ...addin, trust, signal }).of(header);
+    return erasure === null ? null : `the account was erased at ${printable(erasure.at)}`;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isHoldfastError(error)) throw error;
+    return null;
+  }
 }
 
 /** Why a snapshot cannot be referred to as far as keys go; null where it can. */
