@@ -106,7 +106,12 @@ export class Alarms {
       return;
     } catch (error) {
       const { code, stdout = '', message } = error as { code?: unknown; stdout?: string; message: string };
-      if (signal.aborted || code === 1) return;
+      if (signal.aborted) return;
+      if (code === 1) {
+        // What is overdue after it is overdue anew.
+        await this.#keep({ toldAtMs: null }, configuration);
+        return;
+      }
       said = stdout.trim() === '' ? message : stdout.trim();
     }
     if (isWithin(dayMs, nowMs, toldAtMs)) return;

@@ -6,6 +6,10 @@ import { addinConfigurationSchema } from './addin-schema.ts';
 /** `<tree>/<path>`; `*` alone stands for every tree. */
 export const excludePattern = '^(?:\\*|[a-z][a-z0-9-]*)(?:/(?!\\.{1,2}(?:/|$))[^/]+)+$';
 
+const { retention } = addinConfigurationSchema.properties;
+/** How much a run of prune may remove is no matter of an account. */
+const { maxRemoveShare: _, ...keepRules } = retention.properties;
+
 export const policyProperty = {
   type: 'array',
   maxItems: 1000,
@@ -31,7 +35,8 @@ export const policyProperty = {
         examples: ['site12'],
       },
       retention: {
-        ...addinConfigurationSchema.properties.retention,
+        ...retention,
+        properties: keepRules,
         description: 'What prune keeps of these accounts.',
       },
       fullEveryDays: {

@@ -212,6 +212,14 @@ describe('a configuration', () => {
     ]);
   });
 
+  it('takes no share that a run of prune may remove from a rule for accounts', async () => {
+    const policy = [{ account: 'a', retention: { keepLast: 1, maxRemoveShare: 1 } }];
+
+    expect(await problemWith('config.json', { ...config, policy })).toEqual([
+      expect.stringContaining('/policy/0/retention: unknown property "maxRemoveShare"'),
+    ]);
+  });
+
   it('wants several copies told apart', async () => {
     const store = { use: 'local', path: '/x' };
     const copies = [{ store }, { name: 'far', store }, { name: 'far', store }];
