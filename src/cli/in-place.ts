@@ -28,6 +28,8 @@ export interface InPlaceChoice {
   readonly delete: boolean;
   readonly checksum: boolean;
   readonly dryRun: boolean;
+  /** As `noteLeftDatabases` takes it. */
+  readonly again: string;
 }
 
 /** @throws CONFIG_INVALID nobody knows what backups leave out, which must stay as it is */
@@ -96,7 +98,7 @@ export async function runInPlace(
   const databases = wanted.everything ? leftDatabases(choice.snapshot) : [];
   const hint = report.lostInStore ? wayOut(session.addin, '') : inTheWay;
   tell(context, choice, report, { site: account.site, took, failed, databases, exitStatus, hint });
-  noteLeftDatabases(output, choice.snapshot, databases, session.addin.name);
+  noteLeftDatabases(output, choice.snapshot, databases, session.addin.name, choice.again);
   return exitStatus;
 }
 

@@ -21,24 +21,27 @@ export function leftDatabases({ body }: Pick<Snapshot, 'body'>): readonly string
  * Says that they are as they were, and for each the command that brings it back as well.
  *
  * @param addin configuration it was restored from, or a copy of one
+ * @param again what else of the command line the others take, each option after a blank
  */
 export function noteLeftDatabases(
   output: Pick<Output, 'note'>,
   { name: id }: Pick<Snapshot, 'name'>,
   databases: readonly string[],
   addin: string,
+  again = '',
 ): void {
   if (databases.length === 0) return;
   const from = storeOptions(addin);
   output.note('note: without --database the databases stay as they are; to bring them back as well:');
   for (const database of databases.slice(0, mostNotes))
-    output.note(`  holdfast restore ${word(id)} ${from} --in-place --database ${word(database)}`);
+    output.note(`  holdfast restore ${word(id)} ${from} --in-place --database ${word(database)}${again}`);
   const more = databases.length - mostNotes;
-  if (more > 0) output.note(`  and ${more} more, which holdfast ls ${word(id)} ${from} databases shows`);
+  if (more > 0)
+    output.note(`  and ${more} more, which holdfast ls ${word(id)} ${from} databases${again} shows`);
 }
 
 /** For a shell, and safe to show. */
-function word(text: string): string {
+export function word(text: string): string {
   const shown = printable(text, 4096);
   return /^[\w.@:/-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`;
 }

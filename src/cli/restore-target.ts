@@ -1,10 +1,11 @@
 /** What the options of `holdfast restore` say together: where to, and what excludes what. */
 
 import { HoldfastError } from '../core/errors.ts';
+import type { KeyOptions } from './key-input.ts';
 import type { RestrictedOptions } from './restricted.ts';
 import { percentPath, snapshotPath } from './snapshot-path.ts';
 
-export interface RestoreOptions extends RestrictedOptions {
+export interface RestoreOptions extends RestrictedOptions, KeyOptions {
   readonly account?: string;
   readonly addin?: string;
   readonly copy?: string;

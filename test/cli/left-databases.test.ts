@@ -17,13 +17,13 @@ it('a restore in place gives the command for each database that can be restored'
   const output = { note: (text: string) => void notes.push(text) };
   const databases = leftDatabases(manifest);
   const snapshot = { name: 'site1-20261121T031500Z-0123456789ab' };
-  noteLeftDatabases(output, snapshot, databases, 'nightly/second');
+  noteLeftDatabases(output, snapshot, databases, 'nightly/second', ' --identity /k');
 
   expect(databases).toEqual(['mariadb/shop', "mariadb/o'd"]);
   const restore = `  holdfast restore ${snapshot.name} --addin nightly --copy second --in-place --database`;
   expect(notes).toEqual([
     'note: without --database the databases stay as they are; to bring them back as well:',
-    `${restore} mariadb/shop`,
-    `${restore} 'mariadb/o'\\''d'`,
+    `${restore} mariadb/shop --identity /k`,
+    `${restore} 'mariadb/o'\\''d' --identity /k`,
   ]);
 });

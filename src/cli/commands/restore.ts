@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { systemConfigDir } from '../../core/config/load-configuration.ts';
 import { errorCodes } from '../../core/errors.ts';
 import type { Snapshot } from '../../core/jobs/catalog.ts';
 import { restore as restoreSnapshot } from '../../core/jobs/restore/restore.ts';
@@ -18,6 +19,7 @@ import { requireAccount, resolveSnapshot } from '../find-snapshot.ts';
 import { bytesText, countText, durationText, plural } from '../format.ts';
 import { noteJoint } from '../joint-dumps.ts';
 import { defineKeyOptions } from '../key-input.ts';
+import { word } from '../left-databases.ts';
 import { refuseOwnTarget } from '../own-target.ts';
 import { failedComponents, statusWith } from '../partial-snapshot.ts';
 import { openProgress } from '../progress.ts';
@@ -65,7 +67,7 @@ export const restore: CliCommand = {
       )
       .option('--path-percent <path>', 'the same, percent-encoded, for names with odd bytes', collected)
       .option('--database <name>', 'only this database, or <instance>/<name>; may be repeated', collected)
-      .option('--to <dir>', 'directory to restore into; empty or absent')
+      .option('--to <dir>', 'directory to restore into; empty, or absent in one that is there')
       .option('--all', 'with latest and --to: every account, each into DIR/<site>')
       .option(
         '--restricted',
@@ -142,6 +144,7 @@ async function restoreOne(
       delete: chosen.delete === true,
       checksum: chosen.checksum === true,
       dryRun: chosen.dryRun === true,
+      again: againOf(context, chosen),
     });
   }
   const restriction = await restrictions(context, session, chosen)(snapshot);
@@ -166,6 +169,18 @@ async function restoreOne(
   };
   if (chosen.dryRun === true) return planOne(context, request, failed);
   return run(context, request, { failed, hint: wayOut(session.addin, '--resume ') });
+}
+
+/** Options without which the same store would not be found, or not be opened. */
+function againOf({ configDir }: CliContext, { identity, passphraseFile }: RestoreOptions): string {
+  const given = {
+    '--config': configDir === systemConfigDir ? undefined : configDir,
+    '--identity': identity,
+    '--passphrase-file': passphraseFile,
+  };
+  return Object.entries(given)
+    .map(([name, value]) => (value === undefined ? '' : ` ${name} ${word(value)}`))
+    .join('');
 }
 
 async function run(
