@@ -41,7 +41,10 @@ export function outputLost(cause: Error): HoldfastError {
   const why = printable(systemCode(cause) ?? cause.message, 100);
   return new HoldfastError('OUTPUT_UNWRITABLE', `what was to be said could not be written: ${why}`, {
     cause,
-    hint: 'Make room where the output goes, or keep its reader; holdfast status shows what was done.',
+    hint:
+      systemCode(cause) === 'EPIPE'
+        ? 'Its reader left before the end; holdfast status shows what was done.'
+        : 'Make room where the output goes; holdfast status shows what was done.',
   });
 }
 
