@@ -84,7 +84,7 @@ export function entryLine(entry: Entry, content: Content | null): string {
 export const warnedPlace = (warning: Warning): string => shown(warnedPath(warning));
 
 export const percentHelp =
-  '\nNames with odd bytes or a % are shown percent-encoded, a % as %25. Every path that is shown can be given to\nrestore --path-percent; one without a % also to --path.';
+  '\nNames with odd bytes or a % are shown percent-encoded, a % as %25. Every path that is shown can be given to\nrestore --path-percent; one without a % also to --path. A database, databases/<instance>/<name>.sql, is\nrestored by --database <instance>/<name>.';
 
 function permissions(mode: number): string {
   const letter = typeNames.get(mode & fileType.mask)?.letter ?? '?';

@@ -6,9 +6,18 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BackupDocument, BackupPlanDocument } from '../../src/cli/documents/backup.ts';
 import type { DoctorDocument } from '../../src/cli/documents/doctor.ts';
+import type { MatchDocument } from '../../src/cli/documents/entry.ts';
 import type { RestoreDocument, RestorePlanDocument } from '../../src/cli/documents/restore.ts';
 import { errorCodes } from '../../src/core/errors.ts';
-import { type CliSite, documentOf, makeDirectory, makeSite, treeIn, writeJson } from '../support/cli.ts';
+import {
+  type CliSite,
+  documentOf,
+  linesOf,
+  makeDirectory,
+  makeSite,
+  treeIn,
+  writeJson,
+} from '../support/cli.ts';
 import { type MariadbServer, startMariadb } from '../support/mariadb.ts';
 import { type PostgresqlServer, psql, startPostgresql } from '../support/postgresql.ts';
 import { populateDatabases } from '../support/sample-databases.ts';
@@ -75,6 +84,9 @@ describe('databases', () => {
     const snapshot = documentOf<BackupDocument>('backup', result).snapshots[0]!;
     const exported = snapshot.components.filter(({ type }) => type === 'database');
     const top = await site.holdfast('ls', snapshot.id);
+    const found = await site.holdfast('find', 'databases/*.sql', '--snapshot', snapshot.id, '--json');
+    const [database] = linesOf<MatchDocument>('match', found);
+    expect(database).toMatchObject({ type: 'database', path: expect.stringMatching(/^databases\/.*\.sql$/) });
 
     expect(snapshot.state).toBe('complete');
     expect(exported.map(({ name }) => name).sort()).toEqual(all);

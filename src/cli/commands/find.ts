@@ -12,9 +12,10 @@ import type { CliCommand } from '../command.ts';
 import { loadReadable } from '../configuration.ts';
 import type { MatchDocument } from '../documents/entry.ts';
 import { contentOf, encodedPath, modifiedAt, percentHelp, shown, typeName } from '../entry-view.ts';
+import { describeExports } from '../export-view.ts';
 import { ownerOf } from '../find-account.ts';
 import { resolveSnapshot } from '../find-snapshot.ts';
-import { plural } from '../format.ts';
+import { instantText, plural } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { tellOfLeftOut } from '../left-out-notes.ts';
 import type { Output } from '../output.ts';
@@ -61,7 +62,7 @@ export const find: CliCommand<Options> = {
       .option('--server <uuid>', serverHelp)
       .addHelpText(
         'after',
-        `${percentHelp}\nA snapshot that is damaged or that nothing opens is named, and the others are searched all the same; the\nstatus is then that of the failure. What nobody signed who is trusted here is searched with --snapshot alone.`,
+        `${percentHelp}\nDatabases are found by the files they become, e.g. alice_wp.sql. A snapshot that is damaged is named, what nothing\nopens is counted, and the others are searched all the same; the\nstatus is then that of the failure. What nobody signed who is trusted here is searched with --snapshot alone.`,
       );
     defineKeyOptions(command);
   },
@@ -90,7 +91,6 @@ export const find: CliCommand<Options> = {
         if (error === 'untrusted' || error === 'erased') left[error] += 1;
         if (error === null || error === 'untrusted' || error === 'erased') continue;
         unsearched.push(error);
-        if (unsearched.length <= mostNotes) output.note(`holdfast: ${error.message}`);
       }
       if (left.erased > 0) {
         const what = plural(left.erased, 'snapshot');
@@ -136,14 +136,27 @@ async function tryIn(
   }
 }
 
+/** What nothing opens says the same of every snapshot; what is damaged is named. */
+export function unsearchedLines(unsearched: readonly HoldfastError[]): string[] {
+  const locked = unsearched.filter(({ code }) => code.startsWith('IDENTITY_'));
+  const other = unsearched.filter(({ code }) => !code.startsWith('IDENTITY_'));
+  const more = other.length - mostNotes;
+  const [first, second] = locked;
+  return [
+    ...other.slice(0, mostNotes).map(({ message }) => message),
+    ...(more > 0 ? [`and of ${plural(more, 'more snapshot')} as well`] : []),
+    ...(first === undefined ? [] : [first.message]),
+    ...(second === undefined ? [] : [`and ${plural(locked.length - 1, 'more snapshot')} locked like that`]),
+  ];
+}
+
 /** The exit status: that of the worst failure. */
 function tell(unsearched: readonly HoldfastError[], output: Output): number {
   const [first] = unsearched;
   if (first === undefined) return 0;
   const code = worstFirst.find((one) => unsearched.some((error) => error.code === one));
   const worst = unsearched.find((error) => error.code === code) ?? first;
-  const more = unsearched.length - mostNotes;
-  if (more > 0) output.note(`holdfast: and of ${plural(more, 'more snapshot')} as well`);
+  for (const line of unsearchedLines(unsearched)) output.note(`holdfast: ${line}`);
   if (worst.hint !== undefined) output.note(`hint: ${worst.hint}`);
   return errorCodes[worst.code].exit;
 }
@@ -172,5 +185,11 @@ async function findIn(
   };
   for await (const entry of reader.entries()) {
     if (matches(entry.path.toString('utf8'))) await show(entry);
+  }
+  for (const { path, pathEncoding, type, size, modifiedAt: at } of describeExports(snapshot)) {
+    if (!matches(path)) continue;
+    const time = at === null ? '-' : instantText(at).slice(0, 16);
+    output.line(`${snapshot.name}  ${String(size).padStart(12)} ${time}  ${path}`);
+    output.record<MatchDocument>({ snapshot: snapshot.name, path, pathEncoding, type, size, modifiedAt: at });
   }
 }
