@@ -104,9 +104,12 @@ export async function runRestoreAll(
   );
   for (const line of lines) output.info(line);
   for (const { snapshot } of outcomes) await noteDoubts(output, search, snapshot, lackingIn(snapshot));
+  const hints = new Set<string>();
   const failed = (what: string, { message, hint }: HoldfastError): void => {
     output.note(`failed: ${what}: ${printable(message, 4096)}`);
-    if (hint !== undefined) output.note(`  hint: ${hint}`);
+    // Of many that fail alike the hint is worth one line.
+    if (hint !== undefined && !hints.has(hint)) output.note(`  hint: ${hint}`);
+    hints.add(hint ?? '');
   };
   for (const { key, error } of damaged) failed(printable(key, 4096), error);
   for (const { snapshot, error } of outcomes) {

@@ -59,6 +59,9 @@ describe('restore latest --all', () => {
     expect(readdirSync(join(other, 'site2'))).toContain('kept');
     const again = await site.holdfast('restore', 'latest', '--all', '--to', other, '--json');
     expect(again.status).toBe(errorCodes.TARGET_NOT_EMPTY.exit);
+    // What to do is said once, of however many.
+    expect(again.stderr.match(/^failed: /gm)?.length).toBeGreaterThan(1);
+    expect(again.stderr.match(/hint: /g)).toHaveLength(1);
   });
 
   it('goes on with the snapshots that it was begun with, whatever was backed up since', async () => {
