@@ -38,7 +38,7 @@ export async function keyWarnings(
   if (differ > 0) {
     found.push({
       code: 'recipients-changed',
-      message: `the keys of ${differ} accounts of ${name} are for other recipients than the configuration names`,
+      message: `the keys of ${plural(differ, 'account')} of ${name} are for other recipients than the configuration names`,
       hint: `Run holdfast key rotate ${store}, or with credentials that can only put holdfast key rotate ${store} --epoch.`,
     });
   }

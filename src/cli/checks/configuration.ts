@@ -12,6 +12,7 @@ import { openSigner, ownSigners } from '../../core/state/signing-key.ts';
 import type { State } from '../../core/state/state.ts';
 import { placeOf } from '../config-place.ts';
 import { type Loaded, perStore } from '../configuration.ts';
+import { plural } from '../format.ts';
 import { openStateOf } from '../opened.ts';
 import { runnerOf } from '../runs/runner.ts';
 import type { World } from '../world.ts';
@@ -104,7 +105,7 @@ export async function checkState(
     // Finds as a backup would that it is damaged, or known to others; it is there, so none is made.
     if (signers.length > 0) await openSigner(stateDir, uuid);
     const keys = signers.map(({ publicKey }) => ok('signing key', publicKey));
-    return [ok('state', `${shown}: server ${uuid}, ${count} accounts seen`), ...keys, ...notes];
+    return [ok('state', `${shown}: server ${uuid}, ${plural(count, 'account')} seen`), ...keys, ...notes];
   });
   return { checks, state };
 }

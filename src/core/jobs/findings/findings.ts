@@ -38,7 +38,8 @@ export function shrunk(newest: Measures, before: readonly Measures[]): Finding |
     const usual = median(good.map((one) => one[what]));
     const measured = newest[what];
     if (measured >= usual / 2) continue;
-    const message = `it has ${measured} ${what}, the ${good.length} before it ${usual} in the median`;
+    const unit = measured === 1 ? { entries: 'entry', bytes: 'byte' }[what] : what;
+    const message = `it has ${measured} ${unit}, the ${good.length} before it ${usual} in the median`;
     return { code: 'shrunk', what, measured, usual, message };
   }
   return null;

@@ -25,6 +25,7 @@ describe('the findings of a snapshot', () => {
   });
 
   it('name a size below half of the median, of entries or of bytes', () => {
+    expect(findingsOf({ ...usual, entries: 1 }, nights(7))[0]?.message).toContain('it has 1 entry, ');
     expect(codes({ entries: 5000, bytes: 50_000_000 })).toEqual([]);
     expect(findingsOf({ ...usual, entries: 4999 }, nights(7))).toEqual([
       {
