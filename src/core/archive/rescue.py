@@ -45,6 +45,7 @@ KNOWN_FORMAT = 1
 KNOWN_FEATURES = ['age']
 LINKED, HAS_XATTRS = 4, 16  # of an entry's flags, those that matter here
 CHATTR = 128 | 256 | 512    # and these, eight times what the kernel has for chattr's i, a and d
+FORBIDS = 128 | 256         # of those, what lets nothing be made or changed any more
 GET_FLAGS, SET_FLAGS = 0x80086601, 0x40086602  # FS_IOC_GETFLAGS and FS_IOC_SETFLAGS of Linux
 ACLS = ('system.posix_acl_access', 'system.posix_acl_default')
 IDENTITY = re.compile(r'(?m)^(?:AGE-(?:SECRET-KEY|PLUGIN)-|-----BEGIN [A-Z ]*PRIVATE KEY-----)')  # what age takes
@@ -1120,9 +1121,10 @@ class Target:
             os.fchown(self.root, 0, 0)
         os.fchmod(self.root, 0o700)
         self.chain = [[b'', self.root, None]]  # name, descriptor or None, entry: from the target to where we are
-        self.first = {}    # (device, inode) -> components of the name restored first
+        self.near = None, -1  # path and descriptor of the directory that was reached last, see `reach`
+        self.first = {}    # (device, inode) -> path restored first
         self.spoilt = set()  # those of them that are damaged
-        self.protected = []  # (components, flags) of what chattr had set something of
+        self.protected = []  # (path, flags) of what chattr had made immutable or append-only
         self.entries = self.bytes = 0
         self.spoken = time.time()
         self.sync = whole_sync()
@@ -1156,10 +1158,21 @@ class Target:
             os.close(parent)
             self.chain[-2][1] = None
 
+    def reach(self, path):
+        """The directory that holds what was restored, which stays open: the next one is often beside it; and the name."""
+        above, _, name = path.rpartition(b'/')
+        if self.near[0] != above:
+            if self.near[0] is not None:
+                os.close(self.near[1])
+            self.near = None, -1
+            self.near = above, walk(self.root, above.split(b'/') if above else [], os.O_PATH)
+        return self.near[1], name
+
     def leave(self):
         name, fd, entry = self.chain[-1][0], self.descriptor(), self.chain[-1][2]
         if entry:
             self.guard(entry, lambda: self.dress(entry, fd, {}))
+            self.protect(entry, fd)
             self.guard(entry, lambda: self.settle(fd))
         self.chain.pop()
         os.close(fd)
@@ -1173,8 +1186,7 @@ class Target:
         """Attributes of all directories that are still open, then what forbids changes, the target itself at the very end,
         when all is on the disk: many errors of a disk are told only to those who ask."""
         self.enter([])
-        for parts, flags in self.protected:
-            self.protect(parts, flags)
+        self.protect_last()
         try:
             (self.sync or os.fsync)(self.root)
         except OSError as error:
@@ -1202,33 +1214,32 @@ class Target:
                 raise Stop('%s: %s' % (show(entry.path), error.strerror))
             problem('%s: %s' % (show(entry.path), error.strerror))
 
-    def protect(self, parts, flags):
-        """Sets what chattr had set, when nothing will be made or changed any more."""
-        try:
-            parent = walk(self.root, parts[:-1])
+    def protect(self, entry, fd):
+        """Sets what chattr had set of an open file, or of a directory in which nothing will be made any more, and which
+        would hand it down. What forbids changes waits for the end."""
+        if entry.flags & FORBIDS:
+            self.protected.append((entry.path, entry.flags))
+        elif entry.flags & CHATTR:
             try:
-                fd = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
-            finally:
-                os.close(parent)
+                set_flags(fd, entry.flags)
+            except OSError as error:
+                problem('%s: what chattr had set is lost: %s' % (show(entry.path), error.strerror))
+
+    def protect_last(self):
+        """Sets what forbids changes, when nothing will be made or changed any more."""
+        for path, flags in self.protected:
             try:
-                word = bytearray(fcntl.ioctl(fd, GET_FLAGS, bytes(8)))
-                before = int.from_bytes(word[:4], sys.byteorder)
-                word[:4] = (before & ~(CHATTR >> 3) | (flags & CHATTR) >> 3).to_bytes(4, sys.byteorder)
-                fcntl.ioctl(fd, SET_FLAGS, bytes(word))
-            finally:
-                os.close(fd)
-        except FileNotFoundError:
-            pass  # it could not be restored, which was said
-        except OSError as error:
-            problem('%s: what chattr had set is lost: %s' % (show(b'/'.join(parts)), error.strerror))
+                parent, name = self.reach(path)
+                fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+                try:
+                    set_flags(fd, flags)
+                finally:
+                    os.close(fd)
+            except OSError as error:
+                problem('%s: what chattr had set is lost: %s' % (show(path), error.strerror))
 
     def put(self, entry, index):
-        def make():
-            self.make(entry, index)
-            if entry.flags & CHATTR:
-                self.protected.append((entry.parts, entry.flags))
-
-        self.guard(entry, make)
+        self.guard(entry, lambda: self.make(entry, index))
         self.entries += 1
         if sys.stderr.isatty() and time.time() - self.spoken > 5:
             self.spoken = time.time()
@@ -1251,6 +1262,7 @@ class Target:
             try:
                 why = self.fill(fd, file, index)
                 self.dress(entry, fd, {})
+                self.protect(entry, fd)
                 self.settle(fd)
             finally:
                 os.close(fd)
@@ -1264,23 +1276,20 @@ class Target:
                 os.mknod(name, stat.S_IFMT(entry.mode) | 0o600, entry.device, dir_fd=parent)
             self.dress(entry, name, {'dir_fd': parent, 'follow_symlinks': False})
         if key:
-            self.first[key] = entry.parts
+            self.first[key] = entry.path
         return None
 
     def link(self, entry, key, parent, name):
         """A further name of a file. False where it cannot be: then the file is restored once more."""
         try:
-            source = walk(self.root, self.first[key][:-1], os.O_PATH)
-            try:
-                os.link(self.first[key][-1], name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
-            finally:
-                os.close(source)
+            source, first = self.reach(self.first[key])
+            os.link(first, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
         except OSError as error:
             problem('%s: cannot be a hard link of %s, becomes a copy: %s'
-                    % (show(entry.path), show(b'/'.join(self.first[key])), error.strerror))
+                    % (show(entry.path), show(self.first[key]), error.strerror))
             return False
         if key in self.spoilt:
-            problem('%s is damaged, as %s is, the same file' % (show(entry.path), show(b'/'.join(self.first[key]))))
+            problem('%s is damaged, as %s is, the same file' % (show(entry.path), show(self.first[key])))
         return True
 
     def fill(self, fd, file, index):
@@ -1362,6 +1371,14 @@ def whole_sync():
         if call(fd) < 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return sync
+
+
+def set_flags(fd, flags):
+    """Gives an open file or directory what chattr had set, and leaves what else its file system keeps for it."""
+    word = bytearray(fcntl.ioctl(fd, GET_FLAGS, bytes(8)))
+    before = int.from_bytes(word[:4], sys.byteorder)
+    word[:4] = (before & ~(CHATTR >> 3) | (flags & CHATTR) >> 3).to_bytes(4, sys.byteorder)
+    fcntl.ioctl(fd, SET_FLAGS, bytes(word))
 
 
 def walk(fd, parts, flags=os.O_RDONLY):

@@ -160,6 +160,42 @@ describe('rescue.py restore', () => {
     expect(stderr).not.toContain('Traceback');
     expect(existsSync(join(lab.storePath, 'x'))).toBe(false);
   });
+
+  it('sets what chattr had set where it has a file open, and walks once to many that forbid changes', () => {
+    const program = `
+import importlib.util, os, stat, sys
+spec = importlib.util.spec_from_file_location('rescue', sys.argv[1])
+rescue = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(rescue)
+walk = rescue.walk
+rescue.walk = lambda fd, parts, *flags: (print('walk', b'/'.join(parts).decode()), walk(fd, parts, *flags))[1]
+rescue.set_flags = lambda fd, flags: print(os.path.relpath(os.readlink('/proc/self/fd/%d' % fd), sys.argv[2]), flags)
+index = type('Index', (), {'pour': lambda *_: None})
+target = rescue.Target(sys.argv[2])
+def put(path, mode, flags):
+    entry = rescue.Entry()
+    entry.path, entry.parts, entry.mode, entry.flags = path, path.split(b'/'), mode, flags
+    entry.uid, entry.gid, entry.mtime_ns, entry.inode, entry.xattrs, entry.target, entry.device = 0, 0, 0, 1, {}, b'', 0
+    entry.content = rescue.Content(0, b'', [])
+    target.put(entry, index)
+put(b'd', stat.S_IFDIR | 0o755, 512)
+put(b'd/e', stat.S_IFDIR | 0o755, 0)
+put(b'd/e/a', stat.S_IFREG | 0o644, 512)
+put(b'd/e/b', stat.S_IFREG | 0o644, 128)
+put(b'd/e/c', stat.S_IFREG | 0o644, 256 | 512)
+put(b'd/e/pipe', stat.S_IFIFO | 0o644, 128 | 512)
+target.close()
+`;
+    const told = execFileSync('python3', ['-B', '-c', program, rescueFile, join(directory, 'flags')]);
+
+    expect(told.toString().trim().split('\n')).toEqual([
+      'd/e/a 512',
+      'd 512',
+      'walk d/e',
+      'd/e/b 128',
+      'd/e/c 768',
+    ]);
+  });
 });
 
 describe('rescue.py verify', () => {

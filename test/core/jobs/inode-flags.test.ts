@@ -14,6 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Entry, entryFlags, fileType } from '../../../src/core/archive/entry.ts';
+import { isProtectedLast } from '../../../src/core/jobs/restore/protection.ts';
 import { type Lab, openLab } from '../../support/backup.ts';
 import { compareTrees } from '../../support/compare-trees.ts';
 import { type MountedFilesystem, mountFilesystem } from '../../support/filesystems.ts';
@@ -28,17 +30,43 @@ const expected = {
   log: 'ad',
   plain: '',
   scratch: 'd',
+  'scratch-too': 'd',
+  'scratch-too/below': '',
+  'scratch-too/below/file': 'd',
   settings: 'i',
 };
 
 function build(tree: string): void {
-  mkdirSync(join(tree, 'closed', 'below'), { recursive: true });
-  for (const name of ['closed/log', 'linked', 'log', 'plain', 'scratch', 'settings'])
+  for (const name of ['closed/below', 'scratch-too/below']) mkdirSync(join(tree, name), { recursive: true });
+  for (const name of [
+    'closed/log',
+    'scratch-too/below/file',
+    'linked',
+    'log',
+    'plain',
+    'scratch',
+    'settings',
+  ])
     writeFileSync(join(tree, name), `what ${name} holds\n`);
   linkSync(join(tree, 'linked'), join(tree, 'linked-too'));
   for (const [name, flags] of Object.entries(expected))
     if (flags !== '') execFileSync('chattr', [`+${flags}`, join(tree, name)]);
 }
+
+it('comes when all else is there where it forbids changes or is handed down, and never to what is no file or directory', () => {
+  const { immutable, appendOnly, noDump } = entryFlags;
+  const cases = [fileType.regular, fileType.directory, fileType.fifo].map((type) =>
+    [immutable, appendOnly | noDump, noDump, 0].map((flags) =>
+      isProtectedLast({ mode: type, flags } as Entry),
+    ),
+  );
+
+  expect(cases).toEqual([
+    [true, true, false, false],
+    [true, true, true, false],
+    [false, false, false, false],
+  ]);
+});
 
 /** Of each entry those that are kept, as `lsattr` names them. */
 function flagsIn(tree: string): Record<string, string> {
@@ -127,7 +155,7 @@ describe.each(['ext4', 'xfs'] as const)('on %s', (kind) => {
     expect(extract('bsdtar')).toBe('');
     expect(flagsIn(join(target, 'shadow'))).toEqual(expected);
     remove(target);
-    expect(extract('tar')).toMatch(/^(tar: Ignoring unknown extended header keyword 'SCHILY\.fflags'\n){6}$/);
+    expect(extract('tar')).toMatch(/^(tar: Ignoring unknown extended header keyword 'SCHILY\.fflags'\n){8}$/);
     remove(target);
   });
 

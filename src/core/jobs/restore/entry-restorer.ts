@@ -30,7 +30,7 @@ import {
 } from '../../filesystem/write-entry.ts';
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
 import type { Frames } from './frames.ts';
-import { isProtected, unprotect } from './protection.ts';
+import { isProtected, protectFile, protectName, unprotect } from './protection.ts';
 import { type Restriction, restrictEntry } from './restriction.ts';
 import { writeContent } from './write-content.ts';
 
@@ -134,6 +134,7 @@ export class EntryRestorer {
     // What was not there by its own name a moment ago is another entry by now, and is not replaced.
     const resume = this.#mayBeThere(parent, entry) && this.#options.resume;
     if (resume && isComplete(parent, name, entry, size, xattrs)) {
+      protectName(parent, name, entry, outlet);
       outlet.kept();
       outlet.progress(1, dataBytes(content));
       return;
@@ -146,6 +147,7 @@ export class EntryRestorer {
       try {
         if (content !== null && content.size > 0) await writeContent(fd, content, this.#options.frames);
         applyToDescriptor(fd, entry, xattrs, refused);
+        protectFile(fd, entry, outlet);
         const written = fd;
         fd = -1;
         closeWritten(written);

@@ -14,7 +14,7 @@ import type { Frames } from './frames.ts';
 import { KeptEntries } from './kept-pages.ts';
 import type { Leftovers, PageWork } from './messages.ts';
 import { damagedPage } from './page-works.ts';
-import { isProtected } from './protection.ts';
+import { isProtectedLast } from './protection.ts';
 import type { Restriction } from './restriction.ts';
 
 export interface PageRestorerOptions {
@@ -48,7 +48,7 @@ export class PageRestorer {
       this.#options.checkStop();
       if (this.#options.verifyOnly) await this.#verify(entry);
       else {
-        if (this.#options.restriction === null && isProtected(entry)) this.#protected.add(entry);
+        if (this.#options.restriction === null && isProtectedLast(entry)) this.#protected.add(entry);
         if (await this.restorer.restore(entry)) this.#keep(entry);
       }
     }

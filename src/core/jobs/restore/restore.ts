@@ -230,11 +230,9 @@ async function restorePages(
     sortedPages([...own.directories, ...leftovers.directories]),
     request.signal,
   );
-  const isWhole = context.isWhole();
-  for await (const entry of entriesOf([...own.protected, ...leftovers.protected], 'forwards')) {
-    request.signal.throwIfAborted();
-    protect(context.target, entry, isWhole, outlet);
-  }
+  const last = sortedPages([...own.protected, ...leftovers.protected]);
+  const { signal } = request;
+  await protect(context.target, entriesOf(last, 'forwards'), { isWhole: context.isWhole(), outlet, signal });
 }
 
 /** From the last to the first, so that a directory comes after everything below it. */
