@@ -81,7 +81,7 @@ function summaryOf({ nowMs, limits, found }: Looked, overdue: readonly Found[]):
   const oldest = hours(Math.max(0, ...ages));
   const accounts = new Set(found.map(({ account }) => account)).size;
   const lateAccounts = new Set(overdue.map(({ account }) => account)).size;
-  const late = `${lateAccounts} of ${accounts} accounts without a good snapshot`;
+  const late = `${lateAccounts} of ${plural(accounts, 'account')} without a good snapshot`;
   const fine = `${plural(accounts, 'account')}, ${ages.length === 0 ? 'no snapshot yet' : `the oldest good snapshot is ${oldest} h old`}`;
   const figures = [
     `overdue=${lateAccounts};;0`,

@@ -1500,8 +1500,8 @@ def command_restore(store, options):
     warn_unknown(snapshot.key, snapshot.header)
     index = Index(store, snapshot)
     for code, count in sorted((snapshot.body.get('warningCounts') or {}).items()):
-        note('%s warnings %s were given when this snapshot was made; line 2 of %s names the paths'
-             % (count, show(code), show(snapshot.key)))
+        note('%s of %s when this snapshot was made; line 2 of %s names the paths'
+             % ('1 warning' if count == 1 else '%s warnings' % count, show(code), show(snapshot.key)))
     if os.geteuid() != 0:
         note('you are not root: owners, devices, trusted.* and security.* attributes will be lost')
     target = Target(options.to)
