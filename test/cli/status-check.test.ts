@@ -79,7 +79,7 @@ describe('status --check', () => {
     renameSync(join(site.dir, 'home/anna/away'), join(site.dir, 'home/anna/one'));
 
     expect([old.status, half.status, both.status]).toEqual([2, 2, 1]); // the last: a run that failed
-    expect(old.text).toMatch(/^HOLDFAST CRITICAL - 1 of 1 accounts without a good snapshot for 30 h \| /);
+    expect(old.text).toMatch(/^HOLDFAST CRITICAL - 1 of 1 account without a good snapshot for 30 h \| /);
     expect(old.text).toMatch(/^nightly: anna: last good 48\.\d h ago$/m);
     expect(half.document.overdue[0]).toMatchObject({ account: 'anna', lacking: ['two'] });
   });
