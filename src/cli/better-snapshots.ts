@@ -1,7 +1,9 @@
 /** Other snapshots of an account that may have what one lacks. Read, not guessed: a manifest says what is in it. */
 
+import { isHoldfastError } from '../core/errors.ts';
 import { listSnapshots, type Snapshot } from '../core/jobs/catalog.ts';
 import { distrustOf, trustsNobody } from '../core/jobs/trust.ts';
+import { printable } from '../core/printable.ts';
 import { readEach } from './read-each.ts';
 import type { Search } from './search.ts';
 
@@ -26,3 +28,13 @@ export async function* otherComplete(
 
 const isTrusted = ({ trust }: Search, snapshot: Pick<Snapshot, 'header' | 'signedBy' | 'name'>): boolean =>
   trust === undefined || trustsNobody(trust) || distrustOf(snapshot, trust) === null;
+
+/** What a look at the others found, or why there could be none, as a sentence: a hint stops nothing. */
+export async function saidOfOthers(look: () => Promise<string | null>): Promise<string | null> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!isHoldfastError(error) || error.code === 'INTERRUPTED') throw error;
+    return `other snapshots could not be looked at: ${printable(error.message, 4096)}`;
+  }
+}

@@ -4,7 +4,7 @@ import { shown } from '../core/filesystem/path-text.ts';
 import type { Snapshot } from '../core/jobs/catalog.ts';
 import { exclusionOver } from '../core/jobs/excluded.ts';
 import { printable } from '../core/printable.ts';
-import { otherComplete } from './better-snapshots.ts';
+import { otherComplete, saidOfOthers } from './better-snapshots.ts';
 import type { Output } from './output.ts';
 import type { Search } from './search.ts';
 
@@ -25,13 +25,14 @@ export async function noteExcluded(
   for (const { path, exclusion } of excluded.slice(0, mostNotes)) {
     const by = `by the exclusion ${printable(exclusion, 4096)}`;
     output.note(`note: ${shown(path)} is left out of ${snapshot.name} ${by}`);
-    const without = await newestWithout(search, snapshot, path);
-    if (without !== null) output.note(`hint: the newest one that does not leave it out is ${without}`);
+    const without = await saidOfOthers(() => newestWithout(search, snapshot, path));
+    if (without !== null) output.note(`hint: ${without}`);
   }
 }
 
 async function newestWithout(search: Search, snapshot: Snapshot, path: Buffer): Promise<string | null> {
   for await (const other of otherComplete(search, snapshot))
-    if (exclusionOver(other, path) === null) return other.name;
+    if (exclusionOver(other, path) === null)
+      return `the newest one that does not leave it out is ${other.name}`;
   return null;
 }

@@ -211,7 +211,7 @@ describe('db import', () => {
 
     const { leftDatabases } = documentOf<RestoreInPlaceDocument>('restore-in-place', result);
     expect(leftDatabases).toContain(`mariadb/${db('wp')}`);
-    expect(result.stderr).toContain(` --in-place --database mariadb/${db('wp')}\n`);
+    expect(result.stderr).toContain(` --in-place --database mariadb/${db('wp')} --config ${site.config}\n`);
   });
 
   it('shows with --dry-run what it would do, and does nothing', async () => {

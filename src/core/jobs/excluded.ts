@@ -3,6 +3,13 @@
 import { PathFilter } from '../filesystem/patterns.ts';
 import type { Snapshot } from './catalog.ts';
 
+/** The patterns of a tree, whose name may be that of a property that every object has. */
+export const ofTree = (
+  patterns: Readonly<Record<string, readonly string[]>> | undefined,
+  tree: string,
+): readonly string[] | undefined =>
+  patterns !== undefined && Object.hasOwn(patterns, tree) ? patterns[tree] : undefined;
+
 /**
  * The exclusion that leaves out a path, or what a directory holds, as it is configured: tree and pattern. Null where none does.
  *
@@ -14,6 +21,6 @@ export function exclusionOver({ body }: Pick<Snapshot, 'body'>, path: Buffer): s
     const filter = new PathFilter([pattern], undefined);
     return parts.some((_, i) => filter.judge(parts.slice(0, i + 1).join('/'), i + 1) === 'leave-out');
   };
-  const found = (body.exclusions[tree] ?? []).find(isOver);
+  const found = (ofTree(body.exclusions, tree) ?? []).find(isOver);
   return found === undefined ? null : `${tree}/${found}`;
 }

@@ -8,6 +8,7 @@ import type { Account } from '../../contracts/panel.ts';
 import { HoldfastError } from '../../errors.ts';
 import { PathFilter } from '../../filesystem/patterns.ts';
 import type { Snapshot } from '../catalog.ts';
+import { ofTree } from '../excluded.ts';
 import { leftOut } from '../left-out.ts';
 import { warnedPath } from '../restore/backup-warnings.ts';
 
@@ -29,7 +30,10 @@ export function keptPaths({ body }: Snapshot, account: Account): (path: Buffer) 
   const unread = new Set(listedOf(body).map((one) => warnedPath(one).toString('latin1')));
   const filters = new Map(
     account.trees.map((tree) => {
-      const then = new PathFilter(body.exclusions[tree.name] ?? [], body.inclusions?.[tree.name]);
+      const then = new PathFilter(
+        ofTree(body.exclusions, tree.name) ?? [],
+        ofTree(body.inclusions, tree.name),
+      );
       return [tree.name, [then, new PathFilter(tree.exclude, tree.include)]];
     }),
   );
