@@ -203,6 +203,25 @@ export async function claimCopy(
   return id;
 }
 
+/**
+ * Writes once more what makes a put-only store that lost it the one with this id, as far as its credentials may; what is there
+ * stays.
+ */
+export async function reclaim(
+  store: Store,
+  id: string,
+  origins: readonly string[],
+  world: ClaimWorld,
+): Promise<void> {
+  try {
+    await initialise(store, { ...world, newUuid: () => id }, origins);
+  } catch (error) {
+    // A writer may lack the rights of a first backup; restores work without that file.
+    const isHarmless = isHoldfastError(error) && ['STORE_FOREIGN', 'STORE_DENIED'].includes(error.code);
+    if (!isHarmless) throw error;
+  }
+}
+
 async function writeStoreFile(
   store: Store,
   file: StoreFile,

@@ -29,7 +29,7 @@ export async function requireSamePlace(stateDir: string, name: string, place: st
     'STORE_FOREIGN',
     `the store of ${name} is at another place than before, and its credentials cannot ask which store that is`,
     {
-      hint: 'Correct the store, give the configuration a new name, or run one backup with credentials that can read.',
+      hint: 'Correct the store, give the configuration or the copy a new name, or run one backup with credentials that can read.',
     },
   );
 }

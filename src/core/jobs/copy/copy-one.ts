@@ -22,6 +22,8 @@ export interface OpenStore {
   readonly store: Store;
   /** What errors call it. */
   readonly where?: () => string;
+  /** Where it is, as far as the configuration says; the same text means the same place. */
+  readonly place?: string;
   readonly provider: Provider;
 }
 

@@ -92,6 +92,13 @@ export class CopyRecord {
     for (const key of this.leftOut) if (parseManifestKey(key)?.owner === owner) this.leftOut.delete(key);
   }
 
+  /** The copy has lost what it had: all is offered to it anew. */
+  forgetHeld(): void {
+    for (const held of [this.sent, this.leftOut, this.doubtful, this.keys, this.events]) held.clear();
+    for (const [owner] of this.landed.manifests()) this.landed.forget(owner);
+    this.replacedKeys = 0;
+  }
+
   /**
    * Forgets manifests that the source no longer has, and writes the file where anything changed.
    *

@@ -7,6 +7,7 @@
  */
 
 import { parseManifestKey } from '../../archive/keys.ts';
+import type { ObjectRef } from '../../archive/manifest.ts';
 import { lockRulesOf } from '../extend-locks.ts';
 import { safeAgeMs } from './copy-object.ts';
 import { type CopyPath, type FoundManifest, readManifest } from './copy-one.ts';
@@ -89,7 +90,7 @@ export class Landed {
     const named = new Map<string, number | null>();
     for (const { key, lockedAtMs } of this.#placesOf(owner, path.now())) {
       if (!putOnly && lockedAtMs === null) continue;
-      for (const name of await namedBy(path, key)) {
+      for (const { key: name } of await namedBy(path, key)) {
         named.set(name, later(named.get(name) ?? null, lockedAtMs));
       }
     }
@@ -108,6 +109,15 @@ export class Landed {
     // Prune may let go of it, but not of what is young.
     const isYoung = last !== undefined && last.key !== newest?.key && nowMs - last.atMs < safeAgeMs;
     return [newest, isYoung ? last : undefined].filter((one) => one !== undefined);
+  }
+
+  /** By account, the keys of the newest. */
+  manifests(): readonly (readonly [owner: string, key: string])[] {
+    return [...this.#newest].map(([owner, { key }]) => [owner, key]);
+  }
+
+  forget(owner: string): void {
+    this.#newest.delete(owner);
   }
 
   /** @param present keys of the manifests in the main store; accounts that have none are forgotten */
@@ -129,13 +139,16 @@ interface LandedNote {
 }
 
 /** Read from the copy, or from the main store where the copy cannot be read. Nothing where it was pruned or is damaged. */
-async function namedBy({ source, target, signal }: CopyPath, key: string): Promise<readonly string[]> {
+export async function namedBy(
+  { source, target, signal }: CopyPath,
+  key: string,
+): Promise<readonly ObjectRef[]> {
   const from = target.store.capabilities.putOnly ? source : target;
   const name = parseManifestKey(key);
   if (name === null) return [];
   try {
     const { header } = await readManifest({ source: from, signal }, { ...name, key });
-    return [...header.objects, ...header.references].map((one) => one.key);
+    return [...header.objects, ...header.references];
   } catch {
     signal.throwIfAborted();
     return [];
