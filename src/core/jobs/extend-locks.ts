@@ -10,13 +10,15 @@ import { type OwnerKeyName, ownerKeyKey } from '../archive/keys.ts';
 import type { ManifestBody, ManifestHeader, ObjectRef } from '../archive/manifest.ts';
 import type { Store } from '../contracts/store.ts';
 import { pairId } from '../encryption/key-text.ts';
-import { listKeys, type OwnerEpoch } from '../encryption/owner-keys.ts';
+import { type ListedKey, listKeys, type OwnerEpoch, pairSlot } from '../encryption/owner-keys.ts';
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import type { LockNote, RememberedLineage } from '../state/lineages.ts';
 import type { OpenAddin } from './addin.ts';
 import { WarningList } from './backup/warnings.ts';
 import type { Snapshot } from './catalog.ts';
 import { eachLimited } from './each-limited.ts';
+import { Erasures } from './erasures.ts';
+import type { Trust } from './trust.ts';
 
 const code = 'lock-not-extended';
 const requestsAtOnce = 8;
@@ -47,7 +49,7 @@ export function lockNoteOf(
 }
 
 interface LockContext {
-  readonly addin: Pick<OpenAddin, 'store'>;
+  readonly addin: Pick<OpenAddin, 'store' | 'provider'>;
   readonly server: string;
   readonly owner: string;
   /** Null where nothing is encrypted. */
@@ -57,6 +59,8 @@ interface LockContext {
   readonly takenOver: readonly Keyed[];
   /** What the state knows of the account's last snapshot. */
   readonly remembered: RememberedLineage | null;
+  /** Whose erasures count; left out: everybody's. */
+  readonly trust?: Trust;
   readonly warnings: WarningList;
   readonly signal: AbortSignal;
 }
@@ -77,8 +81,9 @@ export async function extendLocks(references: readonly Keyed[], context: LockCon
   if (epoch === null) return;
   const optional = { ...place, needed: false };
   if (!store.capabilities.putOnly) {
-    // All revisions: which of them opens only an identity tells.
-    return extendEach(optional, await listKeys(store, { server, owner }, signal), null);
+    const keys = await listKeys(store, { server, owner }, signal);
+    const erasures = erasuresIn({ ...context, ...context.addin });
+    return extendEach(optional, await notDestroyed(keys, { server, owner, epoch }, erasures), null);
   }
   const pair = { server, owner, epoch: epoch.epoch, pair: pairId(epoch.publicKey) };
   if (await extendUnseen(place, pair)) return;
@@ -92,11 +97,38 @@ function isLockedBy(rules: string, { header, body }: Snapshot, remembered: Remem
   return isSince && locks?.rules === rules && (body.warningCounts[code] ?? 0) === 0;
 }
 
-interface RevisionLocks {
-  readonly store: Store;
-  /** Keys of what this job wrote or extended before; grows. */
-  readonly locked: Set<string>;
+type ErasuresPlace = Pick<OpenAddin, 'store' | 'provider'> & {
+  readonly trust?: Trust | undefined;
   readonly signal: AbortSignal;
+};
+
+const erasuresIn = ({ store, provider, trust, signal }: ErasuresPlace): Erasures =>
+  new Erasures({ store, provider, signal, ...(trust === undefined ? {} : { trust }) });
+
+/**
+ * All revisions, since only an identity tells which of them opens; but none of a pair that an erasure could not remove
+ * yet: its lock is to end. Asks about erasures only where there is another pair than the account's own.
+ */
+async function notDestroyed(
+  keys: readonly ListedKey[],
+  { server, owner, epoch }: { readonly server: string; readonly owner: string; readonly epoch: OwnerEpoch },
+  erasures: Erasures,
+): Promise<readonly ListedKey[]> {
+  const own = pairSlot({ server, owner, epoch: epoch.epoch, pair: pairId(epoch.publicKey) });
+  if (keys.every((one) => pairSlot(one) === own)) return keys;
+  try {
+    const destroyed = await erasures.destroyed(server, owner);
+    return keys.filter((one) => !destroyed.has(pairSlot(one)));
+  } catch (error) {
+    // Rather too long than not at all.
+    if (!isHoldfastError(error) || error.code !== 'STORE_DENIED') throw error;
+    return keys;
+  }
+}
+
+interface RevisionLocks extends ErasuresPlace {
+  /** Keys of what this job wrote or extended before, or left to its end; grows. */
+  readonly locked: Set<string>;
 }
 
 /**
@@ -105,18 +137,21 @@ interface RevisionLocks {
  * @returns the body, with warnings more where the store refused
  */
 export async function extendForRevision(
-  { store, locked, signal }: RevisionLocks,
+  { locked, ...at }: RevisionLocks,
   { server, owner, objects, references }: ManifestHeader,
   body: ManifestBody,
   epoch: OwnerEpoch | null,
 ): Promise<ManifestBody> {
+  const { store, signal } = at;
   if (lockRulesOf(store) === null) return body;
   const warnings = new WarningList();
   const place = { store, warnings, signal, needed: false };
-  const keys = epoch === null ? [] : await listKeys(store, { server, owner }, signal);
-  const due = [...objects, ...references, ...keys].filter(({ key }) => !locked.has(key));
-  await extendEach(place, due, null);
-  for (const { key } of due) locked.add(key);
+  const listed = epoch === null ? [] : await listKeys(store, { server, owner }, signal);
+  const asked = listed.filter(({ key }) => !locked.has(key));
+  const keys = epoch === null ? [] : await notDestroyed(asked, { server, owner, epoch }, erasuresIn(at));
+  const due = [...objects, ...references].filter(({ key }) => !locked.has(key));
+  await extendEach(place, [...due, ...keys], null);
+  for (const { key } of [...due, ...asked]) locked.add(key);
   if (warnings.total === 0) return body;
   const count = (body.warningCounts[code] ?? 0) + warnings.total;
   const warningCounts = { ...body.warningCounts, [code]: count };

@@ -31,7 +31,7 @@ export interface RevisionPlace {
   readonly epoch: OwnerEpoch | null;
   /** Whose revisions count. Left out: everybody's. */
   readonly trust?: Trust | undefined;
-  /** Keys of objects whose locks are fresh, because this job put or extended them; grows. Left out: none. */
+  /** Keys of objects whose locks are fresh, because this job put or extended them, or that are to end; grows. Left out: none. */
   readonly locked?: Set<string>;
   readonly signal: AbortSignal;
 }
@@ -83,7 +83,7 @@ export async function publishRevision(
   const { server, owner, sequence, level, state, id } = header;
   const atMs = Date.parse(header.startedAt);
   const key = manifestKey({ server, owner, sequence, atMs, level, state, id, revision });
-  const said = await extendForRevision({ store, locked, signal }, header, change.body, epoch);
+  const said = await extendForRevision({ ...place, locked }, header, change.body, epoch);
   const bytes = encodeManifest({ header, body: said }, signer, epoch?.publicKey ?? null);
   try {
     const body = bytesOf(bytes);

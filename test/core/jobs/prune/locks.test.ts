@@ -93,7 +93,7 @@ describe('a backup to a store with object lock', () => {
     const asked: (string | number | null)[][] = [];
     const extendLock: Store['extendLock'] = async ({ key, lockedAtMs }) => void asked.push([key, lockedAtMs]);
     await extendLocks([{ key: 'of the parent' }], {
-      addin: { store: { ...store, extendLock } },
+      addin: { store: { ...store, extendLock }, provider: lab.provider },
       server: parent.header.server,
       owner: parent.header.owner,
       epoch: null,
@@ -141,7 +141,10 @@ describe('a backup to a store with object lock', () => {
     const at = (hours: number): string => new Date(nowMs + 40 * dayMs + hours * 3_600_000).toISOString();
     const { server, owner } = parent.header;
     await extendLocks([{ key: 'of the parent' }], {
-      addin: { store: { ...store, extendLock: async ({ lockedAtMs }) => void asked.push(lockedAtMs) } },
+      addin: {
+        store: { ...store, extendLock: async ({ lockedAtMs }) => void asked.push(lockedAtMs) },
+        provider: lab.provider,
+      },
       ...{ server, owner, epoch: null, takenOver: [], warnings: new WarningList(), signal },
       remembered: await remembered(parent),
       parent: { ...parent, header: { ...parent.header, startedAt: at(0), committedAt: at(2) } },
@@ -163,7 +166,7 @@ describe('a backup to a store with object lock', () => {
       ...{ takenOver: [], remembered: null, warnings: new WarningList(), signal },
     };
     extended = [];
-    await extendLocks([], { ...context, addin: { store } });
+    await extendLocks([], { ...context, addin: { store, provider: lab.provider } });
     expect(extended.toSorted()).toEqual(keys);
 
     const unseen = { ...store, capabilities: { ...store.capabilities, putOnly: true } };
@@ -173,7 +176,7 @@ describe('a backup to a store with object lock', () => {
       if (key !== keys[1]) throw new HoldfastError('OBJECT_MISSING', key);
       there.push(key);
     };
-    await extendLocks([], { ...context, addin: { store: unseen } });
+    await extendLocks([], { ...context, addin: { store: unseen, provider: lab.provider } });
     expect(there).toEqual([keys[1]]);
     expect(context.warnings.total).toBe(0);
   });
