@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { ObjectRef } from '../../archive/manifest.ts';
 import type { ObjectKind } from '../../contracts/provider.ts';
 import type { ObjectInfo, PutResult } from '../../contracts/store.ts';
-import { listKeys } from '../../encryption/owner-keys.ts';
+import { listKeys, pairSlot } from '../../encryption/owner-keys.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { eachLimited } from '../each-limited.ts';
 import { lockRulesOf } from '../extend-locks.ts';
@@ -42,12 +42,13 @@ async function copyObject(path: CopyPath, object: ObjectRef, place: Place): Prom
   if (known !== undefined && known.sizeBytes !== size) throw otherSize(key, known.sizeBytes, size);
   const isThere = known !== undefined || (path.target.store.capabilities.putOnly && before.isNamed(key));
   const lockedAtMs = before.lockedAtMs(key, known?.modifiedAtMs ?? null);
-  if (isThere && (await keepLocked(path, key, lockedAtMs))) return;
+  if (isThere && (await keepLocked(path, key, lockedAtMs)) === null) return;
   const body = new CheckedBody(path.source.provider.get({ key, signal: path.signal }), object);
   try {
     const put = await send(path, { kind: kind === 'beside' ? 'export' : kind, key, size, body });
     ages.set(key, put === null ? 0 : path.now());
-    if (put === null) await keepLocked(path, key, null);
+    const refusal = put === null ? await keepLocked(path, key, null) : null;
+    if (refusal?.code === 'STORE_DENIED') throw refusal;
   } catch (error) {
     throw body.sourceError ?? error;
   }
@@ -69,29 +70,53 @@ export async function sendOldAgain(
   await sendAll(path, old, place);
 }
 
-/** For as long as what is sent now, so that the whole snapshot stays. @returns whether it is there, as far as known */
-async function keepLocked({ target, signal }: CopyPath, key: string, lockedAtMs: number | null) {
+/**
+ * For as long as what is sent now, so that the whole snapshot stays.
+ *
+ * @returns why it may not be there; null where it is, as far as known. To those who may not look, services like AWS and Ceph
+ *   refuse what is not there
+ */
+async function keepLocked(
+  { target, signal }: CopyPath,
+  key: string,
+  lockedAtMs: number | null,
+): Promise<HoldfastError | null> {
   const { store } = target;
-  if (lockRulesOf(store) === null) return true;
+  if (lockRulesOf(store) === null) return null;
   try {
     await store.extendLock?.({ key, lockedAtMs, signal });
-    return true;
+    return null;
   } catch (error) {
-    if (!isHoldfastError(error) || error.code !== 'OBJECT_MISSING') throw error;
-    return false;
+    if (!isHoldfastError(error)) throw error;
+    const isRefused = store.capabilities.putOnly && error.code === 'STORE_DENIED';
+    if (error.code !== 'OBJECT_MISSING' && !isRefused) throw error;
+    return error;
   }
 }
 
-/** Of all its pairs all revisions that went there: without its keys no snapshot opens. */
+/**
+ * Of all its pairs all revisions that went there: without its keys no snapshot opens. What an erasure names is to go once
+ * its lock ends.
+ */
 export async function keepKeysLocked(
-  path: CopyPath,
+  path: SnapshotPath,
   { header: { server, owner, encryption } }: FoundManifest,
-) {
-  const { source, target, signal } = path;
+): Promise<void> {
+  const { source, target, erasures, signal } = path;
   if (encryption === undefined || lockRulesOf(target.store) === null) return;
   const lister = target.store.capabilities.putOnly ? source : target;
-  const keys = await listKeys(lister.store, { server, owner }, signal);
-  await eachLimited(keys, objectsAtOnce, async ({ key }) => void (await keepLocked(path, key, null)));
+  const listed = await listKeys(lister.store, { server, owner }, signal);
+  const destroyed = await Promise.all(erasures.map((one) => one.destroyed(server, owner)));
+  const keys = listed.filter((one) => !destroyed.some((slots) => slots.has(pairSlot(one))));
+  let kept = 0;
+  const refused: HoldfastError[] = [];
+  await eachLimited(keys, objectsAtOnce, async ({ key }) => {
+    const refusal = await keepLocked(path, key, null);
+    if (refusal === null) kept += 1;
+    else if (refusal.code === 'STORE_DENIED') refused.push(refusal);
+  });
+  // Where one could be extended, the right is there and the others are not.
+  if (kept === 0 && refused[0] !== undefined) throw refused[0];
 }
 
 interface Sending {

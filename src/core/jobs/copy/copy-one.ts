@@ -12,6 +12,7 @@ import type { ObjectInfo, Store } from '../../contracts/store.ts';
 import { HoldfastError } from '../../errors.ts';
 import { bytesOf, collect } from '../../streams.ts';
 import { type ListedSnapshot, manifestOf, snapshotName } from '../catalog.ts';
+import type { Erasures } from '../erasures.ts';
 import type { Trust } from '../trust.ts';
 import { walk } from '../walk.ts';
 import { keepKeysLocked, type ObjectsThere, safeAgeMs, send, sendAll, sendOldAgain } from './copy-object.ts';
@@ -44,6 +45,8 @@ export interface SnapshotPath extends CopyPath {
   readonly landed: Landed;
   /** For so long after its look at the manifests may a prune on another machine remove objects. */
   readonly settleMs: number;
+  /** Of the stores that can be asked: the keys they name are kept no longer than they must be. */
+  readonly erasures: readonly Erasures[];
 }
 
 /** Its body may be locked: what is copied is the stored bytes. */

@@ -7,7 +7,7 @@ import { awaitAccount, type LockWait } from '../account-lock.ts';
 import { Erasures } from '../erasures.ts';
 import type { Trust } from '../trust.ts';
 import type { LackingKeys } from './copy-keys.ts';
-import { copyOne, type FoundManifest, siteOf } from './copy-one.ts';
+import { copyOne, type FoundManifest, type SnapshotPath, siteOf } from './copy-one.ts';
 
 export interface UnderLock {
   readonly stateDir: string;
@@ -24,18 +24,21 @@ export interface UnderLock {
  * @throws ACCOUNT_LOCKED another job works on the account; and as `copyOne`
  */
 export async function copyUnderLock(
-  path: Parameters<typeof copyOne>[0],
+  path: Omit<SnapshotPath, 'erasures'>,
   manifest: FoundManifest,
   { stateDir, keys, trust, wait }: UnderLock,
 ): Promise<'sure' | 'doubtful' | 'erased'> {
-  const { source, now, signal } = path;
+  const { source, target, now, signal } = path;
   const { owner } = manifest.listed;
   const lock = await awaitAccount(stateDir, owner, siteOf(manifest), wait);
   try {
     await keys?.bringOf(owner);
     // Asked anew for each: an erasure may come at any time.
-    const erasures = new Erasures({ ...source, ...(trust === undefined ? {} : { trust }), signal });
-    return (await erasures.letsGo(manifest.header, now())) ? 'erased' : await copyOne(path, manifest);
+    const whose = trust === undefined ? {} : { trust };
+    const [main, there] = [source, target].map((one) => new Erasures({ ...one, ...whose, signal }));
+    if (await main!.letsGo(manifest.header, now())) return 'erased';
+    const erasures = target.store.capabilities.putOnly ? [main!] : [main!, there!];
+    return await copyOne({ ...path, erasures }, manifest);
   } finally {
     lock.release();
   }
