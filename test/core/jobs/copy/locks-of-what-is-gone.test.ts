@@ -138,6 +138,7 @@ describe('a key that was erased while it was locked', () => {
 describe('a put-only copy of a service that refuses what is not there', () => {
   it('is sent again what it has lost', async () => {
     await night(putOnly);
+    await night(putOnly);
     const [lost = ''] = await keysIn(copy, 'data/');
     nowMs += copyLockMs + 1;
     await copy.remove({ key: lost, signal });
