@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bodyOf, openLocal, type Scratch, scratchDirectory, signal } from './scratch.ts';
@@ -13,7 +13,7 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
  */
 class FragileFileSystem {
   readonly #scratch: Scratch = scratchDirectory();
-  readonly #image = join(this.#scratch.path, 'image');
+  #image = join(this.#scratch.path, 'image');
   readonly path = join(this.#scratch.path, 'mounted');
 
   constructor(kind: string) {
@@ -27,6 +27,11 @@ class FragileFileSystem {
   losePower(): void {
     execFileSync('xfs_io', ['-x', '-c', 'shutdown', this.path]);
     execFileSync('umount', [this.path]);
+    // Another process may have the mount in a namespace of its own, where it stays shut down: a copy is another disk.
+    const copy = `${this.#image}-copy`;
+    execFileSync('cp', ['--sparse=always', this.#image, copy]);
+    rmSync(this.#image);
+    this.#image = copy;
     this.#mount();
   }
 
