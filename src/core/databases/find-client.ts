@@ -26,13 +26,25 @@ export function findClient(search: ClientSearch): string {
       hint: 'Correct clientPath of this database in config.json, or leave it out.',
     });
   }
-  const path = (process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin').split(delimiter);
-  const found = firstIn([...search.directories, ...path], names);
+  const found = firstIn([...search.directories, ...searchPath()], names);
   if (found !== null) return found;
   throw new HoldfastError('PREREQUISITE_MISSING', `${names.join(' and ')} not found`, {
     hint: `Install ${search.packages}, or set clientPath of this database in config.json.`,
   });
 }
+
+/**
+ * A program that is no client of a database, of the package of its name.
+ *
+ * @throws PREREQUISITE_MISSING there is none
+ */
+export function findProgram(name: string): string {
+  const found = firstIn(searchPath(), [name]);
+  if (found !== null) return found;
+  throw new HoldfastError('PREREQUISITE_MISSING', `${name} not found`, { hint: `Install ${name}.` });
+}
+
+const searchPath = (): string[] => (process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin').split(delimiter);
 
 /** A second client of the same package: beside the first, else as `findClient` finds it. */
 export function findBeside(path: string, search: ClientSearch): string {

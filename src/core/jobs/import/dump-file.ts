@@ -8,7 +8,7 @@ import { open, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { describeEnd } from '../../databases/client-dump.ts';
 import { startClient } from '../../databases/client-process.ts';
-import { findClient } from '../../databases/find-client.ts';
+import { findProgram } from '../../databases/find-client.ts';
 import { HoldfastError } from '../../errors.ts';
 import { printable, quoted } from '../../printable.ts';
 import type { DumpSource } from './types.ts';
@@ -133,9 +133,8 @@ async function* unpacked(
     signal,
   }: { readonly path: string; readonly packing: keyof typeof unpackers; readonly signal: AbortSignal },
 ): AsyncGenerator<Uint8Array, void> {
-  const search = { names: [packing], clientPath: undefined, directories: [], packages: packing };
   const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' };
-  const client = startClient({ path: findClient(search), args: unpackers[packing], env, input: true });
+  const client = startClient({ path: findProgram(packing), args: unpackers[packing], env, input: true });
   const onAbort = (): void => client.kill();
   signal.addEventListener('abort', onAbort, { once: true });
   stored.once('error', () => client.kill());

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { dumpFile } from '../../../../src/core/jobs/import/dump-file.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-dump-file-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+afterEach(() => vi.unstubAllEnvs());
 
 const never = new AbortController().signal;
 const tables = ['a', 'b', 'c'].map((name) => `CREATE TABLE ${name} (i INT);\n`);
@@ -33,5 +35,15 @@ describe('a packed dump of several members', () => {
         message: expect.stringContaining('cannot be unpacked: gzip ended') as string,
       });
     }
+  });
+
+  it('is refused where the program that unpacks it is missing, by what to install', async () => {
+    vi.stubEnv('PATH', directory);
+
+    await expect(contentOf([gzipSync('x')])).rejects.toMatchObject({
+      code: 'PREREQUISITE_MISSING',
+      message: 'gzip not found',
+      hint: 'Install gzip.',
+    });
   });
 });
