@@ -255,6 +255,19 @@ describe('an alarm', () => {
     writeJson(alarms, { ...unheard, lookedAtMs: 1 });
     await site.holdfast('serve', '--once');
 
+    // No more than a warning: what is overdue after it is overdue anew.
+    writeJson(alarms, { lookedAtMs: 1, toldAtMs: Date.now() });
+    configure({
+      notify: [{ use: 'webhook', url: 'env:HOLDFAST_TEST_ALARMS', on: ['alarm'] }],
+      alertAfterHours: 8000,
+    });
+    await site.holdfast('scope', 'set', 'backups.enabled', 'false');
+    const { status: warned } = await site.holdfast('status', '--check');
+    await site.holdfast('serve', '--once');
+    const mended = JSON.parse(readFileSync(alarms, 'utf8'));
+    await site.holdfast('scope', 'set', 'backups.enabled', 'null');
+
+    expect([warned, mended.toldAtMs]).toEqual([1, null]);
     expect(unheard.toldAtMs).toBe(1);
     expect([soon, later, asked.length]).toEqual([1, 1, 2]);
     expect(JSON.parse(asked[0]!)).toMatchObject({ event: 'alarm' });
