@@ -31,7 +31,7 @@ export async function erasedAmong(
 ): Promise<ReadonlySet<string>> {
   const erased = new Set<string>();
   if (encryption === 'none' || store.capabilities.putOnly) return erased;
-  const erasures = new Erasures({ store, provider, signal, ...(trust === null ? {} : { trust }) });
+  const erasures = new Erasures({ store, provider, trust: trust ?? undefined, signal });
   try {
     for (const [server, ofServer] of Map.groupBy(listed, (one) => one.server)) {
       const keys = new Set((await listKeys(store, { server }, signal)).map(({ owner }) => owner));
@@ -61,7 +61,7 @@ export async function erasedOf(
   const erased = new Set<string>();
   const locked = snapshots.filter(({ body }) => body === null);
   if (store.capabilities.putOnly) return erased;
-  const erasures = new Erasures({ store, provider, signal, ...(trust === undefined ? {} : { trust }) });
+  const erasures = new Erasures({ store, provider, trust, signal });
   try {
     for (const [server, ofServer] of Map.groupBy(locked, ({ header }) => header.server)) {
       const keys = new Set((await listKeys(store, { server }, signal)).map(pairSlot));

@@ -5,15 +5,8 @@
  * of these no erasures.
  */
 
-import { parseEventKey } from '../archive/keys.ts';
 import { eachLimited } from './each-limited.ts';
-import {
-  type AccountProtections,
-  type EventsPlace,
-  endingKinds,
-  protectingKinds,
-  protectionsIn,
-} from './events.ts';
+import { type AccountProtections, type EventsPlace, protectionKeys, protectionsIn } from './events.ts';
 import { walkOwners } from './walk.ts';
 
 const accountsAtOnce = 8;
@@ -32,18 +25,12 @@ export async function readAllProtections(
   const prefix = `events/${server}/${owner === null ? '' : `${owner}/`}`;
   const accounts: { readonly owner: string; readonly keys: readonly string[] }[] = [];
   for await (const group of walkOwners(place.store, prefix, signal)) {
-    const keys = group.objects.map(({ key }) => key);
-    const { pins = [], ends = [] } = Object.groupBy(keys, sortOf);
-    if (pins.length > 0) accounts.push({ owner: group.owner, keys: [...pins, ...ends] });
+    const keys = protectionKeys(group.objects.map(({ key }) => key));
+    if (keys.length > 0) accounts.push({ owner: group.owner, keys });
   }
   const found = new Map<string, AccountProtections>();
   await eachLimited(accounts, accountsAtOnce, async ({ owner: of, keys }) => {
     found.set(of, await protectionsIn(place, keys, signal));
   });
   return found;
-}
-
-function sortOf(key: string): 'pins' | 'ends' | 'others' {
-  const { kind = '' } = parseEventKey(key) ?? {};
-  return protectingKinds.includes(kind) ? 'pins' : endingKinds.includes(kind) ? 'ends' : 'others';
 }

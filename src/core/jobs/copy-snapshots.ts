@@ -115,7 +115,7 @@ class Copying {
     const judged = trust === undefined ? {} : { trust };
     const planned = { source: addin, target, addin, server, retention, record, nowMs, signal, ...judged };
     try {
-      const protections = await copyEvents(this.#path(target), { server, ...judged }, record);
+      const protections = await copyEvents(this.#path(target), { server, trust }, record);
       this.#failures.push(...protections.failures);
       this.#deniedEvents = protections.denied;
       let plan = await planCopy(planned, all);
@@ -175,8 +175,7 @@ class Copying {
       } else if (manifest.header.addin.id === addin.id) {
         const wait = { untilMs: untilMs ?? Number.NEGATIVE_INFINITY, now: world.now, signal };
         const path = { ...this.#path(target), landed: record.landed, settleMs: this.#settleMs };
-        const judged = trust === undefined ? {} : { trust };
-        const how = { stateDir, keys: this.#keys, wait, ...judged };
+        const how = { stateDir, keys: this.#keys, wait, trust };
         const outcome = await copyUnderLock(path, manifest, how);
         if (outcome === 'doubtful') doubts.add(listed, world.now());
         this.#arrivals.note(listed.key, outcome === 'doubtful' ? 'doubtful' : 'settled');

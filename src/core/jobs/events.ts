@@ -126,7 +126,7 @@ export interface AccountProtections {
 }
 
 export const protectingKinds: readonly string[] = ['pin', 'hold'];
-export const endingKinds: readonly string[] = ['unpin', 'release'];
+const endingKinds: readonly string[] = ['unpin', 'release'];
 const erasing: readonly string[] = ['erasure'];
 /** Those this release knows. */
 export const eventKinds: readonly string[] = [...protectingKinds, ...endingKinds, ...erasing, 'prune'];
@@ -135,7 +135,15 @@ export interface EventsPlace {
   readonly store: Store;
   readonly provider: Provider;
   /** Whose events count; left out: everybody's. */
-  readonly trust?: Trust;
+  readonly trust?: Trust | undefined;
+}
+
+/** Of an account's events the pins and holds, then what ends them, in the order of their names; none where nothing protects. */
+export function protectionKeys(keys: readonly string[]): readonly string[] {
+  const ofKinds = (kinds: readonly string[]): string[] =>
+    keys.filter((key) => kinds.includes(parseEventKey(key)?.kind ?? ''));
+  const protecting = ofKinds(protectingKinds);
+  return protecting.length === 0 ? [] : [...protecting, ...ofKinds(endingKinds)];
 }
 
 /** @throws STORE_UNAVAILABLE, STORE_DENIED */

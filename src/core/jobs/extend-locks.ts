@@ -18,6 +18,7 @@ import { WarningList } from './backup/warnings.ts';
 import type { Snapshot } from './catalog.ts';
 import { eachLimited } from './each-limited.ts';
 import { Erasures } from './erasures.ts';
+import type { EventsPlace } from './events.ts';
 import type { Trust } from './trust.ts';
 
 const code = 'lock-not-extended';
@@ -82,7 +83,7 @@ export async function extendLocks(references: readonly Keyed[], context: LockCon
   const optional = { ...place, needed: false };
   if (!store.capabilities.putOnly) {
     const keys = await listKeys(store, { server, owner }, signal);
-    const erasures = erasuresIn({ ...context, ...context.addin });
+    const erasures = new Erasures({ ...context, ...context.addin });
     return extendEach(optional, await notDestroyed(keys, { server, owner, epoch }, erasures), null);
   }
   const pair = { server, owner, epoch: epoch.epoch, pair: pairId(epoch.publicKey) };
@@ -96,14 +97,6 @@ function isLockedBy(rules: string, { header, body }: Snapshot, remembered: Remem
   const isSince = last?.lineage === header.lineage && header.sequence >= (locks?.sequence ?? Infinity);
   return isSince && locks?.rules === rules && (body.warningCounts[code] ?? 0) === 0;
 }
-
-type ErasuresPlace = Pick<OpenAddin, 'store' | 'provider'> & {
-  readonly trust?: Trust | undefined;
-  readonly signal: AbortSignal;
-};
-
-const erasuresIn = ({ store, provider, trust, signal }: ErasuresPlace): Erasures =>
-  new Erasures({ store, provider, signal, ...(trust === undefined ? {} : { trust }) });
 
 /**
  * All revisions, since only an identity tells which of them opens; but none of a pair that an erasure could not remove
@@ -126,7 +119,8 @@ async function notDestroyed(
   }
 }
 
-interface RevisionLocks extends ErasuresPlace {
+interface RevisionLocks extends EventsPlace {
+  readonly signal: AbortSignal;
   /** Keys of what this job wrote or extended before, or left to its end; grows. */
   readonly locked: Set<string>;
 }
@@ -148,7 +142,7 @@ export async function extendForRevision(
   const place = { store, warnings, signal, needed: false };
   const listed = epoch === null ? [] : await listKeys(store, { server, owner }, signal);
   const asked = listed.filter(({ key }) => !locked.has(key));
-  const keys = epoch === null ? [] : await notDestroyed(asked, { server, owner, epoch }, erasuresIn(at));
+  const keys = epoch === null ? [] : await notDestroyed(asked, { server, owner, epoch }, new Erasures(at));
   const due = [...objects, ...references].filter(({ key }) => !locked.has(key));
   await extendEach(place, [...due, ...keys], null);
   for (const { key } of [...due, ...asked]) locked.add(key);

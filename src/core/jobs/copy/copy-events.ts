@@ -12,7 +12,7 @@ import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { bytesOf } from '../../streams.ts';
 import { eachLimited } from '../each-limited.ts';
 import { readEventObject } from '../event-object.ts';
-import { endingKinds, protectingKinds } from '../events.ts';
+import { protectingKinds, protectionKeys } from '../events.ts';
 import { standingOf, type Trust } from '../trust.ts';
 import { walk, walkOwners } from '../walk.ts';
 import type { CopyPath } from './copy-one.ts';
@@ -45,12 +45,12 @@ export interface EventsOutcome {
  */
 export async function copyEvents(
   path: EventPath,
-  { server, trust }: { readonly server: string; readonly trust?: Trust },
+  { server, trust }: { readonly server: string; readonly trust?: Trust | undefined },
   record: Pick<CopyRecord, 'events' | 'judgeAnew'>,
 ): Promise<EventsOutcome> {
   const accounts: EventsOfOwner[] = [];
   for await (const { owner, objects } of walkOwners(path.source.store, `events/${server}/`, path.signal)) {
-    const keys = inOrder(objects.map(({ key }) => key));
+    const keys = protectionKeys(objects.map(({ key }) => key));
     if (keys.length > 0) accounts.push({ owner, keys });
   }
   const named = new Set(accounts.flatMap(({ keys }) => keys));
@@ -75,14 +75,6 @@ export async function copyEvents(
     }
   });
   return { denied, failures };
-}
-
-/** Empty where nothing protects: then there is nothing to end. */
-function inOrder(keys: readonly string[]): string[] {
-  const kindOf = (key: string): string => parseEventKey(key)?.kind ?? '';
-  const protecting = keys.filter((key) => protectingKinds.includes(kindOf(key)));
-  if (protecting.length === 0) return [];
-  return [...protecting, ...keys.filter((key) => endingKinds.includes(kindOf(key)))];
 }
 
 async function eventsThere(

@@ -42,7 +42,7 @@ export interface KeysOf {
   readonly server: string;
   readonly stateDir: string;
   /** Whose erasures count; left out: everybody's. */
-  readonly trust?: Trust;
+  readonly trust?: Trust | undefined;
 }
 
 /**
@@ -127,9 +127,8 @@ export class LackingKeys {
   async #destroyed(owner: string): Promise<(key: ListedKey) => boolean> {
     const { source, target, signal } = this.#path;
     const { server, trust } = this.#of;
-    const whose = trust === undefined ? {} : { trust };
     const stores = target.store.capabilities.putOnly ? [source] : [source, target];
-    const asked = stores.map((one) => new Erasures({ ...one, ...whose, signal }).destroyed(server, owner));
+    const asked = stores.map((one) => new Erasures({ ...one, trust, signal }).destroyed(server, owner));
     const slots = await Promise.all(asked);
     return (key) => slots.some((destroyed) => destroyed.has(pairSlot(key)));
   }

@@ -36,7 +36,7 @@ export const sendAll = (path: CopyPath, objects: readonly ObjectRef[], place: Pl
   eachLimited(objects, objectsAtOnce, (object) => copyObject(path, object, place));
 
 async function copyObject(path: CopyPath, object: ObjectRef, place: Place): Promise<void> {
-  const { key, size, kind } = object;
+  const { key, size } = object;
   const { there, before, ages } = place;
   const known = there.get(key);
   if (known !== undefined && known.sizeBytes !== size) throw otherSize(key, known.sizeBytes, size);
@@ -45,7 +45,7 @@ async function copyObject(path: CopyPath, object: ObjectRef, place: Place): Prom
   if (isThere && (await keepLocked(path, key, lockedAtMs)) === null) return;
   const body = new CheckedBody(path.source.provider.get({ key, signal: path.signal }), object);
   try {
-    const put = await send(path, { kind: kind === 'beside' ? 'export' : kind, key, size, body });
+    const put = await sendObject(path, object, body);
     ages.set(key, put === null ? 0 : path.now());
     const refusal = put === null ? await keepLocked(path, key, null) : null;
     if (refusal?.code === 'STORE_DENIED') throw refusal;
@@ -118,6 +118,13 @@ export async function keepKeysLocked(
   // Where one could be extended, the right is there and the others are not.
   if (kept === 0 && refused[0] !== undefined) throw refused[0];
 }
+
+/** As `send`. */
+export const sendObject = (
+  path: CopyPath,
+  { kind, key, size }: ObjectRef,
+  body: AsyncIterable<Uint8Array>,
+): Promise<PutResult | null> => send(path, { kind: kind === 'beside' ? 'export' : kind, key, size, body });
 
 interface Sending {
   readonly kind: ObjectKind;

@@ -14,7 +14,7 @@ export interface UnderLock {
   /** Null where there are none to bring. */
   readonly keys: LackingKeys | null;
   /** Whose erasures count; left out: everybody's. */
-  readonly trust?: Trust;
+  readonly trust?: Trust | undefined;
   readonly wait: LockWait;
 }
 
@@ -34,8 +34,7 @@ export async function copyUnderLock(
   try {
     await keys?.bringOf(owner);
     // Asked anew for each: an erasure may come at any time.
-    const whose = trust === undefined ? {} : { trust };
-    const [main, there] = [source, target].map((one) => new Erasures({ ...one, ...whose, signal }));
+    const [main, there] = [source, target].map((one) => new Erasures({ ...one, trust, signal }));
     if (await main!.letsGo(manifest.header, now())) return 'erased';
     const erasures = target.store.capabilities.putOnly ? [main!] : [main!, there!];
     return await copyOne({ ...path, erasures }, manifest);

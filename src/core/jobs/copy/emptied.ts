@@ -5,7 +5,7 @@
 
 import type { ObjectRef } from '../../archive/manifest.ts';
 import { CheckedBody } from './checked-body.ts';
-import { send } from './copy-object.ts';
+import { sendObject } from './copy-object.ts';
 import type { CopyPath } from './copy-one.ts';
 import type { CopyRecord } from './copy-record.ts';
 import { namedBy } from './landed.ts';
@@ -41,11 +41,11 @@ async function look(
   object: ObjectRef,
 ): Promise<'there' | 'lacking' | 'unknown' | 'unreadable'> {
   const { signal } = path;
-  const { key, size, kind } = object;
+  const { key } = object;
   const offer = async (): Promise<'taken' | 'refused' | 'unreadable'> => {
     const body = new CheckedBody(path.source.provider.get({ key, signal }), object);
     try {
-      const put = await send(path, { kind: kind === 'beside' ? 'export' : kind, key, size, body });
+      const put = await sendObject(path, object, body);
       return put === null ? 'refused' : 'taken';
     } catch (error) {
       signal.throwIfAborted();

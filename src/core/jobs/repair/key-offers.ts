@@ -32,8 +32,7 @@ export async function offersOf(
   return copies.eachListing(place.owner, async (copy) => {
     const { store, provider: from } = copy;
     const all = await judgedKeys(copy, place, provider.keys ?? null, signal);
-    const whose = trust === undefined ? {} : { trust };
-    const erasures = new Erasures({ store, provider: from, signal, ...whose });
+    const erasures = new Erasures({ store, provider: from, trust, signal });
     const { server, owner } = place;
     const destroyed = await erasures.destroyed(server, owner);
     if ((await erasures.doubtful(server, owner)).length > 0) return { copy, keys: [] };
