@@ -35,6 +35,16 @@ export function rangesOf(fd: number, { size, blocks }: Stat): readonly DataRange
   return size > 0 && blocks * 512 < size ? dataRanges(fd, size) : null;
 }
 
+/** One name, no holes, and read in one piece. */
+export const isSmall = ({ size, blocks, nlink }: Stat): boolean =>
+  size <= scanBuffer.length && blocks * 512 >= size && nlink === 1;
+
+/** Null where less can be read. */
+export function smallHash(fd: number, size: number): Buffer | null {
+  if (readFully(fd, scanBuffer, 0, size, 0) < size) return null;
+  return hash('sha256', scanBuffer.subarray(0, size), 'buffer');
+}
+
 /**
  * Reads a file to see whether it has this content still. False as well where it changes meanwhile.
  *
@@ -108,8 +118,8 @@ export function hashOf(
 ): Buffer | null {
   const { size } = stat;
   if (ranges === null && size <= scanBuffer.length) {
-    if (readFully(fd, scanBuffer, 0, size, 0) < size || !unchanged(fd, stat)) return null;
-    return hash('sha256', scanBuffer.subarray(0, size), 'buffer');
+    const found = smallHash(fd, size);
+    return unchanged(fd, stat) ? found : null;
   }
   const digest = createHash('sha256');
   for (const { offset, length } of ranges ?? [{ offset: 0, length: size }]) {
