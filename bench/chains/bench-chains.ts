@@ -43,7 +43,8 @@ const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
 export function partTable({ title, series }: PartResult): string {
   const ratios = (who: string): string[] => [`${who} wall ratio (min–max)`, 'cpu ratio'];
-  const head = ['', 'wall s (min–max)', 'cpu s', 'peak MB', ...ownNames.flatMap(ratios)];
+  const own = ownNames.filter((name) => series.some(({ samples }) => samples[name] !== undefined));
+  const head = ['', 'wall s (min–max)', 'cpu s', 'peak MB', ...own.flatMap(ratios)];
   const lines = [`### ${title}`, '', row(...head), row(...head.map(() => '---'))];
   for (const { name, samples } of series) {
     for (const [who, theirs] of Object.entries(samples)) {
@@ -56,7 +57,7 @@ export function partTable({ title, series }: PartResult): string {
           `${wall.median.toFixed(3)} (${wall.min.toFixed(3)}–${wall.max.toFixed(3)})`,
           cpu.toFixed(2),
           peak.toFixed(0),
-          ...ownNames.flatMap((own) => ratioCells(own === who ? undefined : samples[own], theirs)),
+          ...own.flatMap((name) => ratioCells(name === who ? undefined : samples[name], theirs)),
         ),
       );
     }
@@ -64,7 +65,11 @@ export function partTable({ title, series }: PartResult): string {
   return lines.join('\n');
 }
 
-const ownNames = ['holdfast', 'holdfast-encrypted'] as const satisfies readonly OurName[];
+const ownNames = [
+  'holdfast',
+  'holdfast-encrypted',
+  'holdfast-reading-none',
+] as const satisfies readonly OurName[];
 
 function ratioCells(own: readonly Sample[] | undefined, theirs: readonly Sample[]): [string, string] {
   if (own === undefined) return ['', ''];

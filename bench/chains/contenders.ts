@@ -14,7 +14,8 @@ export interface Subject {
   readonly panel: object;
 }
 
-export type OurName = 'holdfast' | 'holdfast-encrypted';
+/** The last one reads no unchanged file again, as its peers do; by default one in thirty is read. */
+export type OurName = 'holdfast' | 'holdfast-encrypted' | 'holdfast-reading-none';
 export type ContenderName = OurName | 'restic' | 'tar';
 
 export interface Contender {
@@ -25,6 +26,8 @@ export interface Contender {
   backup(place: string): readonly Command[];
 }
 
+/** What the setting allows: one file of a tree of these sizes, or none. */
+const mostRare = 100_000;
 const checkout = join(import.meta.dirname, '../..');
 
 export interface OurContender extends Contender {
@@ -34,14 +37,15 @@ export interface OurContender extends Contender {
 
 export function ours(
   { panel }: Subject,
-  { source, encrypted = false }: { readonly source: boolean; readonly encrypted?: boolean },
+  { source }: { readonly source: boolean },
+  name: OurName = 'holdfast',
 ): OurContender {
   const program = [process.execPath, join(checkout, source ? 'src/cli/main.ts' : 'dist/cli/main.js')];
   const command = (place: string, ...rest: readonly string[]): Command => ({
     stages: [[...program, '--config', join(place, 'config'), '--quiet', ...rest]],
   });
   return {
-    name: encrypted ? 'holdfast-encrypted' : 'holdfast',
+    name,
     prepare(place) {
       const config = join(place, 'config');
       mkdirSync(join(config, 'addins.d'), { recursive: true });
@@ -49,8 +53,9 @@ export function ours(
         writeFileSync(join(config, name), JSON.stringify(value), { mode: 0o600 });
       write('config.json', { panel, databases: [], concurrency: 2 });
       const store = { use: 'local', path: join(place, 'store') };
-      const provider = { use: 'chain', cadence: 'forever' };
-      const encryption = encryptionIn(place, encrypted);
+      const rereadEvery = name === 'holdfast-reading-none' ? mostRare : undefined;
+      const provider = { use: 'chain', cadence: 'forever', rereadEvery };
+      const encryption = encryptionIn(place, name === 'holdfast-encrypted');
       write('addins.d/bench.json', { name: 'bench', provider, store, encryption });
     },
     backup: (place) => [command(place, 'backup')],

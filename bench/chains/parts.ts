@@ -30,8 +30,10 @@ export function nights(options: Options): PartResult[] {
   run(['cp', '-a', tree.root, root]);
   const subject = { root, paths: pathsOf(tree), panel: { use: 'apiscp', root } };
   const us = ours(subject, options);
-  const encrypted = ours(subject, { ...options, encrypted: true });
-  const match = new Match([us, encrypted, restic(subject), tar(subject)], root, join(dir, 'match'));
+  const others = (['holdfast-encrypted', 'holdfast-reading-none'] as const).map((name) =>
+    ours(subject, options, name),
+  );
+  const match = new Match([us, ...others, restic(subject), tar(subject)], root, join(dir, 'match'));
   match.round('full', 0);
   for (let round = 0; round < options.pairs; round++) {
     const seed = `${options.seed}/${round}`;
@@ -134,7 +136,7 @@ function smallFiles(
   run(['python3', '-B', builder, root, String(accounts), String(files)]);
   const panel = { use: 'generic', accounts: [{ path: join(root, 'home/*') }] };
   const subject: Subject = { root, paths: ['home'], panel };
-  const peers = withTar ? [tar(subject)] : [];
+  const peers = withTar ? [ours(subject, options, 'holdfast-reading-none'), tar(subject)] : [];
   const match = new Match([ours(subject, options), ...peers], root, join(options.workDir, 'match'));
   return { match, root };
 }
