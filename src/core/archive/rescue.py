@@ -723,8 +723,10 @@ def of_account(snapshots, wanted):
     if len(fitting) > 1:
         fitting = [p for p in fitting if is_account(newest(places[p])[0], wanted)] or fitting
     if len(fitting) > 1:
-        raise Stop('%s fits several accounts, use one of: --account %s'
-                   % (show(wanted), ', --account '.join('%s/%s' % p for p in fitting)))
+        times = {p: newest(places[p])[0].header['committedAt'] for p in fitting}
+        raise Stop('%s fits several accounts; use one of:%s' % (show(wanted), ''.join(
+            '\n  --account %s/%s (newest snapshot: %s)' % (p + (show(times[p]),))
+            for p in sorted(fitting, key=times.get, reverse=True))))
     return places[fitting[0]] if fitting else []
 
 

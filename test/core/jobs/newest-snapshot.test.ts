@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { localStore } from '../../../src/addins/local/index.ts';
 import { s3TarProvider } from '../../../src/addins/s3-tar/index.ts';
 import type { Provider } from '../../../src/core/contracts/provider.ts';
+import type { Store } from '../../../src/core/contracts/store.ts';
 import { listSnapshots } from '../../../src/core/jobs/catalog.ts';
 import { findAnySnapshot } from '../../../src/core/jobs/find-snapshot.ts';
 import { newestCandidates } from '../../../src/core/jobs/newest-snapshot.ts';
@@ -16,6 +17,7 @@ import {
   ownerUuid,
   putSnapshot,
   type SyntheticSnapshot,
+  server,
   signal,
 } from '../../support/synthetic-snapshots.ts';
 
@@ -38,11 +40,17 @@ interface Case {
   readonly lineage?: string;
 }
 
-/** What both programs take for the latest of a store, and how many manifests Holdfast read for it. */
-async function latestOf(snapshots: readonly Case[]): Promise<{ both: string; reads: number }> {
+/** A store with rescue.py in it. */
+async function openStore(): Promise<{ readonly directory: string; readonly store: Store }> {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-newest-'));
   directories.push(directory);
-  const store = await localStore.open({ use: 'local', path: directory });
+  copyFileSync(new URL('../../../src/core/archive/rescue.py', import.meta.url), join(directory, 'rescue.py'));
+  return { directory, store: await localStore.open({ use: 'local', path: directory }) };
+}
+
+/** What both programs take for the latest of a store, and how many manifests Holdfast read for it. */
+async function latestOf(snapshots: readonly Case[]): Promise<{ both: string; reads: number }> {
+  const { directory, store } = await openStore();
   for (const { at, ...rest } of snapshots) {
     const made: SyntheticSnapshot = { owner, ...rest, atMs: start + at * day };
     await putSnapshot(store, made);
@@ -58,7 +66,6 @@ async function latestOf(snapshots: readonly Case[]): Promise<{ both: string; rea
   };
   const listed = await listSnapshots(store, {}, signal);
   const { header, name } = await findAnySnapshot(counting, listed, 'latest', signal, { nowMs: Date.now() });
-  copyFileSync(new URL('../../../src/core/archive/rescue.py', import.meta.url), join(directory, 'rescue.py'));
   const { stdout, stderr } = await runRescue(directory, ['verify', 'latest', '--account', 'site1']);
   await store.close();
   expect(`${stdout}${stderr}`).toContain(name);
@@ -122,5 +129,25 @@ describe('the latest snapshot', () => {
     const many = nights(300, 800).map(({ sequence, at }) => key(sequence, at * day));
     const few = nights(1, 500).map(({ sequence, at }) => key(sequence, (at + 1.5) * day));
     expect(newestCandidates([...many, ...few], Date.now()).length).toBeLessThanOrEqual(3);
+  });
+});
+
+describe('an account whose name several have', () => {
+  it('is asked for by rescue.py, the one with the newest snapshot first', async () => {
+    const { directory, store } = await openStore();
+    const elsewhere = server.replaceAll('1', '9');
+    await putSnapshot(store, { owner, sequence: 7, atMs: start });
+    await putSnapshot(store, { owner, sequence: 1, atMs: start + day, server: elsewhere });
+    await store.close();
+
+    const { stderr } = await runRescue(directory, ['verify', 'latest', '--account', 'site1']);
+
+    const lines = [
+      'site1 fits several accounts; use one of:',
+      `  --account ${elsewhere}/${owner} (newest snapshot: 2020-11-02T03:`,
+      `  --account ${server}/${owner} (newest snapshot: 2020-11-01T03:`,
+    ];
+    for (const line of lines) expect(stderr).toContain(line);
+    expect(stderr.indexOf(elsewhere)).toBeLessThan(stderr.indexOf(server));
   });
 });
