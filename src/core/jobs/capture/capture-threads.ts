@@ -2,7 +2,8 @@
  * The threads of a capture pool: when they start, how many there are, and that they end.
  *
  * Where little is expected to have changed one begins alone: another costs a start and code that is slow at first, a
- * third of a second in all, which a short night does not give back. It knows nothing of jobs.
+ * third of a second in all, which a run that is over at once does not give back. If it is not, a second one starts, and
+ * the others only where two have much to do: of many cores most would start for nothing. It knows nothing of jobs.
  */
 
 import type { ExpectedWork } from './expected-work.ts';
@@ -12,7 +13,7 @@ import { startThread, type Thread } from './thread.ts';
 export interface ThreadSettings {
   /** At most. */
   readonly threads: number;
-  /** For so long one thread does alone what little is expected of; 0: all begin at once. */
+  /** For so long one thread does alone what little is expected of, before there are two; 0: all begin at once. */
   readonly aloneMs: number;
   readonly pageBytes: number;
 }
@@ -25,6 +26,9 @@ export interface ThreadListener {
   more(): void;
 }
 
+/** For so long two do it. */
+const pairMs = 3000;
+
 export class CaptureThreads {
   readonly all: Thread[] = [];
   /** How many threads have nothing to do, where all of them see it. */
@@ -34,7 +38,7 @@ export class CaptureThreads {
   #wanted: number;
   #started = 0;
   #busy = false;
-  #alone: NodeJS.Timeout | null = null;
+  #fewer: NodeJS.Timeout | null = null;
 
   constructor(settings: ThreadSettings, listener: ThreadListener) {
     this.#settings = settings;
@@ -59,16 +63,23 @@ export class CaptureThreads {
 
   /** Work comes: threads for much of it, or one until it is seen that it lasts. */
   expect(work: ExpectedWork): void {
-    const { threads, aloneMs } = this.#settings;
-    if (work === 'much') this.#wanted = threads;
-    else if (this.#wanted < threads) this.#alone ??= setTimeout(() => this.#lasts(), aloneMs).unref();
+    if (work === 'much') this.#wanted = this.#settings.threads;
+    else this.#watch();
     this.start();
   }
 
+  #watch(): void {
+    const { threads, aloneMs } = this.#settings;
+    if (this.#wanted >= threads) return;
+    this.#fewer ??= setTimeout(() => this.#lasts(), this.#wanted === 1 ? aloneMs : pairMs).unref();
+  }
+
   #lasts(): void {
-    this.#alone = null;
+    this.#fewer = null;
     if (!this.#busy) return;
-    this.#wanted = this.#settings.threads;
+    const { threads } = this.#settings;
+    this.#wanted = this.#wanted === 1 ? Math.min(2, threads) : threads;
+    this.#watch();
     this.start();
     this.#listener.more();
   }
@@ -83,7 +94,7 @@ export class CaptureThreads {
 
   /** Lets every worker end its present message and exit. */
   async close(): Promise<void> {
-    if (this.#alone !== null) clearTimeout(this.#alone);
+    if (this.#fewer !== null) clearTimeout(this.#fewer);
     await Promise.all(
       this.all.splice(0).map(async ({ worker }) => {
         worker.ref();

@@ -37,7 +37,7 @@ export class CapturePool {
   #nextJob = 1;
 
   /**
-   * `aloneMs`: for so long one thread captures what has a parent before the others are started; at once where nothing
+   * `aloneMs`: for so long one thread captures what has a parent before a second one is started; all at once where nothing
    * is said. `pageBytes`: size at which index pages are closed; other than the default for tests only.
    */
   constructor(options: {

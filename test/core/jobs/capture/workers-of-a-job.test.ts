@@ -121,15 +121,15 @@ describe('a capture with a parent', () => {
     expect(ended[0]!.frames.map(({ plain }) => plain)).toEqual(frames.map(({ length }) => length));
   });
 
-  it('gets another worker where it lasts', async () => {
+  it('gets a second worker where it lasts, and all where that lasts', async () => {
     const path = join(directory, 'parent');
-    const pool = new CapturePool({ threads: 2, now: Date.now, aloneMs: 50 });
+    const pool = new CapturePool({ threads: 3, now: Date.now, aloneMs: 50 });
     const stopping = new AbortController();
     const bodies: ByteQueue[] = [];
     const job = pool.capture(
       {
-        // Neither comes to its end, for nobody reads what is captured.
-        trees: ['shadow', 'info'].map((name) => {
+        // None comes to its end, for nobody reads what is captured.
+        trees: ['shadow', 'info', 'other'].map((name) => {
           return { name, path: join(directory, 'large'), device: 0, exclude: [] };
         }),
         parent: { pages: path, rows: [], linkRows: [], rereadEvery: 1000, turn: 1 },
@@ -141,6 +141,8 @@ describe('a capture with a parent', () => {
     const rejected = expect(job).rejects.toMatchObject({ code: 'INTERRUPTED' });
     await expect.poll(() => bodies.length, { timeout: 10_000 }).toBe(2);
     expect(timesOpen(path)).toBe(2);
+    await expect.poll(() => bodies.length, { timeout: 10_000 }).toBe(3);
+    expect(timesOpen(path)).toBe(3);
     stopping.abort();
     await rejected;
     await pool.close();
