@@ -38,7 +38,7 @@ export class CaptureThreads {
   #wanted: number;
   #started = 0;
   #busy = false;
-  #fewer: NodeJS.Timeout | null = null;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(settings: ThreadSettings, listener: ThreadListener) {
     this.#settings = settings;
@@ -68,17 +68,17 @@ export class CaptureThreads {
     this.start();
   }
 
+  /** More threads where there is work still after a while. */
   #watch(): void {
     const { threads, aloneMs } = this.#settings;
     if (this.#wanted >= threads) return;
-    this.#fewer ??= setTimeout(() => this.#lasts(), this.#wanted === 1 ? aloneMs : pairMs).unref();
+    this.#timer ??= setTimeout(() => this.#lasts(), this.#wanted === 1 ? aloneMs : pairMs).unref();
   }
 
   #lasts(): void {
-    this.#fewer = null;
+    this.#timer = null;
     if (!this.#busy) return;
-    const { threads } = this.#settings;
-    this.#wanted = this.#wanted === 1 ? Math.min(2, threads) : threads;
+    this.#wanted = this.#wanted === 1 ? 2 : this.#settings.threads;
     this.#watch();
     this.start();
     this.#listener.more();
@@ -94,7 +94,7 @@ export class CaptureThreads {
 
   /** Lets every worker end its present message and exit. */
   async close(): Promise<void> {
-    if (this.#fewer !== null) clearTimeout(this.#fewer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     await Promise.all(
       this.all.splice(0).map(async ({ worker }) => {
         worker.ref();

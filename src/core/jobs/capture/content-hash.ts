@@ -35,9 +35,8 @@ export function rangesOf(fd: number, { size, blocks }: Stat): readonly DataRange
   return size > 0 && blocks * 512 < size ? dataRanges(fd, size) : null;
 }
 
-/** One name, no holes, and read in one piece. */
-export const isSmall = ({ size, blocks, nlink }: Stat): boolean =>
-  size <= scanBuffer.length && blocks * 512 >= size && nlink === 1;
+/** It has no holes, and is read in one piece. */
+export const isSmall = ({ size, blocks }: Stat): boolean => size <= scanBuffer.length && blocks * 512 >= size;
 
 /** Null where less can be read. */
 export function smallHash(fd: number, size: number): Buffer | null {

@@ -44,7 +44,7 @@ function hasSmallContent({ log, stat, isForeign }: LeafContext, dirfd: number, n
   const fd = openAt(dirfd, name, O.NOFOLLOW | O.NONBLOCK | O.NOATIME);
   if (fd < 0) return false;
   try {
-    if (statFd(fd, stat) < 0 || isForeign(stat) || !log.isAsRecorded(stat) || !isSmall(stat)) return false;
+    if (statFd(fd, stat) < 0 || isForeign(stat) || !log.isAsRecorded(stat)) return false;
     // What has the recorded hash now is what was recorded, whoever writes to it meanwhile.
     return smallHash(fd, stat.size)?.equals(log.keptHash()!) === true;
   } catch (error) {

@@ -53,6 +53,17 @@ function timesOpen(path: string): number {
   }).length;
 }
 
+/** Of workers, in this process. One of Node's own may end while it is asked. */
+function threadsHere(): number {
+  return readdirSync('/proc/self/task').filter((task) => {
+    try {
+      return readFileSync(`/proc/self/task/${task}/comm`, 'utf8') === 'WorkerThread\n';
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
 describe('a capture that fails', () => {
   it('has its parent closed by the worker at work and by the idle one', async () => {
     const path = join(directory, 'parent');
@@ -123,6 +134,7 @@ describe('a capture with a parent', () => {
 
   it('gets a second worker where it lasts, and all where that lasts', async () => {
     const path = join(directory, 'parent');
+    const others = threadsHere();
     const pool = new CapturePool({ threads: 3, now: Date.now, aloneMs: 50 });
     const stopping = new AbortController();
     const bodies: ByteQueue[] = [];
@@ -141,6 +153,7 @@ describe('a capture with a parent', () => {
     const rejected = expect(job).rejects.toMatchObject({ code: 'INTERRUPTED' });
     await expect.poll(() => bodies.length, { timeout: 10_000 }).toBe(2);
     expect(timesOpen(path)).toBe(2);
+    expect(threadsHere() - others).toBe(2);
     await expect.poll(() => bodies.length, { timeout: 10_000 }).toBe(3);
     expect(timesOpen(path)).toBe(3);
     stopping.abort();
