@@ -169,6 +169,7 @@ async function runWith(
   const { world, output, signal } = context;
   const { configuration } = loaded;
   const selected = await selectForRun(context, { ...loaded, panel, chosen }, state.sites());
+  pool.start(selected.accounts.length);
   companion.selected(selected.accounts.length);
   for (const { on, message, hint } of strayHooks(configuration))
     output.note(`warning: the ${on} hook ${message}; ${hint}`);

@@ -1,7 +1,7 @@
 /**
  * Makes one data object of plain frames: compresses each in one call, encrypts where a key is given, hashes what is stored.
  *
- * Synchronous, for threads and for whoever takes frames from them.
+ * Synchronous, for threads.
  */
 
 import { createHash, type Hash } from 'node:crypto';
@@ -44,13 +44,9 @@ export class FrameSealer implements FrameTarget {
 
   /** Nothing of `plain` is kept. */
   frame(plain: Uint8Array): void {
-    this.compressed(compressFrame(plain), plain.length);
-  }
-
-  /** A frame that `compressFrame` made of so many plain bytes; its memory goes with it. */
-  compressed(frame: Buffer, plainBytes: number): void {
-    this.#frames.push({ compressed: frame.length, plain: plainBytes });
-    this.#plainBytes += plainBytes;
+    const frame = compressFrame(plain);
+    this.#frames.push({ compressed: frame.length, plain: plain.length });
+    this.#plainBytes += plain.length;
     this.#out(frame);
   }
 

@@ -32,16 +32,10 @@ export function compressFrame(plain: Uint8Array): Buffer {
  */
 export function withoutRoom(bytes: Buffer): Buffer {
   if (2 * bytes.length > bytes.buffer.byteLength) return bytes;
-  const own = ownCopy(bytes);
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  own.set(bytes);
   releaseBuffer(bytes);
   return own;
-}
-
-/** In memory of its own, with nothing around it. */
-export function ownCopy(bytes: Uint8Array): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  copy.set(bytes);
-  return copy;
 }
 
 export function seekTable(frames: readonly FrameSizes[]): Buffer {

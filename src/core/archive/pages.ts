@@ -43,7 +43,6 @@ export function compressPart(plain: Uint8Array): Buffer {
 
 abstract class Pages<T> {
   readonly #targetBytes: number;
-  readonly #compress: (plain: Uint8Array) => Buffer;
   protected readonly entries: ByteWriter;
   protected readonly extents = new ByteWriter(16384);
   readonly #objects = new Set<number>();
@@ -52,9 +51,8 @@ abstract class Pages<T> {
   protected count = 0;
   protected first: { path: Buffer; device: number; inode: bigint } | null = null;
 
-  constructor(targetBytes = pageTargetBytes, compress = compressPart) {
+  constructor(targetBytes = pageTargetBytes) {
     this.#targetBytes = targetBytes;
-    this.#compress = compress;
     this.entries = new ByteWriter(targetBytes + 8192);
   }
 
@@ -80,7 +78,7 @@ abstract class Pages<T> {
       first: this.first.path,
       firstDevice: this.first.device,
       firstInode: this.first.inode,
-      frame: this.#compress(head.view()),
+      frame: compressPart(head.view()),
       plainBytes: head.length,
       count: this.count,
       digest: hash('sha256', this.entries.view(), 'buffer'),

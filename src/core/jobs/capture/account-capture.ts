@@ -6,9 +6,8 @@
 
 import { componentErrorOf } from '../../archive/components.ts';
 import type { LinkRecord } from '../../archive/entry.ts';
-import { ownCopy } from '../../archive/frames.ts';
 import { eachRecord } from '../../archive/page-cursor.ts';
-import { compressPart, PageWriter } from '../../archive/pages.ts';
+import { PageWriter } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
 import { noCounts } from './counts.ts';
@@ -39,8 +38,7 @@ import {
 import { ParentMerge } from './parent-merge.ts';
 import { ParentPages } from './parent-pages.ts';
 import { isInodeDue } from './reread.ts';
-import { handedOver, sealedHere } from './segment-targets.ts';
-import { SegmentWriter } from './segment-writer.ts';
+import { SegmentWriter, sealedSegment } from './segment-writer.ts';
 import { shownPath } from './shown-path.ts';
 import { TreeCapture } from './tree-capture.ts';
 
@@ -82,8 +80,7 @@ export class AccountCapture {
     this.#late = new LatePages(world.pageBytes);
     this.segments = new SegmentWriter({
       nextNumber: () => Atomics.add(control, jobControl.nextNumber, 1),
-      begin: (number) =>
-        parent === null ? sealedHere(number, job, outlet, publicKey) : handedOver(number, job, outlet),
+      begin: (number) => sealedSegment(number, job, outlet, publicKey),
     });
   }
 
@@ -91,9 +88,7 @@ export class AccountCapture {
   task(treeNumber: number, path: string): void {
     const job = this.#job;
     const tree = this.#trees[treeNumber]!;
-    // As its segments, the index of what has a parent is compressed by the main thread.
-    const compress = this.#parent === null ? compressPart : ownCopy;
-    const pages = new PageWriter(this.#pageBytes, compress);
+    const pages = new PageWriter(this.#pageBytes);
     const counts = noCounts();
     const full = path === '' ? tree.name : `${tree.name}/${path}`;
     const isDue = (inodeLow: number): boolean => isInodeDue(inodeLow, this.#parent!);
@@ -173,7 +168,7 @@ export class AccountCapture {
     const page = ends ? pages.finish() : null;
     if (page !== null) {
       counts.bytes += page.dataBytes;
-      this.#outlet.send({ type: 'page', job: this.#job, page, plain: this.#parent !== null, part });
+      this.#outlet.send({ type: 'page', job: this.#job, page, part });
     }
     this.#late.flush(cut);
   }

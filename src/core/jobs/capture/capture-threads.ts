@@ -1,9 +1,9 @@
 /**
  * The threads of a capture pool: when they start, how many there are, and that they end.
  *
- * Where little is expected to have changed one begins alone: another costs a start and code that is slow at first, a
- * third of a second in all, which a run that is over at once does not give back. If it is not, a second one starts, and
- * the others only where two have much to do: of many cores most would start for nothing. It knows nothing of jobs.
+ * Where little is expected to have changed in one account one begins alone: another costs a start and code that is slow
+ * at first, which a run that is over at once does not give back. If it is not, a second one starts, and the others only
+ * where two have much to do: of many cores most would start for nothing. It knows nothing of jobs.
  */
 
 import type { ExpectedWork } from './expected-work.ts';
@@ -59,6 +59,15 @@ export class CaptureThreads {
       worker.unref();
       this.all.push(thread);
     }
+  }
+
+  /**
+   * Jobs will come: for several there are two threads from the beginning. One that starts when another is at work takes
+   * twice as long, for what that one is told of V8 makes compiled code useless.
+   */
+  prepare(jobs: number): void {
+    if (jobs > 1) this.#wanted = Math.max(this.#wanted, Math.min(2, this.#settings.threads));
+    this.start();
   }
 
   /** Work comes: threads for much of it, or one until it is seen that it lasts. */

@@ -2,10 +2,9 @@
  * One account in the capture pool: its waiting sub-trees, its open bodies, what came of it so far.
  */
 
-import { FrameSealer, type SealedSink } from '../../archive/frame-sealer.ts';
 import { releaseBuffer } from '../../archive/frames.ts';
 import type { Warning } from '../../archive/manifest.ts';
-import { compressPart, type FinishedPage } from '../../archive/pages.ts';
+import type { FinishedPage } from '../../archive/pages.ts';
 import { ByteQueue } from '../../byte-queue.ts';
 import { noCounts } from './counts.ts';
 import type {
@@ -14,7 +13,6 @@ import type {
   CaptureParent,
   CaptureTree,
   FromWorker,
-  HandedFrame,
   PagePart,
   SegmentDone,
   TreeFailure,
@@ -58,8 +56,6 @@ export interface Job {
   readonly results: { counts: CaptureCounts; endedAtMs: number; failure: TreeFailure | null }[];
   readonly queue: { tree: number; path: string }[];
   readonly bodies: Map<number, ByteQueue>;
-  /** Of segments whose frames come here to become objects. */
-  readonly sealers: Map<number, FrameSealer>;
   /** Workers that hold a part of this job, with the number of their open segment. */
   readonly parts: Map<Thread, number>;
   readonly directories: FinishedPage[];
@@ -88,7 +84,6 @@ export function newJob(
     results: trees.map(() => ({ counts: noCounts(), endedAtMs: nowMs, failure: null })),
     queue: trees.map((_, tree) => ({ tree, path: '' })),
     bodies: new Map(),
-    sealers: new Map(),
     parts: new Map(),
     directories: [],
     linked: [],
@@ -126,45 +121,6 @@ export function takeBytes(thread: Thread, job: Job, number: number, bytes: Uint8
   body.push(bytes);
 }
 
-/** Makes stored bytes of a frame, and hands those on as if the thread had sent them. */
-export function takeFrame(thread: Thread, job: Job, number: number, frame: HandedFrame): void {
-  const { bytes, plainBytes, compressed } = frame;
-  const sent = bytes.length;
-  const sealer = job.sealers.get(number) ?? newSealer(thread, job, number);
-  if (compressed) sealer.compressed(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), plainBytes);
-  else {
-    sealer.frame(bytes);
-    releaseBuffer(bytes);
-  }
-  credit(thread, sent);
-}
-
-function newSealer(thread: Thread, job: Job, number: number): FrameSealer {
-  const sink: SealedSink = {
-    bytes(bytes, plainBytes) {
-      Atomics.add(thread.underWay, 0, bytes.length);
-      takeBytes(thread, job, number, bytes);
-      job.sink.progress(plainBytes);
-    },
-    done: (object) => endSegment(job, { number, ...object }),
-  };
-  const sealer = new FrameSealer(sink, job.publicKey);
-  job.sealers.set(number, sealer);
-  return sealer;
-}
-
-/** All frames of a segment have come. */
-export function endFrames(job: Job, number: number): void {
-  job.sealers.get(number)!.end();
-  job.sealers.delete(number);
-}
-
-function endSegment(job: Job, done: SegmentDone): void {
-  job.sink.segmentDone(done);
-  job.bodies.get(done.number)?.end();
-  job.bodies.delete(done.number);
-}
-
 /** One of its sub-trees is done, by a thread that stays with it. */
 export function endTask(
   thread: Thread,
@@ -195,14 +151,16 @@ export function endPart(
 /** Hands a result on to the sink. False where the message is not one. */
 export function deliver(job: Job, message: FromWorker): boolean {
   switch (message.type) {
-    case 'segment':
-      endSegment(job, message.done);
-      return true;
-    case 'page': {
-      const { page, plain, part } = message;
-      job.sink.page(plain ? { ...page, frame: compressPart(page.frame) } : page, part);
+    case 'segment': {
+      const { done } = message;
+      job.sink.segmentDone(done);
+      job.bodies.get(done.number)?.end();
+      job.bodies.delete(done.number);
       return true;
     }
+    case 'page':
+      job.sink.page(message.page, message.part);
+      return true;
     case 'reuse':
       job.sink.reuse(message.row, message.objects);
       return true;

@@ -105,15 +105,6 @@ export interface SegmentDone extends SealedObject {
   readonly number: number;
 }
 
-/** A frame of a segment that the main thread makes an object of. */
-export interface HandedFrame {
-  readonly bytes: Uint8Array;
-  /** Before compression. */
-  readonly plainBytes: number;
-  /** Whether it is compressed already. */
-  readonly compressed: boolean;
-}
-
 export interface PagePart {
   readonly row: number;
   /** Number of its first record in the parent's page. */
@@ -136,15 +127,10 @@ export type FromWorker =
       readonly plainBytes: number;
     }
   | { readonly type: 'segment'; readonly job: number; readonly done: SegmentDone }
-  | ({ readonly type: 'frame'; readonly job: number; readonly number: number } & HandedFrame)
-  /** There are no more frames of this segment. */
-  | { readonly type: 'frames-end'; readonly job: number; readonly number: number }
   | {
       readonly type: 'page';
       readonly job: number;
       readonly page: FinishedPage;
-      /** Its frame is not compressed yet. */
-      readonly plain: boolean;
       /** Where the page is an unchanged part of one of the parent's, which several tasks share. */
       readonly part: PagePart | null;
     }
@@ -190,8 +176,6 @@ export interface JobOutlet {
   send(message: FromWorker): void;
   /** Sends bytes, after waiting until the main thread has taken enough of what was sent before. */
   sendBytes(job: number, number: number, bytes: Buffer, plainBytes: number): void;
-  /** As `sendBytes`, for a frame of which the main thread makes a part of the object; it is copied. */
-  sendFrame(job: number, number: number, plain: Buffer): void;
   wantsHandOver(): boolean;
   claimHandOver(): boolean;
   /** @throws INTERRUPTED the job was stopped */

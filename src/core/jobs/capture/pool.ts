@@ -17,13 +17,11 @@ import {
   type CaptureResult,
   type CaptureSink,
   deliver,
-  endFrames,
   endPart,
   endTask,
   type Job,
   newJob,
   takeBytes,
-  takeFrame,
 } from './job.ts';
 import { type FromWorker, isWork, jobControl, type ToWorker } from './messages.ts';
 import { credit, type Thread } from './thread.ts';
@@ -102,9 +100,9 @@ export class CapturePool {
     return this.#threads.close();
   }
 
-  /** Starts threads before there is work: they load while the caller does something else. */
-  start(): void {
-    this.#threads.start();
+  /** Starts threads before there is work, for so many jobs: they load while the caller does something else. */
+  start(jobs = 1): void {
+    this.#threads.prepare(jobs);
   }
 
   #died(thread: Thread, cause: Error): void {
@@ -165,7 +163,7 @@ export class CapturePool {
     }
     const job = this.#jobs.get(message.job);
     if (job === undefined) {
-      if (message.type === 'bytes' || message.type === 'frame') credit(thread, message.bytes.length);
+      if (message.type === 'bytes') credit(thread, message.bytes.length);
       return;
     }
     try {
@@ -180,12 +178,6 @@ export class CapturePool {
       case 'bytes':
         takeBytes(thread, job, message.number, message.bytes);
         job.sink.progress(message.plainBytes);
-        return;
-      case 'frame':
-        takeFrame(thread, job, message.number, message);
-        return;
-      case 'frames-end':
-        endFrames(job, message.number);
         return;
       case 'hand-over':
         job.queue.push({ tree: message.tree, path: message.path });

@@ -7,7 +7,6 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
-import { compressFrame, frameBytes, ownCopy } from '../../archive/frames.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { leaveNetwork } from '../../filesystem/native-process.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
@@ -61,12 +60,6 @@ function outletOf(control: Int32Array): JobOutlet {
     },
     sendBytes: (job, number, bytes, plainBytes) =>
       sendBytes({ type: 'bytes', job, number, bytes, plainBytes }),
-    sendFrame(job, number, plain) {
-      // Whoever has time compresses: the main thread, until it is a frame behind.
-      const compressed = Atomics.load(underWay, 0) >= frameBytes;
-      const bytes = compressed ? compressFrame(plain) : ownCopy(plain);
-      sendBytes({ type: 'frame', job, number, bytes, plainBytes: plain.length, compressed });
-    },
     wantsHandOver: () => Atomics.load(hungry, 0) > 0,
     claimHandOver() {
       for (;;) {

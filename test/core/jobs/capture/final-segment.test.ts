@@ -32,7 +32,6 @@ function namesBySegment(begunByOthers: number): Map<number, string[]> {
       sendBytes(_, number, bytes) {
         tars.set(number, [...(tars.get(number) ?? []), Buffer.from(bytes)]);
       },
-      sendFrame: () => {},
       wantsHandOver: () => false,
       claimHandOver: () => false,
       checkStop: () => {},

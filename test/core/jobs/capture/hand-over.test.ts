@@ -41,7 +41,6 @@ function capture(): { readonly given: readonly string[]; readonly entries: numbe
       if (message.type === 'page') entries += message.page.count;
     },
     sendBytes: () => {},
-    sendFrame: () => {},
     wantsHandOver: () => true,
     claimHandOver: () => true,
     checkStop: () => {},

@@ -81,7 +81,6 @@ function capture(
   const outlet = {
     send: (message: FromWorker) => void messages.push(message),
     sendBytes: (_job: number, _number: number, bytes: Buffer) => void frames.push(Buffer.from(bytes)),
-    sendFrame: () => {},
     wantsHandOver: () => false,
     claimHandOver: () => false,
     checkStop,

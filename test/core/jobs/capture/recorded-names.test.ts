@@ -6,12 +6,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { comparePaths } from '../../../../src/core/archive/entry.ts';
 import { decompressPart, readPage } from '../../../../src/core/archive/page-reader.ts';
-import {
-  compressPart,
-  type FinishedPage,
-  PageWriter,
-  pageTargetBytes,
-} from '../../../../src/core/archive/pages.ts';
+import { type FinishedPage, PageWriter, pageTargetBytes } from '../../../../src/core/archive/pages.ts';
 import { systemXattrs } from '../../../../src/core/filesystem/xattrs.ts';
 import { AccountCapture } from '../../../../src/core/jobs/capture/account-capture.ts';
 import type { Level } from '../../../../src/core/jobs/capture/levels.ts';
@@ -54,7 +49,6 @@ function capture(
   const outlet = {
     send: (message: FromWorker) => void messages.push(message),
     sendBytes: () => {},
-    sendFrame: () => {},
     wantsHandOver: () => false,
     claimHandOver: () => false,
     checkStop: () => {},
@@ -65,11 +59,7 @@ function capture(
   const job = new AccountCapture(begin, control, outlet, world);
   job.task(0, task);
   job.finish({ directories: [], linked: [], keptLinks: [], startedAtMs: now() });
-  const written = messages.flatMap((message) => {
-    if (message.type !== 'page') return [];
-    const { page, plain } = message;
-    return [plain ? { ...page, frame: compressPart(page.frame) } : page];
-  });
+  const written = messages.flatMap((message) => (message.type === 'page' ? [message.page] : []));
   const reused = messages.some(({ type }) => type === 'reuse');
   const all = reused ? pages! : written;
   const warnings = messages.flatMap((message) =>

@@ -93,7 +93,7 @@ describe('a capture that fails', () => {
 });
 
 describe('a capture with a parent', () => {
-  it('has its frames compressed by the main thread, and by the worker while that is behind: all are there', async () => {
+  it('waits for a sink that takes nothing, and all of its frames are there', async () => {
     const pool = new CapturePool({ threads: 1, now: Date.now });
     const bodies: ByteQueue[] = [];
     const ended: SegmentDone[] = [];
@@ -111,7 +111,7 @@ describe('a capture with a parent', () => {
         segmentDone: (segment) => ended.push(segment),
       },
     );
-    // Nobody takes any of it yet, so from the second frame on the worker compresses.
+    // Nobody takes any of it yet: the worker goes on until so much is under way.
     await expect.poll(() => done, { timeout: 10_000 }).toBeGreaterThan(4 * frameBytes);
     const pieces: Buffer[] = [];
     for await (const piece of bodies[0]!) pieces.push(Buffer.from(piece));
@@ -126,10 +126,24 @@ describe('a capture with a parent', () => {
     );
 
     expect(contents.filter((content) => !tar.includes(content))).toEqual([]);
-    expect(ended).toMatchObject([
-      { plainBytes: tar.length, storedBytes: stored.length, sha256: hash('sha256', stored, 'buffer') },
-    ]);
+    expect(ended).toMatchObject([{ plainBytes: tar.length, storedBytes: stored.length }]);
+    expect(Buffer.from(ended[0]!.sha256)).toEqual(hash('sha256', stored, 'buffer'));
     expect(ended[0]!.frames.map(({ plain }) => plain)).toEqual(frames.map(({ length }) => length));
+  });
+
+  it.each([
+    [1, 1],
+    [2, 2],
+    [20, 2],
+  ])('of several, has two workers before there is work: of %i, %i', async (jobs, workers) => {
+    const others = threadsHere();
+    const pool = new CapturePool({ threads: 3, now: Date.now, aloneMs: 60_000 });
+    pool.start();
+    await expect.poll(() => threadsHere() - others).toBe(1);
+    pool.start(jobs);
+
+    await expect.poll(() => threadsHere() - others).toBe(workers);
+    await pool.close();
   });
 
   it('gets a second worker where it lasts, and all where that lasts', async () => {
