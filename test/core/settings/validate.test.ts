@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { expect, it } from 'vitest';
+import { bodySchema, headerSchema } from '../../../src/core/archive/manifest-shape.ts';
 import { addinConfigurationSchema } from '../../../src/core/config/addin-schema.ts';
 import { configSchema } from '../../../src/core/config/config-schema.ts';
 import { sourceOf, validate } from '../../../src/core/settings/validate.ts';
@@ -25,4 +26,16 @@ it.each([
   expect(filled).toEqual(here);
   expect(check(structuredClone(wrong))).toBe(false);
   expect(check.errors).toEqual(validate(structuredClone(wrong), schema));
+});
+
+it.each([
+  ['config.json', configSchema],
+  ['a header', headerSchema],
+  // With a word about what was evaluated behind its function.
+  ['a body', bodySchema],
+])('the code for %s stands in parentheses, or V8 would compile it anew in each start', (_, schema) => {
+  const source = sourceOf(schema);
+
+  expect(source).toMatch(/const validate0 = \(function validate0\(/);
+  expect(source.match(/module\.exports = /g)).toHaveLength(1);
 });
