@@ -6,6 +6,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { bundle } from './bundle.mjs';
 
@@ -38,6 +39,10 @@ async function prepareValidators() {
   const manifests = [headerSchema, bodySchema];
   const files = [configSchema, addinConfigurationSchema, ...manifests, ...stateSchemas];
   const ours = [...files, ...Object.values(answers)];
-  for (const schema of [...ours, ...settings])
-    writeFileSync(join(out, 'core/settings', preparedName(schema)), sourceOf(schema));
+  const require = createRequire(import.meta.url);
+  for (const schema of [...ours, ...settings]) {
+    const path = join(out, 'core/settings', preparedName(schema));
+    writeFileSync(path, sourceOf(schema));
+    if (typeof require(path) !== 'function') throw new Error(`${path} is no validator`);
+  }
 }

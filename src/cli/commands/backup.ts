@@ -105,14 +105,13 @@ export const backup: CliCommand<RunOptions> = {
   },
 };
 
-/** What is over sooner takes as long with one thread as with two, and less of the processors. */
+/** One account of which no more is left by then takes as long with one thread as with two, and less of the processors. */
 const aloneMs = 200;
 
 /** Threads load while the store, the panel and the state are asked. */
 async function run(context: CliContext, { loaded, chosen }: RunAsked): Promise<number> {
   const { world, output } = context;
   const { configuration } = loaded;
-  const { stateDir } = configuration;
   const addin = chooseAddin(configuration, chosen.addin);
   const { CapturePool } = await import('../../core/jobs/capture/pool.ts');
   const pool = new CapturePool({ threads: availableParallelism(), now: world.now, aloneMs });
@@ -121,8 +120,8 @@ async function run(context: CliContext, { loaded, chosen }: RunAsked): Promise<n
   try {
     const state = await openStateOf(configuration, world);
     for (const note of state.notes) output.note(`note: ${note}`);
-    if (chosen.scheduled === true) lock = await awaitRun(stateDir, addin.name, context.signal);
-    else if (chosen.account === undefined) lock = lockRun(stateDir, addin.name);
+    if (chosen.scheduled === true) lock = await awaitRun(configuration.stateDir, addin.name, context.signal);
+    else if (chosen.account === undefined) lock = lockRun(configuration.stateDir, addin.name);
     else if (chosen.selected === true && (await isForNone(context, { loaded, chosen }, state))) return 0;
     const begin = async (): Promise<RunCompanion> => {
       await tellInterrupted(context, configuration, state.server.uuid);
@@ -169,7 +168,7 @@ async function runWith(
   const { world, output, signal } = context;
   const { configuration } = loaded;
   const selected = await selectForRun(context, { ...loaded, panel, chosen }, state.sites());
-  pool.start(selected.accounts.length);
+  pool.start(Math.min(selected.accounts.length, configuration.concurrency));
   companion.selected(selected.accounts.length);
   for (const { on, message, hint } of strayHooks(configuration))
     output.note(`warning: the ${on} hook ${message}; ${hint}`);

@@ -1,7 +1,7 @@
 /**
  * Makes one data object of plain frames: compresses each in one call, encrypts where a key is given, hashes what is stored.
  *
- * Synchronous, for threads.
+ * Synchronous. A key of the object's own is made with its first frame: not every segment that is opened gets one.
  */
 
 import { createHash, type Hash } from 'node:crypto';
@@ -31,7 +31,8 @@ export class FrameSealer implements FrameTarget {
   readonly #frames: FrameSizes[] = [];
   readonly #hash: Hash = createHash('sha256');
   readonly #sink: SealedSink;
-  readonly #encrypter: AgeEncrypter | null;
+  readonly #publicKey: Uint8Array | null;
+  #encrypter: AgeEncrypter | null = null;
   #storedBytes = 0;
   #plainBytes = 0;
   #toldBytes = 0;
@@ -39,7 +40,7 @@ export class FrameSealer implements FrameTarget {
   /** @param publicKey 32 bytes of the owner's epoch; null stores plain frames */
   constructor(sink: SealedSink, publicKey: Uint8Array | null) {
     this.#sink = sink;
-    this.#encrypter = publicKey === null ? null : new AgeEncrypter(publicKey);
+    this.#publicKey = publicKey;
   }
 
   /** Nothing of `plain` is kept. */
@@ -63,6 +64,7 @@ export class FrameSealer implements FrameTarget {
   }
 
   #out(payload: Buffer): void {
+    if (this.#publicKey !== null) this.#encrypter ??= new AgeEncrypter(this.#publicKey);
     const bytes = this.#encrypter === null ? payload : this.#encrypter.push(payload);
     if (bytes.length > 0) this.#store(bytes);
     if (bytes !== payload) releaseBuffer(payload);

@@ -200,7 +200,7 @@ export const configSchema = {
       maximum: 64,
       default: 2,
       description:
-        'Accounts read at once; what the next one refers to is looked up meanwhile. Adds no threads: those are as many as there are cores.',
+        'Accounts read at once; what the next one refers to is looked up meanwhile. Adds no threads: of those there are at most as many as cores.',
       examples: [2],
     },
     isolation: {

@@ -81,15 +81,19 @@ export function sourceOf(schema: JsonSchema): string {
 
 /**
  * V8 compiles a function in parentheses together with the module around it, and only what is compiled with a module is
- * kept in Node's compile cache: the large ones take two milliseconds of each start otherwise. Code of other forms stays.
+ * kept in Node's compile cache: the large ones take two milliseconds of each start otherwise. Code of several functions,
+ * and any whose form is not known here, stays as it is.
  */
 function compiledWithModule(source: string): string {
   const exporting = 'module.exports = validate0;module.exports.default = validate0;';
-  const [head, body, ...others] = source.split('function validate0(');
-  const [code, rest, ...more] = (body ?? '').split(/(?<=return errors === 0;\})/);
-  const isAlone = others.length === 0 && more.length === 0 && !/function validate\d/.test(body ?? '');
-  if (!isAlone || !head!.includes(exporting)) return source;
-  return `${head!.replace(exporting, '')}const validate0 = (function validate0(${code});${rest ?? ''}${exporting}`;
+  const end = 'return errors === 0;}';
+  const [before = '', body = '', ...others] = source.split('function validate0(');
+  const head = before.replace(exporting, '');
+  const [code = '', rest = '', ...more] = body.split(/(?<=return errors === 0;\})/);
+  const isKnown = head.length < before.length && !head.endsWith('async ') && code.endsWith(end);
+  // What comes before would be without the function, which is not hoisted any more.
+  if (!isKnown || others.length > 0 || more.length > 0 || /validate\d/.test(head)) return source;
+  return `${head}const validate0 = (function validate0(${code});${rest}${exporting}`;
 }
 
 /**

@@ -38,7 +38,8 @@ import {
 import { ParentMerge } from './parent-merge.ts';
 import { ParentPages } from './parent-pages.ts';
 import { isInodeDue } from './reread.ts';
-import { SegmentWriter, sealedSegment } from './segment-writer.ts';
+import { sealedSegment } from './sealed-segment.ts';
+import { SegmentWriter } from './segment-writer.ts';
 import { shownPath } from './shown-path.ts';
 import { TreeCapture } from './tree-capture.ts';
 

@@ -7,13 +7,13 @@
  */
 
 import type { ExpectedWork } from './expected-work.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
+import type { FromWorker, SharedByThreads, ToWorker } from './messages.ts';
 import { startThread, type Thread } from './thread.ts';
 
 export interface ThreadSettings {
   /** At most. */
   readonly threads: number;
-  /** For so long one thread does alone what little is expected of, before there are two; 0: all begin at once. */
+  /** For so long a thread that is the only one does what little is expected of, before there are two; 0: all begin at once. */
   readonly aloneMs: number;
   readonly pageBytes: number;
 }
@@ -31,13 +31,17 @@ const pairMs = 3000;
 
 export class CaptureThreads {
   readonly all: Thread[] = [];
-  /** How many threads have nothing to do, where all of them see it. */
-  readonly #hungry = new Int32Array(new SharedArrayBuffer(4));
+  /** Where all of them see it. */
+  readonly #shared: SharedByThreads = {
+    hungry: new Int32Array(new SharedArrayBuffer(4)),
+    expectsLittle: new Int32Array(new SharedArrayBuffer(4)),
+  };
   readonly #settings: ThreadSettings;
   readonly #listener: ThreadListener;
   #wanted: number;
   #started = 0;
   #busy = false;
+  #closed = false;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(settings: ThreadSettings, listener: ThreadListener) {
@@ -48,8 +52,8 @@ export class CaptureThreads {
 
   /** Starts what threads are missing. */
   start(): void {
-    while (this.all.length < this.#wanted) {
-      const thread = startThread(++this.#started, this.#hungry, this.#settings.pageBytes);
+    while (!this.#closed && this.all.length < this.#wanted) {
+      const thread = startThread(++this.#started, this.#shared, this.#settings.pageBytes);
       const { worker } = thread;
       worker.on('message', (message: FromWorker) => this.#listener.message(thread, message));
       worker.on('error', (error) => {
@@ -62,15 +66,15 @@ export class CaptureThreads {
   }
 
   /**
-   * Jobs will come: for several there are two threads from the beginning. One that starts when another is at work takes
-   * twice as long, for what that one is told of V8 makes compiled code useless.
+   * So many jobs at a time will come, and none has come yet: for several there are two threads from the beginning. One that
+   * starts when another is at work takes twice as long, for what that one tells V8 makes compiled code useless.
    */
   prepare(jobs: number): void {
     if (jobs > 1) this.#wanted = Math.max(this.#wanted, Math.min(2, this.#settings.threads));
     this.start();
   }
 
-  /** Work comes: threads for much of it, or one until it is seen that it lasts. */
+  /** Work comes: threads for much of it, or those that are there until it is seen that it lasts. */
   expect(work: ExpectedWork): void {
     if (work === 'much') this.#wanted = this.#settings.threads;
     else this.#watch();
@@ -97,12 +101,13 @@ export class CaptureThreads {
   tell({ waiting, busy }: { readonly waiting: number; readonly busy: boolean }): void {
     this.#busy = busy;
     const idle = this.all.filter((thread) => thread.pending === 0).length;
-    Atomics.store(this.#hungry, 0, Math.max(0, idle - waiting));
+    Atomics.store(this.#shared.hungry, 0, Math.max(0, idle - waiting));
     for (const { worker } of this.all) busy ? worker.ref() : worker.unref();
   }
 
   /** Lets every worker end its present message and exit. */
   async close(): Promise<void> {
+    this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     await Promise.all(
       this.all.splice(0).map(async ({ worker }) => {

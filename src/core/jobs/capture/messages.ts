@@ -41,10 +41,16 @@ export interface CaptureCounts {
   changed: number;
 }
 
-/** Shared memory of a pool and of one worker in it. */
-export interface WorkerSetup {
+/** Memory that all workers of a pool share. */
+export interface SharedByThreads {
   /** Workers idle while no task waits: others hand over sub-trees as long as it is above 0. */
   readonly hungry: Int32Array;
+  /** Whether V8 was told, for the whole process, that there is little to do. */
+  readonly expectsLittle: Int32Array;
+}
+
+/** Shared memory of a pool and of one worker in it. */
+export interface WorkerSetup extends SharedByThreads {
   /** Bytes this worker has sent that the main thread has not finished with. */
   readonly underWay: Int32Array;
   /** Size at which index pages are closed. */

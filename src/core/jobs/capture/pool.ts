@@ -35,8 +35,8 @@ export class CapturePool {
   #nextJob = 1;
 
   /**
-   * `aloneMs`: for so long one thread captures what has a parent before a second one is started; all at once where nothing
-   * is said. `pageBytes`: size at which index pages are closed; other than the default for tests only.
+   * `aloneMs`: for so long a thread that is the only one captures what has a parent before a second one is started; all at
+   * once where nothing is said. `pageBytes`: size at which index pages are closed; other than the default for tests only.
    */
   constructor(options: {
     readonly threads: number;
@@ -100,7 +100,7 @@ export class CapturePool {
     return this.#threads.close();
   }
 
-  /** Starts threads before there is work, for so many jobs: they load while the caller does something else. */
+  /** Starts threads before there is work, for so many jobs at a time: they load while the caller does something else. */
   start(jobs = 1): void {
     this.#threads.prepare(jobs);
   }

@@ -7,10 +7,9 @@
 
 import type { Entry, Extent } from '../../archive/entry.ts';
 import { fileType, typeOf } from '../../archive/entry.ts';
-import { FrameSealer } from '../../archive/frame-sealer.ts';
 import { type FrameTarget, FrameWriter, frameBytes } from '../../archive/frames.ts';
 import { type DataRange, endOfArchive, TarEncoder, type TarMember } from '../../archive/tar.ts';
-import { type JobOutlet, segmentLimitBytes } from './messages.ts';
+import { segmentLimitBytes } from './messages.ts';
 
 export interface SegmentSink {
   /** Takes the next object number of the snapshot. */
@@ -18,21 +17,6 @@ export interface SegmentSink {
   /** A segment begins. Nothing more is heard of one to which nothing was written. */
   begin(number: number): FrameTarget;
 }
-
-/** A segment that becomes an object here: compressed, encrypted where there is a key, and hashed. */
-export const sealedSegment = (
-  number: number,
-  job: number,
-  outlet: Pick<JobOutlet, 'send' | 'sendBytes'>,
-  publicKey: Uint8Array | null,
-): FrameTarget =>
-  new FrameSealer(
-    {
-      bytes: (bytes, plainBytes) => outlet.sendBytes(job, number, bytes, plainBytes),
-      done: (object) => outlet.send({ type: 'segment', job, done: { number, ...object } }),
-    },
-    publicKey,
-  );
 
 const emptyPath = Buffer.alloc(0);
 

@@ -3,7 +3,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { ownModule } from '../../own-files.ts';
-import type { WorkerSetup } from './messages.ts';
+import type { SharedByThreads, WorkerSetup } from './messages.ts';
 
 export interface Thread {
   /** In its pool, from 1 on; no other ever has it. */
@@ -29,9 +29,9 @@ const untroubledMegabytes = 32;
 const heapIsMadeMs = 1;
 
 /** A capture thread, idle. The caller listens to it. */
-export function startThread(number: number, hungry: Int32Array, pageBytes: number): Thread {
+export function startThread(number: number, shared: SharedByThreads, pageBytes: number): Thread {
   const underWay = new Int32Array(new SharedArrayBuffer(4));
-  const setup: WorkerSetup = { hungry, underWay, pageBytes, number };
+  const setup: WorkerSetup = { ...shared, underWay, pageBytes, number };
   setFlagsFromString(`--initial-old-space-size=${untroubledMegabytes}`);
   const worker = new Worker(ownModule('core/jobs/capture/worker'), {
     workerData: setup,

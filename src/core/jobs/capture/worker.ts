@@ -25,7 +25,7 @@ import {
 // Who reads accounts as root has nobody to talk to. Where the host does not allow it, doctor says so.
 leaveNetwork();
 
-const { hungry, underWay, pageBytes, number: ownNumber } = workerData as WorkerSetup;
+const { hungry, expectsLittle, underWay, pageBytes, number: ownNumber } = workerData as WorkerSetup;
 const port = parentPort!;
 const captures = new Map<number, AccountCapture>();
 /** Whose message is handled at this moment. */
@@ -39,27 +39,25 @@ function outletOf(control: Int32Array): JobOutlet {
       throw new HoldfastError('INTERRUPTED', 'the capture was stopped');
     }
   };
-  const sendBytes = (message: FromWorker & { readonly bytes: Uint8Array }): void => {
-    for (;;) {
-      const waiting = Atomics.load(underWay, 0);
-      if (waiting < windowBytes) break;
-      checkStop();
-      Atomics.wait(underWay, 0, waiting, 1000);
-    }
-    const { bytes } = message;
-    Atomics.add(underWay, 0, bytes.length);
-    // A frame owns its memory, which moves; small pieces may lie in Node's pool and are copied.
-    port.postMessage(message, bytes.length > 65536 ? [bytes.buffer as ArrayBuffer] : []);
-    letGo();
-  };
   return {
     send,
     checkStop() {
       checkStop();
       letGo();
     },
-    sendBytes: (job, number, bytes, plainBytes) =>
-      sendBytes({ type: 'bytes', job, number, bytes, plainBytes }),
+    sendBytes(job, number, bytes, plainBytes) {
+      for (;;) {
+        const waiting = Atomics.load(underWay, 0);
+        if (waiting < windowBytes) break;
+        checkStop();
+        Atomics.wait(underWay, 0, waiting, 1000);
+      }
+      Atomics.add(underWay, 0, bytes.length);
+      const message: FromWorker = { type: 'bytes', job, number, bytes, plainBytes };
+      // A frame owns its memory, which moves; small pieces may lie in Node's pool and are copied.
+      port.postMessage(message, bytes.length > 65536 ? [bytes.buffer as ArrayBuffer] : []);
+      letGo();
+    },
     wantsHandOver: () => Atomics.load(hungry, 0) > 0,
     claimHandOver() {
       for (;;) {
@@ -71,16 +69,14 @@ function outletOf(control: Int32Array): JobOutlet {
   };
 }
 
-let expectsLittle = false;
-
 /**
  * Of a night most is over before optimized code has paid for itself: less is optimized, and later. And a heap may become
  * three times what was found alive in it, with all that it holds outside, before it is looked through again. Both are
  * of the whole process, and said only now: earlier they would keep it from using code that was compiled before.
  */
 function expectLittleWork(little: boolean): void {
-  if (little === expectsLittle) return;
-  expectsLittle = little;
+  const told = little ? 1 : 0;
+  if (Atomics.exchange(expectsLittle, 0, told) === told) return;
   setFlagsFromString(little ? '--efficiency-mode' : '--no-efficiency-mode');
   setFlagsFromString(`--heap-growing-percent=${little ? 200 : 0}`);
 }

@@ -13,12 +13,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { plainFrames } from '../../../../src/core/archive/frame-splitter.ts';
 import { frameBytes } from '../../../../src/core/archive/frames.ts';
 import type { ByteQueue } from '../../../../src/core/byte-queue.ts';
 import type { CaptureSink } from '../../../../src/core/jobs/capture/job.ts';
-import type { SegmentDone } from '../../../../src/core/jobs/capture/messages.ts';
+import { type SegmentDone, windowBytes } from '../../../../src/core/jobs/capture/messages.ts';
 import { CapturePool } from '../../../../src/core/jobs/capture/pool.ts';
 
 const sinkOf = (bodies: ByteQueue[]): CaptureSink => ({
@@ -113,6 +114,8 @@ describe('a capture with a parent', () => {
     );
     // Nobody takes any of it yet: the worker goes on until so much is under way.
     await expect.poll(() => done, { timeout: 10_000 }).toBeGreaterThan(4 * frameBytes);
+    await sleep(300);
+    expect(done).toBeLessThanOrEqual(windowBytes + 2 * frameBytes);
     const pieces: Buffer[] = [];
     for await (const piece of bodies[0]!) pieces.push(Buffer.from(piece));
     const stored = Buffer.concat(pieces);
@@ -132,19 +135,28 @@ describe('a capture with a parent', () => {
   });
 
   it.each([
-    [1, 1],
-    [2, 2],
-    [20, 2],
-  ])('of several, has two workers before there is work: of %i, %i', async (jobs, workers) => {
-    const others = threadsHere();
-    const pool = new CapturePool({ threads: 3, now: Date.now, aloneMs: 60_000 });
-    pool.start();
-    await expect.poll(() => threadsHere() - others).toBe(1);
-    pool.start(jobs);
+    [0, 3, 1],
+    [1, 3, 1],
+    [2, 3, 2],
+    [20, 3, 2],
+    [20, 1, 1],
+  ])(
+    'where %i will be at a time, and %i workers may be, has %i before there is work',
+    async (jobs, threads, workers) => {
+      const others = threadsHere();
+      const pool = new CapturePool({ threads, now: Date.now, aloneMs: 60_000 });
+      pool.start();
+      await expect.poll(() => threadsHere() - others).toBe(1);
+      pool.start(jobs);
 
-    await expect.poll(() => threadsHere() - others).toBe(workers);
-    await pool.close();
-  });
+      await expect.poll(() => threadsHere() - others).toBe(workers);
+      await sleep(200);
+      expect(threadsHere() - others).toBe(workers);
+      await pool.close();
+      pool.start(jobs);
+      expect(threadsHere() - others).toBe(0);
+    },
+  );
 
   it('gets a second worker where it lasts, and all where that lasts', async () => {
     const path = join(directory, 'parent');
