@@ -41,8 +41,11 @@ async function prepareValidators() {
   const ours = [...files, ...Object.values(answers)];
   const require = createRequire(import.meta.url);
   for (const schema of [...ours, ...settings]) {
-    const path = join(out, 'core/settings', preparedName(schema));
-    writeFileSync(path, sourceOf(schema));
-    if (typeof require(path) !== 'function') throw new Error(`${path} is no validator`);
+    const source = sourceOf(schema);
+    const made = { exports: null };
+    // Here, for packages are not yet beside what is built.
+    new Function('require', 'module', 'exports', source)(require, made, made.exports);
+    if (typeof made.exports !== 'function') throw new Error(`${preparedName(schema)} is no validator`);
+    writeFileSync(join(out, 'core/settings', preparedName(schema)), source);
   }
 }
