@@ -6,8 +6,8 @@
  * Holdfast ends. The script between is constant; every path is an argument of its own.
  */
 
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Launch } from './addin-process.ts';
 import { nodeArguments } from './plain-launch.ts';
 import { isReachable, planShelter, type ShelterNeeds } from './shelter-plan.ts';
@@ -105,7 +105,7 @@ function launch(
   { sh, setpriv, unshare }: { sh: string; setpriv: string; unshare: string | null },
 ): Launch {
   const { uid, gid, network, memoryMegabytes } = shelter;
-  if (namespace) mkdirSync(shelterHome, { recursive: true, mode: 0o755 });
+  if (namespace) makeHome();
   const words = [
     ...[
       '-c',
@@ -132,6 +132,13 @@ function launch(
   const args = [...spaces, '--pid', '--mount-proc', '--kill-child=KILL', '--', sh, ...words];
   if (!deathSignal) return { kind, command: unshare, args, env, uid };
   return { kind, command: setpriv, args: ['--pdeathsig', 'KILL', unshare, ...args], env, uid };
+}
+
+/** Whoever lives there has to get there, whatever the umask is. */
+function makeHome(): void {
+  mkdirSync(shelterHome, { recursive: true });
+  for (const path of [dirname(shelterHome), shelterHome])
+    if ((statSync(path).mode & 0o777) !== 0o755) chmodSync(path, 0o755);
 }
 
 function steps(shelter: Shelter): string[] {

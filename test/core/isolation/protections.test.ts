@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -25,6 +25,7 @@ import { handOver, takeBack } from '../../../src/core/isolation/hand-over.ts';
 import { inspectIsolation } from '../../../src/core/isolation/inspect.ts';
 import { type AddinPlace, openStoreApart } from '../../../src/core/isolation/isolate.ts';
 import { processOf } from '../../../src/core/isolation/isolated-store.ts';
+import { shelterHome } from '../../../src/core/isolation/shelter-launch.ts';
 import { collect } from '../../../src/core/streams.ts';
 import { rootOfCheckout } from '../../support/isolated.ts';
 
@@ -130,6 +131,15 @@ describe('the process of a store', () => {
       });
     },
   );
+
+  it('gets to its home also where the first command that made it let nobody in', async () => {
+    chmodSync(dirname(shelterHome), 0o700);
+    const kept = join(dir, 'beside-a-closed-home');
+    mkdirSync(kept);
+    const store = await openStoreApart(localPlace(kept), { path: kept }, world());
+
+    await using(store, async () => expect(statSync(dirname(shelterHome)).mode & 0o777).toBe(0o755));
+  });
 
   it('sees the files it needs as copies, and neither accounts nor what it was not given', async () => {
     const module = join(rootOfCheckout, 'test/core/isolation/bad-stores.ts');
