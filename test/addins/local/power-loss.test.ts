@@ -14,9 +14,12 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 class FragileFileSystem {
   readonly #scratch: Scratch = scratchDirectory();
   #image = join(this.#scratch.path, 'image');
+  readonly #options: string;
   readonly path = join(this.#scratch.path, 'mounted');
 
   constructor(kind: string) {
+    // XFS refuses a copy as long as what it is a copy of is mounted anywhere.
+    this.#options = kind === 'xfs' ? 'loop,nouuid' : 'loop';
     mkdirSync(this.path);
     writeFileSync(this.#image, '');
     truncateSync(this.#image, 512 * 1024 * 1024);
@@ -42,7 +45,7 @@ class FragileFileSystem {
   }
 
   #mount(): void {
-    execFileSync('mount', ['-o', 'loop', this.#image, this.path]);
+    execFileSync('mount', ['-o', this.#options, this.#image, this.path]);
   }
 }
 
