@@ -7,6 +7,10 @@ import type { JsonSchema } from '../../../src/core/contracts/addin.ts';
 import { sourceOf, validate } from '../../../src/core/settings/validate.ts';
 
 const require = createRequire(import.meta.url);
+const inner = {
+  type: 'object',
+  properties: { root: { $ref: '#' }, inner: { $ref: '#/$defs/inner' } },
+};
 const node = { type: 'object', properties: { next: { $ref: '#/$defs/node' } } };
 
 type Check = ((value: unknown) => boolean) & { readonly errors?: readonly object[] | null };
@@ -27,10 +31,10 @@ it.each([
   ],
   ['a schema of itself', { $ref: '#/$defs/node', $defs: { node } }, { next: { next: {} } }, { next: 1 }],
   [
-    'one that refers to its root',
-    { $id: 'urn:holdfast:root', properties: { next: { $ref: '#' } }, type: 'object' },
-    { next: {} },
-    1,
+    'one that refers to its root from within',
+    { $id: 'urn:holdfast:root', properties: { next: { $ref: '#/$defs/inner' } }, $defs: { inner } },
+    { next: { root: { next: {} } } },
+    { next: { root: { next: 1 } } },
   ],
   ['one that says nothing', { $defs: { a: { type: 'string', format: 'uri' } } }, 1, undefined],
   [
