@@ -30,6 +30,10 @@ if (process.argv.length === 3 && process.argv[2] === '--version') {
 }
 
 async function run(): Promise<number> {
+  if (process.argv.includes('backup')) {
+    const { beginPool } = await import('./early-pool.ts');
+    beginPool(Date.now);
+  }
   const { randomBytes, randomUUID } = await import('node:crypto');
   const { runCommandLine } = await import('./program.ts');
   return runCommandLine(process.argv.slice(2), {

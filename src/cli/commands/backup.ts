@@ -1,6 +1,5 @@
 /** `holdfast backup`: one run of an addin configuration over its accounts. */
 
-import { availableParallelism } from 'node:os';
 import { Option } from 'commander';
 import { strayHooks } from '../../core/config/operations.ts';
 import { policyOf } from '../../core/config/policy.ts';
@@ -105,17 +104,13 @@ export const backup: CliCommand<RunOptions> = {
   },
 };
 
-/** One account of which no more is left by then takes as long with one thread as with two, and less of the processors. */
-const aloneMs = 200;
-
 /** Threads load while the store, the panel and the state are asked. */
 async function run(context: CliContext, { loaded, chosen }: RunAsked): Promise<number> {
   const { world, output } = context;
   const { configuration } = loaded;
   const addin = chooseAddin(configuration, chosen.addin);
-  const { CapturePool } = await import('../../core/jobs/capture/pool.ts');
-  const pool = new CapturePool({ threads: availableParallelism(), now: world.now, aloneMs });
-  pool.start();
+  const { takePool } = await import('../early-pool.ts');
+  const pool = takePool(world.now);
   let lock: AccountLock | null = null;
   try {
     const state = await openStateOf(configuration, world);
