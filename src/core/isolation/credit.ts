@@ -51,6 +51,7 @@ export class Debt {
   readonly #give: (bytes: number) => void;
   #underWay = 0;
   #taken = 0;
+  #complete = false;
 
   constructor(give: (bytes: number) => void) {
     this.#give = give;
@@ -67,10 +68,15 @@ export class Debt {
     if (this.#underWay > windowBytes) throw new ProtocolError('it sent more bytes than it may');
   }
 
+  /** Nothing more will come: of the little that is left the sender needs no word. */
+  complete(): void {
+    this.#complete = true;
+  }
+
   took(bytes: number): void {
     this.#taken += bytes;
     // All of it at once where nothing is left: the sender then knows that it is its turn.
-    if (this.#taken < windowBytes / 8 && this.#taken < this.#underWay) return;
+    if (this.#taken < windowBytes / 8 && (this.#complete || this.#taken < this.#underWay)) return;
     this.#underWay -= this.#taken;
     this.#give(this.#taken);
     this.#taken = 0;

@@ -22,41 +22,51 @@ export interface Sending {
   readonly onSent: () => void;
 }
 
-/** True: all was sent. False: the other side wants no more of it. Errors of the body pass through. */
+/**
+ * True: all of it is on its way, in order before whatever is sent from now on. False: the other side wants no more of it.
+ * Errors of the body pass through.
+ */
 export async function sendBody(body: AsyncIterable<Uint8Array>, sending: Sending): Promise<boolean> {
+  const { channel, id, credit, onSent } = sending;
   const gathered = spare.pop() ?? Buffer.allocUnsafeSlow(gatherBytes);
   let filled = 0;
-  const flush = async (): Promise<boolean> => {
-    const bytes = gathered.subarray(0, filled);
-    filled = 0;
-    return bytes.length === 0 || (await sendBytes(bytes, sending));
+  /** Settles when nothing is on its way any more. */
+  let left: Promise<void> | null = null;
+  const send = async (bytes: Uint8Array): Promise<boolean> => {
+    for (let at = 0; at < bytes.length; ) {
+      const length = await credit.take(Math.min(largestData, bytes.length - at));
+      if (length === 0) return false;
+      onSent();
+      left = channel.data(id, bytes.subarray(at, at + length));
+      at += length;
+    }
+    return true;
   };
   try {
     for await (const chunk of body) {
       // Anything else would count as no bytes at all.
       if (!(chunk instanceof Uint8Array))
         throw new Error(`a piece of the bytes is no Uint8Array: ${typeof chunk}`);
-      if (filled + chunk.length > gatherBytes && !(await flush())) return false;
+      if (filled + chunk.length > gatherBytes) {
+        if (!(await send(gathered.subarray(0, filled)))) return false;
+        filled = 0;
+        await left;
+      }
       if (chunk.length > gatherBytes) {
-        if (!(await sendBytes(chunk, sending))) return false;
+        if (!(await send(chunk))) return false;
+        await left;
       } else {
         gathered.set(chunk, filled);
         filled += chunk.length;
       }
     }
-    return await flush();
+    return await send(gathered.subarray(0, filled));
   } finally {
-    if (spare.length < mostSpare) spare.push(gathered);
+    void keepForLater(gathered, left);
   }
 }
 
-async function sendBytes(bytes: Uint8Array, { channel, id, credit, onSent }: Sending): Promise<boolean> {
-  for (let at = 0; at < bytes.length; ) {
-    const length = await credit.take(Math.min(largestData, bytes.length - at));
-    if (length === 0) return false;
-    onSent();
-    await channel.data(id, bytes.subarray(at, at + length));
-    at += length;
-  }
-  return true;
+async function keepForLater(buffer: Buffer, left: Promise<void> | null): Promise<void> {
+  await left;
+  if (spare.length < mostSpare) spare.push(buffer);
 }

@@ -43,6 +43,8 @@ interface RunningCall {
   readonly controller: AbortController;
   readonly inbox: ByteQueue;
   readonly came: (piece: Buffer) => void;
+  /** All of its body came. */
+  readonly complete: () => void;
   readonly credit: Credit;
 }
 
@@ -112,7 +114,11 @@ export class Server implements FrameHandler {
       lent.set(piece, this.#borrow(piece));
       inbox.push(piece);
     };
-    return { controller: new AbortController(), inbox, came, credit: new Credit() };
+    const complete = (): void => {
+      debt.complete();
+      inbox.end();
+    };
+    return { controller: new AbortController(), inbox, came, complete, credit: new Credit() };
   }
 
   #over(id: number, answer: () => void): void {
@@ -124,8 +130,12 @@ export class Server implements FrameHandler {
 export const isStream = (answer: unknown): answer is AsyncIterable<Uint8Array> =>
   typeof answer === 'object' && answer !== null && Symbol.asyncIterator in answer;
 
-function advance({ controller, inbox, credit }: RunningCall, type: FrameType, payload: Buffer): void {
-  if (type === frameType.end) inbox.end();
+function advance(
+  { controller, inbox, complete, credit }: RunningCall,
+  type: FrameType,
+  payload: Buffer,
+): void {
+  if (type === frameType.end) complete();
   else if (type === frameType.credit) credit.add(payload.readUInt32LE());
   else if (type === frameType.error) {
     inbox.fail(new HoldfastError('INTERRUPTED', 'the body of the call failed'));
