@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ContentCursor } from '../../../src/core/archive/content-cursor.ts';
+import { eachContent } from '../../../src/core/archive/contents-of-page.ts';
 import { comparePaths, type Entry, entryFlags, fileType, isWithin } from '../../../src/core/archive/entry.ts';
 import { eachRecord } from '../../../src/core/archive/page-cursor.ts';
 import { decompressPart, readLinkPage, readPage } from '../../../src/core/archive/page-reader.ts';
@@ -82,14 +82,40 @@ describe('a page', () => {
     const entries = randomEntries(6, 400);
     for (const entry of entries) writer.add(entry);
     const page = writer.finish()!;
-    const cursor = new ContentCursor(decompressPart(page.frame, page.plainBytes, 'page'));
-    const told = entries.map(() => [cursor.next(), cursor.size, cursor.size > 0 ? cursor.hashStart : null]);
+    const told: number[][] = [];
+    eachContent(decompressPart(page.frame, page.plainBytes, 'page'), (...one) => told.push(one));
 
     expect(told).toEqual(
-      entries.map(({ content }) => [true, content?.size ?? 0, content?.sha256?.readUInt32LE(0) ?? null]),
+      entries.flatMap(({ content }, i) => {
+        const start = content?.sha256?.readUInt32LE(0);
+        return start === undefined ? [] : [[i, content!.size, start]];
+      }),
     );
-    expect(cursor.next()).toBe(false);
-    expect(cursor.count).toBe(400);
+    expect(told.length).toBeGreaterThan(30);
+  });
+
+  it('tells no contents beyond what is there', () => {
+    const writer = new PageWriter();
+    for (const entry of randomEntries(6, 40)) writer.add(entry);
+    const page = writer.finish()!;
+    const plain = decompressPart(page.frame, page.plainBytes, 'page');
+    // Cut short anywhere, or with any byte exchanged, it ends; and what is cut is told to be damaged.
+    for (let length = 1; length < plain.length; length++) {
+      const entriesEnd = 2 + (plain[0]! & 0x7f) + plain[1]! * 128;
+      const read = () => eachContent(plain.subarray(0, length), () => {});
+      if (length < entriesEnd)
+        expect(read, `${length}`).toThrow(expect.objectContaining({ code: 'OBJECT_DAMAGED' }));
+      else expect(read, `${length}`).not.toThrow();
+    }
+    for (let at = 0; at < plain.length; at++) {
+      const other = Buffer.from(plain);
+      other[at] = 0xff;
+      try {
+        eachContent(other, (record, size) => expect([record, size].every(Number.isFinite)).toBe(true));
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'OBJECT_DAMAGED' });
+      }
+    }
   });
 
   it.each([1, 2])('is the same where its records are walked over and copied (seed %d)', (seed) => {

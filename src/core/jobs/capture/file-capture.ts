@@ -123,7 +123,7 @@ function knownLarge(
   ranges: readonly DataRange[] | null,
   { known, checkStop }: CaptureTarget,
 ): CapturedFile | null {
-  if (known?.hasSize(stat.size) !== true) return null;
+  if (known?.mayHaveSize(stat.size) !== true) return null;
   const sha256 = readableHash(fd, stat, ranges, checkStop);
   const same = sha256 === null ? null : known.find(stat.size, sha256, ranges !== null);
   return same === null ? null : notStored(entry, same);

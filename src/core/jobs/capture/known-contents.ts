@@ -6,7 +6,7 @@
  * from its page and compared.
  */
 
-import { ContentCursor } from '../../archive/content-cursor.ts';
+import { eachContent } from '../../archive/contents-of-page.ts';
 import { type Content, type Extent, hasHoles } from '../../archive/entry.ts';
 import { PageCursor } from '../../archive/page-cursor.ts';
 import { readLinkPage } from '../../archive/page-reader.ts';
@@ -16,6 +16,11 @@ import type { ParentPages, ParentRow } from './parent-pages.ts';
 const recordBits = 12;
 const mostRecords = 1 << recordBits;
 const empty = 0xffffffff;
+/** A power of two. */
+const sizeSlots = 1 << 16;
+
+/** By Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, section 6.4). */
+const sizeSlot = (size: number): number => (Math.imul(size, 0x9e3779b1) >>> 16) & (sizeSlots - 1);
 
 interface Source {
   readonly pages: ParentPages;
@@ -29,7 +34,8 @@ export class KnownContents {
   readonly #all: readonly Source[];
   #keys = new Uint32Array(0);
   #places = new Uint32Array(0);
-  readonly #sizes = new Set<number>();
+  /** 1 where there may be a content of a size that belongs to the slot. */
+  readonly #sizes = new Uint8Array(sizeSlots);
   #built = false;
   readonly #linkContents = new Map<number, readonly (Content | null)[]>();
 
@@ -38,16 +44,15 @@ export class KnownContents {
     this.#all = [...sourcesOf(parent, null), ...left];
   }
 
-  /** True where some file of this size is there, so that hashing before storing is worth it. */
-  hasSize(size: number): boolean {
+  /** False where no file of this size is there, so that hashing it before it is stored would be for nothing. */
+  mayHaveSize(size: number): boolean {
     this.#build();
-    return this.#sizes.has(size);
+    return this.#sizes[sizeSlot(size)] === 1;
   }
 
   /** `sparse`: whether the hash is that of a file with holes, which also tells where they are. */
   find(size: number, sha256: Buffer, sparse: boolean): Content | null {
-    this.#build();
-    if (!this.#sizes.has(size)) return null;
+    if (!this.mayHaveSize(size)) return null;
     const mask = this.#keys.length - 1;
     const key = sha256.readUInt32LE(0);
     for (let slot = key & mask; this.#places[slot] !== empty; slot = (slot + 1) & mask) {
@@ -100,25 +105,21 @@ export class KnownContents {
 
   #note(row: number): void {
     const source = this.#all[row]!;
-    tryToRead(source, (plain) => {
-      const record = new ContentCursor(plain);
-      while (record.next() && record.count <= mostRecords) {
-        if (record.size === 0) continue;
-        this.#sizes.add(record.size);
-        this.#put(record.hashStart, (row << recordBits) | (record.count - 1));
-      }
-    });
+    tryToRead(source, (plain) =>
+      eachContent(plain, (record, size, hashStart) => {
+        if (record < mostRecords) this.#put(size, hashStart, (row << recordBits) | record);
+      }),
+    );
   }
 
   #noteLinked(row: number): void {
     for (const [i, content] of this.#linkContentsOf(row).slice(0, mostRecords).entries()) {
-      if (!content?.sha256) continue;
-      this.#sizes.add(content.size);
-      this.#put(content.sha256.readUInt32LE(0), (row << recordBits) | i);
+      if (content?.sha256) this.#put(content.size, content.sha256.readUInt32LE(0), (row << recordBits) | i);
     }
   }
 
-  #put(key: number, place: number): void {
+  #put(size: number, key: number, place: number): void {
+    this.#sizes[sizeSlot(size)] = 1;
     const mask = this.#keys.length - 1;
     let slot = key & mask;
     while (this.#places[slot] !== empty) slot = (slot + 1) & mask;
