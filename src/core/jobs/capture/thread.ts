@@ -24,9 +24,9 @@ export function credit(thread: Thread, bytes: number): void {
  * Megabytes that a thread may fill before its collector marks for the first time. What lies outside the heap counts
  * too, and from the few that V8 begins with it would mark every twenty milliseconds of a night.
  */
-const untroubledMegabytes = 32;
+const untroubledMegabytes = 64;
 /** Until a new thread has made its heap: it does so before all else. */
-const heapIsMadeMs = 1;
+const heapIsMadeMs = 3;
 
 /** A capture thread, idle. The caller listens to it. */
 export function startThread(number: number, shared: SharedByThreads, pageBytes: number): Thread {
