@@ -5,6 +5,7 @@ import type { Store } from '../../src/core/contracts/store.ts';
 export interface StoreHooks {
   readonly beforePut?: (key: string) => void | Promise<void>;
   readonly afterPut?: (key: string) => void | Promise<void>;
+  readonly beforeGet?: (key: string) => void;
   readonly beforeHead?: (key: string) => void | Promise<void>;
   readonly beforeRemove?: (key: string) => void | Promise<void>;
 }
@@ -18,7 +19,10 @@ export const hookedStore = (store: Store, hooks: StoreHooks): Store => ({
     await hooks.afterPut?.(request.key);
     return result;
   },
-  get: (request) => store.get(request),
+  get(request) {
+    hooks.beforeGet?.(request.key);
+    return store.get(request);
+  },
   async head(request) {
     await hooks.beforeHead?.(request.key);
     return store.head(request);

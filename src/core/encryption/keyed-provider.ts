@@ -53,13 +53,15 @@ export interface KeyedProvider extends Provider {
   readonly keys?: KeyRing | null;
   /** Payload of an object where this machine has it already; null where it must be fetched. */
   readonly local?: (key: string, range: ByteRange) => Buffer | null;
+  /** Path of the file that has this range of the payload, at the same place, and was found whole there; null as for `local`. */
+  readonly localFile?: (key: string, range: ByteRange) => string | null;
   /** The site that an owner holds, as far as this machine knows: for the names of snapshots that stay locked. */
   readonly siteOf?: (owner: string) => string | undefined;
 }
 
 export function withKeys(
   provider: Provider,
-  extra: Pick<KeyedProvider, 'keys' | 'local' | 'siteOf'>,
+  extra: Pick<KeyedProvider, 'keys' | 'local' | 'localFile' | 'siteOf'>,
 ): KeyedProvider {
   return {
     name: provider.name,

@@ -119,7 +119,7 @@ export class IndexStream {
     const { frame, ...rest } = page;
     for (const number of page.objects) this.#used.add(number);
     places.push({ page: rest, offset: this.#length, length: frame.length });
-    this.#push(Buffer.from(frame));
+    this.#push(Buffer.from(frame.buffer, frame.byteOffset, frame.length));
   }
 
   #push(payload: Buffer): void {

@@ -25,25 +25,32 @@ export interface Journal {
   readonly linkRows: readonly ParentRow[];
 }
 
-export const segmentRecord = (row: ObjectRow): Buffer =>
-  record(kinds.segment, encodeRoot({ trees: [], objects: [row], pages: [], linkPages: [] }));
+/** A record in pieces, to be written one after another. */
+export const segmentRecord = (row: ObjectRow): Uint8Array[] =>
+  record(kinds.segment, [encodeRoot({ trees: [], objects: [row], pages: [], linkPages: [] })]);
 
-export function pageRecord(page: FinishedPage, linked: boolean): Buffer {
-  const out = new ByteWriter(page.frame.length + 64);
-  out.varint(page.plainBytes);
-  out.varint(page.count);
-  out.raw(Buffer.from(page.digest));
-  out.raw(Buffer.from(page.frame));
-  return record(linked ? kinds.linkPage : kinds.page, out.copy());
+/** As `segmentRecord`; the page's frame is one of the pieces, as it is. */
+export function pageRecord(page: FinishedPage, linked: boolean): Uint8Array[] {
+  const about = new ByteWriter(64);
+  about.varint(page.plainBytes);
+  about.varint(page.count);
+  about.raw(page.digest);
+  return record(linked ? kinds.linkPage : kinds.page, [about.view(), page.frame]);
 }
 
-function record(kind: number, payload: Buffer): Buffer {
+function record(kind: number, payload: readonly Uint8Array[]): Uint8Array[] {
   const head = Buffer.alloc(headBytes);
   head[0] = kind;
-  head.writeUInt32LE(payload.length, 1);
-  head.writeUInt32LE(crc32(payload), 5);
-  return Buffer.concat([head, payload]);
+  head.writeUInt32LE(lengthOf(payload), 1);
+  head.writeUInt32LE(
+    payload.reduce((sum, piece) => crc32(piece, sum), 0),
+    5,
+  );
+  return [head, ...payload];
 }
+
+export const lengthOf = (pieces: readonly Uint8Array[]): number =>
+  pieces.reduce((sum, { length }) => sum + length, 0);
 
 /** Everything up to the first record that is not whole. */
 export function readJournal(fd: number): Journal {
@@ -73,5 +80,5 @@ function rowOf(payload: Buffer, end: number): ParentRow {
   const [plainBytes, count] = [from.varint(), from.varint()];
   const digest = Buffer.from(from.raw(32));
   const length = payload.length - from.offset;
-  return { offset: end - length, length, plainBytes, count, digest, first: '' };
+  return { file: 0, offset: end - length, length, plainBytes, count, digest, first: '' };
 }

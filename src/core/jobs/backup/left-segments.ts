@@ -57,7 +57,7 @@ export async function leftSegments(request: LeftRequest): Promise<LeftSegments> 
       nextNumber++;
     }
     const { rows, linkRows } = journal;
-    if (numbers.size > 0) files.push({ pages: path, rows, linkRows, numbers });
+    if (numbers.size > 0) files.push({ pages: [path], rows, linkRows, numbers });
   }
   return { files, objects, nextNumber };
 }

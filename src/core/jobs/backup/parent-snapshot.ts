@@ -1,23 +1,17 @@
 /**
  * The snapshot that an incremental or differential capture compares with, made ready for the workers.
  *
- * Its index pages are put into one private temporary file, in path order, from which workers read; the file
- * goes when the capture ends. Few pages are sent instead, and where the disk is full they share them in memory. Pages
- * that come from the store are checked here, where a damaged one makes the snapshot a full: in the capture it would be too
- * late. Only trees that the parent captured whole are compared with.
+ * Only trees that the parent captured whole are compared with. Where their index pages lie is told by `parent-places.ts`.
  */
 
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ObjectRef } from '../../archive/manifest.ts';
 import { type LinkPageRow, type ObjectRow, objectKinds, type PageRow } from '../../archive/root.ts';
-import { type KeyedProvider, withKeys } from '../../encryption/keyed-provider.ts';
+import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import { HoldfastError } from '../../errors.ts';
-import { systemCode } from '../../system-code.ts';
 import type { CaptureParent, CaptureTree } from '../capture/messages.ts';
-import { checkedPage, type ParentRow } from '../capture/parent-pages.ts';
 import type { Snapshot } from '../catalog.ts';
-import { type IndexReader, openIndex } from '../index-reader.ts';
+import { openIndex } from '../index-reader.ts';
+import { placePages } from './parent-places.ts';
 
 export interface ParentSnapshot {
   readonly snapshot: Snapshot;
@@ -34,9 +28,6 @@ export interface ParentSnapshot {
   remove(): void;
 }
 
-/** Pages of so many bytes are sent to the workers; more go through a file. */
-const sentBytes = 256 * 1024;
-
 export interface ParentOptions {
   readonly provider: KeyedProvider;
   readonly stateDir: string;
@@ -49,14 +40,7 @@ export interface ParentOptions {
 /** @throws OBJECT_MISSING, OBJECT_DAMAGED the parent cannot be used: capture a full */
 export async function openParent(snapshot: Snapshot, options: ParentOptions): Promise<ParentSnapshot> {
   const { provider } = options;
-  let fromStore = true;
-  const local: NonNullable<KeyedProvider['local']> = (key, range) => {
-    const found = provider.local?.(key, range) ?? null;
-    fromStore = found === null;
-    return found;
-  };
-  const watched = withKeys(provider, { keys: provider.keys ?? null, local });
-  const reader = await openIndex(watched, snapshot, options.signal);
+  const reader = await openIndex(provider, snapshot, options.signal);
   const { root } = reader;
   const whole = new Set(
     snapshot.body.components.flatMap((one) =>
@@ -67,112 +51,30 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
   // Contents that are lost are among them, whatever the tree: found by their hash, they would be referred to again.
   const linkRows = snapshot.body.lost === undefined ? root.linkPages : [];
   const all = [...rows, ...linkRows.map((row) => ({ ...row, first: Buffer.alloc(0) }))];
-  const bytes = all.reduce((sum, { length }) => sum + length, 0);
-  removeStrays(join(options.stateDir, 'tmp'));
-  const file = bytes <= sentBytes ? null : spoolFile(options.stateDir, snapshot.header.objectId);
   const objects = objectsOf(snapshot, root.objects);
-  const remove = (): void => {
-    if (file !== null) rmSync(file, { force: true });
+  const { stateDir, rereadEvery, turn } = options;
+  const where = { provider, objects, stateDir, objectId: snapshot.header.objectId };
+  const { placed, pages, remove } = await placePages(reader, all, where);
+  return {
+    snapshot,
+    rows,
+    linkRows,
+    objects,
+    nextNumber: Math.max(0, ...objects.keys(), ...numbersOf(snapshot)) + 1,
+    forWorkers: {
+      pages,
+      rows: placed.slice(0, rows.length),
+      linkRows: placed.slice(rows.length),
+      rereadEvery,
+      turn,
+    },
+    usableFor: (trees) =>
+      trees.every(
+        (tree) =>
+          !whole.has(tree.name) || root.trees.find(({ name }) => name === tree.name)?.device === tree.device,
+      ),
+    remove,
   };
-  try {
-    const check = (row: PageRow, frame: Buffer): void => {
-      if (fromStore) checkedPage(frame, row);
-    };
-    const { placed, pages } = await spool(reader, all, { file, bytes, check });
-    const { rereadEvery, turn } = options;
-    return {
-      snapshot,
-      rows,
-      linkRows,
-      objects,
-      nextNumber: Math.max(0, ...objects.keys(), ...numbersOf(snapshot)) + 1,
-      forWorkers: {
-        pages,
-        rows: placed.slice(0, rows.length),
-        linkRows: placed.slice(rows.length),
-        rereadEvery,
-        turn,
-      },
-      usableFor: (trees) =>
-        trees.every(
-          (tree) =>
-            !whole.has(tree.name) ||
-            root.trees.find(({ name }) => name === tree.name)?.device === tree.device,
-        ),
-      remove,
-    };
-  } catch (error) {
-    remove();
-    throw error;
-  }
-}
-
-/** An empty file of our own; null where the disk takes none. */
-function spoolFile(stateDir: string, objectId: string): string | null {
-  const directory = join(stateDir, 'tmp');
-  const path = join(directory, `${process.pid}-${objectId}.pages`);
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
-    return path;
-  } catch (error) {
-    if (!isFullDisk(error)) throw error;
-    return null;
-  }
-}
-
-const isFullDisk = (error: unknown): boolean =>
-  /^(?:ENOSPC|EDQUOT|EROFS|EIO|EFBIG)$/.test(systemCode(error) ?? '');
-
-/** Files of processes that were killed. */
-function removeStrays(directory: string): void {
-  if (!existsSync(directory)) return;
-  for (const name of readdirSync(directory)) {
-    const pid = /^(\d+)-[0-9a-f]{32}\.pages$/.exec(name)?.[1];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(directory, name), { force: true });
-  }
-}
-
-interface Spool {
-  /** Null: they stay in memory. */
-  readonly file: string | null;
-  /** Of all pages. */
-  readonly bytes: number;
-  /** @throws OBJECT_DAMAGED */
-  readonly check: (row: PageRow, frame: Buffer) => void;
-}
-
-/** Where each page lies in the file, or in what is returned in its place. */
-async function spool(
-  reader: IndexReader,
-  rows: readonly PageRow[],
-  { file, bytes, check }: Spool,
-): Promise<{ readonly placed: ParentRow[]; readonly pages: string | Uint8Array }> {
-  // What is shared is not copied for each worker.
-  const memory =
-    file === null
-      ? new Uint8Array(bytes <= sentBytes ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes))
-      : null;
-  const fd = file === null ? -1 : openSync(file, 'w');
-  try {
-    const placed: ParentRow[] = [];
-    let offset = 0;
-    for await (const { row, frame } of reader.frames(rows)) {
-      check(row, frame);
-      if (memory === null) writeFileSync(fd, frame);
-      else memory.set(frame, offset);
-      const { length, plainBytes, count, digest } = row;
-      placed.push({ offset, length, plainBytes, count, digest, first: row.first.toString('latin1') });
-      offset += length;
-    }
-    return { placed, pages: memory ?? file! };
-  } catch (error) {
-    if (file === null || !isFullDisk(error)) throw error;
-    rmSync(file, { force: true });
-    return await spool(reader, rows, { file: null, bytes, check });
-  } finally {
-    if (fd >= 0) closeSync(fd);
-  }
 }
 
 const numbersOf = (snapshot: Snapshot): number[] =>

@@ -7,11 +7,11 @@
  * it is private to its owner, like all of the state.
  */
 
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writevSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FinishedPage } from '../../archive/pages.ts';
 import type { ObjectRow } from '../../archive/root.ts';
-import { pageRecord, segmentRecord } from './journal-file.ts';
+import { lengthOf, pageRecord, segmentRecord } from './journal-file.ts';
 
 /** Pages wait in memory, so that a small account, whose only segment ends last, makes no file for them. */
 const heldBytes = 1024 * 1024;
@@ -32,7 +32,7 @@ const nameOf = (owner: string, objectId: string): string => `${owner}-${objectId
 export class SegmentJournal {
   readonly #of: JournalOf;
   readonly #path: string;
-  #held: Buffer[] = [];
+  #held: Uint8Array[] = [];
   #waiting = 0;
   #written = 0;
   #broken = false;
@@ -45,15 +45,15 @@ export class SegmentJournal {
   page(page: FinishedPage, linked: boolean): void {
     if (this.#broken || this.#written + this.#waiting > journalLimitBytes) return;
     const record = pageRecord(page, linked);
-    this.#held.push(record);
-    this.#waiting += record.length;
+    this.#held.push(...record);
+    this.#waiting += lengthOf(record);
     if (this.#waiting >= heldBytes) this.#write();
   }
 
   /** Call it when the segment's put has resolved. */
   stored(row: ObjectRow): void {
     if (this.#broken) return;
-    this.#held.push(segmentRecord(row));
+    this.#held.push(...segmentRecord(row));
     this.#write();
   }
 
@@ -63,7 +63,8 @@ export class SegmentJournal {
       mkdirSync(directoryOf(this.#of), { recursive: true, mode: 0o700 });
       const fd = openSync(this.#path, 'a', 0o600);
       try {
-        for (const record of this.#held) writeSync(fd, record);
+        // What is cut short ends the file for its reader.
+        if (writevSync(fd, this.#held) < lengthOf(this.#held)) this.#broken = true;
       } finally {
         closeSync(fd);
       }

@@ -1,8 +1,8 @@
 /**
  * The index pages of the snapshot that an incremental capture compares with, as a worker reads them.
  *
- * The main thread has put them into one private file, in path order, or sent them where they are few; a
- * worker reads and decompresses a page when its walk gets there. Every page is checked against its digest.
+ * They lie in private files of the state, or were sent where they are few; a worker reads and decompresses a page when its
+ * walk gets there. Every page is checked against its digest.
  */
 
 import { hash } from 'node:crypto';
@@ -13,6 +13,8 @@ import { decompressPart } from '../../archive/page-reader.ts';
 import { HoldfastError } from '../../errors.ts';
 
 export interface ParentRow {
+  /** In which of the files. */
+  readonly file: number;
   readonly offset: number;
   readonly length: number;
   readonly plainBytes: number;
@@ -24,8 +26,8 @@ export interface ParentRow {
 
 /** Plain data, sent to each worker. */
 export interface ParentFile {
-  /** Of the file, or what would stand in it. */
-  readonly pages: string | Uint8Array;
+  /** Paths of the files, or what would stand in them. */
+  readonly pages: readonly (string | Uint8Array)[];
   readonly rows: readonly ParentRow[];
   readonly linkRows: readonly ParentRow[];
   /** For what interrupted runs stored, of which nothing but the contents is of use. */
@@ -87,20 +89,27 @@ export function checkedPage(
 export class ParentPages {
   readonly rows: readonly ParentRow[];
   readonly linkRows: readonly ParentRow[];
-  readonly left: readonly { readonly pages: ParentPages; readonly numbers: LeftFile['numbers'] }[];
-  readonly #bytes: Uint8Array | null;
+  readonly left: { readonly pages: ParentPages; readonly numbers: LeftFile['numbers'] }[] = [];
+  readonly #files: readonly (string | Uint8Array)[];
+  /** By file; -1 for what is in memory. */
+  readonly #fds: number[] = [];
   readonly #kept = new Map<ParentRow, Buffer>();
   #room = keptBytes;
   readonly #early = new Map<ParentRow, Buffer>();
-  #fd = -1;
   #passed: readonly number[] | null = null;
 
   constructor(file: ParentFile) {
     this.rows = file.rows;
     this.linkRows = file.linkRows;
-    this.#bytes = typeof file.pages === 'string' ? null : file.pages;
-    if (typeof file.pages === 'string') this.#fd = openSync(file.pages, 'r');
-    this.left = (file.left ?? []).map((one) => ({ pages: new ParentPages(one), numbers: one.numbers }));
+    this.#files = file.pages;
+    try {
+      for (const one of file.pages) this.#fds.push(typeof one === 'string' ? openSync(one, 'r') : -1);
+      for (const one of file.left ?? [])
+        this.left.push({ pages: new ParentPages(one), numbers: one.numbers });
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** What it returns is not to be changed. @throws OBJECT_DAMAGED */
@@ -130,10 +139,11 @@ export class ParentPages {
     return checkedPage(this.#frame(row), row);
   }
 
-  #frame({ offset, length }: ParentRow): Uint8Array {
-    if (this.#bytes !== null) return this.#bytes.subarray(offset, offset + length);
+  #frame({ file, offset, length }: ParentRow): Uint8Array {
+    const source = this.#files[file]!;
+    if (typeof source !== 'string') return source.subarray(offset, offset + length);
     const frame = Buffer.allocUnsafe(length);
-    readSync(this.#fd, frame, 0, length, offset);
+    readSync(this.#fds[file]!, frame, 0, length, offset);
     return frame;
   }
 
@@ -163,8 +173,7 @@ export class ParentPages {
 
   /** May be called again. */
   close(): void {
-    if (this.#fd >= 0) closeSync(this.#fd);
-    this.#fd = -1;
+    for (const fd of this.#fds.splice(0)) if (fd >= 0) closeSync(fd);
     for (const { pages } of this.left) pages.close();
   }
 }

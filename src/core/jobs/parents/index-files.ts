@@ -88,6 +88,7 @@ export class IndexFileWriter {
 }
 
 interface OpenFile {
+  readonly path: string;
   readonly fd: number;
   /** Without the hashes. */
   readonly size: number;
@@ -106,7 +107,23 @@ export class IndexFiles {
   }
 
   /** Null where it is not here, or not whole. */
-  read(key: string, { offset, length }: ByteRange): Buffer | null {
+  read(key: string, range: ByteRange): Buffer | null {
+    const file = this.#file(key, range);
+    return file === null ? null : attempt(() => readChecked(file, range));
+  }
+
+  /** Path of the file in which the range lies, at the same place, for who reads it there; null as for `read`. */
+  place(key: string, range: ByteRange): string | null {
+    const file = this.#file(key, range);
+    return file === null ? null : attempt(() => (isWhole(file, range) ? file.path : null));
+  }
+
+  close(): void {
+    for (const file of this.#open.values()) if (file !== null) closeSync(file.fd);
+    this.#open.clear();
+  }
+
+  #file(key: string, { offset, length }: ByteRange): OpenFile | null {
     const name = nameOf(key);
     if (name === null) return null;
     let file = this.#open.get(name);
@@ -114,13 +131,7 @@ export class IndexFiles {
       file = openFile(join(this.#directory, name));
       this.#open.set(name, file);
     }
-    if (file === null || offset + length > file.size) return null;
-    return attempt(() => readChecked(file, offset, length));
-  }
-
-  close(): void {
-    for (const file of this.#open.values()) if (file !== null) closeSync(file.fd);
-    this.#open.clear();
+    return file === null || offset + length > file.size ? null : file;
   }
 }
 
@@ -136,31 +147,34 @@ function openFile(path: string): OpenFile | null {
     if (size < 0 || !readAll(fd, end, size)) return null;
     const hashes = end.subarray(0, -hashBytes);
     if (!hash('sha256', hashes, 'buffer').equals(end.subarray(-hashBytes))) return null;
-    return { fd, size, hashes, checked: new Uint8Array(pieces) };
+    return { path, fd, size, hashes, checked: new Uint8Array(pieces) };
   });
   if (file === null) closeSync(fd);
   return file;
 }
 
 /** Null where one of the pieces in which the range lies was altered. */
-function readChecked({ fd, size, hashes, checked }: OpenFile, offset: number, length: number): Buffer | null {
-  const from = Math.floor(offset / pieceBytes);
+function readChecked(file: OpenFile, range: ByteRange): Buffer | null {
+  if (!isWhole(file, range)) return null;
+  const bytes = Buffer.allocUnsafeSlow(range.length);
+  return readAll(file.fd, bytes, range.offset) ? bytes : null;
+}
+
+const piece = Buffer.allocUnsafeSlow(pieceBytes);
+
+/** False where one of the pieces in which the range lies was altered. */
+function isWhole({ fd, size, hashes, checked }: OpenFile, { offset, length }: ByteRange): boolean {
   const to = Math.ceil((offset + length) / pieceBytes);
-  if (checked.subarray(from, to).every((one) => one === 1)) {
-    const exact = Buffer.allocUnsafeSlow(length);
-    return readAll(fd, exact, offset) ? exact : null;
+  for (let number = Math.floor(offset / pieceBytes); number < to; number++) {
+    if (checked[number] === 1) continue;
+    const start = number * pieceBytes;
+    const bytes = piece.subarray(0, Math.min(pieceBytes, size - start));
+    if (!readAll(fd, bytes, start)) return false;
+    const expected = hashes.subarray(number * hashBytes, (number + 1) * hashBytes);
+    if (!hash('sha256', bytes, 'buffer').equals(expected)) return false;
+    checked[number] = 1;
   }
-  const start = from * pieceBytes;
-  const bytes = Buffer.allocUnsafeSlow(Math.min(size, to * pieceBytes) - start);
-  if (!readAll(fd, bytes, start)) return null;
-  for (let piece = from; piece < to; piece++) {
-    if (checked[piece] === 1) continue;
-    const at = (piece - from) * pieceBytes;
-    const expected = hashes.subarray(piece * hashBytes, (piece + 1) * hashBytes);
-    if (!hash('sha256', bytes.subarray(at, at + pieceBytes), 'buffer').equals(expected)) return null;
-    checked[piece] = 1;
-  }
-  return bytes.subarray(offset - start, offset - start + length);
+  return true;
 }
 
 function readAll(fd: number, into: Buffer, offset: number): boolean {

@@ -9,6 +9,7 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ByteRange } from '../../age/chunks.ts';
 import { parseManifestKey } from '../../archive/keys.ts';
 import { snapshotDigest } from '../../archive/snapshot-digest.ts';
 import { type KeyedProvider, withKeys } from '../../encryption/keyed-provider.ts';
@@ -77,7 +78,8 @@ export class ParentCache {
       if (found !== null || !store.capabilities.putOnly) return found;
       throw new HoldfastError('OBJECT_MISSING', `the state no longer has ${key} whole`);
     };
-    return withKeys(provider, { keys: provider.keys ?? null, local });
+    const localFile = (key: string, range: ByteRange): string | null => this.#files.place(key, range);
+    return withKeys(provider, { keys: provider.keys ?? null, local, localFile });
   }
 
   /** What it does not finish is dropped by `close`. */

@@ -4,6 +4,7 @@ import type { ParentRow } from '../../../../src/core/jobs/capture/parent-pages.t
 
 const rows = (counts: readonly number[]): ParentRow[] =>
   counts.map((count) => ({
+    file: 0,
     offset: 0,
     length: 0,
     plainBytes: 0,

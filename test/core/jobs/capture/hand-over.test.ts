@@ -80,9 +80,17 @@ describe('a directory that waits', () => {
 describe('a directory of which the parent has much', () => {
   const pagesOf = (counts: readonly number[], first: (page: number) => string): ParentPages => {
     const rows = counts.map((count, page) => {
-      return { offset: 0, length: 0, plainBytes: 0, count, digest: Buffer.alloc(0), first: first(page) };
+      return {
+        file: 0,
+        offset: 0,
+        length: 0,
+        plainBytes: 0,
+        count,
+        digest: Buffer.alloc(0),
+        first: first(page),
+      };
     });
-    return new ParentPages({ pages: Buffer.alloc(0), rows, linkRows: [] });
+    return new ParentPages({ pages: [Buffer.alloc(0)], rows, linkRows: [] });
   };
 
   it('is one with many entries, however few pages hold them', () => {

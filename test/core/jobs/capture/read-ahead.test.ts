@@ -161,9 +161,17 @@ describe('the kernel', () => {
     });
     const rows = pages.map(({ frame, plainBytes, count, digest, first }, at) => {
       const offset = pages.slice(0, at).reduce((sum, page) => sum + page.frame.length, 0);
-      return { offset, length: frame.length, plainBytes, count, digest, first: first.toString('latin1') };
+      return {
+        file: 0,
+        offset,
+        length: frame.length,
+        plainBytes,
+        count,
+        digest,
+        first: first.toString('latin1'),
+      };
     });
-    const file = { pages: Buffer.concat(pages.map(({ frame }) => frame)), rows, linkRows: [] };
+    const file = { pages: [Buffer.concat(pages.map(({ frame }) => frame))], rows, linkRows: [] };
     const parent = new ParentPages(file);
     const due = new DueFiles({ name: 't', path: mounted.path, device: 0, exclude: [] }, () => true);
     for (let read = 0; read < 4; read++) readSlowly(names[0]!);

@@ -42,9 +42,17 @@ function capture(
 ) {
   const messages: FromWorker[] = [];
   const rows = (pages ?? []).map(({ frame, plainBytes, count, digest, first }) => {
-    return { offset: 0, length: frame.length, plainBytes, count, digest, first: first.toString('latin1') };
+    return {
+      file: 0,
+      offset: 0,
+      length: frame.length,
+      plainBytes,
+      count,
+      digest,
+      first: first.toString('latin1'),
+    };
   });
-  const parent = { pages: pages?.[0]?.frame ?? Buffer.alloc(0), rows, linkRows: [], rereadEvery, turn: 1 };
+  const parent = { pages: [pages?.[0]?.frame ?? Buffer.alloc(0)], rows, linkRows: [], rereadEvery, turn: 1 };
   const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
   const outlet = {
     send: (message: FromWorker) => void messages.push(message),

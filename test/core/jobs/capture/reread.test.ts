@@ -10,7 +10,7 @@ const inodes = 6000;
 function sharesOf(rereadEvery: number, step: number): readonly number[] {
   const numbers = Array.from({ length: inodes }, (_, at) => (at * step) >>> 0);
   return Array.from({ length: rereadEvery }, (_, turn) => {
-    const parent: CaptureParent = { pages: '', rows: [], linkRows: [], rereadEvery, turn: turn + 77 };
+    const parent: CaptureParent = { pages: [], rows: [], linkRows: [], rereadEvery, turn: turn + 77 };
     return numbers.filter((one) => isInodeDue(one, parent)).length;
   });
 }

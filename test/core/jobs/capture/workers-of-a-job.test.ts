@@ -76,7 +76,7 @@ describe('a capture that fails', () => {
         trees: ['small', 'large'].map((name) => {
           return { name, path: join(directory, name), device: 0, exclude: [] };
         }),
-        parent: { pages: path, rows: [], linkRows: [], rereadEvery: 1000, turn: 1 },
+        parent: { pages: [path], rows: [], linkRows: [], rereadEvery: 1000, turn: 1 },
         firstNumber: 0,
         signal: failing.signal,
       },
@@ -102,7 +102,7 @@ describe('a capture with a parent', () => {
     const job = pool.capture(
       {
         trees: [{ name: 'large', path: join(directory, 'large'), device: 0, exclude: [] }],
-        parent: { pages: join(directory, 'parent'), rows: [], linkRows: [], rereadEvery: 1000, turn: 1 },
+        parent: { pages: [join(directory, 'parent')], rows: [], linkRows: [], rereadEvery: 1000, turn: 1 },
         firstNumber: 0,
         signal: new AbortController().signal,
       },
@@ -170,7 +170,7 @@ describe('a capture with a parent', () => {
         trees: ['shadow', 'info', 'other'].map((name) => {
           return { name, path: join(directory, 'large'), device: 0, exclude: [] };
         }),
-        parent: { pages: path, rows: [], linkRows: [], rereadEvery: 1000, turn: 1 },
+        parent: { pages: [path], rows: [], linkRows: [], rereadEvery: 1000, turn: 1 },
         firstNumber: 0,
         signal: stopping.signal,
       },

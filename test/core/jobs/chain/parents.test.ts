@@ -2,6 +2,8 @@
 
 import { hash, randomBytes } from 'node:crypto';
 import {
+  existsSync,
+  globSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -18,7 +20,7 @@ import { objectKinds } from '../../../../src/core/archive/root.ts';
 import { errorCodes, HoldfastError } from '../../../../src/core/errors.ts';
 import { segmentRecord } from '../../../../src/core/jobs/backup/journal-file.ts';
 import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
-import { openLab } from '../../../support/backup.ts';
+import { ahead, openLab } from '../../../support/backup.ts';
 import { mountFilesystem } from '../../../support/filesystems.ts';
 import { hookedStore } from '../../../support/hooked-store.ts';
 import { type ChainLab, newTarBytes, openChainLab, wrote } from './chain-lab.ts';
@@ -165,6 +167,11 @@ describe('an incremental becomes a full, and says why', () => {
   });
 });
 
+/** Targets that do not compress make a large index with few entries. */
+function largeIndex(chain: ChainLab): void {
+  for (let i = 0; i < 200; i++) symlinkSync(randomBytes(2000).toString('hex'), chain.at(`${i}`));
+}
+
 const indexOf = (chain: ChainLab, { header }: Snapshot): string =>
   pathOf(chain, header.objects.find(({ kind }) => kind === 'index')!.key);
 const segmentOf = (chain: ChainLab, { header }: Snapshot): string =>
@@ -231,10 +238,11 @@ describe('the state', () => {
 
   it('holds none either where the store does not say what an interrupted run left', async () => {
     await using chain = await openChainLab({ encrypted: false });
-    // Targets that do not compress make a large index with few entries.
-    for (let i = 0; i < 200; i++) symlinkSync(randomBytes(2000).toString('hex'), chain.at(`${i}`));
+    largeIndex(chain);
     const { header } = await chain.full();
     const { stateDir, addin } = chain.lab;
+    // Or its pages would be read where they lie.
+    rmSync(join(stateDir, 'parents'), { recursive: true });
     const spooled = join(stateDir, 'tmp');
     const objectId = 'a'.repeat(32);
     const key = segmentKey(header.server, header.owner, objectId, 9);
@@ -242,7 +250,7 @@ describe('the state', () => {
     mkdirSync(join(stateDir, 'journals', addin.id), { recursive: true });
     writeFileSync(
       join(stateDir, 'journals', addin.id, `${header.owner}-${objectId}.journal`),
-      segmentRecord({ ...left, sha256: Buffer.alloc(32) }),
+      Buffer.concat(segmentRecord({ ...left, sha256: Buffer.alloc(32) })),
     );
     let seen: string[] = [];
     const beforeHead = (asked: string): void => {
@@ -305,5 +313,67 @@ describe('a state that cannot be written', () => {
     const next = await chain.incremental();
     expect(next.header).toMatchObject({ sequence: 3, parents: [snapshot.header.id] });
     expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+  });
+});
+
+describe('a large index', () => {
+  /** Indexes that the store was asked for bytes of, beside their roots, and pages that were put into a file. */
+  async function watched(chain: ChainLab): Promise<{ next: Snapshot; asked: string[]; spooled: string[] }> {
+    const asked: string[] = [];
+    const spooled: string[] = [];
+    const store = hookedStore(chain.lab.store, {
+      beforeGet: (key) => void (key.startsWith('index/') && asked.push(key)),
+      // The first segment is put while the pages are in use.
+      beforePut: () => {
+        const tmp = join(chain.lab.stateDir, 'tmp');
+        if (existsSync(tmp)) spooled.push(...readdirSync(tmp));
+      },
+    });
+    const lab = await openLab(chain.directory, {
+      chain: { rereadEvery: 100_000 },
+      store,
+      encrypted: false,
+      now: ahead,
+    });
+    const { snapshot } = await lab.backUp({ shadow: chain.tree }, { level: 'incremental' });
+    return { next: snapshot, asked, spooled };
+  }
+
+  const cached = (chain: ChainLab): string[] =>
+    globSync('parents/**/*.idx', { cwd: chain.lab.stateDir }).map((path) => join(chain.lab.stateDir, path));
+
+  it('is compared where it lies in the state, and what is altered there comes from the store', async () => {
+    await using chain = await openChainLab({ encrypted: false });
+    largeIndex(chain);
+    const first = await chain.full();
+    chain.write('b', 'more');
+    const second = await watched(chain);
+
+    expect(second).toMatchObject({ asked: [], spooled: [] });
+    expect(second.next.header.parents).toEqual([first.header.id]);
+    // Pages of the full, which are referred to still, and one of the second.
+    expect(cached(chain).length).toBe(2);
+    const old = cached(chain).find((path) => path.includes(first.header.objectId))!;
+    flipByte(old, 100_000);
+    chain.write('c', 'most');
+    const third = await watched(chain);
+
+    expect(third.asked).toEqual([first.header.objects.find(({ kind }) => kind === 'index')!.key]);
+    expect(third.next.header.parents).toEqual([second.next.header.id]);
+    expect(third.next.body.warnings).toEqual([]);
+    await chain.expectRestorable(third.next);
+  });
+
+  it('is put into a file where the state has nothing of it', async () => {
+    await using chain = await openChainLab({ encrypted: false });
+    largeIndex(chain);
+    await chain.full();
+    rmSync(join(chain.lab.stateDir, 'parents'), { recursive: true });
+    chain.write('b', 'more');
+    const { next, spooled } = await watched(chain);
+
+    expect(new Set(spooled).size).toBe(1);
+    expect(readdirSync(join(chain.lab.stateDir, 'tmp'))).toEqual([]);
+    await chain.expectRestorable(next);
   });
 });

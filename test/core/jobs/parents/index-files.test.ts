@@ -66,6 +66,11 @@ describe('cached index objects', () => {
     expect(read(piece - 5, 10)).toBeNull();
     expect(read(0, piece)?.equals(bytes.subarray(0, piece))).toBe(true);
     expect(read(2 * piece, piece)?.equals(bytes.subarray(0, piece))).toBe(true);
+    const files = new IndexFiles(directory);
+    const placed = [piece, piece - 5, 0, 2 * piece].map((offset) => files.place(key, { offset, length: 10 }));
+    expect(placed).toEqual([null, null, path, path]);
+    expect(files.place(key, { offset: 3 * piece - 5, length: 10 })).toBeNull();
+    files.close();
   });
 
   it('takes nothing from a file whose end is not what was written', () => {
