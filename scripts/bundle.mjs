@@ -32,6 +32,7 @@ export async function bundle(directory) {
     preserveEntrySignatures: 'allow-extension',
     onLog: (level, log, handle) => log.code === 'INEFFECTIVE_DYNAMIC_IMPORT' || handle(level, log),
     treeshake: { moduleSideEffects: true },
+    plugins: [{ name: 'builtins', renderChunk: (code) => ({ code: withoutFacades(code), map: null }) }],
   });
   await build.write({
     dir: directory,
@@ -46,6 +47,20 @@ export async function bundle(directory) {
       groups: [{ name: grouping(), debugName: 'joined' }],
     },
   });
+}
+
+/**
+ * Takes Node's own modules as they are. An `import` of one reads each of its exports first, and some load other modules when
+ * they are read: `node:fs` the promises and what they need, `node:crypto` all of Web Crypto.
+ */
+function withoutFacades(code) {
+  const without = code.replace(/^import (.+) from "(node:[\w/]+)";$/gm, (_, names, module) => {
+    const taken = names.replace(/^\* as /, '').replace(/([\w$]+) as (?=[\w$])/g, '$1: ');
+    return `const ${taken} = globalThis.process.getBuiltinModule("${module}");`;
+  });
+  const left = /^.* from "node:.*$/m.exec(without);
+  if (left !== null) throw new Error(`an import of another form: ${left[0]}`);
+  return without;
 }
 
 /** Names the joined file of each module; null leaves it to the commands that need it. */

@@ -34,7 +34,7 @@ async function run(): Promise<number> {
     const { beginPool } = await import('./early-pool.ts');
     beginPool(Date.now);
   }
-  const { randomBytes, randomUUID } = await import('node:crypto');
+  const { randomBytes, randomUUID } = process.getBuiltinModule('node:crypto');
   const { runCommandLine } = await import('./program.ts');
   return runCommandLine(process.argv.slice(2), {
     now: Date.now,
