@@ -1,6 +1,6 @@
 /** Whether others than root, and whoever runs Holdfast, could change or exchange what root is about to obey. */
 
-import { realpath, stat } from 'node:fs/promises';
+import { realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 export interface Changeable {
@@ -16,13 +16,13 @@ export interface Changeable {
  * @param path absolute
  * @throws a system error where nothing is there
  */
-export async function findChangeable(path: string): Promise<Changeable | null> {
-  const real = await realpath(path);
-  const own = await whyChangeable(real);
+export function findChangeable(path: string): Changeable | null {
+  const real = realpathSync(path);
+  const own = whyChangeable(real);
   if (own !== null) return { at: real, why: own };
-  for (const from of [path, real]) {
+  for (const from of new Set([path, real])) {
     for (let at = dirname(from); ; at = dirname(at)) {
-      const why = await whyChangeable(at);
+      const why = whyChangeable(at);
       if (why !== null) return { at, why };
       if (at === dirname(at)) break;
     }
@@ -31,8 +31,8 @@ export async function findChangeable(path: string): Promise<Changeable | null> {
 }
 
 /** Why others could change what is there, or null; @throws a system error where nothing is. */
-export async function whyChangeable(path: string): Promise<string | null> {
-  const stats = await stat(path);
+export function whyChangeable(path: string): string | null {
+  const stats = statSync(path);
   if (stats.uid !== 0 && stats.uid !== process.getuid?.())
     return `belongs to uid ${stats.uid}, who could change it`;
   // In a directory such as /tmp nobody can exchange what belongs to somebody else.

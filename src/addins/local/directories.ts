@@ -4,10 +4,15 @@
  * A new name survives a loss of power only after an fsync of the directory that holds it. A directory
  * that exists may have been made by a process that died before that fsync, so its parent is synced
  * once per process in any case; where nothing is dirty that costs next to nothing.
+ *
+ * Looks and opens are synchronous, as listings are: each put needs several, and a trip through the thread pool costs many times
+ * as much.
  */
 
-import { lstat, mkdir, open } from 'node:fs/promises';
+import { closeSync, constants, fsync, lstatSync, openSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { HoldfastError } from '../../core/index.ts';
 import { errnoOf } from './system-error.ts';
 
@@ -82,28 +87,36 @@ export class Directories {
   async #make(directory: string): Promise<void> {
     const parent = dirname(directory);
     await this.ensure(parent);
-    try {
-      await mkdir(directory, { mode: directoryMode });
-    } catch (error) {
-      if (errnoOf(error) !== 'EEXIST') throw error;
-      if (!(await lstat(directory)).isDirectory()) {
-        throw new HoldfastError('STORE_UNAVAILABLE', `${directory} is not a directory`, {
-          hint: 'Remove the file or link that lies in the store where a directory belongs.',
-        });
+    if (!isDirectory(directory)) {
+      try {
+        await mkdir(directory, { mode: directoryMode });
+      } catch (error) {
+        if (errnoOf(error) !== 'EEXIST' || !isDirectory(directory)) throw error;
       }
     }
     await this.sync(parent);
   }
 }
 
+/** False where there is nothing. */
+function isDirectory(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.isDirectory()) return found !== undefined;
+  throw new HoldfastError('STORE_UNAVAILABLE', `${path} is not a directory`, {
+    hint: 'Remove the file or link that lies in the store where a directory belongs.',
+  });
+}
+
+const syncFd = promisify(fsync);
+
 async function syncOnce(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
+  const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    await handle.sync();
+    await syncFd(fd);
   } catch (error) {
     // Some network and FUSE file systems have no fsync of directories and make names durable themselves.
     if (errnoOf(error) !== 'EINVAL' && errnoOf(error) !== 'ENOTSUP') throw error;
   } finally {
-    await handle.close();
+    closeSync(fd);
   }
 }

@@ -3,6 +3,7 @@
  * makes its bytes durable before it is published.
  */
 
+import { fstatSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import type { PutResult } from '../../core/index.ts';
 import { system } from './system-error.ts';
@@ -32,7 +33,8 @@ export class UnfinishedObject {
   /** The commit point. The file is as long as the object is to be. */
   async publish(): Promise<PutResult> {
     const { handle } = this.file;
-    const { size, mtimeMs } = await system(this.#what, handle.stat());
+    const look = async () => fstatSync(handle.fd);
+    const { size, mtimeMs } = await system(this.#what, look());
     await system(this.#what, handle.close());
     await system(this.#what, this.#directory);
     await system(this.#what, this.#name());

@@ -40,7 +40,7 @@ async function checkTextfile(name: string, { path }: NotifySettings): Promise<Ch
     'Make it as the node exporter is told to read it, root its owner and nobody else to write there.';
   try {
     if (!(await stat(directory)).isDirectory()) return caution(name, `${shown} is no directory`, hint);
-    const why = await whyChangeable(directory);
+    const why = whyChangeable(directory);
     return why === null ? ok(name, `writes to ${shown}`) : caution(name, `${shown} ${why}`, hint);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;

@@ -12,7 +12,7 @@ import type { ConfigProblem } from '../settings/problems.ts';
  * @param home resolved
  * @param files those of `addins.d`
  */
-export async function changeableFiles(home: string, files: readonly string[]): Promise<ConfigProblem[]> {
+export function changeableFiles(home: string, files: readonly string[]): ConfigProblem[] {
   if (process.getuid?.() !== 0) return [];
   const paths = [
     home,
@@ -21,8 +21,7 @@ export async function changeableFiles(home: string, files: readonly string[]): P
   ];
   const found = new Map<string, Changeable>();
   for (const path of paths) {
-    // What is not there, or cannot be read, is told of where it is needed.
-    const changeable = await findChangeable(path).catch(() => null);
+    const changeable = changeableAt(path);
     if (changeable !== null && !found.has(changeable.at)) found.set(changeable.at, changeable);
   }
   return [...found.values()].map(({ at, why }) => {
@@ -34,4 +33,13 @@ export async function changeableFiles(home: string, files: readonly string[]): P
       hint: `Let root own it and nobody else write to it: chown root ${shown}; chmod go-w ${shown}.`,
     };
   });
+}
+
+/** None where there is nothing, or where it cannot be read: of that is told where it is needed. */
+function changeableAt(path: string): Changeable | null {
+  try {
+    return findChangeable(path);
+  } catch {
+    return null;
+  }
 }

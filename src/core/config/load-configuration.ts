@@ -101,7 +101,7 @@ export async function checkConfiguration(
   const config = problems.length === 0 ? found : null;
   const shortened = problems.map(({ pointer }) => partAt(pointer));
   const files = await addinFiles(home, problems);
-  const changeable = await changeableFiles(home, files);
+  const changeable = changeableFiles(home, files);
   problems.push(...changeable);
   const addins = await readAddins(files, installed, problems);
   const faults = policyProblems(main, found?.policy ?? [], addins);

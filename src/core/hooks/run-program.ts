@@ -92,7 +92,7 @@ function killGroup(pid: number | undefined): void {
 /** What root runs must be nobody else's to change or to exchange, on the way to it either. Null where it is fine. */
 async function whyUnsafe(program: string): Promise<string | null> {
   try {
-    const found = await findChangeable(program);
+    const found = findChangeable(program);
     if (found === null) return null;
     const { at, why } = found;
     return at === (await realpath(program)) ? why : `lies in ${printable(at, 4096)}, which ${why}`;

@@ -2,19 +2,19 @@
  * Small JSON files that are always whole: written beside, synced, then put in place.
  */
 
-import { constants } from 'node:fs';
-import { link, open, readFile, rename, unlink } from 'node:fs/promises';
+import { constants, readFileSync } from 'node:fs';
+import { link, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 let written = 0;
 
 export type ReadJson = { readonly value: unknown } | { readonly missing: true } | { readonly broken: true };
 
-/** @throws a system error where there is a file that cannot be read */
+/** At once: Node's threads would take many times as long for a small file. @throws a system error where there is one that cannot be read */
 export async function readJsonFile(path: string): Promise<ReadJson> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { missing: true };
     throw error;
@@ -46,6 +46,7 @@ export async function writeJsonFile(
   const directory = dirname(path);
   const temporary = join(directory, `.${basename(path)}.${process.pid}-${written}.tmp`);
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
+  let isMoved = false;
   try {
     // Truncating, since a process of this number may have died here before.
     const anew = amongOthers ? O_EXCL : O_TRUNC;
@@ -56,12 +57,15 @@ export async function writeJsonFile(
     } finally {
       await file.close();
     }
-    if (!createOnly) await rename(temporary, path);
-    else if (!(await linked(temporary, path))) return false;
+    if (createOnly && !(await linked(temporary, path))) return false;
+    if (!createOnly) {
+      await rename(temporary, path);
+      isMoved = true;
+    }
     if (durable) await syncDirectory(directory);
     return true;
   } finally {
-    await unlink(temporary).catch(() => {}); // gone already where it was put in place
+    if (!isMoved) await unlink(temporary).catch(() => {});
   }
 }
 

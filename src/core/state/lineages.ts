@@ -5,7 +5,8 @@
  * One small file each, always whole.
  */
 
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from './atomic-file.ts';
 import type { Measures } from './measures.ts';
@@ -118,7 +119,7 @@ export async function rememberLineage(
   remembered: Lineage & Partial<RememberedLineage>,
   durable: boolean,
 ): Promise<void> {
-  await mkdir(join(stateDir, 'lineages', addinId), { recursive: true, mode: 0o700 });
+  mkdirSync(join(stateDir, 'lineages', addinId), { recursive: true, mode: 0o700 });
   const { last, store = null, former = [], own, foreign, recent, inDoubt = false, locks = null } = remembered;
   const { lineage, sequence, digest } = last;
   const notes = {
