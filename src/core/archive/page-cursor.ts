@@ -17,12 +17,8 @@ export interface ExtentSummary {
   readonly dataBytes: number;
 }
 
-/** Bytes of a page, from `start` up to `end`. */
-export interface Span {
-  readonly plain: Buffer;
-  readonly start: number;
-  readonly end: number;
-}
+/** In place of an object's number: the contents of a record lie in none, or in several. */
+export const [noObject, severalObjects] = [-1, -2] as const;
 
 export class PageCursor implements ExtentSummary {
   /** The path's bytes, up to `pathLength`; valid until the next step. */
@@ -45,17 +41,26 @@ export class PageCursor implements ExtentSummary {
   /** Where the contents of the records passed lie. */
   readonly objects: number[] = [];
   dataBytes = 0;
-  readonly #plain: Buffer;
+  /** The page, and where in it the present record lies: from here to `end` its entry, of which the path comes first. */
+  readonly plain: Buffer;
+  start = 0;
+  /** Bytes that its path shares with that of the record before it. */
+  shared = 0;
+  /** From here to `end` what follows the path. */
+  tailStart = 0;
+  /** From here to `extentsEnd` the extents. */
+  extentsStart = 0;
+  /** The object in which its contents lie, see `noObject`; and how many bytes of them. */
+  object: number = noObject;
+  objectBytes = 0;
   readonly #entries: ByteReader;
   readonly #extents: ByteReader;
   #path: string | null = null;
-  #tailAt = 0;
   #hashAt = -1;
-  #extentsAt = 0;
   #lastObject = -1;
 
   constructor(plain: Buffer) {
-    this.#plain = plain;
+    this.plain = plain;
     const head = new ByteReader(plain);
     const length = head.varint();
     this.#entries = new ByteReader(plain, head.offset, head.offset + length);
@@ -66,8 +71,9 @@ export class PageCursor implements ExtentSummary {
   next(): boolean {
     const from = this.#entries;
     if (from.done) return false;
+    this.start = from.offset;
     this.#readPath(from);
-    this.#tailAt = from.offset;
+    this.tailStart = from.offset;
     this.flags = from.varint();
     this.mode = from.varint();
     this.uid = from.varint();
@@ -86,7 +92,9 @@ export class PageCursor implements ExtentSummary {
     }
     this.size = 0;
     this.#hashAt = -1;
-    this.#extentsAt = this.#extents.offset;
+    this.object = noObject;
+    this.objectBytes = 0;
+    this.extentsStart = this.#extents.offset;
     const type = this.mode & fileType.mask;
     if (type === fileType.regular && (this.flags & entryFlags.linked) === 0) {
       this.size = from.varint();
@@ -108,6 +116,7 @@ export class PageCursor implements ExtentSummary {
         hint: 'Run a full backup; `holdfast verify` shows which snapshots are affected.',
       });
     }
+    this.shared = shared;
     const start = from.offset;
     from.skip(rest);
     // Grows with the longest path: a file system knows no limit for one.
@@ -118,7 +127,7 @@ export class PageCursor implements ExtentSummary {
     }
     // Not taken apart from an array: cold code would make three objects for each record.
     const bytes = this.pathBytes;
-    const plain = this.#plain;
+    const plain = this.plain;
     for (let i = 0; i < rest; i++) bytes[shared + i] = plain[start + i]!;
     this.pathLength = shared + rest;
     this.#path = null;
@@ -130,13 +139,15 @@ export class PageCursor implements ExtentSummary {
     const extents = this.#extents;
     for (let left = extents.varint(); left > 0; left--) {
       extents.varint();
-      this.dataBytes += extents.varint();
+      this.objectBytes += extents.varint();
       const object = extents.varint();
       extents.varint();
+      this.object = this.object === noObject || this.object === object ? object : severalObjects;
       if (object === this.#lastObject) continue;
       this.#lastObject = object;
       if (!this.objects.includes(object)) this.objects.push(object);
     }
+    this.dataBytes += this.objectBytes;
   }
 
   /** latin1: one character, one byte. */
@@ -157,23 +168,21 @@ export class PageCursor implements ExtentSummary {
 
   /** Null where there is no content. */
   get sha256(): Buffer | null {
-    return this.#hashAt < 0 ? null : this.#plain.subarray(this.#hashAt, this.#hashAt + 32);
+    return this.#hashAt < 0 ? null : this.plain.subarray(this.#hashAt, this.#hashAt + 32);
   }
 
-  /** What follows the path in the record. */
-  get tail(): Span {
-    return { plain: this.#plain, start: this.#tailAt, end: this.#entries.offset };
+  get end(): number {
+    return this.#entries.offset;
   }
 
-  /** The record's part of the extents. */
-  get extents(): Span {
-    return { plain: this.#plain, start: this.#extentsAt, end: this.#extents.offset };
+  get extentsEnd(): number {
+    return this.#extents.offset;
   }
 
   /** The record as an object of its own. */
   entry(): Entry {
-    const entries = new ByteReader(this.#plain, this.#tailAt, this.#entries.offset);
-    const extents = new ByteReader(this.#plain, this.#extentsAt, this.#extents.offset);
+    const entries = new ByteReader(this.plain, this.tailStart, this.#entries.offset);
+    const extents = new ByteReader(this.plain, this.extentsStart, this.#extents.offset);
     return readEntry(Buffer.from(this.pathBytes.subarray(0, this.pathLength)), entries, extents);
   }
 }

@@ -8,9 +8,9 @@
 import { hash } from 'node:crypto';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { ByteReader, ByteWriter } from './bytes.ts';
-import { type Content, type Entry, entryFlags, fileType, type LinkRecord, typeOf } from './entry.ts';
+import { type Content, type Entry, entryFlags, fileType, typeOf } from './entry.ts';
 import { withoutRoom } from './frames.ts';
-import type { PageCursor, Span } from './page-cursor.ts';
+import { type PageCursor, severalObjects } from './page-cursor.ts';
 
 /** A page is closed once its entries part has this many bytes. */
 export const pageTargetBytes = 64 * 1024;
@@ -41,7 +41,7 @@ export function compressPart(plain: Uint8Array): Buffer {
   return withoutRoom(zstdCompressSync(plain, { params, chunkSize: plain.length + 1024 }));
 }
 
-abstract class Pages<T> {
+export abstract class Pages<T> {
   readonly #targetBytes: number;
   protected readonly entries: ByteWriter;
   protected readonly extents = new ByteWriter(16384);
@@ -59,7 +59,11 @@ abstract class Pages<T> {
   protected abstract write(item: T): void;
 
   get full(): boolean {
-    return this.entries.length >= this.#targetBytes;
+    return this.isFullWith(0);
+  }
+
+  protected isFullWith(moreBytes: number): boolean {
+    return this.entries.length + moreBytes >= this.#targetBytes;
   }
 
   add(item: T): void {
@@ -123,18 +127,57 @@ export class PageWriter extends Pages<Entry> {
   #previous = Buffer.alloc(1024);
   #previousLength = 0;
 
-  /** A record of another page, byte for byte. */
+  /** Records of another page that follow each other there and here, and are copied in one piece: where they begin and end. */
+  #run: Buffer | null = null;
+  #from = 0;
+  #to = 0;
+  #extentsFrom = 0;
+  #extentsTo = 0;
+
+  override get full(): boolean {
+    return this.isFullWith(this.#to - this.#from);
+  }
+
+  override add(entry: Entry): void {
+    this.#endRun();
+    super.add(entry);
+  }
+
+  override finish(): FinishedPage | null {
+    this.#endRun();
+    return super.finish();
+  }
+
+  /** A record of another page, byte for byte; of that page nothing may change before this one is finished. */
   copy(record: PageCursor): void {
-    this.#writePath(record.pathBytes, record.pathLength);
-    const { tail, extents } = record;
-    this.entries.span(tail.plain, tail.start, tail.end);
-    this.extents.span(extents.plain, extents.start, extents.end);
-    if (extents.end > extents.start) this.#noteExtents(extents);
+    const { plain, pathBytes, pathLength, object } = record;
+    const follows =
+      this.#run === plain && this.#to === record.start && this.#extentsTo === record.extentsStart;
+    if (follows) this.#rememberPath(pathBytes, record.shared, pathLength);
+    else {
+      this.#endRun();
+      this.#writePath(pathBytes, pathLength);
+      this.#run = plain;
+      this.#from = record.tailStart;
+      this.#extentsFrom = record.extentsStart;
+    }
+    this.#to = record.end;
+    this.#extentsTo = record.extentsEnd;
+    if (object === severalObjects) this.#noteExtents(record);
+    else if (object >= 0) this.noteExtent(object, record.objectBytes);
     this.count++;
   }
 
-  #noteExtents({ plain, start, end }: Span): void {
-    const from = new ByteReader(plain, start, end);
+  #endRun(): void {
+    if (this.#run === null) return;
+    this.entries.span(this.#run, this.#from, this.#to);
+    this.extents.span(this.#run, this.#extentsFrom, this.#extentsTo);
+    this.#run = null;
+    this.#to = this.#from;
+  }
+
+  #noteExtents({ plain, extentsStart, extentsEnd }: PageCursor): void {
+    const from = new ByteReader(plain, extentsStart, extentsEnd);
     for (let left = from.varint(); left > 0; left--) {
       from.varint();
       const length = from.varint();
@@ -151,13 +194,19 @@ export class PageWriter extends Pages<Entry> {
       this.first = { path: own, device: 0, inode: 0n };
       this.#previousLength = 0;
     }
-    let previous = this.#previous;
+    const previous = this.#previous;
     const shorter = Math.min(length, this.#previousLength);
     let shared = 0;
     while (shared < shorter && previous[shared] === path[shared]) shared++;
     this.entries.varint(shared);
     this.entries.varint(length - shared);
     this.entries.span(path, shared, length);
+    this.#rememberPath(path, shared, length);
+  }
+
+  /** @param shared so many bytes of it are those of the path before */
+  #rememberPath(path: Buffer, shared: number, length: number): void {
+    let previous = this.#previous;
     if (length > previous.length) {
       previous = Buffer.alloc(2 * length);
       this.#previous.copy(previous, 0, 0, shared);
@@ -194,21 +243,4 @@ export class PageWriter extends Pages<Entry> {
       out.varint(entry.rdevMinor);
     }
   }
-}
-
-export class LinkPageWriter extends Pages<LinkRecord> {
-  protected override write(record: LinkRecord): void {
-    this.first ??= { path: record.path, device: record.device, inode: record.inode };
-    this.entries.varint(record.device);
-    this.entries.varint64(record.inode);
-    this.entries.bytes(record.path);
-    this.writeContent(record.content);
-  }
-}
-
-export function sharedBytes(a: Uint8Array, b: Uint8Array): number {
-  const shorter = Math.min(a.length, b.length);
-  let i = 0;
-  while (i < shorter && a[i] === b[i]) i++;
-  return i;
 }

@@ -11,7 +11,6 @@ import { HoldfastError } from '../errors.ts';
 import { quoted } from '../printable.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { parseObjectKey } from './keys.ts';
-import { sharedBytes } from './pages.ts';
 
 const rootVersion = 1;
 export const objectKinds = { segment: 0, index: 1, export: 2 } as const;
@@ -205,4 +204,11 @@ export function encodeTail(rootOffset: number, rootLength: number): Buffer {
   tail.writeBigUInt64LE(BigInt(rootOffset), 16);
   tail.writeUInt32LE(rootLength, 24);
   return tail;
+}
+
+function sharedBytes(a: Uint8Array, b: Uint8Array): number {
+  const shorter = Math.min(a.length, b.length);
+  let i = 0;
+  while (i < shorter && a[i] === b[i]) i++;
+  return i;
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { eachContent } from '../../../src/core/archive/contents-of-page.ts';
 import { comparePaths, type Entry, entryFlags, fileType, isWithin } from '../../../src/core/archive/entry.ts';
+import { LinkPageWriter } from '../../../src/core/archive/link-page-writer.ts';
 import { eachRecord } from '../../../src/core/archive/page-cursor.ts';
 import { decompressPart, readLinkPage, readPage } from '../../../src/core/archive/page-reader.ts';
-import { type FinishedPage, LinkPageWriter, PageWriter } from '../../../src/core/archive/pages.ts';
+import { type FinishedPage, PageWriter } from '../../../src/core/archive/pages.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
 const types = Object.values(fileType).filter((type) => type !== fileType.mask);
@@ -149,6 +150,40 @@ describe('a page', () => {
     expect([...readPage(copied, middle.digest)]).toEqual(entries.slice(150, 250));
     for (const entry of entries.slice(150, 250)) writer.add(entry);
     expect(textOf(writer.finish())).toEqual(textOf(middle));
+  });
+
+  it.each([1, 2, 3, 4, 5, 6])('is the same however its records came (seed %d)', (seed) => {
+    const random = seededRandom(seed);
+    const from = new PageWriter();
+    const entries = randomEntries(seed, 400).map((entry, i) => {
+      // Most files lie in one object.
+      const extents = entry.content?.extents.map((one) => (i % 3 === 0 ? one : { ...one, object: 7 })) ?? [];
+      return entry.content === null ? entry : { ...entry, content: { ...entry.content, extents } };
+    });
+    for (const entry of entries) from.add(entry);
+    const page = from.finish()!;
+    const plain = decompressPart(page.frame, page.plainBytes, 'page');
+    const [copies, adds] = [new PageWriter(8192), new PageWriter(8192)];
+    let pages = 0;
+    const compare = (isLast: boolean): void => {
+      expect(copies.full).toBe(adds.full);
+      if (!isLast && !adds.full) return;
+      expect(textOf(copies.finish())).toEqual(textOf(adds.finish()));
+      pages++;
+    };
+    let number = 0;
+    eachRecord(plain, 0, 400, (record) => {
+      const entry = entries[number++]!;
+      const what = random();
+      if (what < 0.1) return;
+      const changed = { ...entry, mode: entry.mode ^ 1 };
+      if (what < 0.2) copies.add(changed);
+      else copies.copy(record);
+      adds.add(what < 0.2 ? changed : entry);
+      compare(false);
+    });
+    compare(true);
+    expect(pages).toBeGreaterThan(5);
   });
 
   it('has a digest that covers every byte of its entries, and not where their content lies', () => {

@@ -5,9 +5,10 @@
  */
 
 import type { LinkRecord } from '../../archive/entry.ts';
+import { LinkPageWriter } from '../../archive/link-page-writer.ts';
 import type { ExtentSummary } from '../../archive/page-cursor.ts';
 import { readLinkPage } from '../../archive/page-reader.ts';
-import { type FinishedPage, LinkPageWriter } from '../../archive/pages.ts';
+import type { FinishedPage } from '../../archive/pages.ts';
 import type { ParentPages } from './parent-pages.ts';
 
 export interface KeptLinks {

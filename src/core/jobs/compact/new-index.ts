@@ -4,9 +4,10 @@
  */
 
 import type { Content, LinkRecord } from '../../archive/entry.ts';
+import { LinkPageWriter } from '../../archive/link-page-writer.ts';
 import type { ManifestBody } from '../../archive/manifest.ts';
 import { readLinkPage, readPage } from '../../archive/page-reader.ts';
-import { type FinishedPage, LinkPageWriter, PageWriter } from '../../archive/pages.ts';
+import { type FinishedPage, PageWriter } from '../../archive/pages.ts';
 import { type ObjectRow, objectKinds } from '../../archive/root.ts';
 import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import { HoldfastError } from '../../errors.ts';

@@ -6,8 +6,9 @@
  */
 
 import { comparePaths } from '../../archive/entry.ts';
+import { LinkPageWriter } from '../../archive/link-page-writer.ts';
 import type { ObjectRef, Warning } from '../../archive/manifest.ts';
-import { LinkPageWriter, PageWriter } from '../../archive/pages.ts';
+import { PageWriter } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { IndexStream } from '../backup/index-stream.ts';
 import { SnapshotWriter } from '../backup/snapshot-writer.ts';
