@@ -208,6 +208,8 @@ async function runWith(
       own: ownDirectories(loaded),
       steps: companion,
     });
+    // Nothing more is captured: the threads end while the rest is done. Who has made the pool waits for them.
+    void pool.close();
     if (!signal.aborted) await dropReplaced(context, loaded);
     const copies = signal.aborted ? [] : await copyAll(context, { loaded, addin, state, printer, chosen });
     const upkeep = await doUpkeep(context, { configuration, addin: configured, chosen, copies });

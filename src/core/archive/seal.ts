@@ -50,7 +50,13 @@ export function readSeal(seal: unknown, lines: Uint8Array): SealReading {
   return fits ? { signedBy: key } : { wrong: 'its signature does not match' };
 }
 
+/** Of the signer that was asked for last: what one server reads is mostly its own. */
+let known: { readonly key: string; readonly publicKey: KeyObject } | null = null;
+
 function publicKeyOf(key: string): KeyObject {
+  if (known?.key === key) return known.publicKey;
   const x = Buffer.from(key, 'hex').toString('base64url');
-  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  known = { key, publicKey };
+  return publicKey;
 }

@@ -41,7 +41,7 @@ export class CaptureThreads {
   #wanted: number;
   #started = 0;
   #busy = false;
-  #closed = false;
+  #closing: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(settings: ThreadSettings, listener: ThreadListener) {
@@ -52,7 +52,7 @@ export class CaptureThreads {
 
   /** Starts what threads are missing. */
   start(): void {
-    while (!this.#closed && this.all.length < this.#wanted) {
+    while (this.#closing === null && this.all.length < this.#wanted) {
       const thread = startThread(++this.#started, this.#shared, this.#settings.pageBytes);
       const { worker } = thread;
       worker.on('message', (message: FromWorker) => this.#listener.message(thread, message));
@@ -105,9 +105,13 @@ export class CaptureThreads {
     for (const { worker } of this.all) busy ? worker.ref() : worker.unref();
   }
 
-  /** Lets every worker end its present message and exit. */
-  async close(): Promise<void> {
-    this.#closed = true;
+  /** Lets every worker end its present message and exit. May be called again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     await Promise.all(
       this.all.splice(0).map(async ({ worker }) => {

@@ -95,7 +95,7 @@ export class CapturePool {
       });
   }
 
-  /** Lets every worker end its present message and exit. */
+  /** Lets every worker end its present message and exit. May be called again. */
   close(): Promise<void> {
     return this.#threads.close();
   }
