@@ -82,7 +82,12 @@ export async function backUpAccount(request: BackUpAccount): Promise<Snapshot> {
   const cache = await ParentCache.open({ stateDir, addinId: addin.id, owner, useful: refers });
   try {
     const prepared = await prepareAccount(request, { cache, refers });
-    return await snapshotOf(request, prepared, cache);
+    try {
+      return await snapshotOf(request, prepared, cache);
+    } catch (error) {
+      prepared.left.interrupted();
+      throw error;
+    }
   } finally {
     cache.close();
   }

@@ -13,8 +13,9 @@ import type { FinishedPage } from '../../archive/pages.ts';
 import type { ObjectRow } from '../../archive/root.ts';
 import { lengthOf, pageRecord, segmentRecord } from './journal-file.ts';
 
-/** Pages wait in memory, so that a small account, whose only segment ends last, makes no file for them. */
+/** So much waits in memory, and a segment for so long: most accounts are committed by then, and make no file. */
 const heldBytes = 1024 * 1024;
+const heldMs = 1000;
 /** What comes after so much is not noted. */
 const journalLimitBytes = 256 * 1024 * 1024;
 /** Less than the grace of prune by half, for clocks that differ and the time that the next run takes. */
@@ -36,6 +37,7 @@ export class SegmentJournal {
   #waiting = 0;
   #written = 0;
   #broken = false;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(of: JournalOf, objectId: string) {
     this.#of = of;
@@ -53,12 +55,30 @@ export class SegmentJournal {
   /** Call it when the segment's put has resolved. */
   stored(row: ObjectRow): void {
     if (this.#broken) return;
-    this.#held.push(...segmentRecord(row));
-    this.#write();
+    const record = segmentRecord(row);
+    this.#held.push(...record);
+    this.#waiting += lengthOf(record);
+    if (this.#waiting >= heldBytes) this.#write();
+    else this.#timer ??= setTimeout(() => this.#write(), heldMs).unref();
+  }
+
+  /** The run goes no further: what was stored is for the next. */
+  interrupted(): void {
+    if (this.#timer !== null) this.#write();
+  }
+
+  /** Nobody needs it any more. */
+  drop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#held = [];
+    this.#broken = true;
   }
 
   /** Opened each time, so that a run over many accounts holds no descriptors. */
   #write(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
     try {
       mkdirSync(directoryOf(this.#of), { recursive: true, mode: 0o700 });
       const fd = openSync(this.#path, 'a', 0o600);

@@ -18,6 +18,8 @@ export interface TakeOver {
   check(): Promise<void>;
   /** The snapshot is committed: nobody needs the notes any more. */
   committed(): void;
+  /** It will not be: the notes are for the next run. */
+  interrupted(): void;
 }
 
 export async function takeOver(
@@ -54,6 +56,10 @@ export async function takeOver(
         },
       );
     },
-    committed: () => removeJournals(of),
+    committed() {
+      writer.journal?.drop();
+      removeJournals(of);
+    },
+    interrupted: () => writer.journal?.interrupted(),
   };
 }

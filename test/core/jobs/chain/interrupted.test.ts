@@ -7,13 +7,17 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { HoldfastError } from '../../../../src/core/errors.ts';
 import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
+import { ahead, openLab } from '../../../support/backup.ts';
 import { begin, hear, kill, startJob } from '../../../support/backup-process.ts';
+import { hookedStore } from '../../../support/hooked-store.ts';
 import { type ChainLab, newTarBytes, openChainLab } from './chain-lab.ts';
 
 const journalsOf = ({ lab }: ChainLab): string[] => {
@@ -25,10 +29,16 @@ const journalsOf = ({ lab }: ChainLab): string[] => {
 const takenOver = ({ header }: Snapshot): string[] =>
   header.objects.flatMap(({ key }) => (key.includes(header.objectId) ? [] : [key]));
 
+const notedBytes = (chain: ChainLab): number =>
+  journalsOf(chain).reduce((sum, path) => sum + statSync(path).size, 0);
+
 async function killed(chain: ChainLab): Promise<void> {
+  const before = notedBytes(chain);
   const child = startJob('backup', chain.directory, { LAB_CHAIN: '1', LAB_STUCK: 'manifests/' });
   await begin(child);
   await hear(child, 'stuck');
+  // What was stored is noted a second later at the latest.
+  await expect.poll(() => notedBytes(chain), { timeout: 10_000 }).toBeGreaterThan(before);
   await kill(child);
 }
 
@@ -150,5 +160,47 @@ describe('after an incremental was killed', () => {
     expect(newTarBytes(next)).toBeGreaterThan(0);
     await chain.expectRestorable();
     expect((await chain.lab.verify(true)).exitStatus).toBe(0);
+  });
+});
+
+describe('an incremental', () => {
+  const backUp = async (chain: ChainLab, beforePut: (key: string) => void): Promise<Snapshot> => {
+    const store = hookedStore(chain.lab.store, { beforePut });
+    const lab = await openLab(chain.directory, { chain: { rereadEvery: 100_000 }, store, now: ahead });
+    return (await lab.backUp({ shadow: chain.tree }, { level: 'incremental' })).snapshot;
+  };
+
+  it('that fails notes at once what it stored', async () => {
+    await using chain = await openChainLab();
+    chain.write('a', 'content');
+    await chain.full();
+    chain.write('b', randomBytes(50_000));
+    const fail = (key: string): void => {
+      if (key.startsWith('manifests/')) throw new HoldfastError('STORE_UNAVAILABLE', 'no answer');
+    };
+    await expect(backUp(chain, fail)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(journalsOf(chain).length).toBe(1);
+    const next = await chain.incremental();
+
+    expect(takenOver(next).length).toBe(1);
+    expect(newTarBytes(next)).toBeLessThan(10_000);
+    await chain.expectRestorable(next);
+  });
+
+  it('that is soon committed notes nothing', async () => {
+    await using chain = await openChainLab();
+    chain.write('a', 'content');
+    await chain.full();
+    chain.write('b', randomBytes(50_000));
+    let seen: string[] = ['not asked'];
+    const next = await backUp(chain, (key) => {
+      if (key.startsWith('manifests/')) seen = journalsOf(chain);
+    });
+    // Nor afterwards.
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+
+    expect(seen).toEqual([]);
+    expect(journalsOf(chain)).toEqual([]);
+    expect(takenOver(next)).toEqual([]);
   });
 });
