@@ -33,7 +33,8 @@ const nameOf = (owner: string, objectId: string): string => `${owner}-${objectId
 export class SegmentJournal {
   readonly #of: JournalOf;
   readonly #path: string;
-  #held: Uint8Array[] = [];
+  /** Records that are made when they are written, if ever. */
+  #held: (() => Uint8Array[])[] = [];
   #waiting = 0;
   #written = 0;
   #broken = false;
@@ -46,18 +47,15 @@ export class SegmentJournal {
 
   page(page: FinishedPage, linked: boolean): void {
     if (this.#broken || this.#written + this.#waiting > journalLimitBytes) return;
-    const record = pageRecord(page, linked);
-    this.#held.push(...record);
-    this.#waiting += lengthOf(record);
+    this.#held.push(() => pageRecord(page, linked));
+    this.#waiting += page.frame.length;
     if (this.#waiting >= heldBytes) this.#write();
   }
 
   /** Call it when the segment's put has resolved. */
   stored(row: ObjectRow): void {
     if (this.#broken) return;
-    const record = segmentRecord(row);
-    this.#held.push(...record);
-    this.#waiting += lengthOf(record);
+    this.#held.push(() => segmentRecord(row));
     if (this.#waiting >= heldBytes) this.#write();
     else this.#timer ??= setTimeout(() => this.#write(), heldMs).unref();
   }
@@ -83,8 +81,9 @@ export class SegmentJournal {
       mkdirSync(directoryOf(this.#of), { recursive: true, mode: 0o700 });
       const fd = openSync(this.#path, 'a', 0o600);
       try {
+        const pieces = this.#held.flatMap((record) => record());
         // What is cut short ends the file for its reader.
-        if (writevSync(fd, this.#held) < lengthOf(this.#held)) this.#broken = true;
+        if (writevSync(fd, pieces) < lengthOf(pieces)) this.#broken = true;
       } finally {
         closeSync(fd);
       }
