@@ -54,11 +54,12 @@ export async function bundle(directory) {
  * they are read: `node:fs` the promises and what they need, `node:crypto` all of Web Crypto.
  */
 function withoutFacades(code) {
-  const without = code.replace(/^import (.+) from "(node:[\w/]+)";$/gm, (_, names, module) => {
+  const form = /^import ((?:\* as )?[\w$]+|\{(?! *default )[^}]*\}) from "(node:[\w/]+)";$/gm;
+  const without = code.replace(form, (_, names, module) => {
     const taken = names.replace(/^\* as /, '').replace(/([\w$]+) as (?=[\w$])/g, '$1: ');
     return `const ${taken} = globalThis.process.getBuiltinModule("${module}");`;
   });
-  const left = /^.* from "node:.*$/m.exec(without);
+  const left = /^(?:import|export)\b.*["']node:.*$/m.exec(without);
   if (left !== null) throw new Error(`an import of another form: ${left[0]}`);
   return without;
 }

@@ -10,7 +10,11 @@ let begun: CapturePool | null = null;
 
 /** For a process that most likely is to make a backup. If it is not, its end is the thread's. */
 export function beginPool(now: () => number): void {
-  begun = newPool(now);
+  try {
+    begun = newPool(now);
+  } catch {
+    // Whoever needs one makes one, and tells what is wrong.
+  }
 }
 
 /** The pool that was begun, or a new one. The caller closes it. */

@@ -30,7 +30,7 @@ if (process.argv.length === 3 && process.argv[2] === '--version') {
 }
 
 async function run(): Promise<number> {
-  if (process.argv.includes('backup')) {
+  if (isBackup(process.argv.slice(2))) {
     const { beginPool } = await import('./early-pool.ts');
     beginPool(Date.now);
   }
@@ -49,6 +49,12 @@ async function run(): Promise<number> {
     leave: () => process.exit(141),
     signal: stopSignal(),
   });
+}
+
+/** Whether it most likely makes a backup; what it really is to do is told later. */
+function isBackup(words: readonly string[]): boolean {
+  const command = words.find((word, i) => !word.startsWith('-') && words[i - 1] !== '--config');
+  return command === 'backup' && !words.some((word) => /^(?:-h|--help|--dry-run)$/.test(word));
 }
 
 /**

@@ -76,7 +76,7 @@ export class Peer {
     return this.#begin(request, 'plain', ({ call }) => call.answer.promise);
   }
 
-  /** A call with a body. Its answer counts only after all of the body was sent. */
+  /** A call with a body. Its answer counts only where all of the body was sent, or is on its way. */
   async upload(request: Request, body: AsyncIterable<Uint8Array>): Promise<unknown> {
     return this.#begin(request, 'upload', async ({ call, id }) => {
       let bodyError: { readonly error: unknown } | null = null;

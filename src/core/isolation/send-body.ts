@@ -1,8 +1,8 @@
 /**
  * Sends a stream of bytes in few large frames, as far as the other side has credit for it.
  *
- * Small chunks are gathered by copying; large ones leave as they are before the next one is asked for, because
- * a chunk is its producer's again from then on.
+ * Small chunks are gathered by copying; large ones have left as they are before the next one is asked for, because
+ * a chunk is its producer's again from then on, and its memory may be gone.
  */
 
 import type { Channel } from './channel.ts';
@@ -35,7 +35,11 @@ export async function sendBody(body: AsyncIterable<Uint8Array>, sending: Sending
   const send = async (bytes: Uint8Array): Promise<boolean> => {
     for (let at = 0; at < bytes.length; ) {
       const length = await credit.take(Math.min(largestData, bytes.length - at));
-      if (length === 0) return false;
+      if (length === 0) {
+        // The rest of the chunk is its producer's as soon as we leave, but what of it was sent before is still on its way.
+        await left;
+        return false;
+      }
       onSent();
       left = channel.data(id, bytes.subarray(at, at + length));
       at += length;

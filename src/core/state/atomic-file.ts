@@ -10,7 +10,11 @@ let written = 0;
 
 export type ReadJson = { readonly value: unknown } | { readonly missing: true } | { readonly broken: true };
 
-/** At once: Node's threads would take many times as long for a small file. @throws a system error where there is one that cannot be read */
+/**
+ * At once: Node's threads would take many times as long for a small file.
+ *
+ * @throws a system error where there is one that cannot be read
+ */
 export async function readJsonFile(path: string): Promise<ReadJson> {
   let text: string;
   try {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { eachContent } from '../../../src/core/archive/contents-of-page.ts';
 import { comparePaths, type Entry, entryFlags, fileType, isWithin } from '../../../src/core/archive/entry.ts';
 import { LinkPageWriter } from '../../../src/core/archive/link-page-writer.ts';
-import { eachRecord } from '../../../src/core/archive/page-cursor.ts';
+import { eachRecord, type PageCursor } from '../../../src/core/archive/page-cursor.ts';
 import { decompressPart, readLinkPage, readPage } from '../../../src/core/archive/page-reader.ts';
 import { type FinishedPage, PageWriter } from '../../../src/core/archive/pages.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
@@ -154,15 +154,24 @@ describe('a page', () => {
 
   it.each([1, 2, 3, 4, 5, 6])('is the same however its records came (seed %d)', (seed) => {
     const random = seededRandom(seed);
-    const from = new PageWriter();
+    const from = new PageWriter(16_384);
+    const sources: Buffer[] = [];
+    const close = (): void => {
+      const page = from.finish();
+      if (page !== null) sources.push(decompressPart(page.frame, page.plainBytes, 'page'));
+    };
     const entries = randomEntries(seed, 400).map((entry, i) => {
-      // Most files lie in one object.
+      // Most files lie in one object, and paths are of any length.
       const extents = entry.content?.extents.map((one) => (i % 3 === 0 ? one : { ...one, object: 7 })) ?? [];
-      return entry.content === null ? entry : { ...entry, content: { ...entry.content, extents } };
+      const path = i % 50 < 5 ? Buffer.concat([entry.path, Buffer.alloc(i * 10, 'x')]) : entry.path;
+      const content = entry.content === null ? null : { ...entry.content, extents };
+      return { ...entry, path, content };
     });
-    for (const entry of entries) from.add(entry);
-    const page = from.finish()!;
-    const plain = decompressPart(page.frame, page.plainBytes, 'page');
+    for (const entry of entries) {
+      from.add(entry);
+      if (from.full) close();
+    }
+    close();
     const [copies, adds] = [new PageWriter(8192), new PageWriter(8192)];
     let pages = 0;
     const compare = (isLast: boolean): void => {
@@ -172,7 +181,7 @@ describe('a page', () => {
       pages++;
     };
     let number = 0;
-    eachRecord(plain, 0, 400, (record) => {
+    const pass = (record: PageCursor): void => {
       const entry = entries[number++]!;
       const what = random();
       if (what < 0.1) return;
@@ -181,8 +190,10 @@ describe('a page', () => {
       else copies.copy(record);
       adds.add(what < 0.2 ? changed : entry);
       compare(false);
-    });
+    };
+    for (const plain of sources) eachRecord(plain, 0, 400, pass);
     compare(true);
+    expect(number).toBe(400);
     expect(pages).toBeGreaterThan(5);
   });
 

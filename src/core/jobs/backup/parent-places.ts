@@ -17,6 +17,8 @@ import type { IndexReader } from '../index-reader.ts';
 
 /** Pages of so many bytes are sent to the workers. */
 const sentBytes = 256 * 1024;
+/** Of so many files workers read; each has all of them open. */
+const mostFiles = 32;
 
 export interface PlaceOptions {
   readonly provider: KeyedProvider;
@@ -42,27 +44,27 @@ export async function placePages(
   { provider, objects, stateDir, objectId }: PlaceOptions,
 ): Promise<PlacedPages> {
   removeStrays(join(stateDir, 'tmp'));
+  const few = bytesOf(rows) <= sentBytes;
   const local = new Map<PageRow, string>();
   for (const row of rows) {
     const path = provider.localFile?.(objects.get(row.object)?.key ?? '', row) ?? null;
     if (path !== null) local.set(row, path);
   }
-  const few = bytesOf(rows) <= sentBytes;
-  const apart = few ? rows : rows.filter((row) => !local.has(row));
-  const files = [...new Set(few ? [] : local.values())];
+  // Neighbours are read together: where one of them has to come from the store, all do.
+  const isChecked = few && local.size === rows.length;
+  const files = few ? [] : [...new Set(local.values())].slice(0, mostFiles);
+  const apart = rows.filter((row) => !files.includes(local.get(row) ?? ''));
   const file = few || apart.length === 0 ? null : spoolFile(stateDir, objectId);
   const remove = (): void => {
     if (file !== null) rmSync(file, { force: true });
   };
   try {
-    const isChecked = (row: PageRow): boolean => local.has(row);
     const spooled = await spool(reader, apart, file, isChecked);
     const offsets = spooled.offsets.values();
     const placed = rows.map((row): ParentRow => {
       const { length, plainBytes, count, digest } = row;
-      const path = few ? undefined : local.get(row);
-      const number = path === undefined ? files.length : files.indexOf(path);
-      const offset = path === undefined ? offsets.next().value! : row.offset;
+      const found = files.indexOf(local.get(row) ?? '');
+      const [number, offset] = found < 0 ? [files.length, offsets.next().value!] : [found, row.offset];
       return { file: number, offset, length, plainBytes, count, digest, first: row.first.toString('latin1') };
     });
     return { pages: [...files, spooled.pages], placed, remove };
@@ -106,12 +108,16 @@ interface Spooled {
   readonly offsets: readonly number[];
 }
 
-/** @param file null: they stay in memory @throws OBJECT_DAMAGED one that was not checked yet is */
+/**
+ * @param file null: they stay in memory
+ * @param isChecked all of them were
+ * @throws OBJECT_DAMAGED one of them is
+ */
 async function spool(
   reader: IndexReader,
   rows: readonly PageRow[],
   file: string | null,
-  isChecked: (row: PageRow) => boolean,
+  isChecked: boolean,
 ): Promise<Spooled> {
   const bytes = bytesOf(rows);
   // What is shared is not copied for each worker.
@@ -124,7 +130,7 @@ async function spool(
     const offsets: number[] = [];
     let offset = 0;
     for await (const { row, frame } of reader.frames(rows)) {
-      if (!isChecked(row)) checkedPage(frame, row);
+      if (!isChecked) checkedPage(frame, row);
       if (memory === null) writeFileSync(fd, frame);
       else memory.set(frame, offset);
       offsets.push(offset);

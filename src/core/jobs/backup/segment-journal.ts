@@ -38,6 +38,8 @@ export class SegmentJournal {
   #waiting = 0;
   #written = 0;
   #broken = false;
+  #hasSegment = false;
+  #isOver = false;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(of: JournalOf, objectId: string) {
@@ -56,13 +58,15 @@ export class SegmentJournal {
   stored(row: ObjectRow): void {
     if (this.#broken) return;
     this.#held.push(() => segmentRecord(row));
-    if (this.#waiting >= heldBytes) this.#write();
+    this.#hasSegment = true;
+    if (this.#isOver || this.#waiting >= heldBytes) this.#write();
     else this.#timer ??= setTimeout(() => this.#write(), heldMs).unref();
   }
 
-  /** The run goes no further: what was stored is for the next. */
+  /** The run goes no further: what was stored, or is at this moment, is for the next. */
   interrupted(): void {
-    if (this.#timer !== null) this.#write();
+    this.#isOver = true;
+    if (this.#hasSegment && this.#held.length > 0) this.#write();
   }
 
   /** Nobody needs it any more. */

@@ -16,7 +16,9 @@ import { readFully } from './read-ahead.ts';
 type Ranges = readonly DataRange[];
 
 const after = new Stat();
-const scanBuffer = Buffer.allocUnsafeSlow(1024 * 1024);
+/** Files up to this size are read in place and can be taken back. */
+export const smallBytes = 1024 * 1024;
+const scanBuffer = Buffer.allocUnsafeSlow(smallBytes);
 const zeros = Buffer.alloc(scanBuffer.length);
 
 export function unchanged(fd: number, before: Stat): boolean {

@@ -12,7 +12,7 @@ import { hashRange } from '../../archive/hash-range.ts';
 import { type DataRange, padding, sparseMap } from '../../archive/tar.ts';
 import { errno, type Stat, statFd } from '../../filesystem/native.ts';
 import { systemCode } from '../../system-code.ts';
-import { hashOf, rangesOf, unchanged } from './content-hash.ts';
+import { hashOf, rangesOf, smallBytes, unchanged } from './content-hash.ts';
 import type { KnownContents } from './known-contents.ts';
 import { readFully } from './read-ahead.ts';
 import { extentsOf, memberOf, type SegmentWriter } from './segment-writer.ts';
@@ -38,8 +38,6 @@ export interface CaptureTarget {
   checkStop(): void;
 }
 
-/** Files up to this size are read in place and can be taken back. */
-const smallBytes = 1024 * 1024;
 const none: readonly DataRange[] = [];
 const zeros = Buffer.alloc(65536);
 

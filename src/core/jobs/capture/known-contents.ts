@@ -11,16 +11,12 @@ import { type Content, type Extent, hasHoles } from '../../archive/entry.ts';
 import { PageCursor } from '../../archive/page-cursor.ts';
 import { readLinkPage } from '../../archive/page-reader.ts';
 import { isHoldfastError } from '../../errors.ts';
+import { smallBytes } from './content-hash.ts';
 import type { ParentPages, ParentRow } from './parent-pages.ts';
 
 const recordBits = 12;
 const mostRecords = 1 << recordBits;
 const empty = 0xffffffff;
-/** A power of two. */
-const sizeSlots = 1 << 16;
-
-/** By Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, section 6.4). */
-const sizeSlot = (size: number): number => (Math.imul(size, 0x9e3779b1) >>> 16) & (sizeSlots - 1);
 
 interface Source {
   readonly pages: ParentPages;
@@ -34,8 +30,8 @@ export class KnownContents {
   readonly #all: readonly Source[];
   #keys = new Uint32Array(0);
   #places = new Uint32Array(0);
-  /** 1 where there may be a content of a size that belongs to the slot. */
-  readonly #sizes = new Uint8Array(sizeSlots);
+  /** Of contents that are not small. */
+  readonly #largeSizes = new Set<number>();
   #built = false;
   readonly #linkContents = new Map<number, readonly (Content | null)[]>();
 
@@ -47,12 +43,12 @@ export class KnownContents {
   /** False where no file of this size is there, so that hashing it before it is stored would be for nothing. */
   mayHaveSize(size: number): boolean {
     this.#build();
-    return this.#sizes[sizeSlot(size)] === 1;
+    return size <= smallBytes || this.#largeSizes.has(size);
   }
 
   /** `sparse`: whether the hash is that of a file with holes, which also tells where they are. */
   find(size: number, sha256: Buffer, sparse: boolean): Content | null {
-    if (!this.mayHaveSize(size)) return null;
+    this.#build();
     const mask = this.#keys.length - 1;
     const key = sha256.readUInt32LE(0);
     for (let slot = key & mask; this.#places[slot] !== empty; slot = (slot + 1) & mask) {
@@ -119,7 +115,7 @@ export class KnownContents {
   }
 
   #put(size: number, key: number, place: number): void {
-    this.#sizes[sizeSlot(size)] = 1;
+    if (size > smallBytes) this.#largeSizes.add(size);
     const mask = this.#keys.length - 1;
     let slot = key & mask;
     while (this.#places[slot] !== empty) slot = (slot + 1) & mask;

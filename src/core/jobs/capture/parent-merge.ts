@@ -18,7 +18,7 @@ export interface MergeSink {
   comesTo(row: number): void;
   /** An entry for the new index, in path order. */
   write(entry: Entry): void;
-  /** A record of the parent for the new index, as it is. Valid until the next call. */
+  /** A record of the parent for the new index, as it is. Valid until the next call; its page stays as it is. */
   copy(record: PageCursor): void;
   /** The parent's page, unchanged; what was written before comes before it. */
   reuse(row: number, extents: ExtentSummary): void;

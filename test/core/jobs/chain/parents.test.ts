@@ -364,6 +364,20 @@ describe('a large index', () => {
     await chain.expectRestorable(third.next);
   });
 
+  it('whose pages are few is checked all the same where it has to come from the store', async () => {
+    await using chain = await openChainLab({ encrypted: false });
+    // All in one piece of what is fetched, in several of what is checked in the state.
+    for (let i = 0; i < 100; i++) symlinkSync(randomBytes(2000).toString('hex'), chain.at(`${i}`));
+    const full = await chain.full();
+    flipByte(cached(chain)[0]!, 10);
+    flipByte(indexOf(chain, full), 150_000);
+    const next = await chain.incremental();
+
+    expect(next.header.level).toBe('full');
+    expect(next.body.warnings).toMatchObject([{ code: 'no-usable-parent' }]);
+    await chain.expectRestorable(next);
+  });
+
   it('is put into a file where the state has nothing of it', async () => {
     await using chain = await openChainLab({ encrypted: false });
     largeIndex(chain);
