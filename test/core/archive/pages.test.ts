@@ -197,6 +197,23 @@ describe('a page', () => {
     expect(pages).toBeGreaterThan(5);
   });
 
+  it('is the same where records came from pages of the same form in turns', () => {
+    const entries = randomEntries(3, 100);
+    const others = entries.map((entry) => ({ ...entry, mode: entry.mode ^ 1 }));
+    const writer = new PageWriter();
+    const [a, b] = [entries, others].map((from) => {
+      for (const entry of from) writer.add(entry);
+      const page = writer.finish()!;
+      return decompressPart(page.frame, page.plainBytes, 'page');
+    });
+    for (let i = 0; i < 100; i++)
+      eachRecord(i % 3 === 0 ? a! : b!, i, i + 1, (record) => writer.copy(record));
+    const copied = textOf(writer.finish());
+    for (let i = 0; i < 100; i++) writer.add((i % 3 === 0 ? entries : others)[i]!);
+
+    expect(copied).toEqual(textOf(writer.finish()));
+  });
+
   it('has a digest that covers every byte of its entries, and not where their content lies', () => {
     const [entry] = randomEntries(9, 60).filter(({ content }) => (content?.size ?? 0) > 10);
     const pageOf = (one: Entry) => {
