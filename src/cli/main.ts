@@ -30,13 +30,15 @@ if (process.argv.length === 3 && process.argv[2] === '--version') {
 }
 
 async function run(): Promise<number> {
-  if (isBackup(process.argv.slice(2))) {
+  const argv = process.argv.slice(2);
+  const { makesBackup } = await import('./command-words.ts');
+  if (makesBackup(argv)) {
     const { beginPool } = await import('./early-pool.ts');
     beginPool(Date.now);
   }
   const { randomBytes, randomUUID } = process.getBuiltinModule('node:crypto');
   const { runCommandLine } = await import('./program.ts');
-  return runCommandLine(process.argv.slice(2), {
+  return runCommandLine(argv, {
     now: Date.now,
     newUuid: randomUUID,
     newObjectId: () => randomBytes(16).toString('hex'),
@@ -49,12 +51,6 @@ async function run(): Promise<number> {
     leave: () => process.exit(141),
     signal: stopSignal(),
   });
-}
-
-/** Whether it most likely makes a backup; what it really is to do is told later. */
-function isBackup(words: readonly string[]): boolean {
-  const command = words.find((word, i) => !word.startsWith('-') && words[i - 1] !== '--config');
-  return command === 'backup' && !words.some((word) => /^(?:-h|--help|--dry-run)$/.test(word));
 }
 
 /**

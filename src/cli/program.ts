@@ -14,6 +14,7 @@ import { printable } from '../core/printable.ts';
 import { knownError } from '../core/system-error.ts';
 import type { CliCommand, CliContext } from './command.ts';
 import { type CommandEntry, commandTable, groups } from './command-table.ts';
+import { isCommandWord } from './command-words.ts';
 import type { ErrorDocument } from './documents/error.ts';
 import { withAddin } from './hint-commands.ts';
 import { LostOutput, unheardStatus } from './lost-output.ts';
@@ -66,7 +67,7 @@ interface Started {
 
 /** The panel writes `scope:list` for `scope list`. */
 function inOurSpelling(argv: readonly string[]): readonly string[] {
-  const at = argv.findIndex((word, i) => !word.startsWith('-') && argv[i - 1] !== '--config');
+  const at = argv.findIndex(isCommandWord);
   const [, verb] = /^scope:(list|info|get|set)$/.exec(argv[at] ?? '') ?? [];
   return verb === undefined ? argv : [...argv.slice(0, at), 'scope', verb, ...argv.slice(at + 1)];
 }
@@ -115,7 +116,7 @@ async function programFor(argv: readonly string[], started: Started): Promise<Co
  */
 function refuseUnknown(program: Command, argv: readonly string[]): void {
   if (!argv.includes('--help') && !argv.includes('-h')) return;
-  const words = argv.filter((word, i) => !word.startsWith('-') && argv[i - 1] !== '--config');
+  const words = argv.filter(isCommandWord);
   let parent = program;
   for (const word of words) {
     const known = parent.commands.map((command) => command.name());
