@@ -259,7 +259,8 @@ describe('a file with several names', () => {
     });
 
     expect(existsSync(file('renamed'))).toBe(true);
-    expect(captured.records.map(({ path }) => path.toString())).toEqual(['t/a', 't/d/1', 't/d/2']);
+    // Records are in the order of inode numbers, which the file system gives as it likes.
+    expect(captured.records.map(({ path }) => path.toString()).sort()).toEqual(['t/a', 't/d/1', 't/d/2']);
     expect(captured.warnings).toEqual([]);
   });
 });
