@@ -105,13 +105,14 @@ export class CapturePool {
     this.#threads.prepare(jobs);
   }
 
+  /** Without work there is no other in its place: one that cannot load would be started without end. */
   #died(thread: Thread, cause: Error): void {
     for (const job of [...this.#jobs.values()]) {
       if (job.parts.has(thread)) {
         this.#fail(job, new HoldfastError('INTERNAL', `a capture thread died: ${cause.message}`, { cause }));
       }
     }
-    this.#threads.start();
+    if ([...this.#jobs.values()].some(({ parts }) => parts.size === 0)) this.#threads.start();
     this.#schedule();
   }
 
