@@ -26,7 +26,9 @@ export class RunTally {
       const findings = (body.findings ?? []).map(({ code, message }) => ({ code, message }));
       this.manifests.push(key);
       const complete = header.state === 'complete' ? { completeKey: key } : {};
-      this.newest.set(header.owner, { id: header.id, key, ...complete, findings });
+      const took = Date.parse(header.committedAt) - Date.parse(header.startedAt);
+      const duration = took < 0 ? {} : { durationMs: took };
+      this.newest.set(header.owner, { id: header.id, key, ...complete, ...duration, findings });
     } else this.failed += 1;
     const status = statusOf(outcome);
     if (outcome.error === null && status === errorCodes.SNAPSHOT_PARTIAL.exit) this.#partial = status;

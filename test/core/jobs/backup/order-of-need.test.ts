@@ -68,3 +68,33 @@ describe('the account whose last good snapshot is oldest', () => {
     expect(await sites(true, new Map())).toBe('2 4 3 1');
   });
 });
+
+describe('of accounts that one run backed up', () => {
+  const took = async (durations: readonly number[]): Promise<void> => {
+    const newest = durations.map((durationMs, i) => {
+      const owner = ownerUuid(i + 1);
+      return [owner, { ...written(owner, hour, 'complete'), durationMs }] as const;
+    });
+    await rememberNewestFindings(stateDir, addinId, new Map(newest));
+  };
+
+  it('that which took longest comes first', async () => {
+    await took([1000, 5000, 2000, 3000]);
+    const lastGood = new Map([1, 2, 3, 4].map((n) => [ownerUuid(n), 3 * hour + n * 500_000] as const));
+
+    expect(await sites(false, lastGood)).toBe('2 4 3 1');
+    expect(await sites(true, new Map())).toBe('2 4 3 1');
+  });
+
+  it('none comes before one of an earlier run', async () => {
+    await took([9000, 5000, 2000, 3000]);
+    const lastGood = new Map([
+      [ownerUuid(1), 3 * hour],
+      [ownerUuid(2), 3 * hour + 599_999],
+      [ownerUuid(3), 3 * hour - 600_000],
+      [ownerUuid(4), 3 * hour - 600_001],
+    ]);
+
+    expect(await sites(false, lastGood)).toBe('4 3 1 2');
+  });
+});
