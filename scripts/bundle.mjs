@@ -32,7 +32,15 @@ export async function bundle(directory) {
     preserveEntrySignatures: 'allow-extension',
     onLog: (level, log, handle) => log.code === 'INEFFECTIVE_DYNAMIC_IMPORT' || handle(level, log),
     treeshake: { moduleSideEffects: true },
-    plugins: [{ name: 'builtins', renderChunk: (code) => ({ code: withoutFacades(code), map: null }) }],
+    plugins: [
+      { name: 'builtins', renderChunk: (code) => ({ code: withoutFacades(code), map: null }) },
+      {
+        name: 'ascii',
+        generateBundle(_, files) {
+          for (const file of Object.values(files)) if (file.type === 'chunk') file.code = inAscii(file.code);
+        },
+      },
+    ],
   });
   await build.write({
     dir: directory,
@@ -62,6 +70,16 @@ function withoutFacades(code) {
   const left = /^(?:import|export)\b.*["']node:.*$/m.exec(without);
   if (left !== null) throw new Error(`an import of another form: ${left[0]}`);
   return without;
+}
+
+/** One character beyond ASCII, and the whole text takes twice the memory and is decoded at each start. */
+function inAscii(code) {
+  const ascii = code.replace(/(\\*)([^\0-\x7f])/g, (_, before, unit) => {
+    if (before.length % 2 === 1) throw new Error(`an escaped ${unit} in joined code`);
+    return `${before}\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+  if (/String\.raw`[^`]*\\u/.test(ascii)) throw new Error('a character beyond ASCII in a raw template');
+  return ascii;
 }
 
 /** Names the joined file of each module; null leaves it to the commands that need it. */

@@ -8,7 +8,7 @@ const aloneMs = 200;
 
 let begun: CapturePool | null = null;
 
-/** For a process that most likely is to make a backup. If it is not, its end is the thread's. */
+/** For a process that most likely is to make a backup. If it is not, the thread ends with it, as soon as it has loaded. */
 export function beginPool(now: () => number): void {
   try {
     begun = newPool(now);

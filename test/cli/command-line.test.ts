@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { commandTable } from '../../src/cli/command-table.ts';
@@ -14,6 +14,7 @@ import {
   documentOf,
   ended,
   holdfast,
+  main,
   makeDirectory,
   makeSite,
   startHoldfast,
@@ -41,6 +42,16 @@ describe('the command line', () => {
 
     expect(stderr).toMatch(/\/(jobs|joined)\/addin/);
     expect(stderr).not.toMatch(/node_modules\/(?!\.cache)/);
+  });
+
+  it('is built of files in ASCII, which Node takes as they are', () => {
+    const built = readdirSync(join(dirname(main), '..'), { recursive: true, withFileTypes: true });
+    const files = built.filter((one) => one.isFile() && one.name.endsWith('.js'));
+    const others = files.filter((one) =>
+      readFileSync(join(one.parentPath, one.name)).some((byte) => byte > 0x7f),
+    );
+
+    expect(others.map(({ name }) => name)).toEqual([]);
   });
 
   it('says all to a reader that takes its time', async () => {

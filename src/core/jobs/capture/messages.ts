@@ -57,6 +57,8 @@ export interface WorkerSetup extends SharedByThreads {
   readonly pageBytes: number;
   /** Of this worker in its pool, from 1 on. */
   readonly number: number;
+  /** Becomes 1 when it is ready for its first message. */
+  readonly loaded: Int32Array;
 }
 
 /**

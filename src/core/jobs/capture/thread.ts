@@ -28,10 +28,21 @@ const untroubledMegabytes = 64;
 /** Until a new thread has made its heap: it does so before all else. */
 const heapIsMadeMs = 3;
 
+/** Of threads that have not ended: whether they have loaded. */
+const living = new Set<Int32Array>();
+/** A thread that never gets there holds up no exit for ever. */
+const longestLoadMs = 2000;
+
+/** The end of the process ends its threads, and one that declares system calls at that moment takes it down with SIGABRT. */
+function letLoad(): void {
+  for (const loaded of living) Atomics.wait(loaded, 0, 0, longestLoadMs);
+}
+
 /** A capture thread, idle. The caller listens to it. */
 export function startThread(number: number, shared: SharedByThreads, pageBytes: number): Thread {
   const underWay = new Int32Array(new SharedArrayBuffer(4));
-  const setup: WorkerSetup = { ...shared, underWay, pageBytes, number };
+  const loaded = new Int32Array(new SharedArrayBuffer(4));
+  const setup: WorkerSetup = { ...shared, underWay, pageBytes, number, loaded };
   setFlagsFromString(`--initial-old-space-size=${untroubledMegabytes}`);
   const worker = new Worker(ownModule('core/jobs/capture/worker'), {
     workerData: setup,
@@ -41,5 +52,11 @@ export function startThread(number: number, shared: SharedByThreads, pageBytes: 
   // Compiled code counts only under the flags it was compiled with: left as it is, this one would cost each thread 40 ms.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, heapIsMadeMs);
   setFlagsFromString('--initial-old-space-size=0');
+  if (living.size === 0) process.once('exit', letLoad);
+  living.add(loaded);
+  worker.once('exit', () => {
+    living.delete(loaded);
+    if (living.size === 0) process.removeListener('exit', letLoad);
+  });
   return { number, worker, underWay, pending: 0 };
 }

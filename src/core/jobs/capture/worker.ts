@@ -25,7 +25,7 @@ import {
 // Who reads accounts as root has nobody to talk to. Where the host does not allow it, doctor says so.
 leaveNetwork();
 
-const { hungry, expectsLittle, underWay, pageBytes, number: ownNumber } = workerData as WorkerSetup;
+const { hungry, expectsLittle, underWay, pageBytes, number: ownNumber, loaded } = workerData as WorkerSetup;
 const port = parentPort!;
 const captures = new Map<number, AccountCapture>();
 /** Whose message is handled at this moment. */
@@ -156,3 +156,6 @@ port.on('message', (message: ToWorker) => {
   }
   if (isWork(message)) send({ type: 'ready' });
 });
+
+Atomics.store(loaded, 0, 1);
+Atomics.notify(loaded, 0);
