@@ -25,11 +25,11 @@ shift 5
 [ -z "$processes" ] || prlimit --pid "$$" --nproc="$processes" 2>/dev/null || :
 if [ -n "$home" ]; then
   mount -t tmpfs -o "mode=0700,uid=$user,gid=$group,size=64m,nosuid,nodev,noexec" holdfast "$home"
-  mkdir -m 0700 "$home/.held"
 fi
 while [ "$1" != run ]; do
   held=$home/.held/$2
   case $1 in
+    begin-to-hold) mkdir -m 0700 "$home/.held" ;;
     hold-directory) mkdir "$held"; mount --rbind "$3" "$held" ;;
     hold-file) : >"$held"; mount --bind "$3" "$held" ;;
     copy) cat <"$3" >"$held"; chmod 0400 "$held"; chown "$user:$group" "$held" ;;
@@ -93,14 +93,16 @@ export function shelterLaunches(shelter: Shelter): readonly Launch[] {
   const [sh, setpriv, unshare] = ['sh', 'setpriv', 'unshare'].map(systemProgram);
   if (sh == null || setpriv == null) return [];
   const programs = { sh, setpriv, unshare: unshare ?? null };
+  const prepared = { ...shelter, steps: unshare === null ? [] : steps(shelter) };
+  const reachable = isReachable(shelter);
   return strengths
     .filter(({ alone }) => !alone || !shelter.processes)
-    .filter(({ namespace }) => (namespace ? unshare !== null : isReachable(shelter)))
-    .map((strength) => launch(shelter, strength, programs));
+    .filter(({ namespace }) => (namespace ? unshare !== null : reachable))
+    .map((strength) => launch(prepared, strength, programs));
 }
 
 function launch(
-  shelter: Shelter,
+  shelter: Shelter & { readonly steps: readonly string[] },
   { namespace, alone, deathSignal }: Strength,
   { sh, setpriv, unshare }: { sh: string; setpriv: string; unshare: string | null },
 ): Launch {
@@ -117,7 +119,7 @@ function launch(
       String(gid),
       shelter.bounded ? String(mostProcesses) : '',
     ],
-    ...(namespace ? steps(shelter) : []),
+    ...(namespace ? shelter.steps : []),
     ...['run', setpriv, '--reuid', String(uid), '--regid', String(gid), '--clear-groups', '--no-new-privs'],
     ...['--inh-caps=-all', '--bounding-set=-all', ...(deathSignal ? ['--pdeathsig', 'KILL'] : [])],
     ...[process.execPath, ...nodeArguments()],
@@ -151,6 +153,7 @@ function steps(shelter: Shelter): string[] {
   const own = shelter.bounded && !needed && existsSync(sharedMemory);
   return [
     ...(own ? ['memory', '-', sharedMemory] : []),
+    ...(held.length > 0 ? ['begin-to-hold', '-', '-'] : []),
     ...held.flatMap(({ from, take }, index) => [take, String(index), from]),
     ...covers.flatMap((path) => ['cover', '-', path]),
     ...held.flatMap(({ path, show }, index) => [show, String(index), path]),

@@ -158,13 +158,13 @@ function absent(paths: readonly string[]): string[] {
     .map((path) => {
       let at = dirname(path);
       while (realOf(at) === null) at = dirname(at);
-      return join(realpathSync(at), 'absent');
+      return join(realpathSync.native(at), 'absent');
     });
 }
 
 function realOf(path: string): string | null {
   try {
-    return realpathSync(path);
+    return realpathSync.native(path);
   } catch {
     return null;
   }
