@@ -7,7 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { bundle } from './bundle.mjs';
 
 const out = resolve(process.argv[2] ?? '.', 'dist');
@@ -27,7 +27,9 @@ process.exitCode = status ?? 1;
 
 /** Writes the code that validates by the schemas of the configuration, the state, built-in addins, manifests and answers. */
 async function prepareValidators() {
-  const { preparedName, sourceOf } = await import('../src/core/settings/validate.ts');
+  const { joinedName, preparedFile, preparedName, sourceOf } = await import(
+    '../src/core/settings/validate.ts'
+  );
   const { configSchema } = await import('../src/core/config/config-schema.ts');
   const { addinConfigurationSchema } = await import('../src/core/config/addin-schema.ts');
   const { headerSchema, bodySchema } = await import('../src/core/archive/manifest-shape.ts');
@@ -35,17 +37,26 @@ async function prepareValidators() {
   const { answers } = await import('../src/core/isolation/answers.ts');
   const { allAddins } = await import('../src/cli/builtin-addins.ts');
   const settings = (await allAddins()).map((definition) => definition.settingsSchema);
-  mkdirSync(join(out, 'core/settings/validators'), { recursive: true });
-  const manifests = [headerSchema, bodySchema];
-  const files = [configSchema, addinConfigurationSchema, ...manifests, ...stateSchemas];
-  const ours = [...files, ...Object.values(answers)];
   const require = createRequire(import.meta.url);
-  for (const schema of [...ours, ...settings]) {
+  const write = (name, source) => writeFileSync(join(out, preparedFile(name)), source);
+  mkdirSync(dirname(join(out, preparedFile(joinedName))), { recursive: true });
+  for (const schema of [configSchema, addinConfigurationSchema, ...settings]) {
     const source = sourceOf(schema);
     const made = { exports: null };
     // Here, for packages are not yet beside what is built.
     new Function('require', 'module', 'exports', source)(require, made, made.exports);
     if (typeof made.exports !== 'function') throw new Error(`${preparedName(schema)} is no validator`);
-    writeFileSync(join(out, 'core/settings', preparedName(schema)), source);
+    write(preparedName(schema), source);
   }
+  // In parentheses V8 compiles a function with its file, and only what is compiled with it is kept in Node's compile cache.
+  const parts = [headerSchema, bodySchema, ...stateSchemas, ...Object.values(answers)].map(
+    (schema) =>
+      `exports['${preparedName(schema)}'] = (function () {const module = { exports: {} };${sourceOf(schema)};return module.exports;});`,
+  );
+  const joined = parts.join('\n');
+  const made = {};
+  new Function('require', 'exports', joined)(require, made);
+  for (const [name, make] of Object.entries(made))
+    if (typeof make() !== 'function') throw new Error(`${name} is no validator`);
+  write(joinedName, joined);
 }

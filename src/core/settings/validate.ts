@@ -54,14 +54,23 @@ export function validate(value: unknown, schema: JsonSchema): readonly ErrorObje
   return check(value) ? [] : (check.errors ?? []);
 }
 
-/** The name of what the build makes of a schema. */
+/** What the build names code by that it makes of a schema. */
 export const preparedName = (schema: JsonSchema): string =>
-  `validators/${hash('sha256', JSON.stringify(schema)).slice(0, 32)}.cjs`;
+  hash('sha256', JSON.stringify(schema)).slice(0, 32);
+
+/** In its own file, or with those that nearly all commands with a store need: many files take longer than a large one. */
+export const preparedFile = (name: string): string => `core/settings/validators/${name}.cjs`;
+export const joinedName = 'joined';
+
+type Joined = Readonly<Record<string, (() => ValidateFunction) | undefined>>;
 
 /** Undefined where the build did not know the schema, or there was none. */
 function prepared(schema: JsonSchema): ValidateFunction | undefined {
-  const path = join(ownCode, 'core/settings', preparedName(schema));
-  return existsSync(path) ? (require(path) as ValidateFunction) : undefined;
+  const name = preparedName(schema);
+  const path = join(ownCode, preparedFile(name));
+  if (existsSync(path)) return require(path) as ValidateFunction;
+  const joined = join(ownCode, preparedFile(joinedName));
+  return existsSync(joined) ? (require(joined) as Joined)[name]?.() : undefined;
 }
 
 function compile(schema: JsonSchema): ValidateFunction {
@@ -71,7 +80,7 @@ function compile(schema: JsonSchema): ValidateFunction {
   return ((rare ? complete : ordinary) as AjvCore.default).compile(schema);
 }
 
-/** For the build: code that does what `validate` would, to be put under `preparedName`. */
+/** For the build: code of a module that does what `validate` would. */
 export function sourceOf(schema: JsonSchema): string {
   const { default: generate } = require('ajv/dist/standalone/index.js') as Standalone;
   const forSource = { ...options, code: { source: true } };
