@@ -18,6 +18,8 @@ export interface NewestFindings {
   readonly key?: string;
   /** The same of the last complete one; absent where none is known. */
   readonly completeKey?: string;
+  /** Id of the run that made it. */
+  readonly run?: string;
   /** How long it took; absent where a clock went back meanwhile. */
   readonly durationMs?: number;
   readonly findings: readonly { readonly code: string; readonly message: string }[];

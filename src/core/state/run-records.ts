@@ -37,6 +37,7 @@ export interface KnownRun extends RunRecord {
 }
 
 export interface RunHandle {
+  readonly id: string;
   /** One more account ended so; one that was cut off is not done. Writes now and then only; never fails. */
   done(error: ErrorCode | null, nowMs: number): Promise<void>;
   /** Forgets the run, and interrupted ones of this configuration that it has caught up with. */
@@ -62,6 +63,7 @@ export async function beginRun(stateDir: string, run: Begun): Promise<RunHandle>
   await writeJsonFile(path, file);
   let writtenAtMs = run.startedAtMs;
   return {
+    id: run.id,
     async done(error, nowMs) {
       if (error === 'INTERRUPTED') return;
       file = { ...file, done: file.done + 1, failed: file.failed + (error === null ? 0 : 1) };

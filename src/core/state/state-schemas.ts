@@ -80,7 +80,7 @@ const findings = {
 const newestFindingsSchema = {
   type: 'object',
   required: ['id', 'findings'],
-  properties: { id: text, key: text, completeKey: text, durationMs: whole, findings },
+  properties: { id: text, key: text, completeKey: text, run: text, durationMs: whole, findings },
 } as const;
 
 const lastSnapshot = { lineage: text, sequence: whole, digest: text } as const;

@@ -1,8 +1,8 @@
 /**
  * One run: backs up many accounts, several at once, and says how each ended.
  *
- * Accounts are independent: one that fails never stops the others. The account whose last good snapshot
- * is oldest comes first, so that a run that is cut short does most where it is needed most.
+ * Accounts are independent: one that fails never stops the others. Those whose last good snapshots are
+ * oldest come first, so that a run that is cut short does most where it is needed most.
  */
 
 import { runKey } from '../../archive/keys.ts';
@@ -149,7 +149,7 @@ async function backUpAll(
 ): Promise<RunTally> {
   await run.state.sightAll(run.accounts);
   const queue = new AccountQueue(await inOrderOfNeed(run, await early.lastGood), run);
-  const tally = new RunTally();
+  const tally = new RunTally(handle.id);
   const memory = new MemoryKeeper(run.accounts.length >= manyAccounts);
   const turns = new Turns(run.concurrency);
   memory.look(run.world.now());

@@ -1,9 +1,9 @@
 /**
- * The accounts whose last good snapshots are oldest come first: a run that is cut short does most where it is needed most.
+ * Accounts whose last good snapshots are oldest come first: a run that is cut short does most where it is needed most.
  *
- * Of those that one run backed up, what took longest comes first, so that no run ends with a large account alone on an
- * idle machine. What a clock that was ahead has dated is no good one yet. A store that cannot be listed is not asked:
- * what runs have written is in the state, of a killed one all but the last minutes.
+ * Of those that one run backed up, what took longest comes first, so that none of them is left alone at the end on a
+ * machine that is idle otherwise. What a clock that was ahead has dated is no good one yet. A store that cannot be listed
+ * is not asked: what runs have written is in the state, of a killed one all but the last minutes.
  */
 
 import { isAhead } from '../../ahead.ts';
@@ -12,14 +12,12 @@ import type { Account } from '../../contracts/panel.ts';
 import { type NewestFindings, readNewestFindings } from '../../state/newest-findings.ts';
 import type { BackUpRun } from './back-up.ts';
 
-/** Between the snapshots of one run there is rarely more, and between two runs rarely less. */
-const betweenRunsMs = 600_000;
-
 interface Need {
   readonly account: Account;
   /** When its last good snapshot was made; 0 where there is none. */
   readonly atMs: number;
-  /** How long its newest one took; 0 where nobody knows. */
+  /** Id of the run that made that one; undefined where nobody knows. */
+  readonly run: string | undefined;
   readonly tookMs: number;
 }
 
@@ -28,35 +26,36 @@ export async function inOrderOfNeed(
   run: BackUpRun,
   lastGood: ReadonlyMap<string, number>,
 ): Promise<Account[]> {
-  const newest = await readNewestFindings(run.stateDir, run.addin.id);
+  // Without what the state remembers the order is another, and nothing else.
+  const newest = await readNewestFindings(run.stateDir, run.addin.id).catch(
+    (): Awaited<ReturnType<typeof readNewestFindings>> => new Map(),
+  );
   const known = run.addin.store.capabilities.putOnly ? written(newest, run.world.now()) : lastGood;
   const needs = await Promise.all(
-    run.accounts.map(async (account): Promise<Need> => {
+    run.accounts.map(async (account) => {
       const owner = (await run.state.knownAccountId(account)) ?? '';
-      return { account, atMs: known.get(owner) ?? 0, tookMs: newest.get(owner)?.durationMs ?? 0 };
+      return needOf(account, known.get(owner) ?? 0, newest.get(owner));
     }),
   );
   const byTime = needs.sort((a, b) => a.atMs - b.atMs);
-  return runsOf(byTime).flatMap((one) =>
-    one.sort((a, b) => b.tookMs - a.tookMs).map(({ account }) => account),
-  );
+  // A group stands where its oldest does.
+  const groups = [...Map.groupBy(byTime, (need) => need.run ?? need).values()];
+  return groups.flatMap((one) => one.sort((a, b) => b.tookMs - a.tookMs).map(({ account }) => account));
 }
 
-/** Those that seem to come from one run together; from the oldest on. */
-function runsOf(byTime: readonly Need[]): Need[][] {
-  const runs: Need[][] = [];
-  for (const [i, need] of byTime.entries()) {
-    const before = byTime[i - 1];
-    if (before === undefined || need.atMs - before.atMs >= betweenRunsMs) runs.push([]);
-    runs.at(-1)!.push(need);
-  }
-  return runs;
+function needOf(account: Account, atMs: number, newest: NewestFindings | undefined): Need {
+  const isLastGood = newest?.completeKey === newest?.key && goodAtMs(newest) === atMs;
+  const { run, durationMs } = (isLastGood ? newest : undefined) ?? {};
+  return { account, atMs, run, tookMs: durationMs ?? 0 };
 }
+
+const goodAtMs = (newest: NewestFindings | undefined): number | undefined =>
+  parseManifestKey(newest?.completeKey ?? '')?.atMs;
 
 function written(newest: ReadonlyMap<string, NewestFindings>, nowMs: number): ReadonlyMap<string, number> {
   return new Map(
-    [...newest].flatMap(([owner, { completeKey = '' }]) => {
-      const atMs = parseManifestKey(completeKey)?.atMs;
+    [...newest].flatMap(([owner, one]) => {
+      const atMs = goodAtMs(one);
       return atMs === undefined || isAhead(atMs, nowMs) ? [] : [[owner, atMs] as const];
     }),
   );

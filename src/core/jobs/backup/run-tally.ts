@@ -14,11 +14,16 @@ export class RunTally {
   /** By the account's UUID. */
   readonly newest = new Map<string, NewestFindings>();
   failed = 0;
+  readonly #run: string;
   /** When it was written, or the run began. */
   #keptAtMs: number | null = null;
   #lost = 0;
   #partial = 0;
   #warned = 0;
+
+  constructor(run: string) {
+    this.#run = run;
+  }
 
   add(outcome: AccountOutcome): void {
     if (outcome.error === null) {
@@ -28,7 +33,8 @@ export class RunTally {
       const complete = header.state === 'complete' ? { completeKey: key } : {};
       const took = Date.parse(header.committedAt) - Date.parse(header.startedAt);
       const duration = took < 0 ? {} : { durationMs: took };
-      this.newest.set(header.owner, { id: header.id, key, ...complete, ...duration, findings });
+      const about = { id: header.id, key, ...complete, run: this.#run, ...duration };
+      this.newest.set(header.owner, { ...about, findings });
     } else this.failed += 1;
     const status = statusOf(outcome);
     if (outcome.error === null && status === errorCodes.SNAPSHOT_PARTIAL.exit) this.#partial = status;

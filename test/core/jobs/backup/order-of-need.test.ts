@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -70,31 +70,58 @@ describe('the account whose last good snapshot is oldest', () => {
 });
 
 describe('of accounts that one run backed up', () => {
-  const took = async (durations: readonly number[]): Promise<void> => {
-    const newest = durations.map((durationMs, i) => {
+  /** For each account when, and for how many minutes, which run backed it up. */
+  const done = async (...accounts: readonly (readonly [string, number, number])[]) => {
+    const newest = accounts.map(([run, atMs, minutes], i) => {
       const owner = ownerUuid(i + 1);
-      return [owner, { ...written(owner, hour, 'complete'), durationMs }] as const;
+      return [owner, { ...written(owner, atMs, 'complete'), run, durationMs: minutes * 60_000 }] as const;
     });
     await rememberNewestFindings(stateDir, addinId, new Map(newest));
+    return new Map(accounts.map(([, atMs], i) => [ownerUuid(i + 1), atMs]));
   };
 
-  it('that which took longest comes first', async () => {
-    await took([1000, 5000, 2000, 3000]);
-    const lastGood = new Map([1, 2, 3, 4].map((n) => [ownerUuid(n), 3 * hour + n * 500_000] as const));
+  it('that which took longest comes first, however far apart they were begun', async () => {
+    const lastGood = await done(
+      ['a', hour, 30],
+      ['a', 2 * hour, 300],
+      ['a', 5 * hour, 40],
+      ['a', 7 * hour, 90],
+    );
 
     expect(await sites(false, lastGood)).toBe('2 4 3 1');
     expect(await sites(true, new Map())).toBe('2 4 3 1');
   });
 
-  it('none comes before one of an earlier run', async () => {
-    await took([9000, 5000, 2000, 3000]);
-    const lastGood = new Map([
-      [ownerUuid(1), 3 * hour],
-      [ownerUuid(2), 3 * hour + 599_999],
-      [ownerUuid(3), 3 * hour - 600_000],
-      [ownerUuid(4), 3 * hour - 600_001],
-    ]);
+  it('none comes before one that it did not get to', async () => {
+    const lastGood = await done(
+      ['b', 2 * hour, 90],
+      ['b', 2 * hour + 1000, 95],
+      ['a', 2 * hour - 1000, 1],
+      ['a', hour, 2],
+    );
 
-    expect(await sites(false, lastGood)).toBe('4 3 1 2');
+    expect(await sites(false, lastGood)).toBe('4 3 2 1');
+  });
+
+  it('one of which a later run made a partial snapshot counts by its last good one', async () => {
+    await done(['a', hour, 30], ['a', 2 * hour, 300], ['a', 3 * hour, 90], ['a', 4 * hour, 60]);
+    const partial = { ...written(ownerUuid(1), 8 * hour, 'partial'), run: 'b', durationMs: 9 };
+    await rememberNewestFindings(stateDir, addinId, new Map([[ownerUuid(1), partial]]));
+
+    expect(await sites(true, new Map())).toBe('1 2 3 4');
+  });
+
+  it('all are there where the state cannot be read', async () => {
+    const lastGood = await done(
+      ['a', hour, 30],
+      ['a', 2 * hour, 300],
+      ['a', 3 * hour, 90],
+      ['a', 4 * hour, 60],
+    );
+    rmSync(join(stateDir, 'newest'), { recursive: true });
+    mkdirSync(join(stateDir, 'newest', `${addinId}.json`), { recursive: true });
+
+    expect(await sites(false, lastGood)).toBe('1 2 3 4');
+    expect(await sites(true, new Map())).toBe('1 2 3 4');
   });
 });
