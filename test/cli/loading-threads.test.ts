@@ -25,14 +25,18 @@ beforeAll(() => {
 
 afterAll(() => site.remove());
 
-/** A backup each of whose threads runs this code before all else; `file` is a path to write to. */
+/** A backup with two cores, each of whose threads runs this code before all else; `file` is a path to write to. */
 function backUp(config: string, code: string): { file: string; result: Promise<CliResult> } {
   const directory = mkdtempSync(join(site.dir, 'threads-'));
   const [preload, file] = [join(directory, 'preload.mjs'), join(directory, 'written')];
   writeFileSync(
     preload,
     `import { appendFileSync } from 'node:fs';
+    import { syncBuiltinESMExports } from 'node:module';
+    import os from 'node:os';
     import { isMainThread } from 'node:worker_threads';
+    os.availableParallelism = () => 2;
+    syncBuiltinESMExports();
     const write = () => appendFileSync(${JSON.stringify(file)}, 'x');
     if (!isMainThread) { ${code} }`,
   );

@@ -105,14 +105,16 @@ export class CapturePool {
     this.#threads.prepare(jobs);
   }
 
-  /** Without work there is no other in its place: one that cannot load would be started without end. */
+  /** Where it died while it loaded, another comes only for work that nobody does: it would die as well, without end. */
   #died(thread: Thread, cause: Error): void {
     for (const job of [...this.#jobs.values()]) {
       if (job.parts.has(thread)) {
         this.#fail(job, new HoldfastError('INTERNAL', `a capture thread died: ${cause.message}`, { cause }));
       }
     }
-    if ([...this.#jobs.values()].some(({ parts }) => parts.size === 0)) this.#threads.start();
+    const left = [...this.#jobs.values()];
+    const isWanted = thread.loaded[0] === 1 ? left.length > 0 : left.some(({ parts }) => parts.size === 0);
+    if (isWanted) this.#threads.start();
     this.#schedule();
   }
 

@@ -10,6 +10,8 @@ export interface Thread {
   readonly number: number;
   readonly worker: Worker;
   readonly underWay: Int32Array;
+  /** 1 as soon as it is ready for its first message. */
+  readonly loaded: Int32Array;
   /** Messages given to it that it has not finished. */
   pending: number;
 }
@@ -30,12 +32,13 @@ const heapIsMadeMs = 3;
 
 /** Of threads that have not ended: whether they have loaded. */
 const living = new Set<Int32Array>();
-/** A thread that never gets there holds up no exit for ever. */
+/** For all together. One that hangs, or dies at that moment and cannot say so any more, holds up no exit for longer. */
 const longestLoadMs = 2000;
 
 /** The end of the process ends its threads, and one that declares system calls at that moment takes it down with SIGABRT. */
 function letLoad(): void {
-  for (const loaded of living) Atomics.wait(loaded, 0, 0, longestLoadMs);
+  const endsAt = performance.now() + longestLoadMs;
+  for (const loaded of living) Atomics.wait(loaded, 0, 0, Math.max(0, endsAt - performance.now()));
 }
 
 /** A capture thread, idle. The caller listens to it. */
@@ -58,5 +61,5 @@ export function startThread(number: number, shared: SharedByThreads, pageBytes: 
     living.delete(loaded);
     if (living.size === 0) process.removeListener('exit', letLoad);
   });
-  return { number, worker, underWay, pending: 0 };
+  return { number, worker, underWay, loaded, pending: 0 };
 }
