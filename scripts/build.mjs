@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { bundle } from './bundle.mjs';
+import { bundle, inAscii } from './bundle.mjs';
 
 const out = resolve(process.argv[2] ?? '.', 'dist');
 rmSync(out, { recursive: true, force: true });
@@ -38,7 +38,7 @@ async function prepareValidators() {
   const { allAddins } = await import('../src/cli/builtin-addins.ts');
   const settings = (await allAddins()).map((definition) => definition.settingsSchema);
   const require = createRequire(import.meta.url);
-  const write = (name, source) => writeFileSync(join(out, preparedFile(name)), source);
+  const write = (name, source) => writeFileSync(join(out, preparedFile(name)), inAscii(source));
   mkdirSync(dirname(join(out, preparedFile(joinedName))), { recursive: true });
   for (const schema of [configSchema, addinConfigurationSchema, ...settings]) {
     const source = sourceOf(schema);

@@ -20,6 +20,7 @@ import {
   startHoldfast,
   writeJson,
 } from '../support/cli.ts';
+import { unpackedSdk } from '../support/packed-sdk.ts';
 
 let site: CliSite;
 beforeAll(() => {
@@ -44,13 +45,16 @@ describe('the command line', () => {
     expect(stderr).not.toMatch(/node_modules\/(?!\.cache)/);
   });
 
-  it('is built of files in ASCII, which Node takes as they are', () => {
-    const built = readdirSync(join(dirname(main), '..'), { recursive: true, withFileTypes: true });
-    const files = built.filter((one) => one.isFile() && one.name.endsWith('.js'));
+  it('is built of files in ASCII, which Node takes as they are', async () => {
+    const isBuilt = process.env['HOLDFAST_TEST_MAIN'] !== undefined;
+    const built = isBuilt ? dirname(dirname(main)) : join(await unpackedSdk(), 'dist');
+    const entries = readdirSync(built, { recursive: true, withFileTypes: true });
+    const files = entries.filter((one) => one.isFile() && /\.c?js$/.test(one.name));
     const others = files.filter((one) =>
       readFileSync(join(one.parentPath, one.name)).some((byte) => byte > 0x7f),
     );
 
+    expect(files.filter(({ name }) => name.endsWith('.cjs')).length).toBeGreaterThan(5);
     expect(others.map(({ name }) => name)).toEqual([]);
   });
 
