@@ -20,6 +20,8 @@ const program = 'cli/program.ts';
 const version = 'core/jobs/addin.ts';
 /** Finds files from where it lies: joined ones lie one below `dist/`, as it does. */
 const ownFiles = 'core/own-files.ts';
+/** Takes the native part of its package by `require`. */
+const nativeCalls = 'core/filesystem/libc.ts';
 const entries = ['cli/start.ts', 'cli/main.ts', ...threads, ...apart, ...sdk, ...addins];
 
 /** Writes the JavaScript of the package to a directory. */
@@ -134,6 +136,7 @@ function graphFrom(infoOf) {
     const { importedIds, dynamicallyImportedIds } = infoOf(path);
     const ours = (ids) => ids.filter((id) => id.startsWith(src)).map((id) => relative(src, id));
     const packages = importedIds.filter((id) => !id.startsWith(src) && !id.startsWith('node:'));
+    if (path === nativeCalls) packages.push('koffi');
     known.set(path, { now: ours(importedIds), later: ours(dynamicallyImportedIds), packages });
     for (const next of [...known.get(path).now, ...known.get(path).later]) visit(next);
   };

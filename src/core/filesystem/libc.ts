@@ -9,9 +9,24 @@
  * `native.ts`, `native-process.ts` and `quota.ts`.
  */
 
+import { createRequire } from 'node:module';
 import { constants as os } from 'node:os';
-import koffi from 'koffi';
+import type Koffi from 'koffi';
 
+/**
+ * koffi finds its native part by reading which C library Node was linked with, which costs every thread and process 5 ms.
+ * Here it can only be glibc. Where its part does not lie where npm puts it, koffi looks for it.
+ */
+function loadKoffi(): typeof Koffi {
+  const require = createRequire(import.meta.url);
+  try {
+    return require(`@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`);
+  } catch {
+    return require('koffi');
+  }
+}
+
+const koffi = loadKoffi();
 const libc = koffi.load('libc.so.6');
 
 type Call = (...args: readonly unknown[]) => number;
