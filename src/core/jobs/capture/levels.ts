@@ -1,7 +1,7 @@
 /** The open directories of a walk, and names as the walk hands them to the kernel. */
 
 import { fileType, typeOf } from '../../archive/entry.ts';
-import { Stat, statFd } from '../../filesystem/native.ts';
+import { errno, Stat, statFd } from '../../filesystem/native.ts';
 
 export interface Level {
   readonly fd: number;
@@ -94,6 +94,9 @@ export function isElsewhere(stat: Stat, root: Stat): boolean {
   const told = stat.tellsMount && typeOf(stat) !== fileType.directory;
   return !told && !stat.isOnDevice(root);
 }
+
+/** Why no directory opens by a name that was one. */
+export const isReplaced = (rc: number): boolean => rc === -errno.ENOTDIR || rc === -errno.ELOOP;
 
 /** Deeper directories are left out with a warning: each level holds a descriptor. */
 const depthLimit = 10_000;

@@ -2,7 +2,8 @@
 
 import { HoldfastError } from '../../errors.ts';
 import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
-import { AT_FDCWD, errnoName, O, openAt, type Stat, statFd } from '../../filesystem/native.ts';
+import { AT_FDCWD, closeFd, errnoName, O, openAt, type Stat, statFd } from '../../filesystem/native.ts';
+import { openFrom } from '../../filesystem/open-below.ts';
 import type { CaptureTree } from './messages.ts';
 
 /**
@@ -18,4 +19,13 @@ export function openRoot({ name, path }: CaptureTree, stat: Stat): number {
   throw new HoldfastError('TREE_UNREADABLE', `cannot open tree ${name}: ${errnoName(root)}`, {
     hint: 'Check that the path exists, is a directory and is mounted.',
   });
+}
+
+/** Opens the directory that holds a path below an open root, in place of the root. @returns a descriptor, or the negated errno */
+export function openAbove(root: number, path: string): number {
+  const end = path.lastIndexOf('/');
+  if (end <= 0) return root;
+  const fd = openFrom(root, Buffer.from(path.slice(0, end), 'latin1'), O.DIRECTORY | O.NOFOLLOW);
+  closeFd(root);
+  return fd;
 }

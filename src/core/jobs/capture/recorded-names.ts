@@ -9,14 +9,12 @@
 
 import { fileType, typeOf } from '../../archive/entry.ts';
 import { isHoldfastError } from '../../errors.ts';
-import { listDirectory, plainName } from '../../filesystem/directory.ts';
+import { plainName } from '../../filesystem/directory.ts';
 import type { TreeContext } from './entry-log.ts';
 import type { LeafContext } from './leaf-capture.ts';
 import { isUnchanged, type Level, nameBuffer } from './levels.ts';
+import { namesIn } from './unchanged-directory.ts';
 import { keepUnchanged } from './unchanged-leaf.ts';
-
-/** Where e2fsck and xfs_repair put what they find, without a new ctime. */
-export const isFilledByRepair = (path: string): boolean => /(?:^|\/)lost\+found$/.test(path);
 
 /**
  * Passes what is as it was, up to a name that has to be looked at.
@@ -55,7 +53,7 @@ export function nextToCapture(leaf: LeafContext, level: Level): string | null {
 export function listAfterAll(level: Level, { warn }: Pick<TreeContext, 'warn'>): void {
   if (level.refused) return;
   try {
-    const names = listDirectory(level.fd);
+    const names = namesIn(level.fd);
     const { last } = level;
     const next = last === null ? 0 : names.findIndex((name) => plainName(name) > last);
     level.next = next < 0 ? names.length : next;

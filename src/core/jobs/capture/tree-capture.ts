@@ -10,16 +10,25 @@ import { entryFlags, fileType } from '../../archive/entry.ts';
 import { plainName } from '../../filesystem/directory.ts';
 import { datesDirectories, type NumberRule, numberRule } from '../../filesystem/kind.ts';
 import { closeFd, errno, O, openAt, Stat, statAt, statFd } from '../../filesystem/native.ts';
-import { openFrom } from '../../filesystem/open-below.ts';
 import { PathFilter } from '../../filesystem/patterns.ts';
 import { EntryLog, type TreeContext } from './entry-log.ts';
 import { handOver } from './hand-over.ts';
 import { captureRegular, captureSpecial, type LeafContext, type Previous } from './leaf-capture.ts';
-import { cName, depthOf, depthProblem, isElsewhere, isListed, type Level, levelOf } from './levels.ts';
+import {
+  cName,
+  depthOf,
+  depthProblem,
+  isElsewhere,
+  isListed,
+  isReplaced,
+  type Level,
+  levelOf,
+} from './levels.ts';
 import { listNames, nextListed } from './listed-names.ts';
 import type { CaptureTree } from './messages.ts';
-import { openRoot } from './open-root.ts';
-import { isFilledByRepair, nextToCapture } from './recorded-names.ts';
+import { openAbove, openRoot } from './open-root.ts';
+import { nextToCapture } from './recorded-names.ts';
+import { hasRecordedNames, openUnchanged } from './unchanged-directory.ts';
 
 export class TreeCapture {
   readonly #tree: CaptureTree;
@@ -73,19 +82,14 @@ export class TreeCapture {
       this.#enter(root, '', 0, seenMs);
       return;
     }
-    const end = path.lastIndexOf('/');
-    let fd = root;
-    if (end > 0) {
-      fd = openFrom(root, Buffer.from(path.slice(0, end), 'latin1'), O.DIRECTORY | O.NOFOLLOW);
-      closeFd(root);
-    }
+    const fd = openAbove(root, path);
     if (fd < 0) {
       // Somebody may have moved a directory above it, and back: nothing below that shows it.
       this.#log.lost(path, isReplaced(fd) ? -errno.ENOENT : fd);
       return;
     }
     try {
-      this.#capture(fd, path.slice(end + 1), path);
+      this.#capture(fd, path.slice(path.lastIndexOf('/') + 1), path);
     } finally {
       closeFd(fd);
     }
@@ -97,8 +101,12 @@ export class TreeCapture {
     const name = isListed(level)
       ? nextListed(this.#leaf, level, this.#takes)
       : nextToCapture(this.#leaf, level);
-    if (name !== null) this.#capture(level.fd, name, level.prefix + plainName(name));
-    else if (level.names === null || level.next >= level.names.length) {
+    if (name !== null) {
+      const path = level.prefix + plainName(name);
+      const fd = isListed(level) || !this.#datesDirectories ? -1 : openUnchanged(this.#leaf, level, path);
+      if (fd < 0) this.#capture(level.fd, name, path);
+      else this.#enterUnchanged(fd, path, level.depth + 1);
+    } else if (level.names === null || level.next >= level.names.length) {
       closeFd(level.fd);
       this.#stack.pop();
     }
@@ -194,13 +202,12 @@ export class TreeCapture {
       this.#context.warn('other-file-system', path, 'was mounted over while it was read; it is left out');
       return true;
     }
-    this.#enter(fd, `${path}/`, depthOf(path), seenMs);
+    this.#enter(fd, path, depthOf(path), seenMs);
     return true;
   }
 
   /** Records an open directory and puts it on the stack, which then owns the descriptor. */
-  #enter(fd: number, prefix: string, depth: number, seenMs: number): void {
-    const path = prefix.slice(0, -1);
+  #enter(fd: number, path: string, depth: number, seenMs: number): void {
     const tooDeep = depthProblem(path, depth);
     this.#context.checkStop();
     const isKnown = tooDeep === null && this.#knowsNames(path);
@@ -217,19 +224,27 @@ export class TreeCapture {
     const isNew = before === null || (before !== 'same' && (before.flags & entryFlags.contentsLeftOut) !== 0);
     if (before === 'same') this.#log.keep();
     else this.#log.emit(this.#log.describe(path, this.#stat, fd, 0, seenMs));
+    this.#push(path, { fd, names, depth, isNew });
+  }
+
+  #enterUnchanged(fd: number, path: string, depth: number): void {
+    this.#context.checkStop();
+    this.#context.flushPages(false);
+    this.#log.keep();
+    this.#push(path, { fd, names: null, depth, isNew: false });
+  }
+
+  #push(path: string, entered: Pick<Level, 'fd' | 'names' | 'depth' | 'isNew'>): void {
+    const prefix = path === '' ? '' : `${path}/`;
     const prefixBytes = Buffer.from(`${this.#log.fullPath(path)}/`, 'latin1');
-    const takesAll = this.#context.merge !== null && this.#filter.takesAllAt(depth + 1);
-    this.#stack.push(levelOf({ fd, names, prefix, depth, prefixBytes, takesAll, isNew }, this.#stat));
+    const takesAll = this.#context.merge !== null && this.#filter.takesAllAt(entered.depth + 1);
+    this.#stack.push(levelOf({ ...entered, prefix, prefixBytes, takesAll }, this.#stat));
     if (this.#context.wantsHandOver()) handOver(this.#stack, this.#context, this.#log);
   }
 
   /** An unchanged directory of which the parent has all names. */
   #knowsNames(path: string): boolean {
-    if (!this.#datesDirectories || this.#context.isDue(this.#stat.inodeLow) || isFilledByRepair(path))
-      return false;
-    return this.#context.merge?.find(this.#log.fullPath(path)) === true && this.#log.isAsRecorded(this.#stat);
+    const isAtIt = this.#datesDirectories && this.#context.merge?.find(this.#log.fullPath(path)) === true;
+    return isAtIt && hasRecordedNames(this.#leaf, path);
   }
 }
-
-/** Why no directory opens by a name that was one. */
-const isReplaced = (rc: number): boolean => rc === -errno.ENOTDIR || rc === -errno.ELOOP;

@@ -1,0 +1,54 @@
+/**
+ * The short way into a directory that did not change: it is looked at by a descriptor that reads nothing, which then finds
+ * what is in it. So it needs no look before it is opened; and of a file system that somebody mounted there no
+ * server is asked to open anything.
+ */
+
+import { fileType, typeOf } from '../../archive/entry.ts';
+import { HoldfastError } from '../../errors.ts';
+import { listDirectory } from '../../filesystem/directory.ts';
+import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
+import { closeFd, errnoName, O, openAt, statFd, zName } from '../../filesystem/native.ts';
+import type { LeafContext } from './leaf-capture.ts';
+import { depthProblem, type Level, nameBuffer } from './levels.ts';
+
+/** Where e2fsck and xfs_repair put what they find, without a new ctime. */
+const isFilledByRepair = (path: string): boolean => /(?:^|\/)lost\+found$/.test(path);
+
+/** Whether the directory that `stat` describes, and that the merge is at, still has the names that the parent has. */
+export const hasRecordedNames = ({ context, log, stat }: LeafContext, path: string): boolean =>
+  !context.isDue(stat.inodeLow) && !isFilledByRepair(path) && log.isAsRecorded(stat);
+
+/**
+ * Opens the directory that the merge is at, whose name is in `nameBuffer`; `stat` describes it then.
+ *
+ * @returns a descriptor that finds names and reads none; -1 where the long way has to be gone, and nothing has happened yet
+ */
+export function openUnchanged(leaf: LeafContext, level: Level, path: string): number {
+  const { context, stat, isForeign } = leaf;
+  if (!level.takesAll || typeOf(context.merge!.record) !== fileType.directory) return -1;
+  if (depthProblem(path, level.depth + 1) !== null) return -1;
+  const fd = openAt(level.fd, nameBuffer, O.PATH | O.NOFOLLOW);
+  if (fd < 0) return -1;
+  if (statFd(fd, stat) === 0 && !isForeign(stat) && hasRecordedNames(leaf, path)) return fd;
+  closeFd(fd);
+  return -1;
+}
+
+const dot = zName('.');
+
+/** The names in a directory, also of one that was opened to read nothing. @throws as `listDirectory` */
+export function namesIn(fd: number): string[] {
+  const reading = openAt(fd, dot, O.DIRECTORY | O.NOFOLLOW);
+  if (reading < 0) {
+    stopWhereExhausted(reading);
+    throw new HoldfastError('TREE_UNREADABLE', `cannot open a directory: ${errnoName(reading)}`, {
+      hint: 'Check the file system (dmesg, fsck) and run the backup again.',
+    });
+  }
+  try {
+    return listDirectory(reading);
+  } finally {
+    closeFd(reading);
+  }
+}
