@@ -13,7 +13,7 @@ import type { LeafContext } from './leaf-capture.ts';
 import { depthProblem, type Level, nameBuffer } from './levels.ts';
 
 /** Where e2fsck and xfs_repair put what they find, without a new ctime. */
-const isFilledByRepair = (path: string): boolean => /(?:^|\/)lost\+found$/.test(path);
+const isFilledByRepair = (path: string): boolean => path === 'lost+found' || path.endsWith('/lost+found');
 
 /** Whether the directory that `stat` describes, and that the merge is at, still has the names that the parent has. */
 export const hasRecordedNames = ({ context, log, stat }: LeafContext, path: string): boolean =>
