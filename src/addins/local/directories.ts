@@ -3,13 +3,14 @@
  *
  * A new name survives a loss of power only after an fsync of the directory that holds it. A directory
  * that exists may have been made by a process that died before that fsync, so its parent is synced
- * once per process in any case; where nothing is dirty that costs next to nothing.
+ * once per process in any case. That sync holds for all that had been there before it: where a thousand accounts lie
+ * side by side it need not be repeated for each, and each would make the disk write out its cache.
  *
  * Looks and opens are synchronous, as listings are: each put needs several, and a trip through the thread pool costs many times
  * as much.
  */
 
-import { closeSync, constants, fsync, lstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fsync, lstatSync, openSync, type Stats } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,14 +20,21 @@ import { errnoOf } from './system-error.ts';
 const directoryMode = 0o700;
 /** Forgetting costs a mkdir and an fsync, remembering costs memory. */
 const mostRemembered = 20_000;
+/** What was made so long before a sync was there when it began, also by the clock of a file server that differs from ours. */
+const surelyBeforeMs = 15 * 60_000;
 
 export class Directories {
   readonly #root: string;
   readonly #ready = new Map<string, Promise<void>>();
   readonly #syncs = new Map<string, { running: Promise<void>; next: Promise<void> | null }>();
 
-  constructor(root: string) {
+  /** When the newest sync of a directory began that made what lies in it durable. */
+  readonly #syncedAtMs = new Map<string, number>();
+  readonly #now: () => number;
+
+  constructor(root: string, now: () => number = Date.now) {
     this.#root = root;
+    this.#now = now;
   }
 
   /** Makes the directory and its parents where they are missing. Safe to repeat. */
@@ -44,6 +52,7 @@ export class Directories {
   /** To be called when a directory turned out to be gone: it is made again next time. */
   forgetAll(): void {
     this.#ready.clear();
+    this.#syncedAtMs.clear();
   }
 
   /**
@@ -87,21 +96,30 @@ export class Directories {
   async #make(directory: string): Promise<void> {
     const parent = dirname(directory);
     await this.ensure(parent);
-    if (!isDirectory(directory)) {
+    const found = directoryAt(directory);
+    if (found === null) {
       try {
         await mkdir(directory, { mode: directoryMode });
       } catch (error) {
-        if (errnoOf(error) !== 'EEXIST' || !isDirectory(directory)) throw error;
+        if (errnoOf(error) !== 'EEXIST' || directoryAt(directory) === null) throw error;
       }
-    }
+    } else if (this.#wasThereAtSync(parent, found)) return;
+    const beginsAtMs = this.#now();
     await this.sync(parent);
+    this.#syncedAtMs.set(parent, beginsAtMs);
+  }
+
+  /** False as well where the file system does not tell when something was made. */
+  #wasThereAtSync(parent: string, { birthtimeMs }: Stats): boolean {
+    const syncedAtMs = this.#syncedAtMs.get(parent);
+    return syncedAtMs !== undefined && birthtimeMs > 0 && birthtimeMs < syncedAtMs - surelyBeforeMs;
   }
 }
 
-/** False where there is nothing. */
-function isDirectory(path: string): boolean {
+/** Null where there is nothing. */
+function directoryAt(path: string): Stats | null {
   const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined || found.isDirectory()) return found !== undefined;
+  if (found === undefined || found.isDirectory()) return found ?? null;
   throw new HoldfastError('STORE_UNAVAILABLE', `${path} is not a directory`, {
     hint: 'Remove the file or link that lies in the store where a directory belongs.',
   });
