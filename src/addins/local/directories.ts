@@ -3,45 +3,41 @@
  *
  * A new name survives a loss of power only after an fsync of the directory that holds it. A directory
  * that exists may have been made by a process that died before that fsync, so its parent is synced
- * once per process in any case. That sync holds for all that had been there before it: where a thousand accounts lie
- * side by side it need not be repeated for each, and each would make the disk write out its cache.
+ * once per process in any case. From the second such directory on its parent is listed before: the sync then holds for
+ * all that lay in it, and is not repeated for each of a thousand accounts. Each would make the disk write out its cache.
  *
  * Looks and opens are synchronous, as listings are: each put needs several, and a trip through the thread pool costs many times
  * as much.
  */
 
-import { closeSync, constants, fsync, lstatSync, openSync, type Stats } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { closeSync, constants, fsync, lstatSync, openSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { HoldfastError } from '../../core/index.ts';
 import { errnoOf } from './system-error.ts';
 
 const directoryMode = 0o700;
-/** Forgetting costs a mkdir and an fsync, remembering costs memory. */
+/** Forgetting costs a look and at times an fsync, remembering costs memory. */
 const mostRemembered = 20_000;
-/** What was made so long before a sync was there when it began, also by the clock of a file server that differs from ours. */
-const surelyBeforeMs = 15 * 60_000;
 
 export class Directories {
   readonly #root: string;
   readonly #ready = new Map<string, Promise<void>>();
   readonly #syncs = new Map<string, { running: Promise<void>; next: Promise<void> | null }>();
 
-  /** When the newest sync of a directory began that made what lies in it durable. */
-  readonly #syncedAtMs = new Map<string, number>();
-  readonly #now: () => number;
+  /** Names that a sync made durable, by directory; null where it was synced and has not been listed. */
+  readonly #durable = new Map<string, ReadonlySet<string> | null>();
 
-  constructor(root: string, now: () => number = Date.now) {
+  constructor(root: string) {
     this.#root = root;
-    this.#now = now;
   }
 
   /** Makes the directory and its parents where they are missing. Safe to repeat. */
   async ensure(directory: string): Promise<void> {
     let ready = this.#ready.get(directory);
     if (ready === undefined) {
-      if (this.#ready.size >= mostRemembered) this.#ready.clear();
+      if (this.#ready.size >= mostRemembered) this.forgetAll();
       ready = directory === this.#root ? this.#makeRoot() : this.#make(directory);
       this.#ready.set(directory, ready);
       ready.catch(() => this.#ready.delete(directory));
@@ -49,10 +45,10 @@ export class Directories {
     await ready;
   }
 
-  /** To be called when a directory turned out to be gone: it is made again next time. */
+  /** To be called also when a directory turned out to be gone: it is made again next time. */
   forgetAll(): void {
     this.#ready.clear();
-    this.#syncedAtMs.clear();
+    this.#durable.clear();
   }
 
   /**
@@ -96,30 +92,29 @@ export class Directories {
   async #make(directory: string): Promise<void> {
     const parent = dirname(directory);
     await this.ensure(parent);
-    const found = directoryAt(directory);
-    if (found === null) {
+    if (!isDirectory(directory)) {
       try {
         await mkdir(directory, { mode: directoryMode });
       } catch (error) {
-        if (errnoOf(error) !== 'EEXIST' || directoryAt(directory) === null) throw error;
+        if (errnoOf(error) !== 'EEXIST' || !isDirectory(directory)) throw error;
       }
-    } else if (this.#wasThereAtSync(parent, found)) return;
-    const beginsAtMs = this.#now();
+    } else if (this.#durable.get(parent)?.has(basename(directory)) === true) return;
+    const names = this.#durable.get(parent) === null ? await namesIn(parent) : null;
     await this.sync(parent);
-    this.#syncedAtMs.set(parent, beginsAtMs);
-  }
-
-  /** False as well where the file system does not tell when something was made. */
-  #wasThereAtSync(parent: string, { birthtimeMs }: Stats): boolean {
-    const syncedAtMs = this.#syncedAtMs.get(parent);
-    return syncedAtMs !== undefined && birthtimeMs > 0 && birthtimeMs < syncedAtMs - surelyBeforeMs;
+    this.#durable.set(parent, names ?? this.#durable.get(parent) ?? null);
   }
 }
 
-/** Null where there is nothing. */
-function directoryAt(path: string): Stats | null {
+/** None where they are too many to be remembered. */
+async function namesIn(directory: string): Promise<ReadonlySet<string>> {
+  const names = await readdir(directory);
+  return new Set(names.length > mostRemembered ? [] : names);
+}
+
+/** False where there is nothing. */
+function isDirectory(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined || found.isDirectory()) return found ?? null;
+  if (found === undefined || found.isDirectory()) return found !== undefined;
   throw new HoldfastError('STORE_UNAVAILABLE', `${path} is not a directory`, {
     hint: 'Remove the file or link that lies in the store where a directory belongs.',
   });

@@ -11,19 +11,26 @@
 
 import { createRequire } from 'node:module';
 import { constants as os } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type Koffi from 'koffi';
 
 /**
  * koffi finds its native part by reading which C library Node was linked with, which costs every thread and process 5 ms.
- * Here it can only be glibc. Where its part does not lie where npm puts it, koffi looks for it.
+ * Here it can only be glibc. Where that part is not beside it, or of another version, koffi looks for it.
  */
 function loadKoffi(): typeof Koffi {
-  const require = createRequire(import.meta.url);
+  const home = dirname(fileURLToPath(import.meta.resolve('koffi')));
+  const require = createRequire(join(home, 'package.json'));
+  const part = `koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`;
   try {
-    return require(`@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`);
+    const native: typeof Koffi = require(join(home, '../@koromix', part));
+    const { version } = require('./package.json') as { readonly version: string };
+    if (native.version === version) return native;
   } catch {
-    return require('koffi');
+    // koffi says what is wrong.
   }
+  return require('koffi');
 }
 
 const koffi = loadKoffi();

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -17,20 +26,40 @@ function loadedBy(libc: string): readonly string[] {
   return (JSON.parse(out) as readonly (number | string)[]).map(String);
 }
 
+const names = (paths: readonly string[]): (string | undefined)[] =>
+  paths.map((path) => path.split('/').at(-1));
+
 it('takes the native part of koffi, without its search for it', () => {
   const [returned, ...loaded] = loadedBy(join(process.cwd(), 'src/core/filesystem/libc.ts'));
 
   expect(returned).toBe('0');
-  expect(loaded.map((path) => path.split('/').at(-1))).toEqual(['koffi.node']);
+  expect(names(loaded)).toEqual(['koffi.node', 'package.json']);
 });
 
-it('has koffi look where its native part is not beside it', () => {
-  mkdirSync(join(directory, 'node_modules'));
-  cpSync('src/core/filesystem/libc.ts', join(directory, 'libc.ts'));
-  symlinkSync(realpathSync('node_modules/koffi'), join(directory, 'node_modules/koffi'));
+/** `libc.ts` beside a koffi that says it is of this version, with its native part at a place below `node_modules`. */
+function libcBeside(version: string, native: string): string {
+  const home = mkdtempSync(join(directory, 'package-'));
+  const modules = join(home, 'node_modules');
+  for (const name of ['index.js', 'index.cjs', 'src/koffi'])
+    cpSync(join('node_modules/koffi', name), join(modules, 'koffi', name), { recursive: true });
+  const told = JSON.parse(readFileSync('node_modules/koffi/package.json', 'utf8')) as object;
+  writeFileSync(join(modules, 'koffi/package.json'), JSON.stringify({ ...told, version }));
+  mkdirSync(join(modules, native), { recursive: true });
+  symlinkSync(realpathSync('node_modules/@koromix'), join(modules, native, '@koromix'));
+  cpSync('src/core/filesystem/libc.ts', join(home, 'libc.ts'));
+  return join(home, 'libc.ts');
+}
 
-  const [returned, ...loaded] = loadedBy(join(directory, 'libc.ts'));
+const { version } = JSON.parse(readFileSync('node_modules/koffi/package.json', 'utf8')) as {
+  readonly version: string;
+};
+
+it.each([
+  ['is not beside it', version, 'koffi/node_modules'],
+  ['is of another version', '0.0.1', '.'],
+])('has koffi look where its native part %s', (_, told, native) => {
+  const [returned, ...loaded] = loadedBy(libcBeside(told, native));
 
   expect(returned).toBe('0');
-  expect(loaded.some((path) => path.endsWith('/koffi/index.cjs'))).toBe(true);
+  expect(names(loaded)).toContain('index.cjs');
 });

@@ -48,7 +48,7 @@ export function nextToCapture(leaf: LeafContext, level: Level): string | null {
 
 /**
  * Lists a directory after all that was walked by recorded names so far. Where the kernel refuses, with a warning, those
- * are what is left; it is not asked again, since it would go on where it stopped.
+ * are what is left, and it is not asked again.
  */
 export function listAfterAll(level: Level, { warn }: Pick<TreeContext, 'warn'>): void {
   if (level.refused) return;

@@ -46,8 +46,8 @@ export function startThread(number: number, shared: SharedByThreads, pageBytes: 
   const underWay = new Int32Array(new SharedArrayBuffer(4));
   const loaded = new Int32Array(new SharedArrayBuffer(4));
   const setup: WorkerSetup = { ...shared, underWay, pageBytes, number, loaded };
-  // Else V8 begins to note what a function is given at its ninth call, and much of a night's code is not called much
-  // more often. Of the whole process; compiled code counts as before.
+  // Else V8 begins to note what a function is given when it has run some eight times, and much of a night's code does not
+  // run much more often. Of the whole process; compiled code counts as before.
   setFlagsFromString('--no-lazy-feedback-allocation');
   setFlagsFromString(`--initial-old-space-size=${untroubledMegabytes}`);
   const worker = new Worker(ownModule('core/jobs/capture/worker'), {

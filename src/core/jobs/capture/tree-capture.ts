@@ -28,7 +28,7 @@ import { listNames, nextListed } from './listed-names.ts';
 import type { CaptureTree } from './messages.ts';
 import { openAbove, openRoot } from './open-root.ts';
 import { nextToCapture } from './recorded-names.ts';
-import { hasRecordedNames, openUnchanged } from './unchanged-directory.ts';
+import { enterUnchanged, hasRecordedNames } from './unchanged-directory.ts';
 
 export class TreeCapture {
   readonly #tree: CaptureTree;
@@ -103,9 +103,9 @@ export class TreeCapture {
       : nextToCapture(this.#leaf, level);
     if (name !== null) {
       const path = level.prefix + plainName(name);
-      const fd = isListed(level) || !this.#datesDirectories ? -1 : openUnchanged(this.#leaf, level, path);
+      const fd = isListed(level) || !this.#datesDirectories ? -1 : enterUnchanged(this.#leaf, level, path);
       if (fd < 0) this.#capture(level.fd, name, path);
-      else this.#enterUnchanged(fd, path, level.depth + 1);
+      else this.#push(path, { fd, names: null, depth: level.depth + 1, isNew: false });
     } else if (level.names === null || level.next >= level.names.length) {
       closeFd(level.fd);
       this.#stack.pop();
@@ -225,13 +225,6 @@ export class TreeCapture {
     if (before === 'same') this.#log.keep();
     else this.#log.emit(this.#log.describe(path, this.#stat, fd, 0, seenMs));
     this.#push(path, { fd, names, depth, isNew });
-  }
-
-  #enterUnchanged(fd: number, path: string, depth: number): void {
-    this.#context.checkStop();
-    this.#context.flushPages(false);
-    this.#log.keep();
-    this.#push(path, { fd, names: null, depth, isNew: false });
   }
 
   #push(path: string, entered: Pick<Level, 'fd' | 'names' | 'depth' | 'isNew'>): void {

@@ -1,7 +1,6 @@
 /**
- * The short way into a directory that did not change: it is looked at by a descriptor that reads nothing, which then finds
- * what is in it. So it needs no look before it is opened; and of a file system that somebody mounted there no
- * server is asked to open anything.
+ * The short way into a directory that did not change: it is looked at by a descriptor that reads nothing (`O_PATH`), which
+ * then finds what is in it. So it needs no look before; and that opens nothing of a file system that somebody mounted there.
  */
 
 import { fileType, typeOf } from '../../archive/entry.ts';
@@ -20,17 +19,27 @@ export const hasRecordedNames = ({ context, log, stat }: LeafContext, path: stri
   !context.isDue(stat.inodeLow) && !isFilledByRepair(path) && log.isAsRecorded(stat);
 
 /**
- * Opens the directory that the merge is at, whose name is in `nameBuffer`; `stat` describes it then.
+ * Opens the directory that the merge is at, whose name is in `nameBuffer`, and keeps its record; `stat` describes it then.
  *
  * @returns a descriptor that finds names and reads none; -1 where the long way has to be gone, and nothing has happened yet
  */
-export function openUnchanged(leaf: LeafContext, level: Level, path: string): number {
-  const { context, stat, isForeign } = leaf;
+export function enterUnchanged(leaf: LeafContext, level: Level, path: string): number {
+  const { context, log, stat, isForeign } = leaf;
   if (!level.takesAll || typeOf(context.merge!.record) !== fileType.directory) return -1;
   if (depthProblem(path, level.depth + 1) !== null) return -1;
   const fd = openAt(level.fd, nameBuffer, O.PATH | O.NOFOLLOW);
   if (fd < 0) return -1;
-  if (statFd(fd, stat) === 0 && !isForeign(stat) && hasRecordedNames(leaf, path)) return fd;
+  try {
+    if (statFd(fd, stat) === 0 && !isForeign(stat) && hasRecordedNames(leaf, path)) {
+      context.checkStop();
+      context.flushPages(false);
+      log.keep();
+      return fd;
+    }
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
   closeFd(fd);
   return -1;
 }

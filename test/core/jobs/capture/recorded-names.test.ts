@@ -1,5 +1,6 @@
 /** Directories that have not changed are walked by the names that the parent has of them, and not listed. */
 
+import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,6 +8,8 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { comparePaths } from '../../../../src/core/archive/entry.ts';
 import { decompressPart, readPage } from '../../../../src/core/archive/page-reader.ts';
 import { type FinishedPage, PageWriter, pageTargetBytes } from '../../../../src/core/archive/pages.ts';
+import { plainName } from '../../../../src/core/filesystem/directory.ts';
+import { AT_FDCWD, closeFd, O, openAt, zName } from '../../../../src/core/filesystem/native.ts';
 import { systemXattrs } from '../../../../src/core/filesystem/xattrs.ts';
 import { AccountCapture } from '../../../../src/core/jobs/capture/account-capture.ts';
 import type { Level } from '../../../../src/core/jobs/capture/levels.ts';
@@ -16,6 +19,7 @@ import {
   jobControl,
 } from '../../../../src/core/jobs/capture/messages.ts';
 import { listAfterAll } from '../../../../src/core/jobs/capture/recorded-names.ts';
+import { namesIn } from '../../../../src/core/jobs/capture/unchanged-directory.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-recorded-names-'));
 const tree = join(directory, 'tree');
@@ -103,6 +107,25 @@ describe('a directory that has not changed', () => {
 
     expect(capture(lacking, { namesKnown: true })).toMatchObject({ reused: true });
     expect(capture(lacking).paths).toContain('t/two/d');
+  });
+
+  it('is left out where it was mounted over, though the mount shows the same inode', () => {
+    const { pages, paths } = capture(null);
+    execFileSync('mount', ['--bind', at('one'), at('one')]);
+    const next = capture(pages, { namesKnown: true });
+    execFileSync('umount', [at('one')]);
+
+    expect(next.warnings).toEqual(['other-file-system one']);
+    expect(next.paths).toEqual(paths.filter((path) => !path.startsWith('t/one/')));
+  });
+
+  it('gives its names to a descriptor that reads nothing', () => {
+    const fd = openAt(AT_FDCWD, zName(at('two')), O.PATH);
+    try {
+      expect(namesIn(fd).map(plainName)).toEqual(['d', 'e']);
+    } finally {
+      closeFd(fd);
+    }
   });
 
   it('is listed all the same when its turn comes, and where all files are read', () => {
