@@ -92,16 +92,17 @@ export class Directories {
   async #make(directory: string): Promise<void> {
     const parent = dirname(directory);
     await this.ensure(parent);
+    const known = this.#durable.get(parent);
     if (!isDirectory(directory)) {
       try {
         await mkdir(directory, { mode: directoryMode });
       } catch (error) {
         if (errnoOf(error) !== 'EEXIST' || !isDirectory(directory)) throw error;
       }
-    } else if (this.#durable.get(parent)?.has(basename(directory)) === true) return;
-    const names = this.#durable.get(parent) === null ? await namesIn(parent) : null;
+    } else if (known?.has(basename(directory)) === true) return;
+    const names = known === null ? await namesIn(parent) : known;
     await this.sync(parent);
-    this.#durable.set(parent, names ?? this.#durable.get(parent) ?? null);
+    this.#durable.set(parent, names ?? null);
   }
 }
 

@@ -8,7 +8,7 @@
 
 import { HoldfastError } from '../errors.ts';
 import { stopWhereExhausted } from './exhaustion.ts';
-import { errnoName, readDirectory } from './native.ts';
+import { closeFd, errnoName, O, openAt, readDirectory, zName } from './native.ts';
 
 const bufferBytes = 256 * 1024;
 /** With room behind the last record for the type of its name. */
@@ -26,12 +26,7 @@ export function listDirectory(fd: number): string[] {
   const names: string[] = [];
   for (;;) {
     const filled = readDirectory(fd, kernelPart);
-    if (filled < 0) {
-      stopWhereExhausted(filled);
-      throw new HoldfastError('TREE_UNREADABLE', `cannot list a directory: ${errnoName(filled)}`, {
-        hint: 'Check the file system (dmesg, fsck) and run the backup again.',
-      });
-    }
+    if (filled < 0) throw unlisted(filled);
     if (filled === 0) break;
     for (let at = 0; at < filled; ) {
       const length = buffer[at + 16]! | (buffer[at + 17]! << 8);
@@ -48,6 +43,27 @@ export function listDirectory(fd: number): string[] {
     }
   }
   return withoutRepeated(names.sort());
+}
+
+const itself = zName('.');
+
+/** As `listDirectory`, from the beginning, and also of one that was opened to read nothing (`O_PATH`). */
+export function listAnew(fd: number): string[] {
+  const reading = openAt(fd, itself, O.DIRECTORY | O.NOFOLLOW);
+  if (reading < 0) throw unlisted(reading);
+  try {
+    return listDirectory(reading);
+  } finally {
+    closeFd(reading);
+  }
+}
+
+/** @throws RUN_FAILED descriptors or memory ran out */
+function unlisted(number: number): HoldfastError {
+  stopWhereExhausted(number);
+  return new HoldfastError('TREE_UNREADABLE', `cannot list a directory: ${errnoName(number)}`, {
+    hint: 'Check the file system (dmesg, fsck) and run the backup again.',
+  });
 }
 
 /**

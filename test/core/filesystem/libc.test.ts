@@ -16,6 +16,10 @@ import { afterAll, expect, it } from 'vitest';
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-libc-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
+const koffi = JSON.parse(readFileSync('node_modules/koffi/package.json', 'utf8')) as {
+  readonly version: string;
+};
+
 /** What a process loads by `require` that makes one system call, after what the call returned. */
 function loadedBy(libc: string): readonly string[] {
   const code = `import { createRequire } from 'node:module';
@@ -42,20 +46,15 @@ function libcBeside(version: string, native: string): string {
   const modules = join(home, 'node_modules');
   for (const name of ['index.js', 'index.cjs', 'src/koffi'])
     cpSync(join('node_modules/koffi', name), join(modules, 'koffi', name), { recursive: true });
-  const told = JSON.parse(readFileSync('node_modules/koffi/package.json', 'utf8')) as object;
-  writeFileSync(join(modules, 'koffi/package.json'), JSON.stringify({ ...told, version }));
+  writeFileSync(join(modules, 'koffi/package.json'), JSON.stringify({ ...koffi, version }));
   mkdirSync(join(modules, native), { recursive: true });
   symlinkSync(realpathSync('node_modules/@koromix'), join(modules, native, '@koromix'));
   cpSync('src/core/filesystem/libc.ts', join(home, 'libc.ts'));
   return join(home, 'libc.ts');
 }
 
-const { version } = JSON.parse(readFileSync('node_modules/koffi/package.json', 'utf8')) as {
-  readonly version: string;
-};
-
 it.each([
-  ['is not beside it', version, 'koffi/node_modules'],
+  ['is not beside it', koffi.version, 'koffi/node_modules'],
   ['is of another version', '0.0.1', '.'],
 ])('has koffi look where its native part %s', (_, told, native) => {
   const [returned, ...loaded] = loadedBy(libcBeside(told, native));

@@ -9,7 +9,7 @@
 import { fileType, typeOf } from '../../archive/entry.ts';
 import type { Tree } from '../../contracts/panel.ts';
 import { isHoldfastError } from '../../errors.ts';
-import { directoryType, listDirectory, listedType, plainName } from '../../filesystem/directory.ts';
+import { directoryType, listAnew, listedType, plainName } from '../../filesystem/directory.ts';
 import { countsLinks } from '../../filesystem/kind.ts';
 import { AT_FDCWD, closeFd, O, openAt, Stat, statAt, statFd, zName } from '../../filesystem/native.ts';
 import { componentName, OpenDirectories } from '../../filesystem/open-directories.ts';
@@ -101,15 +101,11 @@ export class TreeLook {
   }
 
   #list(fd: number): string[] {
-    const opened = openAt(fd, dot, O.DIRECTORY | O.NOFOLLOW);
-    if (opened < 0) return [];
     try {
-      return listDirectory(opened);
+      return listAnew(fd);
     } catch (error) {
       if (isHoldfastError(error)) return [];
       throw error;
-    } finally {
-      closeFd(opened);
     }
   }
 

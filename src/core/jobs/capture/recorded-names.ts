@@ -9,11 +9,10 @@
 
 import { fileType, typeOf } from '../../archive/entry.ts';
 import { isHoldfastError } from '../../errors.ts';
-import { plainName } from '../../filesystem/directory.ts';
+import { listAnew, plainName } from '../../filesystem/directory.ts';
 import type { TreeContext } from './entry-log.ts';
 import type { LeafContext } from './leaf-capture.ts';
 import { isUnchanged, type Level, nameBuffer } from './levels.ts';
-import { namesIn } from './unchanged-directory.ts';
 import { keepUnchanged } from './unchanged-leaf.ts';
 
 /**
@@ -53,7 +52,7 @@ export function nextToCapture(leaf: LeafContext, level: Level): string | null {
 export function listAfterAll(level: Level, { warn }: Pick<TreeContext, 'warn'>): void {
   if (level.refused) return;
   try {
-    const names = namesIn(level.fd);
+    const names = listAnew(level.fd);
     const { last } = level;
     const next = last === null ? 0 : names.findIndex((name) => plainName(name) > last);
     level.next = next < 0 ? names.length : next;

@@ -103,7 +103,7 @@ export class TreeCapture {
       : nextToCapture(this.#leaf, level);
     if (name !== null) {
       const path = level.prefix + plainName(name);
-      const fd = isListed(level) || !this.#datesDirectories ? -1 : enterUnchanged(this.#leaf, level, path);
+      const fd = isListed(level) ? -1 : enterUnchanged(this.#leaf, level, path);
       if (fd < 0) this.#capture(level.fd, name, path);
       else this.#push(path, { fd, names: null, depth: level.depth + 1, isNew: false });
     } else if (level.names === null || level.next >= level.names.length) {

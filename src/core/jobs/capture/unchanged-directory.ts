@@ -4,10 +4,7 @@
  */
 
 import { fileType, typeOf } from '../../archive/entry.ts';
-import { HoldfastError } from '../../errors.ts';
-import { listDirectory } from '../../filesystem/directory.ts';
-import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
-import { closeFd, errnoName, O, openAt, statFd, zName } from '../../filesystem/native.ts';
+import { closeFd, O, openAt, statFd } from '../../filesystem/native.ts';
 import type { LeafContext } from './leaf-capture.ts';
 import { depthProblem, type Level, nameBuffer } from './levels.ts';
 
@@ -42,22 +39,4 @@ export function enterUnchanged(leaf: LeafContext, level: Level, path: string): n
   }
   closeFd(fd);
   return -1;
-}
-
-const dot = zName('.');
-
-/** The names in a directory, also of one that was opened to read nothing. @throws as `listDirectory` */
-export function namesIn(fd: number): string[] {
-  const reading = openAt(fd, dot, O.DIRECTORY | O.NOFOLLOW);
-  if (reading < 0) {
-    stopWhereExhausted(reading);
-    throw new HoldfastError('TREE_UNREADABLE', `cannot open a directory: ${errnoName(reading)}`, {
-      hint: 'Check the file system (dmesg, fsck) and run the backup again.',
-    });
-  }
-  try {
-    return listDirectory(reading);
-  } finally {
-    closeFd(reading);
-  }
 }

@@ -8,7 +8,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { comparePaths } from '../../../../src/core/archive/entry.ts';
 import { decompressPart, readPage } from '../../../../src/core/archive/page-reader.ts';
 import { type FinishedPage, PageWriter, pageTargetBytes } from '../../../../src/core/archive/pages.ts';
-import { plainName } from '../../../../src/core/filesystem/directory.ts';
+import { listAnew, plainName } from '../../../../src/core/filesystem/directory.ts';
 import { AT_FDCWD, closeFd, O, openAt, zName } from '../../../../src/core/filesystem/native.ts';
 import { systemXattrs } from '../../../../src/core/filesystem/xattrs.ts';
 import { AccountCapture } from '../../../../src/core/jobs/capture/account-capture.ts';
@@ -19,7 +19,6 @@ import {
   jobControl,
 } from '../../../../src/core/jobs/capture/messages.ts';
 import { listAfterAll } from '../../../../src/core/jobs/capture/recorded-names.ts';
-import { namesIn } from '../../../../src/core/jobs/capture/unchanged-directory.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-recorded-names-'));
 const tree = join(directory, 'tree');
@@ -122,7 +121,7 @@ describe('a directory that has not changed', () => {
   it('gives its names to a descriptor that reads nothing', () => {
     const fd = openAt(AT_FDCWD, zName(at('two')), O.PATH);
     try {
-      expect(namesIn(fd).map(plainName)).toEqual(['d', 'e']);
+      expect(listAnew(fd).map(plainName)).toEqual(['d', 'e']);
     } finally {
       closeFd(fd);
     }
