@@ -15,12 +15,12 @@ const hashBytes = 32;
 
 /**
  * @param note hears of each record that has content of its own, with its number in the page from 0 on, the content's size and
- *   the first four bytes of its hash
+ *   where in the page its hash begins
  * @throws OBJECT_DAMAGED the page is not well formed
  */
 export function eachContent(
   plain: Buffer,
-  note: (record: number, size: number, hashStart: number) => void,
+  note: (record: number, size: number, hashAt: number) => void,
 ): void {
   const head = new ByteReader(plain);
   const length = head.varint();
@@ -53,7 +53,7 @@ export function eachContent(
       if (size > 0) {
         at += hashBytes;
         if (at > end) break;
-        note(record, size, plain.readUInt32LE(at - hashBytes));
+        note(record, size, at - hashBytes);
       }
     } else if (type === fileType.link) skip();
     else if (type === fileType.character || type === fileType.block) {

@@ -122,5 +122,7 @@ async function snapshotOf(
   await referred.after(snapshot.key);
   left.committed();
   index.finish();
-  return noteCommitted(request, { snapshot, history, measures, cache });
+  const { contents } = captured.trees;
+  const comparedWith = parent === null || contents === null ? null : { snapshot: parent.header.id, contents };
+  return noteCommitted(request, { snapshot, history, measures, comparedWith, cache });
 }

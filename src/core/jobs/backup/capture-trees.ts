@@ -10,6 +10,7 @@ import type { AccountBudget } from '../../config/operations-schema.ts';
 import type { Tree } from '../../contracts/panel.ts';
 import { type HoldfastError, isHoldfastError } from '../../errors.ts';
 import { AT_FDCWD, Stat, statAt, zName } from '../../filesystem/native.ts';
+import type { NotedContents } from '../capture/content-keys.ts';
 import { noCounts } from '../capture/counts.ts';
 import { addCounts } from '../capture/job.ts';
 import type { CaptureTree } from '../capture/messages.ts';
@@ -28,6 +29,8 @@ export interface CapturedTrees {
   readonly contentRoot: string | null;
   readonly counts: ManifestBody['counts'];
   readonly changes: SnapshotStatistics['changes'];
+  /** For the keys of contents of the snapshot it was compared with; null for a full, and where none are kept. */
+  readonly contents: NotedContents | null;
 }
 
 export interface TreesContext {
@@ -109,12 +112,20 @@ export async function captureTrees(
   writer.nextNumber = result.nextNumber;
   index.joinParts(parent?.rows ?? []);
   const changes = parent === null ? null : changesOf(trees, result, parent);
+  const { contents } = result;
   if (index.isEmpty)
-    return { components, index: null, contentRoot: null, changes, counts: counts(result, tarBytes, 0) };
+    return {
+      components,
+      index: null,
+      contentRoot: null,
+      changes,
+      contents,
+      counts: counts(result, tarBytes, 0),
+    };
   const number = writer.nextNumber++;
   const root = index.finish(trees, number, writer, parent);
   const storedBytes = writer.objects.reduce((sum, object) => sum + object.size, 0);
-  return { components, ...root, changes, counts: counts(result, tarBytes, storedBytes) };
+  return { components, ...root, changes, contents, counts: counts(result, tarBytes, storedBytes) };
 }
 
 /** All trees of an account are given up together: half of one would pass for the whole. */
@@ -126,9 +137,10 @@ function givenUp(
   const results = trees.map((_, tree) => {
     return { counts: noCounts(), endedAtMs, failure: { tree, error: componentErrorOf(failure) } };
   });
-  const result = { counts: noCounts(), trees: results };
+  const result = { counts: noCounts(), contents: null, trees: results };
   const components = componentsOf(trees, result, startedAt);
-  return { components, index: null, contentRoot: null, changes: null, counts: counts(result, 0, 0) };
+  const nothing = { index: null, contentRoot: null, changes: null, contents: null };
+  return { components, ...nothing, counts: counts(result, 0, 0) };
 }
 
 /** Trees on one device share its number, so that hard links between them are recognised. */

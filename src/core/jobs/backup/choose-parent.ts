@@ -56,7 +56,8 @@ export async function chooseParent(choice: ParentChoice): Promise<ChosenParent |
       const rereadEvery = choice.checksum ? 1 : (plan.rereadEvery ?? 30);
       if (newest === undefined) await checkObjects(addin.store, snapshot, signal);
       const provider = cache.over(addin);
-      const options = { provider, stateDir, rereadEvery, turn: nextSequence, signal };
+      const { contentKeys } = cache;
+      const options = { provider, stateDir, contentKeys, rereadEvery, turn: nextSequence, signal };
       return { ...(await openParent(snapshot, options)), level };
     } else why = 'another addin configuration made it';
   } catch (error) {

@@ -12,7 +12,7 @@ import type { Measures } from '../../state/measures.ts';
 import type { Snapshot } from '../catalog.ts';
 import { lockNoteOf } from '../extend-locks.ts';
 import { compared } from '../findings/measures.ts';
-import type { ParentCache } from '../parents/parent-cache.ts';
+import type { ComparedWith, ParentCache } from '../parents/parent-cache.ts';
 import type { BackUpAccount } from './back-up-account.ts';
 import type { OwnHistory } from './history.ts';
 
@@ -20,6 +20,8 @@ export interface Committed {
   readonly snapshot: Snapshot;
   readonly history: OwnHistory;
   readonly measures: Measures;
+  /** Null for a full. */
+  readonly comparedWith: ComparedWith | null;
   readonly cache: ParentCache;
 }
 
@@ -54,12 +56,12 @@ export function lostHistory({ lost, remembered }: OwnHistory, storeId: string): 
 /** The snapshot as it is committed, with a warning more where the state could not be written. */
 export async function noteCommitted(
   { addin, owner, stateDir }: BackUpAccount,
-  { snapshot, history, measures, cache }: Committed,
+  { snapshot, history, measures, comparedWith, cache }: Committed,
 ): Promise<Snapshot> {
   const { putOnly } = addin.store.capabilities;
   const { header, body } = snapshot;
   try {
-    await cache.remember(snapshot);
+    await cache.remember(snapshot, comparedWith);
     const own = [...history.items.map(({ id }) => id), header.id];
     const recent = [...history.recent, measures].slice(-compared);
     const former = formerOf(history.remembered, header.lineage);

@@ -31,6 +31,8 @@ export interface ParentSnapshot {
 export interface ParentOptions {
   readonly provider: KeyedProvider;
   readonly stateDir: string;
+  /** Where keys of contents are kept. */
+  readonly contentKeys: string | null;
   readonly rereadEvery: number;
   /** Sequence of the snapshot to be made. */
   readonly turn: number;
@@ -52,7 +54,9 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
   const linkRows = snapshot.body.lost === undefined ? root.linkPages : [];
   const all = [...rows, ...linkRows.map((row) => ({ ...row, first: Buffer.alloc(0) }))];
   const objects = objectsOf(snapshot, root.objects);
-  const { stateDir, rereadEvery, turn } = options;
+  const { stateDir, rereadEvery, turn, contentKeys: path } = options;
+  // One page is looked through as soon as another file is read.
+  const keysAreKept = path !== null && all.length > 1;
   const where = { provider, objects, stateDir, objectId: snapshot.header.objectId };
   const { placed, pages, remove } = await placePages(reader, all, where);
   return {
@@ -67,6 +71,7 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
       linkRows: placed.slice(rows.length),
       rereadEvery,
       turn,
+      contentKeys: keysAreKept ? { path, snapshot: snapshot.header.id } : null,
     },
     usableFor: (trees) =>
       trees.every(

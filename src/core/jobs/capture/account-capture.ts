@@ -71,7 +71,8 @@ export class AccountCapture {
     this.#trees = trees;
     this.#parent = parent;
     this.#parentPages = parent === null ? null : new ParentPages(parent);
-    this.#known = this.#parentPages === null ? null : new KnownContents(this.#parentPages);
+    this.#known =
+      this.#parentPages === null ? null : new KnownContents(this.#parentPages, parent?.contentKeys ?? null);
     this.#linkedInodes = this.#parentPages === null ? null : new LinkedInodes(this.#parentPages);
     this.control = control;
     this.#outlet = outlet;
@@ -189,6 +190,7 @@ export class AccountCapture {
       directories,
       linked,
       keptLinks: [...this.#keptLinks],
+      contents: this.#known?.noted() ?? null,
     });
   }
 
@@ -240,6 +242,6 @@ export class AccountCapture {
     if (this.#parentPages === null || this.segments.number >= 0) this.segments.writeEnd();
     this.segments.close();
     this.#parentPages?.close();
-    this.#outlet.send({ type: 'finished', job: this.#job, counts });
+    this.#outlet.send({ type: 'finished', job: this.#job, counts, contents: this.#known?.noted() ?? null });
   }
 }

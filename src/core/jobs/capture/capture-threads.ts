@@ -34,7 +34,7 @@ export class CaptureThreads {
   /** Where all of them see it. */
   readonly #shared: SharedByThreads = {
     hungry: new Int32Array(new SharedArrayBuffer(4)),
-    expectsLittle: new Int32Array(new SharedArrayBuffer(4)),
+    told: new Int32Array(new SharedArrayBuffer(4)),
   };
   readonly #settings: ThreadSettings;
   readonly #listener: ThreadListener;
@@ -76,7 +76,7 @@ export class CaptureThreads {
 
   /** Work comes: threads for much of it, or those that are there until it is seen that it lasts. */
   expect(work: ExpectedWork): void {
-    if (work === 'much') this.#wanted = this.#settings.threads;
+    if (work !== 'little') this.#wanted = this.#settings.threads;
     else this.#watch();
     this.start();
   }

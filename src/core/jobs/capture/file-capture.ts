@@ -65,8 +65,7 @@ export function captureFile(
     const small = ranges === null && stat.size <= smallBytes;
     const captured = small
       ? captureSmall(fd, stat, entry, target, attempt)
-      : (knownLarge(fd, stat, entry, ranges, target) ??
-        captureLarge(fd, stat, entry, ranges, target.segments));
+      : (knownLarge(fd, stat, entry, ranges, target) ?? captureLarge(fd, stat, entry, ranges, target));
     if (captured !== null && (!captured.changed || captured.readError !== null || attempt > 0))
       return captured;
     statFd(fd, stat);
@@ -106,6 +105,7 @@ function captureSmall(
   frames.advance(total);
   const ranges = size === 0 ? none : [{ offset: 0, length: size }];
   const content = { size, sha256, extents: extentsOf(ranges, segments.number, tarOffset) };
+  known?.note(content);
   return { content, entry, changed, omitted, dataBytes: size, readError: null };
 }
 
@@ -147,7 +147,7 @@ function captureLarge(
   stat: Stat,
   entry: Entry,
   ranges: readonly DataRange[] | null,
-  segments: SegmentWriter,
+  { segments, known }: CaptureTarget,
 ): CapturedFile {
   const { size } = stat;
   const map = ranges === null ? null : sparseMap(ranges, size);
@@ -188,6 +188,7 @@ function captureLarge(
   frames.write(zeros.subarray(0, padding(dataBytes)));
   const extents = extentsOf(stored, segments.number, tarOffset);
   const content = { size, sha256: digest.digest(), extents };
+  known?.note(content);
   return {
     content,
     entry,

@@ -6,6 +6,7 @@ import { releaseBuffer } from '../../archive/frames.ts';
 import type { Warning } from '../../archive/manifest.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import { ByteQueue } from '../../byte-queue.ts';
+import { joined, type NotedContents } from './content-keys.ts';
 import { noCounts } from './counts.ts';
 import type {
   BeginCapture,
@@ -41,6 +42,8 @@ export interface CaptureRequest extends BeginCapture {
 
 export interface CaptureResult {
   readonly counts: CaptureCounts;
+  /** Null for a full, and where no keys are kept. */
+  readonly contents: NotedContents | null;
   /** Per tree, by its number. */
   readonly trees: readonly { counts: CaptureCounts; endedAtMs: number; failure: TreeFailure | null }[];
 }
@@ -61,6 +64,7 @@ export interface Job {
   readonly directories: FinishedPage[];
   readonly linked: FinishedPage[];
   readonly keptLinks: string[];
+  readonly contents: NotedContents[];
   running: number;
   phase: 'walk' | 'release' | 'finish';
   finisher: Thread | null;
@@ -88,6 +92,7 @@ export function newJob(
     directories: [],
     linked: [],
     keptLinks: [],
+    contents: [],
     running: 0,
     phase: 'walk',
     finisher: null,
@@ -140,12 +145,22 @@ export function endTask(
 export function endPart(
   thread: Thread,
   job: Job,
-  { directories, linked, keptLinks }: FromWorker & { readonly type: 'released' },
+  { directories, linked, keptLinks, contents }: FromWorker & { readonly type: 'released' },
 ): void {
   job.directories.push(...directories);
   job.linked.push(...linked);
   job.keptLinks.push(...keptLinks);
+  if (contents !== null) job.contents.push(contents);
   job.parts.delete(thread);
+}
+
+/** What all its threads have stored; `last` has finished it. */
+export function resultOf(job: Job, last: FromWorker & { readonly type: 'finished' }): CaptureResult {
+  const counts = [...job.results, last].reduce((sum, part) => addCounts(sum, part.counts), noCounts());
+  const parts = last.contents === null ? [] : [...job.contents, last.contents];
+  const all = parts.find((part) => part.all !== null)?.all ?? null;
+  const contents = parts.length === 0 ? null : { all, added: joined(parts.map(({ added }) => added)) };
+  return { counts, contents, trees: job.results };
 }
 
 /** Hands a result on to the sink. False where the message is not one. */

@@ -1,9 +1,9 @@
 /**
  * Finds content that the account's snapshots hold already, by its hash.
  *
- * Built when it is first asked, from the parent's pages and those that interrupted runs left: two small numbers
- * per file, never the entries themselves, so that a million files cost a few megabytes. A hit is read again
- * from its page and compared.
+ * What is new is mostly known by its key alone, see `content-keys.ts`. Else the parent's pages and those that interrupted runs
+ * left are looked through, once: two small numbers per file, never the entries themselves, so that a million files cost a few
+ * megabytes. A hit is read again from its page and compared.
  */
 
 import { eachContent } from '../../archive/contents-of-page.ts';
@@ -12,6 +12,14 @@ import { PageCursor } from '../../archive/page-cursor.ts';
 import { readLinkPage } from '../../archive/page-reader.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { smallBytes } from './content-hash.ts';
+import {
+  ContentKeys,
+  type ContentKeysPlace,
+  hashKey,
+  keysOf,
+  type NotedContents,
+  sizeKey,
+} from './content-keys.ts';
 import type { ParentPages, ParentRow } from './parent-pages.ts';
 
 const recordBits = 12;
@@ -27,27 +35,37 @@ interface Source {
 }
 
 export class KnownContents {
-  readonly #all: readonly Source[];
+  readonly #sources: readonly Source[];
   #keys = new Uint32Array(0);
   #places = new Uint32Array(0);
   /** Of contents that are not small. */
   readonly #largeSizes = new Set<number>();
   #built = false;
   readonly #linkContents = new Map<number, readonly (Content | null)[]>();
+  readonly #place: ContentKeysPlace | null;
+  /** Undefined until they are asked for; null where there are none, and then all are gathered. */
+  #contentKeys: ContentKeys | null | undefined;
+  #gathered: number[] | null = null;
+  readonly #added: number[] = [];
 
-  constructor(parent: ParentPages) {
+  /** @param place null: no keys are kept of this parent */
+  constructor(parent: ParentPages, place: ContentKeysPlace | null) {
+    this.#place = place;
     const left = parent.left.flatMap(({ pages, numbers }) => sourcesOf(pages, numbers));
-    this.#all = [...sourcesOf(parent, null), ...left];
+    this.#sources = [...sourcesOf(parent, null), ...left];
   }
 
   /** False where no file of this size is there, so that hashing it before it is stored would be for nothing. */
   mayHaveSize(size: number): boolean {
+    if (size <= smallBytes) return true;
+    if (this.#isNew(sizeKey(size))) return false;
     this.#build();
-    return size <= smallBytes || this.#largeSizes.has(size);
+    return this.#largeSizes.has(size);
   }
 
   /** `sparse`: whether the hash is that of a file with holes, which also tells where they are. */
   find(size: number, sha256: Buffer, sparse: boolean): Content | null {
+    if (this.#isNew(hashKey(sha256))) return null;
     this.#build();
     const mask = this.#keys.length - 1;
     const key = sha256.readUInt32LE(0);
@@ -61,8 +79,32 @@ export class KnownContents {
     return null;
   }
 
+  /** Of what is stored, for those who look for it in later snapshots. */
+  note({ size, sha256 }: Content): void {
+    if (this.#place !== null && sha256 !== null) this.#added.push(...keysOf(size, sha256));
+  }
+
+  /** Null where no keys are kept. */
+  noted(): NotedContents | null {
+    if (this.#place === null) return null;
+    const all = this.#gathered === null ? null : Float64Array.from(this.#gathered);
+    return { all, added: Float64Array.from(this.#added) };
+  }
+
+  /** True where the keys say that there is no such content. */
+  #isNew(key: number): boolean {
+    if (this.#contentKeys === undefined) this.#contentKeys = this.#readKeys();
+    return this.#contentKeys?.has(key) === false;
+  }
+
+  /** Of what interrupted runs left there are none. */
+  #readKeys(): ContentKeys | null {
+    const isKept = this.#place !== null && this.#sources.every(({ numbers }) => numbers === null);
+    return isKept ? ContentKeys.read(this.#place) : null;
+  }
+
   #contentAt(row: number, record: number): Content | null {
-    const source = this.#all[row]!;
+    const source = this.#sources[row]!;
     if (source.linked) return this.#linkContentsOf(row)[record] ?? null;
     const content = tryToRead(source, (plain) => {
       const cursor = new PageCursor(plain);
@@ -75,8 +117,8 @@ export class KnownContents {
   #linkContentsOf(row: number): readonly (Content | null)[] {
     let contents = this.#linkContents.get(row);
     if (contents === undefined) {
-      const { numbers } = this.#all[row]!;
-      const read = tryToRead(this.#all[row]!, (plain) =>
+      const { numbers } = this.#sources[row]!;
+      const read = tryToRead(this.#sources[row]!, (plain) =>
         Array.from(readLinkPage(plain, null), ({ content }) => renumbered(content, numbers)),
       );
       contents = read ?? [];
@@ -89,28 +131,31 @@ export class KnownContents {
   #build(): void {
     if (this.#built) return;
     this.#built = true;
-    const files = this.#all.reduce((sum, { row }) => sum + row.count, 0);
+    const files = this.#sources.reduce((sum, { row }) => sum + row.count, 0);
     const slots = 1 << Math.ceil(Math.log2(Math.max(16, files * 2)));
+    if (this.#place !== null && this.#contentKeys === null) this.#gathered = [];
     this.#keys = new Uint32Array(slots);
     this.#places = new Uint32Array(slots).fill(empty);
-    for (let row = 0; row < Math.min(this.#all.length, 2 ** (32 - recordBits) - 1); row++) {
-      if (this.#all[row]!.linked) this.#noteLinked(row);
+    for (let row = 0; row < Math.min(this.#sources.length, 2 ** (32 - recordBits) - 1); row++) {
+      if (this.#sources[row]!.linked) this.#noteLinked(row);
       else this.#note(row);
     }
   }
 
   #note(row: number): void {
-    const source = this.#all[row]!;
-    tryToRead(source, (plain) =>
-      eachContent(plain, (record, size, hashStart) => {
-        if (record < mostRecords) this.#put(size, hashStart, (row << recordBits) | record);
+    tryToRead(this.#sources[row]!, (plain) =>
+      eachContent(plain, (record, size, hashAt) => {
+        this.#gathered?.push(...keysOf(size, plain, hashAt));
+        if (record < mostRecords) this.#put(size, plain.readUInt32LE(hashAt), (row << recordBits) | record);
       }),
     );
   }
 
   #noteLinked(row: number): void {
     for (const [i, content] of this.#linkContentsOf(row).slice(0, mostRecords).entries()) {
-      if (content?.sha256) this.#put(content.size, content.sha256.readUInt32LE(0), (row << recordBits) | i);
+      if (!content?.sha256) continue;
+      this.#gathered?.push(...keysOf(content.size, content.sha256));
+      this.#put(content.size, content.sha256.readUInt32LE(0), (row << recordBits) | i);
     }
   }
 

@@ -9,6 +9,7 @@ import type { ComponentError } from '../../archive/components.ts';
 import type { SealedObject } from '../../archive/frame-sealer.ts';
 import type { Warning } from '../../archive/manifest.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
+import type { ContentKeysPlace, NotedContents } from './content-keys.ts';
 import type { ParentFile } from './parent-pages.ts';
 
 export interface CaptureTree {
@@ -27,6 +28,8 @@ export interface CaptureParent extends ParentFile {
   readonly rereadEvery: number;
   /** Sequence of the new snapshot: another share in each run. */
   readonly turn: number;
+  /** Left out or null: the index is small, or nothing is kept of it. */
+  readonly contentKeys?: ContentKeysPlace | null;
 }
 
 export interface CaptureCounts {
@@ -45,8 +48,8 @@ export interface CaptureCounts {
 export interface SharedByThreads {
   /** Workers idle while no task waits: others hand over sub-trees as long as it is above 0. */
   readonly hungry: Int32Array;
-  /** Whether V8 was told, for the whole process, that there is little to do. */
-  readonly expectsLittle: Int32Array;
+  /** What V8 was told, for the whole process, of the work to come; see `worker.ts`. */
+  readonly told: Int32Array;
 }
 
 /** Shared memory of a pool and of one worker in it. */
@@ -174,8 +177,15 @@ export type FromWorker =
       readonly linked: readonly FinishedPage[];
       /** `<device>:<inode>` of linked files that are as the parent recorded them. */
       readonly keptLinks: readonly string[];
+      /** Null where no keys are kept. */
+      readonly contents: NotedContents | null;
     }
-  | { readonly type: 'finished'; readonly job: number; readonly counts: CaptureCounts }
+  | {
+      readonly type: 'finished';
+      readonly job: number;
+      readonly counts: CaptureCounts;
+      readonly contents: NotedContents | null;
+    }
   | { readonly type: 'warning'; readonly job: number; readonly warning: Warning }
   | { readonly type: 'failed'; readonly job: number; readonly code: string; readonly message: string };
 

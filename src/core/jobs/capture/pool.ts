@@ -12,7 +12,6 @@ import { CaptureThreads } from './capture-threads.ts';
 import { noCounts } from './counts.ts';
 import { expectedWork } from './expected-work.ts';
 import {
-  addCounts,
   type CaptureRequest,
   type CaptureResult,
   type CaptureSink,
@@ -21,6 +20,7 @@ import {
   endTask,
   type Job,
   newJob,
+  resultOf,
   takeBytes,
 } from './job.ts';
 import { type FromWorker, isWork, jobControl, type ToWorker } from './messages.ts';
@@ -67,7 +67,12 @@ export class CapturePool {
   ): Promise<CaptureResult & { readonly nextNumber: number }> {
     request.signal.throwIfAborted();
     if (request.trees.length === 0) {
-      return Promise.resolve({ counts: noCounts(), trees: [], nextNumber: request.firstNumber });
+      return Promise.resolve({
+        counts: noCounts(),
+        contents: null,
+        trees: [],
+        nextNumber: request.firstNumber,
+      });
     }
     this.#threads.expect(expectedWork(request.parent));
     const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
@@ -194,14 +199,9 @@ export class CapturePool {
         endPart(thread, job, message);
         if (job.parts.size === 1) this.#finish(job);
         return;
-      case 'finished': {
-        const counts = [...job.results, message].reduce(
-          (sum, part) => addCounts(sum, part.counts),
-          noCounts(),
-        );
-        job.resolve({ counts, trees: job.results });
+      case 'finished':
+        job.resolve(resultOf(job, message));
         return;
-      }
       case 'failed': {
         const known = message.code in errorCodes ? (message.code as ErrorCode) : 'INTERNAL';
         this.#fail(job, new HoldfastError(known, message.message));

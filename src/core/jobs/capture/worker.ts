@@ -11,7 +11,7 @@ import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { leaveNetwork } from '../../filesystem/native-process.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { AccountCapture } from './account-capture.ts';
-import { expectedWork } from './expected-work.ts';
+import { type ExpectedWork, expectedWork } from './expected-work.ts';
 import {
   type FromWorker,
   isWork,
@@ -25,7 +25,7 @@ import {
 // Who reads accounts as root has nobody to talk to. Where the host does not allow it, doctor says so.
 leaveNetwork();
 
-const { hungry, expectsLittle, underWay, pageBytes, number: ownNumber, loaded } = workerData as WorkerSetup;
+const { hungry, told, underWay, pageBytes, number: ownNumber, loaded } = workerData as WorkerSetup;
 const port = parentPort!;
 const captures = new Map<number, AccountCapture>();
 /** Whose message is handled at this moment. */
@@ -69,16 +69,19 @@ function outletOf(control: Int32Array): JobOutlet {
   };
 }
 
+const words: readonly ExpectedWork[] = ['everything', 'much', 'little'];
+
 /**
- * Of a night most is over before optimized code has paid for itself: less is optimized, and later. And a heap may become
- * three times what was found alive in it, with all that it holds outside, before it is looked through again. Both are
- * of the whole process, and said only now: earlier they would keep it from using code that was compiled before.
+ * Where a parent is compared with, most is over before optimized code has paid for itself, for each thread has its own: less is
+ * optimized, and later. And where there is little to do a heap may become three times what was found alive in it, with all
+ * that it holds outside, before it is looked through again. Both are of the whole process, and said only now: earlier they
+ * would keep it from using code that was compiled before.
  */
-function expectLittleWork(little: boolean): void {
-  const told = little ? 1 : 0;
-  if (Atomics.exchange(expectsLittle, 0, told) === told) return;
-  setFlagsFromString(little ? '--efficiency-mode' : '--no-efficiency-mode');
-  setFlagsFromString(`--heap-growing-percent=${little ? 200 : 0}`);
+function expect(work: ExpectedWork): void {
+  const word = words.indexOf(work);
+  if (Atomics.exchange(told, 0, word) === word) return;
+  setFlagsFromString(work === 'everything' ? '--no-efficiency-mode' : '--efficiency-mode');
+  setFlagsFromString(`--heap-growing-percent=${work === 'little' ? 200 : 0}`);
 }
 
 /** What a failed job leaves behind: a frame that is half filled, and the parent's pages. */
@@ -121,7 +124,7 @@ function fail(job: number, error: unknown): void {
 function handle(message: ToWorker): void {
   switch (message.type) {
     case 'begin': {
-      expectLittleWork(expectedWork(message.parent) === 'little');
+      expect(expectedWork(message.parent));
       const since = message.nowMs - performance.now();
       const now = (): number => since + performance.now();
       const outlet = outletOf(message.control);

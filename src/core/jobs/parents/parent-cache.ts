@@ -6,8 +6,8 @@
  * costs one full where nothing else can be read.
  */
 
-import { mkdirSync, readdirSync } from 'node:fs';
-import { rm, unlink } from 'node:fs/promises';
+import { constants, mkdirSync, readdirSync } from 'node:fs';
+import { open, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ByteRange } from '../../age/chunks.ts';
 import { parseManifestKey } from '../../archive/keys.ts';
@@ -16,11 +16,14 @@ import { type KeyedProvider, withKeys } from '../../encryption/keyed-provider.ts
 import { HoldfastError } from '../../errors.ts';
 import { readJsonFile, writeJsonFile } from '../../state/atomic-file.ts';
 import type { LastSnapshot } from '../../state/lineages.ts';
+import { systemCode } from '../../system-code.ts';
 import type { OpenAddin } from '../addin.ts';
+import { contentKeysBlock, joined, type NotedContents } from '../capture/content-keys.ts';
 import type { ListedSnapshot, Snapshot } from '../catalog.ts';
 import { filesOf, IndexFiles, IndexFileWriter } from './index-files.ts';
 
 const version = 1;
+const contentKeysFile = 'contents.keys';
 const snapshotFile = /^[0-9a-f]{12}\.json$/;
 
 export interface CacheNames {
@@ -29,6 +32,12 @@ export interface CacheNames {
   readonly stateDir: string;
   readonly addinId: string;
   readonly owner: string;
+}
+
+export interface ComparedWith {
+  /** Its id. */
+  readonly snapshot: string;
+  readonly contents: NotedContents;
 }
 
 export class ParentCache {
@@ -89,8 +98,17 @@ export class ParentCache {
     return writer;
   }
 
-  /** After the commit: what can no longer be a parent goes. */
-  async remember(snapshot: Snapshot): Promise<void> {
+  /** Where the keys of contents are, if any. */
+  get contentKeys(): string | null {
+    return this.#directory === null ? null : join(this.#directory, contentKeysFile);
+  }
+
+  /**
+   * After the commit: what can no longer be a parent goes.
+   *
+   * @param compared what it was compared with, and what that has taught of contents; null for a full
+   */
+  async remember(snapshot: Snapshot, compared: ComparedWith | null = null): Promise<void> {
     const directory = this.#directory;
     if (directory === null) return;
     const { lineage } = snapshot.header;
@@ -105,7 +123,8 @@ export class ParentCache {
     // Its digest tells whether it is whole.
     const cached = { version, key, header, body, signedBy };
     await writeJsonFile(join(directory, file), cached, { durable: false });
-    const wanted = new Set<string>();
+    if (compared !== null) await keepContentKeys(join(directory, contentKeysFile), header.id, compared);
+    const wanted = new Set<string>([contentKeysFile]);
     for (const one of kept) {
       if (one === undefined) continue;
       wanted.add(`${one.header.id}.json`);
@@ -127,6 +146,23 @@ export class ParentCache {
   close(): void {
     for (const writer of this.#writers) writer.abandon();
     this.#files.close();
+  }
+}
+
+/** A full disk costs the keys, never the backup: a block that is cut short counts as none. */
+async function keepContentKeys(path: string, snapshot: string, compared: ComparedWith): Promise<void> {
+  const { all, added } = compared.contents;
+  try {
+    if (all !== null) {
+      const block = contentKeysBlock(snapshot, null, joined([all, added]));
+      await writeFile(path, block, { mode: 0o600 });
+      return;
+    }
+    const block = contentKeysBlock(snapshot, compared.snapshot, added);
+    const file = await open(path, constants.O_WRONLY | constants.O_APPEND);
+    await file.writeFile(block).finally(() => file.close());
+  } catch (error) {
+    if (systemCode(error) === null) throw error;
   }
 }
 

@@ -14,7 +14,7 @@ const rows = (counts: readonly number[]): ParentRow[] =>
   }));
 
 it.each([
-  ['much where there is no parent', null, 'much'],
+  ['everything where there is no parent', null, 'everything'],
   ['little where the parent has little', { rows: rows([2000, 3000]) }, 'little'],
   ['much where a walk alone takes long', { rows: rows(Array(100).fill(1500)) }, 'much'],
 ] as const)('is %s', (_, parent, work) => {
