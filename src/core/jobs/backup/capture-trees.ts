@@ -9,13 +9,13 @@ import type { ByteQueue } from '../../byte-queue.ts';
 import type { AccountBudget } from '../../config/operations-schema.ts';
 import type { Tree } from '../../contracts/panel.ts';
 import { type HoldfastError, isHoldfastError } from '../../errors.ts';
-import { AT_FDCWD, Stat, statAt, zName } from '../../filesystem/native.ts';
 import type { NotedContents } from '../capture/content-keys.ts';
 import { noCounts } from '../capture/counts.ts';
 import { addCounts } from '../capture/job.ts';
 import type { CaptureTree } from '../capture/messages.ts';
 import type { CapturePool, CaptureResult } from '../capture/pool.ts';
 import type { AccountProgress } from './account-progress.ts';
+import { numberDevices } from './device-numbers.ts';
 import { IndexStream } from './index-stream.ts';
 import { knowsNames } from './known-names.ts';
 import type { ParentSnapshot } from './parent-snapshot.ts';
@@ -51,11 +51,7 @@ export async function captureTrees(
   allowed: AccountBudget | null = null,
 ): Promise<CapturedTrees> {
   const { pool, writer, warnings, progress } = context;
-  const numbered = numberDevices(context.trees);
-  const parent = context.parent?.usableFor(numbered) === true ? context.parent : null;
-  const trees = numbered.map((tree) =>
-    parent !== null && knowsNames(parent.snapshot, tree) ? { ...tree, namesKnown: true } : tree,
-  );
+  const { trees, parent } = comparable(context);
   const startedAt = new Date(context.now()).toISOString();
   const { publicKey } = writer;
   const overBudget = new AbortController();
@@ -128,6 +124,24 @@ export async function captureTrees(
   return { components, ...root, changes, contents, counts: counts(result, tarBytes, storedBytes) };
 }
 
+/** The trees, and what they can be compared with: nothing where they have moved, so that inode numbers mean something else. */
+function comparable({ trees, parent, warnings }: TreesContext): {
+  readonly trees: readonly CaptureTree[];
+  readonly parent: ParentSnapshot | null;
+} {
+  const numbered = numberDevices(trees, (name) => parent?.deviceOf(name));
+  const all = numbered.map(({ tree }) => tree);
+  if (parent === null) return { trees: all, parent };
+  const there = numbered.flatMap(({ tree, isThere }) => (isThere ? [tree] : []));
+  if (there.some(({ name, device }) => (parent.deviceOf(name) ?? device) !== device)) {
+    const message = `trees lie on other file systems than they did in snapshot ${parent.snapshot.header.id}, so everything is stored anew`;
+    warnings.add({ code: 'no-usable-parent', component: 'account', message });
+    return { trees: all, parent: null };
+  }
+  const named = all.map((tree) => (knowsNames(parent.snapshot, tree) ? { ...tree, namesKnown: true } : tree));
+  return { trees: named, parent };
+}
+
 /** All trees of an account are given up together: half of one would pass for the whole. */
 function givenUp(
   trees: readonly CaptureTree[],
@@ -141,20 +155,6 @@ function givenUp(
   const components = componentsOf(trees, result, startedAt);
   const nothing = { index: null, contentRoot: null, changes: null, contents: null };
   return { components, ...nothing, counts: counts(result, 0, 0) };
-}
-
-/** Trees on one device share its number, so that hard links between them are recognised. */
-function numberDevices(trees: readonly Tree[]): CaptureTree[] {
-  const seen: string[] = [];
-  const stat = new Stat();
-  return trees.map((tree) => {
-    const known = statAt(AT_FDCWD, zName(tree.path), stat) === 0;
-    const device = known ? `${stat.deviceMajor}:${stat.deviceMinor}` : tree.path;
-    if (!seen.includes(device)) seen.push(device);
-    const { name, path, exclude, include } = tree;
-    const base = { name, path, device: seen.indexOf(device), exclude };
-    return include === undefined ? base : { ...base, include };
-  });
 }
 
 function componentsOf(

@@ -8,7 +8,7 @@ import type { ObjectRef } from '../../archive/manifest.ts';
 import { type LinkPageRow, type ObjectRow, objectKinds, type PageRow } from '../../archive/root.ts';
 import type { KeyedProvider } from '../../encryption/keyed-provider.ts';
 import { HoldfastError } from '../../errors.ts';
-import type { CaptureParent, CaptureTree } from '../capture/messages.ts';
+import type { CaptureParent } from '../capture/messages.ts';
 import type { Snapshot } from '../catalog.ts';
 import { openIndex } from '../index-reader.ts';
 import { placePages } from './parent-places.ts';
@@ -23,8 +23,8 @@ export interface ParentSnapshot {
   readonly objects: ReadonlyMap<number, ObjectRow>;
   /** The first number that no object of the lineage has. */
   readonly nextNumber: number;
-  /** False where trees moved between devices, so that inode numbers mean something else. */
-  usableFor(trees: readonly CaptureTree[]): boolean;
+  /** Number of the device of a tree that it has whole; undefined of any other. */
+  deviceOf(tree: string): number | undefined;
   remove(): void;
 }
 
@@ -73,11 +73,7 @@ export async function openParent(snapshot: Snapshot, options: ParentOptions): Pr
       turn,
       contentKeys: keysAreKept ? { path, snapshot: snapshot.header.id } : null,
     },
-    usableFor: (trees) =>
-      trees.every(
-        (tree) =>
-          !whole.has(tree.name) || root.trees.find(({ name }) => name === tree.name)?.device === tree.device,
-      ),
+    deviceOf: (tree) => (whole.has(tree) ? root.trees.find(({ name }) => name === tree)?.device : undefined),
     remove,
   };
 }

@@ -71,8 +71,8 @@ export class AccountCapture {
     this.#trees = trees;
     this.#parent = parent;
     this.#parentPages = parent === null ? null : new ParentPages(parent);
-    this.#known =
-      this.#parentPages === null ? null : new KnownContents(this.#parentPages, parent?.contentKeys ?? null);
+    const mayGather = (): boolean => Atomics.exchange(control, jobControl.gatherer, 1) === 0;
+    this.#known = KnownContents.of(this.#parentPages, parent?.contentKeys ?? null, mayGather);
     this.#linkedInodes = this.#parentPages === null ? null : new LinkedInodes(this.#parentPages);
     this.control = control;
     this.#outlet = outlet;

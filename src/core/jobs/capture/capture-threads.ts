@@ -9,6 +9,7 @@
 import type { ExpectedWork } from './expected-work.ts';
 import type { FromWorker, SharedByThreads, ToWorker } from './messages.ts';
 import { startThread, type Thread } from './thread.ts';
+import { longest, tuneFor } from './tuning.ts';
 
 export interface ThreadSettings {
   /** At most. */
@@ -34,7 +35,6 @@ export class CaptureThreads {
   /** Where all of them see it. */
   readonly #shared: SharedByThreads = {
     hungry: new Int32Array(new SharedArrayBuffer(4)),
-    told: new Int32Array(new SharedArrayBuffer(4)),
   };
   readonly #settings: ThreadSettings;
   readonly #listener: ThreadListener;
@@ -97,9 +97,11 @@ export class CaptureThreads {
     this.#listener.more();
   }
 
-  /** `waiting`: work that nobody does yet; `busy`: there are jobs, for which the process is to live. */
-  tell({ waiting, busy }: { readonly waiting: number; readonly busy: boolean }): void {
+  /** `waiting`: work that nobody does yet; `works`: what the jobs expect, for which the process is to live. */
+  tell(waiting: number, works: readonly ExpectedWork[]): void {
+    const busy = works.length > 0;
     this.#busy = busy;
+    if (busy && this.all.every(({ loaded }) => loaded[0] === 1)) tuneFor(longest(works));
     const idle = this.all.filter((thread) => thread.pending === 0).length;
     Atomics.store(this.#shared.hungry, 0, Math.max(0, idle - waiting));
     for (const { worker } of this.all) busy ? worker.ref() : worker.unref();

@@ -7,7 +7,7 @@
  * help: what has no key is stored again at worst, and what has one is looked up in the index.
  *
  * A block: `HFk1`, the number of keys (32 bits, as all numbers little-endian), the ids of its snapshot and of the one it adds to (6 bytes each;
- * zeros in the first), CRC-32 of all that follows and of these 20 bytes; then the keys as ascending 64-bit floats.
+ * zeros in the first), CRC-32 of the keys and of these 20 bytes; then the keys as 64-bit floats, in the first block ascending.
  */
 
 import { readFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ export interface ContentKeysPlace {
 
 /** What a capture has to add to them. */
 export interface NotedContents {
-  /** Of the parent's contents, where they had to be gathered; else null. */
+  /** Of the parent's contents, ascending, where they had to be gathered; else null. */
   readonly all: Float64Array | null;
   /** Of what was stored. */
   readonly added: Float64Array;
@@ -57,13 +57,12 @@ export function keysOf(size: number, bytes: Buffer, at = 0): number[] {
  * @param addsTo the snapshot whose keys are in the file already; null where `keys` are of all contents
  */
 export function contentKeysBlock(snapshot: string, addsTo: string | null, keys: Float64Array): Buffer {
-  const sorted = keys.slice().sort();
   const head = Buffer.alloc(headBytes);
   head.writeUInt32LE(magic, 0);
-  head.writeUInt32LE(sorted.length, 4);
+  head.writeUInt32LE(keys.length, 4);
   head.write(snapshot, 8, 'hex');
   head.write(addsTo ?? noId, 14, 'hex');
-  const body = Buffer.from(sorted.buffer, sorted.byteOffset, sorted.byteLength);
+  const body = Buffer.from(keys.buffer, keys.byteOffset, keys.byteLength);
   head.writeUInt32LE(checkOf(head, body), checkAt);
   return Buffer.concat([head, body]);
 }
@@ -80,7 +79,7 @@ export class ContentKeys {
   }
 
   /**
-   * Null where the file does not have all of that snapshot, where it cannot be read, or where so much was added that it is
+   * Null where the file does not have all of that snapshot, where a byte of it is wrong, or where so much was added that it is
    * better made anew.
    */
   static read({ path, snapshot }: ContentKeysPlace): ContentKeys | null {
@@ -92,22 +91,25 @@ export class ContentKeys {
     }
     const blocks: Float64Array[] = [];
     const covered = new Set<string>([noId]);
-    for (let at = 0; at + headBytes <= file.length; ) {
+    let unused = 0;
+    for (let at = 0; at < file.length; ) {
+      if (file.length - at < headBytes) return null;
       const head = file.subarray(at, at + headBytes);
       const end = at + headBytes + 8 * head.readUInt32LE(4);
       const body = file.subarray(at + headBytes, end);
-      if (head.readUInt32LE(0) !== magic || end > file.length) break;
-      if (head.readUInt32LE(checkAt) !== checkOf(head, body)) break;
+      if (head.readUInt32LE(0) !== magic || end > file.length) return null;
+      if (head.readUInt32LE(checkAt) !== checkOf(head, body)) return null;
       if (covered.has(head.toString('hex', 14, 20))) {
         covered.add(head.toString('hex', 8, 14));
         blocks.push(floatsOf(body));
-      }
+      } else unused += end - at;
       at = end;
     }
     const base = blocks.shift();
     const rest = joined(blocks);
     if (base === undefined || !covered.has(snapshot)) return null;
-    return rest.length > base.length / 2 + alwaysBearable ? null : new ContentKeys(base, rest.sort());
+    const isMuch = rest.length + unused / 8 > base.length / 2 + alwaysBearable;
+    return isMuch ? null : new ContentKeys(base, rest.sort());
   }
 
   /** False: no content of the snapshot has this key. */

@@ -7,7 +7,7 @@
 
 import { createHash, hash } from 'node:crypto';
 import { readSync } from 'node:fs';
-import type { Content, Entry } from '../../archive/entry.ts';
+import { type Content, type Entry, hasHoles } from '../../archive/entry.ts';
 import { hashRange } from '../../archive/hash-range.ts';
 import { type DataRange, padding, sparseMap } from '../../archive/tar.ts';
 import { errno, type Stat, statFd } from '../../filesystem/native.ts';
@@ -34,6 +34,8 @@ export interface CaptureTarget {
   readonly segments: SegmentWriter;
   /** Content that need not be stored again; null where everything is. */
   readonly known: KnownContents | null;
+  /** What the parent has for this very name, where there is anything. */
+  readonly before?: Content | null;
   /** Called between the pieces of a large file. @throws INTERRUPTED */
   checkStop(): void;
 }
@@ -77,9 +79,10 @@ function captureSmall(
   fd: number,
   stat: Stat,
   entry: Entry,
-  { segments, known }: CaptureTarget,
+  target: CaptureTarget,
   attempt: number,
 ): CapturedFile | null {
+  const { segments, known } = target;
   const { size } = stat;
   // Only the tar of a full has members without content.
   if (size === 0 && known !== null && unchanged(fd, stat))
@@ -98,7 +101,7 @@ function captureSmall(
   const sha256 = size === 0 ? null : hash('sha256', data, 'buffer');
   if (sha256 !== null && !changed) {
     // The bytes are in the frame, but nothing says so yet: they are simply written over.
-    const same = known?.find(size, sha256, false) ?? null;
+    const same = findKnown(size, sha256, false, target);
     if (same !== null) return notStored(entry, same);
   }
   const tarOffset = frames.position + header.length;
@@ -107,6 +110,18 @@ function captureSmall(
   const content = { size, sha256, extents: extentsOf(ranges, segments.number, tarOffset) };
   known?.note(content);
   return { content, entry, changed, omitted, dataBytes: size, readError: null };
+}
+
+/** What was only touched, or written again as it was, is known without a look at anything else. */
+function findKnown(
+  size: number,
+  sha256: Buffer,
+  sparse: boolean,
+  { known, before = null }: CaptureTarget,
+): Content | null {
+  if (known === null) return null;
+  const isBefore = before?.sha256?.equals(sha256) === true && hasHoles(before) === sparse;
+  return isBefore && before.size === size ? before : known.find(size, sha256, sparse);
 }
 
 function notStored(entry: Entry, content: Content): CapturedFile {
@@ -119,11 +134,12 @@ function knownLarge(
   stat: Stat,
   entry: Entry,
   ranges: readonly DataRange[] | null,
-  { known, checkStop }: CaptureTarget,
+  target: CaptureTarget,
 ): CapturedFile | null {
-  if (known?.mayHaveSize(stat.size) !== true) return null;
-  const sha256 = readableHash(fd, stat, ranges, checkStop);
-  const same = sha256 === null ? null : known.find(stat.size, sha256, ranges !== null);
+  const { known, before } = target;
+  if (known === null || (before?.size !== stat.size && !known.mayHaveSize(stat.size))) return null;
+  const sha256 = readableHash(fd, stat, ranges, target.checkStop);
+  const same = sha256 === null ? null : findKnown(stat.size, sha256, ranges !== null, target);
   return same === null ? null : notStored(entry, same);
 }
 

@@ -8,6 +8,7 @@ import type { FinishedPage } from '../../archive/pages.ts';
 import { ByteQueue } from '../../byte-queue.ts';
 import { joined, type NotedContents } from './content-keys.ts';
 import { noCounts } from './counts.ts';
+import type { ExpectedWork } from './expected-work.ts';
 import type {
   BeginCapture,
   CaptureCounts,
@@ -52,6 +53,7 @@ export interface Job {
   readonly id: number;
   readonly trees: readonly CaptureTree[];
   readonly parent: CaptureParent | null;
+  readonly work: ExpectedWork;
   readonly publicKey: Uint8Array | null;
   readonly startedAtMs: number;
   readonly control: Int32Array;
@@ -75,7 +77,7 @@ export interface Job {
 export function newJob(
   id: number,
   trees: readonly CaptureTree[],
-  rest: Pick<Job, 'parent' | 'publicKey' | 'control' | 'sink' | 'resolve' | 'reject'> & {
+  rest: Pick<Job, 'parent' | 'work' | 'publicKey' | 'control' | 'sink' | 'resolve' | 'reject'> & {
     readonly nowMs: number;
   },
 ): Job {

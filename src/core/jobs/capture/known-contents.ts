@@ -48,9 +48,24 @@ export class KnownContents {
   #gathered: number[] | null = null;
   readonly #added: number[] = [];
 
-  /** @param place null: no keys are kept of this parent */
-  constructor(parent: ParentPages, place: ContentKeysPlace | null) {
+  readonly #mayGather: () => boolean;
+
+  /**
+   * @param parent null: a full, which refers to nothing
+   * @param place null: no keys are kept of this parent
+   * @param mayGather true for one thread of the account only
+   */
+  static of(
+    parent: ParentPages | null,
+    place: ContentKeysPlace | null,
+    mayGather: () => boolean,
+  ): KnownContents | null {
+    return parent === null ? null : new KnownContents(parent, place, mayGather);
+  }
+
+  private constructor(parent: ParentPages, place: ContentKeysPlace | null, mayGather: () => boolean) {
     this.#place = place;
+    this.#mayGather = mayGather;
     const left = parent.left.flatMap(({ pages, numbers }) => sourcesOf(pages, numbers));
     this.#sources = [...sourcesOf(parent, null), ...left];
   }
@@ -58,14 +73,15 @@ export class KnownContents {
   /** False where no file of this size is there, so that hashing it before it is stored would be for nothing. */
   mayHaveSize(size: number): boolean {
     if (size <= smallBytes) return true;
-    if (this.#isNew(sizeKey(size))) return false;
+    const hasKey = this.#hasKey(sizeKey(size));
+    if (hasKey !== null) return hasKey;
     this.#build();
     return this.#largeSizes.has(size);
   }
 
   /** `sparse`: whether the hash is that of a file with holes, which also tells where they are. */
   find(size: number, sha256: Buffer, sparse: boolean): Content | null {
-    if (this.#isNew(hashKey(sha256))) return null;
+    if (this.#hasKey(hashKey(sha256)) === false) return null;
     this.#build();
     const mask = this.#keys.length - 1;
     const key = sha256.readUInt32LE(0);
@@ -87,14 +103,14 @@ export class KnownContents {
   /** Null where no keys are kept. */
   noted(): NotedContents | null {
     if (this.#place === null) return null;
-    const all = this.#gathered === null ? null : Float64Array.from(this.#gathered);
+    const all = this.#gathered === null ? null : Float64Array.from(this.#gathered).sort();
     return { all, added: Float64Array.from(this.#added) };
   }
 
-  /** True where the keys say that there is no such content. */
-  #isNew(key: number): boolean {
+  /** Null where there are no keys. */
+  #hasKey(key: number): boolean | null {
     if (this.#contentKeys === undefined) this.#contentKeys = this.#readKeys();
-    return this.#contentKeys?.has(key) === false;
+    return this.#contentKeys?.has(key) ?? null;
   }
 
   /** Of what interrupted runs left there are none. */
@@ -133,7 +149,7 @@ export class KnownContents {
     this.#built = true;
     const files = this.#sources.reduce((sum, { row }) => sum + row.count, 0);
     const slots = 1 << Math.ceil(Math.log2(Math.max(16, files * 2)));
-    if (this.#place !== null && this.#contentKeys === null) this.#gathered = [];
+    if (this.#place !== null && this.#contentKeys === null && this.#mayGather()) this.#gathered = [];
     this.#keys = new Uint32Array(slots);
     this.#places = new Uint32Array(slots).fill(empty);
     for (let row = 0; row < Math.min(this.#sources.length, 2 ** (32 - recordBits) - 1); row++) {

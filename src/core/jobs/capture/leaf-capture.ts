@@ -100,7 +100,8 @@ function captureContent(leaf: LeafContext, fd: number, path: string, previous: P
       return;
     }
     const describe = (): Entry => log.describe(path, stat, fd, 0);
-    const captured = captureFile(fd, stat, describe, { segments, known, checkStop });
+    const before = previous === 'same' ? null : (previous?.content ?? null);
+    const captured = captureFile(fd, stat, describe, { segments, known, before, checkStop });
     if (captured.readError !== null && isAsKnown(leaf, previous)) {
       log.keepUnread(path, captured.readError);
       return;

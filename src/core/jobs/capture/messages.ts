@@ -48,8 +48,6 @@ export interface CaptureCounts {
 export interface SharedByThreads {
   /** Workers idle while no task waits: others hand over sub-trees as long as it is above 0. */
   readonly hungry: Int32Array;
-  /** What V8 was told, for the whole process, of the work to come; see `worker.ts`. */
-  readonly told: Int32Array;
 }
 
 /** Shared memory of a pool and of one worker in it. */
@@ -66,9 +64,10 @@ export interface WorkerSetup extends SharedByThreads {
 
 /**
  * Places in a job's shared memory: the next object number, whether to stop, and the number of the thread that is to
- * finish. As soon as there is one, all others let go of the account, also in the middle of another one's.
+ * finish. As soon as there is one, all others let go of the account, also in the middle of another one's. And whether
+ * somebody gathers keys of the parent's contents: 1.
  */
-export const jobControl = { nextNumber: 0, stop: 1, finisher: 2, size: 3 } as const;
+export const jobControl = { nextNumber: 0, stop: 1, finisher: 2, gatherer: 3, size: 4 } as const;
 
 /** What is to be captured. */
 export interface BeginCapture {

@@ -74,13 +74,15 @@ export class CapturePool {
         nextNumber: request.firstNumber,
       });
     }
-    this.#threads.expect(expectedWork(request.parent));
+    const work = expectedWork(request.parent);
+    this.#threads.expect(work);
     const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
     control[jobControl.nextNumber] = request.firstNumber;
     const { promise, resolve, reject } = Promise.withResolvers<CaptureResult>();
     const { trees, parent, publicKey = null } = request;
     const job = newJob(this.#nextJob++, trees, {
       parent,
+      work,
       publicKey,
       control,
       sink,
@@ -138,7 +140,10 @@ export class CapturePool {
       if (job !== undefined) this.#give(thread, job);
     }
     const waiting = jobs.reduce((sum, job) => sum + job.queue.length, toFinish.length);
-    this.#threads.tell({ waiting, busy: jobs.length > 0 });
+    this.#threads.tell(
+      waiting,
+      jobs.map(({ work }) => work),
+    );
   }
 
   #give(thread: Thread, job: Job): void {

@@ -5,13 +5,11 @@
  * looks there whether it must stop; it is never terminated from outside while a job runs.
  */
 
-import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { leaveNetwork } from '../../filesystem/native-process.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { AccountCapture } from './account-capture.ts';
-import { type ExpectedWork, expectedWork } from './expected-work.ts';
 import {
   type FromWorker,
   isWork,
@@ -25,7 +23,7 @@ import {
 // Who reads accounts as root has nobody to talk to. Where the host does not allow it, doctor says so.
 leaveNetwork();
 
-const { hungry, told, underWay, pageBytes, number: ownNumber, loaded } = workerData as WorkerSetup;
+const { hungry, underWay, pageBytes, number: ownNumber, loaded } = workerData as WorkerSetup;
 const port = parentPort!;
 const captures = new Map<number, AccountCapture>();
 /** Whose message is handled at this moment. */
@@ -69,21 +67,6 @@ function outletOf(control: Int32Array): JobOutlet {
   };
 }
 
-const words: readonly ExpectedWork[] = ['everything', 'much', 'little'];
-
-/**
- * Where a parent is compared with, most is over before optimized code has paid for itself, for each thread has its own: less is
- * optimized, and later. And where there is little to do a heap may become three times what was found alive in it, with all
- * that it holds outside, before it is looked through again. Both are of the whole process, and said only now: earlier they
- * would keep it from using code that was compiled before.
- */
-function expect(work: ExpectedWork): void {
-  const word = words.indexOf(work);
-  if (Atomics.exchange(told, 0, word) === word) return;
-  setFlagsFromString(work === 'everything' ? '--no-efficiency-mode' : '--efficiency-mode');
-  setFlagsFromString(`--heap-growing-percent=${work === 'little' ? 200 : 0}`);
-}
-
 /** What a failed job leaves behind: a frame that is half filled, and the parent's pages. */
 function drop(job: number): void {
   captures.get(job)?.drop();
@@ -124,7 +107,6 @@ function fail(job: number, error: unknown): void {
 function handle(message: ToWorker): void {
   switch (message.type) {
     case 'begin': {
-      expect(expectedWork(message.parent));
       const since = message.nowMs - performance.now();
       const now = (): number => since + performance.now();
       const outlet = outletOf(message.control);

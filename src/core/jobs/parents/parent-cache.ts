@@ -16,9 +16,8 @@ import { type KeyedProvider, withKeys } from '../../encryption/keyed-provider.ts
 import { HoldfastError } from '../../errors.ts';
 import { readJsonFile, writeJsonFile } from '../../state/atomic-file.ts';
 import type { LastSnapshot } from '../../state/lineages.ts';
-import { systemCode } from '../../system-code.ts';
 import type { OpenAddin } from '../addin.ts';
-import { contentKeysBlock, joined, type NotedContents } from '../capture/content-keys.ts';
+import { contentKeysBlock, type NotedContents } from '../capture/content-keys.ts';
 import type { ListedSnapshot, Snapshot } from '../catalog.ts';
 import { filesOf, IndexFiles, IndexFileWriter } from './index-files.ts';
 
@@ -124,7 +123,7 @@ export class ParentCache {
     const cached = { version, key, header, body, signedBy };
     await writeJsonFile(join(directory, file), cached, { durable: false });
     if (compared !== null) await keepContentKeys(join(directory, contentKeysFile), header.id, compared);
-    const wanted = new Set<string>([contentKeysFile]);
+    const wanted = new Set<string>(compared === null ? [] : [contentKeysFile]);
     for (const one of kept) {
       if (one === undefined) continue;
       wanted.add(`${one.header.id}.json`);
@@ -149,20 +148,20 @@ export class ParentCache {
   }
 }
 
-/** A full disk costs the keys, never the backup: a block that is cut short counts as none. */
+/** Whatever goes wrong costs the keys, never the backup: nothing is left of a file that could not be written whole. */
 async function keepContentKeys(path: string, snapshot: string, compared: ComparedWith): Promise<void> {
   const { all, added } = compared.contents;
+  const block = contentKeysBlock(snapshot, compared.snapshot, added);
   try {
     if (all !== null) {
-      const block = contentKeysBlock(snapshot, null, joined([all, added]));
-      await writeFile(path, block, { mode: 0o600 });
+      const first = contentKeysBlock(compared.snapshot, null, all);
+      await writeFile(path, Buffer.concat([first, block]), { mode: 0o600 });
       return;
     }
-    const block = contentKeysBlock(snapshot, compared.snapshot, added);
     const file = await open(path, constants.O_WRONLY | constants.O_APPEND);
     await file.writeFile(block).finally(() => file.close());
-  } catch (error) {
-    if (systemCode(error) === null) throw error;
+  } catch {
+    await rm(path, { force: true }).catch(() => {});
   }
 }
 

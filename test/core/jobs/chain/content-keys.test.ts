@@ -1,7 +1,17 @@
 /** The keys of contents that a chain keeps in the state: they spare looks, and never a content that is there. */
 
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, linkSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Snapshot } from '../../../../src/core/jobs/catalog.ts';
@@ -39,6 +49,7 @@ describe('keys of contents in the state', () => {
     await using chain = await begun();
     const atFirst = bytesOf(chain);
     expect(atFirst).toBeGreaterThan(8 * 200);
+    expect(atFirst % 8).toBe(0);
     for (let i = 0; i < 3; i++) {
       chain.write(`new${i}`, randomBytes(300));
       expect(newTarBytes(await chain.incremental())).toBeGreaterThan(300);
@@ -70,16 +81,34 @@ describe('keys of contents in the state', () => {
     await using chain = await begun();
     chain.write('in-between', randomBytes(300));
     await chain.incremental();
+    const before = bytesOf(chain);
     const { snapshot } = await chain.lab.backUp({ shadow: chain.tree }, { level: 'differential' });
     expect(snapshot.header.level).toBe('differential');
+    // It stores what the incremental before it had as well, for it refers to the full alone.
+    expect(bytesOf(chain)).toBe(before + 24 + 2 * 8);
     expect(newTarBytes(await backUpCopies(chain, 1))).toBe(0);
     await chain.expectRestorable();
   });
 
-  it('are not believed after a full, of which they know nothing', async () => {
+  it('are not asked, or made, for what was only touched or written again as it was', async () => {
+    await using chain = await begun();
+    for (const path of keysOf(chain)) rmSync(path);
+    for (const name of ['d1/f1', 'large', 'begin']) {
+      const content = readFileSync(chain.at(name));
+      writeFileSync(chain.at(name), content);
+    }
+    utimesSync(chain.at('d2/f2'), 1, 1);
+    const snapshot = await chain.incremental();
+    expect(newTarBytes(snapshot)).toBe(0);
+    expect(() => bytesOf(chain)).toThrow('ENOENT');
+    await chain.expectRestorable();
+  });
+
+  it('go with a full, of which they know nothing', async () => {
     await using chain = await begun();
     chain.write('only-in-full', randomBytes(300));
     await chain.full();
+    expect(() => bytesOf(chain)).toThrow('ENOENT');
     copyFileSync(chain.at('only-in-full'), chain.at('copy'));
     expect(newTarBytes(await backUpCopies(chain, 1))).toBe(0);
   });

@@ -3,12 +3,13 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { dataRanges } from '../../../../src/core/filesystem/data-ranges.ts';
-import { ahead, openLab } from '../../../support/backup.ts';
+import { ahead, type Lab, openLab } from '../../../support/backup.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-incomplete-'));
 // Deeper than Node's own rm can reach.
@@ -36,6 +37,57 @@ describe('an incremental', () => {
     expect(snapshot.header.level).toBe('incremental');
     expect(snapshot.body.counts).toMatchObject({ entries: 273, tarBytes: 0 });
     await lab.close();
+  });
+});
+
+/** Two trees of twenty files each, and a full of them. */
+async function twoTrees(name: string): Promise<{ lab: Lab; trees: { shadow: string; info: string } }> {
+  const base = join(directory, name);
+  const trees = { shadow: join(base, 'shadow'), info: join(base, 'info') };
+  for (const tree of Object.values(trees)) {
+    mkdirSync(tree, { recursive: true });
+    for (let i = 0; i < 20; i++) writeFileSync(join(tree, `${i}`), randomBytes(1000));
+  }
+  const lab = await openLab(join(base, 'lab'), { chain: {}, now: ahead });
+  await lab.backUp(trees, { level: 'full' });
+  return { lab, trees };
+}
+
+describe('where a tree', () => {
+  it.each(['shadow', 'info'] as const)(
+    'is missing for two nights (%s), the other stores nothing anew',
+    async (gone) => {
+      const { lab, trees } = await twoTrees(`without-${gone}`);
+      const away = `${trees[gone]}-away`;
+      renameSync(trees[gone], away);
+      for (let night = 0; night < 2; night++) {
+        const { snapshot, exitStatus } = await lab.backUp(trees, { level: 'incremental' });
+        expect(exitStatus).not.toBe(0);
+        expect(snapshot.body.warnings.map(({ code }) => code)).not.toContain('no-usable-parent');
+        expect(snapshot.body.counts.tarBytes).toBe(0);
+      }
+      renameSync(away, trees[gone]);
+      const { snapshot, exitStatus } = await lab.backUp(trees, { level: 'incremental' });
+      expect([exitStatus, snapshot.body.counts.tarBytes]).toEqual([0, 0]);
+      await lab.close();
+    },
+  );
+
+  it('has moved to another file system, all is stored anew, which is said', async () => {
+    const { lab, trees } = await twoTrees('moved');
+    const elsewhere = mkdtempSync('/dev/shm/holdfast-moved-');
+    try {
+      cpSync(trees.info, elsewhere, { recursive: true });
+      const moved = { ...trees, info: elsewhere };
+      const { snapshot } = await lab.backUp(moved, { level: 'incremental' });
+      expect(snapshot.body.warnings.map(({ code }) => code)).toContain('no-usable-parent');
+      expect(snapshot.body.counts.tarBytes).toBeGreaterThan(40_000);
+      const next = await lab.backUp(moved, { level: 'incremental' });
+      expect([next.exitStatus, next.snapshot.body.counts.tarBytes]).toEqual([0, 0]);
+    } finally {
+      rmSync(elsewhere, { recursive: true });
+      await lab.close();
+    }
   });
 });
 
