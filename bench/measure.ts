@@ -10,6 +10,8 @@ export interface Command {
   /** Takes the last stage's stdout, which is thrown away otherwise. */
   readonly output?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Statuses that are no failure, beside 0. */
+  readonly accepts?: readonly number[];
 }
 
 export interface Sample {
@@ -34,8 +36,8 @@ export function measure(commands: readonly Command[], { sync }: { readonly sync:
   return JSON.parse(stdout) as Sample;
 }
 
-/** Runs a program that is not measured; returns its stdout. Throws with that unless it exits with 0. */
-export function run(argv: readonly string[], options: Pick<Command, 'cwd' | 'env'> = {}): string {
+/** Runs a program that is not measured; returns its stdout. Throws with that where it fails. */
+export function run(argv: readonly string[], options: Pick<Command, 'cwd' | 'env' | 'accepts'> = {}): string {
   const { status, stdout, error } = spawnSync(argv[0]!, argv.slice(1), {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
@@ -44,6 +46,7 @@ export function run(argv: readonly string[], options: Pick<Command, 'cwd' | 'env
     maxBuffer: 256 << 20,
   });
   if (error !== undefined) throw error;
-  if (status !== 0) throw new Error(`${argv.join(' ')}: status ${status}\n${stdout}`);
+  if (status === null || ![0, ...(options.accepts ?? [])].includes(status))
+    throw new Error(`${argv.join(' ')}: status ${status}\n${stdout}`);
   return stdout;
 }

@@ -44,7 +44,7 @@ export function nights(options: Options): PartResult[] {
   const place = match.placeOf(us);
   for (let made = 2 * options.pairs; made < chainLength; made++) {
     run(['python3', '-B', changer, root, `${options.seed}/quiet/${made}`, ...quietNight]);
-    for (const { stages } of us.backup(place)) run(stages[0]!);
+    for (const { stages, accepts } of us.backup(place)) run(stages[0]!, { accepts: accepts ?? [] });
   }
   const { account } = tree.oneFile;
   const path = pathOfOneFile(tree).split(`${account}/`)[1]!;
@@ -69,7 +69,7 @@ function longChain(
   const single = `${chain}-single`;
   run(['mkdir', '-p', single]);
   us.prepare(single);
-  for (const { stages } of us.backup(single)) run(stages[0]!);
+  for (const { stages, accepts } of us.backup(single)) run(stages[0]!, { accepts: accepts ?? [] });
   const one = (place: string) =>
     us.command(place, 'restore', 'latest', ...account, '--path', path, '--to', target);
   const all = (place: string) => us.command(place, 'restore', 'latest', '--all', '--to', target);

@@ -46,17 +46,40 @@ export const hashKey = (bytes: Buffer, at = 0): number => bytes.readUIntLE(at, k
 /** For a content that is not small: whether there is one of its size at all. Very long ones may share a key. */
 export const sizeKey = (size: number): number => sizeKeys + size;
 
-/** Those of one content; `at`: as in `hashKey`. */
-export function keysOf(size: number, bytes: Buffer, at = 0): number[] {
-  return size > smallBytes ? [hashKey(bytes, at), sizeKey(size)] : [hashKey(bytes, at)];
+/** Gathers keys without an object for each. */
+export class KeyList {
+  #keys: Float64Array;
+  #length = 0;
+
+  /** @param expected how many there will be, about */
+  constructor(expected: number) {
+    // Shared memory goes to another thread without a copy.
+    this.#keys = new Float64Array(new SharedArrayBuffer(8 * (expected + 16)));
+  }
+
+  /** Those of one content; `at`: as in `hashKey`. */
+  add(size: number, bytes: Buffer, at = 0): void {
+    this.#push(hashKey(bytes, at));
+    if (size > smallBytes) this.#push(sizeKey(size));
+  }
+
+  #push(key: number): void {
+    if (this.#length === this.#keys.length) this.#keys = joined([this.#keys, new Float64Array(this.#length)]);
+    this.#keys[this.#length++] = key;
+  }
+
+  /** They stay where they are: millions are not copied. */
+  get keys(): Float64Array {
+    return this.#keys.subarray(0, this.#length);
+  }
 }
 
 /**
- * A block of the file.
+ * A block of the file, in pieces.
  *
  * @param addsTo the snapshot whose keys are in the file already; null where `keys` are of all contents
  */
-export function contentKeysBlock(snapshot: string, addsTo: string | null, keys: Float64Array): Buffer {
+export function contentKeysBlock(snapshot: string, addsTo: string | null, keys: Float64Array): Buffer[] {
   const head = Buffer.alloc(headBytes);
   head.writeUInt32LE(magic, 0);
   head.writeUInt32LE(keys.length, 4);
@@ -64,7 +87,7 @@ export function contentKeysBlock(snapshot: string, addsTo: string | null, keys: 
   head.write(addsTo ?? noId, 14, 'hex');
   const body = Buffer.from(keys.buffer, keys.byteOffset, keys.byteLength);
   head.writeUInt32LE(checkOf(head, body), checkAt);
-  return Buffer.concat([head, body]);
+  return [head, body];
 }
 
 const checkOf = (head: Uint8Array, body: Uint8Array): number => crc32(body, crc32(head.subarray(0, checkAt)));

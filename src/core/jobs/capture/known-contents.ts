@@ -16,7 +16,7 @@ import {
   ContentKeys,
   type ContentKeysPlace,
   hashKey,
-  keysOf,
+  KeyList,
   type NotedContents,
   sizeKey,
 } from './content-keys.ts';
@@ -45,8 +45,8 @@ export class KnownContents {
   readonly #place: ContentKeysPlace | null;
   /** Undefined until they are asked for; null where there are none, and then all are gathered. */
   #contentKeys: ContentKeys | null | undefined;
-  #gathered: number[] | null = null;
-  readonly #added: number[] = [];
+  #gathered: KeyList | null = null;
+  readonly #added = new KeyList(0);
 
   readonly #mayGather: () => boolean;
 
@@ -97,14 +97,13 @@ export class KnownContents {
 
   /** Of what is stored, for those who look for it in later snapshots. */
   note({ size, sha256 }: Content): void {
-    if (this.#place !== null && sha256 !== null) this.#added.push(...keysOf(size, sha256));
+    if (this.#place !== null && sha256 !== null) this.#added.add(size, sha256);
   }
 
-  /** Null where no keys are kept. */
+  /** Null where no keys are kept. To be called once, at the end. */
   noted(): NotedContents | null {
     if (this.#place === null) return null;
-    const all = this.#gathered === null ? null : Float64Array.from(this.#gathered).sort();
-    return { all, added: Float64Array.from(this.#added) };
+    return { all: this.#gathered?.keys.sort() ?? null, added: this.#added.keys };
   }
 
   /** Null where there are no keys. */
@@ -149,7 +148,8 @@ export class KnownContents {
     this.#built = true;
     const files = this.#sources.reduce((sum, { row }) => sum + row.count, 0);
     const slots = 1 << Math.ceil(Math.log2(Math.max(16, files * 2)));
-    if (this.#place !== null && this.#contentKeys === null && this.#mayGather()) this.#gathered = [];
+    if (this.#place !== null && this.#contentKeys === null && this.#mayGather())
+      this.#gathered = new KeyList(files);
     this.#keys = new Uint32Array(slots);
     this.#places = new Uint32Array(slots).fill(empty);
     for (let row = 0; row < Math.min(this.#sources.length, 2 ** (32 - recordBits) - 1); row++) {
@@ -161,7 +161,7 @@ export class KnownContents {
   #note(row: number): void {
     tryToRead(this.#sources[row]!, (plain) =>
       eachContent(plain, (record, size, hashAt) => {
-        this.#gathered?.push(...keysOf(size, plain, hashAt));
+        this.#gathered?.add(size, plain, hashAt);
         if (record < mostRecords) this.#put(size, plain.readUInt32LE(hashAt), (row << recordBits) | record);
       }),
     );
@@ -170,7 +170,7 @@ export class KnownContents {
   #noteLinked(row: number): void {
     for (const [i, content] of this.#linkContentsOf(row).slice(0, mostRecords).entries()) {
       if (!content?.sha256) continue;
-      this.#gathered?.push(...keysOf(content.size, content.sha256));
+      this.#gathered?.add(content.size, content.sha256);
       this.#put(content.size, content.sha256.readUInt32LE(0), (row << recordBits) | i);
     }
   }

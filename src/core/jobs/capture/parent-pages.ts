@@ -52,6 +52,9 @@ const entryBytes = 100;
 /** Of pages as they are decompressed: a walk passes them, and what looks for known contents has them once more. */
 const keptBytes = 4 * 1024 * 1024;
 
+/** Of the page that is read: one buffer for each would be as much garbage as the whole index. */
+let scratch = Buffer.alloc(0);
+
 /** Foreseen pages, at most. */
 const earlyPages = 8;
 
@@ -139,12 +142,13 @@ export class ParentPages {
     return checkedPage(this.#frame(row), row);
   }
 
+  /** Until the next one is read. */
   #frame({ file, offset, length }: ParentRow): Uint8Array {
     const source = this.#files[file]!;
     if (typeof source !== 'string') return source.subarray(offset, offset + length);
-    const frame = Buffer.allocUnsafe(length);
-    readSync(this.#fds[file]!, frame, 0, length, offset);
-    return frame;
+    if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(2 * length);
+    readSync(this.#fds[file]!, scratch, 0, length, offset);
+    return scratch.subarray(0, length);
   }
 
   /** Number of the page that can hold `path`; with `isBelow` as well of the last that can hold something below it. */

@@ -155,11 +155,11 @@ async function keepContentKeys(path: string, snapshot: string, compared: Compare
   try {
     if (all !== null) {
       const first = contentKeysBlock(compared.snapshot, null, all);
-      await writeFile(path, Buffer.concat([first, block]), { mode: 0o600 });
+      await writeFile(path, [...first, ...block], { mode: 0o600 });
       return;
     }
     const file = await open(path, constants.O_WRONLY | constants.O_APPEND);
-    await file.writeFile(block).finally(() => file.close());
+    await file.writeFile(Buffer.concat(block)).finally(() => file.close());
   } catch {
     await rm(path, { force: true }).catch(() => {});
   }

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { smallBytes } from '../../../../src/core/jobs/capture/content-hash.ts';
 import {
+  contentKeysBlock as blockInPieces,
   ContentKeys,
-  contentKeysBlock,
   hashKey,
-  keysOf,
+  KeyList,
   sizeKey,
 } from '../../../../src/core/jobs/capture/content-keys.ts';
 
@@ -33,7 +33,15 @@ afterEach(() => rmSync(directory, { recursive: true }));
 const hashes = (count: number): Buffer[] => Array.from({ length: count }, () => randomBytes(32));
 const keysFor = (contents: readonly Buffer[]): Float64Array =>
   Float64Array.from(contents, (sha256) => hashKey(sha256)).sort();
+const contentKeysBlock = (...block: Parameters<typeof blockInPieces>): Buffer =>
+  Buffer.concat(blockInPieces(...block));
 const read = (snapshot: string): ContentKeys | null => ContentKeys.read({ path, snapshot });
+
+function keysOf(size: number, sha256: Buffer): number[] {
+  const list = new KeyList(0);
+  list.add(size, sha256);
+  return [...list.keys];
+}
 
 describe('keys of contents', () => {
   it('have what the first snapshot has, and what each that follows has besides', () => {
@@ -74,6 +82,13 @@ describe('keys of contents', () => {
     expect(keys.has(sizeKey(2 ** 40 + 1))).toBe(false);
     // Those of sizes are apart from those of hashes, whatever these are.
     expect(hashKey(Buffer.alloc(32, 255))).toBeLessThan(sizeKey(0));
+  });
+
+  it('are gathered in any number', () => {
+    const contents = hashes(1000);
+    const list = new KeyList(3);
+    for (const sha256 of contents) list.add(5, Buffer.concat([Buffer.alloc(7), sha256]), 7);
+    expect([...list.keys]).toEqual(contents.map((sha256) => hashKey(sha256)));
   });
 
   it('count as none where a byte is another, wherever it is, or where they are cut short', () => {
