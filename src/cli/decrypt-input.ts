@@ -58,7 +58,21 @@ export async function openEncrypted(
   }
   const own = await readKeyOptions(context, options);
   const identities = [...own, ...(await behindKeys(path, options, own))];
-  return { kind: 'age', bytes: decryptAgeStream(source.stream, { identities }, what) };
+  const bytes = decryptAgeStream(source.stream, { identities }, what);
+  return { kind: 'age', bytes: options.key === undefined ? hinted(bytes) : bytes };
+}
+
+/** Objects of a store are encrypted to keys of the account, which lie in an object of their own. */
+async function* hinted(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield* bytes;
+  } catch (error) {
+    if (!isHoldfastError(error) || error.code !== 'IDENTITY_WRONG') throw error;
+    throw new HoldfastError('IDENTITY_WRONG', error.message, {
+      cause: error,
+      hint: `${error.hint ?? ''} An object of a store opens by its account's key object: where it lies outside that store, name the key object with --key.`,
+    });
+  }
 }
 
 async function* readable({ world }: CliContext, path: string, what: string): AsyncGenerator<Uint8Array> {

@@ -39,7 +39,7 @@ export async function keyWarnings(
     found.push({
       code: 'recipients-changed',
       message: `the keys of ${plural(differ, 'account')} of ${name} are for other recipients than the configuration names`,
-      hint: `Run holdfast key rotate ${store}, or with credentials that can only put holdfast key rotate ${store} --epoch.`,
+      hint: `Run holdfast key rotate ${store} with an identity that opens them now, one of before the change, or with credentials that can only put holdfast key rotate ${store} --epoch.`,
     });
   }
   for (const copy of copies) {

@@ -220,7 +220,10 @@ describe('holdfast decrypt', () => {
     expect(await holdfast('decrypt', at('alone.age'), '--identity', identity, '--key', key)).toMatchObject(
       good,
     );
-    expect(await holdfast('decrypt', at('alone.age'), '--identity', identity)).toMatchObject({ status: 47 });
+    expect(await holdfast('decrypt', at('alone.age'), '--identity', identity)).toMatchObject({
+      status: 47,
+      stderr: expect.stringContaining('name the key object with --key'),
+    });
     expect(await holdfast('decrypt', inside, '--identity', other)).toMatchObject({ status: 47 });
   });
 
