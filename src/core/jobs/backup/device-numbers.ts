@@ -19,7 +19,7 @@ export interface NumberedTree {
  */
 export function numberDevices(
   trees: readonly Tree[],
-  numberBefore: (name: string) => number | undefined = () => undefined,
+  numberBefore: (name: string) => number | undefined,
 ): NumberedTree[] {
   const numbers = new Map<string, number>();
   const before = trees.map(({ name }) => numberBefore(name) ?? -1);
@@ -34,10 +34,10 @@ export function numberDevices(
     return number;
   };
   const given = new Map<Tree, number>();
-  // Those that are missing come last, so that without a parent as well the others have the numbers they will have.
-  for (const isThere of [true, false]) {
+  // A tree that is new, or back again, takes the number that another one has kept for their device.
+  for (const hasNumber of [true, false]) {
     for (const [i, tree] of trees.entries())
-      if ((devices[i] !== null) === isThere) given.set(tree, numberOf(devices[i]!, before[i]!));
+      if (before[i]! >= 0 === hasNumber) given.set(tree, numberOf(devices[i]!, before[i]!));
   }
   return trees.map((tree, i) => {
     const { name, path, exclude, include } = tree;

@@ -67,7 +67,7 @@ export class CaptureThreads {
 
   /**
    * So many jobs at a time will come, and none has come yet: for several there are two threads from the beginning. One that
-   * starts when another is at work takes twice as long, for what that one tells V8 makes compiled code useless.
+   * starts when others are at work takes twice as long, for what V8 is told by then makes compiled code useless.
    */
   prepare(jobs: number): void {
     if (jobs > 1) this.#wanted = Math.max(this.#wanted, Math.min(2, this.#settings.threads));

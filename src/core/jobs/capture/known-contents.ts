@@ -47,7 +47,6 @@ export class KnownContents {
   #contentKeys: ContentKeys | null | undefined;
   #gathered: KeyList | null = null;
   readonly #added = new KeyList(0);
-
   readonly #mayGather: () => boolean;
 
   /**

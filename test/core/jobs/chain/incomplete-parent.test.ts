@@ -73,6 +73,22 @@ describe('where a tree', () => {
     },
   );
 
+  it('is new, or was missing from the full, the one after it stores nothing anew', async () => {
+    const { lab, trees } = await twoTrees('first-comes-later');
+    const away = `${trees.shadow}-away`;
+    renameSync(trees.shadow, away);
+    await lab.backUp(trees, { level: 'full' });
+    renameSync(away, trees.shadow);
+    const added = mkdtempSync(join(directory, 'added-'));
+    writeFileSync(join(added, 'file'), 'new');
+    const { snapshot, exitStatus } = await lab.backUp({ added, ...trees }, { level: 'incremental' });
+    expect(exitStatus).toBe(0);
+    expect(snapshot.body.counts.files).toBe(41);
+    // A header and a block for each file that the full lacks, and the end of the archive.
+    expect(snapshot.body.counts.tarBytes).toBeLessThan(30 * 2048);
+    await lab.close();
+  });
+
   it('has moved to another file system, all is stored anew, which is said', async () => {
     const { lab, trees } = await twoTrees('moved');
     const elsewhere = mkdtempSync('/dev/shm/holdfast-moved-');
