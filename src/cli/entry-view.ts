@@ -3,7 +3,7 @@
 import { type Content, type Entry, entryFlags, fileType, typeOf } from '../core/archive/entry.ts';
 import type { Warning } from '../core/archive/manifest.ts';
 import { encodedPaths, shown } from '../core/filesystem/path-text.ts';
-import { displayName } from '../core/filesystem/xattrs.ts';
+import { displayName, isAlwaysKept } from '../core/filesystem/xattrs.ts';
 import type { IndexReader } from '../core/jobs/index-reader.ts';
 import { warnedPath } from '../core/jobs/restore/backup-warnings.ts';
 import type { EntryDocument } from './documents/entry.ts';
@@ -70,9 +70,19 @@ export function describeEntry(entry: Entry, content: Content | null): EntryDocum
   };
 }
 
+/** Attributes that grant or refuse access, whatever the file system calls them. */
+const accessLists = /^system\.(posix_acl_(access|default)|nfs4_acl|richacl)$/;
+
+/** `+` for an ACL, as GNU ls has it, else `@` for other attributes; labels of the host and our own marks are neither. */
+function attributesMark({ xattrs }: Entry): string {
+  const names = xattrs.map(({ name }) => name.toString('latin1'));
+  if (names.some((name) => accessLists.test(name))) return '+';
+  return names.every(isAlwaysKept) ? ' ' : '@';
+}
+
 /** As `ls -l` has it; the path is whole, so that it can be given to `restore --path-percent`. */
 export function entryLine(entry: Entry, content: Content | null): string {
-  const bits = `${permissions(entry.mode)}${entry.xattrs.length > 0 ? '+' : ' '}`;
+  const bits = `${permissions(entry.mode)}${attributesMark(entry)}`;
   const owner = `${String(entry.uid).padStart(6)} ${String(entry.gid).padStart(6)}`;
   const size = String(content?.size ?? 0).padStart(12);
   const time = modifiedAt(entry)?.slice(0, 16).replace('T', ' ') ?? `@${entry.mtimeSeconds}`;

@@ -69,8 +69,11 @@ const fetchedByRepair: ReadonlySet<string> = new Set(['key', 'gap', 'lost']);
 export function tellNext(output: Output, report: VerifyReport, asked: Asked): void {
   const closed = report.snapshots.filter(({ locked }) => locked).length;
   if (closed > 0) {
+    const checked = asked.readData
+      ? 'stored bytes were'
+      : 'that stored objects are there, and their sizes, was';
     output.note(
-      `note: ${plural(closed, 'snapshot')} locked: only stored bytes were checked; give --identity FILE to check contents`,
+      `note: ${plural(closed, 'snapshot')} locked: only ${checked} checked; give --identity FILE to check contents`,
     );
   }
   tellNewestLost(output, report);

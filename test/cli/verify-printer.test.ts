@@ -24,3 +24,23 @@ it('verify names repair where nothing but a key object is damaged, or a whole sn
   expect(told('previous')).toEqual([]);
   expect(told('previous', 1)).toEqual([expect.stringContaining('`holdfast backup --level full` there')]);
 });
+
+it('verify says of locked snapshots what was checked: bytes only where it read them', () => {
+  const notes: string[] = [];
+  const output = { note: (line: string) => void notes.push(line) } as unknown as Output;
+  const report = {
+    snapshots: [{ locked: true, problems: [] }],
+    histories: [],
+    newestLost: 0,
+    exitStatus: 0,
+  } as unknown as VerifyReport;
+  const asked = { addin: undefined, copy: undefined };
+
+  tellNext(output, report, { ...asked, readData: false });
+  tellNext(output, report, { ...asked, readData: true });
+
+  expect(notes).toEqual([
+    expect.stringMatching(/locked: only that stored objects are there, and their sizes, was checked; /),
+    expect.stringMatching(/locked: only stored bytes were checked; /),
+  ]);
+});

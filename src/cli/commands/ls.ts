@@ -56,7 +56,11 @@ export const ls: CliCommand<Options> = {
       .option('--server <uuid>', serverHelp)
       .option('-R, --recursive', 'everything below as well')
       .option('--path-percent <path>', 'the path percent-encoded, as names with odd bytes or a % are shown')
-      .addHelpText('after', percentHelp);
+      .addHelpText('after', percentHelp)
+      .addHelpText(
+        'after',
+        '\nA + after the mode stands for an ACL, an @ for other extended attributes; --json names them.',
+      );
     defineKeyOptions(command);
   },
 

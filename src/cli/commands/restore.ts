@@ -84,7 +84,7 @@ export const restore: CliCommand = {
       .option('--checksum', 'with --in-place: compare contents also where size and time are equal')
       .addHelpText(
         'after',
-        '\nDIR/shadow, DIR/info, … are the trees, DIR/databases/<instance>/<name>.sql the exports.\nWithout --path and --database everything is restored. DIR/.holdfast-restore.json says of which snapshot it all is,\nfor --resume.\n\n--in-place restores files, and names the databases it leaves; with --database it restores these. With --dry-run it\nlists what would happen to each path, with --json as JSON Lines. What backups exclude is never deleted. What chattr had\nset comes back with --to only. A restore in place that was interrupted is finished by the same command.\n\nWith --all --resume each account goes on with the snapshot that DIR/<site> was begun with, whatever was backed up since.',
+        '\nDIR/shadow, DIR/info, … are the trees, DIR/databases/<instance>/<name>.sql the exports.\nWithout --path and --database everything is restored. DIR is made where it is absent, the directory above it is not.\nDIR/.holdfast-restore.json says of which snapshot it all is, for --resume.\n\n--in-place restores files, and names the databases it leaves; with --database it restores these. With --dry-run it\nlists what would happen to each path, with --json as JSON Lines. What backups exclude is never deleted. What chattr had\nset comes back with --to only. A restore in place that was interrupted is finished by the same command.\n\nWith --all --resume each account goes on with the snapshot that DIR/<site> was begun with, whatever was backed up since.',
       );
     defineKeyOptions(command);
   },

@@ -17,7 +17,9 @@ export const verifyDocument = document('verify', 'Whether snapshots can be resto
       id: textOrNull('Id of the snapshot; null where its manifest cannot be read.'),
       key: text('Key of its manifest.'),
       state: choice('`partial` where a component failed when it was made.', 'complete', 'partial', null),
-      locked: flag('Encrypted, and no identity was given: only stored bytes were checked.'),
+      locked: flag(
+        'Encrypted, and no identity was given: only stored objects were checked, their bytes with `--read-data`.',
+      ),
       erased: flag(
         'The account was erased, so that nobody can read it: nothing of its contents was checked.',
       ),

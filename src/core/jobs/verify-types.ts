@@ -18,7 +18,7 @@ export interface VerifiedSnapshot {
   /** Null where the manifest itself cannot be read. */
   readonly name: string | null;
   readonly key: string;
-  /** Encrypted, and there was no identity: only stored bytes were checked. */
+  /** Encrypted, and there was no identity: only stored objects were checked, their bytes where data is read. */
   readonly locked: boolean;
   /** The account was erased, and with its key what this holds: nothing but its place in the history was checked. */
   readonly erased?: true;
