@@ -135,6 +135,11 @@ export class ContentKeys {
     return isMuch ? null : new ContentKeys(base, rest.sort());
   }
 
+  /** @param keys of all contents, ascending */
+  static of(keys: Float64Array): ContentKeys {
+    return new ContentKeys(keys, new Float64Array(0));
+  }
+
   /** False: no content of the snapshot has this key. */
   has(key: number): boolean {
     return isIn(this.#base, key) || isIn(this.#rest, key);

@@ -43,9 +43,9 @@ export class KnownContents {
   #built = false;
   readonly #linkContents = new Map<number, readonly (Content | null)[]>();
   readonly #place: ContentKeysPlace | null;
-  /** Undefined until they are asked for; null where there are none, and then all are gathered. */
+  /** Undefined until they are asked for; null where there are none, and another thread gathers them. */
   #contentKeys: ContentKeys | null | undefined;
-  #gathered: KeyList | null = null;
+  #gathered: Float64Array | null = null;
   readonly #added = new KeyList(0);
   readonly #mayGather: () => boolean;
 
@@ -102,7 +102,7 @@ export class KnownContents {
   /** Null where no keys are kept. To be called once, at the end. */
   noted(): NotedContents | null {
     if (this.#place === null) return null;
-    return { all: this.#gathered?.keys.sort() ?? null, added: this.#added.keys };
+    return { all: this.#gathered, added: this.#added.keys };
   }
 
   /** Null where there are no keys. */
@@ -111,10 +111,29 @@ export class KnownContents {
     return this.#contentKeys?.has(key) ?? null;
   }
 
-  /** Of what interrupted runs left there are none. */
+  /** Those that are kept, among which are none of what interrupted runs left; else one thread gathers them. */
   #readKeys(): ContentKeys | null {
-    const isKept = this.#place !== null && this.#sources.every(({ numbers }) => numbers === null);
-    return isKept ? ContentKeys.read(this.#place) : null;
+    if (this.#place === null) return null;
+    const isKept = this.#sources.every(({ numbers }) => numbers === null);
+    const kept = isKept ? ContentKeys.read(this.#place) : null;
+    if (kept !== null || !this.#mayGather()) return kept;
+    this.#gathered = this.#gather();
+    return ContentKeys.of(this.#gathered);
+  }
+
+  /** A third of the memory that a place for each content takes, which nobody needs where all that is stored is new. */
+  #gather(): Float64Array {
+    const keys = new KeyList(this.#files);
+    for (const [row, source] of this.#sources.entries()) {
+      if (!source.linked)
+        tryToRead(source, (plain) => eachContent(plain, (_, size, hashAt) => keys.add(size, plain, hashAt)));
+      else for (const one of this.#linkContentsOf(row)) if (one?.sha256) keys.add(one.size, one.sha256);
+    }
+    return keys.keys.sort();
+  }
+
+  get #files(): number {
+    return this.#sources.reduce((sum, { row }) => sum + row.count, 0);
   }
 
   #contentAt(row: number, record: number): Content | null {
@@ -145,10 +164,7 @@ export class KnownContents {
   #build(): void {
     if (this.#built) return;
     this.#built = true;
-    const files = this.#sources.reduce((sum, { row }) => sum + row.count, 0);
-    const slots = 1 << Math.ceil(Math.log2(Math.max(16, files * 2)));
-    if (this.#place !== null && this.#contentKeys === null && this.#mayGather())
-      this.#gathered = new KeyList(files);
+    const slots = 1 << Math.ceil(Math.log2(Math.max(16, this.#files * 2)));
     this.#keys = new Uint32Array(slots);
     this.#places = new Uint32Array(slots).fill(empty);
     for (let row = 0; row < Math.min(this.#sources.length, 2 ** (32 - recordBits) - 1); row++) {
@@ -160,7 +176,6 @@ export class KnownContents {
   #note(row: number): void {
     tryToRead(this.#sources[row]!, (plain) =>
       eachContent(plain, (record, size, hashAt) => {
-        this.#gathered?.add(size, plain, hashAt);
         if (record < mostRecords) this.#put(size, plain.readUInt32LE(hashAt), (row << recordBits) | record);
       }),
     );
@@ -169,7 +184,6 @@ export class KnownContents {
   #noteLinked(row: number): void {
     for (const [i, content] of this.#linkContentsOf(row).slice(0, mostRecords).entries()) {
       if (!content?.sha256) continue;
-      this.#gathered?.add(content.size, content.sha256);
       this.#put(content.size, content.sha256.readUInt32LE(0), (row << recordBits) | i);
     }
   }
