@@ -11,8 +11,9 @@ export interface Series {
   readonly samples: Readonly<Partial<Record<ContenderName, readonly Sample[]>>>;
 }
 
-/** What changed a moment ago is read again by us in the next run; no night is as short as that. */
-const settleSeconds = '3';
+/** What changed less than 45 seconds ago is read again by us in the next run; no night is as short as that. */
+const settleSeconds = '46';
+const pauseSeconds = '3';
 
 export class Match {
   readonly #contenders: readonly Contender[];
@@ -40,7 +41,7 @@ export class Match {
   round(series: string, number: number): void {
     const turn = number % this.#contenders.length;
     const order = [...this.#contenders.slice(turn), ...this.#contenders.slice(0, turn)];
-    run(['sleep', settleSeconds]);
+    run(['sleep', series === 'nothing changed' ? pauseSeconds : settleSeconds]);
     for (const contender of order) {
       const place = this.placeOf(contender);
       this.#warmUp(place);

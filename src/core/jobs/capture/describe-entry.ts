@@ -8,6 +8,11 @@ import { type XattrBackend, XattrError, type XattrSubject } from '../../filesyst
 
 /** An entry whose ctime is younger than this may change again without its ctime changing. */
 const racyMs = 2000;
+/**
+ * So may what a file holds: the kernel dates a file where a `write` begins, however long that takes, and what is written through a
+ * memory map once in the 35 seconds until it goes to the disk (`vm.dirty_expire_centisecs`, and the flusher's five).
+ */
+const racyContentMs = 45_000;
 const withoutXattrs = { xattrs: [], whole: true } as const;
 
 export interface ToDescribe {
@@ -30,8 +35,9 @@ export function describeEntry(
   const ctimeMs = stat.ctimeSeconds * 1000 + stat.ctimeNanoseconds / 1e6;
   const { xattrs, whole } = subject === null ? withoutXattrs : xattrsOf(subject, backend, warn);
   // What lacks its attributes must not pass for unchanged in the next snapshot.
-  const racy = !whole || seenMs - ctimeMs < racyMs;
   const type = typeOf(stat);
+  const youngMs = type === fileType.regular ? racyContentMs : racyMs;
+  const racy = !whole || seenMs - ctimeMs < youngMs;
   // Others have none that could be set.
   const hasInodeFlags = type === fileType.regular || type === fileType.directory;
   return {

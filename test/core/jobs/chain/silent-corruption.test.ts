@@ -1,6 +1,7 @@
 /** Content that changes, or can no longer be read, without anything else about a file changing: made by writing to the device below. */
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { linkSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,17 @@ import { openBreakingDisk } from '../../../support/breaking-disk.ts';
 import { type MountedFilesystem, mountFilesystem } from '../../../support/filesystems.ts';
 import { corruptSilently } from '../../../support/silent-corruption.ts';
 import { type ChainLab, newTarBytes, openChainLab } from './chain-lab.ts';
+
+/** Writes to the same page twice, the second time once its input ends. */
+const mappedWrites = `
+import mmap, sys
+with open(sys.argv[1], 'r+b') as file:
+    mapped = mmap.mmap(file.fileno(), 0)
+    mapped[0:5] = b'first'
+    print('written')
+    sys.stdin.read()
+    mapped[0:5] = b'later'
+`;
 
 let disk: MountedFilesystem;
 beforeAll(() => {
@@ -164,6 +176,24 @@ describe('a file that had changed a moment before it was captured', () => {
 
     // No warning: another change in the same instant is nothing unusual.
     expect(snapshot.body.warnings).toEqual([]);
+    await chain.expectRestorable();
+  });
+
+  it('is read again where a memory map has changed it since, and the kernel has given it no other time', async () => {
+    // As if the first write were ten seconds old.
+    await using chain = await open({ now: () => Date.now() + 10_000 });
+    chain.write('mapped', 'a'.repeat(8192));
+    const writer = spawn('python3', ['-uc', mappedWrites, chain.at('mapped')]);
+    await once(writer.stdout, 'data');
+    const { ctimeNs } = statSync(chain.at('mapped'), { bigint: true });
+    await chain.full();
+    writer.stdin.end();
+    await once(writer, 'exit');
+    expect(statSync(chain.at('mapped'), { bigint: true }).ctimeNs).toBe(ctimeNs);
+
+    await chain.incremental();
+
+    expect(readFileSync(chain.at('mapped'), 'utf8')).toMatch(/^later/);
     await chain.expectRestorable();
   });
 
