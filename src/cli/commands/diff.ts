@@ -92,9 +92,7 @@ function show(output: Output, difference: Difference): void {
 
 function summarise(output: Output, { counts, renamesGivenUp, failed }: DiffOutcome): void {
   for (const { component, snapshot } of failed) {
-    output.note(
-      `note: ${snapshot} could not capture ${component}; what differs there may be for that reason`,
-    );
+    output.note(`note: ${snapshot} could not capture ${component}; what it lacks there is left out`);
   }
   if (renamesGivenUp) output.note('note: too many differences to look for renames; they show as - and +');
   const { added, removed, changed, renamed } = counts;

@@ -13,6 +13,8 @@ export interface Measures {
   readonly bytes: number;
   /** Entries added, changed and removed; null where nothing was compared. */
   readonly changes: number | null;
+  /** Of so many snapshots, for a differential: since the one it refers to; absent where it is one. */
+  readonly steps?: number;
   readonly newBytes: number;
   /** Of what was stored anew; null where nothing was. */
   readonly ratio: number | null;

@@ -116,6 +116,7 @@ const measuresSchema = {
     entries: amount,
     bytes: amount,
     changes: amountOrNull,
+    steps: amount,
     newBytes: amount,
     ratio: amountOrNull,
     excluded: texts,

@@ -23,6 +23,7 @@ import { captureAccount } from './capture-account.ts';
 import { commit } from './commit.ts';
 import { lostHistory, noteCommitted, noteCommitting } from './commit-notes.ts';
 import { describeSnapshot } from './describe-snapshot.ts';
+import type { OwnHistory } from './history.ts';
 import type { OwnDirectory } from './own-directories.ts';
 import { type PreparedAccount, prepareAccount } from './prepare-account.ts';
 import { nothingCaptured } from './refusals.ts';
@@ -114,7 +115,7 @@ async function snapshotOf(
   await extendLocks(references, { ...request, epoch, parent, takenOver, remembered, warnings });
   if (!components.some(({ state }) => state === 'complete')) throw nothingCaptured(request, components);
   const { manifest, measures } = describeSnapshot(request, { prepared, captured, history });
-  const parentIsNewest = parent?.header.id === history.items.at(-1)?.id;
+  const parentIsNewest = parent !== null && isNewest(parent, history.items);
   const referred = stillThere(request, { writer, startedAtMs, parent, parentIsNewest, left });
   await referred.before();
   await noteCommitting(request);
@@ -125,4 +126,10 @@ async function snapshotOf(
   const { contents } = captured.trees;
   const comparedWith = parent === null || contents === null ? null : { snapshot: parent.header.id, contents };
   return noteCommitted(request, { snapshot, history, measures, comparedWith, cache });
+}
+
+/** By its number and by its time, of which two lineages may disagree. */
+function isNewest({ header }: Snapshot, listed: OwnHistory['items']): boolean {
+  const last = listed.at(-1);
+  return last?.id === header.id && listed.every((one) => one === last || one.atMs < last.atMs);
 }

@@ -30,8 +30,10 @@ export function describeSnapshot(
   const { components, trees, unconfigured, notes } = stored.captured;
   const isComplete = components.every((component) => component.state === 'complete');
   const state = isComplete ? 'complete' : 'partial';
+  const { parent } = stored.prepared;
   const { statistics, findings, measures } = judge(
     {
+      steps: parent === null ? 1 : stored.history.nextSequence - parent.snapshot.header.sequence,
       id: idOf(writer.names),
       state,
       components,

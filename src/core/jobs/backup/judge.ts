@@ -27,6 +27,8 @@ export function judge(
     readonly state: 'complete' | 'partial';
     readonly components: ManifestBody['components'];
     readonly exclusions: ManifestBody['exclusions'];
+    /** Snapshots since the one it refers to, itself included. */
+    readonly steps: number;
     /** Of the snapshots before it, oldest first. */
     readonly recent: readonly Measures[];
     readonly former: Former | null;
@@ -50,7 +52,7 @@ export function judge(
   const { components, exclusions, former } = snapshot;
   const recent = [...(former?.recent ?? []), ...snapshot.recent];
   const measured = { components, exclusions, counts: trees.counts, statistics };
-  const newest = measuresOf(snapshot, measured);
+  const newest = measuresOf(snapshot, measured, snapshot.steps);
   const findings = [
     ...anew(newest, former),
     ...findingsOf(newest, recent),
@@ -61,6 +63,6 @@ export function judge(
   for (const warning of newNotes(notes, before)) warnings.add(warning);
   const exports = components.filter((one) => one.type === 'database');
   const kept = notesToKeep(notes, exports, before);
-  const measures = measuresOf(snapshot, { ...measured, findings });
+  const measures = measuresOf(snapshot, { ...measured, findings }, snapshot.steps);
   return { statistics, findings, measures: { ...measures, ...(kept.length === 0 ? {} : { notes: kept }) } };
 }

@@ -54,8 +54,12 @@ async function* treeDifferences({ provider, before, after, signal }: DiffRequest
   ]);
   const contents = { before: new Contents(left), after: new Contents(right) };
   const linksAreSame = sameLinks(left, right);
+  const unknown = { before: failedTrees(before), after: failedTrees(after) };
   for await (const pair of merge(left, right)) {
     signal.throwIfAborted();
+    // What a tree that failed lacks may well have been there.
+    if (pair.before === null && unknown.before.has(treeOf(pair.after!))) continue;
+    if (pair.after === null && unknown.after.has(treeOf(pair.before!))) continue;
     const pending = await differenceOf(pair, contents, linksAreSame);
     if (pending !== null) yield pending;
   }
@@ -135,6 +139,13 @@ function renamed(was: Candidate, is: Candidate): Difference {
     sizeAfter: is.content?.size ?? 0,
   };
 }
+
+const failedTrees = ({ body }: Snapshot): ReadonlySet<string> =>
+  new Set(
+    body.components.flatMap(({ type, state, name }) => (type === 'tree' && state === 'failed' ? [name] : [])),
+  );
+
+const treeOf = ({ path }: Entry): string => path.toString('latin1').split('/', 1)[0]!;
 
 function failedIn({ name, body }: Snapshot): DiffOutcome['failed'] {
   return body.components

@@ -50,6 +50,6 @@ export interface DiffOutcome {
   readonly counts: Readonly<Record<Difference['change'], number>>;
   /** There were too many differences; what was renamed shows as removed and added. */
   readonly renamesGivenUp: boolean;
-  /** Components that one of the two could not capture: what differs there may be for that reason. */
+  /** Components that one of the two could not capture: of what they lack there nothing is said. */
   readonly failed: readonly { readonly component: string; readonly snapshot: string }[];
 }

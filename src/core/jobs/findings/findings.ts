@@ -74,11 +74,15 @@ export function newestIsShrunk(
   return good.slice(-compared - 1, -1).some(isAnswer) ? null : `${newest.name}: ${finding.message}`;
 }
 
-function unusualChange({ changes, entries }: Measures, earlier: readonly Measures[]): Finding | null {
-  const others = earlier.flatMap((one) => (one.changes === null ? [] : [one.changes]));
+/** A differential has the changes of all snapshots since the last full, and may have as many times more. */
+function unusualChange(
+  { changes, entries, steps = 1 }: Measures,
+  earlier: readonly Measures[],
+): Finding | null {
+  const others = earlier.flatMap((one) => (one.changes === null ? [] : [one.changes / (one.steps ?? 1)]));
   if (changes === null || others.length < fewest) return null;
   if (changes < Math.max(smallChange, entries * smallPart)) return null;
-  const usual = median(others);
+  const usual = Math.round(median(others) * steps);
   if (changes <= manyTimes * usual) return null;
   const message = `${changes} entries were added, changed or removed, usually ${usual}`;
   return { code: 'unusual-change', what: 'changes', measured: changes, usual, message };
@@ -88,7 +92,7 @@ function unusualChange({ changes, entries }: Measures, earlier: readonly Measure
 function ratioCollapse({ ratio, newBytes, bytes }: Measures, earlier: readonly Measures[]): Finding | null {
   const others = earlier.flatMap((one) => (one.ratio === null ? [] : [one.ratio]));
   if (ratio === null || newBytes < Math.max(judgedBytes, bytes / 10) || others.length < fewest) return null;
-  const usual = median(others);
+  const usual = Math.round(median(others) * 1000) / 1000;
   if (usual < compressible || saved(ratio) > saved(usual) / 4) return null;
   const message = `what was stored anew compressed ${ratio} to 1, usually ${usual} to 1: it may have been encrypted`;
   return { code: 'ratio-collapse', what: 'ratio', measured: ratio, usual, message };

@@ -16,6 +16,7 @@ export function measuresOf(
   header: Pick<Manifest['header'], 'id' | 'state'>,
   body: Pick<Manifest['body'], 'components' | 'counts' | 'statistics' | 'findings'> &
     Partial<Pick<Manifest['body'], 'exclusions'>>,
+  steps = 1,
 ): Measures {
   const { changes, newBytes, ratio } = body.statistics ?? { changes: null, newBytes: 0, ratio: null };
   return {
@@ -24,6 +25,7 @@ export function measuresOf(
     entries: body.counts.entries,
     bytes: contentBytes(body),
     changes: changes === null ? null : changes.added + changes.changed + changes.removed,
+    ...(steps > 1 ? { steps } : {}),
     newBytes,
     ratio,
     ...(body.exclusions === undefined ? {} : { excluded: excludedOf(body.exclusions) }),

@@ -253,6 +253,30 @@ describe('diff', () => {
   });
 });
 
+it('what a tree that failed lacks counts neither as removed nor, one snapshot later, as added', async () => {
+  const [there, away] = [join(directory, 'second'), join(directory, 'second-away')];
+  mkdirSync(there);
+  writeFileSync(join(there, 'a'), 'a');
+  const backUp = async () => (await lab.backUp({ files: tree, second: there })).snapshot;
+  const whole = await backUp();
+  renameSync(there, away);
+  const failed = await backUp();
+  renameSync(away, there);
+  text('later', 'later\n');
+  const again = await backUp();
+
+  const [gone, back] = [
+    await differences({ before: whole, after: failed }),
+    await differences({ before: failed, after: again }),
+  ];
+
+  expect(gone.all.map(line)).toEqual([]);
+  expect(back.all.map(line)).toEqual(['M files (mtime)', '+ files/later']);
+  expect([gone, back].map(({ outcome }) => outcome.failed)).toEqual(
+    Array(2).fill([{ component: 'tree second', snapshot: failed.name }]),
+  );
+});
+
 it('the trees were what the test thinks', () => {
   expect(readFileSync(at('linked'), 'utf8')).toBe('three names\nmore');
 });

@@ -24,6 +24,22 @@ describe('the findings of a snapshot', () => {
     expect(codes({})).toEqual([]);
   });
 
+  it('allow a differential the changes of all snapshots since the full, and later ones no more than before', () => {
+    const differential = { changes: 700, steps: 14 };
+    const ofWeeks = [...nights(6), { ...usual, changes: 350, steps: 7 }];
+
+    expect(codes(differential, ofWeeks)).toEqual([]);
+    expect(codes({ changes: 7001, steps: 14 }, ofWeeks)).toEqual(['unusual-change']);
+    expect(codes({ changes: 700 }, [...nights(3), { ...usual, ...differential }])).toEqual([
+      'unusual-change',
+    ]);
+  });
+
+  it('name what is usual in few digits', () => {
+    const earlier = [1.8, 2.0710000000000002, 1.8, 2.0710000000000002].map((ratio) => ({ ...usual, ratio }));
+    expect(findingsOf({ ...usual, ratio: 1.01 }, earlier)[0]?.message).toContain('usually 1.936 to 1: ');
+  });
+
   it('name a size below half of the median, of entries or of bytes', () => {
     expect(findingsOf({ ...usual, entries: 1 }, nights(7))[0]?.message).toContain('it has 1 entry, ');
     expect(codes({ entries: 5000, bytes: 50_000_000 })).toEqual([]);
