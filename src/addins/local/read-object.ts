@@ -33,10 +33,11 @@ export async function* readOpened(
     }
     for (let position = offset; position < offset + length; ) {
       const buffer = Buffer.allocUnsafeSlow(Math.min(readBytes, offset + length - position));
-      const { bytesRead } = await system(
-        `cannot read ${key}`,
-        handle.read(buffer, 0, buffer.length, position),
-      );
+      const { bytesRead } = await handle
+        .read(buffer, 0, buffer.length, position)
+        .catch((error) =>
+          Promise.reject(isBroken(error) ? broken(key, error) : storeError(error, `cannot read ${key}`)),
+        );
       if (bytesRead === 0) {
         throw new HoldfastError(
           'OBJECT_DAMAGED',
@@ -76,6 +77,7 @@ async function openByKey(root: string, key: string): Promise<FileHandle> {
   } catch (error) {
     if (isAbsent(error)) throw missing(key);
     if (error instanceof TypeError) throw error;
+    if (isBroken(error)) throw broken(key, error);
     throw storeError(error, `cannot read ${key} of the store ${root}`);
   }
 }
@@ -84,6 +86,15 @@ async function openByKey(root: string, key: string): Promise<FileHandle> {
 export function isAbsent(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR', 'ENXIO'].includes(errnoOf(error) ?? '');
 }
+
+/** One object that the disk or its file system cannot give any more: a bad sector, a wrong checksum. Others may be whole. */
+const isBroken = (error: unknown): boolean => ['EIO', 'EUCLEAN', 'EBADMSG'].includes(errnoOf(error) ?? '');
+
+const broken = (key: string, cause: unknown): HoldfastError =>
+  new HoldfastError('OBJECT_DAMAGED', `object ${key} cannot be read from its disk: ${errnoOf(cause)}`, {
+    cause,
+    hint: 'Look at the disk (dmesg, smartctl) before anything else; then `holdfast verify` shows what is affected, and `holdfast repair` takes it from a copy.',
+  });
 
 function missing(what: string): HoldfastError {
   return new HoldfastError('OBJECT_MISSING', `there is no object ${what}`);

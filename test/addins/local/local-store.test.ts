@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { localStore } from '../../../src/addins/local/index.ts';
+import { openBreakingDisk } from '../../support/breaking-disk.ts';
 import { checksFor, storeCheckFailure } from '../../support/run-checks.ts';
 import { bodyOf, openLocal, scratchDirectory, signal, smallFileSystem } from './scratch.ts';
 
@@ -172,6 +173,23 @@ describe('the file system of a local store', () => {
     expect(readdirSync(join(small.path, 'store/.tmp~'))).toEqual([]);
     await store.put({ key: 'small', body: bodyOf(new Uint8Array(mebibyte)), signal });
     expect(statSync(join(small.path, 'store/small')).size).toBe(mebibyte);
+  });
+
+  it('cannot read one object any more: that one is damaged, and the others are there', async () => {
+    using disk = openBreakingDisk();
+    const keys = ['data/bad', 'data/good'];
+    const body = Buffer.alloc(mebibyte, 'x');
+    const store = await openLocal(join(disk.path, 'store'));
+    for (const key of keys) await store.put({ key, body: bodyOf(body), signal });
+    const got = async (key: string) => Buffer.concat(await Array.fromAsync(store.get({ key, signal })));
+    disk.breakFiles('store/data/bad');
+
+    await expect(got('data/bad')).rejects.toMatchObject({
+      code: 'OBJECT_DAMAGED',
+      message: expect.stringMatching(/^object data\/bad cannot be read from its disk: E/),
+    });
+
+    expect((await got('data/good')).equals(body)).toBe(true);
   });
 
   it('is read-only: STORE_DENIED for put and remove, while reading goes on', async () => {
