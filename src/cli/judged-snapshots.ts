@@ -30,7 +30,7 @@ export interface Doubt {
   readonly key: string;
   /** One sentence without a full stop, which names the manifest. */
   readonly message: string;
-  readonly kind: 'unreadable' | 'untrusted';
+  readonly kind: 'unreadable' | 'untrusted' | 'missing';
 }
 
 export type Verdict = { readonly doubt: null; readonly judged: Judged } | { readonly doubt: Doubt };

@@ -20,7 +20,8 @@ export interface ShownFinding {
 }
 
 /** The state has it by the name of the addin configuration, also where a copy of its store is looked at. */
-const mainName = (addin: string): string => addin.split('/', 1)[0]!;
+/** Of the configuration whose copy this may be. */
+export const mainName = (addin: string): string => addin.split('/', 1)[0]!;
 
 /** By id of the snapshot. What nobody can tell, because a manifest is damaged or not trusted, is left out. */
 export async function findingsOfEach(

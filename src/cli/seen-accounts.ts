@@ -14,6 +14,7 @@ import { databasesOwner } from '../core/state/database-owners.ts';
 import { erasedAmong } from './erased-snapshots.ts';
 import { type Doubt, SnapshotJudge } from './judged-snapshots.ts';
 import { knownIds } from './known-ids.ts';
+import { missingNewest } from './missing-newest.ts';
 import { ownersBySite } from './owners-by-site.ts';
 import { datedAhead, findingsOfEach, type ShownFinding } from './recent-findings.ts';
 import { isFor } from './runs/select-accounts.ts';
@@ -93,6 +94,11 @@ export async function seenAccounts(session: StoreSession, now: () => number): Pr
   await eachLimited(unsure, accountsAtOnce, async (index) => {
     seen[index] = await lookedAt(seen[index]!, judge);
   });
+  const missing = await missingNewest(session, judge, listed);
+  for (const [index, one] of seen.entries()) {
+    const doubt = missing.get(one.uuid ?? '');
+    if (doubt !== undefined) seen[index] = { ...one, doubts: [doubt, ...one.doubts] };
+  }
   const present = new Set([...ids.values(), ...owners.values()]);
   for (const uuid of [...present]) present.add(databasesOwner(uuid));
   // Without a state it cannot be told whose they were.

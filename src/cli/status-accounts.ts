@@ -84,7 +84,8 @@ export function tellWrong(
   for (const { account, doubts } of doubtful) {
     const more = doubts.length > 1 ? `, and ${doubts.length - 1} more` : '';
     const first = printable(doubts[0]!.message, 500);
-    output.info(`of ${printable(account.site)} not believed: ${first}${more}`);
+    const what = doubts[0]!.kind === 'missing' ? 'missing' : 'not believed';
+    output.info(`of ${printable(account.site)} ${what}: ${first}${more}`);
   }
   return selectsNone || isUnproved || without + suspect.length + doubtful.length > 0;
 }

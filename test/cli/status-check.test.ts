@@ -336,7 +336,7 @@ describe('snapshots that somebody else has put into the store', () => {
 
     expect(status).toBe('CRITICAL');
     expect(overdue).toMatchObject([{ account: 'anna' }]);
-    expect(warnings[0]).toMatch(/^1 snapshot damaged or not trusted, see holdfast verify: /);
+    expect(warnings[0]).toMatch(/^1 snapshot damaged, missing or not trusted, see holdfast verify: /);
   });
 
   it('and one of ours that was emptied is no good one', async () => {

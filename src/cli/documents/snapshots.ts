@@ -97,10 +97,10 @@ export const statusDocument = document('status', 'How old the last good snapshot
         record('A finding.', { code: text('Which; docs/errors.md has them.'), message: text('In words.') }),
       ),
       doubts: list(
-        'Snapshots that are no good ones whatever their names say; not all are looked at.',
+        'Snapshots that are no good ones whatever their names say, or that this server made last and the store has no more; not all are looked at.',
         record('A snapshot.', {
           key: text('Key of the manifest in the store.'),
-          kind: choice('What is wrong.', 'unreadable', 'untrusted'),
+          kind: choice('What is wrong.', 'unreadable', 'untrusted', 'missing'),
           message: text('In words.'),
         }),
       ),

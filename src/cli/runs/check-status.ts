@@ -188,7 +188,7 @@ function chooseAddins(
 }
 
 const doubtsText = (doubts: readonly Doubt[]): string =>
-  `${plural(doubts.length, 'snapshot')} damaged or not trusted, see holdfast verify: ${doubts[0]!.message}`;
+  `${plural(doubts.length, 'snapshot')} damaged, missing or not trusted, see holdfast verify: ${doubts[0]!.message}`;
 
 /** One of an account says enough: a wiped one has shrunk and changed unusually much. */
 function suspectText([first, ...others]: readonly [Suspect, ...Suspect[]]): string {

@@ -17,6 +17,7 @@ import { eachLimited } from '../../core/jobs/each-limited.ts';
 import { selectAccounts } from '../../core/jobs/resolve-accounts.ts';
 import { erasedAmong } from '../erased-snapshots.ts';
 import { type Doubt, SnapshotJudge } from '../judged-snapshots.ts';
+import { missingNewest } from '../missing-newest.ts';
 import { datedAhead, rememberedFindings, type ShownFinding } from '../recent-findings.ts';
 import { listCandidates } from '../search.ts';
 import type { StoreSession } from '../store-session.ts';
@@ -57,9 +58,11 @@ const mostPartial = 64;
 
 /** @throws ACCOUNT_NOT_FOUND the configuration selects no account, which is no reason to be at ease */
 export async function agesOf(
-  { addin, loaded: { configuration }, search, state, trust }: StoreSession,
+  session: StoreSession,
   { limitMs, nowMs }: { readonly limitMs: number; readonly nowMs: number },
 ): Promise<Ages> {
+  const { addin, loaded, search, state, trust } = session;
+  const { configuration } = loaded;
   const [candidates, found, judge] = await Promise.all([
     listCandidates(search, null),
     search.panelAccounts(),
@@ -86,6 +89,7 @@ export async function agesOf(
   const readable = candidates.filter(({ id }) => !erased.has(id));
   const suspectsOf = suspectsAmong(judge, readable, { addin: addin.name, nowMs });
   const suspects: Suspect[][] = [];
+  const missing = await missingNewest(session, judge, candidates);
   const isLookedAt = (owner: string | null): boolean =>
     hash('sha256', `${owner} ${nowMs}`, 'buffer').readUInt32BE() / 2 ** 32 <
     accountsLookedAt / accounts.length;
@@ -104,6 +108,8 @@ export async function agesOf(
     const { goodAtMs, lacking } = fresh
       ? { goodAtMs: complete, lacking: [] }
       : await together(judge, young.slice(-mostPartial), passedOver);
+    const gone = missing.get(owner ?? '');
+    if (gone !== undefined) doubts.push(gone);
     const doubted = new Set(passedOver);
     doubts.push(...doubted);
     if (fresh) return { ...base, overdue: false };

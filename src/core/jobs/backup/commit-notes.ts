@@ -47,10 +47,16 @@ export const commitInDoubt: Warning = {
 };
 
 /** What a snapshot says that does not follow on the last one this server made in the same store; null where there is nothing to say. */
-export function lostHistory({ lost, remembered }: OwnHistory, storeId: string): Warning | null {
+export function lostHistory({ last, lost, remembered }: OwnHistory, storeId: string): Warning | null {
   if (lost === null || (remembered?.store ?? storeId) !== storeId) return null;
-  const message = `snapshot ${lost.sequence}, the last that this server made of the account, is not in the store or cannot be read, so this one does not follow on it; run \`holdfast verify\` before anything is pruned, unless the account was erased`;
-  return { code: 'new-lineage', component: 'account', message };
+  const goesOn =
+    lost.lineage === last?.lineage ? `follows on snapshot ${last.sequence}` : 'does not follow on it';
+  const message = `snapshot ${lost.sequence}, the last that this server made of the account, is not in the store or cannot be read, so this one ${goesOn}; run \`holdfast verify\` before anything is pruned, unless the account was erased`;
+  return {
+    code: lost.lineage === last?.lineage ? 'last-missing' : 'new-lineage',
+    component: 'account',
+    message,
+  };
 }
 
 /** The snapshot as it is committed, with a warning more where the state could not be written. */

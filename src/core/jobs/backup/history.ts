@@ -44,7 +44,7 @@ export interface OwnHistory {
   readonly inDoubt: boolean;
   /** What the state knew before. */
   readonly remembered: RememberedLineage | null;
-  /** Its last, of another lineage than `last`, though the store does not list it or no snapshot can be followed on. */
+  /** Its last, where the store does not list it or it cannot be read, and `last` is of another lineage, or earlier. */
   readonly lost: LastSnapshot | null;
 }
 
@@ -108,6 +108,7 @@ export async function ownHistory(
     const recent = remembered?.recent ?? (await readMeasures(addin.provider, items, signal));
     const isListed = listed.some(({ id }) => id === remembered?.own.at(-1));
     const isOther = remembered !== null && remembered.last.lineage !== last.lineage;
+    const isEarlier = !isOther && remembered !== null && remembered.last.sequence > last.sequence;
     return {
       items,
       last,
@@ -117,7 +118,7 @@ export async function ownHistory(
       recent,
       inDoubt: false,
       remembered,
-      lost: isOther && !isListed ? remembered.last : null,
+      lost: isEarlier || (isOther && !isListed) ? remembered.last : null,
     };
   }
   const none = { items: [], last: null, nextSequence: 1, lastEpoch: 0, foreign, recent: [], inDoubt: false };
