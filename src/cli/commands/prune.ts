@@ -190,9 +190,11 @@ function print({ output }: CliContext, report: PruneReport, applied: boolean): v
   const going = countGoing(report.snapshots, applied);
   const objects = `${plural(report.objects.count, 'object')} of ${bytesText(report.objects.bytes)}`;
   const all = report.snapshots.length;
-  const kept = `${countText(all - going)} of ${plural(all, 'snapshot')} stay`;
+  const left = all - going;
+  const kept = `${countText(left)} of ${plural(all, 'snapshot')} ${left === 1 ? 'stays' : 'stay'}`;
+  const { count } = report.waiting;
   const young =
-    report.waiting.count === 0 ? '' : `; ${plural(report.waiting.count, 'object')} younger than a day wait`;
+    count === 0 ? '' : `; ${plural(count, 'object')} younger than a day ${count === 1 ? 'waits' : 'wait'}`;
   if (applied) {
     const gone = `${countText(report.removed.count)} manifests and objects, ${bytesText(report.removed.bytes)}`;
     output.info(`removed ${gone}; ${kept}${young}`);
