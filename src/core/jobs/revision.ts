@@ -3,7 +3,7 @@
  *
  * The new one is put beside the old, which prune removes once the new one has been there for its grace period.
  * A backup that began before goes on referring to what the old one names. A snapshot that was removed
- * meanwhile is not brought back.
+ * meanwhile is not brought back, and the only revision that is left of one never taken away.
  */
 
 import { highestRevision, manifestKey, parseManifestKey } from '../archive/keys.ts';
@@ -20,7 +20,12 @@ import { holdfastVersion } from './addin.ts';
 import { isUnusable, type ListedSnapshot, readAnySnapshot, type Snapshot } from './catalog.ts';
 import { extendForRevision } from './extend-locks.ts';
 import { standingOf, type Trust } from './trust.ts';
+import { firstGone, safeAgeMs } from './unnamed-objects.ts';
 import { walk } from './walk.ts';
+import { wasPruned } from './was-pruned.ts';
+
+/** More than prune takes from its event to the removal, for clocks that differ. */
+const eventSlackMs = 24 * 3_600_000;
 
 export interface RevisionPlace {
   readonly store: Store;
@@ -33,6 +38,9 @@ export interface RevisionPlace {
   readonly trust?: Trust | undefined;
   /** Keys of objects whose locks are fresh, because this job put or extended them, or that are to end; grows. Left out: none. */
   readonly locked?: Set<string>;
+  /** What this job put for its revisions, since the instant of the first. Left out: none, or all just now. */
+  readonly written?: { readonly keys: ReadonlySet<string>; readonly sinceMs: number };
+  readonly now: () => number;
   readonly signal: AbortSignal;
 }
 
@@ -62,7 +70,8 @@ export async function epochOf(
  * warning that they do not.
  *
  * @param change what differs; the digest stays what it was, because the next snapshot names it
- * @returns null where somebody else was first or the snapshot is gone: then nothing was changed
+ * @returns null where somebody else was first, the snapshot is gone, or prune elsewhere has removed what was written for it:
+ *   then nothing was changed
  * @throws OBJECT_DAMAGED no number is left
  */
 export async function publishRevision(
@@ -74,8 +83,10 @@ export async function publishRevision(
   const { encryption: _, ...rest } = old;
   const encryption =
     epoch === null ? {} : { encryption: { epoch: epoch.epoch, pair: pairId(epoch.publicKey) } };
+  const begunMs = place.now();
   const known = await revisionsOf(place, replaces);
-  if (!(await isLatest(place, known, replaces))) return null;
+  // What it names may be going at this moment.
+  if (!isAmong(known, replaces) || (await hasLater(place, known, replaces))) return null;
   const number = { last: old.revision, highest: highestRevision };
   const taken = known.map((one) => one.revision);
   const revision = nextNumber(number, taken, `manifests/${old.server}/${old.owner}/`);
@@ -84,6 +95,7 @@ export async function publishRevision(
   const atMs = Date.parse(header.startedAt);
   const key = manifestKey({ server, owner, sequence, atMs, level, state, id, revision });
   const said = await extendForRevision({ ...place, locked }, header, change.body, epoch);
+  if (!(await isWhole(place, header))) return null;
   const bytes = encodeManifest({ header, body: said }, signer, epoch?.publicKey ?? null);
   try {
     const body = bytesOf(bytes);
@@ -92,8 +104,9 @@ export async function publishRevision(
     if (isHoldfastError(error) && error.code === 'OBJECT_EXISTS') return null;
     throw error;
   }
-  const others = (await revisionsOf(place, replaces)).filter((one) => one.key !== key);
-  if (await isLatest(place, others, replaces)) return key;
+  // From here on prune sees it, and spares what it names.
+  const stays = (await isWhole(place, header)) && (await mayStay(place, { key, replaces, begunMs }));
+  if (stays) return key;
   await store.remove({ key, signal });
   return null;
 }
@@ -114,23 +127,51 @@ async function revisionsOf(
   return found;
 }
 
+/** Whether what was written for it is there. Soon after it was written nobody has removed it, and nothing is asked. */
+async function isWhole(
+  { store, written, now, signal }: RevisionPlace,
+  { objects, references }: ManifestHeader,
+): Promise<boolean> {
+  if (written === undefined || now() - written.sinceMs < safeAgeMs) return true;
+  const own = [...objects, ...references].filter(({ key }) => written.keys.has(key));
+  return (await firstGone(own, { store, signal })) === null;
+}
+
 /**
- * False where what is to be replaced is gone, so that what it names may be going at this moment, and where somebody else
- * wrote a revision after it, be it of another state and so of another key, which no create-only put meets. Where both see
- * each other both take theirs back. What nobody trusted signed keeps nobody from writing.
+ * Where what it replaces is gone, the snapshot was let go, and is not to be back; or this machine slept after the put, and
+ * prune let go of what ours had replaced for a day: then ours is the only one left.
  */
-async function isLatest(
+async function mayStay(
+  place: RevisionPlace,
+  put: { readonly key: string; readonly replaces: string; readonly begunMs: number },
+): Promise<boolean> {
+  const { key, replaces, begunMs } = put;
+  const others = (await revisionsOf(place, replaces)).filter((one) => one.key !== key);
+  if (await hasLater(place, others, replaces)) return false;
+  if (isAmong(others, replaces)) return true;
+  const old = { ...parseManifestKey(replaces)!, key: replaces };
+  return !(await wasPruned({ ...place, sinceMs: begunMs - eventSlackMs }, old));
+}
+
+const isAmong = (revisions: readonly ListedSnapshot[], key: string): boolean =>
+  revisions.some((one) => one.key === key);
+
+/**
+ * Whether somebody else wrote a revision after the one that is replaced, be it of another state and so of another key, which
+ * no create-only put meets. Where both see each other both take theirs back. What nobody trusted signed keeps nobody from
+ * writing.
+ */
+async function hasLater(
   place: RevisionPlace,
   revisions: readonly ListedSnapshot[],
   replaces: string,
 ): Promise<boolean> {
-  const own = revisions.find(({ key }) => key === replaces);
-  if (own === undefined) return false;
+  const { revision } = parseManifestKey(replaces)!;
   for (const one of revisions) {
-    const isLater = one.key !== replaces && one.revision > own.revision;
-    if (isLater && (await counts(place, one))) return false;
+    const isLater = one.key !== replaces && one.revision > revision;
+    if (isLater && (await counts(place, one))) return true;
   }
-  return true;
+  return false;
 }
 
 async function counts({ provider, trust, signal }: RevisionPlace, listed: ListedSnapshot): Promise<boolean> {

@@ -13,7 +13,9 @@ export interface PrunedPlace {
   readonly store: Store;
   readonly provider: Provider;
   /** Whose prune events count; left out, or nobody: everybody's. */
-  readonly trust?: Trust;
+  readonly trust?: Trust | undefined;
+  /** As in `readPruned`: what an earlier event names, and did not go then, was not pruned by it. */
+  readonly sinceMs?: number;
   readonly signal: AbortSignal;
 }
 
@@ -24,11 +26,12 @@ export interface PrunedPlace {
  * @throws STORE_UNAVAILABLE, STORE_DENIED
  */
 export async function wasPruned(
-  { store, provider, trust, signal }: PrunedPlace,
+  { store, provider, trust, sinceMs, signal }: PrunedPlace,
   { server, owner, id, key }: Pick<ListedSnapshot, 'server' | 'owner' | 'id' | 'key'>,
 ): Promise<boolean> {
   if ((await store.head({ key, signal })) !== null) return false;
   const whose = trust === undefined || trustsNobody(trust) ? {} : { trust };
-  const { removed } = await readPruned({ store, provider, server, owner, signal, ...whose });
+  const since = sinceMs === undefined ? {} : { sinceMs };
+  const { removed } = await readPruned({ store, provider, server, owner, signal, ...whose, ...since });
   return removed.some((one) => one.id === id);
 }

@@ -8,14 +8,10 @@
 
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import type { Snapshot } from '../catalog.ts';
-import { eachLimited } from '../each-limited.ts';
+import { firstGone, safeAgeMs } from '../unnamed-objects.ts';
 import type { BackUpAccount } from './back-up-account.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
 import type { TakeOver } from './take-over.ts';
-
-/** Half of what prune spares, for clocks that differ. */
-const safeAgeMs = 12 * 3_600_000;
-const headsAtOnce = 8;
 
 export interface Referred {
   readonly writer: SnapshotWriter;
@@ -45,9 +41,8 @@ export function stillThere(
     if (parent !== null && (await store.head({ key: parent.key, signal })) === null) throw gone(parent);
     await left.check();
     if (!isLong()) return;
-    await eachLimited(writer.objects, headsAtOnce, async ({ key, size }) => {
-      if ((await store.head({ key, signal }))?.sizeBytes !== size) throw tooSlow(key);
-    });
+    const removed = await firstGone(writer.objects, { store, signal });
+    if (removed !== null) throw tooSlow(removed);
   };
   return {
     before: check,

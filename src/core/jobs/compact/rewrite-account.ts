@@ -40,6 +40,7 @@ export async function rewriteAccount(
     writer.nextNumber = nextNumber;
     return writer;
   };
+  const sinceMs = request.world.now();
   const segments = writerFrom(firstFreeNumber(scan.snapshots));
   const mover = new ContentMover(segments);
   const onBytes = (bytes: number): void => request.onEvent({ type: 'bytes', bytes });
@@ -72,12 +73,15 @@ export async function rewriteAccount(
     revisions.push({ snapshot, writer, made });
   }
   const published: string[] = [];
-  const locked = new Set(written.map(({ key }) => key));
+  const keys = new Set(written.map(({ key }) => key));
+  const { signer, trust } = request;
+  const { now } = request.world;
+  const beside = { signer, epoch, trust, now, locked: new Set(keys), written: { keys, sinceMs } };
+  const place = { store, provider, signal, ...beside };
   for (const { snapshot, writer, made } of revisions) {
     const named = namedObjects(snapshot, { writer, made, sparse, newObjects });
     const header = { ...named, ...features(snapshot, epoch) };
     const body = { ...snapshot.body, index: made.index };
-    const place = { store, provider, signer: request.signer, epoch, trust: request.trust, locked, signal };
     if ((await publishRevision(place, snapshot, { header, body })) !== null) published.push(snapshot.name);
   }
   const bytes = written.reduce((sum, { size }) => sum + size, 0);

@@ -27,7 +27,7 @@ export interface CompactRequest {
   readonly signer: Signer | null;
   /** What is not trusted is neither read nor written anew, or our signature would make it so. Left out: all is. */
   readonly trust?: Trust;
-  readonly world: { readonly newObjectId: () => string };
+  readonly world: { readonly now: () => number; readonly newObjectId: () => string };
   readonly signal: AbortSignal;
   readonly onEvent: (event: CompactEvent) => void;
 }
@@ -66,8 +66,8 @@ export interface CompactedAccount {
 }
 
 /**
- * Names of the snapshots for which objects were written in vain, as another machine has just written a revision of them or
- * removed them.
+ * Names of the snapshots for which objects were written in vain, as another machine has meanwhile written a revision of them,
+ * or removed them or those objects.
  */
 export const outrun = ({ snapshots, published, written }: CompactedAccount): readonly string[] =>
   written.objects === 0 ? [] : snapshots.filter((name) => !published.includes(name));

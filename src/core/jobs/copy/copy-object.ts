@@ -12,14 +12,13 @@ import { listKeys, pairSlot } from '../../encryption/owner-keys.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { eachLimited } from '../each-limited.ts';
 import { lockRulesOf } from '../extend-locks.ts';
+import { safeAgeMs } from '../unnamed-objects.ts';
 import { CheckedBody, damaged } from './checked-body.ts';
 import type { CopyPath, FoundManifest, SnapshotPath } from './copy-one.ts';
 import type { Before } from './landed.ts';
 
 /** Each of them may be several parts in flight, as the store sees fit. */
 const objectsAtOnce = 3;
-/** Prune spares what the store has had for a day; less here, for clocks that differ. */
-export const safeAgeMs = 12 * 3_600_000;
 
 /** What the target lists, which is nothing where it is put-only. */
 export type ObjectsThere = ReadonlyMap<string, Pick<ObjectInfo, 'sizeBytes' | 'modifiedAtMs'>>;

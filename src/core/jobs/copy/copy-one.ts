@@ -14,8 +14,9 @@ import { bytesOf, collect } from '../../streams.ts';
 import { type ListedSnapshot, manifestOf, snapshotName } from '../catalog.ts';
 import type { Erasures } from '../erasures.ts';
 import type { Trust } from '../trust.ts';
+import { safeAgeMs } from '../unnamed-objects.ts';
 import { walk } from '../walk.ts';
-import { keepKeysLocked, type ObjectsThere, safeAgeMs, send, sendAll, sendOldAgain } from './copy-object.ts';
+import { keepKeysLocked, type ObjectsThere, send, sendAll, sendOldAgain } from './copy-object.ts';
 import { type Landed, nothingKnown } from './landed.ts';
 import { areNamedByParents } from './named-by-parents.ts';
 

@@ -30,7 +30,8 @@ export async function bringBack(
   };
   if (!apply) return { ...found, published: false };
   const epoch = await epochOf(provider, whole);
-  const place = { store, provider, signer, epoch, trust, signal };
+  const { now } = request.world;
+  const place = { store, provider, signer, epoch, trust, now, signal };
   const last = { header: { ...whole.header, revision: snapshot.header.revision }, key: snapshot.key };
   const key = await publishRevision(place, last, { header: {}, body: whole.body });
   return { ...found, published: key !== null };

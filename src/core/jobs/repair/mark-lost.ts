@@ -62,7 +62,8 @@ export async function markLost(
   const change = await withIndex(request, snapshot, loss, { header: base, body });
   const { store, provider, signer, trust, signal } = request;
   const epoch = await epochOf(provider, snapshot);
-  const place = { store, provider, signer, epoch, trust, signal };
+  const { now } = request.world;
+  const place = { store, provider, signer, epoch, trust, now, signal };
   const last = { header: { ...of.header, revision: snapshot.header.revision }, key: snapshot.key };
   const key = await publishRevision(place, last, change);
   return { ...found, published: key !== null };

@@ -115,7 +115,8 @@ export async function rebuildIndex(
       warningCounts: { ...warningCounts, [warning.code]: (warningCounts[warning.code] ?? 0) + 1 },
     },
   };
-  const place = { store, provider, signer, epoch, trust, signal };
+  const { now } = request.world;
+  const place = { store, provider, signer, epoch, trust, now, signal };
   const key = await publishRevision(place, snapshot, change);
   return { ...found, published: key !== null };
 }

@@ -30,7 +30,8 @@ export async function replaceDamaged(
   };
   if (!apply) return { ...found, published: false };
   const epoch = await epochOf(provider, snapshot);
-  const place = { store, provider, signer, epoch, trust, signal };
+  const { now } = request.world;
+  const place = { store, provider, signer, epoch, trust, now, signal };
   const key = await publishRevision(place, snapshot, { header: {}, body: snapshot.body });
   return { ...found, published: key !== null };
 }

@@ -211,7 +211,7 @@ describe('a backup to a store with object lock', () => {
 describe('a new revision in a store with object lock', () => {
   const publish = async (of: Snapshot): Promise<Snapshot> => {
     const { server, owner } = of.header;
-    const place = { store, provider: lab.provider, signer: null, epoch: null, signal };
+    const place = { store, provider: lab.provider, signer: null, epoch: null, now: () => nowMs, signal };
     await publishRevision(place, of, { header: {}, body: of.body });
     const [latest] = await listSnapshots(store, { server, owner }, signal);
     return readSnapshot(lab.provider, latest!, signal);
