@@ -15,6 +15,7 @@ import { type OwnHistory, ownHistory } from './history.ts';
 import { levelDue } from './level-due.ts';
 import { refuseOwn } from './own-directories.ts';
 import { accountKeys } from './owner-epoch.ts';
+import { PutGaps } from './put-gaps.ts';
 import { type RefusedTree, refuseRawData } from './raw-data.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import { type TakeOver, takeOver } from './take-over.ts';
@@ -63,6 +64,7 @@ export async function prepareAccount(
   });
   const objectId = world.newObjectId();
   const writer = new SnapshotWriter({ server, owner, objectId, epoch }, addin.provider, signal);
+  if (addin.store.capabilities.putOnly) writer.gaps = new PutGaps(world.now);
   reading.catch((error: unknown) => writer.fail(error));
   const warnings = new WarningList();
   if (inDoubt) warnings.add(commitInDoubt);

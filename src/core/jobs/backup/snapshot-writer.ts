@@ -16,6 +16,7 @@ import { FrameStream } from './frame-stream.ts';
 import { type EarlierExport, HoldBudget, isSameExport, putUnlessSame } from './held-export.ts';
 import type { LeftSegments } from './left-segments.ts';
 import { missingObject, type ParentSnapshot, referenceTo } from './parent-snapshot.ts';
+import type { PutGaps } from './put-gaps.ts';
 import type { SegmentJournal } from './segment-journal.ts';
 
 /** Of exports of one account, compressed, while they are compared with earlier ones. */
@@ -53,6 +54,8 @@ export class SnapshotWriter {
   left: LeftSegments | null = null;
   readonly takenOver: ObjectRow[] = [];
   journal: SegmentJournal | null = null;
+  /** Where the store cannot be asked what has become of the objects. */
+  gaps: PutGaps | null = null;
   storeClockMs: number | null = null;
   /** Plain bytes of the exports and texts that were stored anew. */
   exportedBytes = 0;
@@ -114,8 +117,10 @@ export class SnapshotWriter {
     sizeBytes?: number,
   ): Promise<void> {
     const size = sizeBytes === undefined ? {} : { sizeBytes };
-    const request = { kind, key, body, createOnly: true, signal: this.signal, ...size };
-    const { storedAtMs } = await this.#provider.put(request);
+    const rest = { kind, key, createOnly: true, signal: this.signal, ...size };
+    const put = (bytes: AsyncIterable<Uint8Array>) => this.#provider.put({ ...rest, body: bytes });
+    const gaps = kind === 'manifest' ? null : this.gaps;
+    const { storedAtMs } = await (gaps === null ? put(body) : gaps.follow(key, body, put));
     if (storedAtMs !== null) this.storeClockMs = Math.max(this.storeClockMs ?? 0, storedAtMs);
   }
 

@@ -4,12 +4,16 @@
  *
  * Before the manifest, so that none is listed that cannot be restored. After it once more where a prune may have been
  * about to remove something: from then on it sees the manifest and spares what that names.
+ *
+ * A store that only takes puts cannot be asked, and gives nothing back. There the clock tells whether a prune may have taken
+ * what was put for left over: see `PutGaps`. What is referred to is safe, since only the newest snapshot is.
  */
 
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import type { Snapshot } from '../catalog.ts';
 import { firstGone, safeAgeMs } from '../unnamed-objects.ts';
 import type { BackUpAccount } from './back-up-account.ts';
+import type { PutGaps } from './put-gaps.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
 import type { TakeOver } from './take-over.ts';
 
@@ -26,7 +30,10 @@ export interface Referred {
 export interface StillThere {
   /** @throws CHAIN_BROKEN nothing is to be committed */
   before(): Promise<void>;
-  /** @throws CHAIN_BROKEN the manifest was taken back; STORE_DENIED, STORE_UNAVAILABLE it could not be */
+  /**
+   * @throws CHAIN_BROKEN the manifest was taken back, or no next one is to follow on it
+   * @throws STORE_DENIED, STORE_UNAVAILABLE it could not be taken back
+   */
   after(manifestKey: string): Promise<void>;
 }
 
@@ -34,10 +41,9 @@ export function stillThere(
   { addin: { store }, world, signal }: BackUpAccount,
   { writer, startedAtMs, parent, parentIsNewest, left }: Referred,
 ): StillThere {
-  const { putOnly } = store.capabilities;
+  if (writer.gaps !== null) return byTheClock(writer.gaps);
   const isLong = (): boolean => world.now() - startedAtMs > safeAgeMs;
   const check = async (): Promise<void> => {
-    if (putOnly) return;
     if (parent !== null && (await store.head({ key: parent.key, signal })) === null) throw gone(parent);
     await left.check();
     if (!isLong()) return;
@@ -59,6 +65,24 @@ export function stillThere(
     },
   };
 }
+
+/** After the manifest as well: its put may have slept. Then the doubt that was noted before it stays. */
+function byTheClock(gaps: PutGaps): StillThere {
+  const check = async (what: string, hint: string): Promise<void> => {
+    if (gaps.longestMs < safeAgeMs) return;
+    const message = `for half a day nothing was stored, so what had been stored of ${what} may be pruned by now`;
+    throw new HoldfastError('CHAIN_BROKEN', message, { hint });
+  };
+  return {
+    before: () => check('this snapshot, which was not committed,', again),
+    after: (key) => check(`${key}, which cannot be taken back,`, anew),
+  };
+}
+
+const again =
+  'Run the backup again; it stores all anew. Where the machine did not sleep, let no single object take half a day: raise the limit of bandwidth, or leave out what is so large.';
+const anew =
+  'Run the backup again; it will be a full that begins a new lineage. `holdfast verify` where credentials can read tells whether that snapshot is whole.';
 
 const gone = ({ name }: Snapshot): HoldfastError =>
   new HoldfastError('CHAIN_BROKEN', `snapshot ${name} was removed while this one referred to it`, {
