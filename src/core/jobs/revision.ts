@@ -19,8 +19,8 @@ import { bytesOf } from '../streams.ts';
 import { holdfastVersion } from './addin.ts';
 import { isUnusable, type ListedSnapshot, readAnySnapshot, type Snapshot } from './catalog.ts';
 import { extendForRevision } from './extend-locks.ts';
+import { goneAmong, safeAgeMs } from './gone-objects.ts';
 import { standingOf, type Trust } from './trust.ts';
-import { firstGone, safeAgeMs } from './unnamed-objects.ts';
 import { walk } from './walk.ts';
 import { wasPruned } from './was-pruned.ts';
 
@@ -134,7 +134,7 @@ async function isWhole(
 ): Promise<boolean> {
   if (written === undefined || now() - written.sinceMs < safeAgeMs) return true;
   const own = [...objects, ...references].filter(({ key }) => written.keys.has(key));
-  return (await firstGone(own, { store, signal })) === null;
+  return (await goneAmong(own, { store, signal })).size === 0;
 }
 
 /**

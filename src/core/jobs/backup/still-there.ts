@@ -11,7 +11,7 @@
 
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import type { Snapshot } from '../catalog.ts';
-import { firstGone, safeAgeMs } from '../unnamed-objects.ts';
+import { goneAmong, safeAgeMs } from '../gone-objects.ts';
 import type { BackUpAccount } from './back-up-account.ts';
 import type { PutGaps } from './put-gaps.ts';
 import type { SnapshotWriter } from './snapshot-writer.ts';
@@ -47,8 +47,8 @@ export function stillThere(
     if (parent !== null && (await store.head({ key: parent.key, signal })) === null) throw gone(parent);
     await left.check();
     if (!isLong()) return;
-    const removed = await firstGone(writer.objects, { store, signal });
-    if (removed !== null) throw tooSlow(removed);
+    const [removed] = await goneAmong(writer.objects, { store, signal });
+    if (removed !== undefined) throw tooSlow(removed);
   };
   return {
     before: check,

@@ -12,7 +12,7 @@ import { listKeys, pairSlot } from '../../encryption/owner-keys.ts';
 import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { eachLimited } from '../each-limited.ts';
 import { lockRulesOf } from '../extend-locks.ts';
-import { safeAgeMs } from '../unnamed-objects.ts';
+import { safeAgeMs } from '../gone-objects.ts';
 import { CheckedBody, damaged } from './checked-body.ts';
 import type { CopyPath, FoundManifest, SnapshotPath } from './copy-one.ts';
 import type { Before } from './landed.ts';

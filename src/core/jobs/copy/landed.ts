@@ -9,7 +9,7 @@
 import { parseManifestKey } from '../../archive/keys.ts';
 import type { ObjectRef } from '../../archive/manifest.ts';
 import { lockRulesOf } from '../extend-locks.ts';
-import { safeAgeMs } from '../unnamed-objects.ts';
+import { safeAgeMs } from '../gone-objects.ts';
 import { type CopyPath, type FoundManifest, readManifest } from './copy-one.ts';
 
 interface Place {

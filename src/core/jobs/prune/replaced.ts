@@ -5,13 +5,16 @@
  * that can only put, and so does not see revisions, may still refer to what they name: the newest snapshot, the
  * newest complete one and the newest full of its lineage are what a next one refers to.
  *
- * What has lost something replaces nothing: the earlier one says what was lost, and a copy may have it still.
+ * What has lost something replaces nothing: the earlier one says what was lost, and a copy may have it still. Nor does what
+ * names an object of its own that is not there, as a job leaves it that could not take its revision back.
  */
 
 import { parseManifestKey } from '../../archive/keys.ts';
+import type { ObjectRef } from '../../archive/manifest.ts';
+import { goneAmong } from '../gone-objects.ts';
 import { hasLost } from '../has-lost.ts';
 import type { DamagedManifest, ReadManifest } from './read-group.ts';
-import type { StoredKey } from './types.ts';
+import type { PruneRequest, StoredKey } from './types.ts';
 
 /** In the order of their keys. */
 export function newestRevisions(manifests: readonly ReadManifest[]): ReadManifest[] {
@@ -30,24 +33,37 @@ function isLater(one: ReadManifest, other: ReadManifest): boolean {
   return more > 0 || (more === 0 && one.stored.key > other.stored.key);
 }
 
-export function replacedManifests(
+/** Asks the store for what the later ones name besides, once. @throws STORE_UNAVAILABLE, STORE_DENIED */
+export async function replacedManifests(
+  place: Pick<PruneRequest, 'store' | 'signal'>,
   manifests: readonly ReadManifest[],
   newest: readonly ReadManifest[],
   graceFromMs: number,
-): StoredKey[] {
+): Promise<StoredKey[]> {
   const byId = new Map(newest.map((one) => [one.snapshot.header.id, one]));
   const parents = nextParents(newest);
-  return manifests
-    .filter((one) => {
-      const last = byId.get(one.snapshot.header.id)!;
-      return (
-        last !== one &&
-        !hasLost(last.snapshot) &&
-        last.stored.modifiedAtMs < graceFromMs &&
-        !parents.has(last)
-      );
-    })
+  const replaced = manifests.flatMap((one) => {
+    const last = byId.get(one.snapshot.header.id)!;
+    const isReplaced =
+      last !== one && !hasLost(last.snapshot) && last.stored.modifiedAtMs < graceFromMs && !parents.has(last);
+    return isReplaced ? [{ stored: one.stored, besides: namedBesides(last, one) }] : [];
+  });
+  const asked = new Map(replaced.flatMap(({ besides }) => besides.map((ref) => [ref.key, ref] as const)));
+  const gone = await goneAmong([...asked.values()], place);
+  return replaced
+    .filter(({ besides }) => besides.every(({ key }) => !gone.has(key)))
     .map(({ stored }) => stored);
+}
+
+const namedBy = ({ snapshot: { header } }: ReadManifest): readonly ObjectRef[] => [
+  ...header.objects,
+  ...header.references,
+];
+
+/** What the one names and the other does not. */
+function namedBesides(one: ReadManifest, other: ReadManifest): readonly ObjectRef[] {
+  const known = new Set(namedBy(other).map(({ key }) => key));
+  return namedBy(one).filter(({ key }) => !known.has(key));
 }
 
 /**

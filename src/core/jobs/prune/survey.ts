@@ -211,9 +211,8 @@ async function surveyOwner(
   decisions = sparedByRestores(await sparedByLocks(request, decisions, nowMs), restored);
   const unread = manifests.filter(({ stored }) => isUnread(stored));
   const isSure = isClear && damaged.length === 0;
-  const replaced = isSure
-    ? [...replacedManifests(unread, newest, graceFromMs), ...aside.map(({ stored }) => stored)]
-    : [];
+  const later = isSure ? await replacedManifests(request, unread, newest, graceFromMs) : [];
+  const replaced = isSure ? [...later, ...aside.map(({ stored }) => stored)] : [];
   const going = new Set([
     ...decisions
       .filter(({ keep }) => !keep)
