@@ -11,7 +11,7 @@ import type { Finding } from '../../archive/statistics.ts';
 import type { Measures } from '../../state/measures.ts';
 import { compared } from './measures.ts';
 
-/** With fewer before it there is nothing to compare with. */
+/** With fewer before it a backup raises no alarm: a new account changes much. */
 const fewest = 3;
 /** Changes of so few entries, or of so small a part of them all, are never unusual, however quiet the account was before. */
 const smallChange = 100;
@@ -30,23 +30,32 @@ export function findingsOf(newest: Measures, before: readonly Measures[]): Findi
   );
 }
 
-/** Less than half of the entries or the bytes. One that lacks a component, which is an error, is not judged. */
-export function shrunk(newest: Measures, before: readonly Measures[]): Finding | null {
+/**
+ * Less than half of the entries or the bytes. One that lacks a component, which is an error, is not judged.
+ *
+ * @param least with fewer good ones before it nothing is said
+ */
+export function shrunk(newest: Measures, before: readonly Measures[], least = fewest): Finding | null {
   const good = before.filter(({ state }) => state === 'complete').slice(-compared);
-  if (newest.state !== 'complete' || good.length < fewest) return null;
+  if (newest.state !== 'complete' || good.length < least) return null;
   for (const what of ['entries', 'bytes'] as const) {
     const usual = median(good.map((one) => one[what]));
     const measured = newest[what];
     if (measured >= usual / 2) continue;
     const unit = measured === 1 ? { entries: 'entry', bytes: 'byte' }[what] : what;
-    const message = `it has ${measured} ${unit}, the ${good.length} before it ${usual} in the median`;
+    const others =
+      good.length === 1
+        ? `the one before it ${usual}`
+        : `the ${good.length} before it ${usual} in the median`;
+    const message = `it has ${measured} ${unit}, ${others}`;
     return { code: 'shrunk', what, measured, usual, message };
   }
   return null;
 }
 
 /**
- * Of the newest good one of these, oldest first: what looks wrong, or null. Also null where one of those it is compared with,
+ * Of the newest good one of these, oldest first: what looks wrong, or null. One before it is enough to compare with: where rules
+ * keep two, there are never more, and what they let go does not come back, while an alarm too many can be waited for. Also null where one of those it is compared with,
  * of the usual size, was pinned for good after it: somebody has looked, and that one stays. An older pin was for another reason.
  */
 export function newestIsShrunk(
@@ -67,10 +76,10 @@ export function newestIsShrunk(
   );
   const before = good.slice(0, -1).map(({ measures }) => measures);
   const newest = good.at(-1);
-  const finding = newest === undefined ? null : shrunk(newest.measures, before);
+  const finding = newest === undefined ? null : shrunk(newest.measures, before, 1);
   if (newest === undefined || finding === null) return null;
   const isAnswer = ({ measures, pinnedMs }: (typeof good)[number]): boolean =>
-    pinnedMs !== null && pinnedMs > newest.committedMs && shrunk(measures, before) === null;
+    pinnedMs !== null && pinnedMs > newest.committedMs && shrunk(measures, before, 1) === null;
   return good.slice(-compared - 1, -1).some(isAnswer) ? null : `${newest.name}: ${finding.message}`;
 }
 

@@ -104,6 +104,15 @@ describe('the newest good one', () => {
     expect(newestIsShrunk(listed(plain))).toContain('s4: it has 10 entries');
   });
 
+  it('is compared with a single one, though no backup raises an alarm that early', () => {
+    for (const before of [nights(1), nights(2)]) {
+      const name = `s${before.length}`;
+      expect(newestIsShrunk(listed([...before, { ...usual, entries: 10 }]))).toContain(`${name}: it has 10`);
+      expect(codes({ entries: 10 }, before)).toEqual([]);
+    }
+    expect(newestIsShrunk(listed(nights(1, { entries: 10 })))).toBeNull();
+  });
+
   it('is believed once a good one that it is compared with is pinned after it, no small nor old one', () => {
     const pinned = (at: number, all: readonly Measures[], pinnedMs = all.length * 10) =>
       newestIsShrunk(listed(all).map((one, i) => (i === at ? { ...one, pinnedMs } : one)));

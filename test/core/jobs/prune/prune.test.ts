@@ -596,6 +596,17 @@ describe('prune refuses', () => {
     expect((await run({ retention: { keepLast: 2, maxRemoveShare: 1 } })).refusals).toEqual([]);
   });
 
+  it('where rules keep so few that one snapshot is all there is to compare with, until the smaller size has lasted', async () => {
+    const kept: number[] = [];
+    for (const [i, entries] of [100, 100, 100, 1, 1, 1, 1].entries()) {
+      await putSnapshot(store, { owner: ownerUuid(1), sequence: i + 1, atMs: nowMs, entries });
+      nowMs += day;
+      await run({ retention: { keepLast: 1, maxRemoveShare: 1 } });
+      kept.push((await keysIn(store, 'manifests/')).length);
+    }
+    expect(kept).toEqual([1, 1, 1, 2, 3, 1, 1]);
+  });
+
   it('for such an account only until one of the good ones before is pinned after it, without an end', async () => {
     const written = await history(store, 1, 5);
     await putSnapshot(store, { owner: ownerUuid(1), sequence: 6, atMs: nowMs, entries: 49 });
