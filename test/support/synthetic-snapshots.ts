@@ -78,11 +78,11 @@ export async function putSnapshot(store: Store, made: SyntheticSnapshot): Promis
     revision = 0,
   } = made;
   const again = made.again === true ? ' again' : '';
-  const objectId = hex(
-    `${of} ${owner} ${(made.addin ?? addin).id} ${lineage}${sequence} ${revision}${again}`,
-    32,
-  );
-  const id = hex(`${of} ${owner} ${(made.addin ?? addin).id} ${lineage}${sequence}${again}`, 12);
+  const place = `${of} ${owner} ${(made.addin ?? addin).id} ${lineage}${sequence}`;
+  const id = hex(`${place}${again}`, 12);
+  // That of a snapshot begins with its id; what a revision writes anew has digits of its own.
+  const own = hex(`${place} ${revision}${again}`, 32);
+  const objectId = revision === 0 ? id + own.slice(id.length) : own;
   const names = Object.keys(databases);
   const keys = [
     indexKey(of, owner, objectId),
