@@ -99,7 +99,11 @@ export class SyntheticCopy {
   /** Of the copy. @param stateDir another one stands for another machine */
   async prune(
     retention: Retention | null,
-    { stateDir = this.directory, on = this.copy }: { readonly stateDir?: string; readonly on?: Store } = {},
+    {
+      stateDir = this.directory,
+      on = this.copy,
+      acceptGaps = false,
+    }: { readonly stateDir?: string; readonly on?: Store; readonly acceptGaps?: boolean } = {},
   ): Promise<PruneReport> {
     return prune({
       ...(await opened(on)),
@@ -109,6 +113,7 @@ export class SyntheticCopy {
       retention: retention && { maxRemoveShare: 1, ...retention },
       apply: true,
       stateDir,
+      acceptGaps,
       world: this.world,
       signal,
       onEvent: () => {},

@@ -63,7 +63,12 @@ export type AccountEvent = Common &
     | {
         readonly kind: 'prune';
         readonly addin: { readonly id: string; readonly name: string };
-        readonly removed: readonly (SnapshotRef & { readonly key: string; readonly reason: string })[];
+        readonly removed: readonly (SnapshotRef & {
+          readonly key: string;
+          readonly reason: string;
+          /** 32 hex digits of each index object that revisions of it had written anew; absent where none did. */
+          readonly indexes?: readonly string[];
+        })[];
       }
   );
 

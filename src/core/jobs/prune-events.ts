@@ -15,8 +15,13 @@ import { standingOf, type Trust } from './trust.ts';
 /** A snapshot that is known by its number alone. */
 export type MissingRef = Pick<SnapshotRef, 'lineage' | 'sequence'>;
 
+export interface PrunedRef extends SnapshotRef {
+  /** 32 hex digits of index objects that its revisions had written anew. */
+  readonly indexes?: readonly string[];
+}
+
 export interface PrunedRefs {
-  readonly removed: readonly SnapshotRef[];
+  readonly removed: readonly PrunedRef[];
   /** What was missing already, without a reason, when somebody accepted that. */
   readonly missing: readonly MissingRef[];
   /** Keys of prune events that cannot be read. */
@@ -60,7 +65,7 @@ export async function readPruneEvents(
   { provider, trust, signal }: Pick<PruneEventsRequest, 'provider' | 'trust' | 'signal'>,
   keys: readonly string[],
 ): Promise<PrunedRefs> {
-  const removed: SnapshotRef[] = [];
+  const removed: PrunedRef[] = [];
   const missing: MissingRef[] = [];
   const [unreadable, distrusted]: [string[], string[]] = [[], []];
   await eachLimited(keys, readsAtOnce, async (key) => {
@@ -90,11 +95,9 @@ export const missingRef = ({ lineage, sequence }: MissingRef): SnapshotRef => ({
   ...{ id: '', lineage, sequence, digest: '' },
 });
 
-const bare = ({ id, lineage, sequence, digest }: SnapshotRef): SnapshotRef => ({
-  id,
-  lineage,
-  sequence,
-  digest,
+const bare = ({ id, lineage, sequence, digest, indexes }: PrunedRef): PrunedRef => ({
+  ...{ id, lineage, sequence, digest },
+  ...(Array.isArray(indexes) ? { indexes } : {}),
 });
 
 function isRef(value: unknown): value is SnapshotRef {

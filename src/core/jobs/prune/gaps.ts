@@ -6,22 +6,27 @@
  */
 
 import { parseManifestKey } from '../../archive/keys.ts';
+import type { ObjectInfo } from '../../contracts/store.ts';
 import { Erasures } from '../erasures.ts';
 import { writeEvent } from '../events.ts';
 import { missingRef, readPruned } from '../prune-events.ts';
 import { type HistoryProblem, linkOf, verifyHistories } from '../verify-history.ts';
+import { walk } from '../walk.ts';
 import { explainedNumbers } from './known-events.ts';
 import type { ReadGroup, ReadManifest } from './read-group.ts';
 import type { PruneRequest } from './types.ts';
+import { type Listed, type OwnerGroup, unlistedOf } from './unlisted.ts';
 
-export interface Gap extends Pick<HistoryProblem, 'message' | 'missing'> {}
+export interface Gap extends Pick<HistoryProblem, 'message' | 'missing'> {
+  /** The store has it all the same, so nobody can accept that it is lost. */
+  readonly isThere?: true;
+}
 
-interface Others extends Pick<ReadGroup, 'damaged'> {
+interface Others extends Pick<ReadGroup, 'manifests' | 'damaged'> {
   readonly isStrange: (one: ReadManifest) => boolean;
 }
 
-interface Place {
-  readonly owner: string;
+interface Place extends OwnerGroup, Pick<Listed, 'graceFromMs'> {
   /** Null where the store does not tell. */
   readonly storeId: string | null;
 }
@@ -29,9 +34,9 @@ interface Place {
 /** @param newest the highest revision of each snapshot of the account that can be read */
 export async function gapsOf(
   request: PruneRequest,
-  { owner, storeId }: Place,
+  { storeId, graceFromMs, ...group }: Place,
   newest: readonly ReadManifest[],
-  { isStrange, damaged }: Others,
+  { isStrange, manifests, damaged }: Others,
 ): Promise<readonly Gap[]> {
   const { trust, ...anybody } = request;
   const trusted = newest.filter((one) => !isStrange(one));
@@ -48,25 +53,45 @@ export async function gapsOf(
     prunedOf: (place) => explainedNumbers(whose, { ...place, storeId }),
     links: links.map(({ snapshot }) => linkOf(snapshot)),
     unreadable: listed,
-    remembered: rememberedOf(request, owner),
+    remembered: rememberedOf(request, group.owner),
   });
-  return found.filter(({ kind }) => kind === 'gap' || kind === 'lost');
+  // Where there is none at all, that nobody trusted has signed any says nothing.
+  const asked = newest.length === 0 ? request : whose;
+  const unlisted = await unlistedOf(asked, { group, manifests, newest: links, damaged, graceFromMs });
+  const gaps: Gap[] = found.filter(({ kind }) => kind === 'gap' || kind === 'lost');
+  if (unlisted === null) return gaps;
+  const [first, ...others] = gaps;
+  if (first === undefined || unlisted.isThere === true) return [...gaps, unlisted];
+  // As one: whoever accepts what is missing reads all of it.
+  return [{ ...first, message: `${first.message}; ${unlisted.message}` }, ...others];
 }
 
 /**
  * Of an account that has objects and no snapshot. A first backup that was cut short leaves it so, and so does an
  * erasure; whatever else prune lets go, the newest good snapshot stays.
  */
-export async function gapsWithoutSnapshots(request: PruneRequest, place: Place): Promise<readonly Gap[]> {
-  const remembered = await gapsOf(request, place, [], { isStrange: () => false, damaged: [] });
+export async function gapsWithoutSnapshots(
+  request: PruneRequest,
+  { owner, ...about }: Pick<Place, 'owner' | 'storeId' | 'graceFromMs'>,
+): Promise<readonly Gap[]> {
+  const { store, server, signal } = request;
+  const group = { server, owner, objects: [], indexes: [] };
+  const none = { isStrange: () => false, manifests: [], damaged: [] };
+  const remembered = await gapsOf(request, { ...about, ...group }, [], none);
   if (remembered.length > 0) return remembered;
-  const { server } = request;
-  const { removed } = await readPruned({ ...request, ...place });
-  if (removed.length === 0) return [];
-  const erased = await new Erasures(request).ids(server, place.owner);
+  const erased = await new Erasures(request).ids(server, owner);
   if (erased.size > 0) return [];
-  return [{ message: 'snapshots were pruned and the newest, which prune never removes, is missing' }];
+  const { removed } = await readPruned({ ...request, server, owner });
+  if (removed.length > 0)
+    return [{ message: 'snapshots were pruned and the newest, which prune never removes, is missing' }];
+  const indexes: ObjectInfo[] = [];
+  for await (const one of walk(store, `index/${server}/${owner}/`, signal)) indexes.push(one);
+  return gapsOf(request, { ...about, ...group, indexes }, [], none);
 }
+
+/** Those that forbid removing anything of the account. */
+export const openGaps = ({ acceptGaps }: PruneRequest, gaps: readonly Gap[]): readonly Gap[] =>
+  acceptGaps === true ? gaps.filter(({ isThere }) => isThere === true) : gaps;
 
 const rememberedOf = ({ remembered = [], server }: PruneRequest, owner: string) =>
   remembered.filter((one) => one.server === server && one.owner === owner);

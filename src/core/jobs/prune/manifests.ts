@@ -78,8 +78,9 @@ async function removeOf(
     if (await areRestored(stateDir, going)) return 'locked';
     if (await isPinned(going)) return 'changed';
     const removed = going.map(({ snapshot, reasons }) => {
-      const { id, lineage, sequence, digest, key } = snapshot;
-      return { id, lineage, sequence, digest, key, reason: reasons[0]! };
+      const { id, lineage, sequence, digest, key, indexes } = snapshot;
+      const anew = indexes.length === 0 ? {} : { indexes };
+      return { id, lineage, sequence, digest, key, reason: reasons[0]!, ...anew };
     });
     await writeEvent(provider, { kind: 'prune', server, owner, addin, removed }, world, signal);
   }

@@ -13,13 +13,13 @@ import { isProbePrefix } from '../../key-classes.ts';
 import { underLock } from '../account-lock.ts';
 import { eachLimited } from '../each-limited.ts';
 import { walkOwners } from '../walk.ts';
-import { acceptGaps, gapsWithoutSnapshots } from './gaps.ts';
+import { acceptGaps, gapsWithoutSnapshots, openGaps } from './gaps.ts';
 import { KeySet } from './key-set.ts';
-import { readGroup } from './read-group.ts';
+import { keysOf, prefixesOf, readGroup } from './read-group.ts';
 import { hasGap } from './refusals.ts';
 import type { Remover } from './remover.ts';
 import { objectsAreRestored } from './restored.ts';
-import { isOf, keysOf, type Survey, type SurveyTimes } from './survey.ts';
+import { isOf, type Survey, type SurveyTimes } from './survey.ts';
 import type { PruneRequest, Refusal, StoredKey, Tally } from './types.ts';
 
 const removers = 8;
@@ -61,7 +61,7 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
   let stopped: string | null = null;
   // Manifests written since the first look, by any server.
   if (remover !== null) stopped = await lookAgain(request, task, needed, 'manifests/');
-  for (const prefix of prefixes(request)) {
+  for (const prefix of [...prefixesOf(request, 'data'), ...prefixesOf(request, 'index')]) {
     for await (const { owner, objects } of walkOwners(store, prefix, signal)) {
       const survey = found.owners.get(owner);
       const site = survey?.site ?? request.provider.siteOf?.(owner) ?? owner;
@@ -80,9 +80,10 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
         else count(result.waiting, sizeBytes);
       }
       if (going.length === 0 || found.objectsAreUncertain) continue;
-      const gaps = survey?.gaps ?? (await gapsWithoutSnapshots(request, { ...found, owner }));
-      if (gaps.length > 0 && request.acceptGaps !== true) {
-        if (survey === undefined) refusals.set(owner, hasGap(owner, site, gaps[0]!.message));
+      const gaps = survey?.gaps ?? (await gapsWithoutSnapshots(request, { ...found, ...times, owner }));
+      const [open] = openGaps(request, gaps);
+      if (open !== undefined) {
+        if (survey === undefined) refusals.set(owner, hasGap(owner, site, open));
         continue;
       }
       for (const { sizeBytes } of going) count(result.unneeded, sizeBytes);
@@ -120,11 +121,6 @@ function latestOfRuns(objects: readonly ObjectInfo[]): ReadonlyMap<string, numbe
     if (name !== null) latest.set(name.objectId, Math.max(modifiedAtMs, latest.get(name.objectId) ?? 0));
   }
   return latest;
-}
-
-function prefixes({ server, owners }: PruneRequest): string[] {
-  const below = owners === null ? [''] : owners.map((owner) => `${owner}/`);
-  return ['data', 'index'].flatMap((kind) => below.map((rest) => `${kind}/${server}/${rest}`));
 }
 
 /** Adds what new manifests need, and those that somebody has put back. @returns why nothing may be removed, or null */

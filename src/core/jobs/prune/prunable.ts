@@ -1,5 +1,6 @@
 /** A snapshot as retention judges it, and a decision that a hindrance turns. Pure. */
 
+import { parseObjectKey } from '../../archive/keys.ts';
 import { measuresOf } from '../findings/measures.ts';
 import { retainedOf } from '../retention/retained.ts';
 import type { Decision } from '../retention/types.ts';
@@ -18,15 +19,27 @@ export function prunable(
   forked: ReadonlySet<string>,
 ): PrunableSnapshot {
   const { header, body, name, key } = snapshot;
+  const revisions = manifests.filter((one) => one.snapshot.header.id === header.id);
   return {
     ...retainedOf(snapshot),
     ...(forked.has(header.lineage) ? { byTime: true } : {}),
     ...{ digest: header.digest, name, key },
     committedMs: Date.parse(header.committedAt),
     measures: body === null ? null : measuresOf(header, body),
-    manifests: manifests
-      .filter((one) => one.snapshot.header.id === header.id)
+    indexes: indexesOf(revisions),
+    manifests: revisions
       .sort((a, b) => a.snapshot.header.revision - b.snapshot.header.revision)
       .map(({ stored: { key: of, version, sizeBytes } }) => ({ key: of, version, sizeBytes })),
   };
+}
+
+/** Its first one begins with its own id. */
+function indexesOf(revisions: readonly ReadManifest[]): string[] {
+  const ids = revisions.flatMap(({ snapshot: { header } }) =>
+    header.objects
+      .filter(({ kind }) => kind === 'index')
+      .map(({ key }) => parseObjectKey(key)?.objectId ?? header.id)
+      .filter((id) => !id.startsWith(header.id)),
+  );
+  return [...new Set(ids)];
 }

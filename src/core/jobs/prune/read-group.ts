@@ -62,3 +62,11 @@ export async function readGroup(
   });
   return { manifests, damaged, unknown };
 }
+
+/** What a manifest needs. */
+export const keysOf = ({ header }: Pick<AnySnapshot, 'header'>): string[] =>
+  [...header.objects, ...header.references].map(({ key }) => key);
+
+/** Below which the objects of a class lie that prune is asked about. */
+export const prefixesOf = ({ server, owners }: PruneRequest, kind: 'data' | 'index'): string[] =>
+  (owners === null ? [''] : owners.map((owner) => `${owner}/`)).map((rest) => `${kind}/${server}/${rest}`);

@@ -1,6 +1,7 @@
 /** Why prune leaves snapshots alone, those of an account or all, in words for people. */
 
 import { clockToleranceMs } from '../retention/decide.ts';
+import type { Gap } from './gaps.ts';
 import type { Survey } from './survey.ts';
 import type { PruneRequest, Refusal } from './types.ts';
 
@@ -34,11 +35,14 @@ export function damagedManifest(owner: string, { message }: { readonly message: 
 }
 
 /** A manifest that is not listed may be there all the same, and need what nothing else does. */
-export const hasGap = (owner: string, site: string, what: string): Refusal => ({
+export const hasGap = (owner: string, site: string, { message, isThere }: Gap): Refusal => ({
   rule: 'gap',
   owner,
-  message: `${site}: ${what}`,
-  hint: `Run \`holdfast repair\`, which takes from a copy what is missing, or find out why the store does not list it; where it is lost for good, add --account ${owner} --accept-gaps.`,
+  message: `${site}: ${message}`,
+  hint:
+    isThere === true
+      ? 'Find out why the store does not list it, then run prune again.'
+      : `Run \`holdfast repair\`, which takes from a copy what is missing, or find out why the store does not list it; where it is lost for good, add --account ${owner} --accept-gaps.`,
 });
 
 export const wasPutBack = (owner: string, site: string): Refusal => ({

@@ -8,7 +8,6 @@
 
 import { parseManifestKey } from '../../archive/keys.ts';
 import { restoredSnapshots } from '../../state/restores.ts';
-import type { AnySnapshot } from '../catalog.ts';
 import { eachLimited } from '../each-limited.ts';
 import { lastingPinMs, protectionOf, readProtections } from '../events.ts';
 import { newestIsShrunk } from '../findings/findings.ts';
@@ -16,19 +15,20 @@ import { decideRetention } from '../retention/decide.ts';
 import type { Decision } from '../retention/types.ts';
 import { standingOf } from '../trust.ts';
 import { idOf } from '../verify-history.ts';
-import { type KeyGroup, walkOwners } from '../walk.ts';
+import { walkOwners } from '../walk.ts';
 import { erasureCheck } from './erased.ts';
 import { forkedLineages, goesOnFrom } from './forks.ts';
-import { type Gap, gapsOf } from './gaps.ts';
+import { type Gap, gapsOf, openGaps } from './gaps.ts';
 import { KeySet } from './key-set.ts';
 import { sparedByLocks } from './locks.ts';
 import { prunable, spared } from './prunable.ts';
-import { type ReadGroup, type ReadManifest, readGroup } from './read-group.ts';
+import { keysOf, type ReadGroup, type ReadManifest, readGroup } from './read-group.ts';
 import { damagedManifest, hasGap, looksDamaged, unknownPlan, wasPutBack } from './refusals.ts';
 import { newestRevisions, replacedDamage, replacedManifests } from './replaced.ts';
 import { sparedByRestores } from './restored.ts';
 import { severalAtOnce } from './several-at-once.ts';
 import type { PrunableSnapshot, PruneRequest, Refusal, StoredKey } from './types.ts';
+import { type OwnerGroup, withIndexes } from './unlisted.ts';
 
 export interface OwnerSurvey {
   readonly owner: string;
@@ -86,8 +86,11 @@ export async function survey(request: PruneRequest, times: SurveyTimes): Promise
   let objectsAreUncertain = false;
   const storeId = await idOf(store, signal);
   const restored = await restoredSnapshots(request.stateDir);
-  for await (const groups of severalAtOnce(walkOwners(store, 'manifests/', signal), ownersAtOnce)) {
-    const looks = new Map<KeyGroup, Look>();
+  for await (const groups of severalAtOnce(
+    withIndexes(request, walkOwners(store, 'manifests/', signal)),
+    ownersAtOnce,
+  )) {
+    const looks = new Map<OwnerGroup, Look>();
     await eachLimited(groups, ownersAtOnce, async (group) => {
       looks.set(group, await lookAt(request, { ...times, storeId, restored }, group));
     });
@@ -115,7 +118,7 @@ interface Look extends Pick<ReadGroup, 'damaged' | 'unknown'> {
   readonly elsewhere: readonly string[];
 }
 
-async function lookAt(request: PruneRequest, about: Circumstances, group: KeyGroup): Promise<Look> {
+async function lookAt(request: PruneRequest, about: Circumstances, group: OwnerGroup): Promise<Look> {
   const { server, owners, onEvent } = request;
   const { manifests, damaged, unknown } = await readGroup(request, group);
   onEvent({ type: 'read', manifests: manifests.length });
@@ -124,20 +127,10 @@ async function lookAt(request: PruneRequest, about: Circumstances, group: KeyGro
     const elsewhere = manifests.flatMap(({ snapshot }) => keysOf(snapshot).filter(isOf(server)));
     return { found: null, damaged, unknown, elsewhere };
   }
-  const {
-    elsewhere,
-    damaged: left,
-    ...found
-  } = await surveyOwner(request, about, group, {
-    manifests,
-    damaged,
-  });
+  const look = await surveyOwner(request, about, group, { manifests, damaged });
+  const { elsewhere, damaged: left, ...found } = look;
   return { found, damaged: left, unknown, elsewhere };
 }
-
-/** What a manifest needs. */
-export const keysOf = ({ header }: Pick<AnySnapshot, 'header'>): string[] =>
-  [...header.objects, ...header.references].map(({ key }) => key);
 
 export const isOf =
   (server: string) =>
@@ -153,9 +146,10 @@ interface Surveyed extends Pick<ReadGroup, 'damaged'> {
 async function surveyOwner(
   request: PruneRequest,
   { nowMs, graceFromMs, storeId, restored }: Circumstances,
-  { server, owner }: KeyGroup,
+  group: OwnerGroup,
   { manifests, damaged: all }: Pick<ReadGroup, 'manifests' | 'damaged'>,
 ): Promise<Surveyed> {
+  const { server, owner } = group;
   const newest = newestRevisions(manifests);
   const ofAddin = newest.filter(({ snapshot }) => snapshot.header.addin.id === request.addin.id);
   // Snapshots that a stranger adds must not make retention let go of ours, nor his revisions replace them.
@@ -163,7 +157,11 @@ async function surveyOwner(
   const isStrange = ({ snapshot }: ReadManifest): boolean =>
     trust !== undefined && standingOf(snapshot, trust) !== 'trusted';
   const lane = ofAddin.filter((one) => !isStrange(one));
-  const gaps = await gapsOf(request, { owner, storeId }, newest, { isStrange, damaged: all });
+  const gaps = await gapsOf(request, { ...group, storeId, graceFromMs }, newest, {
+    isStrange,
+    manifests,
+    damaged: all,
+  });
   const protections =
     lane.length === 0
       ? { standing: [], erasures: [], unreadable: [], distrusted: [], doubtful: [] }
@@ -192,7 +190,7 @@ async function surveyOwner(
   const unruled = ruled === 'unknown' && goes ? unknownPlan(owner, site) : null;
   const split = goesOnFrom(lane, forked, nowMs) ? wasPutBack(owner, site) : null;
   const refusal = split ?? unruled ?? (shrunk === null ? null : looksDamaged(owner, site, shrunk));
-  const incomplete = request.acceptGaps === true ? [] : gaps.map((gap) => hasGap(owner, site, gap.message));
+  const incomplete = openGaps(request, gaps).map((gap) => hasGap(owner, site, gap));
   const isUnread = ({ key }: { readonly key: string }): boolean =>
     !restored.has(parseManifestKey(key)?.id ?? '');
   const isClear = incomplete.length === 0 && !newest.some(isStrange);

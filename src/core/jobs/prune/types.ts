@@ -74,6 +74,8 @@ export interface PrunableSnapshot extends RetainedSnapshot {
   readonly measures: Measures | null;
   /** Every revision there is, the lowest first. */
   readonly manifests: readonly StoredKey[];
+  /** 32 hex digits of each index object that revisions of it had written anew. */
+  readonly indexes: readonly string[];
 }
 
 export interface PrunedSnapshot {

@@ -128,7 +128,11 @@ describe('a put-only copy', () => {
         put: async (request) => {
           if (request.key.startsWith('manifests/')) {
             lab.nowMs += 25 * 3_600_000;
-            await lab.prune({ keepLast: 1 }, { stateDir: join(lab.directory, 'elsewhere') });
+            // Without that, it spares an index without its manifest.
+            await lab.prune(
+              { keepLast: 1 },
+              { stateDir: join(lab.directory, 'elsewhere'), acceptGaps: true },
+            );
             expect(await keysIn(lab.copy, 'data/')).toEqual([]);
           }
           return lab.copy.put(request);

@@ -12,6 +12,8 @@ import { dayMs, opened, owner, SyntheticCopy, withMethods } from '../../../suppo
 import { keysIn, ownerUuid, put, putSnapshot, signal } from '../../../support/synthetic-snapshots.ts';
 
 let lab: SyntheticCopy;
+/** An index without its manifest may be of a snapshot that is not listed, so prune removes it only where it is told to. */
+const anyway = { acceptGaps: true };
 
 beforeEach(async () => {
   lab = await SyntheticCopy.open();
@@ -63,7 +65,7 @@ describe('the lock of an account', () => {
     let locked: readonly string[] = [];
     const copy = withMethods(lab.copy, {
       put: async (request) => {
-        if (request.key.startsWith('manifests/')) locked = (await lab.prune(null)).locked;
+        if (request.key.startsWith('manifests/')) locked = (await lab.prune(null, anyway)).locked;
         return lab.copy.put(request);
       },
     });
@@ -94,7 +96,7 @@ describe('a prune on another machine', () => {
     const copy = withMethods(lab.copy, {
       put: async (request) => {
         if (request.key.startsWith('manifests/'))
-          removed += (await lab.prune(null, { stateDir: other })).removed.count;
+          removed += (await lab.prune(null, { ...anyway, stateDir: other })).removed.count;
         return lab.copy.put(request);
       },
     });
