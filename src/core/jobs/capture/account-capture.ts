@@ -22,7 +22,7 @@ import {
   writeDirectories,
   writeHardLinks,
 } from './link-capture.ts';
-import { writeLinkRecords } from './link-records.ts';
+import { ctimeText, writeLinkRecords } from './link-records.ts';
 import { LinkedInodes } from './linked-inodes.ts';
 import {
   type BeginCapture,
@@ -54,7 +54,8 @@ export class AccountCapture {
   readonly segments: SegmentWriter;
   readonly #pageBytes: number;
   readonly #late: LatePages;
-  readonly #keptLinks = new Set<string>();
+  /** See `KeptLinks`. */
+  readonly #keptLinks = new Map<string, string>();
   readonly #parent: CaptureParent | null;
   readonly #parentPages: ParentPages | null;
   readonly #known: KnownContents | null;
@@ -100,7 +101,8 @@ export class AccountCapture {
       isLarge: (where) => this.#parentPages?.isLarge(where, this.#pageBytes) === true,
       known: this.#known,
       holdsLink: (inode) => this.#linkedInodes?.has(tree.device, inode) === true,
-      keepLink: (inode) => this.#keptLinks.add(`${tree.device}:${inode}`),
+      keepLink: (one) =>
+        this.#keptLinks.set(`${tree.device}:${one.inode}`, isDue(one.inodeLow) ? ctimeText(one) : ''),
       segments: this.segments,
       pages,
       directories: this.#late.directories,
@@ -189,7 +191,7 @@ export class AccountCapture {
       job: this.#job,
       directories,
       linked,
-      keptLinks: [...this.#keptLinks],
+      keptLinks: this.#keptLinks,
       contents: this.#known?.noted() ?? null,
     });
   }
@@ -207,7 +209,8 @@ export class AccountCapture {
     // Tar stops at the end of a full's final segment, so that no other may come after it.
     const newest = Atomics.load(this.control, jobControl.nextNumber) - 1;
     if (this.#parent === null && this.segments.number < newest) this.segments.close();
-    const kept = new Set([...this.#keptLinks, ...keptLinks]);
+    const kept = this.#keptLinks;
+    for (const [key, ctime] of keptLinks) kept.set(key, ctime);
     const context: LinkContext = {
       trees: this.#trees,
       kept,
@@ -221,9 +224,7 @@ export class AccountCapture {
     };
     const { groups, records } = captureLinked(linked, context);
     const pages = this.#parentPages;
-    const isDue = ({ inode }: LinkRecord): boolean =>
-      isInodeDue(Number(BigInt.asUintN(32, inode)), this.#parent!);
-    const recheck = (old: readonly LinkRecord[]): LinkRecord[] => recheckLinked(old, isDue, context);
+    const recheck = (old: readonly LinkRecord[]): LinkRecord[] => recheckLinked(old, context);
     writeLinkRecords(records, pages === null ? null : { pages, kept, recheck }, {
       pageBytes: this.#pageBytes,
       page: (page) => {

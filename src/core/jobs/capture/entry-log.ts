@@ -35,8 +35,8 @@ export interface TreeContext {
   flushPages(cut: boolean): void;
   /** Whether the parent has the content of a file with several names. */
   holdsLink(inode: bigint): boolean;
-  /** A file with several names that is as the parent recorded it. */
-  keepLink(inode: bigint): void;
+  /** A file with several names that is as the parent recorded it: the record of one of them. */
+  keepLink(record: ParentMerge['record']): void;
   warn(code: string, path: string, message: string): void;
   /** True where another worker has nothing to do. */
   wantsHandOver(): boolean;
@@ -131,7 +131,7 @@ export class EntryLog {
     const { mode, flags } = merge.record;
     this.#count(mode);
     this.#context.counts.kept++;
-    if ((flags & entryFlags.linked) !== 0) this.#context.keepLink(merge.record.inode);
+    if ((flags & entryFlags.linked) !== 0) this.#context.keepLink(merge.record);
     merge.keep();
     this.#context.flushPages(false);
   }

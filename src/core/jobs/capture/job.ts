@@ -65,7 +65,7 @@ export interface Job {
   readonly parts: Map<Thread, number>;
   readonly directories: FinishedPage[];
   readonly linked: FinishedPage[];
-  readonly keptLinks: string[];
+  readonly keptLinks: Map<string, string>;
   readonly contents: NotedContents[];
   running: number;
   phase: 'walk' | 'release' | 'finish';
@@ -93,7 +93,7 @@ export function newJob(
     parts: new Map(),
     directories: [],
     linked: [],
-    keptLinks: [],
+    keptLinks: new Map(),
     contents: [],
     running: 0,
     phase: 'walk',
@@ -151,7 +151,7 @@ export function endPart(
 ): void {
   job.directories.push(...directories);
   job.linked.push(...linked);
-  job.keptLinks.push(...keptLinks);
+  for (const [key, ctime] of keptLinks) job.keptLinks.set(key, ctime);
   if (contents !== null) job.contents.push(contents);
   job.parts.delete(thread);
 }

@@ -12,7 +12,7 @@ import { birthMsOf, closeFd, Stat, statFd } from '../../filesystem/native.ts';
 import { systemCode } from '../../system-code.ts';
 import { hasContent } from './content-hash.ts';
 import { keptUnread } from './entry-log.ts';
-import { captureFile } from './file-capture.ts';
+import { type CapturedFile, captureFile } from './file-capture.ts';
 import type { KnownContents } from './known-contents.ts';
 import { silentChange, tornText } from './leaf-capture.ts';
 import {
@@ -26,7 +26,7 @@ import {
   LinkedFiles,
   treeOf,
 } from './link-groups.ts';
-import { linkKey } from './link-records.ts';
+import { ctimeText, linkKey } from './link-records.ts';
 import type { CaptureCounts, CaptureTree } from './messages.ts';
 import { linkTarget, plainTarType, type SegmentWriter } from './segment-writer.ts';
 
@@ -35,8 +35,8 @@ export interface LinkContext {
   readonly segments: SegmentWriter;
   readonly known: KnownContents | null;
   readonly counts: CaptureCounts;
-  /** Keys of linked files that are as the parent recorded them. Those that turn out to be mixed up are removed. */
-  readonly kept: Set<string>;
+  /** See `KeptLinks`. Those that turn out to be mixed up are removed. */
+  readonly kept: Map<string, string>;
   /** Before the first entry was met, milliseconds. */
   readonly startedAtMs: number;
   /** Of the walk, milliseconds. */
@@ -133,8 +133,6 @@ function captureGroup(
   try {
     if (!isStillLinked(fd, entry, stat)) return null;
     group.bornAtMs = bornMeanwhile(birthMsOf(fd), context);
-    const sameCtime =
-      stat.ctimeSeconds === entry.ctimeSeconds && stat.ctimeNanoseconds === entry.ctimeNanoseconds;
     const { segments, known, checkStop } = context;
     const captured = captureFile(fd, stat, () => entry, { segments, known, checkStop });
     const path = relative.toString('latin1');
@@ -146,7 +144,7 @@ function captureGroup(
       context.warn('unreadable', tree.name, path, message);
       return null;
     }
-    group.changed = captured.changed ? tornText : sameCtime ? null : laterText;
+    group.changed = howChanged(captured, stat, ctimeText(entry));
     if (group.changed !== null) warnOfChange(entry, group.changed, context);
     return { device: tree.device, inode: entry.inode, path: entry.path, content: captured.content };
   } catch (error) {
@@ -162,15 +160,18 @@ function captureGroup(
   }
 }
 
+/** @param stat of when it was read @param ctime of when the walk met it @returns null where it has not changed since */
+function howChanged({ changed }: CapturedFile, stat: Stat, ctime: string): string | null {
+  if (changed) return tornText;
+  return ctimeText(stat) === ctime ? null : laterText;
+}
+
 /** Reads unchanged linked files again whose turn it is: for each its record, or the one to put in its place. */
-export function recheckLinked(
-  records: readonly LinkRecord[],
-  isDue: (record: LinkRecord) => boolean,
-  context: LinkContext,
-): LinkRecord[] {
+export function recheckLinked(records: readonly LinkRecord[], context: LinkContext): LinkRecord[] {
   const read = new Map<LinkRecord, LinkRecord>();
   const files = new LinkedFiles();
   try {
+    const isDue = (record: LinkRecord): boolean => ctimeOf(record, context) !== '';
     const due = records.filter(isDue).sort((a, b) => comparePaths(a.path, b.path));
     for (const record of due) read.set(record, recheck(record, files, context));
   } finally {
@@ -178,6 +179,8 @@ export function recheckLinked(
   }
   return records.map((record) => read.get(record) ?? record);
 }
+
+const ctimeOf = (record: LinkRecord, { kept }: LinkContext): string => kept.get(linkKey(record)) ?? '';
 
 function recheck(record: LinkRecord, files: LinkedFiles, context: LinkContext): LinkRecord {
   const { sha256 } = record.content;
@@ -200,7 +203,8 @@ function recheck(record: LinkRecord, files: LinkedFiles, context: LinkContext): 
     const captured = captureFile(fd, stat, describe, { segments, known, checkStop });
     if (captured.readError !== null) return keepUnread(captured.readError);
     if (captured.content.sha256?.equals(sha256)) return record;
-    const [code, message] = captured.changed ? ['changed', tornText] : ['silent-change', silentChange];
+    const changed = howChanged(captured, stat, ctimeOf(record, context));
+    const [code, message] = changed === null ? ['silent-change', silentChange] : ['changed', changed];
     context.warn(code, tree.name, relative.toString('latin1'), message);
     return { ...record, content: captured.content };
   } catch (error) {

@@ -12,7 +12,7 @@ import type { FinishedPage } from '../../archive/pages.ts';
 import { openPatiently } from '../../filesystem/exhaustion.ts';
 import { AT_FDCWD, closeFd, errno, O, openAt, type Stat, statFd, zName } from '../../filesystem/native.ts';
 import { PathsInOrder } from '../../filesystem/open-below.ts';
-import { linkKey } from './link-records.ts';
+import { type KeptLinks, linkKey } from './link-records.ts';
 import type { CaptureTree } from './messages.ts';
 
 export interface Group {
@@ -76,14 +76,14 @@ export function isStillLinked(fd: number, entry: Entry, stat: Stat): boolean {
 /**
  * Finds the names that belong to an earlier file with the number of a newborn one: they were met before it came to be.
  *
- * @param kept keys of files that are as the parent recorded them; a newborn file is none of those
+ * @param kept a newborn file is none of those
  * @returns keys of the groups in which two files met
  */
 export function findStrangers(
   groups: Groups,
   pages: readonly FinishedPage[],
   trees: readonly CaptureTree[],
-  kept: ReadonlySet<string>,
+  kept: KeptLinks,
 ): ReadonlySet<string> {
   const newborn = [...groups].filter(([, { bornAtMs }]) => bornAtMs !== null);
   const mixed = new Set(newborn.map(([key]) => key).filter((key) => kept.has(key)));

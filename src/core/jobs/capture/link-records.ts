@@ -9,12 +9,18 @@ import { LinkPageWriter } from '../../archive/link-page-writer.ts';
 import type { ExtentSummary } from '../../archive/page-cursor.ts';
 import { readLinkPage } from '../../archive/page-reader.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
+import type { Stat } from '../../filesystem/native.ts';
 import type { ParentPages } from './parent-pages.ts';
 
-export interface KeptLinks {
+/**
+ * Linked files that the walk found as the parent recorded them, by `<device>:<inode>`: their ctime, as `ctimeText`, where
+ * they are to be read again, and nothing where they are not.
+ */
+export type KeptLinks = ReadonlyMap<string, string>;
+
+export interface ParentLinks {
   readonly pages: ParentPages;
-  /** `<device>:<inode>` of the linked files that the walk found as the parent recorded them. */
-  readonly kept: ReadonlySet<string>;
+  readonly kept: KeptLinks;
   /** Reads files again whose turn has come: for each the same record, or the one that takes its place. */
   recheck(records: readonly LinkRecord[]): readonly LinkRecord[];
 }
@@ -29,9 +35,12 @@ export interface LinkRecordSink {
 export const linkKey = (record: { readonly device: number; readonly inode: bigint }): string =>
   `${record.device}:${record.inode}`;
 
+export const ctimeText = (of: Pick<Stat, 'ctimeSeconds' | 'ctimeNanoseconds'>): string =>
+  `${of.ctimeSeconds}.${of.ctimeNanoseconds}`;
+
 export function writeLinkRecords(
   captured: readonly LinkRecord[],
-  parent: KeptLinks | null,
+  parent: ParentLinks | null,
   sink: LinkRecordSink,
 ): void {
   const waiting = [...captured].sort(compareRecords);

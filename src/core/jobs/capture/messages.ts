@@ -10,6 +10,7 @@ import type { SealedObject } from '../../archive/frame-sealer.ts';
 import type { Warning } from '../../archive/manifest.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import type { ContentKeysPlace, NotedContents } from './content-keys.ts';
+import type { KeptLinks } from './link-records.ts';
 import type { ParentFile } from './parent-pages.ts';
 
 export interface CaptureTree {
@@ -82,8 +83,7 @@ export interface BeginCapture {
 export interface FinishCapture {
   readonly directories: readonly FinishedPage[];
   readonly linked: readonly FinishedPage[];
-  /** `<device>:<inode>` of linked files that are as the parent recorded them. */
-  readonly keptLinks: readonly string[];
+  readonly keptLinks: KeptLinks;
   /** When the job began. */
   readonly startedAtMs: number;
 }
@@ -174,8 +174,7 @@ export type FromWorker =
       readonly job: number;
       readonly directories: readonly FinishedPage[];
       readonly linked: readonly FinishedPage[];
-      /** `<device>:<inode>` of linked files that are as the parent recorded them. */
-      readonly keptLinks: readonly string[];
+      readonly keptLinks: KeptLinks;
       /** Null where no keys are kept. */
       readonly contents: NotedContents | null;
     }

@@ -40,7 +40,7 @@ function namesBySegment(begunByOthers: number): Map<number, string[]> {
   );
   capture.task(0, '');
   Atomics.add(control, jobControl.nextNumber, begunByOthers);
-  capture.finish({ directories: [], linked: [], keptLinks: [], startedAtMs: Date.now() });
+  capture.finish({ directories: [], linked: [], keptLinks: new Map(), startedAtMs: Date.now() });
   // The last piece of each is its seek table.
   const tarOf = (pieces: Buffer[]): Buffer =>
     Buffer.concat(pieces.slice(0, -1).map((frame) => zstdDecompressSync(frame)));

@@ -50,7 +50,7 @@ function capture(): { readonly given: readonly string[]; readonly entries: numbe
   const job = new AccountCapture({ job: 1, trees, parent: null }, control, outlet, world);
   job.task(0, '');
   for (let next = 0; next < given.length; next++) job.task(0, given[next]!);
-  job.finish({ directories: [], linked: [], keptLinks: [], startedAtMs: Date.now() });
+  job.finish({ directories: [], linked: [], keptLinks: new Map(), startedAtMs: Date.now() });
   return { given, entries };
 }
 

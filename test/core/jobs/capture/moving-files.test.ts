@@ -93,7 +93,7 @@ function capture(
   });
   const startedAtMs = Date.now();
   job.task(0, '');
-  job.finish({ directories: [], linked: [], keptLinks: [], startedAtMs });
+  job.finish({ directories: [], linked: [], keptLinks: new Map(), startedAtMs });
   const pages = messages.flatMap((message) => (message.type === 'page' ? [message.page] : []));
   const linkPages = messages.flatMap((message) => (message.type === 'link-page' ? [message.page] : []));
   const plain = ({ frame, plainBytes }: (typeof pages)[number]) => decompressPart(frame, plainBytes, 'page');

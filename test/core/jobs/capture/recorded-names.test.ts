@@ -69,7 +69,7 @@ function capture(
   const begin = { job: 1, trees, parent: pages === null ? null : parent };
   const job = new AccountCapture(begin, control, outlet, world);
   job.task(0, task);
-  job.finish({ directories: [], linked: [], keptLinks: [], startedAtMs: now() });
+  job.finish({ directories: [], linked: [], keptLinks: new Map(), startedAtMs: now() });
   const written = messages.flatMap((message) => (message.type === 'page' ? [message.page] : []));
   const reused = messages.some(({ type }) => type === 'reuse');
   const all = reused ? pages! : written;

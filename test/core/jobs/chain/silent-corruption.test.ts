@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { entryFlags } from '../../../../src/core/archive/entry.ts';
+import { afterWalk } from '../../../support/after-walk.ts';
 import { type LabOptions, openLab } from '../../../support/backup.ts';
 import { openBreakingDisk } from '../../../support/breaking-disk.ts';
 import { type MountedFilesystem, mountFilesystem } from '../../../support/filesystems.ts';
@@ -100,6 +101,20 @@ describe('a silent change of content', () => {
     expect(body.warnings).toMatchObject([{ code: 'silent-change', path: 'linked' }]);
     await chain.expectRestorable();
     expect((await chain.incremental()).body.warnings).toEqual([]);
+  });
+
+  it('is none where a file with several names is written openly between the walk and its second reading', async () => {
+    await using chain = await openChainLab({ chain: { rereadEvery: 1 }, threads: 1 });
+    chain.write('linked', 'one');
+    linkSync(chain.at('linked'), chain.at('other'));
+    await chain.full();
+    afterWalk(chain.lab.pool, () => writeFileSync(chain.at('linked'), 'changed'));
+
+    const { body } = await chain.incremental();
+
+    expect(body.warnings).toMatchObject([{ code: 'changed', component: 'shadow', path: 'linked' }]);
+    await chain.incremental();
+    await chain.expectRestorable();
   });
 
   it('of a large file is found as well', async () => {
