@@ -81,7 +81,10 @@ const statBuffer = Buffer.from(new ArrayBuffer(256));
 /** `struct statx` in words of 32 bits, which all its fields but the mode are made of. */
 const statWords = new Uint32Array(statBuffer.buffer);
 const STATX_MNT_ID = 0x1000;
-const STATX_MASK = 0x7ff | STATX_MNT_ID;
+/** In place of that number one that no later mount gets: Linux 6.8. */
+const STATX_MNT_ID_UNIQUE = 0x4000;
+const mountBits = STATX_MNT_ID | STATX_MNT_ID_UNIQUE;
+const STATX_MASK = 0x7ff | mountBits;
 
 function fillStat(out: Stat): void {
   const w = statWords;
@@ -102,7 +105,7 @@ function fillStat(out: Stat): void {
   out.rdevMinor = w[33]!;
   out.deviceMajor = w[34]!;
   out.deviceMinor = w[35]!;
-  const tellsMount = (w[0]! & STATX_MNT_ID) !== 0;
+  const tellsMount = (w[0]! & mountBits) !== 0;
   out.mountLow = tellsMount ? w[36]! : 0;
   out.mountHigh = tellsMount ? w[37]! : 0;
 }

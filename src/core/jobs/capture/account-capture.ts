@@ -5,36 +5,32 @@
  */
 
 import { componentErrorOf } from '../../archive/components.ts';
-import type { LinkRecord } from '../../archive/entry.ts';
 import { eachRecord } from '../../archive/page-cursor.ts';
 import { PageWriter } from '../../archive/pages.ts';
 import { isHoldfastError } from '../../errors.ts';
+import type { Stat } from '../../filesystem/native.ts';
 import type { XattrBackend } from '../../filesystem/xattrs.ts';
 import { noCounts } from './counts.ts';
 import { DueFiles } from './due-files.ts';
 import type { TreeContext } from './entry-log.ts';
+import { writeFinalSegment } from './final-segment.ts';
+import { jobControl, rootMark } from './job-control.ts';
 import { KnownContents } from './known-contents.ts';
 import { LatePages } from './late-pages.ts';
-import {
-  captureLinked,
-  type LinkContext,
-  recheckLinked,
-  writeDirectories,
-  writeHardLinks,
-} from './link-capture.ts';
-import { ctimeText, writeLinkRecords } from './link-records.ts';
+import type { LinkContext } from './link-capture.ts';
+import { ctimeText } from './link-records.ts';
 import { LinkedInodes } from './linked-inodes.ts';
-import {
-  type BeginCapture,
-  type CaptureCounts,
-  type CaptureParent,
-  type CaptureTree,
-  type FinishCapture,
-  type JobOutlet,
-  jobControl,
-  type PagePart,
-  type TreeFailure,
+import type {
+  BeginCapture,
+  CaptureCounts,
+  CaptureParent,
+  CaptureTree,
+  FinishCapture,
+  JobOutlet,
+  PagePart,
+  TreeFailure,
 } from './messages.ts';
+import { openRoot } from './open-root.ts';
 import { ParentMerge } from './parent-merge.ts';
 import { ParentPages } from './parent-pages.ts';
 import { isInodeDue } from './reread.ts';
@@ -87,6 +83,9 @@ export class AccountCapture {
     });
   }
 
+  readonly #openRoot = (tree: CaptureTree, stat: Stat): number =>
+    openRoot(tree, rootMark(this.control, this.#trees.indexOf(tree)), stat);
+
   /** Captures one sub-tree. A tree that cannot be opened is reported, not thrown. */
   task(treeNumber: number, path: string): void {
     const job = this.#job;
@@ -95,7 +94,8 @@ export class AccountCapture {
     const counts = noCounts();
     const full = path === '' ? tree.name : `${tree.name}/${path}`;
     const isDue = (inodeLow: number): boolean => isInodeDue(inodeLow, this.#parent!);
-    const due = new DueFiles(tree, isDue);
+    const openRoot = (stat: Stat): number => this.#openRoot(tree, stat);
+    const due = new DueFiles(tree.name, openRoot, isDue);
     const context: Omit<TreeContext, 'merge'> = {
       isDue,
       isLarge: (where) => this.#parentPages?.isLarge(where, this.#pageBytes) === true,
@@ -104,6 +104,7 @@ export class AccountCapture {
       keepLink: (one) =>
         this.#keptLinks.set(`${tree.device}:${one.inode}`, isDue(one.inodeLow) ? ctimeText(one) : ''),
       segments: this.segments,
+      openRoot,
       pages,
       directories: this.#late.directories,
       linked: this.#late.linked,
@@ -201,10 +202,9 @@ export class AccountCapture {
     this.#parentPages?.close();
   }
 
-  /** The final segment of a full: linked files, hard links, directories, end of archive, in this order. */
+  /** Ends the account, of which all others have let go. */
   finish(others: FinishCapture): void {
     const counts = noCounts();
-    const { directories, linked } = this.#late.join(others);
     const { startedAtMs, keptLinks } = others;
     // Tar stops at the end of a full's final segment, so that no other may come after it.
     const newest = Atomics.load(this.control, jobControl.nextNumber) - 1;
@@ -220,12 +220,10 @@ export class AccountCapture {
       counts,
       warn: (code, tree, path, message) => this.#warn(code, tree, path, message),
       known: this.#known,
+      openRoot: this.#openRoot,
       checkStop: () => this.#outlet.checkStop(),
     };
-    const { groups, records } = captureLinked(linked, context);
-    const pages = this.#parentPages;
-    const recheck = (old: readonly LinkRecord[]): LinkRecord[] => recheckLinked(old, context);
-    writeLinkRecords(records, pages === null ? null : { pages, kept, recheck }, {
+    const lost = writeFinalSegment(this.#late.join(others), this.#parentPages, context, {
       pageBytes: this.#pageBytes,
       page: (page) => {
         counts.bytes += page.dataBytes;
@@ -236,13 +234,11 @@ export class AccountCapture {
         this.#outlet.send({ type: 'reuse-links', job: this.#job, row, objects });
       },
     });
-    if (pages === null) {
-      writeHardLinks(linked, groups, context);
-      writeDirectories(directories, context);
-    }
-    if (this.#parentPages === null || this.segments.number >= 0) this.segments.writeEnd();
-    this.segments.close();
     this.#parentPages?.close();
-    this.#outlet.send({ type: 'finished', job: this.#job, counts, contents: this.#known?.noted() ?? null });
+    const failures = [...lost].map(([tree, error]) => {
+      return { tree: this.#trees.indexOf(tree), error: componentErrorOf(error) };
+    });
+    const contents = this.#known?.noted() ?? null;
+    this.#outlet.send({ type: 'finished', job: this.#job, counts, failures, contents });
   }
 }

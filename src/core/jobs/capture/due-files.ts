@@ -9,8 +9,6 @@ import { PageCursor } from '../../archive/page-cursor.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { fetchBelow } from '../../filesystem/fetch-ahead.ts';
 import { closeFd, Stat } from '../../filesystem/native.ts';
-import type { CaptureTree } from './messages.ts';
-import { openRoot } from './open-root.ts';
 import type { ParentPages } from './parent-pages.ts';
 import { askedFor, isDiskSlow } from './read-ahead.ts';
 
@@ -18,7 +16,7 @@ import { askedFor, isDiskSlow } from './read-ahead.ts';
 const pagesAhead = 4;
 
 export class DueFiles {
-  readonly #tree: CaptureTree;
+  readonly #openRoot: (stat: Stat) => number;
   readonly #isDue: (inodeLow: number) => boolean;
   readonly #prefix: Buffer;
   readonly #path = Buffer.alloc(4096);
@@ -26,11 +24,11 @@ export class DueFiles {
   /** Rows of the parent before this one have been asked for. */
   #next = 0;
 
-  /** @param isDue see `reread.ts` */
-  constructor(tree: CaptureTree, isDue: (inodeLow: number) => boolean) {
-    this.#tree = tree;
+  /** @param name of the tree @param isDue see `reread.ts` */
+  constructor(name: string, openRoot: (stat: Stat) => number, isDue: (inodeLow: number) => boolean) {
+    this.#openRoot = openRoot;
     this.#isDue = isDue;
-    this.#prefix = Buffer.from(`${tree.name}/`, 'latin1');
+    this.#prefix = Buffer.from(`${name}/`, 'latin1');
   }
 
   /** The walk is at the page with this row. Asks for those of the next pages too: one has too few to keep a disk busy. */
@@ -60,11 +58,11 @@ export class DueFiles {
     askedFor(asked);
   }
 
-  /** False where the root does not open, which the walk will say. */
+  /** False where the walk will say what is wrong with the root. */
   #open(): boolean {
     if (this.#root >= 0) return true;
     try {
-      this.#root = openRoot(this.#tree, new Stat());
+      this.#root = this.#openRoot(new Stat());
       return true;
     } catch (error) {
       if (!isHoldfastError(error) || error.code !== 'TREE_UNREADABLE') throw error;

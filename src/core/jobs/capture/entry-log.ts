@@ -32,6 +32,8 @@ export interface TreeContext {
   readonly known: KnownContents | null;
   readonly xattrs: XattrBackend;
   readonly now: () => number;
+  /** As the function of that name. */
+  openRoot(stat: Stat): number;
   flushPages(cut: boolean): void;
   /** Whether the parent has the content of a file with several names. */
   holdsLink(inode: bigint): boolean;

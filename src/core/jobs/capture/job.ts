@@ -158,6 +158,7 @@ export function endPart(
 
 /** What all its threads have stored; `last` has finished it. */
 export function resultOf(job: Job, last: FromWorker & { readonly type: 'finished' }): CaptureResult {
+  for (const failure of last.failures) job.results[failure.tree]!.failure ??= failure;
   const counts = [...job.results, last].reduce((sum, part) => addCounts(sum, part.counts), noCounts());
   const parts = last.contents === null ? [] : [...job.contents, last.contents];
   const all = parts.find((part) => part.all !== null)?.all ?? null;

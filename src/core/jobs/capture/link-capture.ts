@@ -8,7 +8,7 @@
 import { comparePaths, type Entry, fileType, type LinkRecord, typeOf } from '../../archive/entry.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
 import { stopWhereExhausted } from '../../filesystem/exhaustion.ts';
-import { birthMsOf, closeFd, Stat, statFd } from '../../filesystem/native.ts';
+import { birthMsOf, closeFd, Stat } from '../../filesystem/native.ts';
 import { systemCode } from '../../system-code.ts';
 import { hasContent } from './content-hash.ts';
 import { keptUnread } from './entry-log.ts';
@@ -21,9 +21,9 @@ import {
   type Group,
   type Groups,
   groupOf,
-  isStillLinked,
   keyOf,
   LinkedFiles,
+  type RootOpener,
   treeOf,
 } from './link-groups.ts';
 import { ctimeText, linkKey } from './link-records.ts';
@@ -41,18 +41,19 @@ export interface LinkContext {
   readonly startedAtMs: number;
   /** Of the walk, milliseconds. */
   readonly endedAtMs: number;
+  readonly openRoot: RootOpener;
   warn(code: string, tree: string, path: string, message: string): void;
   checkStop(): void;
 }
 
-/** Writes contents; returns their records, and what the hard links are, to be written by `writeHardLinks`. */
+/** Writes contents; returns their records, what the hard links are, for `writeHardLinks`, and trees that are gone. */
 export function captureLinked(
   pages: readonly FinishedPage[],
   context: LinkContext,
-): { readonly groups: Groups; readonly records: readonly LinkRecord[] } {
+): { readonly groups: Groups; readonly records: readonly LinkRecord[]; readonly lost: LinkedFiles['lost'] } {
   const groups = new Map<string, Group>();
   const records: LinkRecord[] = [];
-  const files = new LinkedFiles();
+  const files = new LinkedFiles(context.openRoot);
   try {
     for (const entry of entriesOf(pages)) {
       context.checkStop();
@@ -77,7 +78,7 @@ export function captureLinked(
     files.close();
   }
   for (const group of groups.values()) {
-    if (group.primary !== null || group.unreadable) continue;
+    if (group.primary !== null || group.unreadable || files.lost.has(group.tree)) continue;
     context.warn(
       'vanished',
       group.tree.name,
@@ -91,7 +92,8 @@ export function captureLinked(
     context.kept.delete(key);
     context.warn('unstable', tree.name, firstPath, mixedText);
   }
-  return { groups, records: records.filter((record) => !mixed.has(linkKey(record))) };
+  const sound = records.filter((record) => !mixed.has(linkKey(record)));
+  return { groups, records: sound, lost: files.lost };
 }
 
 /** Who reads the index tells files by their number alone: no content is better than another file's. */
@@ -131,7 +133,7 @@ function captureGroup(
   const fd = files.open(tree, relative);
   if (fd < 0) return null;
   try {
-    if (!isStillLinked(fd, entry, stat)) return null;
+    if (!files.isStill(fd, entry.inode, stat)) return null;
     group.bornAtMs = bornMeanwhile(birthMsOf(fd), context);
     const { segments, known, checkStop } = context;
     const captured = captureFile(fd, stat, () => entry, { segments, known, checkStop });
@@ -169,7 +171,7 @@ function howChanged({ changed }: CapturedFile, stat: Stat, ctime: string): strin
 /** Reads unchanged linked files again whose turn it is: for each its record, or the one to put in its place. */
 export function recheckLinked(records: readonly LinkRecord[], context: LinkContext): LinkRecord[] {
   const read = new Map<LinkRecord, LinkRecord>();
-  const files = new LinkedFiles();
+  const files = new LinkedFiles(context.openRoot);
   try {
     const isDue = (record: LinkRecord): boolean => ctimeOf(record, context) !== '';
     const due = records.filter(isDue).sort((a, b) => comparePaths(a.path, b.path));
@@ -195,7 +197,7 @@ function recheck(record: LinkRecord, files: LinkedFiles, context: LinkContext): 
     return record;
   };
   try {
-    if (statFd(fd, stat) < 0 || stat.inode !== record.inode) return record;
+    if (!files.isStill(fd, record.inode, stat)) return record;
     const { segments, known, checkStop } = context;
     if (hasContent(fd, stat, sha256, { recorded: () => record.content, checkStop })) return record;
     const { inode } = stat;

@@ -9,8 +9,9 @@
 import { type Entry, fileType } from '../../archive/entry.ts';
 import { decompressPart, readPage } from '../../archive/page-reader.ts';
 import type { FinishedPage } from '../../archive/pages.ts';
+import { type HoldfastError, isHoldfastError } from '../../errors.ts';
 import { openPatiently } from '../../filesystem/exhaustion.ts';
-import { AT_FDCWD, closeFd, errno, O, openAt, type Stat, statFd, zName } from '../../filesystem/native.ts';
+import { closeFd, errno, O, Stat, statFd } from '../../filesystem/native.ts';
 import { PathsInOrder } from '../../filesystem/open-below.ts';
 import { type KeptLinks, linkKey } from './link-records.ts';
 import type { CaptureTree } from './messages.ts';
@@ -32,11 +33,22 @@ export interface Group {
 
 export type Groups = ReadonlyMap<string, Group>;
 
+/** As `openRoot`, for any tree of the account. */
+export type RootOpener = (tree: CaptureTree, stat: Stat) => number;
+
 /** Opens linked files, of which those in path order share the way from the root of their tree. */
 export class LinkedFiles {
+  /** Trees of which the root is not what the walk had, and why: none of their files can be opened. */
+  readonly lost = new Map<CaptureTree, HoldfastError>();
+  readonly #openRoot: RootOpener;
+  readonly #rootStat = new Stat();
   #tree: CaptureTree | null = null;
   #root = -1;
   #paths = new PathsInOrder(-1);
+
+  constructor(openRoot: RootOpener) {
+    this.#openRoot = openRoot;
+  }
 
   /** @returns a descriptor, or a negated errno @throws RUN_FAILED descriptors or memory ran out */
   open(tree: CaptureTree, relative: Buffer): number {
@@ -47,15 +59,28 @@ export class LinkedFiles {
   }
 
   #open(tree: CaptureTree, relative: Buffer, flags: number): number {
-    if (tree !== this.#tree) {
-      this.close();
-      const root = openAt(AT_FDCWD, zName(tree.path), O.DIRECTORY | O.NOFOLLOW);
-      if (root < 0) return root;
+    if (tree !== this.#tree) this.#enter(tree);
+    return this.lost.has(tree) ? -errno.ENOENT : this.#paths.open(relative, flags);
+  }
+
+  #enter(tree: CaptureTree): void {
+    this.close();
+    if (this.lost.has(tree)) return;
+    try {
+      this.#root = this.#openRoot(tree, this.#rootStat);
       this.#tree = tree;
-      this.#root = root;
-      this.#paths = new PathsInOrder(root);
+      this.#paths = new PathsInOrder(this.#root);
+    } catch (error) {
+      if (!isHoldfastError(error) || error.code !== 'TREE_UNREADABLE') throw error;
+      this.lost.set(tree, error);
     }
-    return this.#paths.open(relative, flags);
+  }
+
+  /** True where a name just opened is the regular file with this inode's number in its tree. Fills `stat`. */
+  isStill(fd: number, inode: bigint, stat: Stat): boolean {
+    if (statFd(fd, stat) < 0) return false;
+    const isFile = (stat.mode & fileType.mask) === fileType.regular;
+    return isFile && stat.inode === inode && stat.isOnDevice(this.#rootStat);
   }
 
   /** May be called again. */
@@ -65,12 +90,6 @@ export class LinkedFiles {
     this.#root = -1;
     this.#tree = null;
   }
-}
-
-/** True where the name still is the regular file with the entry's inode. Fills `stat`. */
-export function isStillLinked(fd: number, entry: Entry, stat: Stat): boolean {
-  if (fd < 0 || statFd(fd, stat) < 0) return false;
-  return stat.inode === entry.inode && (stat.mode & fileType.mask) === fileType.regular;
 }
 
 /**

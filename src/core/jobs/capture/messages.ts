@@ -1,8 +1,8 @@
 /**
  * What the main thread and the capture workers say to each other. Plain data; buffers are transferred.
  *
- * Shared memory carries only flow control: how many bytes of a worker wait in the main thread, how many
- * workers have nothing to do, and whether to stop or to let go.
+ * Shared memory carries what must be seen at once: how many bytes of a worker wait in the main thread, how many workers
+ * have nothing to do, and what `job-control.ts` has of each job.
  */
 
 import type { ComponentError } from '../../archive/components.ts';
@@ -62,13 +62,6 @@ export interface WorkerSetup extends SharedByThreads {
   /** Becomes 1 when it is ready for its first message. */
   readonly loaded: Int32Array;
 }
-
-/**
- * Places in a job's shared memory: the next object number, whether to stop, and the number of the thread that is to
- * finish. As soon as there is one, all others let go of the account, also in the middle of another one's. And whether
- * somebody gathers keys of the parent's contents: 1.
- */
-export const jobControl = { nextNumber: 0, stop: 1, finisher: 2, gatherer: 3, size: 4 } as const;
 
 /** What is to be captured. */
 export interface BeginCapture {
@@ -182,6 +175,8 @@ export type FromWorker =
       readonly type: 'finished';
       readonly job: number;
       readonly counts: CaptureCounts;
+      /** Of trees whose linked files could not be read any more. */
+      readonly failures: readonly TreeFailure[];
       readonly contents: NotedContents | null;
     }
   | { readonly type: 'warning'; readonly job: number; readonly warning: Warning }

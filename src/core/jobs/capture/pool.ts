@@ -23,7 +23,8 @@ import {
   resultOf,
   takeBytes,
 } from './job.ts';
-import { type FromWorker, isWork, jobControl, type ToWorker } from './messages.ts';
+import { jobControl, newControl } from './job-control.ts';
+import { type FromWorker, isWork, type ToWorker } from './messages.ts';
 import { credit, type Thread } from './thread.ts';
 
 export type { CaptureResult } from './job.ts';
@@ -76,7 +77,7 @@ export class CapturePool {
     }
     const work = expectedWork(request.parent);
     this.#threads.expect(work);
-    const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
+    const control = newControl(request.trees.length);
     control[jobControl.nextNumber] = request.firstNumber;
     const { promise, resolve, reject } = Promise.withResolvers<CaptureResult>();
     const { trees, parent, publicKey = null } = request;

@@ -3,7 +3,7 @@
  *
  * Race-safe: one component at a time, links never followed, every descriptor checked after opening, other
  * file systems recognised before anything on them is opened. Entries come in the order of the index.
- * What cannot be captured becomes a warning; only a root that cannot be opened fails the tree.
+ * What cannot be captured becomes a warning; only its root can fail the tree.
  */
 
 import { entryFlags, fileType } from '../../archive/entry.ts';
@@ -26,7 +26,7 @@ import {
 } from './levels.ts';
 import { listNames, nextListed } from './listed-names.ts';
 import type { CaptureTree } from './messages.ts';
-import { openAbove, openRoot } from './open-root.ts';
+import { openAbove } from './open-root.ts';
 import { nextToCapture } from './recorded-names.ts';
 import { enterUnchanged, hasRecordedNames } from './unchanged-directory.ts';
 
@@ -59,11 +59,11 @@ export class TreeCapture {
   /**
    * Captures the directory at `path` (empty: the root) and all below it.
    *
-   * @throws TREE_UNREADABLE the root cannot be opened
+   * @throws TREE_UNREADABLE the root cannot be opened, or is not the one that it was
    * @throws RUN_FAILED descriptors or memory ran out
    */
   run(path: string): void {
-    const root = openRoot(this.#tree, this.#rootStat);
+    const root = this.#context.openRoot(this.#rootStat);
     try {
       this.#datesDirectories = this.#tree.namesKnown === true && datesDirectories(root);
       if (!this.#spansDevices) this.#isNumbered = numberRule(root);

@@ -10,11 +10,11 @@ import { HoldfastError, isHoldfastError } from '../../errors.ts';
 import { leaveNetwork } from '../../filesystem/native-process.ts';
 import { systemXattrs } from '../../filesystem/xattrs.ts';
 import { AccountCapture } from './account-capture.ts';
+import { jobControl } from './job-control.ts';
 import {
   type FromWorker,
   isWork,
   type JobOutlet,
-  jobControl,
   type ToWorker,
   type WorkerSetup,
   windowBytes,

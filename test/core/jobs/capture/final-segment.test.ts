@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { pageTargetBytes } from '../../../../src/core/archive/pages.ts';
 import { systemXattrs } from '../../../../src/core/filesystem/xattrs.ts';
 import { AccountCapture } from '../../../../src/core/jobs/capture/account-capture.ts';
-import { jobControl } from '../../../../src/core/jobs/capture/messages.ts';
+import { jobControl, newControl } from '../../../../src/core/jobs/capture/job-control.ts';
 
 let directory = '';
 beforeAll(() => {
@@ -22,7 +22,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 /** Names in each segment, by its number, where other threads have begun so many meanwhile. */
 function namesBySegment(begunByOthers: number): Map<number, string[]> {
   const tars = new Map<number, Buffer[]>();
-  const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
+  const control = newControl(1);
   const trees = [{ name: 't', path: join(directory, 'tree'), device: 0, exclude: [] }];
   const capture = new AccountCapture(
     { job: 1, trees, parent: null },

@@ -7,7 +7,8 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { pageTargetBytes } from '../../../../src/core/archive/pages.ts';
 import { systemXattrs } from '../../../../src/core/filesystem/xattrs.ts';
 import { AccountCapture } from '../../../../src/core/jobs/capture/account-capture.ts';
-import { type FromWorker, jobControl } from '../../../../src/core/jobs/capture/messages.ts';
+import { newControl } from '../../../../src/core/jobs/capture/job-control.ts';
+import type { FromWorker } from '../../../../src/core/jobs/capture/messages.ts';
 import { ParentPages } from '../../../../src/core/jobs/capture/parent-pages.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-hand-over-'));
@@ -34,7 +35,7 @@ function chain(besides: readonly string[]): void {
 function capture(): { readonly given: readonly string[]; readonly entries: number } {
   const given: string[] = [];
   let entries = 0;
-  const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
+  const control = newControl(1);
   const outlet = {
     send: (message: FromWorker) => {
       if (message.type === 'hand-over') given.push(message.path);

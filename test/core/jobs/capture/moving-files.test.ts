@@ -37,7 +37,8 @@ import { pageTargetBytes } from '../../../../src/core/archive/pages.ts';
 import { endOfArchive } from '../../../../src/core/archive/tar.ts';
 import { systemXattrs } from '../../../../src/core/filesystem/xattrs.ts';
 import { AccountCapture } from '../../../../src/core/jobs/capture/account-capture.ts';
-import { type FromWorker, jobControl } from '../../../../src/core/jobs/capture/messages.ts';
+import { newControl } from '../../../../src/core/jobs/capture/job-control.ts';
+import type { FromWorker } from '../../../../src/core/jobs/capture/messages.ts';
 import { type MountedFilesystem, mountFilesystem } from '../../../support/filesystems.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-moving-'));
@@ -77,7 +78,7 @@ function capture(
       return found;
     },
   };
-  const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
+  const control = newControl(1);
   const outlet = {
     send: (message: FromWorker) => void messages.push(message),
     sendBytes: (_job: number, _number: number, bytes: Buffer) => void frames.push(Buffer.from(bytes)),

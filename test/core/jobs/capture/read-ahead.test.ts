@@ -53,6 +53,9 @@ const entryOf = (path: string, inode: number): Entry => ({
   rdevMinor: 0,
 });
 
+/** As `DueFiles` has the tree opened. */
+const openTree = (): number => openSync(mounted.path, 'r');
+
 const levelOf = (next = 0): ListedLevel => ({
   fd: directory,
   names: listed,
@@ -139,9 +142,7 @@ describe('the kernel', () => {
     mkdirSync(at('mounted'));
     execFileSync('mount', ['--bind', mounted.path, at('mounted')]);
     const wanted = [names[1]!, names[3]!, 'beside/link/file-10', 'mounted/file-11', 'file-10.fifo'];
-    const due = new DueFiles({ name: 't', path: mounted.path, device: 0, exclude: [] }, (inode) =>
-      wanted.includes(paths[inode]!),
-    );
+    const due = new DueFiles('t', openTree, (inode) => wanted.includes(paths[inode]!));
     for (let read = 0; read < 4; read++) readSlowly(names[0]!);
     due.ask(plain);
     due.close();
@@ -173,7 +174,7 @@ describe('the kernel', () => {
     });
     const file = { pages: [Buffer.concat(pages.map(({ frame }) => frame))], rows, linkRows: [] };
     const parent = new ParentPages(file);
-    const due = new DueFiles({ name: 't', path: mounted.path, device: 0, exclude: [] }, () => true);
+    const due = new DueFiles('t', openTree, () => true);
     for (let read = 0; read < 4; read++) readSlowly(names[0]!);
     forget(names[0]!);
     due.comeTo(0, parent);

@@ -12,12 +12,9 @@ import { listAnew, plainName } from '../../../../src/core/filesystem/directory.t
 import { AT_FDCWD, closeFd, O, openAt, zName } from '../../../../src/core/filesystem/native.ts';
 import { systemXattrs } from '../../../../src/core/filesystem/xattrs.ts';
 import { AccountCapture } from '../../../../src/core/jobs/capture/account-capture.ts';
+import { newControl } from '../../../../src/core/jobs/capture/job-control.ts';
 import type { Level } from '../../../../src/core/jobs/capture/levels.ts';
-import {
-  type CaptureParent,
-  type FromWorker,
-  jobControl,
-} from '../../../../src/core/jobs/capture/messages.ts';
+import type { CaptureParent, FromWorker } from '../../../../src/core/jobs/capture/messages.ts';
 import { listAfterAll } from '../../../../src/core/jobs/capture/recorded-names.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-recorded-names-'));
@@ -56,7 +53,7 @@ function capture(
     };
   });
   const parent = { pages: [pages?.[0]?.frame ?? Buffer.alloc(0)], rows, linkRows: [], rereadEvery, turn: 1 };
-  const control = new Int32Array(new SharedArrayBuffer(4 * jobControl.size));
+  const control = newControl(1);
   const outlet = {
     send: (message: FromWorker) => void messages.push(message),
     sendBytes: () => {},
