@@ -1,11 +1,12 @@
 /**
  * Numbers the devices that an account's trees lie on, within one snapshot. Trees on one device share its number, so that hard
- * links between them are recognised.
+ * links between them are recognised. Threads open the roots later: one that lies on another device by then has the wrong number.
  */
 
 import type { Tree } from '../../contracts/panel.ts';
 import { AT_FDCWD, Stat, statAt, zName } from '../../filesystem/native.ts';
 import type { CaptureTree } from '../capture/messages.ts';
+import { deviceText } from '../capture/open-root.ts';
 
 export interface NumberedTree {
   readonly tree: CaptureTree;
@@ -41,12 +42,14 @@ export function numberDevices(
   }
   return trees.map((tree, i) => {
     const { name, path, exclude, include } = tree;
-    const base = { name, path, device: given.get(tree)!, exclude };
-    return { tree: include === undefined ? base : { ...base, include }, isThere: devices[i] !== null };
+    const seenOn = devices[i] ?? null;
+    const seen = seenOn === null ? {} : { seenOn };
+    const base = { name, path, device: given.get(tree)!, ...seen, exclude };
+    return { tree: include === undefined ? base : { ...base, include }, isThere: seenOn !== null };
   });
 }
 
 function deviceAt(path: string): string | null {
   const stat = new Stat();
-  return statAt(AT_FDCWD, zName(path), stat) === 0 ? `${stat.deviceMajor}:${stat.deviceMinor}` : null;
+  return statAt(AT_FDCWD, zName(path), stat) === 0 ? deviceText(stat) : null;
 }

@@ -18,6 +18,8 @@ export interface CaptureTree {
   readonly path: string;
   /** Device number within the snapshot: trees on one device share it. */
   readonly device: number;
+  /** The device that was looked at for that, as `deviceText`; left out where there was none, and the number is nobody else's. */
+  readonly seenOn?: string;
   readonly exclude: readonly string[];
   readonly include?: readonly string[];
   /** The parent has every name that its directories held: see `backup/known-names.ts`. */

@@ -20,17 +20,20 @@ import {
 import { openFrom } from '../../filesystem/open-below.ts';
 import type { CaptureTree } from './messages.ts';
 
+export const deviceText = ({ deviceMajor, deviceMinor }: Stat): string => `${deviceMajor}:${deviceMinor}`;
+
 /**
  * @param mark what the root was when it was opened first, in whatever thread: that must come before all other openings
  * @param stat is filled with what the root is
  * @returns a descriptor, the caller's to close
- * @throws TREE_UNREADABLE the root cannot be opened, or is not the one that it was
+ * @throws TREE_UNREADABLE the root cannot be opened, is not the one that it was, or not on the device that was numbered
  * @throws RUN_FAILED descriptors or memory ran out
  */
-export function openRoot({ name, path }: CaptureTree, mark: Uint32Array, stat: Stat): number {
+export function openRoot({ name, path, seenOn }: CaptureTree, mark: Uint32Array, stat: Stat): number {
   const root = openAt(AT_FDCWD, zName(path), O.DIRECTORY | O.NOFOLLOW);
   const rc = root < 0 ? root : statFd(root, stat);
-  if (rc >= 0 && isAsMarked(mark, stat)) return root;
+  const isAsSeen = rc >= 0 && (seenOn === undefined || seenOn === deviceText(stat));
+  if (isAsSeen && isAsMarked(mark, stat)) return root;
   if (root >= 0) closeFd(root);
   if (rc >= 0) throw replaced(name);
   stopWhereExhausted(rc);

@@ -1,10 +1,19 @@
 /** The root of a tree is opened several times, by its path: it must be the same each time. */
 
 import { execFileSync } from 'node:child_process';
-import { linkSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LinkRecord } from '../../../../src/core/archive/entry.ts';
 import { decompressPart, readLinkPage } from '../../../../src/core/archive/page-reader.ts';
 import { pageTargetBytes } from '../../../../src/core/archive/pages.ts';
@@ -47,6 +56,17 @@ afterEach(() => {
   for (const path of [...mounted].reverse()) unmount(path);
   rmSync(directory, { recursive: true });
 });
+
+/** Writes a linked file to an empty file system that gets this number. */
+function writeNumbered(path: string, inode: number): void {
+  const file = join(path, 'a');
+  for (let number = 0; number < inode; number = statSync(file).ino) {
+    rmSync(file, { force: true });
+    writeFileSync(file, 'foreign');
+  }
+  linkSync(file, join(path, 'b'));
+  expect(statSync(file).ino).toBe(inode);
+}
 
 interface Outcome {
   readonly failures: readonly string[];
@@ -136,12 +156,7 @@ describe('a tree whose root is another by the time that its linked files are rea
 it('does not take a file for the linked one that has its number on a file system mounted meanwhile', () => {
   const { ino } = statSync(join(tree, 'sub/a'));
   const { failures, warnings, records } = capture(() => {
-    const other = mountAt(join(tree, 'sub'));
-    for (let number = 0; number < ino; number = statSync(join(other, 'a')).ino) {
-      rmSync(join(other, 'a'), { force: true });
-      writeFileSync(join(other, 'a'), 'foreign');
-    }
-    expect(statSync(join(other, 'a')).ino).toBe(ino);
+    writeNumbered(mountAt(join(tree, 'sub')), ino);
   });
 
   expect([failures, warnings, records]).toEqual([[], ['vanished'], []]);
@@ -165,6 +180,32 @@ it('costs its component where it happens in a run, and no other one', async () =
     await lab.restore(target, { paths: [Buffer.from('info')] });
     expect(statSync(join(target, 'info/a')).nlink).toBe(2);
   } finally {
+    await lab.close();
+  }
+});
+
+it('fails where a file system is mounted on it after devices were numbered, whose files would pass for those of another tree', async () => {
+  const [shadow, info] = [join(tree, 'sub'), join(tree, 'info')];
+  const { ino } = statSync(join(shadow, 'a'));
+  mkdirSync(info);
+  const lab = await openLab(directory);
+  const capture = lab.pool.capture.bind(lab.pool);
+  const spy = vi.spyOn(lab.pool, 'capture').mockImplementationOnce((...given) => {
+    writeNumbered(mountAt(info), ino);
+    return capture(...given);
+  });
+  try {
+    const { snapshot } = await lab.backUp({ shadow, info }, { level: 'full' });
+
+    expect(snapshot.body.components.map(({ name, error }) => [name, error?.code])).toEqual([
+      ['shadow', undefined],
+      ['info', 'TREE_UNREADABLE'],
+    ]);
+    const target = join(directory, 'out');
+    await lab.restore(target);
+    expect(readFileSync(join(target, 'shadow/a'), 'utf8')).toBe('linked');
+  } finally {
+    spy.mockRestore();
     await lab.close();
   }
 });
