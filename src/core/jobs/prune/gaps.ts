@@ -10,7 +10,7 @@ import type { ObjectInfo } from '../../contracts/store.ts';
 import { Erasures } from '../erasures.ts';
 import { writeEvent } from '../events.ts';
 import { missingRef, readPruned } from '../prune-events.ts';
-import { type HistoryProblem, linkOf, verifyHistories } from '../verify-history.ts';
+import { type HistoryProblem, linkOf, type Remembered, verifyHistories } from '../verify-history.ts';
 import { walk } from '../walk.ts';
 import { explainedNumbers } from './known-events.ts';
 import type { ReadGroup, ReadManifest } from './read-group.ts';
@@ -57,7 +57,15 @@ export async function gapsOf(
   });
   // Where there is none at all, that nobody trusted has signed any says nothing.
   const asked = newest.length === 0 ? request : whose;
-  const unlisted = await unlistedOf(asked, { group, manifests, newest: links, damaged, graceFromMs });
+  const isKnown = hasLast(rememberedOf(request, group.owner), links);
+  const unlisted = await unlistedOf(asked, {
+    group,
+    manifests,
+    newest: links,
+    damaged,
+    graceFromMs,
+    isKnown,
+  });
   const gaps: Gap[] = found.filter(({ kind }) => kind === 'gap' || kind === 'lost');
   if (unlisted === null) return gaps;
   const [first, ...others] = gaps;
@@ -92,6 +100,17 @@ export async function gapsWithoutSnapshots(
 /** Those that forbid removing anything of the account. */
 export const openGaps = ({ acceptGaps }: PruneRequest, gaps: readonly Gap[]): readonly Gap[] =>
   acceptGaps === true ? gaps.filter(({ isThere }) => isThere === true) : gaps;
+
+/** This server knows what it made last of the account, and the store lists it as the newest of each configuration. */
+function hasLast(remembered: readonly Remembered[], links: readonly ReadManifest[]): boolean {
+  const all = links.map(({ snapshot }) => snapshot.header);
+  const isNewest = ({ addin, last, isFormer }: Remembered): boolean => {
+    const lane = all.filter((one) => one.addin.id === addin && one.lineage === last.lineage);
+    return isFormer !== true && Math.max(...lane.map(({ sequence }) => sequence)) === last.sequence;
+  };
+  const known = new Set(remembered.filter(isNewest).map(({ addin }) => addin));
+  return all.length > 0 && all.every(({ addin }) => known.has(addin.id));
+}
 
 const rememberedOf = ({ remembered = [], server }: PruneRequest, owner: string) =>
   remembered.filter((one) => one.server === server && one.owner === owner);

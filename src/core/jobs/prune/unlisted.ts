@@ -70,6 +70,8 @@ export interface Listed {
   readonly damaged: readonly DamagedManifest[];
   /** What the store got after this instant may be of a backup under way. */
   readonly graceFromMs: number;
+  /** The server that made them all says that none is missing: what no manifest names was left over. */
+  readonly isKnown: boolean;
 }
 
 /**
@@ -80,7 +82,7 @@ export interface Listed {
  */
 export async function unlistedOf(
   request: PruneRequest,
-  { group, manifests, newest, damaged, graceFromMs }: Listed,
+  { group, manifests, newest, damaged, graceFromMs, isKnown }: Listed,
 ): Promise<Unlisted | null> {
   const named = new Set(manifests.flatMap(({ snapshot }) => keysOf(snapshot)));
   const unnamed = group.indexes.filter(({ key }) => parseObjectKey(key) !== null && !named.has(key));
@@ -90,6 +92,7 @@ export async function unlistedOf(
   if (revision !== undefined) {
     return { message: `the store has ${revision} and does not list it`, isThere: true };
   }
+  if (isKnown) return null;
   const ids = new Set(names.map(({ id }) => id));
   const sinceMs = earliestUnknown(manifests, newest);
   const unexplained = unnamed.filter(

@@ -178,6 +178,14 @@ describe('prune goes on', () => {
     expect(await keysIn(store)).not.toContain(leftover);
   });
 
+  it('with what a backup left that was cut short at its very end, on the server that remembers its last', async () => {
+    await put(store, leftover, 'index');
+    nowMs += 2 * day;
+
+    expect((await run({ remembered: remembered() })).refusals).toEqual([]);
+    expect(await keysIn(store)).not.toContain(leftover);
+  });
+
   it('with such an index, and all that is with it, where somebody says that no more is lost', async () => {
     await put(store, leftover, 'index');
     nowMs += 2 * day;
