@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { BackupDocument } from '../../src/cli/documents/backup.ts';
 import type { StatusDocument } from '../../src/cli/documents/snapshots.ts';
 import type { StatusCheckDocument } from '../../src/cli/documents/status-check.ts';
-import { type CliSite, documentOf, makeDirectory, makeSite } from '../support/cli.ts';
+import { type CliSite, documentOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 
 let site: CliSite;
 beforeAll(() => {
@@ -62,4 +62,21 @@ it.each([
   ]);
   expect(await warningsOfBackup()).toEqual([]);
   expect(readFileSync(newestManifest()).length).toBeGreaterThan(0);
+});
+
+it('a copy may lag behind, which is nothing missing', async () => {
+  const path = join(site.config, 'addins.d/nightly.json');
+  const off = join(site.dir, 'off');
+  const addin = JSON.parse(readFileSync(path, 'utf8')) as object;
+  writeJson(path, { ...addin, copies: [{ name: 'off', store: { use: 'local', path: off } }] });
+  await site.holdfast('backup');
+  await site.holdfast('backup');
+  rmSync(globSync(join(off, 'manifests/*/*/*')).sort().at(-1)!);
+
+  const { accounts } = documentOf<StatusDocument>(
+    'status',
+    await site.holdfast('status', '--copy', 'off', '--json'),
+  );
+
+  expect(accounts).toMatchObject([{ snapshots: expect.any(Number), doubts: [] }]);
 });
