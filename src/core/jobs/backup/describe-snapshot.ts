@@ -84,9 +84,18 @@ function headerOf(
       provider: addin.providerRef,
       panel: panelRef,
     },
-    previous: history.last?.digest ?? null,
+    previous: digestBefore(history),
     ...encryptionOf(epoch),
   };
+}
+
+/**
+ * Of the snapshot with the number before. Where that one cannot be read the state may remember it: brought back from a copy
+ * it is still the one before, and `repair` has a proof that it is.
+ */
+function digestBefore({ last, lost, nextSequence }: OwnHistory): string | null {
+  const isBefore = lost !== null && lost.lineage === last?.lineage && lost.sequence === nextSequence - 1;
+  return (isBefore ? lost : last)?.digest ?? null;
 }
 
 const idOf = ({ objectId }: { readonly objectId: string }): string => objectId.slice(0, 12);
