@@ -356,8 +356,9 @@ describe('names that somebody has planted', () => {
     const { snapshot } = await lab.backUp({ shadow: join(directory, 'tree') }, plain);
 
     const last = decodeManifest(readFileSync(file(3)), keys[2]!).header;
-    const { digest: previous, lineage } = last;
-    expect(snapshot.header).toMatchObject({ sequence: remembered.sequence + 1, previous, lineage });
+    const { sequence, digest: previous } = remembered;
+    expect(snapshot.header).toMatchObject({ sequence: sequence + 1, previous, lineage: last.lineage });
+    expect(previous).not.toBe(last.digest);
     const { problems, exitStatus } = await verdict();
     expect(exitStatus).not.toBe(0);
     for (const sequence of planted.slice(1))
