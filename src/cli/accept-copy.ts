@@ -2,7 +2,7 @@
 
 import { HoldfastError } from '../core/errors.ts';
 import { wayBackTo } from '../core/jobs/foreign-store.ts';
-import { readStoreFile } from '../core/jobs/store-identity.ts';
+import { readStoreFile } from '../core/jobs/store-file.ts';
 import { openStateOf } from './opened.ts';
 import type { Chosen } from './opened-setup.ts';
 import { openStoreOf } from './opened-store.ts';

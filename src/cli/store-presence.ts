@@ -8,18 +8,20 @@
 import { statSync } from 'node:fs';
 import { storeFileKey } from '../core/archive/keys.ts';
 import type { AddinConfiguration } from '../core/config/load-configuration.ts';
-import { HoldfastError, isHoldfastError } from '../core/errors.ts';
+import { type ErrorCode, HoldfastError, isHoldfastError } from '../core/errors.ts';
 import type { Store } from '../core/index.ts';
 import { anotherStore, lostStore, type StoreWords } from '../core/jobs/foreign-store.ts';
-import { firstKey, readStoreFile, type StoreFile } from '../core/jobs/store-identity.ts';
+import { readStoreFile, type StoreFile } from '../core/jobs/store-file.ts';
+import { firstKey } from '../core/jobs/store-identity.ts';
 import { printable } from '../core/printable.ts';
 
 /**
  * - `whole`: with an intact identity, for commands that judge or change the store.
+ * - `mendable`: the same, or with snapshots beside an identity that is lost or damaged, for what mends it.
  * - `readable`: at least with snapshots, for commands that bring something back.
  * - `any`: also a place that is empty as yet.
  */
-export type Presence = 'whole' | 'readable' | 'any';
+export type Presence = 'whole' | 'mendable' | 'readable' | 'any';
 
 export interface PresenceCheck {
   readonly store: Store;
@@ -32,6 +34,14 @@ export interface PresenceCheck {
   readonly note: (text: string) => void;
 }
 
+/** What may be wrong with its identity: nobody signs that, and every manifest says for itself which format it has. */
+const goesOnWithout: Readonly<Record<Presence, readonly ErrorCode[]>> = {
+  whole: [],
+  mendable: ['OBJECT_DAMAGED'],
+  readable: ['OBJECT_DAMAGED', 'FORMAT_UNSUPPORTED'],
+  any: ['OBJECT_DAMAGED', 'FORMAT_UNSUPPORTED'],
+};
+
 /** @throws STORE_FOREIGN no store, or another; OBJECT_DAMAGED, FORMAT_UNSUPPORTED its identity cannot be read, and it has to be whole */
 export async function checkPresence(check: PresenceCheck): Promise<void> {
   const { store, addin, remembered, needs, signal, note } = check;
@@ -41,17 +51,19 @@ export async function checkPresence(check: PresenceCheck): Promise<void> {
   try {
     found = await readStoreFile(store, signal);
   } catch (error) {
-    // Nobody signs it, and every manifest says for itself which format it has.
-    const read = isHoldfastError(error) && /^(?:OBJECT_DAMAGED|FORMAT_UNSUPPORTED)$/.test(error.code);
-    if (needs === 'whole' || !read) throw error;
-    return note(`warning: ${error.message}; the snapshots are read without it`);
+    if (!isHoldfastError(error) || !goesOnWithout[needs].includes(error.code)) throw error;
+    if (needs !== 'mendable') note(`warning: ${error.message}; the snapshots are read without it`);
+    return;
   }
   if (found !== null) {
     if (remembered === null || remembered === found.store) return;
     throw anotherStore(found, remembered, wordsOf(addin));
   }
-  if (needs === 'readable' && (await holdsSnapshots(store, signal))) {
-    return note(`warning: the store has lost its ${storeFileKey}; the snapshots are read without it`);
+  const goesOn = needs === 'readable' || (needs === 'mendable' && remembered !== null);
+  if (goesOn && (await holdsSnapshots(store, signal))) {
+    if (needs === 'readable')
+      note(`warning: the store has lost its ${storeFileKey}; the snapshots are read without it`);
+    return;
   }
   await refuseAbsent(check);
 }

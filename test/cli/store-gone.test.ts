@@ -156,7 +156,7 @@ describe('after a backup', () => {
 
     expect([status, backup.status]).toEqual([0, errorCodes.FORMAT_UNSUPPORTED.exit]);
     expect(stderr).toContain('holdfast.json says that a newer release wrote the store');
-    expect(backup.stderr).toContain('put back holdfast.json');
+    expect(backup.stderr).toContain('take holdfast.json away and run holdfast repair --apply');
     expect(readFileSync(join(target, 'files/a'), 'utf8')).toBe('a');
     rmSync(target, { recursive: true });
   });

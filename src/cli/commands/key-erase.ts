@@ -10,7 +10,7 @@ import {
   eraseAccount,
   requireSight,
 } from '../../core/jobs/keys/erase-account.ts';
-import { readStoreFile } from '../../core/jobs/store-identity.ts';
+import { readStoreFile } from '../../core/jobs/store-file.ts';
 import { printable, quoted } from '../../core/printable.ts';
 import { ownerNames } from '../../core/state/database-owners.ts';
 import type { CliCommand, CliContext } from '../command.ts';

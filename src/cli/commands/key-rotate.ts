@@ -4,7 +4,7 @@ import { listKeys } from '../../core/encryption/owner-keys.ts';
 import { errorCodes, HoldfastError } from '../../core/errors.ts';
 import { forgetReplacedKeys } from '../../core/jobs/copy/copy-record.ts';
 import { beginEpochs, encryptAnew, type RotatedKey } from '../../core/jobs/keys/rotate-keys.ts';
-import { readStoreFile } from '../../core/jobs/store-identity.ts';
+import { readStoreFile } from '../../core/jobs/store-file.ts';
 import { printable } from '../../core/printable.ts';
 import { ownerNames } from '../../core/state/database-owners.ts';
 import { type CliCommand, type CliContext, collected } from '../command.ts';

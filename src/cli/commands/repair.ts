@@ -10,6 +10,7 @@ import type { RepairDocument } from '../documents/repair.ts';
 import { plural } from '../format.ts';
 import { defineKeyOptions, type KeyOptions } from '../key-input.ts';
 import { lostLines, tellNewestLost } from '../lost-lines.ts';
+import { mendIdentity } from '../mend-identity.ts';
 import { openStore } from '../opened.ts';
 import { ownSigner } from '../own-signer.ts';
 import { ownersOf } from '../owners-of-account.ts';
@@ -59,6 +60,7 @@ export const repair: CliCommand<Options> = {
           'ones, and whole snapshots of which no prune event says that they went. Where none has an object, a new revision of\n' +
           'each snapshot says what it lost, so that the rest of it restores; it is taken back once a copy has it after all.\n' +
           'Without an identity objects are taken by their hashes; lost keys and that revision want one.\n' +
+          'A holdfast.json that is lost or damaged is written again, where snapshots signed by this server prove which store it is.\n' +
           'While a copy cannot be asked, nothing counts as lost: mend it, or take it out of the configuration.\n' +
           'The lost index of a full is made again from its segments; in place of a damaged revision of a manifest that no copy has\n' +
           'a new one says what the one below it says, where all of that is whole. No snapshot is removed.\n' +
@@ -68,8 +70,10 @@ export const repair: CliCommand<Options> = {
   },
 
   async run(context, { options: chosen }) {
-    return withStore(context, { ...chosen, needs: 'whole' }, async (session) => {
+    return withStore(context, { ...chosen, needs: 'mendable' }, async (session) => {
       const server = serverOf(session, chosen);
+      // Told at once: what follows may fail.
+      const storeFile = await mendIdentity(context, session, chosen);
       const report = await run(context, session, server, chosen);
       print(context, report, { applied: chosen.apply === true, ofCopy: chosen.copy !== undefined });
       const { exitStatus, snapshotsSeen, untrusted, erased, unread, leftovers, unasked, locked } = report;
@@ -82,6 +86,7 @@ export const repair: CliCommand<Options> = {
         untrusted,
         erased,
         unread,
+        storeFile,
         objects: report.objects.map((one) => ({ ...one, problem: printable(one.problem, 4096) })),
         snapshots: report.snapshots.map(({ name, components, paths, pages: _, ...one }) => ({
           id: name,
@@ -131,6 +136,7 @@ async function run(
       copies,
       unopened,
       isCopy: main !== null,
+      storeId: session.state?.storeId(addin.name) ?? null,
       readData: readData === true,
       apply: apply === true,
       stateDir: loaded.configuration.stateDir,

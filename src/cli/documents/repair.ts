@@ -1,7 +1,7 @@
 /** `repair --json`. */
 
 import type { FromSchema } from 'json-schema-to-ts';
-import { count, document, flag, list, record, text, textOrNull, texts } from './schema.ts';
+import { count, document, flag, list, record, recordOrNull, text, textOrNull, texts } from './schema.ts';
 
 export const repairDocument = document(
   'repair',
@@ -17,6 +17,11 @@ export const repairDocument = document(
     unread: count(
       'Of these, those that are encrypted, where no identity was given or none opens them: their objects were looked at and fetched, nothing of them was marked or made again.',
     ),
+    storeFile: recordOrNull('holdfast.json, where it was lost or damaged; null where it is whole.', {
+      problem: text('What is wrong with it.'),
+      store: text('Id of the store, which it says again.'),
+      mended: flag('It was written again.'),
+    }),
     objects: list(
       'Manifests, key objects and other objects that are missing or not as they were written.',
       record('An object.', {

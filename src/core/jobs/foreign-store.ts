@@ -2,7 +2,7 @@
 
 import { storeFileKey } from '../archive/keys.ts';
 import { HoldfastError } from '../errors.ts';
-import type { StoreFile } from './store-identity.ts';
+import type { StoreFile } from './store-file.ts';
 
 /** What errors call a store. */
 export interface StoreWords {
@@ -39,7 +39,7 @@ export const wayBackTo =
 export function lostStore(remembered: string, words: StoreWords): HoldfastError {
   const message = `${wordsFor(words)} has lost its ${storeFileKey}; this server wrote to ${remembered} before`;
   return new HoldfastError('STORE_FOREIGN', message, {
-    hint: `Check that the right directory or bucket is mounted; ${wayOn(words)}`,
+    hint: `Check that the right directory or bucket is mounted; where only that file is lost, run holdfast repair${words.isCopy === true ? ' --copy NAME' : ''} --apply; ${wayOn(words)}`,
   });
 }
 

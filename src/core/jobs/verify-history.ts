@@ -16,7 +16,7 @@ import { eachLimited } from './each-limited.ts';
 import type { SnapshotRef } from './events.ts';
 import { type MissingRef, type PrunedRefs, readPruned } from './prune-events.ts';
 import { ascending, numbersIn, rangesBetween } from './sequence-ranges.ts';
-import { readStoreFile } from './store-identity.ts';
+import { readStoreFile } from './store-file.ts';
 import type { Trust } from './trust.ts';
 import { LineageHistory } from './verify-lineage.ts';
 

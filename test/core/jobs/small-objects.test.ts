@@ -12,7 +12,7 @@ import type { Provider } from '../../../src/core/contracts/provider.ts';
 import { holdsOf } from '../../../src/core/jobs/active-protections.ts';
 import { protectionOf, readProtections } from '../../../src/core/jobs/events.ts';
 import { readPruned } from '../../../src/core/jobs/prune-events.ts';
-import { readStoreFile } from '../../../src/core/jobs/store-identity.ts';
+import { readStoreFile } from '../../../src/core/jobs/store-file.ts';
 import { bytesOf } from '../../../src/core/streams.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 

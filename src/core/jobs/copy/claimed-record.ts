@@ -2,7 +2,8 @@
 
 import { HoldfastError } from '../../errors.ts';
 import { rememberPlace, requireSamePlace } from '../../state/store-places.ts';
-import { claimCopy, readStoreFile, reclaim } from '../store-identity.ts';
+import { readStoreFile } from '../store-file.ts';
+import { claimCopy, reclaim } from '../store-identity.ts';
 import type { OpenStore } from './copy-one.ts';
 import { CopyRecord } from './copy-record.ts';
 import { wasEmptied } from './emptied.ts';

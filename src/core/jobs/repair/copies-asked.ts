@@ -10,7 +10,7 @@ import { storeFileKey } from '../../archive/keys.ts';
 import { isHoldfastError } from '../../errors.ts';
 import { printable } from '../../printable.ts';
 import { type ListedSnapshot, listSnapshots } from '../catalog.ts';
-import { readStoreFile, type StoreFile } from '../store-identity.ts';
+import { readStoreFile, type StoreFile } from '../store-file.ts';
 import { Planned } from './planned.ts';
 import type { RepairCopy, RepairRequest, UnaskedCopy } from './types.ts';
 
@@ -21,7 +21,7 @@ export class CopiesAsked {
   readonly #silent = new Set<string>();
   /** By copy, then by account. */
   readonly #listed = new Map<RepairCopy, Map<string, ListedSnapshot[]>>();
-  /** Id of the store that is mended; null where it does not tell. */
+  /** Id of the store that is mended; null where nobody knows. */
   readonly storeId: string | null;
   /** What was found in them and is not to be written, since nothing is to be changed. */
   readonly planned = new Planned();
@@ -41,10 +41,10 @@ export class CopiesAsked {
    * be listed later than that: what has been added to both meanwhile is not missing.
    */
   static async of(request: RepairRequest): Promise<CopiesAsked> {
-    const { store, copies, server, owners, unopened = [], isCopy = false, signal } = request;
+    const { store, copies, server, owners, unopened = [], isCopy = false, storeId = null, signal } = request;
     const own = await readStoreFile(store, signal).catch(() => null);
     const doubts = new Map(unopened.map(({ copy, message }) => [copy, message]));
-    const asked = new CopiesAsked(copies, doubts, { storeId: own?.store ?? null });
+    const asked = new CopiesAsked(copies, doubts, { storeId: own?.store ?? storeId });
     for (const copy of copies) {
       await asked.#try(copy, async () => {
         const doubt = doubtOf(await readStoreFile(copy.store, signal), copy, { own, isCopy });

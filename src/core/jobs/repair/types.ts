@@ -37,6 +37,8 @@ export interface RepairRequest {
    * nothing else happens. What a snapshot lost is for the main store to say; the copy may have to do without keys.
    */
   readonly isCopy?: boolean;
+  /** Id of the store, for where it does not tell; left out: nobody knows. */
+  readonly storeId?: string | null;
   /** Those that could not be opened: while there are any, nothing counts as lost. */
   readonly unopened?: readonly UnaskedCopy[];
   /**

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { memoryStore } from '../../../../src/core/conformance/memory-store.ts';
 import type { Store } from '../../../../src/core/contracts/store.ts';
 import { HoldfastError } from '../../../../src/core/errors.ts';
-import { readStoreFile } from '../../../../src/core/jobs/store-identity.ts';
+import { readStoreFile } from '../../../../src/core/jobs/store-file.ts';
 import { opened, owner, SyntheticCopy, withMethods } from '../../../support/synthetic-copy.ts';
 import { keysIn, ownerUuid, signal } from '../../../support/synthetic-snapshots.ts';
 
