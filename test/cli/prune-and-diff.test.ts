@@ -3,10 +3,10 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { countGoing } from '../../src/cli/commands/prune.ts';
 import type { DifferenceDocument } from '../../src/cli/documents/difference.ts';
 import type { PinDocument, PruneDocument, UnpinDocument } from '../../src/cli/documents/prune.ts';
 import type { SnapshotsDocument } from '../../src/cli/documents/snapshots.ts';
+import { countGoing } from '../../src/cli/prune-report.ts';
 import { errorCodes } from '../../src/core/errors.ts';
 import { type CliSite, documentOf, linesOf, makeDirectory, makeSite, writeJson } from '../support/cli.ts';
 

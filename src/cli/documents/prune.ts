@@ -57,6 +57,15 @@ export const pruneDocument = document('prune', 'What retention lets go, or what 
       hint: text('What to do, as one sentence.'),
     }),
   ),
+  gaps: list(
+    'Snapshots that are missing without a reason, where --accept-gaps takes them for lost; without it each is a refusal.',
+    record('What is missing of an account.', {
+      owner: text('UUID of the account.'),
+      site: text('Its site.'),
+      message: text('What is missing.'),
+      accepted: flag('It counts as lost from now on.'),
+    }),
+  ),
   objects: tally('Data and index objects that nothing names: to be removed, or removed.'),
   removed: tally('Manifests and objects that are gone now.'),
   waiting: tally('Objects that nothing names and that the store has had for less than a day.'),

@@ -14,7 +14,7 @@ import { type HistoryProblem, linkOf, type Remembered, verifyHistories } from '.
 import { walk } from '../walk.ts';
 import { explainedNumbers } from './known-events.ts';
 import type { ReadGroup, ReadManifest } from './read-group.ts';
-import type { PruneRequest } from './types.ts';
+import type { AcceptedGap, PruneRequest } from './types.ts';
 import { type Listed, type OwnerGroup, unlistedOf } from './unlisted.ts';
 
 export interface Gap extends Pick<HistoryProblem, 'message' | 'missing'> {
@@ -100,6 +100,16 @@ export async function gapsWithoutSnapshots(
 /** Those that forbid removing anything of the account. */
 export const openGaps = ({ acceptGaps }: PruneRequest, gaps: readonly Gap[]): readonly Gap[] =>
   acceptGaps === true ? gaps.filter(({ isThere }) => isThere === true) : gaps;
+
+/** The others, for the report. */
+export const takenAsLost = (
+  request: PruneRequest,
+  { owner, site, gaps }: { readonly owner: string; readonly site: string; readonly gaps: readonly Gap[] },
+  accepted: boolean,
+): readonly AcceptedGap[] => {
+  const open = new Set(openGaps(request, gaps));
+  return gaps.filter((gap) => !open.has(gap)).map(({ message }) => ({ owner, site, message, accepted }));
+};
 
 /** This server knows what it made last of the account, and the store lists it as the newest of each configuration. */
 function hasLast(remembered: readonly Remembered[], links: readonly ReadManifest[]): boolean {

@@ -13,14 +13,14 @@ import { isProbePrefix } from '../../key-classes.ts';
 import { underLock } from '../account-lock.ts';
 import { eachLimited } from '../each-limited.ts';
 import { walkOwners } from '../walk.ts';
-import { acceptGaps, gapsWithoutSnapshots, openGaps } from './gaps.ts';
+import { acceptGaps, gapsWithoutSnapshots, openGaps, takenAsLost } from './gaps.ts';
 import { KeySet } from './key-set.ts';
 import { keysOf, prefixesOf, readGroup } from './read-group.ts';
 import { hasGap } from './refusals.ts';
 import type { Remover } from './remover.ts';
 import { objectsAreRestored } from './restored.ts';
 import { isOf, type Survey, type SurveyTimes } from './survey.ts';
-import type { PruneRequest, Refusal, StoredKey, Tally } from './types.ts';
+import type { AcceptedGap, PruneRequest, Refusal, StoredKey, Tally } from './types.ts';
 
 const removers = 8;
 /**
@@ -38,6 +38,8 @@ export interface PrunedObjects {
   readonly stopped: string | null;
   /** Of accounts that have nothing but objects: a snapshot that named them may be there. */
   readonly refusals: readonly Refusal[];
+  /** Of such accounts as well. */
+  readonly gaps: readonly AcceptedGap[];
 }
 
 export interface ObjectsTask {
@@ -58,6 +60,7 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
   const [unknown, locked]: [string[], string[]] = [[], []];
   const needed = new KeySet();
   const refusals = new Map<string, Refusal>();
+  const lost = new Map<string, readonly AcceptedGap[]>();
   let stopped: string | null = null;
   // Manifests written since the first look, by any server.
   if (remover !== null) stopped = await lookAgain(request, task, needed, 'manifests/');
@@ -87,10 +90,14 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
         continue;
       }
       for (const { sizeBytes } of going) count(result.unneeded, sizeBytes);
+      const without = { owner, site, gaps: survey === undefined ? gaps : [] };
+      // Both its data and its indexes may be left.
+      if (!lost.has(owner)) lost.set(owner, takenAsLost(request, without, false));
       const mayGo = survey === undefined || task.finished === null || task.finished.has(owner);
       if (remover === null || stopped !== null || !mayGo) continue;
       const outcome = await underLock(request.stateDir, owner, async () => {
         if (survey === undefined) await acceptGaps(request, owner, gaps);
+        lost.set(owner, takenAsLost(request, without, true));
         for (let i = 0; i < going.length; i += perLook) {
           // It may have read the manifest a moment before that went.
           if (await objectsAreRestored(request, found.owners, owner)) return 'locked';
@@ -105,7 +112,14 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
       if (outcome === 'locked' && !locked.includes(site)) locked.push(site);
     }
   }
-  return { ...result, unknown, locked, stopped, refusals: [...refusals.values()] };
+  return {
+    ...result,
+    unknown,
+    locked,
+    stopped,
+    refusals: [...refusals.values()],
+    gaps: [...lost.values()].flat(),
+  };
 }
 
 function count(tally: Tally, bytes: number): void {

@@ -10,6 +10,7 @@
 
 import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
 import { probedClocks } from './clock.ts';
+import { takenAsLost } from './gaps.ts';
 import { removeManifests } from './manifests.ts';
 import { pruneObjects } from './objects.ts';
 import { clockRefusal, newDamage, pinnedMeanwhile, shareRefusal } from './refusals.ts';
@@ -148,6 +149,10 @@ async function pruneOnce(
   return {
     snapshots: prunedSnapshots(pass),
     refusals,
+    gaps: [
+      ...[...found.owners.values()].flatMap((one) => takenAsLost(request, one, remover !== null)),
+      ...objects.gaps,
+    ],
     objects: found.objectsAreUncertain ? { count: 0, bytes: 0 } : objects.unneeded,
     removed: remover?.removed ?? { count: 0, bytes: 0 },
     waiting: objects.waiting,

@@ -105,6 +105,15 @@ export interface Refusal {
   readonly hint: string;
 }
 
+/** Snapshots that are missing without a reason, where the request takes them for lost. */
+export interface AcceptedGap {
+  readonly owner: string;
+  readonly site: string;
+  readonly message: string;
+  /** It counts as lost from now on. */
+  readonly accepted: boolean;
+}
+
 export interface Tally {
   count: number;
   bytes: number;
@@ -114,6 +123,8 @@ export interface PruneReport {
   /** In the order of accounts, oldest first; of a store that was full meanwhile, before them those that went until then. */
   readonly snapshots: readonly PrunedSnapshot[];
   readonly refusals: readonly Refusal[];
+  /** With `acceptGaps` only: without it each is a refusal. */
+  readonly gaps: readonly AcceptedGap[];
   /** Data and index objects that nothing names: to be removed, or removed where that was asked for. */
   readonly objects: Readonly<Tally>;
   /** Manifests and objects that are gone now; nothing without `apply`. */

@@ -234,9 +234,23 @@ describe('prune goes on', () => {
     const done = await run({ ...known, acceptGaps: true });
 
     expect([done.exitStatus, done.objects.count]).toEqual([0, shown.objects.count]);
+    for (const [{ gaps }, accepted] of [
+      [shown, false],
+      [done, true],
+    ] as const) {
+      expect(gaps.map(({ message }) => message)).toEqual([
+        expect.stringContaining('snapshot 3 '),
+        expect.stringContaining('snapshot 6'),
+      ]);
+      for (const gap of gaps) expect(gap).toMatchObject({ owner, site: 'site1', accepted });
+    }
     const left = await keysIn(store);
     for (const { manifest } of [third, last]) expect(left).not.toContain(manifest.header.objects[0]!.key);
-    expect(await run(known)).toMatchObject({ refusals: [], exitStatus: 0 });
+    expect(await run({ ...known, acceptGaps: true })).toMatchObject({
+      refusals: [],
+      gaps: [],
+      exitStatus: 0,
+    });
   });
 
   it('in a copy, which need not have all snapshots', async () => {
