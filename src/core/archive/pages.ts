@@ -6,10 +6,9 @@
  */
 
 import { hash } from 'node:crypto';
-import { constants, zstdCompressSync } from 'node:zlib';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { type Content, type Entry, entryFlags, fileType, typeOf } from './entry.ts';
-import { withoutRoom } from './frames.ts';
+import { compressPart } from './frames.ts';
 import { type PageCursor, severalObjects } from './page-cursor.ts';
 
 /** A page is closed once its entries part has this many bytes. */
@@ -29,16 +28,6 @@ export interface FinishedPage {
   readonly objects: readonly number[];
   /** Bytes of contents, holes left out. */
   readonly dataBytes: number;
-}
-
-/** Level 1: pages are hashes and numbers for the most part, and a higher one saves a thirtieth for twice the time. */
-export function compressPart(plain: Uint8Array): Buffer {
-  const params = {
-    [constants.ZSTD_c_compressionLevel]: 1,
-    [constants.ZSTD_c_checksumFlag]: 1,
-    [constants.ZSTD_c_contentSizeFlag]: 1,
-  };
-  return withoutRoom(zstdCompressSync(plain, { params, chunkSize: plain.length + 1024 }));
 }
 
 export abstract class Pages<T> {
@@ -71,14 +60,14 @@ export abstract class Pages<T> {
     this.count++;
   }
 
-  /** Closes the page; null where it is empty. The writer begins a new one. */
-  finish(): FinishedPage | null {
+  /** What the page would be if it ended here; the writer goes on with it. Null where it is empty. */
+  peek(): FinishedPage | null {
     if (this.first === null) return null;
     const head = new ByteWriter(this.entries.length + this.extents.length + 10);
     head.varint(this.entries.length);
     head.raw(this.entries.view());
     head.raw(this.extents.view());
-    const page: FinishedPage = {
+    return {
       first: this.first.path,
       firstDevice: this.first.device,
       firstInode: this.first.inode,
@@ -89,6 +78,11 @@ export abstract class Pages<T> {
       objects: [...this.#objects],
       dataBytes: this.#dataBytes,
     };
+  }
+
+  /** Closes the page; null where it is empty. The writer begins a new one. */
+  finish(): FinishedPage | null {
+    const page = this.peek();
     this.#dataBytes = 0;
     this.#objects.clear();
     this.#lastObject = -1;
@@ -143,9 +137,9 @@ export class PageWriter extends Pages<Entry> {
     super.add(entry);
   }
 
-  override finish(): FinishedPage | null {
+  override peek(): FinishedPage | null {
     this.#endRun();
-    return super.finish();
+    return super.peek();
   }
 
   /** A record of another page, byte for byte; of that page nothing may change before this one is finished. */

@@ -151,6 +151,17 @@ describe('a page', () => {
     expect([...readPage(copied, middle.digest)]).toEqual(entries.slice(150, 250));
     for (const entry of entries.slice(150, 250)) writer.add(entry);
     expect(textOf(writer.finish())).toEqual(textOf(middle));
+    // What is looked at on the way changes nothing.
+    let [seen, looked]: [number, FinishedPage | null] = [0, null];
+    eachRecord(plain, 150, 250, (record) => {
+      writer.copy(record);
+      seen++;
+      if (seen % 30 === 0) looked = writer.peek();
+    });
+    const { frame, plainBytes, digest } = looked!;
+    expect([...readPage(decompressPart(frame, plainBytes, 'page'), digest)]).toEqual(entries.slice(150, 240));
+    expect(textOf(writer.finish())).toEqual(textOf(middle));
+    expect(writer.peek()).toBeNull();
   });
 
   it.each([1, 2, 3, 4, 5, 6])('is the same however its records came (seed %d)', (seed) => {

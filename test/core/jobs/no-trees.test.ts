@@ -22,6 +22,7 @@ it('captures no trees without waiting for anything', async () => {
     page: never,
     reuse: never,
     reuseLinks: never,
+    noted: never,
     linkPage: never,
     warning: never,
   };

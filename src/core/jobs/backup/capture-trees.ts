@@ -83,6 +83,7 @@ export async function captureTrees(
           if (part !== null) index.parts.push({ ...part, page });
           else index.addPage(page);
         },
+        noted: (page) => writer.journal?.page(page, false),
         reuse(row, objects) {
           const known = parent!.rows[row]!;
           budget.addInodes(known.count);

@@ -9,8 +9,9 @@
 import { createHash } from 'node:crypto';
 import { AgeEncrypter } from '../../age/encrypter.ts';
 import { comparePaths } from '../../archive/entry.ts';
+import { compressPart } from '../../archive/frames.ts';
 import type { ManifestBody } from '../../archive/manifest.ts';
-import { compressPart, type FinishedPage } from '../../archive/pages.ts';
+import type { FinishedPage } from '../../archive/pages.ts';
 import {
   contentRoot,
   encodeRoot,

@@ -56,6 +56,8 @@ export class AccountCapture {
   readonly #parentPages: ParentPages | null;
   readonly #known: KnownContents | null;
   readonly #linkedInodes: LinkedInodes | null;
+  /** Of the sub-tree that is captured. */
+  #pages: PageWriter | null = null;
 
   constructor(
     begin: BeginCapture & { readonly job: number },
@@ -80,6 +82,7 @@ export class AccountCapture {
     this.segments = new SegmentWriter({
       nextNumber: () => Atomics.add(control, jobControl.nextNumber, 1),
       begin: (number) => sealedSegment(number, job, outlet, publicKey),
+      full: () => this.#note(),
     });
   }
 
@@ -91,6 +94,7 @@ export class AccountCapture {
     const job = this.#job;
     const tree = this.#trees[treeNumber]!;
     const pages = new PageWriter(this.#pageBytes);
+    this.#pages = pages;
     const counts = noCounts();
     const full = path === '' ? tree.name : `${tree.name}/${path}`;
     const isDue = (inodeLow: number): boolean => isInodeDue(inodeLow, this.#parent!);
@@ -130,14 +134,8 @@ export class AccountCapture {
       due.close();
     }
     this.#flushPages(pages, true, counts);
-    this.#outlet.send({
-      type: 'task-done',
-      job,
-      tree: treeNumber,
-      counts,
-      failure,
-      openSegment: this.segments.number,
-    });
+    const { number: openSegment } = this.segments;
+    this.#outlet.send({ type: 'task-done', job, tree: treeNumber, counts, failure, openSegment });
   }
 
   #merge(within: string, pages: PageWriter, counts: CaptureCounts, due: DueFiles): ParentMerge | null {
@@ -176,6 +174,12 @@ export class AccountCapture {
       this.#outlet.send({ type: 'page', job: this.#job, page, part });
     }
     this.#late.flush(cut);
+  }
+
+  /** A few large files fill segments long before they fill a page: where the run ends early, the next one knows them. */
+  #note(): void {
+    const page = this.#parent === null ? null : this.#pages?.peek();
+    if (page) this.#outlet.send({ type: 'noted', job: this.#job, page });
   }
 
   #warn(code: string, component: string, path: string, message: string): void {

@@ -28,6 +28,8 @@ export interface CaptureSink {
   progress(plainBytes: number): void;
   segmentDone(done: SegmentDone): void;
   page(page: FinishedPage, part: PagePart | null): void;
+  /** What is known by now of a page that is still to come. */
+  noted(page: FinishedPage): void;
   /** The parent's page with this row, which refers to these objects. */
   reuse(row: number, objects: readonly number[]): void;
   linkPage(page: FinishedPage): void;
@@ -178,6 +180,9 @@ export function deliver(job: Job, message: FromWorker): boolean {
     }
     case 'page':
       job.sink.page(message.page, message.part);
+      return true;
+    case 'noted':
+      job.sink.noted(message.page);
       return true;
     case 'reuse':
       job.sink.reuse(message.row, message.objects);

@@ -139,6 +139,8 @@ export type FromWorker =
       /** Where the page is an unchanged part of one of the parent's, which several tasks share. */
       readonly part: PagePart | null;
     }
+  /** A page that goes on, as it is where a segment ends: for the journal alone. */
+  | { readonly type: 'noted'; readonly job: number; readonly page: FinishedPage }
   /** The parent's page with this row is referred to as it is. */
   | {
       readonly type: 'reuse';

@@ -16,6 +16,8 @@ export interface SegmentSink {
   nextNumber(): number;
   /** A segment begins. Nothing more is heard of one to which nothing was written. */
   begin(number: number): FrameTarget;
+  /** A segment is full. All that lies in it has been described. */
+  full?(): void;
 }
 
 const emptyPath = Buffer.alloc(0);
@@ -43,6 +45,7 @@ export class SegmentWriter {
       this.#frames.position + bytes > segmentLimitBytes
     ) {
       this.close();
+      this.#sink.full?.();
     }
     if (this.#frames === null) {
       this.#number = this.#sink.nextNumber();

@@ -37,6 +37,7 @@ it('ends while a thread that had a part of it is in the middle of a large one', 
     page: (page) => (entries[which] += page.count),
     reuse: () => {},
     reuseLinks: () => {},
+    noted: () => {},
     linkPage: () => {},
     warning: () => {},
   });

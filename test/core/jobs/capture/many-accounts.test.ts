@@ -53,6 +53,7 @@ async function capture(pool: CapturePool, trees: readonly CaptureTree[]): Promis
     page: ({ count }) => (seen.entries += count),
     reuse: () => {},
     reuseLinks: () => {},
+    noted: () => {},
     linkPage: () => {},
     warning: () => {},
   };

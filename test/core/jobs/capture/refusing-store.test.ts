@@ -50,6 +50,7 @@ async function capture(pool: CapturePool, provider: Provider): Promise<void> {
       page: () => {},
       reuse: () => {},
       reuseLinks: () => {},
+      noted: () => {},
       linkPage: () => {},
       warning: () => {},
     },

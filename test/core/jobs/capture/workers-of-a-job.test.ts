@@ -29,6 +29,7 @@ const sinkOf = (bodies: ByteQueue[]): CaptureSink => ({
   page: () => {},
   reuse: () => {},
   reuseLinks: () => {},
+  noted: () => {},
   linkPage: () => {},
   warning: () => {},
 });
