@@ -37,6 +37,7 @@ it.each([
   damage(identity(site.store));
 
   const backup = await site.holdfast('backup');
+  const doctor = await site.holdfast('doctor');
   const looked = await site.holdfast('repair', '--json');
   const wasWritten = existsSync(identity(site.store)) && readFileSync(identity(site.store)).length > 20;
   const applied = await site.holdfast('repair', '--apply');
@@ -44,6 +45,8 @@ it.each([
 
   expect(backup.status).toBe(status);
   expect(backup.stderr).toContain('holdfast repair --apply');
+  expect(doctor.stdout).toMatch(/^error +store of nightly .*holdfast\.json/m);
+  expect(doctor.stdout).toContain('holdfast repair --apply');
   expect([looked.status, wasWritten]).toEqual([0, false]);
   const { storeFile } = documentOf<RepairDocument>('repair', looked);
   expect(storeFile).toMatchObject({ store: before.store, mended: false });

@@ -1,10 +1,11 @@
 /** Whether the store of an addin configuration can be reached and is the right one. */
 
+import { storeFileKey } from '../../core/archive/keys.ts';
 import type { AddinConfiguration } from '../../core/config/load-configuration.ts';
 import type { Store } from '../../core/contracts/store.ts';
 import type { Account } from '../../core/index.ts';
 import { companionHash, companionProblems, readCompanions } from '../../core/jobs/companions.ts';
-import { wayOn } from '../../core/jobs/foreign-store.ts';
+import { afterLoss } from '../../core/jobs/foreign-store.ts';
 import { readStoreFile } from '../../core/jobs/store-file.ts';
 import { firstKey } from '../../core/jobs/store-identity.ts';
 import { openTrust, trustIn } from '../../core/jobs/trust.ts';
@@ -78,8 +79,9 @@ async function checkUnused(
 ): Promise<Check> {
   const other = await look();
   if (remembered !== null) {
-    const hint = `Check that the right directory or bucket is mounted; ${wayOn({ isCopy: name.includes('/'), copies })}`;
-    return fault(name, 'STORE_FOREIGN', `the store ${remembered} is not there any more`, hint);
+    const what = other === null ? 'is not there any more' : `has lost its ${storeFileKey}`;
+    const hint = afterLoss({ isCopy: name.includes('/'), copies });
+    return fault(name, 'STORE_FOREIGN', `the store ${remembered} ${what}`, hint);
   }
   if (other === null) return ok(name, 'is empty, and is made ready by the first backup');
   const detail = `is not empty and no store of Holdfast (it holds ${printable(other)})`;

@@ -38,9 +38,13 @@ export const wayBackTo =
 /** This server has written there, and there is no `holdfast.json`. */
 export function lostStore(remembered: string, words: StoreWords): HoldfastError {
   const message = `${wordsFor(words)} has lost its ${storeFileKey}; this server wrote to ${remembered} before`;
-  return new HoldfastError('STORE_FOREIGN', message, {
-    hint: `Check that the right directory or bucket is mounted; where only that file is lost, run holdfast repair${words.isCopy === true ? ' --copy NAME' : ''} --apply; ${wayOn(words)}`,
-  });
+  return new HoldfastError('STORE_FOREIGN', message, { hint: afterLoss(words) });
+}
+
+/** What to do where a store has no `holdfast.json`. */
+export function afterLoss(words: Omit<StoreWords, 'where'>): string {
+  const repair = `holdfast repair${words.isCopy === true ? ' --copy NAME' : ''} --apply`;
+  return `Check that the right directory or bucket is mounted; where only that file is lost, run ${repair}; ${wayOn(words)}`;
 }
 
 export const wordsFor = ({ where }: StoreWords): string => where?.() ?? 'the store';
