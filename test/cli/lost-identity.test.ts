@@ -41,7 +41,6 @@ it.each([
   const looked = await site.holdfast('repair', '--json');
   const wasWritten = existsSync(identity(site.store)) && readFileSync(identity(site.store)).length > 20;
   const applied = await site.holdfast('repair', '--apply');
-  const again = await site.holdfast('repair', '--json');
 
   expect(backup.status).toBe(status);
   expect(backup.stderr).toContain('holdfast repair --apply');
@@ -53,8 +52,9 @@ it.each([
   expect(applied.status, applied.stderr).toBe(0);
   expect(applied.stdout).toMatch(/^holdfast\.json of the store .*; written again, with the id /m);
   expect(idIn(site.store)).toEqual(before);
-  expect(documentOf<RepairDocument>('repair', again).storeFile).toBeNull();
-  for (const command of ['backup', 'verify']) expect((await site.holdfast(command)).status).toBe(0);
+  expect((await site.holdfast('backup')).status).toBe(0);
+  const whole = documentOf<RepairDocument>('repair', await site.holdfast('repair', '--json'));
+  expect(whole).toMatchObject({ storeFile: null, objects: [], exitStatus: 0 });
 });
 
 it('lost, in a copy', async () => {
