@@ -35,6 +35,7 @@ export const repair: CliCommand<Options> = {
   exits: [
     'ACCOUNT_LOCKED',
     'ACCOUNT_NOT_FOUND',
+    'FORMAT_UNSUPPORTED',
     'IDENTITY_MISSING',
     'IDENTITY_WRONG',
     'OBJECT_DAMAGED',
@@ -44,6 +45,7 @@ export const repair: CliCommand<Options> = {
     'STORE_DENIED',
     'STORE_FULL',
     'STORE_FOREIGN',
+    'OBJECT_EXISTS',
   ],
 
   define(command) {

@@ -25,6 +25,8 @@ export async function readStoreFile(store: Store, signal: AbortSignal): Promise<
     bytes = await collect(store.get({ key: storeFileKey, signal }), storeFileLimit);
   } catch (error) {
     if (isHoldfastError(error) && error.code === 'OBJECT_MISSING') return null;
+    if (isHoldfastError(error) && error.code === 'OBJECT_DAMAGED')
+      throw damaged(`cannot be read: ${error.message}`, error);
     throw error;
   }
   let value: unknown;

@@ -68,6 +68,13 @@ describe('holdfast.json', () => {
     await expect(read(text)).rejects.toMatchObject({ code: 'OBJECT_DAMAGED' });
   });
 
+  it('that is too large is damaged, and the error says which object', async () => {
+    await expect(read('x'.repeat(2 ** 21))).rejects.toMatchObject({
+      code: 'OBJECT_DAMAGED',
+      message: 'holdfast.json of the store cannot be read: an object is larger than 1048576 bytes',
+    });
+  });
+
   it('of another shape ends in an error that says so, whichever property is odd', async () => {
     for (const name of ['format', 'store', 'origins', 'features']) {
       for (const value of odd) {

@@ -117,8 +117,13 @@ async function write(
   try {
     await writeStoreFile(store, file, options);
   } catch (error) {
-    const isTaken = isHoldfastError(error) && error.code === 'OBJECT_EXISTS';
-    if (!isTaken || (await readStoreFile(store, options.signal))?.store !== file.store) throw error;
+    if (!isHoldfastError(error) || error.code !== 'OBJECT_EXISTS') throw error;
+    const winner = await readStoreFile(store, options.signal);
+    if (winner?.store === file.store) return;
+    throw new HoldfastError('OBJECT_EXISTS', `something else lies in the place of ${storeFileKey}`, {
+      cause: error,
+      hint: 'Look at it, move it away and run it again.',
+    });
   }
 }
 
