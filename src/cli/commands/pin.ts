@@ -69,8 +69,12 @@ export const pin: CliCommand<Options> = {
 
 /** A day counts to its end. @throws USAGE neither a day nor an instant */
 function endOf(text: string): number {
-  const isDay = /^\d{4}-\d\d-\d\d$/.test(text);
-  const atMs = isDay || /^\d{4}-\d\d-\d\dT.+(?:Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  const [, day, time] = /^(\d{4}-\d\d-\d\d)(T.+(?:Z|[+-]\d\d:\d\d))?$/.exec(text) ?? [];
+  const isDay = time === undefined;
+  const dayMs = day === undefined ? Number.NaN : Date.parse(day);
+  // The 30th of February would be the 2nd of March.
+  const isReal = !Number.isNaN(dayMs) && new Date(dayMs).toISOString().startsWith(`${day}T`);
+  const atMs = isReal ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(atMs)) {
     throw new HoldfastError('USAGE', `${quoted(text)} is neither a day nor an instant`, {
       hint: 'Write 2027-01-31, or 2027-01-31T12:00:00Z.',

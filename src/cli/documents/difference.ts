@@ -20,7 +20,7 @@ export const differenceDocument = document('difference', 'One line of diff: a pa
     'database',
   ),
   aspects: texts(
-    'What differs: type, content, target, device, mode, owner, group, mtime, acl, xattrs, flags (of chattr); besides (grants and the like) of a database.',
+    'What differs: type, content, target, device, mode, owner, group, mtime, acl, xattrs, flags (of chattr), links (it is one file with other names than before); besides (grants and the like) of a database.',
   ),
   sizeBefore: countOrNull('Bytes of a file or an export, 0 for the rest; null where it was not there.'),
   sizeAfter: countOrNull('The same in the later snapshot.'),

@@ -5,13 +5,14 @@
  * there are too many of them, renames are given up and the rest streams.
  */
 
-import { type Entry, entryFlags, typeOf } from '../../archive/entry.ts';
+import { type Entry, typeOf } from '../../archive/entry.ts';
 import type { Snapshot } from '../catalog.ts';
 import { openIndex } from '../index-reader.ts';
 import { Contents, changedAspects, sameContent } from './compare-entries.ts';
 import { databaseDifferences } from './databases.ts';
 import { merge, type Pair, sameLinks } from './merge.ts';
 import { type Candidate, candidate, findRenames } from './renames.ts';
+import { isLinked, Separated } from './separated.ts';
 import type { Difference, DiffOutcome, DiffRequest } from './types.ts';
 
 const heldBackByDefault = 50_000;
@@ -54,13 +55,14 @@ async function* treeDifferences({ provider, before, after, signal }: DiffRequest
   ]);
   const contents = { before: new Contents(left), after: new Contents(right) };
   const linksAreSame = sameLinks(left, right);
+  const separated = new Separated(left, right);
   const unknown = { before: failedTrees(before), after: failedTrees(after) };
   for await (const pair of merge(left, right)) {
     signal.throwIfAborted();
     // What a tree that failed lacks may well have been there.
     if (pair.before === null && unknown.before.has(treeOf(pair.after!))) continue;
     if (pair.after === null && unknown.after.has(treeOf(pair.before!))) continue;
-    const pending = await differenceOf(pair, contents, linksAreSame);
+    const pending = await differenceOf(pair, contents, { linksAreSame, separated });
     if (pending !== null) yield pending;
   }
 }
@@ -68,7 +70,7 @@ async function* treeDifferences({ provider, before, after, signal }: DiffRequest
 async function differenceOf(
   { before: a, after: b }: Pair,
   contents: { readonly before: Contents; readonly after: Contents },
-  linksAreSame: boolean,
+  { linksAreSame, separated }: { readonly linksAreSame: boolean; readonly separated: Separated },
 ): Promise<Pending | null> {
   if (a === null || b === null) {
     const [entry, change] = a === null ? [b!, 'added' as const] : [a, 'removed' as const];
@@ -78,6 +80,7 @@ async function differenceOf(
   const sameRecord = linksAreSame && isLinked(a) && isLinked(b) && a.inode === b.inode;
   const [was, is] = sameRecord ? [null, null] : [await contents.before.of(a), await contents.after.of(b)];
   const aspects = changedAspects(a, b, sameRecord || sameContent(was, is));
+  if (separated.has(a, b)) aspects.push('links');
   if (aspects.length === 0) return null;
   const [sizeBefore, sizeAfter] = sameRecord
     ? Array<number>(2).fill((await contents.after.of(b))?.size ?? 0)
@@ -92,8 +95,6 @@ async function differenceOf(
     sizeAfter: sizeAfter!,
   };
 }
-
-const isLinked = ({ flags }: Entry): boolean => (flags & entryFlags.linked) !== 0;
 
 function* withRenames(held: readonly Pending[]): Generator<Difference> {
   const candidates = (change: 'added' | 'removed'): Candidate[] =>

@@ -19,6 +19,8 @@ export type Aspect =
   | 'xattrs'
   /** What `chattr` has set. */
   | 'flags'
+  /** It is one file with other names than before: hard links were made or separated. */
+  | 'links'
   /** Texts kept beside an export: grants, broken views. */
   | 'besides';
 

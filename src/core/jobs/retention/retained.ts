@@ -2,8 +2,8 @@
  * What the retention policy is told of a snapshot, from its manifest. Pure.
  */
 
-import { parseManifestKey } from '../../archive/keys.ts';
-import type { ManifestBody, ManifestHeader } from '../../archive/manifest.ts';
+import { encodeName, parseManifestKey } from '../../archive/keys.ts';
+import type { Component, ManifestBody, ManifestHeader } from '../../archive/manifest.ts';
 import { hasLost } from '../has-lost.ts';
 import type { RetainedSnapshot } from './types.ts';
 
@@ -18,12 +18,18 @@ export function retainedOf({ header, body }: Manifest): RetainedSnapshot {
     ...{ id, lineage, sequence, level, state },
     ...(hasLost({ header, body }) && mayHaveBeenComplete(header) ? { wasComplete: true } : {}),
     atMs: Date.parse(header.startedAt),
-    components:
-      body?.components.map((one) => ({
-        name: `${one.type} ${one.name}`,
-        complete: one.state === 'complete',
-      })) ?? null,
+    components: body?.components.flatMap(retainedComponents) ?? null,
   };
+}
+
+/** Each database for itself, whether it has an export of its own or one with others: what holds it may change. */
+function retainedComponents(component: Component): { readonly name: string; readonly complete: boolean }[] {
+  const { type, name, state } = component;
+  const names =
+    type === 'tree'
+      ? [name]
+      : component.databases.map((database) => `${component.instance}/${encodeName(database)}`);
+  return names.map((one) => ({ name: `${type} ${one}`, complete: state === 'complete' }));
 }
 
 /**
