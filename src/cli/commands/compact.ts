@@ -54,7 +54,11 @@ export const compact: CliCommand = {
       .option('--account <account>', 'site, domain or UUID; may be repeated (default: all)', collected)
       .option('--server <uuid>', 'snapshots of another server in this store (default: of this one)')
       .option('--threshold <share>', 'rewrite what is alive to a smaller share', shareOf, defaultThreshold)
-      .option('--max-bytes <size>', 'rewrite at most so much in this run, e.g. 20G', bytesOfText)
+      .option(
+        '--max-bytes <size>',
+        'rewrite at most so much in this run, e.g. 20G, or one object where each needs more',
+        bytesOfText,
+      )
       .option('--apply', 'rewrite; without it nothing is changed')
       .addHelpText(
         'after',

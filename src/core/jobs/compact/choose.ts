@@ -28,14 +28,36 @@ interface Candidate extends SparseObject {
   readonly ranges: number;
 }
 
-/** Those of which most would go first, as far as `budgetBytes` reach; null: as far as memory does. In the answer the sparsest are first. */
+export interface ChoiceLimits {
+  readonly threshold: number;
+  /** Null: as far as memory reaches. */
+  readonly budgetBytes: number | null;
+  /** Where nothing that saves anything fits the budget, as little more than that as does: else no run would ever do it. */
+  readonly mayExceed?: boolean;
+  /** Keys of what cannot be moved. */
+  readonly without?: ReadonlySet<string>;
+}
+
+/** Those of which most would go first, as far as the limits reach. In the answer the sparsest are first. */
 export function chooseSparse(
   scan: AccountScan,
-  { threshold, budgetBytes }: { readonly threshold: number; readonly budgetBytes: number | null },
+  { threshold, budgetBytes, mayExceed = false, without = new Set() }: ChoiceLimits,
 ): Choice {
-  const sparse = candidates(scan, threshold);
   const goes = ({ storedBytes, liveShare }: SparseObject): number => storedBytes * (1 - liveShare);
-  sparse.sort((a, b) => goes(b) - goes(a) || (a.key < b.key ? -1 : 1));
+  const sparse = candidates(scan, threshold)
+    .filter(({ key }) => !without.has(key))
+    .sort((a, b) => goes(b) - goes(a) || (a.key < b.key ? -1 : 1));
+  const fitting = choose(scan, sparse, (bytes) => budgetBytes === null || bytes <= budgetBytes);
+  if (!mayExceed || fitting.objects.length > 0 || !fitting.budgetSpent) return fitting;
+  return choose(scan, sparse, (_, savedBytes) => savedBytes === 0);
+}
+
+/** @param takes whether one more may be taken, so that so many bytes are rewritten, where the others save so many */
+function choose(
+  scan: AccountScan,
+  sparse: readonly Candidate[],
+  takes: (rewriteBytes: number, savedBytes: number) => boolean,
+): Choice {
   const saving = new Saving(scan, new Set(sparse.map(({ key }) => key)));
   const within: SparseObject[] = [];
   let [bytes, ranges] = [0, 0];
@@ -43,7 +65,7 @@ export function chooseSparse(
   let best = { count: 0, rewriteBytes: 0, savedBytes: 0 };
   for (const { ranges: own, ...object } of sparse) {
     const rewriteBytes = bytes + object.rewriteBytes;
-    if ((budgetBytes !== null && rewriteBytes > budgetBytes) || ranges + own > mostRanges) continue;
+    if (!takes(rewriteBytes, best.savedBytes) || ranges + own > mostRanges) continue;
     within.push(object);
     bytes = rewriteBytes;
     ranges += own;

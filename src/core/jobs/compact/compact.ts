@@ -89,19 +89,30 @@ async function compactAccount(
     site = snapshots.at(-1)?.body.account.site ?? owner;
     const indexed = snapshots.filter(({ body }) => body.index !== null);
     const scan = await scanAccount(provider, indexed, signal);
-    const { objects, savedBytes, rewriteBytes, budgetSpent } = chooseSparse(scan, {
+    const limits = {
       ...request,
       budgetBytes,
-    });
-    const sparse = new Set(objects.map(({ key }) => key));
-    const concerned = scan.snapshots.filter(({ header }) =>
-      [...header.objects, ...header.references].some(({ key }) => sparse.has(key)),
-    );
-    const snapshotNames = concerned.map(({ name }) => name);
-    const account = { ...nothing, owner, site, objects, savedBytes, snapshots: snapshotNames };
-    if (!request.apply || objects.length === 0) return { account, rewriteBytes, budgetSpent };
-    const done = await rewriteAccount(request, { scan, sparse, concerned });
-    return { account: { ...account, ...done }, rewriteBytes, budgetSpent };
+      mayExceed: budgetBytes === request.maxBytes && budgetBytes !== 0,
+    };
+    const stuck: CompactedAccount[] = [];
+    const without = new Set<string>();
+    for (;;) {
+      const { objects, savedBytes, rewriteBytes, budgetSpent } = chooseSparse(scan, { ...limits, without });
+      const sparse = new Set(objects.map(({ key }) => key));
+      const concerned = scan.snapshots.filter(({ header }) =>
+        [...header.objects, ...header.references].some(({ key }) => sparse.has(key)),
+      );
+      const snapshotNames = concerned.map(({ name }) => name);
+      const account = { ...nothing, owner, site, objects, savedBytes, snapshots: snapshotNames };
+      if (!request.apply || objects.length === 0)
+        return { account: withStuck(account, stuck), rewriteBytes, budgetSpent };
+      const done = { ...account, ...(await rewriteAccount(request, { scan, sparse, concerned })) };
+      if (done.problem === null || done.written.objects > 0)
+        return { account: withStuck(done, stuck), rewriteBytes, budgetSpent };
+      // It would be the first in every run, and the others would never have their turn.
+      stuck.push(done);
+      for (const key of sparse) without.add(key);
+    }
   } catch (error) {
     if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT)_/.test(error.code)) throw error;
     // Prune elsewhere was faster, and what is left may be whole.
@@ -111,6 +122,14 @@ async function compactAccount(
     return { account, rewriteBytes: 0, budgetSpent: false };
   }
 }
+
+/** What could not be moved is told as well, once. */
+const withStuck = (account: CompactedAccount, stuck: readonly CompactedAccount[]): CompactedAccount => ({
+  ...account,
+  objects: [...stuck.flatMap(({ objects }) => objects), ...account.objects],
+  snapshots: [...new Set([...stuck, account].flatMap(({ snapshots }) => snapshots))],
+  problem: [...stuck, account].find(({ problem }) => problem !== null)?.problem ?? null,
+});
 
 /**
  * Judged by their headers, so that a stranger's, which may be locked to any key, stops nothing. What it names goes with

@@ -17,7 +17,7 @@ export interface CompactRequest {
   readonly owners: readonly string[] | null;
   /** A segment is rewritten where a smaller share of it is alive; between 0 and 1. */
   readonly threshold: number;
-  /** Living bytes that may be rewritten in this run, as tar; null: no limit. */
+  /** Living bytes that may be rewritten in this run, as tar; null: no limit. Where nothing fits, one object is rewritten all the same. */
   readonly maxBytes: number | null;
   /** False: show only. */
   readonly apply: boolean;
