@@ -11,7 +11,7 @@ import { doubtLineage, forgetLineage, formerOf, rememberLineage } from '../../st
 import type { Measures } from '../../state/measures.ts';
 import type { Snapshot } from '../catalog.ts';
 import { lockNoteOf } from '../extend-locks.ts';
-import { compared } from '../findings/measures.ts';
+import { comparable } from '../findings/measures.ts';
 import type { ComparedWith, ParentCache } from '../parents/parent-cache.ts';
 import type { BackUpAccount } from './back-up-account.ts';
 import type { OwnHistory } from './history.ts';
@@ -69,7 +69,7 @@ export async function noteCommitted(
   try {
     await cache.remember(snapshot, comparedWith);
     const own = [...history.items.map(({ id }) => id), header.id];
-    const recent = [...history.recent, measures].slice(-compared);
+    const recent = comparable([...history.recent, measures]);
     const former = formerOf(history.remembered, header.lineage);
     const { foreign } = history;
     const locks = lockNoteOf(addin.store, header, history.remembered);

@@ -21,11 +21,14 @@ const manyTimes = 10;
 const judgedBytes = 1024 * 1024;
 /** Content that usually shrinks by less than this gives no sign. */
 const compressible = 1.25;
+/** A loss of less than both is a log that was rotated, unless nothing is left but the roots of trees. */
+const smallLoss = { entries: 5, bytes: 64 * 1024 };
+const onlyRoots = 2;
 
 /** What looks wrong with `newest`. `before`: oldest first, of the same configuration. */
 export function findingsOf(newest: Measures, before: readonly Measures[]): Finding[] {
   const earlier = before.slice(-compared);
-  return [shrunk(newest, before), unusualChange(newest, earlier), ratioCollapse(newest, earlier)].filter(
+  return [shrunk(newest, before), unusualChange(newest, earlier), ratioCollapse(newest, before)].filter(
     (finding) => finding !== null,
   );
 }
@@ -42,6 +45,8 @@ export function shrunk(newest: Measures, before: readonly Measures[], least = fe
     const usual = median(good.map((one) => one[what]));
     const measured = newest[what];
     if (measured >= usual / 2) continue;
+    const isEmptied = what === 'entries' && measured <= onlyRoots;
+    if (usual - measured < smallLoss[what] && !isEmptied) continue;
     const unit = measured === 1 ? { entries: 'entry', bytes: 'byte' }[what] : what;
     const others =
       good.length === 1
@@ -83,29 +88,45 @@ export function newestIsShrunk(
   return good.slice(-compared - 1, -1).some(isAnswer) ? null : `${newest.name}: ${finding.message}`;
 }
 
-/** A differential has the changes of all snapshots since the last full, and may have as many times more. */
+/**
+ * A differential has the changes of all snapshots since the last full, and may have as many times more; where the same files
+ * change each day it has no more than one of them.
+ */
 function unusualChange(
   { changes, entries, steps = 1 }: Measures,
   earlier: readonly Measures[],
 ): Finding | null {
-  const others = earlier.flatMap((one) => (one.changes === null ? [] : [one.changes / (one.steps ?? 1)]));
+  const others = earlier.flatMap((one) => (one.changes === null ? [] : [{ ...one, changes: one.changes }]));
   if (changes === null || others.length < fewest) return null;
   if (changes < Math.max(smallChange, entries * smallPart)) return null;
-  const usual = Math.round(median(others) * steps);
+  const daily = median(others.map((one) => one.changes / (one.steps ?? 1)));
+  const usual = Math.round(Math.max(daily * steps, median(others.map((one) => one.changes))));
   if (changes <= manyTimes * usual) return null;
   const message = `${changes} entries were added, changed or removed, usually ${usual}`;
   return { code: 'unusual-change', what: 'changes', measured: changes, usual, message };
 }
 
-/** What was compressible and is so no longer: a quarter, at most, is left of what compression saved. */
-function ratioCollapse({ ratio, newBytes, bytes }: Measures, earlier: readonly Measures[]): Finding | null {
-  const others = earlier.flatMap((one) => (one.ratio === null ? [] : [one.ratio]));
-  if (ratio === null || newBytes < Math.max(judgedBytes, bytes / 10) || others.length < fewest) return null;
-  const usual = Math.round(median(others) * 1000) / 1000;
+/**
+ * What was compressible and is so no longer: a quarter, at most, is left of what compression saved. A full is compared with
+ * fulls, since what is new in a night says nothing of all the rest; and nothing of an account that had hardly compressed in its last.
+ */
+function ratioCollapse(newest: Measures, before: readonly Measures[]): Finding | null {
+  const { ratio } = newest;
+  if (ratio === null || !saysMuch(newest)) return null;
+  const ratiosOf = (of: readonly Measures[]): number[] => of.flatMap((one) => one.ratio ?? []);
+  const fulls = ratiosOf(before.filter((one) => isFull(one) && saysMuch(one)));
+  const others = isFull(newest) ? fulls : ratiosOf(before.slice(-compared).filter((one) => !isFull(one)));
+  if (others.length < (isFull(newest) ? 1 : fewest)) return null;
+  const usual = Math.round(Math.min(median(others), fulls.at(-1) ?? Number.POSITIVE_INFINITY) * 1000) / 1000;
   if (usual < compressible || saved(ratio) > saved(usual) / 4) return null;
   const message = `what was stored anew compressed ${ratio} to 1, usually ${usual} to 1: it may have been encrypted`;
   return { code: 'ratio-collapse', what: 'ratio', measured: ratio, usual, message };
 }
+
+/** Nothing was compared. */
+const isFull = ({ changes }: Measures): boolean => changes === null;
+
+const saysMuch = ({ newBytes, bytes }: Measures): boolean => newBytes >= Math.max(judgedBytes, bytes / 10);
 
 const saved = (ratio: number): number => 1 - 1 / Math.max(1, ratio);
 

@@ -12,6 +12,17 @@ import { type ListedSnapshot, readSnapshot } from '../catalog.ts';
 /** Snapshots before one that it is compared with, at most. */
 export const compared = 7;
 
+/**
+ * Of all these, oldest first, what later ones are compared with: the newest, the newest good ones, since partial ones say nothing
+ * of the size, and the last full, which says how the whole account compresses.
+ */
+export function comparable(all: readonly Measures[]): readonly Measures[] {
+  const good = all.filter(({ state }) => state === 'complete');
+  const full = all.findLast(({ changes, ratio }) => changes === null && ratio !== null);
+  const kept = new Set([...all.slice(-compared), ...good.slice(-compared), full]);
+  return all.filter((one) => kept.has(one));
+}
+
 export function measuresOf(
   header: Pick<Manifest['header'], 'id' | 'state'>,
   body: Pick<Manifest['body'], 'components' | 'counts' | 'statistics' | 'findings'> &
