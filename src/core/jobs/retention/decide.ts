@@ -2,8 +2,8 @@
  * The retention policy: which snapshots of one account and one addin configuration stay, and why.
  *
  * Pure. A legal hold outranks an erasure, that a pin, that the rules. Whatever the rules say, the newest
- * good snapshot stays, the last good one of components (see `lastGoodOf`), the newest full where others build
- * on fulls, and what is newer than the newest good one. Held and pinned snapshots take no place in the rules. One that was
+ * good snapshot stays, the last good one of components (see `lastGoodOf`), the newest full and differential where others
+ * build on fulls, and what is newer than the newest good one. Held and pinned snapshots take no place in the rules. One that was
  * good until it lost something has its place still, or one lost file would end the history; it takes none from a good one.
  */
 
@@ -98,11 +98,16 @@ function indispensable<S extends RetainedSnapshot>(
   for (const partial of newestFirst.slice(0, good < 0 ? undefined : good)) {
     keep(partial, newest === undefined ? 'there is no good one yet' : 'newer than the newest good one');
   }
-  const full = newestFirst.find((one) => one.level === 'full' && isGood(one));
+  const fulls = newestFirst.filter(({ level }) => level === 'full');
   const buildsOn = newestFirst.some(({ level }) => level !== 'full');
-  if (needsFull && full !== undefined && full !== newest && buildsOn) {
-    keep(full, 'the newest full, which differentials refer to');
+  // One that lacks a component is referred to as well, and it is the newest that the next full is due after.
+  for (const full of new Set([fulls[0], fulls.find(isGood)])) {
+    if (needsFull && full !== undefined && full !== newest && buildsOn)
+      keep(full, 'the newest full, which differentials refer to');
   }
+  const differential = newestFirst.find(({ level }) => level !== 'incremental');
+  if (needsFull && differential?.level === 'differential' && differential !== newest)
+    keep(differential, 'the newest differential, after which the next one is due');
   for (const [snapshot, why] of lastGood) if (snapshot !== newest) keep(snapshot, why);
   for (const snapshot of ordered) {
     if (isOfTheFuture(snapshot, nowMs)) keep(snapshot, 'dated in the future: a clock was wrong');
