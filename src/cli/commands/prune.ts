@@ -56,8 +56,9 @@ export const prune: CliCommand = {
       .addHelpText(
         'after',
         '\nAlways stay: the newest good snapshot of an account, what is newer, the last good one of each tree and\n' +
-          'database (of those that are gone, in the 20 newest snapshots that hold such), what is pinned, and what a restore\n' +
-          'on this machine reads. One on another machine is not seen: pin its snapshot first.\n' +
+          'database (of those that are gone, in the 20 newest snapshots that hold such), what is pinned, with a monthly\n' +
+          'cadence the newest full and differential, and what a restore on this machine reads. One on another machine is not\n' +
+          'seen: pin its snapshot first.\n' +
           'Objects that no snapshot names go a day after the store got them.\n' +
           'Prune refuses where the result would surprise; docs/errors.md, PRUNE_REFUSED, says when. Whether the clocks of this\n' +
           'machine and of the store differ shows with --apply only: that takes an object which is written and removed again.',
