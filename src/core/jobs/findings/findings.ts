@@ -61,7 +61,8 @@ export function shrunk(newest: Measures, before: readonly Measures[], least = fe
 /**
  * Of the newest good one of these, oldest first: what looks wrong, or null. One before it is enough to compare with: where rules
  * keep two, there are never more, and what they let go does not come back, while an alarm too many can be waited for. Also null where one of those it is compared with,
- * of the usual size, was pinned for good after it: somebody has looked, and that one stays. An older pin was for another reason.
+ * of the usual size, was pinned for good after it became so small: somebody has looked, and that one stays. An older pin was for
+ * another reason, and one that is much smaller still has to be looked at again.
  */
 export function newestIsShrunk(
   ordered: readonly {
@@ -83,9 +84,15 @@ export function newestIsShrunk(
   const newest = good.at(-1);
   const finding = newest === undefined ? null : shrunk(newest.measures, before, 1);
   if (newest === undefined || finding === null) return null;
+  const isShrunk = (at: number): boolean => shrunk(good[at]!.measures, before.slice(0, at), 1) !== null;
+  let first = good.length - 1;
+  while (first > 0 && isShrunk(first - 1) && shrunk(newest.measures, [before[first - 1]!], 1) === null)
+    first--;
+  const usual = before.slice(0, first);
   const isAnswer = ({ measures, pinnedMs }: (typeof good)[number]): boolean =>
-    pinnedMs !== null && pinnedMs > newest.committedMs && shrunk(measures, before, 1) === null;
-  return good.slice(-compared - 1, -1).some(isAnswer) ? null : `${newest.name}: ${finding.message}`;
+    pinnedMs !== null && pinnedMs > good[first]!.committedMs && shrunk(measures, usual, 1) === null;
+  const seen = good.slice(Math.max(0, first - compared), first);
+  return seen.some(isAnswer) ? null : `${newest.name}: ${finding.message}`;
 }
 
 /**

@@ -14,7 +14,7 @@ export function looksDamaged(owner: string, site: string, what: string): Refusal
     rule: 'shrunk',
     owner,
     message: `the newest snapshot of ${site} looks damaged: ${what}`,
-    hint: 'Look at the account, and pin one of the good snapshots before it, without an end: then prune goes on; or wait until the smaller size has lasted. Pins that are older than the newest snapshot do not count.',
+    hint: 'Look at the account, and pin one of the good snapshots before it, without an end: then prune goes on; or wait until the smaller size has lasted. Pins from before it became so small do not count.',
   };
 }
 

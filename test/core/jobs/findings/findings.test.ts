@@ -124,6 +124,19 @@ describe('the newest good one', () => {
     expect(pinned(0, [...nights(7), ...plain])).not.toBeNull();
   });
 
+  it('is believed after the next ones as well, unless they are much smaller still', () => {
+    const small = { ...usual, entries: 1000 };
+    const answered = (...after: readonly Measures[]) =>
+      newestIsShrunk(
+        listed([...nights(7), ...after]).map((one, i) => (i === 6 ? { ...one, pinnedMs: 75 } : one)),
+      );
+
+    expect(answered(small)).toBeNull();
+    expect(answered(small, small, small)).toBeNull();
+    expect(answered(small, { ...small, entries: 10 })).toContain('s8: it has 10 entries');
+    expect(answered(usual, small)).toContain('s8: it has 1000 entries');
+  });
+
   it('is not judged by an older one where it is locked', () => {
     expect(newestIsShrunk(listed([...plain, null]))).toBeNull();
   });
