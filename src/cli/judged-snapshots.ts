@@ -9,6 +9,7 @@
 import type { SnapshotState } from '../core/archive/keys.ts';
 import type { Component } from '../core/archive/manifest.ts';
 import { isUnusable, type ListedSnapshot, readSoundSnapshot } from '../core/jobs/catalog.ts';
+import { partNames } from '../core/jobs/retention/retained.ts';
 import { distrustOf, type Trust } from '../core/jobs/trust.ts';
 import {
   type AllNewest,
@@ -22,6 +23,7 @@ import type { Search } from './search.ts';
 /** What its manifest says; null each where it is locked. */
 export interface Judged {
   readonly state: SnapshotState;
+  /** Trees, and each database for itself. */
   readonly components: readonly Pick<Component, 'name' | 'state'>[] | null;
   readonly findings: readonly ShownFinding[] | null;
 }
@@ -122,7 +124,8 @@ export class SnapshotJudge {
       const why = this.#trust === null ? null : distrustOf(snapshot, this.#trust, `manifest ${key}`);
       if (why !== null) return { doubt: { key, message: why, kind: 'untrusted' } };
       const { header, body } = snapshot;
-      const components = body?.components.map(({ name, state }) => ({ name, state })) ?? null;
+      const components =
+        body?.components.flatMap((one) => partNames(one).map((name) => ({ name, state: one.state }))) ?? null;
       return {
         doubt: null,
         judged: {

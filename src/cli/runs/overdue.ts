@@ -22,6 +22,7 @@ import { datedAhead, rememberedFindings, type ShownFinding } from '../recent-fin
 import { listCandidates } from '../search.ts';
 import type { StoreSession } from '../store-session.ts';
 import { isOf, isSentHere, unreached } from './select-accounts.ts';
+import { together } from './together.ts';
 
 export interface AccountAge {
   readonly account: string;
@@ -137,29 +138,6 @@ function suspectsAmong(
     [...(found.get(owner ?? '') ?? []), ...datedAhead(newest.get(owner ?? '') ?? null, nowMs)]
       .filter(({ code }) => !quietFindings.includes(code))
       .map((one) => ({ ...one, account }));
-}
-
-/** Since when partial snapshots hold each component of the newest; null where one is in none of them. */
-async function together(
-  judge: SnapshotJudge,
-  listed: readonly ListedSnapshot[],
-  doubts: Doubt[],
-): Promise<{ readonly goodAtMs: number | null; readonly lacking: readonly string[] }> {
-  const goodAt = new Map<string, number>();
-  let wanted: readonly string[] | null = null;
-  for (const one of listed.toReversed()) {
-    const verdict = await judge.read(one);
-    if (verdict.doubt !== null) doubts.push(verdict.doubt);
-    const components = verdict.doubt === null ? verdict.judged.components : null;
-    if (components === null) continue;
-    wanted ??= components.map(({ name }) => name);
-    for (const { name, state } of components) {
-      if (state === 'complete' && !goodAt.has(name)) goodAt.set(name, one.atMs);
-    }
-  }
-  const lacking = (wanted ?? []).filter((name) => !goodAt.has(name));
-  const goodAtMs = wanted === null || lacking.length > 0 ? null : Math.min(...goodAt.values());
-  return { goodAtMs, lacking };
 }
 
 async function isNew({ home }: Account, sinceMs: number): Promise<boolean> {

@@ -18,19 +18,21 @@ export function retainedOf({ header, body }: Manifest): RetainedSnapshot {
     ...{ id, lineage, sequence, level, state },
     ...(hasLost({ header, body }) && mayHaveBeenComplete(header) ? { wasComplete: true } : {}),
     atMs: Date.parse(header.startedAt),
-    components: body?.components.flatMap(retainedComponents) ?? null,
+    components:
+      body?.components.flatMap((component) =>
+        partNames(component).map((name) => ({
+          name: `${component.type} ${name}`,
+          complete: component.state === 'complete',
+        })),
+      ) ?? null,
   };
 }
 
-/** Each database for itself, whether it has an export of its own or one with others: what holds it may change. */
-function retainedComponents(component: Component): { readonly name: string; readonly complete: boolean }[] {
-  const { type, name, state } = component;
-  const names =
-    type === 'tree'
-      ? [name]
-      : component.databases.map((database) => `${component.instance}/${encodeName(database)}`);
-  return names.map((one) => ({ name: `${type} ${one}`, complete: state === 'complete' }));
-}
+/** Each database for itself, as INSTANCE/NAME, whether it has an export of its own or one with others: what holds it may change. */
+export const partNames = (component: Component): readonly string[] =>
+  component.type === 'tree'
+    ? [component.name]
+    : component.databases.map((database) => `${component.instance}/${encodeName(database)}`);
 
 /**
  * A revision names the one that it replaces, and names tell the state. Only the first one is sure to be as it was made: a
