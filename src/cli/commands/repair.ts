@@ -207,7 +207,8 @@ function print(
     output.note('note: nothing counts as lost until all copies can be asked, or are no longer configured');
   }
   tellNewestLost(output, report);
-  for (const owner of locked) output.note(`note: another job is working on ${owner}; left for the next run`);
+  for (const site of locked)
+    output.note(`note: another job is working on ${printable(site)}; left for the next run`);
   const found = `${plural(snapshotsSeen, 'snapshot')}, ${plural(objects.length, 'damaged object')}`;
   const published = snapshots.filter((one) => one.published).length;
   if (applied)

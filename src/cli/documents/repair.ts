@@ -57,7 +57,9 @@ export const repairDocument = document(
       'Copies that could not be asked, or with --copy the main store: while there are any, nothing counts as lost.',
       record('A copy.', { copy: text('Its name.'), message: text('Why it could not be asked.') }),
     ),
-    locked: texts('UUIDs of accounts another job was working on; their turn comes with the next run.'),
+    locked: texts(
+      'Sites (UUIDs where nobody knows) of accounts another job was working on; their turn comes with the next run.',
+    ),
   },
 );
 

@@ -46,7 +46,7 @@ export async function readStoreFile(store: Store, signal: AbortSignal): Promise<
       'FORMAT_UNSUPPORTED',
       `${storeFileKey} says that a newer release wrote the store`,
       {
-        hint: `Upgrade Holdfast on this server; where no newer release writes there, take ${storeFileKey} away and run holdfast repair --apply.`,
+        hint: `Upgrade Holdfast on this server; where no newer release writes there, take ${storeFileKey} away and run holdfast repair --apply, with --copy NAME where it is that of a copy.`,
       },
     );
   }
@@ -62,7 +62,7 @@ export async function readStoreFile(store: Store, signal: AbortSignal): Promise<
 const damaged = (what: string, cause?: unknown): HoldfastError =>
   new HoldfastError('OBJECT_DAMAGED', `${storeFileKey} of the store ${what}`, {
     cause,
-    hint: 'Restores work without it; holdfast repair --apply writes it again, on the server that backs up there.',
+    hint: 'Restores work without it; holdfast repair --apply, with --copy NAME for a copy, writes it again, on the server that backs up there.',
   });
 
 /** @throws OBJECT_EXISTS with `createOnly`, where there is one; STORE_UNAVAILABLE, STORE_DENIED, STORE_FULL */

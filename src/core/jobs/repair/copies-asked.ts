@@ -46,10 +46,12 @@ export class CopiesAsked {
     const doubts = new Map(unopened.map(({ copy, message }) => [copy, message]));
     const asked = new CopiesAsked(copies, doubts, { storeId: own?.store ?? storeId });
     for (const copy of copies) {
-      await asked.#try(copy, async () => {
+      const which = async (): Promise<void> => {
         const doubt = doubtOf(await readStoreFile(copy.store, signal), copy, { own, isCopy });
         if (doubt !== null) asked.#doubts.set(copy.name, doubt);
-      });
+      };
+      // One whose own file is damaged may be any store.
+      await asked.#try(copy, which, /./);
       if (asked.#silent.has(copy.name)) continue;
       await asked.#try(copy, async () => {
         const listed: ListedSnapshot[] = [];
@@ -100,13 +102,21 @@ export class CopiesAsked {
     return null;
   }
 
-  /** Undefined where the copy has it not, or damaged, or does not say. */
-  async #try<T>({ name }: RepairCopy, work: () => Promise<T>): Promise<T | undefined> {
+  /**
+   * Undefined where the copy has it not, or damaged, or does not say.
+   *
+   * @param doubtful codes after which its silence proves nothing
+   */
+  async #try<T>(
+    { name }: RepairCopy,
+    work: () => Promise<T>,
+    doubtful = /^(?:STORE|ADDIN)_/,
+  ): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {
       if (!isHoldfastError(error) || !/^(?:OBJECT|FORMAT|STORE|ADDIN)_/.test(error.code)) throw error;
-      if (/^(?:STORE|ADDIN)_/.test(error.code)) this.#doubts.set(name, printable(error.message, 4096));
+      if (doubtful.test(error.code)) this.#doubts.set(name, printable(error.message, 4096));
       if (error.code === 'STORE_UNAVAILABLE') this.#silent.add(name);
       return undefined;
     }

@@ -53,7 +53,8 @@ export async function mendStoreFile(request: StoreFileRequest): Promise<MendedSt
   const damage = await damageOf(store, signal);
   if (damage === null) return null;
   const proof = await namedIn(request);
-  if (remembered === null || namedBy === null || !proof.stores.has(namedBy)) throw unproven(damage);
+  if (remembered === null || namedBy === null || !proof.stores.has(namedBy))
+    throw unproven(damage, remembered);
   const file: StoreFile = {
     format: formatVersion,
     store: remembered,
@@ -127,7 +128,7 @@ async function write(
   }
 }
 
-function unproven(damage: HoldfastError | 'missing'): HoldfastError {
+function unproven(damage: HoldfastError | 'missing', remembered: string | null): HoldfastError {
   const isMissing = damage === 'missing';
   const what = isMissing ? `the store has lost its ${storeFileKey}` : damage.message;
   return new HoldfastError(
@@ -135,7 +136,9 @@ function unproven(damage: HoldfastError | 'missing'): HoldfastError {
     `${what}, and no snapshot there that is trusted here proves that it is the store this server wrote to`,
     {
       cause: isMissing ? undefined : damage,
-      hint: `Check that the right directory or bucket is mounted; where it is, docs/recovery.md says how to write the file ("The store has lost its holdfast.json").`,
+      hint: `Check that the right directory or bucket is mounted; where it is, docs/recovery.md says how to write the file ("The store has lost its holdfast.json")${
+        remembered === null ? '' : `, with the id ${remembered}, which this server remembers`
+      }.`,
     },
   );
 }

@@ -67,7 +67,7 @@ export async function repair(asked: RepairRequest): Promise<RepairReport> {
       });
     const outcome = await (request.apply ? underLock(request.stateDir, owner, work) : work());
     snapshotsSeen += outcome === 'locked' ? ofOwner.length : outcome.seen;
-    if (outcome === 'locked') locked.push(owner);
+    if (outcome === 'locked') locked.push(request.provider.siteOf?.(owner) ?? owner);
     else outcomes.push(outcome);
     passed += weight(ofOwner);
     request.onEvent({ type: 'account', share: passed / all });

@@ -314,7 +314,13 @@ describe('repair', () => {
     const store = await localStore.open({ use: 'local', path });
     const provider = await s3TarProvider.open({ store, settings: { use: 's3-tar' } });
     const gone = { copies: [{ name: 'offsite', store, provider }] };
-    for (const unasked of [gone, { unopened: [{ copy: 'offsite', message: 'no secret' }] }]) {
+    const damaged = join(chain.directory, 'damaged');
+    mkdirSync(damaged);
+    writeFileSync(join(damaged, 'holdfast.json'), '{ "format": 1');
+    const broken = {
+      copies: [{ ...gone.copies[0]!, store: await localStore.open({ use: 'local', path: damaged }) }],
+    };
+    for (const unasked of [gone, broken, { unopened: [{ copy: 'offsite', message: 'no secret' }] }]) {
       const report = await repairLab(chain.lab, unasked);
       expect(report).toMatchObject({ snapshots: [], unasked: [{ copy: 'offsite' }] });
       expect(report.exitStatus).toBe(errorCodes.STORE_UNAVAILABLE.exit);
