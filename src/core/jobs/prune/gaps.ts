@@ -20,6 +20,8 @@ import { type Listed, type OwnerGroup, unlistedOf } from './unlisted.ts';
 export interface Gap extends Pick<HistoryProblem, 'message' | 'missing'> {
   /** The store has it all the same, so nobody can accept that it is lost. */
   readonly isThere?: true;
+  /** No event can name it: what tells of it, objects that nothing names, has to go. */
+  readonly bySign?: true;
 }
 
 interface Others extends Pick<ReadGroup, 'manifests' | 'damaged'> {
@@ -68,10 +70,11 @@ export async function gapsOf(
   });
   const gaps: Gap[] = found.filter(({ kind }) => kind === 'gap' || kind === 'lost');
   if (unlisted === null) return gaps;
+  const sign: Gap = { ...unlisted, bySign: true };
   const [first, ...others] = gaps;
-  if (first === undefined || unlisted.isThere === true) return [...gaps, unlisted];
+  if (first === undefined || unlisted.isThere === true) return [...gaps, sign];
   // As one: whoever accepts what is missing reads all of it.
-  return [{ ...first, message: `${first.message}; ${unlisted.message}` }, ...others];
+  return [{ ...sign, ...first, message: `${first.message}; ${unlisted.message}` }, ...others];
 }
 
 /**
@@ -90,8 +93,8 @@ export async function gapsWithoutSnapshots(
   const erased = await new Erasures(request).ids(server, owner);
   if (erased.size > 0) return [];
   const { removed } = await readPruned({ ...request, server, owner });
-  if (removed.length > 0)
-    return [{ message: 'snapshots were pruned and the newest, which prune never removes, is missing' }];
+  const message = 'snapshots were pruned and the newest, which prune never removes, is missing';
+  if (removed.length > 0) return [{ message, bySign: true }];
   const indexes: ObjectInfo[] = [];
   for await (const one of walk(store, `index/${server}/${owner}/`, signal)) indexes.push(one);
   return gapsOf(request, { ...about, ...group, indexes }, [], none);
@@ -101,14 +104,22 @@ export async function gapsWithoutSnapshots(
 export const openGaps = ({ acceptGaps }: PruneRequest, gaps: readonly Gap[]): readonly Gap[] =>
   acceptGaps === true ? gaps.filter(({ isThere }) => isThere === true) : gaps;
 
+/** How far it is accepted that something is lost: an event says so, and also what tells of it is gone. */
+export interface Acceptance {
+  readonly said: boolean;
+  readonly gone: boolean;
+}
+
 /** The others, for the report. */
 export const takenAsLost = (
   request: PruneRequest,
   { owner, site, gaps }: { readonly owner: string; readonly site: string; readonly gaps: readonly Gap[] },
-  accepted: boolean,
+  { said, gone }: Acceptance,
 ): readonly AcceptedGap[] => {
   const open = new Set(openGaps(request, gaps));
-  return gaps.filter((gap) => !open.has(gap)).map(({ message }) => ({ owner, site, message, accepted }));
+  return gaps
+    .filter((gap) => !open.has(gap))
+    .map(({ message, bySign }) => ({ owner, site, message, accepted: said && (gone || bySign !== true) }));
 };
 
 /** This server knows what it made last of the account, and the store lists it as the newest of each configuration. */

@@ -13,7 +13,7 @@ import { isProbePrefix } from '../../key-classes.ts';
 import { underLock } from '../account-lock.ts';
 import { eachLimited } from '../each-limited.ts';
 import { walkOwners } from '../walk.ts';
-import { acceptGaps, gapsWithoutSnapshots, openGaps, takenAsLost } from './gaps.ts';
+import { acceptGaps, type Gap, gapsWithoutSnapshots, openGaps, takenAsLost } from './gaps.ts';
 import { KeySet } from './key-set.ts';
 import { keysOf, prefixesOf, readGroup } from './read-group.ts';
 import { hasGap } from './refusals.ts';
@@ -40,6 +40,17 @@ export interface PrunedObjects {
   readonly refusals: readonly Refusal[];
   /** Of such accounts as well. */
   readonly gaps: readonly AcceptedGap[];
+  /** By the UUIDs of accounts that had something to go: whether all of it went. */
+  readonly cleared: ReadonlyMap<string, boolean>;
+}
+
+/** It has objects and no snapshot. */
+interface LostAccount {
+  readonly owner: string;
+  readonly site: string;
+  readonly gaps: readonly Gap[];
+  /** An event says that they are lost. */
+  said: boolean;
 }
 
 export interface ObjectsTask {
@@ -60,7 +71,8 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
   const [unknown, locked]: [string[], string[]] = [[], []];
   const needed = new KeySet();
   const refusals = new Map<string, Refusal>();
-  const lost = new Map<string, readonly AcceptedGap[]>();
+  const lost = new Map<string, LostAccount>();
+  const cleared = new Map<string, boolean>();
   let stopped: string | null = null;
   // Manifests written since the first look, by any server.
   if (remover !== null) stopped = await lookAgain(request, task, needed, 'manifests/');
@@ -83,33 +95,40 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
         else count(result.waiting, sizeBytes);
       }
       if (going.length === 0 || found.objectsAreUncertain) continue;
-      const gaps = survey?.gaps ?? (await gapsWithoutSnapshots(request, { ...found, ...times, owner }));
+      // Both its data and its indexes may be left.
+      const gaps =
+        survey?.gaps ??
+        lost.get(owner)?.gaps ??
+        (await gapsWithoutSnapshots(request, { ...found, ...times, owner }));
       const [open] = openGaps(request, gaps);
       if (open !== undefined) {
         if (survey === undefined) refusals.set(owner, hasGap(owner, site, open));
         continue;
       }
       for (const { sizeBytes } of going) count(result.unneeded, sizeBytes);
-      const without = { owner, site, gaps: survey === undefined ? gaps : [] };
-      // Both its data and its indexes may be left.
-      if (!lost.has(owner)) lost.set(owner, takenAsLost(request, without, false));
+      const without = lost.get(owner) ?? { owner, site, gaps, said: false };
+      if (survey === undefined) lost.set(owner, without);
+      const before = cleared.get(owner) ?? true;
+      cleared.set(owner, false);
       const mayGo = survey === undefined || task.finished === null || task.finished.has(owner);
       if (remover === null || stopped !== null || !mayGo) continue;
       const outcome = await underLock(request.stateDir, owner, async () => {
-        if (survey === undefined) await acceptGaps(request, owner, gaps);
-        lost.set(owner, takenAsLost(request, without, true));
+        if (survey === undefined && !without.said) await acceptGaps(request, owner, gaps);
+        without.said = true;
+        let all = true;
         for (let i = 0; i < going.length; i += perLook) {
           // It may have read the manifest a moment before that went.
           if (await objectsAreRestored(request, found.owners, owner)) return 'locked';
           stopped = await lookAgain(request, task, needed, `manifests/${server}/${owner}/`);
           if (stopped !== null) return 'stopped';
           await eachLimited(going.slice(i, i + perLook), removers, async (stored) => {
-            if (!needed.has(stored.key)) await remover.remove(stored);
+            if (!needed.has(stored.key)) all = (await remover.remove(stored)) && all;
           });
         }
-        return 'done';
+        return all ? 'done' : 'denied';
       });
       if (outcome === 'locked' && !locked.includes(site)) locked.push(site);
+      cleared.set(owner, before && outcome === 'done');
     }
   }
   return {
@@ -118,7 +137,10 @@ export async function pruneObjects(request: PruneRequest, task: ObjectsTask): Pr
     locked,
     stopped,
     refusals: [...refusals.values()],
-    gaps: [...lost.values()].flat(),
+    gaps: [...lost.values()].flatMap((one) =>
+      takenAsLost(request, one, { said: one.said, gone: cleared.get(one.owner) === true }),
+    ),
+    cleared,
   };
 }
 

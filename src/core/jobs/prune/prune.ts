@@ -150,7 +150,9 @@ async function pruneOnce(
     snapshots: prunedSnapshots(pass),
     refusals,
     gaps: [
-      ...[...found.owners.values()].flatMap((one) => takenAsLost(request, one, remover !== null)),
+      ...[...found.owners.values()].flatMap((one) =>
+        takenAsLost(request, one, { said: remover !== null, gone: objects.cleared.get(one.owner) === true }),
+      ),
       ...objects.gaps,
     ],
     objects: found.objectsAreUncertain ? { count: 0, bytes: 0 } : objects.unneeded,

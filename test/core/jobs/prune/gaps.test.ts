@@ -253,6 +253,33 @@ describe('prune goes on', () => {
     });
   });
 
+  it('of which nothing but objects is left, and says so once done as it did before', async () => {
+    for (const { key } of written) await store.remove({ key, signal });
+    nowMs += 2 * day;
+    const known = { remembered: remembered(), acceptGaps: true } as const;
+    const shown = await run({ ...known, apply: false });
+    const done = await run(known);
+
+    expect(shown.gaps).toMatchObject([{ owner, accepted: false }]);
+    expect(done.gaps).toEqual(shown.gaps.map((one) => ({ ...one, accepted: true })));
+    expect(await run(known)).toMatchObject({ gaps: [], refusals: [], exitStatus: 0 });
+  });
+
+  it('and calls nothing accepted while what tells of it stays', async () => {
+    await put(store, leftover, 'index');
+    const damaged = await putSnapshot(store, { owner: ownerUuid(3), sequence: 1, atMs: nowMs });
+    await store.remove({ key: damaged.key, signal });
+    await put(store, damaged.key, 'rubbish');
+    nowMs += 2 * day;
+
+    expect((await run({ acceptGaps: true })).gaps).toMatchObject([{ owner, accepted: false }]);
+    await store.remove({ key: damaged.key, signal });
+    expect((await run({ acceptGaps: true })).gaps).toMatchObject([
+      { owner, accepted: true },
+      { owner: ownerUuid(3), accepted: true },
+    ]);
+  });
+
   it('in a copy, which need not have all snapshots', async () => {
     await putStoreFile(store, copyId);
     leaveOut(3);
