@@ -64,7 +64,8 @@ export const compact: CliCommand = {
         'after',
         '\nReads no files of accounts, only the store. The segments of a kept full stay, so that tar alone restores\n' +
           'it. The space comes back when prune removes what nothing names any more, a day later: run both, prune\n' +
-          'first. Where backups are encrypted the identity is needed.',
+          'first. Where backups are encrypted the identity is needed. With --max-bytes each day begins with another account,\n' +
+          'so that each has its turn.',
       );
   },
 
@@ -84,10 +85,11 @@ export const compact: CliCommand = {
         accountsSeen,
         budgetSpent,
         accounts: report.accounts.map(
-          ({ site, objects, savedBytes, snapshots, published, written, ...one }) => ({
+          ({ site, objects, stuck, savedBytes, snapshots, published, written, ...one }) => ({
             account: site,
             owner: one.owner,
             objects: objects.map((object) => ({ ...object })),
+            stuck: stuck.map(({ key }) => key),
             savedBytes,
             snapshots: [...snapshots],
             published: [...published],
@@ -169,7 +171,8 @@ function print({ output }: CliContext, report: CompactReport, applied: boolean):
     if (problem !== null) output.note(`holdfast: ${printable(site)}: ${printable(problem, 4096)}`);
   for (const name of accounts.flatMap(outrun))
     output.note(`note: another machine changed ${name} meanwhile; left for the next run`);
-  for (const owner of locked) output.note(`note: another job is working on ${owner}; left for the next run`);
+  for (const site of locked)
+    output.note(`note: another job is working on ${printable(site)}; left for the next run`);
   const objects = accounts.flatMap((one) => one.objects);
   const saved = accounts.reduce((sum, one) => sum + one.savedBytes, 0);
   const rest = budgetSpent ? '; more is left for the next run' : '';

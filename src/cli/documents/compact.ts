@@ -29,6 +29,7 @@ export const compactDocument = document(
             rewriteBytes: count('Bytes of it that go into new objects, before compression.'),
           }),
         ),
+        stuck: texts('Keys of others that could not be rewritten; the problem says why.'),
         savedBytes: count(
           'About what the store holds less in the end, with new objects and indexes taken off.',
         ),
@@ -41,7 +42,9 @@ export const compactDocument = document(
         problem: textOrNull('Why not all was rewritten; null where it was.'),
       }),
     ),
-    locked: texts('UUIDs of accounts another job was working on; their turn comes with the next run.'),
+    locked: texts(
+      'Sites (UUIDs where nobody knows) of accounts another job was working on; their turn comes with the next run.',
+    ),
   },
 );
 

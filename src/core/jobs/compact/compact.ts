@@ -6,6 +6,7 @@
  * objects that nothing names, and every snapshot as it was or whole in its new revision.
  */
 
+import { hash } from 'node:crypto';
 import { errorCodes, HoldfastError, isHoldfastError } from '../../errors.ts';
 import { underLock } from '../account-lock.ts';
 import { type ListedSnapshot, listSnapshots, opened, readSoundSnapshot, type Snapshot } from '../catalog.ts';
@@ -26,20 +27,22 @@ import { type CompactedAccount, type CompactReport, type CompactRequest, outrun 
 export async function compact(request: CompactRequest): Promise<CompactReport> {
   const { store, server, owners, signal } = request;
   const listed = await listSnapshots(store, { server }, signal);
-  const wanted = [...Map.groupBy(listed, ({ owner }) => owner)].filter(
-    ([owner]) => owners === null || owners.includes(owner),
+  const owned = [...Map.groupBy(listed, ({ owner }) => owner).keys()];
+  const wanted = inTurn(
+    owned.filter((owner) => owners === null || owners.includes(owner)),
+    request,
   );
   const accounts: CompactedAccount[] = [];
   const locked: string[] = [];
   let left = request.maxBytes;
   let budgetSpent = false;
-  for (const [i, [owner]] of wanted.entries()) {
+  for (const [i, owner] of wanted.entries()) {
     signal.throwIfAborted();
     const work = () => compactAccount(request, owner, left);
     const done = await (request.apply ? underLock(request.stateDir, owner, work) : work());
     request.onEvent({ type: 'account', owner, share: (i + 1) / wanted.length });
     if (done === 'locked') {
-      locked.push(owner);
+      locked.push(request.provider.siteOf?.(owner) ?? owner);
       continue;
     }
     budgetSpent ||= done.budgetSpent;
@@ -59,6 +62,14 @@ export async function compact(request: CompactRequest): Promise<CompactReport> {
   };
 }
 
+/** With a budget each day begins elsewhere, or the last ones would get nothing where the first ones need all of it each time. */
+function inTurn(owners: readonly string[], { maxBytes, world }: CompactRequest): readonly string[] {
+  if (maxBytes === null || owners.length === 0) return owners;
+  const today = new Date(world.now()).toISOString().slice(0, 'yyyy-mm-dd'.length);
+  const first = hash('sha256', today, 'buffer').readUInt32BE() % owners.length;
+  return [...owners.slice(first), ...owners.slice(0, first)];
+}
+
 interface Outcome {
   readonly account: CompactedAccount | null;
   readonly rewriteBytes: number;
@@ -67,6 +78,7 @@ interface Outcome {
 
 const nothing = {
   objects: [],
+  stuck: [],
   savedBytes: 0,
   snapshots: [],
   written: { objects: 0, bytes: 0 },
@@ -123,11 +135,10 @@ async function compactAccount(
   }
 }
 
-/** What could not be moved is told as well, once. */
+/** What could not be moved is told as well. */
 const withStuck = (account: CompactedAccount, stuck: readonly CompactedAccount[]): CompactedAccount => ({
   ...account,
-  objects: [...stuck.flatMap(({ objects }) => objects), ...account.objects],
-  snapshots: [...new Set([...stuck, account].flatMap(({ snapshots }) => snapshots))],
+  stuck: stuck.flatMap(({ objects }) => objects),
   problem: [...stuck, account].find(({ problem }) => problem !== null)?.problem ?? null,
 });
 

@@ -53,6 +53,8 @@ export interface CompactedAccount {
   readonly owner: string;
   readonly site: string;
   readonly objects: readonly SparseObject[];
+  /** Others, which could not be moved: `problem` says why. */
+  readonly stuck: readonly SparseObject[];
   /** About what the store holds less in the end, with what is written already taken off. */
   readonly savedBytes: number;
   /** Names of the snapshots that refer to them and get a new revision. */

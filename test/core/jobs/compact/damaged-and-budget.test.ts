@@ -32,6 +32,8 @@ it('goes on with the others in a later run', async () => {
   for (let i = 0; i < 3; i++) {
     const { accounts } = await compactLab(chain.lab, { maxBytes: 150_000 });
     published.push(...accounts.flatMap((one) => one.published));
+    expect(accounts[0]).toMatchObject({ stuck: [{ key: segment.key }] });
+    expect(accounts.flatMap(({ objects }) => objects.map(({ key }) => key))).not.toContain(segment.key);
   }
   expect(published).not.toEqual([]);
 });
