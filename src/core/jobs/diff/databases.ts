@@ -9,7 +9,8 @@ import type { Aspect, Difference } from './types.ts';
 
 /**
  * Exports that failed in either snapshot are left out: nothing is known of them. Databases that have an export of their own in
- * one and are in that of several in the other are neither gone nor new; whether they changed is not told by the hashes.
+ * one and are in that of several in the other are neither gone nor new; whether they changed is not told by the hashes. One
+ * that left or joined an export of several is named as if it had its own, without a size.
  */
 export function databaseDifferences(before: readonly Component[], after: readonly Component[]): Difference[] {
   const [left, right] = [byName(before), byName(after)];
@@ -19,10 +20,15 @@ export function databaseDifferences(before: readonly Component[], after: readonl
     const one = (b ?? a)!;
     if (a?.state === 'failed' || b?.state === 'failed') return [];
     const aspects = a === undefined || b === undefined ? [] : aspectsOf(a, b);
-    if (a !== undefined && b !== undefined && aspects.length === 0) return [];
+    const each: Difference[] = [
+      ...only(a, b, right).map((path) => ({ ...alone, change: 'removed' as const, path })),
+      ...only(b, a, left).map((path) => ({ ...alone, change: 'added' as const, path })),
+    ];
+    if (a !== undefined && b !== undefined && aspects.length === 0) return each;
     const other = a === undefined ? left : b === undefined ? right : null;
     if (other !== null && hasAll(other, one)) return [];
     return [
+      ...each,
       {
         change: a === undefined ? 'added' : b === undefined ? 'removed' : 'changed',
         path: pathOf(one),
@@ -49,6 +55,20 @@ function hasAll(exports: Exports, { instance, databases }: DatabaseComponent): b
   );
   const there = new Set(same.flatMap((one) => one.databases));
   return isSilent || databases.every((name) => there.has(name));
+}
+
+const alone = { from: null, type: 'database', aspects: [], sizeBefore: null, sizeAfter: null } as const;
+
+/** Databases of an export that neither the same export of the other snapshot has, nor another of it. */
+function only(
+  one: DatabaseComponent | undefined,
+  other: DatabaseComponent | undefined,
+  others: Exports,
+): Buffer[] {
+  if (one === undefined || other === undefined) return [];
+  return one.databases
+    .filter((name) => !hasAll(others, { ...one, databases: [name] }))
+    .map((name) => pathOf({ ...one, databases: [name] }));
 }
 
 function aspectsOf(a: DatabaseComponent, b: DatabaseComponent): Aspect[] {

@@ -73,3 +73,22 @@ it('takes no database for gone that is in a joint export now', async () => {
 
   expect((await lines(chain, before, joint)).filter((line) => line.startsWith('removed'))).toEqual([]);
 });
+
+it('names a database that left a joint export, and one that joined it', async () => {
+  await using chain = await openChainLab();
+  const joint = (...names: readonly [string, ...string[]]): Promise<Snapshot> =>
+    withEngine(chain, {
+      ...two,
+      exports: async (request) => {
+        const set = await two.exports(request);
+        const export_ = { ...set.exports[0]!, databases: names };
+        return { ...set, consistency: 'joint', exports: [export_] };
+      },
+    });
+  const before = await joint('blog', 'shop');
+  const after = await joint('blog', 'wiki');
+
+  const found = await lines(chain, before, after);
+  expect(found).toContain('removed databases/canned/shop.sql');
+  expect(found).toContain('added databases/canned/wiki.sql');
+});
